@@ -1,0 +1,31 @@
+# make help says what there is. Every target makes its own virtual environment and installs what it needs.
+VENV ?= .venv
+PY := $(VENV)/bin/python
+PYTHON ?= python3
+
+.PHONY: help venv tools check test demo clean
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
+
+$(VENV)/.done: setup.cfg pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[lab,dev]'
+	touch $@
+
+venv: $(VENV)/.done ## the virtual environment
+
+tools: ## the programs that tests and demo run, by apt where it may
+	sh tests/install-tools.sh
+
+check: venv ## lint, format, types, shellcheck
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	shellcheck extcap/vpcshark tests/*.sh .ci/run
+
+test: venv tools ## everything that the tests need, then all tests
+	$(PY) -m pytest
+
+clean: ## remove what make made
+	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,18 @@
+#!/bin/sh
+# Installs the programs that the tests and the demo run, with apt, as root. Does nothing where they are all there.
+set -eu
+missing=
+for pair in tshark:tshark wireshark:wireshark dumpcap:wireshark-common tcpdump:tcpdump sshd:openssh-server ssh:openssh-client \
+    ip:iproute2 nft:nftables Xvfb:xvfb xdotool:xdotool openbox:openbox import:imagemagick shellcheck:shellcheck \
+    busybox:busybox dash:dash ping:iputils-ping xwininfo:x11-utils; do
+    PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
+done
+[ -n "$missing" ] || exit 0
+if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
+    echo "These packages are missing and only root on Debian or Ubuntu can install them here:$missing" >&2
+    exit 0
+fi
+export DEBIAN_FRONTEND=noninteractive
+apt-get update -qq
+# shellcheck disable=SC2086 # one word per package
+apt-get install -y -qq --no-install-recommends $missing >/dev/null

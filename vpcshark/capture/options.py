@@ -1,0 +1,36 @@
+"""The options of one capture, checked and typed. The table that users see them through is vpcshark/extcap/options.py.
+
+Must not know Wireshark's sentences or the command line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class CaptureOptions:
+    """What the user asked for. The defaults are those of a plain double-click.
+
+    ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine) or an instance id.
+    ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: EC2's choice,
+    the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame.
+    """
+
+    mode: str = "mirror"
+    host: str = "auto"
+    capture_filter: str = ""
+    vni: int | None = None
+    session_number: int | None = None
+    packet_length: int | None = None
+    description: str = ""
+    dns: bool = True
+    names: bool = True
+    profile: str = ""
+    region: str = ""
+    ssh_user: str = ""
+    ssh_key: str = ""
+    ssh_port: int = 22
+    ssh_known_hosts: str = ""
+    log_level: str = "info"
+    log_file: str = ""

@@ -1,0 +1,35 @@
+"""The errors that a user may see: whole sentences that say what happened, and what to do now.
+
+Foreign exceptions (botocore, paramiko, OSError) become these once, at the seam where they arise, with
+``raise … from exc``. A class exists only because somebody catches it. Knows no room.
+"""
+
+from __future__ import annotations
+
+
+class VpcsharkError(Exception):
+    """Anything that ends a command with a sentence instead of a traceback.
+
+    ``problem`` says what happened and where, ``remedy`` what the user can do now; both are whole sentences.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(f"{problem} {remedy}".strip())
+        self.problem = problem
+        self.remedy = remedy
+
+
+class InputError(VpcsharkError):
+    """The user's input cannot be used: an option, a filter, an ENI id, a file."""
+
+
+class AwsError(VpcsharkError):
+    """AWS answered with an error, or could not be asked. ``code`` is EC2's own error code, "" if there was no answer."""
+
+    def __init__(self, problem: str, remedy: str = "", *, code: str = "") -> None:
+        super().__init__(problem, remedy)
+        self.code = code
+
+
+class TransportError(VpcsharkError):
+    """The way to a command on another machine could not be opened, or broke."""

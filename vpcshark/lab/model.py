@@ -1,0 +1,86 @@
+"""What the lab's API and its data plane tell each other: plain facts, no behaviour.
+
+The API (moto and our Traffic Mirroring) owns the state; the data plane is told the whole of it after each change.
+Must not know moto, namespaces or Wireshark.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class LabEni:
+    """One network interface as the EC2 API reports it. ``device_index`` 0 is the instance's eth0."""
+
+    id: str
+    mac: str
+    ipv4: str
+    ipv6: str
+    device_index: int
+    subnet_cidr: str
+    subnet_ipv6_cidr: str
+
+
+@dataclass(frozen=True)
+class LabInstance:
+    """One instance. ``roles`` says what runs in it: "http", "dns", "talk:<name>" (makes traffic to the instance of
+    that Name), "sshd", "host" (it is this machine's root namespace, not a namespace of its own)."""
+
+    id: str
+    name: str
+    enis: tuple[LabEni, ...]
+    roles: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabRule:
+    """A mirror filter rule. Ports are inclusive (low, high); ``protocol`` is the IP protocol number; None: any."""
+
+    number: int
+    direction: str  # "ingress" | "egress", seen from the source
+    action: str  # "accept" | "reject"
+    source_cidr: str
+    destination_cidr: str
+    protocol: int | None = None
+    source_ports: tuple[int, int] | None = None
+    destination_ports: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class LabSession:
+    """A mirror session in force. ``packet_length`` counts bytes of the inner frame; None: whole frames."""
+
+    id: str
+    number: int
+    vni: int
+    source: str  # ENI id
+    target: str  # ENI id
+    packet_length: int | None = None
+    amazon_dns: bool = False
+    rules: tuple[LabRule, ...] = ()
+
+
+@dataclass(frozen=True)
+class LabWorld:
+    """Everything that stands in the VPC. ``resolver`` is the VPC's DNS address (base + 2)."""
+
+    vpc_cidr: str
+    vpc_ipv6_cidr: str
+    resolver: str
+    instances: tuple[LabInstance, ...] = field(default=())
+
+
+class DataPlane(Protocol):
+    """What carries packets: network namespaces as root, synthetic datagrams to loopback without."""
+
+    def start(self, world: LabWorld) -> None:
+        """Build the world and start its traffic; returns when packets flow."""
+
+    def apply(self, sessions: Sequence[LabSession]) -> None:
+        """Mirror exactly these sessions from now on; returns when they are in force."""
+
+    def stop(self) -> None:
+        """Take everything down that ``start`` made, and nothing else."""
