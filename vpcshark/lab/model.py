@@ -51,7 +51,10 @@ class LabRule:
 
 @dataclass(frozen=True)
 class LabSession:
-    """A mirror session in force. ``packet_length`` counts bytes of the inner frame; None: whole frames."""
+    """A mirror session in force. ``packet_length`` counts bytes of the inner frame; None: whole frames.
+
+    ``resolver`` is the DNS address of the source's VPC: traffic with it is mirrored only with ``amazon_dns``.
+    """
 
     id: str
     number: int
@@ -61,6 +64,7 @@ class LabSession:
     packet_length: int | None = None
     amazon_dns: bool = False
     rules: tuple[LabRule, ...] = ()
+    resolver: str = ""
 
 
 @dataclass(frozen=True)
