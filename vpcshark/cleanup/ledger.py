@@ -1,0 +1,184 @@
+"""The record on disk of what one capture made or was about to make: JSON lines, synced, the user's alone.
+
+A line is written before each create (with the call's ClientToken) and after its answer. The capture holds a lock on
+its ledger, so that a ledger without a holder belongs to a dead capture. A finished capture removes its ledger: what
+lies in the folder is alive or unfinished. Must not know AWS calls, nor hold a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from vpcshark import folders
+from vpcshark.cleanup import lock
+
+log = logging.getLogger(__name__)
+SUFFIX = ".ledger"
+
+
+def folder() -> Path:
+    """Where the ledgers lie."""
+    return folders.state() / "captures"
+
+
+@dataclass(frozen=True)
+class Record:
+    """What a ledger says. ``made`` maps resource id to kind; ``unanswered`` maps ClientToken to kind: created or not,
+    the answer never came. ``notes`` are sentences about what clean-up could not do."""
+
+    path: Path
+    capture: str = ""
+    owner: str = ""
+    started: float = 0.0
+    source: str = ""
+    profile: str = ""
+    region: str = ""
+    made: Mapping[str, str] = field(default_factory=dict)
+    unanswered: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+class Ledger:
+    """The open ledger of a living capture. Thread-safe: creates run side by side."""
+
+    def __init__(self, path: Path, header: Mapping[str, Any]) -> None:
+        """Start the ledger; ``header`` are the plain fields of ``Record``. OSError where it can't be written."""
+        folders.private(path.parent)
+        self.path = path
+        self._guard = threading.Lock()
+        self._file = _create_locked(path)
+        self._append({"capture": path.stem, **header})
+        _sync_folder(path.parent)
+
+    def creating(self, kind: str, token: str) -> None:
+        """A create with this ClientToken is about to be sent."""
+        self._append({"creating": kind, "token": token})
+
+    def created(self, kind: str, token: str, resource: str) -> None:
+        """Its answer came."""
+        self._append({"created": kind, "token": token, "id": resource})
+
+    def refused(self, token: str) -> None:
+        """AWS said no: nothing was made under this token."""
+        self._append({"refused": token})
+
+    def deleted(self, resource: str) -> None:
+        """The resource is gone, as AWS says."""
+        self._append({"deleted": resource})
+
+    def note(self, sentence: str) -> None:
+        """Something that a person should know when the ledger stays open."""
+        self._append({"note": sentence})
+
+    def finish(self) -> None:
+        """Nothing is left in the account: the ledger goes."""
+        with self._guard:
+            self.path.unlink(missing_ok=True)
+            self._file.close()
+
+    def leave_open(self) -> None:
+        """Something is left: let go of the lock, so that janitor and sweep see a dead capture."""
+        with self._guard:
+            self._file.close()
+
+    def _append(self, entry: Mapping[str, Any]) -> None:
+        with self._guard:
+            self._file.write(json.dumps(entry).encode() + b"\n")
+            os.fsync(self._file.fileno())
+
+
+def _create_locked(path: Path) -> BinaryIO:
+    """A new file, locked. A sweep may look at it between its creation and its lock, and take it for dead and empty:
+    it removes it under the lock, so whoever gets the lock and still finds the name there owns the file."""
+    while True:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
+        file = os.fdopen(descriptor, "a+b", buffering=0)
+        lock.wait(file)
+        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+            return file
+        file.close()
+
+
+def adopt(path: Path) -> Ledger | None:
+    """Take over the ledger of a dead capture, to clean up under it; None if its capture lives, or it is gone."""
+    try:
+        file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)
+    except FileNotFoundError:
+        return None
+    if not lock.take(file) or not path.exists():  # finished between open and lock
+        file.close()
+        return None
+    ledger = Ledger.__new__(Ledger)
+    ledger.path, ledger._guard, ledger._file = path, threading.Lock(), file
+    ledger._append({})  # a half-written line must not swallow what comes next
+    return ledger
+
+
+def is_live(path: Path) -> bool:
+    """Does the capture of this ledger still run?"""
+    try:
+        with open(path, "rb", buffering=0) as file:
+            return not lock.take(file)
+    except FileNotFoundError:
+        return False
+
+
+def read(path: Path) -> Record:
+    """What the ledger at ``path`` says; lines that a crash cut in half are passed over."""
+    header: dict[str, Any] = {}
+    made: dict[str, str] = {}
+    unanswered: dict[str, str] = {}
+    notes: list[str] = []
+    for entry in _entries(path):
+        if "capture" in entry:
+            header = {name: entry[name] for name in Record.__dataclass_fields__ if name in entry}
+        elif "creating" in entry:
+            unanswered[entry["token"]] = entry["creating"]
+        elif "created" in entry:
+            unanswered.pop(entry["token"], None)
+            made[entry["id"]] = entry["created"]
+        elif "refused" in entry:
+            unanswered.pop(entry["refused"], None)
+        elif "deleted" in entry:
+            made.pop(entry["deleted"], None)
+        elif "note" in entry:
+            notes.append(entry["note"])
+    header.setdefault("capture", path.stem)
+    return Record(path, **header, made=made, unanswered=unanswered, notes=tuple(notes))
+
+
+def all_paths(where: Path | None = None) -> list[Path]:
+    """Every ledger of this user on this machine, oldest name first."""
+    return sorted((where or folder()).glob(f"*{SUFFIX}"))
+
+
+def _entries(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_bytes().split(b"\n")
+    except FileNotFoundError:
+        return
+    for line in lines:
+        try:
+            entry = json.loads(line) if line.strip() else {}
+        except ValueError:
+            log.warning("%s holds a line that a crash cut short; it is passed over.", path.name)
+            continue
+        if isinstance(entry, dict):
+            yield entry
+
+
+def _sync_folder(where: Path) -> None:
+    """A new name is on disk only when its folder is synced (fsync(2)); Windows has no such call."""
+    if os.name == "posix":
+        descriptor = os.open(where, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)

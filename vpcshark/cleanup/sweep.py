@@ -1,0 +1,157 @@
+"""Removes what captures left in the account: by tag, read on the client, until a describe shows nothing.
+
+Only what bears ``vpcshark:capture`` is ever deleted. Order: sessions, then everything else side by side. Knows neither
+how a capture runs nor which EC2 call removes what: that is ``Account``.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+from vpcshark.cleanup.tags import Lease, read_lease
+from vpcshark.clock import Clock
+from vpcshark.errors import AwsError
+
+log = logging.getLogger(__name__)
+
+FIRST_PAUSE = 0.5
+LONGEST_PAUSE = 15.0
+
+
+@dataclass(frozen=True)
+class Resource:
+    """One of our resources: its kind ("session", "filter", "target", …), id, tags."""
+
+    kind: str
+    id: str
+    tags: Mapping[str, str]
+
+    @property
+    def lease(self) -> Lease | None:
+        """Whose it is and until when; None if it is not ours."""
+        return read_lease(self.tags)
+
+
+class Account(Protocol):
+    """What clean-up needs of AWS. Errors: AwsError."""
+
+    def tagged(self) -> Sequence[Resource]:
+        """Every resource that bears ``vpcshark:capture``, whoever owns it."""
+
+    def delete(self, kind: str, resource: str) -> None:
+        """Delete one; one that is gone already is done."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a removal did: ids deleted, and a sentence for each that could not be."""
+
+    deleted: tuple[str, ...]
+    problems: tuple[str, ...]
+
+    @property
+    def is_clean(self) -> bool:
+        """A describe showed nothing at the end."""
+        return not self.problems
+
+
+def remove_capture(
+    account: Account,
+    capture: str,
+    *,
+    clock: Clock,
+    patience: float,
+    known: Mapping[str, str] | None = None,
+    settle: float = 0.0,
+    on_deleted: Callable[[str], None] = lambda resource: None,
+) -> Outcome:
+    """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over.
+
+    ``known`` (id -> kind) is deleted at once, without a describe before it. ``settle``: go on describing for that many
+    seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS.
+    """
+    removal = _Removal(account, on_deleted)
+    start = clock.monotonic()
+    removal.delete([(kind, resource) for resource, kind in (known or {}).items()])
+    pause = 0.0  # the first describe after the first round of deletes comes at once
+    while True:
+        left = removal.look_for(capture)
+        if left is not None and not left and clock.monotonic() - start >= settle:
+            return Outcome(tuple(removal.deleted), ())
+        if clock.monotonic() - start + pause > patience:
+            return Outcome(tuple(removal.deleted), tuple(removal.problems_of(left)))
+        if left:
+            removal.delete([(resource.kind, resource.id) for resource in left])
+        clock.sleep(pause)
+        pause = min(max(pause * 1.6, FIRST_PAUSE), LONGEST_PAUSE)
+
+
+class _Removal:
+    """One go at an account: remembers what it deleted and, for each resource, the last reason why it could not."""
+
+    def __init__(self, account: Account, on_deleted: Callable[[str], None]) -> None:
+        self._account = account
+        self._on_deleted = on_deleted
+        self.deleted: list[str] = []
+        self.problems: dict[str, str] = {}
+
+    def look_for(self, capture: str) -> list[Resource] | None:
+        """What the account still shows of ``capture``; None where it could not be asked."""
+        try:
+            found = [r for r in self._account.tagged() if r.lease is not None and r.lease.capture == capture]
+        except AwsError as error:
+            log.warning("%s", error)
+            self.problems["the account"] = str(error)
+            return None
+        self.problems.pop("the account", None)
+        return found
+
+    def delete(self, resources: Iterable[tuple[str, str]]) -> None:
+        """Sessions first: a filter or target in use cannot be deleted. Then the rest side by side."""
+        wanted = list(resources)
+        for wave in ([r for r in wanted if r[0] == "session"], [r for r in wanted if r[0] != "session"]):
+            if wave:
+                with ThreadPoolExecutor(max_workers=min(8, len(wave))) as pool:
+                    list(pool.map(lambda item: self._delete_one(*item), wave))
+
+    def problems_of(self, left: Sequence[Resource] | None) -> list[str]:
+        """A sentence per resource that is still there, with the reason where one is known."""
+        if left is None:
+            return [self.problems["the account"]]
+        return [
+            self.problems.get(r.id) or f"The {r.kind} {r.id} was deleted, but AWS still shows it."
+            for r in left
+        ]  # fmt: skip
+
+    def _delete_one(self, kind: str, resource: str) -> None:
+        try:
+            self._account.delete(kind, resource)
+        except AwsError as error:
+            log.warning("The %s %s is not deleted yet: %s", kind, resource, error)
+            self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
+            return
+        self.problems.pop(resource, None)
+        self.deleted.append(resource)
+        self._on_deleted(resource)
+        log.info("Deleted the %s %s.", kind, resource)
+
+
+def is_dead(lease: Lease, *, owner: str, now: float, lives_here: Callable[[str], bool | None]) -> bool:
+    """May a capture's resources be removed? A lease that ran out says so for anybody's capture. Of my own captures,
+    ``lives_here`` says whether one still runs on this machine (None: not started here, so only its lease counts)."""
+    if lease.expires and lease.expires < now:
+        return True
+    return lease.owner == owner and lives_here(lease.capture) is False
+
+
+def group_by_capture(resources: Iterable[Resource]) -> dict[str, list[Resource]]:
+    """The resources of each capture id."""
+    groups: dict[str, list[Resource]] = {}
+    for resource in resources:
+        if resource.lease is not None:
+            groups.setdefault(resource.lease.capture, []).append(resource)
+    return groups

@@ -1,0 +1,56 @@
+"""The tags that make a resource ours, and what they say. The only proof of ownership that clean-up accepts.
+
+Pure but for ``default_owner``, which asks the machine who and where we are.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+
+CAPTURE = "vpcshark:capture"
+OWNER = "vpcshark:owner"
+EXPIRES = "vpcshark:expires"
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Whose a resource is and until when. ``expires`` is seconds since the epoch; 0 if the tag says nothing."""
+
+    capture: str
+    owner: str
+    expires: float
+
+    def as_tags(self) -> dict[str, str]:
+        """The tags of every resource of the capture; the time in UTC, ISO 8601."""
+        return {CAPTURE: self.capture, OWNER: self.owner, EXPIRES: format_time(self.expires)}
+
+
+def read_lease(tags: Mapping[str, str]) -> Lease | None:
+    """The lease that a resource's tags spell, or None where it is not ours to touch."""
+    capture = tags.get(CAPTURE, "")
+    if not capture:
+        return None
+    return Lease(capture, tags.get(OWNER, ""), parse_time(tags.get(EXPIRES, "")))
+
+
+def format_time(seconds: float) -> str:
+    """``1700000000.0`` -> ``2023-11-14T22:13:20Z``."""
+    return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def parse_time(text: str) -> float:
+    """The inverse of ``format_time``; 0 for text that is no time: a broken tag never looks expired."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=timezone.utc).timestamp()
+    except ValueError:
+        return 0.0
+
+
+def default_owner() -> str:
+    """``user@host``, or what VPCSHARK_OWNER says: the person at this machine, without asking AWS for a name."""
+    return os.environ.get("VPCSHARK_OWNER") or f"{getpass.getuser()}@{socket.gethostname()}"
