@@ -1,0 +1,75 @@
+"""Where the bytes of a capture go. Must not know what they are, nor who reads them.
+
+The FIFO that Wireshark makes is a sink too; it lives in vpcshark/extcap/fifo.py.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+from vpcshark.errors import InputError
+
+
+class SinkClosed(Exception):
+    """Nobody reads the sink any more: a capture ends by it, and it is no error."""
+
+
+class Sink(Protocol):
+    """Takes bytes in order. ``write`` may be called by several threads: each call's bytes stay together."""
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data`` so that a reader can have it at once, or raise SinkClosed."""
+
+    def close(self) -> None:
+        """Let go of the file; may be called again. A ``write`` after it raises SinkClosed."""
+
+
+class FileSink:
+    """A sink over a file, or over standard output for the path "-".
+
+    ``FileSink.open`` raises InputError if the file can't be made. Files are 0600: packets are nobody else's business.
+    """
+
+    def __init__(self, file: BinaryIO, name: str = "") -> None:
+        self._file = file
+        self._name = name
+        self._lock = threading.Lock()
+        self._closed = False
+
+    @classmethod
+    def open(cls, path: str | Path) -> FileSink:
+        """Open ``path`` for writing ("-": standard output), unbuffered."""
+        if str(path) == "-":
+            return cls(os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0), "standard output")
+        try:
+            return cls(open(path, "wb", buffering=0, opener=_private), str(path))
+        except OSError as exc:
+            raise InputError(f"{path} can't be written: {exc.strerror}.", "Name another file.") from exc
+
+    def write(self, data: bytes) -> None:
+        """Write all of ``data``; SinkClosed if the reader of a pipe has gone, InputError if the disk is full."""
+        with self._lock:
+            if self._closed:
+                raise SinkClosed(f"{self._name} is closed")
+            view = memoryview(data)
+            try:
+                while view:
+                    view = view[self._file.write(view) :]
+            except BrokenPipeError as exc:
+                raise SinkClosed(f"nobody reads {self._name} any more") from exc
+            except OSError as exc:
+                raise InputError(f"{self._name} can't be written: {exc.strerror}.", "Name another file.") from exc
+
+    def close(self) -> None:
+        """Close the file; again is harmless."""
+        with self._lock:
+            self._closed = True
+            self._file.close()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

@@ -1,0 +1,46 @@
+"""What the protocol asks of the rest: vpcshark/capture/services.py has the ``Services`` that does it.
+
+The types come from vpcshark/capture, so that capture needs not know this room. Must not know how any of it is done.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.sink import Sink
+from vpcshark.capture.status import Status
+from vpcshark.capture.stop import Stop
+
+
+class Inventory(Protocol):
+    """What there is to choose from. Both raise VpcsharkError if AWS can't be asked; they never prompt."""
+
+    def interfaces(self, options: CaptureOptions) -> Sequence[ListedInterface]:
+        """The ENIs to list, best candidate first. ``options`` (profile, region) come from the environment."""
+
+    def values(self, name: str, interface: str, options: CaptureOptions) -> Sequence[tuple[str, str]]:
+        """(value, display) of what the selector ``name`` ("host") offers for ``interface``, beside its fixed values.
+
+        ``options`` are the dialog's other fields as they are now; what is not valid in them has its default.
+        """
+
+
+class Services(Inventory, Protocol):
+    """All that the extcap phases need. The class is made without arguments, and its making imports nothing heavy."""
+
+    def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
+        """Capture from the ENI ``interface`` into ``sink`` until ``stop`` is requested; then clean up and return.
+
+        The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
+        has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the
+        user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``.
+        """
+
+    def clean_up(self) -> None:
+        """Remove what dead captures of this user left behind; quick, idempotent, touches no live capture.
+
+        Wireshark calls it synchronously after it had to kill an extcap (``--extcap-cleanup-postkill``).
+        """
