@@ -1,0 +1,77 @@
+"""The lab's API as an HTTP server on loopback: moto, Traffic Mirroring, faults, and the data plane told of each change.
+
+Must not know what the data plane is.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from typing import Protocol
+
+from vpcshark.clock import Clock, SystemClock
+from vpcshark.lab.model import LabSession
+
+_log = logging.getLogger(__name__)
+_READING = ("Describe", "Get", "List", "Search")
+
+
+class Mirrors(Protocol):
+    """Whoever carries the mirrored packets; see ``model.DataPlane``."""
+
+    def apply(self, sessions: Sequence[LabSession]) -> None:
+        """Mirror exactly these sessions from now on; returns when they are in force."""
+
+
+class ApiServer:
+    """The API from ``start`` to ``stop``. moto's state is the process's: one server per process at a time."""
+
+    def __init__(self, clock: Clock | None = None) -> None:
+        os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "true")
+        from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
+        from werkzeug.serving import make_server  # here: moto takes more than a second to import
+
+        from vpcshark.lab.api import moto_ec2
+        from vpcshark.lab.api.faults import Faults
+
+        moto_ec2.install()
+        self._sessions_in_force = moto_ec2.sessions_in_force
+        self._mirrors: Mirrors | None = None
+        self._applied: list[LabSession] = []
+        self._applying = threading.Lock()
+        logging.getLogger("werkzeug").setLevel(logging.WARNING)
+        app = Faults(DomainDispatcherApplication(create_backend_app), clock or SystemClock(), self._after)
+        self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)
+
+    @property
+    def endpoint(self) -> str:
+        """The URL for ``AWS_ENDPOINT_URL``."""
+        return f"http://127.0.0.1:{self._server.server_port}"
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread.start()
+
+    def tell(self, mirrors: Mirrors | None) -> None:
+        """Tell this data plane of the sessions in force, before the answer of each call that changed them."""
+        self._mirrors = mirrors
+
+    def stop(self) -> None:
+        """Answer no more."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+
+    def _after(self, action: str) -> None:
+        if self._mirrors is None or action.startswith(_READING):
+            return
+        with self._applying:  # so that an older state never comes last
+            sessions = self._sessions_in_force()
+            if sessions != self._applied:
+                self._mirrors.apply(sessions)
+                self._applied = sessions
+                _log.info("%d mirror sessions in force after %s", len(sessions), action)

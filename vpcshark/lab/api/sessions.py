@@ -1,0 +1,214 @@
+"""Mirror targets and sessions, as EC2 keeps them, and the sessions in force as the data plane wants them."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from vpcshark.lab.api.checks import check_session, one_of
+from vpcshark.lab.api.filters import rules_of
+from vpcshark.lab.api.state import (
+    ApiError,
+    Params,
+    Record,
+    State,
+    check_tag_specifications,
+    find,
+    new_id,
+    tag_at_creation,
+)
+from vpcshark.lab.model import LabRule, LabSession
+
+SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, "Quotas"; not adjustable
+SOURCES_PER_TARGET = 10  # 100 on the largest instance sizes
+_TARGET_TYPES = {
+    "NetworkInterfaceId": "network-interface",
+    "NetworkLoadBalancerArn": "network-load-balancer",
+    "GatewayLoadBalancerEndpointId": "gateway-load-balancer-endpoint",
+}
+_SESSION_FIELDS = (
+    "TrafficMirrorTargetId",
+    "TrafficMirrorFilterId",
+    "PacketLength",
+    "SessionNumber",
+    "VirtualNetworkId",
+    "Description",
+)
+_REMOVABLE = {"packet-length": "PacketLength", "description": "Description", "virtual-network-id": "VirtualNetworkId"}
+
+
+def create_target(state: State, params: Params) -> Record:
+    """A target: an ENI or a load balancer."""
+    check_tag_specifications(params, "tmt")
+    given = [name for name in _TARGET_TYPES if params.get(name)]
+    if len(given) != 1:
+        code = "InvalidParameterCombination" if given else "MissingParameter"
+        raise ApiError(code, f"The request must contain exactly one of {', '.join(_TARGET_TYPES)}.")
+    if given == ["NetworkInterfaceId"]:
+        _check_eni_exists(state, params["NetworkInterfaceId"])
+    record: Record = {
+        "TrafficMirrorTargetId": new_id("tmt"),
+        given[0]: params[given[0]],
+        "Type": _TARGET_TYPES[given[0]],
+        "Description": params.get("Description") or "",
+        "OwnerId": state.vpc.account,
+    }
+    state.targets[record["TrafficMirrorTargetId"]] = record
+    tag_at_creation(state, params, record["TrafficMirrorTargetId"])
+    return {"TrafficMirrorTarget": state.described(record)}
+
+
+def delete_target(state: State, params: Params) -> Record:
+    """A target that a session uses stays. The exception's odd name is EC2's own."""
+    target_id = params["TrafficMirrorTargetId"]
+    find(state.targets, "tmt", target_id)
+    users = [s for s, session in state.sessions.items() if session["TrafficMirrorTargetId"] == target_id]
+    if users:
+        raise ApiError(
+            "TrafficMirrorTargetInUseException", f"Traffic mirror target {target_id} is in use by {', '.join(users)}."
+        )
+    del state.targets[target_id]
+    state.vpc.forget_tags(target_id)
+    return {"TrafficMirrorTargetId": target_id}
+
+
+def create_session(state: State, params: Params) -> Record:
+    """A session: from here on the source's frames go to the target."""
+    check_tag_specifications(params, "tms")
+    _check_eni_exists(state, params["NetworkInterfaceId"])
+    record: Record = {
+        "TrafficMirrorSessionId": new_id("tms"),
+        "NetworkInterfaceId": params["NetworkInterfaceId"],
+        "OwnerId": state.vpc.account,
+        **{name: params[name] for name in _SESSION_FIELDS if params.get(name) is not None},
+    }
+    _complete_and_check(state, record)
+    state.sessions[record["TrafficMirrorSessionId"]] = record
+    tag_at_creation(state, params, record["TrafficMirrorSessionId"])
+    return {"TrafficMirrorSession": state.described(record)}
+
+
+def modify_session(state: State, params: Params) -> Record:
+    """Change fields of a session, or remove those that can be absent."""
+    record = find(state.sessions, "tms", params["TrafficMirrorSessionId"])
+    changed = {**record, **{name: params[name] for name in _SESSION_FIELDS if params.get(name) is not None}}
+    for removed in params.get("RemoveFields") or []:
+        one_of({"RemoveFields": removed}, "RemoveFields", tuple(_REMOVABLE))
+        changed.pop(_REMOVABLE[removed], None)
+    _complete_and_check(state, changed)
+    record.clear()
+    record.update(changed)
+    return {"TrafficMirrorSession": state.described(record)}
+
+
+def delete_session(state: State, params: Params) -> Record:
+    """Delete a session: the mirroring stops."""
+    session_id = params["TrafficMirrorSessionId"]
+    find(state.sessions, "tms", session_id)
+    del state.sessions[session_id]
+    state.vpc.forget_tags(session_id)
+    return {"TrafficMirrorSessionId": session_id}
+
+
+def in_force(state: State) -> list[LabSession]:
+    """The sessions that mirror to an ENI now. Load balancer targets carry nothing in the lab."""
+    state.prune()
+    pairs = [(session, state.targets[session["TrafficMirrorTargetId"]]) for session in state.sessions.values()]
+    return [
+        _lab_session(state, session, target["NetworkInterfaceId"])
+        for session, target in pairs
+        if target["Type"] == "network-interface"
+    ]
+
+
+def _complete_and_check(state: State, session: Record) -> None:
+    target = find(state.targets, "tmt", session["TrafficMirrorTargetId"])
+    find(state.filters, "tmf", session["TrafficMirrorFilterId"])
+    check_session(session, is_load_balancer=target["Type"] == "network-load-balancer")
+    _check_source(state, session, target)
+    _check_others(state, session)
+    if target["Type"] == "network-load-balancer":
+        session.setdefault("PacketLength", 8500)
+    session.setdefault("VirtualNetworkId", _free_vni(state))
+
+
+def _check_source(state: State, session: Record, target: Record) -> None:
+    source = session["NetworkInterfaceId"]
+    if target.get("NetworkInterfaceId") == source:
+        raise ApiError("InvalidParameterValue", f"Network interface {source} cannot be both source and target.")
+    if any(source == other.get("NetworkInterfaceId") for other in state.targets.values()):
+        raise ApiError("InvalidParameterValue", f"Network interface {source} is a traffic mirror target.")
+    problem = state.vpc.eni_problem(source)
+    if problem:
+        raise ApiError("InvalidParameterValue", f"Network interface {source} cannot be mirrored: {problem}")
+
+
+def _check_others(state: State, session: Record) -> None:
+    others = [
+        other
+        for other in state.sessions.values()
+        if other["TrafficMirrorSessionId"] != session["TrafficMirrorSessionId"]
+    ]
+    source, number = session["NetworkInterfaceId"], session["SessionNumber"]
+    of_source = [other for other in others if other["NetworkInterfaceId"] == source]
+    if any(other["SessionNumber"] == number for other in of_source):
+        raise ApiError(
+            "InvalidParameterValue", f"Session number {number} is already being used for network interface {source}."
+        )
+    if len(of_source) >= SESSIONS_PER_SOURCE:
+        raise ApiError(
+            "TrafficMirrorSessionsPerInterfaceLimitExceeded",
+            f"Network interface {source} already has {SESSIONS_PER_SOURCE} traffic mirror sessions, the maximum.",
+        )
+    target = session["TrafficMirrorTargetId"]
+    sources = {other["NetworkInterfaceId"] for other in others if other["TrafficMirrorTargetId"] == target}
+    if state.targets[target]["Type"] == "network-interface" and len(sources | {source}) > SOURCES_PER_TARGET:
+        raise ApiError(
+            "TrafficMirrorSourcesPerTargetLimitExceeded",
+            f"Traffic mirror target {target} already has {SOURCES_PER_TARGET} sources, the maximum.",
+        )
+
+
+def _check_eni_exists(state: State, eni_id: str) -> None:
+    if state.vpc.eni_problem(eni_id) is None:
+        raise ApiError("InvalidNetworkInterfaceID.NotFound", f"The networkInterface ID '{eni_id}' does not exist")
+
+
+def _free_vni(state: State) -> int:
+    """EC2: "an account-wide unique ID is chosen at random"."""
+    taken = {session["VirtualNetworkId"] for session in state.sessions.values()}
+    while (vni := secrets.randbelow(2**24 - 1) + 1) in taken:
+        pass
+    return vni
+
+
+def _lab_session(state: State, session: Record, target_eni: str) -> LabSession:
+    mirror_filter = state.filters[session["TrafficMirrorFilterId"]]
+    return LabSession(
+        id=session["TrafficMirrorSessionId"],
+        number=session["SessionNumber"],
+        vni=session["VirtualNetworkId"],
+        source=session["NetworkInterfaceId"],
+        target=target_eni,
+        packet_length=session.get("PacketLength"),
+        amazon_dns="amazon-dns" in mirror_filter["NetworkServices"],
+        rules=tuple(_lab_rule(rule) for rule in rules_of(state, session["TrafficMirrorFilterId"])),
+        resolver=state.vpc.resolver(session["NetworkInterfaceId"]),
+    )
+
+
+def _lab_rule(rule: Record) -> LabRule:
+    return LabRule(
+        number=rule["RuleNumber"],
+        direction=rule["TrafficDirection"],
+        action=rule["RuleAction"],
+        source_cidr=rule["SourceCidrBlock"],
+        destination_cidr=rule["DestinationCidrBlock"],
+        protocol=rule.get("Protocol"),
+        source_ports=_ports(rule.get("SourcePortRange")),
+        destination_ports=_ports(rule.get("DestinationPortRange")),
+    )
+
+
+def _ports(ports: dict[str, Any] | None) -> tuple[int, int] | None:
+    return (ports["FromPort"], ports["ToPort"]) if ports else None

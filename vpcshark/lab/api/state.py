@@ -1,0 +1,111 @@
+"""What the lab's Traffic Mirroring remembers: one record per resource, in the shape in which EC2 describes it.
+
+Must not know moto or HTTP: the rest of the VPC comes in as a ``Vpc``, errors go out as ``ApiError``.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+Record = dict[str, Any]
+Params = Mapping[str, Any]  # a request as botocore's model names and types it
+
+KINDS = {"tmf": "Filter", "tmfr": "FilterRule", "tmt": "Target", "tms": "Session"}
+
+
+class ApiError(Exception):
+    """EC2 refuses: its error code and message."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(f"{code}: {message}")
+        self.code = code
+        self.message = message
+
+
+class Vpc(Protocol):
+    """What Traffic Mirroring asks the rest of EC2."""
+
+    account: str
+
+    def eni_problem(self, eni_id: str) -> str | None:
+        """Why this ENI cannot be a source, "" if it can; None: there is no such ENI."""
+
+    def resolver(self, eni_id: str) -> str:
+        """The DNS address of the ENI's VPC (its base address + 2)."""
+
+    def tags(self, resource_id: str) -> list[dict[str, str]]:
+        """The resource's tags now, as EC2 lists them."""
+
+    def tag(self, resource_id: str, tags: list[dict[str, str]]) -> None:
+        """Add tags."""
+
+    def forget_tags(self, resource_id: str) -> None:
+        """The resource is gone, and its tags with it."""
+
+
+@dataclass
+class State:
+    """All that there is in one account and region, by id, in the order of creation."""
+
+    vpc: Vpc
+    filters: dict[str, Record] = field(default_factory=dict)
+    rules: dict[str, Record] = field(default_factory=dict)
+    targets: dict[str, Record] = field(default_factory=dict)
+    sessions: dict[str, Record] = field(default_factory=dict)
+    answers: dict[tuple[str, str], tuple[Params, Record]] = field(default_factory=dict)  # by operation and ClientToken
+
+    def described(self, record: Record) -> Record:
+        """The record as EC2 answers it: with the tags that it has now."""
+        return {**record, "Tags": self.vpc.tags(record_id(record))}
+
+    def prune(self) -> None:
+        """Deleting a source ENI deletes its sessions (Traffic Mirroring guide, "Sessions")."""
+        for session_id, session in list(self.sessions.items()):
+            if self.vpc.eni_problem(session["NetworkInterfaceId"]) is None:
+                del self.sessions[session_id]
+                self.vpc.forget_tags(session_id)
+
+
+def new_id(prefix: str) -> str:
+    """An id as EC2 makes them: prefix and 17 hexadecimal digits."""
+    return f"{prefix}-{secrets.token_hex(9)[:17]}"
+
+
+def record_id(record: Record) -> str:
+    """The id of a record: its first field, always."""
+    return str(next(iter(record.values())))
+
+
+def find(records: Mapping[str, Record], prefix: str, resource_id: str) -> Record:
+    """The record of that id. The error's code is what EC2 sends; its documentation writes it without the dot."""
+    try:
+        return records[resource_id]
+    except KeyError:
+        code = f"InvalidTrafficMirror{KINDS[prefix]}Id.NotFound"
+        raise ApiError(code, f"The traffic mirror ID '{resource_id}' does not exist") from None
+
+
+def tag_at_creation(state: State, params: Params, resource_id: str) -> None:
+    """Apply the request's TagSpecifications; a specification for another type of resource is an error."""
+    for wanted in _tag_lists(params, resource_id.split("-")[0]):
+        state.vpc.tag(resource_id, wanted)
+
+
+def check_tag_specifications(params: Params, prefix: str) -> None:
+    """Refuse TagSpecifications of another type, before anything is made."""
+    _tag_lists(params, prefix)
+
+
+def _tag_lists(params: Params, prefix: str) -> list[list[dict[str, str]]]:
+    expected = {"tmf": "filter", "tmfr": "filter-rule", "tmt": "target", "tms": "session"}[prefix]
+    specifications = params.get("TagSpecifications") or []
+    for specification in specifications:
+        given = specification.get("ResourceType")
+        if given != f"traffic-mirror-{expected}":
+            raise ApiError(
+                "InvalidParameterValue", f"'{given}' is not a valid taggable resource type for this operation."
+            )
+    return [specification.get("Tags") or [] for specification in specifications]
