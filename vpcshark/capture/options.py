@@ -14,7 +14,8 @@ class CaptureOptions:
 
     ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine) or an instance id.
     ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: EC2's choice,
-    the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame.
+    the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
+    ``max_duration`` in seconds ends a forgotten capture.
     """
 
     mode: str = "mirror"
@@ -26,6 +27,7 @@ class CaptureOptions:
     description: str = ""
     dns: bool = True
     names: bool = True
+    max_duration: int = 8 * 3600
     profile: str = ""
     region: str = ""
     ssh_user: str = ""

@@ -40,6 +40,7 @@ class Record:
     source: str = ""
     profile: str = ""
     region: str = ""
+    account: str = ""
     made: Mapping[str, str] = field(default_factory=dict)
     unanswered: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
@@ -64,6 +65,10 @@ class Ledger:
     def created(self, kind: str, token: str, resource: str) -> None:
         """Its answer came."""
         self._append({"created": kind, "token": token, "id": resource})
+
+    def belongs_to(self, account: str) -> None:
+        """The AWS account (twelve digits) in which all this is made."""
+        self._append({"account": account})
 
     def refused(self, token: str) -> None:
         """AWS said no: nothing was made under this token."""
@@ -139,6 +144,8 @@ def read(path: Path) -> Record:
     for entry in _entries(path):
         if "capture" in entry:
             header = {name: entry[name] for name in Record.__dataclass_fields__ if name in entry}
+        elif "account" in entry:
+            header["account"] = entry["account"]
         elif "creating" in entry:
             unanswered[entry["token"]] = entry["creating"]
         elif "created" in entry:

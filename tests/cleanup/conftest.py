@@ -1,0 +1,51 @@
+"""An account in memory, behaving as EC2 does where clean-up depends on it."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpcshark.cleanup import tags
+from vpcshark.cleanup.sweep import Resource
+from vpcshark.errors import AwsError
+
+
+class FakeAccount:
+    """Holds resources; refuses to delete what a session uses; fails as often as it is told to."""
+
+    def __init__(self) -> None:
+        self.resources: dict[str, Resource] = {}
+        self.failures: dict[str, list[AwsError]] = {}
+        self.describe_failures: list[AwsError] = []
+        self.deletes: list[str] = []
+        self.appear_after: list[tuple[int, Resource]] = []
+        self.describes = 0
+
+    def add(self, kind: str, name: str, capture: str = "c-1", owner: str = "me@here", expires: float = 0.0) -> None:
+        lease = tags.Lease(capture, owner, expires)
+        self.resources[name] = Resource(kind, name, lease.as_tags() if capture else {"Name": "vpcshark"})
+
+    def identity(self) -> str:
+        return "123456789012"
+
+    def tagged(self) -> list[Resource]:
+        self.describes += 1
+        if self.describe_failures:
+            raise self.describe_failures.pop(0)
+        for due, resource in self.appear_after:
+            if self.describes == due:
+                self.resources[resource.id] = resource
+        return [r for r in self.resources.values() if r.lease is not None]
+
+    def delete(self, kind: str, resource: str) -> None:
+        self.deletes.append(resource)
+        if self.failures.get(resource):
+            raise self.failures[resource].pop(0)
+        if kind != "session" and any(r.kind == "session" for r in self.resources.values()):
+            raise AwsError(f"{resource} is in use.", code="TrafficMirrorFilterInUse")
+        self.resources.pop(resource, None)
+
+
+@pytest.fixture
+def account() -> FakeAccount:
+    """An empty account."""
+    return FakeAccount()

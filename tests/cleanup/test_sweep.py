@@ -1,0 +1,99 @@
+"""A removal goes by tag, in the right order, again and again, and touches nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpcshark.cleanup import sweep, tags
+from vpcshark.cleanup.sweep import Resource
+from vpcshark.errors import AwsError
+
+
+@pytest.fixture
+def three(account):
+    """The three resources of capture c-1."""
+    account.add("filter", "tmf-1")
+    account.add("target", "tmt-1")
+    account.add("session", "tms-1")
+    return account
+
+
+def remove(account, clock, **named):
+    """Remove c-1 with ten seconds of patience, unless told otherwise."""
+    return sweep.remove_capture(account, "c-1", clock=clock, **{"patience": 10.0, **named})
+
+
+def test_everything_of_the_capture_goes(three, clock):
+    """Session first, then what it used."""
+    outcome = remove(three, clock)
+    assert outcome.is_clean
+    assert three.deletes[0] == "tms-1"
+    assert set(outcome.deleted) == {"tms-1", "tmf-1", "tmt-1"}
+    assert three.resources == {}
+
+
+def test_what_is_known_goes_before_any_describe(three, clock):
+    """The ledger's ids are deleted at once; the describe only proves it."""
+    outcome = remove(three, clock, known={"tms-1": "session", "tmf-1": "filter", "tmt-1": "target"})
+    assert outcome.is_clean
+    assert three.describes == 1
+    assert clock.slept == []
+
+
+@pytest.mark.parametrize("decoy", [{"capture": ""}, {"capture": "c-2"}, {"capture": "c-2", "owner": "bob@there"}])
+def test_nothing_else_is_touched(three, clock, decoy):
+    """Resources without the tag, of another capture or of another owner stay."""
+    three.add("target", "tmt-decoy", **decoy)
+    remove(three, clock)
+    assert "tmt-decoy" in three.resources
+    assert "tmt-decoy" not in three.deletes
+
+
+def test_in_use_and_throttling_are_tried_again(three, clock):
+    """An error of the moment costs time, not cleanliness."""
+    three.failures = {"tms-1": [AwsError("Slow down.", code="RequestLimitExceeded")] * 2}
+    assert remove(three, clock).is_clean
+    assert three.resources == {}
+
+
+def test_a_describe_that_fails_is_tried_again(three, clock):
+    """Not being able to look is no proof of cleanliness."""
+    three.describe_failures = [AwsError("No answer.")]
+    assert remove(three, clock).is_clean
+    assert three.resources == {}
+
+
+def test_what_stays_is_named_with_its_reason(three, clock):
+    """After its patience a removal says which resource is left, and why."""
+    three.failures = {"tmt-1": [AwsError("You may not delete it.", code="UnauthorizedOperation")] * 100}
+    outcome = remove(three, clock)
+    assert not outcome.is_clean
+    assert [sentence for sentence in outcome.problems if "tmt-1" in sentence and "may not" in sentence]
+    assert "tmf-1" not in three.resources
+
+
+def test_a_resource_that_appears_late_is_found(account, clock):
+    """A create that was cut off may show up after its capture's death."""
+    late = Resource("filter", "tmf-late", tags.Lease("c-1", "me@here", 0.0).as_tags())
+    account.appear_after = [(3, late)]
+    assert remove(account, clock, settle=8.0).is_clean
+    assert account.deletes == ["tmf-late"]
+
+
+@pytest.mark.parametrize(
+    ("owner", "expires", "lives_here", "dead"),
+    [
+        ("me@here", 200.0, False, True),
+        ("me@here", 200.0, True, False),
+        ("me@here", 200.0, None, False),
+        ("me@here", 50.0, None, True),
+        ("bob@there", 50.0, None, True),
+        ("bob@there", 200.0, None, False),
+        ("bob@there", 200.0, False, False),
+        ("bob@there", 0.0, None, False),
+    ],
+)
+def test_a_capture_is_dead_by_its_lease_or_by_its_process(owner, expires, lives_here, dead):
+    """Of others' captures only the lease counts; of mine, whether they still run here."""
+    lease = tags.Lease("c-1", owner, expires)
+    assert sweep.is_dead(lease, owner="me@here", now=100.0, lives_here=lambda capture: lives_here) is dead

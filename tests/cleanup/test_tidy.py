@@ -1,0 +1,76 @@
+"""A dead capture's ledger is worked off, and stays where work is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import tidy
+from vpcshark.errors import AwsError, InputError
+
+HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "prod", "region": "eu-west-1"}
+
+
+@pytest.fixture
+def dead(tmp_path, account):
+    """The ledger of a capture that died with a session, a filter and one unanswered create."""
+    ledger = ledgers.Ledger(tmp_path / "c-1.ledger", HEADER)
+    ledger.belongs_to("123456789012")
+    for kind, name in (("filter", "tmf-1"), ("session", "tms-1")):
+        ledger.created(kind, name, name)
+        account.add(kind, name)
+    ledger.creating("target", "t9")
+    ledger.leave_open()
+    return ledger.path
+
+
+def test_a_dead_capture_is_removed_and_its_ledger_too(dead, account, clock):
+    """Nothing in the account, nothing in the folder; the profile and region are the capture's own."""
+    asked = []
+    tidied = tidy.tidy(
+        dead, reach=lambda profile, region: asked.append((profile, region)) or account, clock=clock, patience=60
+    )
+    assert tidied.outcome.is_clean
+    assert account.resources == {}
+    assert not dead.exists()
+    assert asked == [("prod", "eu-west-1")]
+
+
+def test_an_unanswered_create_is_waited_for(dead, account, clock):
+    """A create that may still be under way is looked for longer than one describe."""
+    tidy.tidy(dead, reach=lambda profile, region: account, clock=clock, patience=60)
+    assert sum(clock.slept) >= tidy.SETTLE - 1
+
+
+def test_a_ledger_stays_open_with_the_reason_when_aws_cannot_be_asked(dead, clock):
+    """Expired credentials cost nothing but time: the next sweep goes on."""
+
+    def reach(profile, region):
+        raise AwsError("The SSO session of the profile prod has expired.", "Run aws sso login --profile prod.")
+
+    tidied = tidy.tidy(dead, reach=reach, clock=clock, patience=30)
+    assert not tidied.outcome.is_clean
+    assert dead.exists()
+    assert "expired" in ledgers.read(dead).notes[-1]
+    assert not ledgers.is_live(dead)
+
+
+def test_another_accounts_credentials_delete_nothing(dead, account, clock):
+    """A sweep in another account finds nothing and must not take that for clean."""
+    account.identity = lambda: "999999999999"
+    tidied = tidy.tidy(dead, reach=lambda profile, region: account, clock=clock, patience=30)
+    assert not tidied.outcome.is_clean
+    assert "123456789012" in tidied.outcome.problems[0]
+    assert dead.exists()
+    assert account.deletes == []
+
+
+def test_a_living_capture_is_left_alone(tmp_path, account, clock):
+    """The lock says that somebody still works here."""
+    ledger = ledgers.Ledger(tmp_path / "c-2.ledger", HEADER)
+
+    def reach(profile, region):
+        raise InputError("must not be asked")
+
+    assert tidy.tidy(ledger.path, reach=reach, clock=clock, patience=30).outcome is None
+    ledger.finish()

@@ -1,0 +1,180 @@
+"""One capture from its first byte to its last deletion, whatever the mode: up, hold, down.
+
+down: session first, the receiver's last frames, then the rest, until a describe shows nothing. What cannot be done
+within Wireshark's patience is the janitor's. Must not know Wireshark, nor how frames are got: that is the ``Feed``.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vpcshark.capture.jobs import Jobs, Stopped
+from vpcshark.capture.making import Maker
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.reception import Reception
+from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.capture.status import Status
+from vpcshark.capture.stop import Stop
+from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup import sweep
+from vpcshark.cleanup.ledger import Ledger
+from vpcshark.clock import Clock
+from vpcshark.errors import VpcsharkError
+
+log = logging.getLogger(__name__)
+
+LEASE = 15 * 60.0  # seconds; renewed three times within each
+PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janitor has the rest
+FLUSH = 2.0  # for the last frames and counts after a stop
+SETTLE = 3.0  # for calls that are under way when a stop comes during up
+
+
+@dataclass(frozen=True)
+class Context:
+    """What every step of one capture works with: what is wanted, and the seams to the world."""
+
+    source: str
+    options: CaptureOptions
+    sink: Sink
+    status: Status
+    stop: Stop
+    clock: Clock
+    timeline: Timeline
+    maker: Maker
+
+
+class Feed(Protocol):
+    """One way of getting a source's frames: everything that differs by mode."""
+
+    def up(self, jobs: Jobs) -> Reception:
+        """Bring it up; returns the receiver, ready, with every interface block in the sink.
+
+        Raises VpcsharkError or Stopped; what was made by then is in the maker.
+        """
+
+    def account(self) -> sweep.Account:
+        """Where the maker's resources are deleted."""
+
+    def renew(self, made: Mapping[str, str], expires: float) -> None:
+        """Give these resources (id -> kind) a later expiry. Raises AwsError."""
+
+
+class Capture:
+    """Runs a feed and cleans up after it."""
+
+    def __init__(self, context: Context, ledger: Ledger, feed: Feed) -> None:
+        self._context = context
+        self._ledger = ledger
+        self._feed = feed
+        self._reception: Reception | None = None
+        self._failure: VpcsharkError | None = None
+
+    def run(self) -> None:
+        """Until stop is requested or the feed ends; then clean up. VpcsharkError: what the user must know."""
+        jobs = Jobs(self._context.stop)
+        try:
+            self._reception = self._feed.up(jobs)
+            self._reception.stream(self._context.sink, self._stream_ended)
+            self._context.status.say(f"Capturing from {self._context.source}.")
+            self._hold()
+        except (Stopped, SinkClosed):
+            self._context.stop.request("The reader closed the capture.")
+        except VpcsharkError as error:
+            self._fail(error)
+        finally:
+            self._down(jobs)
+        if self._failure is not None:
+            raise self._failure
+
+    def _fail(self, error: VpcsharkError) -> None:
+        """Remember the first failure and stop."""
+        self._failure = self._failure or error
+        self._context.stop.request(str(error))
+
+    def _stream_ended(self, error: VpcsharkError | None) -> None:
+        """Called by the frames' thread: ``error`` None means that the reader has gone."""
+        if error is not None and not self._context.stop.requested():
+            self._fail(error)
+        self._context.stop.request("The reader closed the capture.")
+
+    def _hold(self) -> None:
+        """Renew the lease until stop; end a capture that was forgotten."""
+        stop, clock = self._context.stop, self._context.clock
+        longest = self._context.options.max_duration
+        end = clock.monotonic() + longest
+        while not stop.wait(min(LEASE / 3, max(0.0, end - clock.monotonic()))):
+            if clock.monotonic() >= end:
+                stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
+                return
+            self._renew()
+
+    def _renew(self) -> None:
+        try:
+            self._feed.renew(self._context.maker.made, self._context.clock.now() + LEASE)
+        except VpcsharkError as error:  # two more tries fit into the lease
+            log.warning("The lease could not be renewed yet: %s", error)
+
+    def _down(self, jobs: Jobs) -> None:
+        """Runs once, and to its end, whatever signals come meanwhile."""
+        log.info("Stopping: %s", self._context.stop.reason)
+        self._context.status.say("Stopping: deleting the mirror session ...")
+        if not jobs.settle(SETTLE):
+            log.warning("A call was still under way; the janitor will look after it.")
+        session_gone = threading.Event()
+        removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up")
+        with self._context.timeline.step("clean up"):
+            removal.start()
+            self._finish_frames(session_gone)
+            removal.join()
+
+    def _finish_frames(self, session_gone: threading.Event) -> None:
+        """When no more frames come, take the last ones, and let the reader go on."""
+        session_gone.wait(FLUSH)
+        if self._reception is not None:
+            with self._context.timeline.step("flush"):
+                self._reception.finish(FLUSH)
+        self._context.sink.close()
+
+    def _remove(self, session_gone: threading.Event) -> None:
+        try:
+            outcome = self._outcome(session_gone)
+        finally:
+            session_gone.set()
+        if outcome.is_clean and not self._context.maker.is_doubtful:
+            self._ledger.finish()
+            return
+        for sentence in outcome.problems:
+            self._ledger.note(sentence)
+        self._ledger.leave_open()
+        if outcome.problems and self._failure is None:
+            self._failure = VpcsharkError(
+                " ".join(outcome.problems),
+                "vpcshark goes on trying for 15 minutes; vpcshark cleanup does it by hand.",
+            )
+
+    def _outcome(self, session_gone: threading.Event) -> sweep.Outcome:
+        maker = self._context.maker
+        sessions = {resource for resource, kind in maker.made.items() if kind == "session"}
+        if not sessions:
+            session_gone.set()
+
+        def on_deleted(resource: str) -> None:
+            maker.forget(resource)
+            sessions.discard(resource)
+            if not sessions:
+                session_gone.set()
+
+        if not maker.made and not maker.is_doubtful:
+            return sweep.Outcome((), ())
+        return sweep.remove_capture(
+            self._feed.account(),
+            maker.lease.capture,
+            clock=self._context.clock,
+            patience=PATIENCE,
+            known=maker.made,
+            on_deleted=on_deleted,
+        )

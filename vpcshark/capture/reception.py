@@ -1,0 +1,162 @@
+"""The receiver's other end: starts it over a transport, hears its events, moves its pcapng blocks into the sink.
+
+Must not know AWS, nor look into the blocks that it moves.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from vpcshark import receiver
+from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.transport.base import Channel, Transport
+
+log = logging.getLogger(__name__)
+
+CHUNK = 1 << 18
+NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
+
+
+class Reception:
+    """One running receiver."""
+
+    def __init__(self, channel: Channel, where: str) -> None:
+        self._channel = channel
+        self._where = where
+        self._settled = threading.Event()
+        self._problem = ""
+        self._ready: Mapping[str, Any] | None = None
+        self._said: list[str] = []
+        self._pump: threading.Thread | None = None
+        self.stats: Mapping[str, Any] = {}
+        self.on_stats: Callable[[Mapping[str, Any]], None] = lambda stats: None
+        self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
+
+    def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
+        """Send program and config; return the ready event. TransportError says why it did not come in ``deadline`` s."""
+        self._hearing.start()
+        program = receiver.program()
+        try:
+            self._channel.write(b"%d\n%s" % (len(program), program))
+            self._channel.write(json.dumps(config).encode() + b"\n")
+        except TransportError:
+            log.info("The receiver on %s closed its input early.", self._where)
+        self._settled.wait(deadline)
+        if self._ready is None:
+            raise self._failure(deadline)
+        return self._ready
+
+    def command(self, **words: Any) -> None:
+        """Send one command line (the contract is in docs/ARCHITECTURE.md)."""
+        self._channel.write(json.dumps(words).encode() + b"\n")
+
+    def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
+        """Move blocks into ``sink`` in a thread of its own; ``on_end`` hears why it ended (None: the reader has gone)."""
+        self._pump = threading.Thread(target=self._move, args=(sink, on_end), name="frames", daemon=True)
+        self._pump.start()
+
+    def finish(self, timeout: float) -> None:
+        """Let the receiver flush its last frames and counts, then end it; gives up on both after ``timeout`` seconds."""
+        try:
+            self._channel.close_input()
+            if self._pump is not None:
+                self._pump.join(timeout)
+        finally:
+            self._channel.close()
+
+    def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
+        error: VpcsharkError | None = None
+        try:
+            while data := self._channel.read(CHUNK):
+                sink.write(data)
+            error = TransportError(
+                f"The receiver on {self._where} ended by itself{self._last_words()}.",
+                "Start the capture again; the log file says more.",
+            )
+        except SinkClosed:
+            pass
+        except VpcsharkError as broken:
+            error = broken
+        on_end(error)
+
+    def _last_words(self) -> str:
+        words = self._problem or " ".join(self._said[-2:])
+        return f": {words}" if words else ""
+
+    def _hear(self) -> None:
+        """Events come as JSON lines; what is no JSON (a shell's or Python's complaint) is kept for the message."""
+        rest = b""
+        try:
+            while data := self._channel.read_error(1 << 16):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._event(line.decode("utf-8", "replace").strip())
+        except TransportError as error:
+            log.info("%s", error)
+        if rest:
+            self._event(rest.decode("utf-8", "replace").strip())
+        self._settled.set()
+
+    def _event(self, line: str) -> None:
+        try:
+            event = json.loads(line)
+            kind = event["event"]
+        except (ValueError, TypeError, KeyError):
+            if line:
+                log.info("%s said: %s", self._where, line)
+                self._said.append(line)
+            return
+        if kind == "ready":
+            self._ready = event
+            self._settled.set()
+        elif kind == "error":
+            self._problem = str(event.get("problem", ""))
+            self._settled.set()
+        elif kind == "stats":
+            self.stats = event
+            self.on_stats(event)
+
+    def _failure(self, deadline: float) -> TransportError:
+        if self._problem:
+            return TransportError(f"The receiver on {self._where} cannot start: {self._problem}")
+        status = self._exit_status()
+        if status is None:
+            return TransportError(
+                f"The receiver on {self._where} did not start within {deadline:.0f} seconds.",
+                "Log in there and see what keeps python3 from starting.",
+            )
+        words = " ".join(self._said[-2:])
+        if status == NO_SUCH_COMMAND or "not found" in words:
+            return TransportError(
+                f"There is no python3 on {self._where}.",
+                "Install Python 3.6 or later there, or choose another capture host (--host).",
+            )
+        return TransportError(f"The receiver on {self._where} ended with status {status}: {words or 'no message'}.")
+
+    def _exit_status(self) -> int | None:
+        try:
+            return self._channel.wait(0.5)
+        except TransportError:
+            return None
+
+
+def config(
+    interfaces: Sequence[Mapping[str, Any]],
+    address: str,
+    program: Sequence[Sequence[int]] | None,
+    socket_program: Sequence[Sequence[int]] | None,
+    port: int = 4789,
+) -> dict[str, Any]:
+    """The receiver's config line, as docs/ARCHITECTURE.md has it."""
+    return {
+        "port": port,
+        "address": address,
+        "interfaces": list(interfaces),
+        "program": program,
+        "socket_program": socket_program,
+    }

@@ -1,0 +1,98 @@
+"""The detached process that cleans up when its capture dies: it waits for the end of a pipe whose other end only the
+capture holds, so that the kernel itself tells it of any death.
+
+Started before the first create. Must not import boto3 before it is needed, nor hold anything open that Wireshark waits
+for (EXTCAP_FACTS: a grandchild that keeps stderr open keeps the session open).
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from vpcshark.cleanup import tidy
+from vpcshark.clock import Clock, SystemClock
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 15 * 60.0
+UNLOCKED_WITHIN = 5.0  # the pipe of a dying process may close a moment before its lock does
+
+
+class Janitor:
+    """The capture's end of the pipe."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The janitor's process id, for those who watch processes."""
+        return self._process.pid
+
+    def release(self) -> None:
+        """The capture is over: the janitor looks whether the ledger is finished, and ends or takes over."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+
+    def dismiss(self, timeout: float = 2.0) -> None:
+        """Let a janitor with nothing to do end, and reap it, so that no zombie is left in a long-lived parent."""
+        self.release()
+        try:
+            self._process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            log.warning("The janitor %d is still at work.", self._process.pid)
+
+
+def spawn(ledger: Path, python: str = sys.executable) -> Janitor:
+    """Start the janitor of the capture that writes ``ledger``, in a session of its own, with no descriptor of ours."""
+    command = [python, "-c", "from vpcshark.cleanup.janitor import main; main()", str(ledger)]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=ledger.parent,
+        close_fds=True,
+        **_detached(),
+    )
+    return Janitor(process)
+
+
+def _detached() -> dict[str, Any]:
+    if sys.platform == "win32":
+        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
+        return {"creationflags": flags | subprocess.CREATE_BREAKAWAY_FROM_JOB}
+    return {"start_new_session": True}
+
+
+def watch(pipe: IO[bytes], ledger: Path, *, reach: tidy.Reach, clock: Clock) -> tidy.Tidied:
+    """Wait until the capture lets go of the pipe, then finish what it left unfinished."""
+    while pipe.read(4096):
+        pass
+    start = clock.monotonic()
+    while ledger.exists():
+        tidied = tidy.tidy(ledger, reach=reach, clock=clock, patience=PATIENCE)
+        if tidied.outcome is not None or clock.monotonic() - start > UNLOCKED_WITHIN:
+            return tidied
+        clock.sleep(0.05)
+    return tidy.Tidied(ledger)
+
+
+def main() -> None:
+    """The janitor's process: one argument, the ledger; the pipe is its stdin."""
+    for name in ("SIGHUP", "SIGINT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    from vpcshark import logs
+
+    logs.set_up()
+    from vpcshark.cleanup.account import reach
+
+    watch(sys.stdin.buffer, Path(sys.argv[1]), reach=reach, clock=SystemClock())
+    os._exit(0)  # nothing of ours is left to unwind; a hung library thread must not keep us
