@@ -66,6 +66,6 @@ class Maker:
 
 
 def is_refusal(error: AwsError) -> bool:
-    """Did AWS say clearly that it made nothing? No answer at all, throttling and server faults (5xx codes) leave it open."""
+    """Did AWS say clearly that it made nothing? No answer, throttling and server faults leave it open."""
     open_codes = ("", "RequestLimitExceeded", "Throttling", "ThrottlingException", "InternalError", "InternalFailure")
     return error.code not in (*open_codes, "Unavailable", "ServiceUnavailable", "RequestTimeout")

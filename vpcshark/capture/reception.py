@@ -14,7 +14,7 @@ from typing import Any
 from vpcshark import receiver
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.errors import TransportError, VpcsharkError
-from vpcshark.transport.base import Channel, Transport
+from vpcshark.transport.base import Channel
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +38,7 @@ class Reception:
         self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
 
     def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
-        """Send program and config; return the ready event. TransportError says why it did not come in ``deadline`` s."""
+        """Send program and config; return the ready event. TransportError: why it did not come in ``deadline`` s."""
         self._hearing.start()
         program = receiver.program()
         try:
@@ -56,12 +56,12 @@ class Reception:
         self._channel.write(json.dumps(words).encode() + b"\n")
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """Move blocks into ``sink`` in a thread of its own; ``on_end`` hears why it ended (None: the reader has gone)."""
+        """Move blocks into ``sink`` in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
         self._pump = threading.Thread(target=self._move, args=(sink, on_end), name="frames", daemon=True)
         self._pump.start()
 
     def finish(self, timeout: float) -> None:
-        """Let the receiver flush its last frames and counts, then end it; gives up on both after ``timeout`` seconds."""
+        """Let the receiver flush its last frames and counts, then end it; waits ``timeout`` seconds for that."""
         try:
             self._channel.close_input()
             if self._pump is not None:
