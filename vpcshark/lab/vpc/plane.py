@@ -1,0 +1,209 @@
+"""The data plane as root: builds the VPC from network namespaces, runs its traffic, drives its mirror.
+
+Must not know moto or the EC2 API; it is told the world once and all sessions after each change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from vpcshark.clock import Clock, SystemClock
+from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.lab.model import LabInstance, LabSession, LabWorld
+from vpcshark.lab.vpc import mirror, netns, record, sshd, topology, traffic
+from vpcshark.lab.vpc.worker import Worker, python
+
+_PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
+_SSHD_PATIENCE = 10.0
+_POLL = 0.01
+
+
+class NamespacePlane:
+    """A VPC of network namespaces called ``name``, its records and logs below ``state_dir``/vpc.
+
+    An instance called ``web-1`` is the namespace ``<name>-web-1``; the VPC's network is ``<name>-vpc``.
+    ``stop`` works in another process than ``start``. All methods raise VpcsharkError.
+    """
+
+    def __init__(self, state_dir: Path, name: str, clock: Clock | None = None) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
+            raise InputError(f"A lab cannot be called {name!r}.", "Use letters, digits, dots and dashes.")
+        self._name = name
+        self._keys = state_dir / "ssh"
+        self._folder = state_dir / "vpc"
+        self._clock = clock or SystemClock()
+        self._lock = threading.Lock()  # one talk with the mirror at a time
+        self._workers: list[Worker] = []
+        self._mirror: Worker | None = None
+
+    def start(self, world: LabWorld) -> None:
+        """Build the world and start its traffic; returns when packets flow."""
+        plan = topology.plan(world, self._name)
+        self._check(plan)
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        made = record.Record(self._folder / "record.json", plan.all_namespaces(), plan.host_devices())
+        made.save()
+        try:
+            build(plan)
+            self._run(plan, made)
+        except OSError as error:
+            self.stop()
+            raise VpcsharkError(f"The lab's network could not be built: {error}.") from error
+        except BaseException:
+            self.stop()
+            raise
+
+    def apply(self, sessions: Sequence[LabSession]) -> None:
+        """Mirror exactly these sessions from now on; returns when they are in force."""
+        self._ask({"sessions": [asdict(session) for session in sessions]})
+
+    def stats(self) -> dict[str, int]:
+        """The mirror's counts of frames: "seen" at the sources, "mirrored", "dropped" unread, "unsent"."""
+        return self._ask({"stats": True})
+
+    def stop(self) -> None:
+        """Take everything down that ``start`` made, whoever started it, and nothing else. Logs stay."""
+        made = record.load(self._folder / "record.json")
+        if made:
+            record.end(made.processes, _PATIENCE)
+            self._end_the_rest(made.namespaces)
+            self._remove(made)
+            made.path.unlink(missing_ok=True)
+        for worker in self._workers:
+            worker.close()
+        self._workers, self._mirror = [], None
+
+    def _check(self, plan: topology.Topology) -> None:
+        if os.geteuid() != 0:
+            raise VpcsharkError("A VPC of network namespaces needs root.", "Run the lab as root, or without a network.")
+        devices = {name for _, name in socket.if_nameindex()}
+        taken = [name for name in plan.all_namespaces() if (netns.FOLDER / name).exists()]
+        taken += [name for name in plan.host_devices() if name in devices]
+        if taken:
+            problem = f"Another lab called {self._name} is there already ({', '.join(taken)})."
+            raise VpcsharkError(problem, "Stop it, or give this one another name.")
+
+    def _run(self, plan: topology.Topology, made: record.Record) -> None:
+        """Start all processes, then wait for each: they take their time side by side."""
+        parts = [(plan.fabric, traffic.resolver_part(plan.world))]
+        parts += [
+            (plan.namespaces[instance.id], part)
+            for instance in plan.world.instances
+            if (part := traffic.part_of(instance, plan.world))
+        ]
+        players = [self._spawn(made, place, python(traffic.__name__), "traffic") for place, _ in parts]
+        self._mirror = self._spawn(made, plan.fabric, python(mirror.__name__), "mirror")
+        servers = [self._start_sshd(plan, made, instance) for instance in plan.world.instances if is_ssh_host(instance)]
+        for player, (_, part) in zip(players, parts, strict=True):
+            player.say(json.dumps(asdict(part)))
+        self._ask({"enis": mirror_view(plan), "resolver": plan.world.resolver})
+        _hear_all(players, "ready")
+        self._wait_for(servers)
+        for player in players:
+            player.say("go")
+        _hear_all(players, "flowing")
+
+    def _spawn(self, made: record.Record, namespace: str, command: Sequence[str], kind: str) -> Worker:
+        worker = Worker(namespace, command, self._folder / f"{namespace}.{kind}.log")
+        self._workers.append(worker)
+        made.add(worker.pid)
+        return worker
+
+    def _start_sshd(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> Worker:
+        command = sshd.command(self._keys, self._folder / "sshd_config")
+        return self._spawn(made, plan.namespaces[instance.id], command, "sshd")
+
+    def _wait_for(self, servers: Sequence[Worker]) -> None:
+        deadline = self._clock.monotonic() + _SSHD_PATIENCE
+        for server in servers:
+            while not sshd.is_listening(server.pid):
+                if server.has_ended() or self._clock.monotonic() > deadline:
+                    raise server.broken()
+                self._clock.sleep(_POLL)
+
+    def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
+        with self._lock:
+            if self._mirror is None:
+                raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
+            self._mirror.say(json.dumps(request))
+            answer: dict[str, Any] = json.loads(self._mirror.hear())
+        if "error" in answer:
+            raise VpcsharkError(f"The lab's mirror failed: {answer['error']}.")
+        return answer
+
+    def _end_the_rest(self, namespaces: Sequence[str]) -> None:
+        """End what else is in the lab's namespaces: what sshd's sessions left, what was started a moment ago."""
+        own = {os.getpid()}
+        found = (record.identify(pid) for pid in netns.processes(namespaces) if pid not in own)
+        record.end([process for process in found if process], _PATIENCE)
+
+    @staticmethod
+    def _remove(made: record.Record) -> None:
+        devices = {name for _, name in socket.if_nameindex()}
+        commands = [f"link del {name}" for name in made.devices if name in devices]
+        commands += [f"netns del {name}" for name in made.namespaces if (netns.FOLDER / name).exists()]
+        netns.ip_batch(commands)
+
+
+def is_ssh_host(instance: LabInstance) -> bool:
+    """Whether the instance runs a sshd of the lab's."""
+    return "sshd" in instance.roles and "host" not in instance.roles
+
+
+def mirror_view(plan: topology.Topology) -> dict[str, dict[str, Any]]:
+    """What the mirror has to know of each ENI, by ENI id (``mirror.Eni``)."""
+    return {
+        link.eni.id: asdict(
+            mirror.Eni(link.port, link.eni.mac, link.eni.ipv4, link.router, link.eni.subnet_cidr, topology.MTU)
+        )
+        for link in plan.links
+    }
+
+
+def _hear_all(workers: Sequence[Worker], word: str) -> None:
+    for worker in workers:
+        if worker.hear() != word:
+            raise worker.broken()
+
+
+def build(plan: topology.Topology) -> None:
+    """Make the namespaces and everything in them but processes. OSError or VpcsharkError."""
+    netns.ip_batch(f"netns add {name}" for name in plan.all_namespaces())
+    for name in plan.all_namespaces():
+        netns.inside(name, lambda: netns.write_settings(topology.NAMESPACE_SETTINGS))
+    netns.ip_batch(topology.link_commands(plan))
+    netns.inside(plan.fabric, lambda: _prepare_fabric(plan))
+    netns.ip_batch(topology.fabric_commands(plan), plan.fabric)
+    netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
+    for instance in plan.world.instances:
+        _build_instance(plan, instance)
+
+
+def _prepare_fabric(plan: topology.Topology) -> None:
+    netns.write_settings(topology.fabric_settings(plan))
+    netns.disable_offloads([*(link.port for link in plan.links), *plan.bridges.values()])
+
+
+def _build_instance(plan: topology.Topology, instance: LabInstance) -> None:
+    namespace = plan.namespaces[instance.id]
+    devices = [link.device for link in plan.links if link.eni in instance.enis]
+    switch_off: Callable[[], None] = lambda: netns.disable_offloads(devices)  # noqa: E731
+    if namespace:
+        netns.inside(namespace, switch_off)
+        netns.ip_batch(topology.instance_commands(plan, instance), namespace)
+        rules, rules6 = topology.rule_commands(instance)
+        if rules:
+            netns.ip_batch(rules, namespace)
+            netns.ip_batch(rules6, namespace, ["-6"])
+    else:
+        switch_off()
+        netns.write_settings((f"ipv6/conf/{device}/disable_ipv6", "1") for device in devices)
+        netns.ip_batch(topology.host_commands(plan))

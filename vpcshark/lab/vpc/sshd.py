@@ -1,0 +1,64 @@
+"""A real sshd for an instance: the lab's host key, root by the lab's key only.
+
+Must not know namespaces: it is told what to write where, and gives a command.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from vpcshark.errors import VpcsharkError
+
+_PRIVILEGE_SEPARATION = Path("/run/sshd")  # Debian's sshd refuses to start without it; its service unit makes it
+_LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
+_PORT = "0016"
+
+
+def command(keys: Path, config: Path) -> list[str]:
+    """Write ``config`` for the keys in ``keys`` and return the command. VpcsharkError if there is no sshd."""
+    program = shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
+    if program is None:
+        raise VpcsharkError("The lab's capture host needs sshd.", "Install the package openssh-server.")
+    _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
+    config.write_text(_configuration(keys, "yes" if _is_root_locked() else "no"))
+    config.chmod(0o600)
+    return [program, "-D", "-e", "-f", str(config)]  # by its full path: sshd starts itself again per connection
+
+
+def _configuration(keys: Path, use_pam: str) -> str:
+    lines = [
+        "Port 22",
+        f"HostKey {keys / 'host_ed25519'}",
+        f"AuthorizedKeysFile {keys / 'id_ed25519.pub'}",
+        "AuthenticationMethods publickey",
+        "PermitRootLogin prohibit-password",
+        "StrictModes no",  # the lab's folder may lie in /tmp, which anyone may write to
+        f"UsePAM {use_pam}",
+        "UseDNS no",
+        "PidFile none",
+        "PrintMotd no",
+        "PrintLastLog no",
+        "MaxStartups 100",
+        "LogLevel VERBOSE",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _is_root_locked() -> bool:
+    """Without PAM, sshd lets nobody in whose password is locked (sshd(8)), not even by key."""
+    try:
+        lines = Path("/etc/shadow").read_text().splitlines()
+    except OSError:
+        return False
+    return any(line.startswith("root:!") for line in lines)
+
+
+def is_listening(pid: int) -> bool:
+    """Whether something listens on TCP 22 where process ``pid`` is."""
+    try:
+        rows = [row.split() for row in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    except OSError:
+        return False
+    return any(row[1].endswith(f":{_PORT}") and row[3] == _LISTENING for row in rows)
