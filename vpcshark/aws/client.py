@@ -1,0 +1,157 @@
+"""The way to AWS: one session, one client per service. The only module that imports boto3 and botocore.
+
+The import takes half a second, so it happens inside ``connect``, which a caller can run beside other work.
+Must not know what the calls are for.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Any, Protocol
+
+import vpcshark
+from vpcshark.aws.errors import mapped
+from vpcshark.errors import AwsError
+
+CONNECT_TIMEOUT = 3.0  # seconds; a person waits
+READ_TIMEOUT = 10.0
+ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
+RESOLVE_TIMEOUT = 2.0
+
+
+class Ec2(Protocol):
+    """The calls of EC2 that we make: each takes the API's parameters by name and returns its answer as a mapping.
+
+    A boto3 client fits. The IAM policies that we hand out list the same operations.
+    """
+
+    def create_traffic_mirror_filter(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def create_traffic_mirror_filter_rule(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def create_traffic_mirror_session(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def create_traffic_mirror_target(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def delete_traffic_mirror_filter(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def delete_traffic_mirror_session(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def delete_traffic_mirror_target(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def modify_traffic_mirror_filter_network_services(self, **parameters: Any) -> Mapping[str, Any]: ...
+
+    def describe_instances(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def describe_network_interfaces(self, **parameters: Any) -> Mapping[str, Any]: ...
+
+    def get_paginator(self, operation_name: str) -> Any:
+        """For describe_instances, describe_network_interfaces, describe_traffic_mirror_{filters,sessions,targets}."""
+
+
+class Aws:
+    """One AWS account and region. Clients are made at first use and may be shared between threads."""
+
+    def __init__(self, session: Any, config: Any, profile: str, region: str) -> None:
+        """Use ``connect``. ``profile`` is "" where credentials come without one."""
+        self.profile = profile
+        self.region = region
+        self._session = session
+        self._config = config
+        self._clients: dict[str, Any] = {}
+        self._lock = threading.Lock()  # making a client is not thread-safe in boto3, using one is
+
+    @property
+    def ec2(self) -> Ec2:
+        """The EC2 client."""
+        client: Ec2 = self.client("ec2")
+        return client
+
+    @property
+    def sts(self) -> Any:
+        """The STS client."""
+        return self.client("sts")
+
+    @property
+    def ssm(self) -> Any:
+        """The Systems Manager client."""
+        return self.client("ssm")
+
+    def client(self, service: str) -> Any:
+        """The client of ``service``, as boto3 names it. AwsError where it can't be made."""
+        with self._lock, mapped(f"use the service {service}", service=service, profile=self.profile):
+            if service not in self._clients:
+                self._clients[service] = self._session.client(service, config=self._config)
+            return self._clients[service]
+
+
+def connect(profile: str = "", region: str = "") -> Aws:
+    """The account and region that the user means, as boto3 finds them (arguments, environment, shared config, SSO,
+    assumed role, instance role).
+
+    Credentials are obtained here, so that a missing or expired sign-in is told with the profile's name. Raises AwsError
+    with a remedy: no credentials, SSO expired, no such profile, no region, no such region.
+    """
+    import boto3
+    from botocore.config import Config
+
+    name = profile or os.environ.get("AWS_PROFILE", "")
+    with mapped("sign in", service="sts", profile=name):
+        session = boto3.Session(profile_name=profile or None, region_name=region or None)
+        chosen = _checked_region(session, _resolves)
+        _obtain_credentials(session)
+        config = Config(
+            connect_timeout=CONNECT_TIMEOUT,
+            read_timeout=READ_TIMEOUT,
+            tcp_keepalive=True,
+            max_pool_connections=16,
+            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+            user_agent_extra=f"vpcshark/{vpcshark.__version__}",
+        )
+    return Aws(session, config, name, chosen)
+
+
+def pages(client: Any, operation: str, key: str, page_size: int = 1000, **parameters: Any) -> Iterator[Any]:
+    """All items under ``key`` of every page of a describe call. Raises what boto3 raises: map it around the loop."""
+    paginator = client.get_paginator(operation)
+    for page in paginator.paginate(PaginationConfig={"PageSize": page_size}, **parameters):
+        yield from page.get(key, [])
+
+
+def _obtain_credentials(session: Any) -> None:
+    from botocore.exceptions import NoCredentialsError
+
+    credentials = session.get_credentials()
+    if credentials is None:
+        raise NoCredentialsError
+    credentials.get_frozen_credentials()  # SSO and assumed roles are asked only now
+
+
+def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
+    """The session's region. One that boto3's data does not list may be newer than boto3: EC2 has a DNS name there."""
+    from botocore.exceptions import NoRegionError
+
+    region = str(session.region_name or "")
+    if not region:
+        raise NoRegionError
+    known = [
+        name
+        for partition in session.get_available_partitions()
+        for name in session.get_available_regions("ec2", partition_name=partition)
+    ]
+    if region not in known and not resolves(f"ec2.{region}.amazonaws.com"):
+        near = difflib.get_close_matches(region, known, n=1)
+        raise AwsError(
+            f'There is no AWS region "{region}".',
+            f"Did you mean {near[0]}?" if near else "Regions look like eu-central-1.",
+        )
+    return region
+
+
+def _resolves(host: str) -> bool:
+    """Is there an address for ``host``? No answer within two seconds counts as no."""
+    pool = ThreadPoolExecutor(max_workers=1)
+    try:
+        return bool(pool.submit(socket.getaddrinfo, host, 443).result(RESOLVE_TIMEOUT))
+    except (OSError, UnicodeError, TookTooLong):
+        return False
+    finally:
+        pool.shutdown(wait=False)

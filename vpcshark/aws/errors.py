@@ -1,0 +1,197 @@
+"""boto3's many exceptions become ``AwsError`` here, once: whole sentences, without secrets or request bodies.
+
+Exceptions are recognised by their class names, so that this module needs no import of botocore (0.2 s, and older
+versions lack some of the classes). Must not know what the calls are for: the caller says it in words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from vpcshark.errors import AwsError
+
+# EC2's documentation and its wire disagree about these codes (InvalidTrafficMirrorTargetNoFound is no slip of ours):
+# https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html against what Terraform's provider handles.
+_GONE = re.compile(r"^InvalidTrafficMirror(Filter|FilterRule|Session|Target)(Id)?\.?No(t)?Found$")
+_IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exception)?$|^DependencyViolation$")
+_NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
+_DENIED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+
+_THROTTLES = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"}
+_THROTTLES |= {"TooManyRequestsException", "EC2ThrottledException", "SlowDown", "BandwidthLimitExceeded"}
+_DENIALS = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation"}
+_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_BAD_KEYS = {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
+_BAD_KEYS |= {"MissingAuthenticationToken", "IncompleteSignature", "InvalidAccessKeyId"}
+
+# Quotas of Traffic Mirroring, none of them adjustable
+# (https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-quotas.html): (what is full, what to do).
+_QUOTAS = {
+    "TrafficMirrorSessionsPerInterfaceLimitExceeded": (
+        "The network interface has three mirror sessions already, which is all that AWS allows.",
+        "Delete one of them, or let vpcshark cleanup remove those of dead captures.",
+    ),
+    "TrafficMirrorSessionsPerTargetLimitExceeded": (
+        "The capture host's network interface receives as many mirror sessions as AWS allows.",
+        "Choose another capture host with --host, or stop a capture that uses this one.",
+    ),
+    "TrafficMirrorSourcesPerTargetLimitExceeded": (
+        "The capture host's network interface receives from as many sources as AWS allows (10, or 100 on the largest "
+        "instance sizes).",
+        "Choose another capture host with --host, or stop a capture that uses this one.",
+    ),
+    "TrafficMirrorFilterRuleLimitExceeded": (
+        "A mirror filter takes ten rules, and there are more.",
+        "Use a shorter capture filter.",
+    ),
+    "TrafficMirrorFilterLimitExceeded": ("The account has as many mirror filters as AWS allows.", ""),
+    "TrafficMirrorSessionLimitExceeded": ("The account has as many mirror sessions as AWS allows.", ""),
+    "TrafficMirrorTargetLimitExceeded": ("The account has as many mirror targets as AWS allows.", ""),
+}
+_MAKE_ROOM = "Delete those that nobody needs; vpcshark cleanup removes those of dead captures."
+
+# Exceptions that mean: no answer came. {doing} is the caller's words, {profile} how to name the profile.
+_LOGIN = "Run: aws sso login{option}"
+_CONFIGURE = "Run: aws configure{option}, or aws sso login{option} if you sign in by SSO."
+_NO_ANSWER: Mapping[str, tuple[str, str]] = {
+    "ProfileNotFound": ("There is no AWS profile{named}.", "See which there are with: aws configure list-profiles"),
+    "NoCredentialsError": ("No AWS credentials were found{for_profile}.", _CONFIGURE),
+    "PartialCredentialsError": ("The AWS credentials{for_profile} are incomplete.", _CONFIGURE),
+    "CredentialRetrievalError": ("The AWS credentials{for_profile} could not be obtained.", _CONFIGURE),
+    "UnauthorizedSSOTokenError": ("The AWS SSO sign-in{for_profile} has expired.", _LOGIN),
+    "TokenRetrievalError": ("The AWS SSO sign-in{for_profile} has expired.", _LOGIN),
+    "SSOError": ("There is no valid AWS SSO sign-in{for_profile}.", _LOGIN),
+    "LoginError": ("The AWS sign-in{for_profile} is not valid any more.", "Run: aws login{option}"),
+    "ConfigParseError": ("The AWS configuration file cannot be read.", "See ~/.aws/config."),
+    "NoRegionError": (
+        "No AWS region is set.",
+        "Give one with --region, with AWS_REGION, or with: aws configure set region REGION",
+    ),
+    "InvalidRegionError": ("That is not the name of an AWS region.", "Regions look like eu-central-1."),
+    "ConnectTimeoutError": (
+        "AWS could not be reached in time to {doing}.",
+        "Check the network, a proxy (HTTPS_PROXY) or a VPN on the way.",
+    ),
+    "ReadTimeoutError": ("AWS did not answer in time to {doing}.", "Try again."),
+    "SSLError": (
+        "The encrypted connection to AWS could not be set up to {doing}.",
+        "Behind a proxy that opens TLS, set AWS_CA_BUNDLE to its certificate.",
+    ),
+    "ProxyConnectionError": ("The proxy did not answer, to {doing}.", "Check HTTPS_PROXY."),
+    "ResponseParserError": ("AWS gave an answer that cannot be understood, to {doing}.", "Check AWS_ENDPOINT_URL."),
+    "ParamValidationError": ("The request to {doing} does not fit AWS's interface: {text}", ""),
+    "HTTPClientError": ("The connection to AWS broke, to {doing}.", "Try again."),
+    "BotoCoreError": ("AWS could not be asked to {doing}: {text}", ""),
+}
+
+
+@contextmanager
+def mapped(doing: str, *, service: str = "ec2", profile: str = "") -> Iterator[None]:
+    """Everything that boto3 raises inside becomes an AwsError.
+
+    ``doing`` completes "You may not …": "list the network interfaces". ``service`` is the IAM prefix of the calls,
+    ``profile`` the profile's name where the caller knows it.
+    """
+    try:
+        yield
+    except Exception as exc:
+        error = translate(exc, doing, service, profile)
+        if error is None:
+            raise
+        raise error from exc
+
+
+def translate(exc: BaseException, doing: str, service: str = "ec2", profile: str = "") -> AwsError | None:
+    """The AwsError for an exception of boto3 or botocore; None for anything else."""
+    names = [cls.__name__ for cls in type(exc).__mro__ if cls.__module__.split(".")[0] in ("botocore", "boto3")]
+    if "ClientError" in names:
+        return _refusal(exc, doing, service, profile)
+    if "EndpointConnectionError" in names:
+        return _unreachable(exc, doing)
+    for name in names:
+        if name in _NO_ANSWER:
+            problem, remedy = _NO_ANSWER[name]
+            words = {"doing": doing, "text": _sentence(str(exc)), **_profile_words(profile)}
+            return AwsError(problem.format(**words), remedy.format(**words))
+    return None
+
+
+def is_gone(error: AwsError) -> bool:
+    """Does AWS say that the mirror resource does not exist (any more, or not everywhere yet)?"""
+    return bool(_GONE.match(error.code))
+
+
+def is_in_use(error: AwsError) -> bool:
+    """Does something still hold the resource? Deleting it again later can succeed."""
+    return bool(_IN_USE.match(error.code))
+
+
+def is_throttle(error: AwsError) -> bool:
+    """Were there too many requests? The same one later can succeed."""
+    return error.code in _THROTTLES
+
+
+def is_number_taken(error: AwsError) -> bool:
+    """Has another session of the source taken this session number meanwhile? EC2 has no code of its own for it."""
+    return error.code == "InvalidParameterValue" and bool(_NUMBER_TAKEN.search(error.problem))
+
+
+def is_answer(error: AwsError) -> bool:
+    """Did AWS answer at all? If it did not, the call may have been done or not."""
+    return bool(error.code)
+
+
+def _refusal(exc: Any, doing: str, service: str, profile: str) -> AwsError:
+    """The sentence for an error code that AWS answered with."""
+    code = str(exc.response.get("Error", {}).get("Code", ""))
+    text = str(exc.response.get("Error", {}).get("Message", ""))
+    words = {"doing": doing, **_profile_words(profile)}
+    if code in _DENIALS:
+        problem, remedy = "You may not {doing}.", _permission(exc, service, text)
+    elif code in _EXPIRED:
+        problem, remedy = "The AWS credentials{for_profile} have expired.", _LOGIN + ", or renew them."
+    elif code in _BAD_KEYS:
+        problem, remedy = "AWS does not accept the credentials{for_profile}.", _CONFIGURE
+    elif code in _THROTTLES:
+        problem, remedy = "AWS gets too many requests from this account to {doing}.", "Try again in a minute."
+    elif code in _QUOTAS:
+        problem, remedy = _QUOTAS[code][0], _QUOTAS[code][1] or _MAKE_ROOM
+    elif code == "OptInRequired":
+        problem, remedy = "The AWS account is not enabled for this region or service.", "Choose another region."
+    else:
+        return AwsError(f"AWS refused to {doing}: {_sentence(text)} ({code})", code=code)
+    return AwsError(problem.format(**words), remedy.format(**words), code=code)
+
+
+def _permission(exc: Any, service: str, text: str) -> str:
+    """AWS names the missing action in newer messages (it may be ec2:CreateTags); else it is the call's own."""
+    found = _DENIED_ACTION.search(text)
+    action = found.group(1) if found else f"{service}:{getattr(exc, 'operation_name', '')}"
+    return f"Ask for the IAM permission {action}."
+
+
+def _unreachable(exc: Any, doing: str) -> AwsError:
+    url = str(getattr(exc, "kwargs", {}).get("endpoint_url", ""))
+    problem = f"AWS cannot be reached at {url} to {doing}." if url else f"AWS cannot be reached to {doing}."
+    return AwsError(problem, "Check the region's name, AWS_ENDPOINT_URL and the network.")
+
+
+def _profile_words(profile: str) -> dict[str, str]:
+    """How to speak of the profile, where one is known."""
+    if not profile:
+        return {"named": " of that name", "for_profile": "", "option": ""}
+    return {
+        "named": f' "{profile}"',
+        "for_profile": f' for the profile "{profile}"',
+        "option": f" --profile {profile}",
+    }
+
+
+def _sentence(text: str) -> str:
+    """AWS's own words on one line, with a full stop, and not endless (encoded authorization messages are)."""
+    line = " ".join(text.split())
+    line = line if len(line) <= 300 else line[:299] + "…"
+    return line if line.endswith((".", "…", "!", "?")) else line + "."

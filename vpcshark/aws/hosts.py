@@ -1,0 +1,125 @@
+"""Capture hosts: the instances whose tag offers them as targets, and the one nearest to a source.
+
+Must not know how a host is reached, nor what runs on it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.inventory import Eni, clean, region_of, tags_of
+from vpcshark.errors import AwsError, InputError
+
+HOST_TAG = "vpcshark:capture-host"
+USER_TAG = "vpcshark:ssh-user"
+DEFAULT_USER = "ec2-user"  # of Amazon Linux, the image that a capture host most likely has
+_INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
+
+
+@dataclass(frozen=True)
+class CaptureHost:
+    """An instance that can be a target. ``eni`` is its primary ENI, ``address`` that ENI's primary private address
+    (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as."""
+
+    instance: str
+    name: str
+    eni: str
+    address: str
+    public_address: str = ""
+    user: str = DEFAULT_USER
+    vpc: str = ""
+    subnet: str = ""
+    az: str = ""
+    state: str = "running"
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def list_hosts(ec2: Ec2) -> list[CaptureHost]:
+    """The running instances that are tagged ``vpcshark:capture-host``, by name. AwsError."""
+    wanted = [{"Name": "tag-key", "Values": [HOST_TAG]}, {"Name": "instance-state-name", "Values": ["running"]}]
+    with mapped("list the capture hosts"):
+        reservations = list(pages(ec2, "describe_instances", "Reservations", Filters=wanted))
+    hosts = _hosts(reservations)
+    return sorted((h for h in hosts if HOST_TAG in h.tags and h.state == "running"), key=lambda h: (h.name, h.instance))
+
+
+def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:
+    """The instance that the user named as capture host, tagged or not. InputError if it is unknown or does not run;
+    AwsError."""
+    if not _INSTANCE_ID.match(instance_id):
+        raise InputError(
+            f'"{clean(instance_id)}" is not a capture host.',
+            "Give auto, local or the id of a running instance (i-…) with --host.",
+        )
+    try:
+        with mapped("look up the capture host"):
+            found = _hosts(ec2.describe_instances(InstanceIds=[instance_id])["Reservations"])
+    except AwsError as error:
+        if not error.code.startswith("InvalidInstanceID."):
+            raise
+        found = []
+    if not found or found[0].state != "running":
+        what = f"The instance {instance_id} is {found[0].state}" if found else f"There is no instance {instance_id}"
+        raise InputError(f"{what}{_where(ec2)}.", "Choose a running one with --host.")
+    return found[0]
+
+
+def nearest(hosts: Iterable[CaptureHost], source: Eni) -> CaptureHost:
+    """The host that the source's frames reach by the shortest way: same subnet, then availability zone, then VPC.
+    The source itself can't be its own target. InputError if there is none."""
+    usable = [host for host in hosts if host.eni != source.id]
+    if not usable:
+        raise InputError(
+            f"No running instance is tagged {HOST_TAG}, so nothing can receive the mirrored packets.",
+            "Tag one in the source's VPC, or name one with --host i-…; --host local takes this machine.",
+        )
+    return min(usable, key=lambda host: _distance(host, source))
+
+
+def _distance(host: CaptureHost, source: Eni) -> tuple[bool, bool, bool, bool, str]:
+    """Other instances before the source's own (its frames would be mirrored twice over its wire), the id at the end so
+    that two captures of one source choose alike."""
+    return (
+        host.vpc != source.vpc,
+        host.instance == source.instance,
+        host.subnet != source.subnet,
+        host.az != source.az,
+        host.instance,
+    )
+
+
+def _hosts(reservations: Iterable[Mapping[str, Any]]) -> list[CaptureHost]:
+    return [_host(raw) for reservation in reservations for raw in reservation.get("Instances", [])]
+
+
+def _host(raw: Mapping[str, Any]) -> CaptureHost:
+    tags = tags_of(raw)
+    eni = _primary_eni(raw)
+    return CaptureHost(
+        instance=raw["InstanceId"],
+        name=clean(tags.get("Name", "")) or raw["InstanceId"],
+        eni=eni.get("NetworkInterfaceId", ""),
+        address=eni.get("PrivateIpAddress", "") or raw.get("PrivateIpAddress", ""),
+        public_address=raw.get("PublicIpAddress", ""),
+        user=clean(tags.get(USER_TAG, "")) or DEFAULT_USER,
+        vpc=eni.get("VpcId", "") or raw.get("VpcId", ""),
+        subnet=eni.get("SubnetId", "") or raw.get("SubnetId", ""),
+        az=raw.get("Placement", {}).get("AvailabilityZone", ""),
+        state=raw.get("State", {}).get("Name", ""),
+        tags=tags,
+    )
+
+
+def _primary_eni(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    enis: list[Mapping[str, Any]] = list(raw.get("NetworkInterfaces", []))
+    return min(enis, key=lambda eni: int(eni.get("Attachment", {}).get("DeviceIndex", 0)), default={})
+
+
+def _where(ec2: Ec2) -> str:
+    region = region_of(ec2)
+    return f" in {region}" if region else ""

@@ -1,0 +1,168 @@
+"""Commands on this machine, each in a session of its own, so that a Ctrl-C meant for us does not reach them.
+
+Must not know what the command is for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import select
+import signal
+import subprocess
+import threading
+from collections.abc import Sequence
+from typing import IO, cast
+
+from vpcshark.errors import TransportError
+
+log = logging.getLogger(__name__)
+GRACE = 0.3  # seconds that a command has for ending at the end of its input, and again after SIGTERM
+
+
+class LocalTransport:
+    """This machine."""
+
+    name = "local"
+
+    def __init__(self) -> None:
+        self._channels: list[LocalChannel] = []
+        self._lock = threading.Lock()
+
+    def open(self, command: Sequence[str]) -> LocalChannel:
+        """Start the command without a shell. TransportError if there is no such program."""
+        try:
+            process = subprocess.Popen(
+                list(command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                bufsize=0,
+                close_fds=True,
+                start_new_session=True,
+            )
+        except (OSError, ValueError) as exc:
+            reason = exc.strerror if isinstance(exc, OSError) else str(exc)
+            raise TransportError(f"{command[0]} cannot be started on this machine: {reason}.") from exc
+        channel = LocalChannel(process)
+        with self._lock:
+            self._channels.append(channel)
+        return channel
+
+    def close(self) -> None:
+        """End every command that still runs."""
+        with self._lock:
+            channels, self._channels = self._channels, []
+        for channel in channels:
+            channel.close()
+
+
+class LocalChannel:
+    """One process and its three pipes."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        self._process = process
+        self._input = cast("IO[bytes]", process.stdin)
+        self._input_lock = threading.Lock()
+        self._output = _Pipe(cast("IO[bytes]", process.stdout))
+        self._error = _Pipe(cast("IO[bytes]", process.stderr))
+        self._closing = threading.Lock()
+
+    def read(self, size: int) -> bytes:
+        """See Channel."""
+        return self._output.read(size)
+
+    def read_error(self, size: int) -> bytes:
+        """See Channel."""
+        return self._error.read(size)
+
+    def write(self, data: bytes) -> None:
+        """See Channel."""
+        with self._input_lock:
+            try:
+                view = memoryview(data)
+                while view:
+                    view = view[self._input.write(view) :]
+            except (OSError, ValueError) as exc:  # ValueError: closed by us
+                raise TransportError("The command on this machine does not read its input any more.") from exc
+
+    def close_input(self) -> None:
+        """See Channel."""
+        with self._input_lock:
+            _close_quietly(self._input)
+
+    def wait(self, timeout: float) -> int:
+        """See Channel."""
+        try:
+            status = self._process.wait(timeout)
+        except subprocess.TimeoutExpired as exc:
+            raise TransportError(f"The command on this machine still runs after {timeout:g} seconds.") from exc
+        return status if status >= 0 else 128 - status
+
+    def close(self) -> None:
+        """End of input, SIGTERM, SIGKILL, each to the whole session; then the pipes."""
+        with self._closing:
+            self._output.wake()
+            self._error.wake()
+            if self._input_lock.acquire(timeout=0.05):  # else a writer waits in a full pipe: SIGTERM frees it
+                _close_quietly(self._input)
+                self._input_lock.release()
+            self._end()
+            self.close_input()
+            self._output.close()
+            self._error.close()
+
+    def _end(self) -> None:
+        for sign in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
+            try:
+                self._process.wait(GRACE)
+                return
+            except subprocess.TimeoutExpired:
+                self._kill(sign)
+        self._process.wait()
+
+    def _kill(self, sign: signal.Signals) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            if hasattr(os, "killpg"):
+                os.killpg(self._process.pid, sign)
+            else:
+                self._process.send_signal(sign)
+
+
+class _Pipe:
+    """The reading end of a pipe whose blocked reader can be woken: closing a descriptor alone wakes nobody."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        self._file = file
+        self._lock = threading.Lock()
+        self._woken = False
+        self._wake_read, self._wake_write = os.pipe()
+        self._poll = select.poll() if hasattr(select, "poll") else None  # Windows: the end of the process wakes
+        if self._poll is not None:
+            self._poll.register(file, select.POLLIN | select.POLLHUP)
+            self._poll.register(self._wake_read, select.POLLIN)
+
+    def read(self, size: int) -> bytes:
+        with self._lock:
+            if not self._woken and self._poll is not None:
+                self._poll.poll()
+            return b"" if self._woken or self._file.closed else self._file.read(size)
+
+    def wake(self) -> None:
+        if not self._woken:
+            self._woken = True
+            os.write(self._wake_write, b"\0")
+
+    def close(self) -> None:
+        with self._lock:
+            if not self._file.closed:
+                self._file.close()
+                os.close(self._wake_read)
+                os.close(self._wake_write)
+
+
+def _close_quietly(file: IO[bytes]) -> None:
+    """A pipe whose reader is gone can't be flushed; it is closed all the same."""
+    with contextlib.suppress(OSError):
+        file.close()
