@@ -1,0 +1,216 @@
+"""The one table of options: dialog (dialog.py), command line (command_line.py), environment and checks come from it.
+
+Sources, strongest first: command line (Wireshark passes the dialog's and ``-o``'s values there), environment
+(``VPCSHARK_VNI``), default. Must not know how a capture works, nor import anything but the standard library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.errors import InputError
+from vpcshark.extcap.option import Kind, Option
+
+OPTIONS = (
+    Option(
+        name="mode",
+        group="Capture",
+        kind=Kind.SELECTOR,
+        display="Mode",
+        tooltip="How the packets are had. Mirror: VPC Traffic Mirroring copies them to a capture host, "
+        "and the copies travel as VXLAN; the instance is not touched.",
+        default="mirror",
+        choices=(("mirror", "Mirror (VPC Traffic Mirroring)"),),
+    ),
+    Option(
+        name="packet-length",
+        group="Capture",
+        kind=Kind.UNSIGNED,
+        display="Packet length",
+        tooltip="How many bytes of each packet AWS mirrors, counted from its Ethernet header. Fewer bytes cost less "
+        "bandwidth, which the copies share with the instance, but their checksums can't be "
+        "checked. Empty: whole packets.",
+        limits=(1, 8500),
+        placeholder="whole packets",
+    ),
+    Option(
+        name="max-duration",
+        group="Capture",
+        kind=Kind.UNSIGNED,
+        display="Longest duration (seconds)",
+        tooltip="A capture that was forgotten ends after this time, and its mirror session with it, so that it costs "
+        "no more. Empty: 28800 (8 hours).",
+        default="28800",
+        limits=(1, 604800),
+        placeholder="28800 (8 hours)",
+    ),
+    Option(
+        name="names",
+        group="Capture",
+        kind=Kind.BOOLEAN,
+        display="Resolve names of instances",
+        tooltip="Write the Name tags of the VPC's instances into the capture, so that Wireshark shows web-1 for "
+        "10.1.0.105 (View, Name Resolution, Resolve Network Addresses).",
+        default="true",
+    ),
+    Option(
+        name="vni",
+        group="Mirror",
+        kind=Kind.UNSIGNED,
+        display="VNI",
+        tooltip="The VXLAN network identifier of the mirror session, by which the capture host tells copies of "
+        "different sessions apart. Empty: AWS picks one at random.",
+        limits=(0, 16777215),
+        placeholder="picked by AWS",
+    ),
+    Option(
+        name="session-number",
+        group="Mirror",
+        kind=Kind.UNSIGNED,
+        display="Session number",
+        tooltip="An ENI can have three mirror sessions; a packet goes to the one with the lowest number whose filter "
+        "accepts it, and to no other. Empty: the lowest number that is free.",
+        limits=(1, 32766),
+        placeholder="lowest free",
+    ),
+    Option(
+        name="dns",
+        group="Mirror",
+        kind=Kind.BOOLEAN,
+        display="Include DNS to the VPC's resolver",
+        tooltip="Traffic to the VPC's own DNS resolver is mirrored only if the filter names the network service "
+        "amazon-dns. On: it does.",
+        default="true",
+    ),
+    Option(
+        name="description",
+        group="Mirror",
+        kind=Kind.STRING,
+        display="Description",
+        tooltip="What colleagues read in the VPC console beside the mirror session while it runs.",
+        pattern=r"[^\r\n]{1,255}",
+        meaning="one line of at most 255 characters",
+        placeholder="made by vpcshark",
+    ),
+    Option(
+        name="host",
+        group="Capture host",
+        kind=Kind.SELECTOR,
+        display="Capture host",
+        tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
+        "must be reachable from the source on UDP 4789. Reload lists the running instances.",
+        default="auto",
+        choices=(("auto", "Automatic (by its tag vpcshark:capture-host)"), ("local", "This machine")),
+        pattern=r"auto|local|i-[0-9a-f]+",
+        meaning="auto, local or an instance id (i-…)",
+        placeholder="List running instances",
+        reload=True,
+    ),
+    Option(
+        name="ssh-user",
+        group="Connection",
+        kind=Kind.STRING,
+        display="SSH user",
+        tooltip="The user to log in as on the capture host; it needs sudo without a password, or to be root. "
+        "Amazon Linux: ec2-user; Ubuntu: ubuntu; Debian: admin. Empty: as the SSH configuration says.",
+        pattern=r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*",
+        meaning="a user name",
+        placeholder="from the SSH configuration",
+    ),
+    Option(
+        name="ssh-key",
+        group="Connection",
+        kind=Kind.FILE,
+        display="SSH private key",
+        tooltip="The private key file for the capture host. Empty: the keys of the SSH agent and the usual files. "
+        "A key with a passphrase must be in the agent (ssh-add): there is no one to ask here.",
+        must_exist=True,
+    ),
+    Option(
+        name="ssh-port",
+        group="Connection",
+        kind=Kind.UNSIGNED,
+        display="SSH port",
+        tooltip="The TCP port of the capture host's SSH server. Empty: 22.",
+        default="22",
+        limits=(1, 65535),
+        placeholder="22",
+    ),
+    Option(
+        name="ssh-known-hosts",
+        group="Connection",
+        kind=Kind.FILE,
+        display="Known hosts file",
+        tooltip="Where the capture host's key must be found; a host with an unknown or changed key is refused. "
+        "Empty: the user's known_hosts file.",
+    ),
+    Option(
+        name="profile",
+        group="AWS",
+        kind=Kind.STRING,
+        display="Profile",
+        tooltip="The profile of the AWS configuration whose credentials are used. Empty: as the AWS command line "
+        "does it (AWS_PROFILE, else default).",
+        placeholder="default",
+    ),
+    Option(
+        name="region",
+        group="AWS",
+        kind=Kind.STRING,
+        display="Region",
+        tooltip="The AWS region of the ENI, such as eu-west-1. Empty: the profile's region.",
+        pattern=r"[a-z][a-z](-[a-z]+)+-[0-9]+",
+        meaning="an AWS region such as eu-west-1",
+        placeholder="the profile's region",
+    ),
+    Option(
+        name="log-level",
+        group="Debug",
+        kind=Kind.SELECTOR,
+        display="Log level",
+        tooltip="How much goes into the log file. No level logs packets, credentials or request bodies.",
+        default="info",
+        choices=(("debug", "Debug"), ("info", "Info"), ("warning", "Warning"), ("error", "Error")),
+    ),
+    Option(
+        name="log-file",
+        group="Debug",
+        kind=Kind.FILE,
+        display="Log file",
+        tooltip="Where to log. Empty: vpcshark.log in the user's log folder.",
+    ),
+)
+
+BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+
+
+def resolve(values: Mapping[str, str], environ: Mapping[str, str], capture_filter: str = "") -> CaptureOptions:
+    """The options of a capture. ``values`` maps names to text from the command line; "" is "not given".
+
+    InputError if one does not fit.
+    """
+    fields: dict[str, Any] = {}
+    for option in OPTIONS:
+        given = values.get(option.name, "")
+        text, origin = (given, "") if given else (environ.get(option.variable, ""), option.variable)
+        fields[option.field] = option.convert(text, origin)
+    return CaptureOptions(capture_filter=capture_filter, **fields)
+
+
+def resolve_leniently(values: Mapping[str, str], environ: Mapping[str, str]) -> CaptureOptions:
+    """The same, but what does not fit has its default: for the dialog, where a value may be half typed."""
+    return resolve(_fitting(values, ""), _fitting(environ, "VPCSHARK_"))
+
+
+def _fitting(texts: Mapping[str, str], prefix: str) -> dict[str, str]:
+    fitting = {}
+    for option in OPTIONS:
+        name = option.variable if prefix else option.name
+        try:
+            option.convert(texts.get(name, ""))
+        except InputError:
+            continue
+        fitting[name] = texts.get(name, "")
+    return fitting

@@ -1,0 +1,131 @@
+"""The capture phase: pipes opened in Wireshark's order, the stop watched, errors told as one message.
+
+Wireshark hangs if an extcap exits without opening the FIFO (measured: until a signal comes), so whatever is wrong, the
+FIFO is opened first. Must not know what a capture does.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TextIO
+
+from vpcshark import logs
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.capture.stop import Stop
+from vpcshark.clock import SystemClock
+from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.extcap import listing
+from vpcshark.extcap.arguments import Call
+from vpcshark.extcap.control import Toolbar
+from vpcshark.extcap.fifo import FifoSink, open_sink, retry
+from vpcshark.extcap.options import resolve
+from vpcshark.extcap.services import Services
+from vpcshark.extcap.watch import Watch
+
+_STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
+_TOOLBAR_WAIT = 5.0  # seconds for the GUI to open its ends of the control pipes
+
+log = logging.getLogger(__name__)
+
+
+def run_capture(call: Call, services: Callable[[], Services], stderr: TextIO, environ: Mapping[str, str]) -> int:
+    """Capture until stopped; 0 if that went well, 1 with the reason on ``stderr`` if not. Run it in the main thread."""
+    log_file: list[Path] = []
+    try:
+        with Watch(stop := Stop()) as watch:
+            _with_pipes(call, services, environ, stop, watch, log_file)
+    except SinkClosed as closed:
+        log.info("ended: %s", closed)
+    except VpcsharkError as error:
+        log.error("%s", error)
+        stderr.write(_message(error))
+        return 1
+    except Exception as error:  # the last resort: the traceback is for the log, a line for the user
+        log.exception("the capture failed unexpectedly")
+        stderr.write(_message(_unexpected(error, log_file)))
+        return 1
+    return 0
+
+
+def _with_pipes(
+    call: Call,
+    services: Callable[[], Services],
+    environ: Mapping[str, str],
+    stop: Stop,
+    watch: Watch,
+    log_file: list[Path],
+) -> None:
+    toolbar = Toolbar.open(call.control_in, call.control_out, lambda a: retry(a, stop, _TOOLBAR_WAIT, SystemClock()))
+    descriptor = toolbar.fileno()
+    if descriptor is not None:
+        watch.add(descriptor, toolbar.read, "the control pipe was closed")
+    sink: Sink | None = None
+    try:
+        sink = open_sink(call.fifo, stop)
+        if isinstance(sink, FifoSink):
+            watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
+        options = resolve(call.values, environ, call.capture_filter)
+        log_file.append(logs.set_up(options.log_level, options.log_file))
+        _check(call, options)
+        services().capture(call.interface, options, sink, stop, toolbar)
+    except VpcsharkError as error:
+        toolbar.log(str(error))
+        raise
+    finally:
+        _close(watch, toolbar, sink)
+
+
+def _reader_is_there(sink: FifoSink) -> Callable[[], bool]:
+    return lambda: not sink.wait_closed(0)
+
+
+def _close(watch: Watch, toolbar: Toolbar, sink: Sink | None) -> None:
+    for descriptor in (toolbar.fileno(), sink.fileno() if isinstance(sink, FifoSink) else None):
+        if descriptor is not None:
+            watch.remove(descriptor)
+    if sink is not None:
+        sink.close()
+    toolbar.close()
+
+
+def _check(call: Call, options: CaptureOptions) -> None:
+    if call.interface == listing.PROBLEM:
+        raise InputError(
+            "This entry is no network interface: it stands for the list that AWS did not give.",
+            "Do what its text says, then refresh the interfaces (F5).",
+        )
+    if not call.interface:
+        raise InputError("--capture needs --extcap-interface: the ENI.", "vpcshark interfaces lists them.")
+    if options.capture_filter:
+        _check_filter(options.capture_filter)
+
+
+def _check_filter(capture_filter: str) -> None:
+    """tshark never asks whether a filter is valid (measured, 4.0), so it is checked here once more."""
+    from vpcshark.wire.libpcap import compile_filter
+
+    try:
+        compile_filter(capture_filter)
+    except ValueError as error:
+        raise InputError(
+            f'The capture filter "{capture_filter[:200]}" is not valid: {error}.', "See the manual page pcap-filter(7)."
+        ) from error
+
+
+def _unexpected(error: Exception, log_file: list[Path]) -> VpcsharkError:
+    where = f"The details are in {log_file[0]}." if log_file else "It was before the log file was open."
+    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", where)
+
+
+def _message(error: VpcsharkError) -> str:
+    """At most two lines, what happened and what to do, that fit into what Wireshark keeps."""
+    lines = [" ".join(line.split()) for line in (error.problem, error.remedy) if line]
+    return _cut("\n".join(lines), _STDERR_LIMIT) + "\n"
+
+
+def _cut(text: str, size: int) -> str:
+    data = text.encode(errors="replace")
+    return text if len(data) <= size else data[: size - 3].decode(errors="ignore") + "…"

@@ -1,0 +1,86 @@
+"""Logging for a run whose stdout and stderr belong to others: into one file, the user's alone, and nowhere else.
+
+Must not know who logs, except for the libraries whose details (requests, tokens, packets) must stay out.
+"""
+
+from __future__ import annotations
+
+import logging
+import logging.handlers
+import os
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+
+from vpcshark.errors import InputError
+
+_TALKATIVE = ("boto3", "botocore", "urllib3", "s3transfer", "paramiko", "asyncio")
+_FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+_SIZE = 2_000_000  # bytes until the file becomes vpcshark.log.1
+
+
+class _PrivateFile(logging.handlers.RotatingFileHandler):
+    """A rotating file of mode 0600."""
+
+    def _open(self):  # type: ignore[no-untyped-def]  # typeshed and logging differ on its result
+        return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=_private)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def path() -> Path:
+    """The default file: ``vpcshark.log`` in the user's log folder."""
+    import appdirs  # here, because the fast answers must not pay for it
+
+    return Path(appdirs.user_log_dir("vpcshark", False)) / "vpcshark.log"
+
+
+def set_up(level: str = "info", file: str = "") -> Path:
+    """Log everything from ``level`` ("debug" … "error") on into ``file``, "" for the default one; returns its path.
+
+    Warnings and exceptions of threads, which Python would write to stderr, go there too. InputError if ``file`` was
+    named and can't be written; the default file is done without if the disk or the folder doesn't take it.
+    """
+    target = Path(file) if file else path()
+    root = logging.getLogger()
+    root.handlers[:] = [_handler(target, is_named=bool(file))]
+    root.setLevel(level.upper())
+    for name in _TALKATIVE:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it has handlers of its own, on stderr
+    logging.captureWarnings(True)
+    logging.raiseExceptions = False  # a full disk must not print tracebacks
+    threading.excepthook = _thread_failed
+    sys.unraisablehook = _unraisable
+    return target
+
+
+def _handler(path: Path, *, is_named: bool) -> logging.Handler:
+    try:
+        if not is_named:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handler = _PrivateFile(path, maxBytes=_SIZE, backupCount=2)
+    except OSError as exc:
+        if is_named:
+            raise InputError(f"The log file {path} can't be written: {exc.strerror}.", "Name another one.") from exc
+        return logging.NullHandler()
+    handler.setFormatter(logging.Formatter(_FORMAT))
+    return handler
+
+
+def _thread_failed(failure: threading.ExceptHookArgs) -> None:
+    name = failure.thread.name if failure.thread else "?"
+    _log_exception(f"thread {name} failed", failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+
+def _unraisable(failure: sys.UnraisableHookArgs) -> None:
+    _log_exception(f"ignored in {failure.object!r}", failure.exc_type, failure.exc_value, failure.exc_traceback)
+
+
+def _log_exception(
+    text: str, kind: type[BaseException], value: BaseException | None, traceback: TracebackType | None
+) -> None:
+    logging.getLogger(__name__).error(text, exc_info=(kind, value or kind(), traceback))
