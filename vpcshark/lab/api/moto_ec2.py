@@ -92,6 +92,15 @@ def sessions_in_force() -> list[LabSession]:
         return [session for state in states for session in in_force(state)]
 
 
+def mark_managed(eni_id: str, interface_type: str) -> None:
+    """Make an ENI that moto calls an ordinary one what EC2 would call it: of this type, managed by an AWS service."""
+    for regions in list(ec2_backends.values()):
+        for backend in list(regions.values()):
+            if eni_id in backend.enis:
+                backend.enis[eni_id].interface_type = interface_type
+                backend.enis[eni_id].requester_managed = True
+
+
 def _install_prefixes() -> None:
     """Let CreateTags take our ids, and DescribeTags name their type."""
     for resource, prefix in _PREFIXES.items():

@@ -1,0 +1,142 @@
+"""The lab's process: brings API and data plane up, stays until it is told to end, leaves nothing behind.
+
+Started by ``commands`` as ``python -m vpcshark.lab.daemon FOLDER KIND LOCK [--attached]``. It holds the folder's lock
+(descriptor LOCK). stdout: one JSON event per line until it is ready or has failed; stderr: the log. It ends on
+SIGTERM or SIGINT, and, attached, at the end of its stdin: that is when whoever started it is gone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from vpcshark.errors import VpcsharkError
+from vpcshark.lab import environment, homes, keys, planes
+from vpcshark.lab.model import LabWorld
+
+_log = logging.getLogger(__name__)
+
+
+def main() -> int:
+    """Run the lab to its end; the exit status."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("kind", choices=planes.KINDS)
+    parser.add_argument("lock", type=int)
+    parser.add_argument("--attached", action="store_true")
+    arguments = parser.parse_args()
+    os.set_inheritable(arguments.lock, False)
+    homes.sign(arguments.lock)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    ending = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ending.set())
+    if arguments.attached:
+        threading.Thread(target=_watch_input, args=(ending,), name="lab-owner", daemon=True).start()
+    return _live(arguments.folder, planes.resolve(arguments.kind), ending)
+
+
+def _live(folder: Path, kind: str, ending: threading.Event) -> int:
+    with ExitStack() as undo:
+        try:
+            _bring_up(folder, kind, undo)
+        except VpcsharkError as error:
+            _log.exception("the lab does not start")
+            _tell("failed", problem=error.problem, remedy=error.remedy)
+            return 1
+        except Exception as error:  # noqa: BLE001 - whoever waits for us must hear of it
+            _log.exception("the lab does not start")
+            _tell("failed", problem=f"The lab does not start: {error!r}.", remedy="")
+            return 1
+        _tell("ready")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # nobody reads on
+        ending.wait()
+    shutil.rmtree(folder, ignore_errors=True)
+    return 0
+
+
+def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
+    _tell("progress", text="starting the EC2 API")
+    import boto3
+
+    from vpcshark.lab.api.server import ApiServer
+
+    _make_folders(folder)
+    server = ApiServer()
+    undo.callback(server.stop)
+    server.start()
+    client = _clients(boto3, server.endpoint)
+    from vpcshark.lab.seed import make_keys
+
+    _tell("progress", text="making a VPC")
+    world = _seed(client("ec2"), kind, undo)
+    key_id, secret = make_keys(client("iam"))
+    keys.make(folder / "ssh")
+    keys.write_known_hosts(folder / "ssh", ssh_names(world))
+    plane = planes.make(kind, folder)
+    _tell("progress", text="starting its traffic")
+    undo.callback(plane.stop)
+    plane.start(world)
+    server.tell(plane)
+    variables = environment.variables(folder, server.endpoint, key_id, secret)
+    homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
+
+
+def ssh_names(world: LabWorld) -> list[str]:
+    """The names by which a ssh client may know the lab's capture hosts: addresses and instance id."""
+    hosts = [instance for instance in world.instances if "sshd" in instance.roles]
+    addresses = [address for host in hosts for eni in host.enis for address in (eni.ipv4, eni.ipv6) if address]
+    return [*addresses, *(host.id for host in hosts)]
+
+
+def _seed(ec2: Any, kind: str, undo: ExitStack) -> LabWorld:
+    from vpcshark.lab.api.moto_ec2 import mark_managed
+    from vpcshark.lab.seed import Seeder
+
+    seeder = Seeder(ec2, mark_managed)
+    if kind == "loopback":
+        return seeder.loopback()
+    if kind == "none":
+        return seeder.namespaces(101)
+    claim = planes.NetworkClaim()
+    undo.callback(claim.release)
+    return seeder.namespaces(claim.number)
+
+
+def _clients(boto3: Any, endpoint: str) -> Any:
+    session = boto3.session.Session("lab", "lab", region_name=environment.REGION)
+    return lambda service: session.client(service, endpoint_url=endpoint)
+
+
+def _make_folders(folder: Path) -> None:
+    for name in ("aws", "config", "cache", "state"):
+        (folder / name).mkdir(mode=0o700)
+    for name in ("config", "credentials"):
+        keys.write_private(folder / "aws" / name, b"")
+
+
+def _tell(event: str, **facts: str) -> None:
+    try:
+        sys.stdout.write(json.dumps({"event": event, **facts}) + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _log.warning("nobody listens: %s", event)
+
+
+def _watch_input(ending: threading.Event) -> None:
+    while os.read(0, 1):
+        pass
+    ending.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
