@@ -13,7 +13,7 @@ class CaptureOptions:
     """What the user asked for. The defaults are those of a plain double-click.
 
     ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine) or an instance id.
-    ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: a random one,
+    ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: random,
     the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
     ``max_duration`` in seconds ends a forgotten capture.
     """

@@ -14,7 +14,7 @@ from typing import Any
 from vpcshark import receiver
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.errors import TransportError, VpcsharkError
-from vpcshark.transport.base import Channel
+from vpcshark.transport.base import Channel, Transport
 
 log = logging.getLogger(__name__)
 
@@ -25,9 +25,11 @@ NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 class Reception:
     """One running receiver."""
 
-    def __init__(self, channel: Channel, where: str) -> None:
+    def __init__(self, channel: Channel, transport: Transport) -> None:
+        """``transport`` is closed with the receiver: it was opened for it alone."""
         self._channel = channel
-        self._where = where
+        self._transport = transport
+        self._where = transport.name
         self._settled = threading.Event()
         self._problem = ""
         self._ready: Mapping[str, Any] | None = None
@@ -68,6 +70,7 @@ class Reception:
                 self._pump.join(timeout)
         finally:
             self._channel.close()
+            self._transport.close()
 
     def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None

@@ -91,7 +91,7 @@ def main() -> None:
             signal.signal(getattr(signal, name), signal.SIG_IGN)
     from vpcshark import logs
 
-    logs.set_up()
+    logs.set_up("info")
     from vpcshark.cleanup.account import reach
 
     watch(sys.stdin.buffer, Path(sys.argv[1]), reach=reach, clock=SystemClock())

@@ -1,0 +1,16 @@
+"""Is an address this machine's? The one place that asks the machine about itself. Must not know why it is asked."""
+
+from __future__ import annotations
+
+import socket
+
+
+def is_here(address: str) -> bool:
+    """True if ``address`` (IPv4 or IPv6 text) belongs to this machine: only then can a socket be bound to it."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True

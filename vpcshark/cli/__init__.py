@@ -1,0 +1,16 @@
+"""The user's commands: ``vpcshark install``, ``capture``, ``cleanup``, ``lab`` … and their help.
+
+Must not know Wireshark's protocol, nor how a capture works. Modules are imported when their command runs, so that
+``vpcshark --help`` is there at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    from vpcshark.cli.main import run
+
+    return run(arguments)

@@ -1,0 +1,51 @@
+"""``vpcshark cleanup``: removes what dead captures left, and says what it did. Must not know how captures run."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vpcshark.cli import console
+from vpcshark.errors import VpcsharkError
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "cleanup",
+        help="remove what dead captures left in the account",
+        description=(
+            "Remove the mirror sessions, filters and targets of captures that are dead. Only resources that bear the "
+            "tag vpcshark:capture are ever touched, and never those of a living capture."
+        ),
+    )
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--mine", dest="which", action="store_const", const="mine", help="my dead captures (default)")
+    which.add_argument(
+        "--expired", dest="which", action="store_const", const="expired", help="anybody's captures whose lease ran out"
+    )
+    which.add_argument("--all", dest="which", action="store_const", const="all", help="both")
+    parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
+    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
+    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
+    parser.set_defaults(run=run, which="mine")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Remove, or say what would be removed."""
+    from vpcshark.capture.services import cleanup_report
+
+    out = console.out()
+    with console.err().status("Looking for what is left ..."):
+        report = cleanup_report(options.profile, options.region, options.which, dry_run=options.dry_run)
+    verb = "would be removed" if options.dry_run else "removed"
+    for capture, resources in report.removed.items():
+        for resource in resources:
+            out.print(f"{resource.kind} {resource.id} of the capture {capture} {verb}", markup=False)
+    for capture, reason in report.kept.items():
+        out.print(f"The capture {capture} is left alone: {reason}", markup=False)
+    if not report.removed:
+        out.print("Nothing is left of dead captures." if not report.problems else "Nothing was removed.")
+    if report.problems:
+        raise VpcsharkError(" ".join(report.problems), "Run vpcshark cleanup again later.")
+    return 0

@@ -1,0 +1,32 @@
+"""How commands talk to a person: progress on stderr, results on stdout; rich does both. Knows no command."""
+
+from __future__ import annotations
+
+import sys
+
+from rich.console import Console
+
+
+def err() -> Console:
+    """For progress and remarks: stderr, so that stdout stays a result."""
+    return Console(stderr=True, highlight=False)
+
+
+def out() -> Console:
+    """For results. Not wrapped where nobody looks, so that scripts get whole lines."""
+    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
+    return console
+
+
+class ConsoleStatus:
+    """A capture's status as lines on stderr: each says what is done now."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def say(self, text: str) -> None:
+        """One line for now."""
+        self._console.print(text, style="dim", markup=False)
+
+    def log(self, line: str) -> None:
+        """Details are for the log file."""

@@ -1,0 +1,98 @@
+"""``vpcshark demo``: ten seconds of an ENI in the lab, through real tshark, and then what is left in the account.
+
+Runs itself a second time inside the lab. Must not know how the lab works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from vpcshark.cli import console
+from vpcshark.errors import VpcsharkError
+
+FILE = "demo.pcapng"
+SECONDS = 10
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "demo",
+        help="see it work without an AWS account",
+        description=f"Start the lab, capture {SECONDS} seconds from an ENI with tshark, show what came; keep {FILE}.",
+    )
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """In the lab, or start it first."""
+    if options.inside:
+        return capture_and_show()
+    from vpcshark.cli import lab
+
+    return lab.run_run(argparse.Namespace(argv=[sys.executable, "-m", "vpcshark", "demo", "--inside"]))
+
+
+def capture_and_show() -> int:
+    """The demo itself, with a lab in the environment."""
+    from vpcshark.aws import client, inventory
+
+    out = console.out()
+    ec2 = client.connect().ec2
+    eni = inventory.list_enis(ec2)[0]
+    out.rule(f"Capturing {SECONDS} seconds from {inventory.display(eni)}")
+    _capture(eni.id)
+    _show(Path(FILE))
+    return _show_what_is_left(ec2)
+
+
+def _capture(eni: str) -> None:
+    if shutil.which("tshark"):
+        command = ["tshark", "-q", "-i", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
+    else:
+        console.out().print("tshark is not installed, so vpcshark capture does it.")
+        command = [sys.executable, "-m", "vpcshark", "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
+    console.out().print("$ " + " ".join(command[-8:]), markup=False)
+    # As root tshark opens nothing in folders of others; an empty file of ours is there first, as it wants it.
+    status = subprocess.run(command, check=False).returncode
+    if status:
+        raise VpcsharkError(f"The capture ended with status {status}.", "The lines above say why.")
+
+
+def _show(file: Path) -> None:
+    """The first frames with their names, as tshark reads them back from the file."""
+    out = console.out()
+    if not shutil.which("tshark"):
+        out.print(f"{file} has {file.stat().st_size} bytes; open it with Wireshark.")
+        return
+    listing = subprocess.run(
+        ["tshark", "-r", str(file), "-N", "n"],
+        capture_output=True,
+        text=True,
+        check=True,
+        env={**os.environ, "LC_ALL": "C.UTF-8"},
+    ).stdout.splitlines()
+    for line in listing[:20]:
+        out.print(line, markup=False, soft_wrap=True)
+    out.print(f"... {len(listing)} frames in {file}")
+
+
+def _show_what_is_left(ec2: Any) -> int:
+    """Nothing, as a fresh describe of everything that bears our tag shows."""
+    from vpcshark.aws import mirror
+
+    out = console.out()
+    out.rule("What is left in the account")
+    left = mirror.tagged_resources(ec2)
+    for resource in left:
+        out.print(f"{resource.kind} {resource.id}", markup=False)
+    if not left:
+        out.print("nothing")
+    return 1 if left else 0

@@ -1,0 +1,44 @@
+"""``vpcshark interfaces``: the ENIs that can be captured from, best candidate first. Must not know Wireshark."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from rich.table import Table
+
+from vpcshark.cli import console
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "interfaces", help="list the ENIs that can be captured from", description="List the ENIs, best candidate first."
+    )
+    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
+    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
+    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List them as a table or as JSON."""
+    from vpcshark.aws import client, inventory
+
+    with console.err().status("Asking AWS for the network interfaces ..."):
+        enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
+    if options.json:
+        json.dump([inventory.as_json(eni) for eni in enis], sys.stdout, indent=2)
+        sys.stdout.write("\n")
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("ENI", "NAME", "INSTANCE", "ADDRESSES", "AZ", "VPC"):
+        table.add_column(heading, no_wrap=heading == "ENI", overflow="fold")
+    for eni in enis:
+        table.add_row(eni.id, eni.name, eni.instance, " ".join(eni.addresses), eni.az, eni.vpc)
+    console.out().print(table)
+    if not enis:
+        console.err().print("There is no network interface in this region. Is it the right one (--region)?")
+    return 0

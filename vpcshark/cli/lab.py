@@ -1,0 +1,72 @@
+"""``vpcshark lab``: the embedded AWS, for trying and testing without an account. Wires the lab room to the terminal."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from vpcshark.cli import install
+from vpcshark.errors import VpcsharkError
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its sub-commands."""
+    parser = commands.add_parser(
+        "lab",
+        help="an AWS account and a VPC on this machine, to try and to test with",
+        description=(
+            "An EC2 API on loopback and, as root on Linux, a VPC of network namespaces with real traffic. "
+            "Without root the same API, with synthetic traffic."
+        ),
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    start = actions.add_parser("start", help='start one; prints "export" lines: eval "$(vpcshark lab start)"')
+    start.set_defaults(run=run_start)
+    stop = actions.add_parser("stop", help="stop it, and remove all that it made")
+    stop.add_argument(
+        "folder", nargs="?", default="", help="which one, as lab status lists it (default: $VPCSHARK_LAB)"
+    )
+    stop.set_defaults(run=run_stop)
+    status = actions.add_parser("status", help="which labs there are")
+    status.set_defaults(run=run_status)
+    run = actions.add_parser("run", help="run a command in a lab that lives as long as the command")
+    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD", help="the command and its arguments")
+    run.set_defaults(run=run_run)
+
+
+def run_start(options: argparse.Namespace) -> int:
+    """Start a lab in the background."""
+    return _commands().start(sys.stdout, _install_quietly)
+
+
+def run_stop(options: argparse.Namespace) -> int:
+    """Stop a lab."""
+    return _commands().stop(options.folder, sys.stdout)
+
+
+def run_status(options: argparse.Namespace) -> int:
+    """List the labs."""
+    return _commands().status(sys.stdout)
+
+
+def run_run(options: argparse.Namespace) -> int:
+    """Run a command in a lab of its own."""
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    return _commands().run(argv, sys.stderr, _install_quietly)
+
+
+def _commands() -> Any:
+    try:
+        from vpcshark.lab import commands
+    except ImportError as error:
+        raise VpcsharkError(
+            f"The lab needs packages that are not installed ({error.name}).", "Run pip install 'vpcshark[lab]'."
+        ) from error
+    return commands
+
+
+def _install_quietly(directory: Path) -> None:
+    """The launcher for the lab's own Wireshark folder."""
+    install.write_launcher(directory)

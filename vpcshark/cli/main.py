@@ -1,0 +1,71 @@
+"""One command line: which commands there are, their help, and the one place where an error becomes a message.
+
+Must not know what a command does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Sequence
+
+from vpcshark import __version__, logs
+from vpcshark.cli import capture, cleanup, demo, interfaces, lab, plugin
+from vpcshark.cli.explain import add as add_explain
+from vpcshark.errors import InputError, VpcsharkError
+
+log = logging.getLogger(__name__)
+
+EPILOG = """\
+first steps:
+  vpcshark install                 put the ENIs into Wireshark's interface list
+  vpcshark interfaces              what there is to capture from
+  vpcshark capture eni-0a1b2c…     capture without Wireshark
+  vpcshark demo                    try it without an AWS account
+
+Every option of "vpcshark capture" is in Wireshark's capture options dialog too, and as
+tshark -o extcap.eni_0a1b2c.vni:77, and in the environment as VPCSHARK_VNI=77.
+"""
+
+
+def run(arguments: Sequence[str] | None = None) -> int:
+    """Parse and run; 0 all well, 1 something failed and was said on stderr, 2 the command line cannot be used."""
+    parser = build_parser()
+    options = parser.parse_args(arguments)
+    if not hasattr(options, "run"):
+        parser.print_help()
+        return 2
+    log_file = logs.set_up(os.environ.get("VPCSHARK_LOG_LEVEL", "info"))
+    try:
+        status: int = options.run(options)
+        return status
+    except VpcsharkError as error:
+        sys.stderr.write(f"vpcshark: {error}\n")
+        return 2 if isinstance(error, InputError) else 1
+    except BrokenPipeError:  # the reader of our output has gone: "vpcshark interfaces | head"
+        sys.stderr.close()
+        return 0
+    except KeyboardInterrupt:
+        return 130
+    except Exception:
+        log.exception("vpcshark %s failed unexpectedly.", options.command)
+        sys.stderr.write(f"vpcshark: This is a defect of vpcshark; {log_file} tells more.\n")
+        return 1
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of all commands."""
+    parser = argparse.ArgumentParser(
+        prog="vpcshark",
+        description="See the packets of an AWS network interface (ENI) in Wireshark; leave nothing behind.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"vpcshark {__version__}")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
+    for room in (plugin, interfaces, capture, cleanup, lab, demo):
+        room.add(commands)
+    add_explain(commands)
+    return parser
