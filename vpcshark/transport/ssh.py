@@ -148,7 +148,7 @@ class SshChannel:
 
     def _send_term(self) -> None:
         """RFC 4254, section 6.9, which paramiko has no call for. Without it a command that neither reads nor writes
-        would outlive its channel."""
+        would outlive its channel. sshd refuses it to root's sessions: there a command must watch its input."""
         message = paramiko.Message()
         message.add_byte(cMSG_CHANNEL_REQUEST)
         message.add_int(self._channel.remote_chanid)

@@ -1,0 +1,45 @@
+"""What is particular to commands on this machine."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from vpcshark.transport.local import LocalTransport
+
+
+def test_the_command_has_a_session_of_its_own() -> None:
+    """A Ctrl-C in our terminal goes to our process group, not to the command."""
+    channel = LocalTransport().open([sys.executable, "-c", "import os; print(os.getsid(0) == os.getpid())"])
+    assert channel.read(1) + channel.read(1) == b"Tr"
+    channel.close()
+
+
+def test_the_command_inherits_no_descriptor_of_ours() -> None:
+    """A FIFO that we hold open must not stay open in the command."""
+    reading, writing = os.pipe()
+    os.set_inheritable(writing, True)
+    channel = LocalTransport().open([sys.executable, "-c", f"import os; os.fstat({writing})"])
+    assert channel.wait(10) == 1
+    channel.close()
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_stubborn_command_is_killed() -> None:
+    """A command that ignores SIGTERM is ended all the same, and its status says how."""
+    code = "import signal, time; signal.signal(15, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+    channel = LocalTransport().open([sys.executable, "-c", code])
+    assert channel.read(1) == b"1"
+    channel.close()
+    assert channel.wait(5) == 128 + 9
+
+
+def test_close_leaves_no_descriptor_open() -> None:
+    """Opening and closing many channels takes nothing from the process."""
+    transport = LocalTransport()
+    transport.open(["true"]).close()
+    before = len(os.listdir("/proc/self/fd"))
+    for _ in range(20):
+        transport.open(["true"]).close()
+    assert len(os.listdir("/proc/self/fd")) == before
