@@ -1,0 +1,56 @@
+"""A client of the lab's control path, for tests: faults, the log of calls, IAM on and off.
+
+Production code never uses it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.request import ProxyHandler, Request, build_opener
+
+
+class LabControl:
+    """The control path of the API at ``endpoint`` (``AWS_ENDPOINT_URL`` of a lab)."""
+
+    def __init__(self, endpoint: str) -> None:
+        self._endpoint = endpoint
+        self._opener = build_opener(ProxyHandler({}))
+
+    def add_fault(self, action: str, **fault: Any) -> None:
+        """Let calls go wrong; the fields are those of ``vpcshark.lab.api.faults.Fault``."""
+        self._ask("POST", "/_lab/faults", json.dumps({"action": action, **fault}).encode())
+
+    def throttle(self, action: str, times: int = -1) -> None:
+        """Answer RequestLimitExceeded, as EC2 does."""
+        self.add_fault(action, code="RequestLimitExceeded", message="Request limit exceeded.", status=503, times=times)
+
+    def lose_reply(self, action: str, times: int = 1) -> None:
+        """Perform the call, but drop its answer."""
+        self.add_fault(action, lost_reply=True, times=times)
+
+    def faults(self) -> list[dict[str, Any]]:
+        """The faults as they stand: ``times`` and ``skip`` count down."""
+        return list(self._ask("GET", "/_lab/faults"))
+
+    def clear_faults(self) -> None:
+        """Nothing goes wrong any more."""
+        self._ask("DELETE", "/_lab/faults")
+
+    def calls(self) -> list[dict[str, Any]]:
+        """All calls in the order of their answers: service, action, start and end (seconds), status (0: lost)."""
+        return list(self._ask("GET", "/_lab/calls"))
+
+    def clear_calls(self) -> None:
+        """Forget the calls so far."""
+        self._ask("DELETE", "/_lab/calls")
+
+    def enforce_iam(self, *, is_on: bool) -> None:
+        """Whether moto checks signatures and IAM policies from now on."""
+        self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")
+
+    def _ask(self, method: str, path: str, body: bytes | None = None) -> Any:
+        request = Request(self._endpoint + path, data=body, method=method)  # the endpoint is the lab's, always http
+        request.add_header("Content-Type", "application/json")
+        with self._opener.open(request, timeout=30) as answer:
+            return json.loads(answer.read())
