@@ -1,0 +1,68 @@
+"""The program on the capture host: takes outer frames, gives inner ones as pcapng. This side only bundles and addresses
+it.
+
+``program()`` is one self-contained text: the modules listed in ``MODULES``, each as it is in this package, in the order
+in which they import each other, and a few lines that make them importable in memory. So the capture host runs the very
+code that is tested and typed here, split and shared (``wire.vxlan``, ``wire.blocks``) like any other, while nothing is
+written to its disk. All of it is for Python 3.6 on and the standard library alone. Must not know transports, AWS or
+captures.
+
+What is said on stdin, stdout and stderr is in ``program``'s docstring.
+"""
+
+from __future__ import annotations
+
+from importlib import resources
+
+MODULES = (
+    "vpcshark.wire.blocks",
+    "vpcshark.wire.vxlan",
+    "vpcshark.receiver.kernel",
+    "vpcshark.receiver.frames",
+    "vpcshark.receiver.output",
+    "vpcshark.receiver.ring",
+    "vpcshark.receiver.datagrams",
+    "vpcshark.receiver.program",
+)
+
+_LOADER = """\
+import sys, types
+for name in ("vpcshark", "vpcshark.wire", "vpcshark.receiver"):
+    sys.modules[name] = types.ModuleType(name)
+    sys.modules[name].__path__ = []
+for name, source in MODULES:
+    module = sys.modules[name] = types.ModuleType(name)
+    parent, _, child = name.rpartition(".")
+    setattr(sys.modules[parent], child, module)
+    exec(compile(source, "<" + name + ">", "exec"), module.__dict__)
+sys.exit(sys.modules["vpcshark.receiver.program"].main())
+"""
+
+# No newline and no quote but ", so that any shell on the way can carry it. Reads no byte more than the source.
+_BOOTSTRAP = (
+    r'exec("f=open(0,\"rb\",0,closefd=False)\nn=int(f.readline())\ns=b\"\"\n'
+    r"while len(s)<n:\n c=f.read(n-len(s))\n if not c:raise SystemExit(1)\n s+=c\n"
+    r'exec(compile(s,\"receiver\",\"exec\"))")'
+)
+
+
+def command(python: str = "python3") -> list[str]:
+    """The argv to run on the capture host; it reads ``preamble()`` and then the config from stdin."""
+    return [python, "-I", "-c", _BOOTSTRAP]
+
+
+def program() -> bytes:
+    """The receiver's source: self-contained, UTF-8, Python 3.6 and later."""
+    sources = [(name, _source(name)) for name in MODULES]
+    return f"MODULES = {sources!r}\n{_LOADER}".encode()
+
+
+def preamble() -> bytes:
+    """What goes to stdin before the config: the source's length on a line, and the source."""
+    source = program()
+    return b"%d\n" % len(source) + source
+
+
+def _source(module: str) -> str:
+    package, _, name = module.rpartition(".")
+    return resources.files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")

@@ -1,0 +1,320 @@
+"""The receiver's life: config in, everything in place, "ready"; packets out until stdin closes; then the rest, and the
+counts.
+
+stdin: a line of JSON, the config, then lines of commands; its end ends the receiver. stdout: pcapng blocks (packets,
+and statistics every 5 s and at the end), little-endian, for the interface ids of the config. stderr: lines of JSON,
+each with "event":
+
+- {"event": "ready", "mode": "ring" or "socket", "port", "interfaces": indices, none for any, "time": ns, "python"};
+- {"event": "stats", "received", "dropped", "foreign": {VNI: frames}, "other": no VXLAN}, when a number changed;
+- {"event": "pong", "ping": what the command had, "time": ns}: to measure how this machine's clock differs;
+- {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
+
+Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
+that one), mode ("ring" or "socket": no choice). Commands: {"program", "socket_program"} swaps the filter, {"ping": any}
+asks for a pong.
+
+UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
+them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
+Must not know AWS, Wireshark or transports.
+"""
+# ruff: noqa: UP006, UP007, UP035, UP045
+
+import contextlib
+import errno
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from typing import Any, Dict, List, Optional, Union
+
+from vpcshark.receiver import kernel
+from vpcshark.receiver.datagrams import Datagrams
+from vpcshark.receiver.frames import Frames, Source
+from vpcshark.receiver.output import Output
+from vpcshark.receiver.ring import Ring
+from vpcshark.wire.blocks import interface_statistics
+from vpcshark.wire.vxlan import Ports
+
+STATISTICS_SECONDS = 5.0
+_LAST_FLUSH_SECONDS = 2.0
+_DRAIN_SECONDS = 0.5
+_BLOCKS_PER_TURN = 64
+_MAX_COMMAND = 4 * 1024 * 1024
+
+FrameSource = Union[Ring, Datagrams]
+
+
+class Refused(Exception):
+    """The receiver cannot work: (problem, remedy), whole sentences."""
+
+
+def now() -> int:
+    """This machine's wall clock, in ns."""
+    return int(time.time() * 1000000000)
+
+
+def say(event: str, **details: Any) -> None:
+    """A line of JSON on stderr; if nobody reads it, nobody misses it."""
+    line = json.dumps(dict(details, event=event), sort_keys=True) + "\n"
+    with contextlib.suppress(OSError):
+        os.write(2, line.encode())
+
+
+class Commands:
+    """Lines of JSON from stdin."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.descriptor = descriptor
+        self.closed = False
+        self._rest = b""
+
+    def read(self) -> List[Dict[str, Any]]:
+        """Wait for input once and give the commands that are whole; ``closed`` says that none will follow."""
+        data = os.read(self.descriptor, 65536)
+        if not data:
+            self.closed = True
+        lines = (self._rest + data).split(b"\n")
+        self._rest = lines.pop()
+        if len(self._rest) > _MAX_COMMAND:
+            raise Refused("A command to the receiver is too long.", "Use a shorter capture filter.")
+        return [_parse(line) for line in lines if line.strip()]
+
+
+def _parse(line: bytes) -> Dict[str, Any]:
+    try:
+        command = json.loads(line.decode())
+    except ValueError as exc:
+        raise Refused(f"The receiver got a command that is no JSON: {exc}.", "") from exc
+    if not isinstance(command, dict):
+        raise Refused("The receiver got a command that is no JSON object.", "")
+    return command
+
+
+class Config:
+    """The first command: what to receive."""
+
+    def __init__(self, given: Dict[str, Any]) -> None:
+        try:
+            self.sources = [
+                Source(int(each["vni"]), int(each["id"]), bytes.fromhex(str(each.get("mac", "")).replace(":", "")))
+                for each in given["interfaces"]
+            ]
+            self.port = int(given.get("port", 4789))
+            self.geneve_port = int(given.get("geneve_port") or 0)
+            self.address = str(given.get("address") or "")
+            self.snaplen = int(given.get("snaplen") or 262144)
+            self.program = given.get("program")
+            self.socket_program = given.get("socket_program")
+            self.mode = str(given.get("mode") or "")
+        except (KeyError, TypeError, ValueError) as exc:
+            raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
+
+    @property
+    def ports(self) -> Ports:
+        """Where VXLAN and Geneve are expected."""
+        return Ports(self.port, self.geneve_port or 6081)
+
+
+def hold(port: int) -> List[socket.socket]:
+    """Sockets that have UDP ``port`` and refuse every datagram. If another program has it, that is as good."""
+    held = []
+    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
+        try:
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+        except OSError:  # no IPv6 here
+            continue
+        try:
+            if family == socket.AF_INET6:
+                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+            sock.setsockopt(socket.SOL_SOCKET, kernel.SO_REUSEPORT, 1)
+            kernel.attach(sock, kernel.REFUSE_ALL)
+            sock.bind((address, port))
+            held.append(sock)
+        except OSError as exc:
+            sock.close()
+            if exc.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
+                raise
+    return held
+
+
+def open_source(config: Config, frames: Frames) -> FrameSource:
+    """The ring if the kernel lets us, else UDP sockets; ``Refused`` when neither can be had."""
+    if config.mode != "socket":
+        try:
+            return Ring(frames, config.program, _interfaces(config.address))
+        except OSError as exc:
+            if config.mode == "ring" or exc.errno == errno.EINVAL:
+                raise Refused(f"The kernel refused a packet ring: {exc.strerror}.", _RING_REMEDY) from exc
+    try:
+        return Datagrams(frames, config.socket_program, config.port, config.address)
+    except OSError as exc:
+        if exc.errno == errno.EADDRINUSE:
+            problem = f"UDP port {config.port} is taken by another program on the capture host."
+            raise Refused(problem, _PORT_REMEDY) from exc
+        raise Refused(f"No UDP socket can be had on the capture host: {exc.strerror}.", _RING_REMEDY) from exc
+
+
+_RING_REMEDY = "Run the receiver as root or with CAP_NET_RAW, on Linux 4.12 or later."
+_PORT_REMEDY = (
+    "End that program (a capture, perhaps), or run the receiver as root or with CAP_NET_RAW: then both can work."
+)
+
+
+def _interfaces(address: str) -> List[int]:
+    """Where frames to ``address`` arrive: its own interface, and loopback if they come from this machine. Empty:
+    anywhere.
+    """
+    owner = kernel.owner_of(address) if address else None
+    if owner is None:
+        return []
+    loopback = [index for index, name in socket.if_nameindex() if name == "lo"]
+    return sorted({owner, *loopback})
+
+
+class Receiver:
+    """Moves packets from the source to stdout, and listens to stdin meanwhile."""
+
+    def __init__(self, config: Config, source: FrameSource, frames: Frames, commands: Commands, output: Output) -> None:
+        self._config, self._source, self._frames = config, source, frames
+        self._commands, self._output = commands, output
+        self._started = now()
+        self._due = time.monotonic() + STATISTICS_SECONDS
+        self._said: Optional[Dict[str, Any]] = None
+        self._wakeup = _wake_on_signals()
+
+    def run(self) -> None:
+        """Until stdin closes or a SIGTERM comes. ``OSError`` when stdout breaks."""
+        poll = select.poll()
+        poll.register(self._commands.descriptor, select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
+        while not self._commands.closed:
+            self._watch(poll)
+            wait = max(0.0, self._due - time.monotonic())
+            events = dict(poll.poll(wait * 1000 + 1))
+            if self._wakeup in events:
+                return
+            if self._commands.descriptor in events:
+                self._obey()
+            if events.get(self._output.descriptor, 0) & (select.POLLERR | select.POLLHUP):
+                raise BrokenPipeError(errno.EPIPE, "nobody reads stdout")
+            self._output.flush()
+            self._move()
+            if time.monotonic() >= self._due:
+                self._due += STATISTICS_SECONDS
+                self._report(self._source.dropped())
+
+    def _watch(self, poll: "select.poll") -> None:
+        """Wait for frames only if there is room, and for room only if something waits; always for stdout's end."""
+        for descriptor in self._source.descriptors():
+            poll.register(descriptor, 0 if self._output.full else select.POLLIN)
+        poll.register(self._output.descriptor, select.POLLOUT if self._output.pending else 0)
+
+    def _move(self) -> None:
+        for _ in range(_BLOCKS_PER_TURN):
+            if self._output.full:
+                return
+            data = self._source.read()
+            if data is None:
+                return
+            self._output.put(data)
+
+    def _obey(self) -> None:
+        try:
+            for command in self._commands.read():
+                if "ping" in command:
+                    say("pong", ping=command["ping"], time=now())
+                key = "program" if isinstance(self._source, Ring) else "socket_program"
+                if key in command:
+                    self._source.attach(command[key])
+        except (Refused, OSError, TypeError, ValueError) as exc:
+            problem, remedy = exc.args if isinstance(exc, Refused) else (f"A command failed: {exc}.", "")
+            say("error", problem=problem, remedy=remedy)
+
+    def finish(self) -> None:
+        """Take no more, read what is there, write it and the final counts; all within a bounded time."""
+        self._source.stop()
+        deadline = time.monotonic() + _DRAIN_SECONDS
+        while True:
+            self._move()
+            left = self._source.left()
+            if not left or self._output.full or time.monotonic() > deadline:
+                break
+            select.select(self._source.descriptors(), [], [], 0.002)
+        self._report(self._source.dropped() + left)
+        self._output.close(_LAST_FLUSH_SECONDS)
+
+    def _report(self, dropped: int) -> None:
+        """Statistics blocks, and an event if a number changed.
+
+        The kernel counts drops for all sources together: the first one's block has them.
+        """
+        comment = "The dropped frames are those of all interfaces." if len(self._frames.sources) > 1 else ""
+        for place, source in enumerate(self._frames.sources):
+            lost, said = (0, "") if place else (dropped, comment)
+            self._output.put(interface_statistics(source.id, now(), source.received, lost, self._started, said))
+        counts = {
+            "received": sum(source.received for source in self._frames.sources),
+            "dropped": dropped,
+            "foreign": dict(self._frames.foreign),
+            "other": self._frames.other,
+        }
+        if counts != self._said:
+            self._said = counts
+            say("stats", **counts)
+
+
+def _wake_on_signals() -> int:
+    """SIGTERM makes the returned descriptor readable; a lost terminal or Ctrl-C is no reason to end: stdin's end is."""
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
+    signal.set_wakeup_fd(writer)
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    for harmless in (signal.SIGHUP, signal.SIGINT):
+        signal.signal(harmless, signal.SIG_IGN)
+    return reader
+
+
+def main() -> int:
+    """The whole life of a receiver; the exit status."""
+    commands = Commands(0)
+    try:
+        given: List[Dict[str, Any]] = []
+        while not given:
+            given = commands.read()
+            if commands.closed:
+                return 0
+        config = Config(given[0])
+        frames = Frames(config.sources, config.snaplen, config.ports)
+        source = open_source(config, frames)
+        held = _hold_ports(config) if isinstance(source, Ring) else []
+    except Refused as exc:
+        say("error", problem=exc.args[0], remedy=exc.args[1])
+        return 1
+    try:
+        receiver = Receiver(config, source, frames, commands, Output(1))
+        interfaces = _interfaces(config.address)
+        say(
+            "ready",
+            mode=source.mode,
+            port=config.port,
+            interfaces=interfaces,
+            time=now(),
+            python=sys.version.split()[0],
+        )
+        receiver.run()
+        receiver.finish()
+        return 0
+    except OSError:  # stdout broke: nobody is there to be told
+        return 1
+    finally:
+        for sock in held:
+            sock.close()
+
+
+def _hold_ports(config: Config) -> List[socket.socket]:
+    held = hold(config.port)
+    return held + hold(config.geneve_port) if config.geneve_port else held

@@ -1,0 +1,156 @@
+"""pcapng as Wireshark gets it: section, interface, names, secrets; and a reader of blocks that takes any bytes.
+
+Written little-endian, Ethernet, nanoseconds (draft-ietf-opsawg-pcapng). Packets and statistics come from ``blocks``.
+Must not know files or pipes: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from vpcshark.wire.blocks import COMMENT, block, enhanced_packet, interface_statistics, option, options, padding, text
+
+__all__ = [
+    "Block",
+    "Reader",
+    "decryption_secrets",
+    "enhanced_packet",
+    "interface_description",
+    "interface_statistics",
+    "name_resolution",
+    "read_blocks",
+    "section_header",
+    "whole_blocks",
+]
+
+SECTION, INTERFACE, NAMES, STATISTICS, PACKET, SECRETS = 0x0A0D0D0A, 1, 4, 5, 6, 10
+BYTE_ORDER_MAGIC = 0x1A2B3C4D
+ETHERNET = 1
+TLS_KEY_LOG = 0x544C534B
+MAX_BLOCK = 16 * 1024 * 1024
+"""No block of a sane file is longer (Wireshark's own limit, MAX_BLOCK_SIZE in wiretap/pcapng.c)."""
+
+
+def section_header(comment: str = "", application: str = "", hardware: str = "", system: str = "") -> bytes:
+    """An SHB of unknown section length."""
+    texts = ((COMMENT, comment), (2, hardware), (3, system), (4, application))
+    listed = options((code, text(value)) for code, value in texts if value)
+    return block(SECTION, struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1) + listed)
+
+
+def interface_description(
+    name: str, description: str = "", capture_filter: str = "", snaplen: int = 0, comment: str = ""
+) -> bytes:
+    """An IDB: Ethernet, nanoseconds. ``snaplen`` 0 says no limit; the filter is libpcap text."""
+    pairs = [(COMMENT, text(comment))] if comment else []
+    pairs.append((2, text(name)))
+    if description:
+        pairs.append((3, text(description)))
+    pairs.append((9, b"\x09"))
+    if capture_filter:
+        pairs.append((11, b"\0" + text(capture_filter)))
+    return block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, snaplen) + options(pairs))
+
+
+def name_resolution(records: Iterable[tuple[str, str]]) -> bytes:
+    """An NRB of (IPv4 or IPv6 address, name). Raises ``ValueError`` for what is no address."""
+    body = b""
+    for address, name in records:
+        packed = ipaddress.ip_address(address).packed
+        value = packed + text(name.replace("\0", "")) + b"\0"
+        body += option(1 if len(packed) == 4 else 2, value)
+    return block(NAMES, body + bytes(4))
+
+
+def decryption_secrets(key_log: bytes) -> bytes:
+    """A DSB of NSS key log lines, for TLS."""
+    return block(SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + key_log + padding(len(key_log)))
+
+
+def whole_blocks(data: bytes | bytearray | memoryview, start: int = 0) -> int:
+    """How far ``data`` goes in whole little-endian blocks from ``start``, where one begins. Cheap: reads lengths only.
+
+    Raises ``ValueError`` at a length that no block can have.
+    """
+    size, length_at = len(data), struct.Struct("<I").unpack_from
+    while start + 8 <= size:
+        length = length_at(data, start + 4)[0]
+        if length < 12 or length & 3 or length > MAX_BLOCK:
+            raise ValueError(f"At byte {start} no pcapng block begins: its length would be {length}.")
+        if start + length > size:
+            break
+        start += length
+    return start
+
+
+@dataclass(frozen=True)
+class Block:
+    """One block: where it begins in the stream, its type, the bytes between the lengths, and "<" or ">"."""
+
+    offset: int
+    kind: int
+    body: bytes
+    order: str
+
+
+class Reader:
+    """Takes a pcapng stream in pieces of any size and gives its blocks; holds at most one block's bytes."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+        self._offset = 0
+        self._order = ""
+
+    def feed(self, data: bytes) -> Iterator[Block]:
+        """The blocks that ``data`` completes, one by one. ``ValueError`` with the byte offset at the first rot."""
+        self._rest += data
+        return self._blocks()
+
+    def finish(self) -> None:
+        """Say that nothing follows; ``ValueError`` when the last block is not whole."""
+        if self._rest:
+            raise ValueError(
+                f"The block at byte {self._offset} is cut off: only {len(self._rest)} bytes of it are there."
+            )
+
+    def _blocks(self) -> Iterator[Block]:
+        while (length := self._next_length()) and len(self._rest) >= length:
+            kind = struct.unpack_from(self._order + "I", self._rest)[0]
+            trailer = struct.unpack_from(self._order + "I", self._rest, length - 4)[0]
+            if trailer != length:
+                raise ValueError(f"The block at byte {self._offset} has two lengths, {length} and {trailer}.")
+            found = Block(self._offset, kind, bytes(self._rest[8 : length - 4]), self._order)
+            del self._rest[:length]
+            self._offset += length
+            yield found
+
+    def _next_length(self) -> int:
+        """The length of the block that begins here, 0 while that cannot be told."""
+        rest = self._rest
+        if not self._offset and rest[:4] != b"\x0a\x0d\x0d\x0a"[: len(rest)]:
+            raise ValueError("At byte 0 no pcapng section begins: this is not a pcapng file.")
+        if len(rest) < 12:
+            return 0
+        if rest[:4] == b"\x0a\x0d\x0d\x0a":
+            self._set_order(bytes(rest[8:12]))
+        length: int = struct.unpack_from(self._order + "I", rest, 4)[0]
+        if length < 12 or length & 3 or length > MAX_BLOCK:
+            raise ValueError(f"At byte {self._offset} no pcapng block begins: its length would be {length}.")
+        return length
+
+    def _set_order(self, magic: bytes) -> None:
+        orders = {struct.pack(order + "I", BYTE_ORDER_MAGIC): order for order in "<>"}
+        if magic not in orders:
+            raise ValueError(f"The section at byte {self._offset} has no valid byte-order magic.")
+        self._order = orders[magic]
+
+
+def read_blocks(data: bytes) -> list[Block]:
+    """All blocks of a whole file. Raises ``ValueError`` with the byte offset when it is rotten or cut."""
+    reader = Reader()
+    blocks = list(reader.feed(data))
+    reader.finish()
+    return blocks

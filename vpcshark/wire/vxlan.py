@@ -1,0 +1,181 @@
+"""Outer frame -> where the inner frame lies in it, and how long that was before it was cut.
+
+VXLAN (RFC 7348) over IPv4 and IPv6, with IP options, extension headers and VLAN tags, from any source port; Geneve
+(RFC 8926) carrying that, or Ethernet, or IP. Nothing here raises on any bytes; what is no mirrored frame gives None.
+Sent to the capture host, so Python 3.6 and the standard library only. Must not know files, sockets or pcapng.
+"""
+# ruff: noqa: UP006, UP007, UP035, UP045
+
+from struct import Struct
+from typing import NamedTuple, Optional, Tuple, Union
+
+Data = Union[bytes, memoryview]
+
+IPV4, IPV6, VLAN_TAGS, ETHERNET = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100), 0x6558
+INBOUND, OUTBOUND = 1, 2
+"""The direction bits of pcapng's epb_flags."""
+MAX_VLAN_TAGS = 8
+MAX_EXTENSIONS = 8
+_EXTENSIONS = (0, 43, 60)  # hop-by-hop, routing, destination options (RFC 8200, 4.1)
+_FRAGMENT, _UDP = 44, 17
+
+_H = Struct(">H").unpack_from
+_UDP_HEADER = Struct(">HHH").unpack_from
+_GENEVE_HEADER = Struct(">BBHI").unpack_from
+_VXLAN_HEADER = Struct(">BxxxI").unpack_from
+
+
+class Inner(NamedTuple):
+    """Where an inner frame lies: ``data[start:end]``, behind ``header``.
+
+    ``length`` is what the outer headers say that its length is (more than ``end - start`` where the outer frame was
+    cut). ``header`` is empty but for Geneve carrying bare IP, which gets an Ethernet header with addresses of zero.
+    """
+
+    vni: int
+    start: int
+    end: int
+    length: int
+    header: bytes = b""
+
+
+class Ports(NamedTuple):
+    """The UDP ports that VXLAN and Geneve have here."""
+
+    vxlan: int = 4789
+    geneve: int = 6081
+
+
+STANDARD_PORTS = Ports()
+
+
+def unwrap(data: Data, start: int, end: int, ports: Ports = STANDARD_PORTS) -> Optional[Inner]:
+    """The inner frame of the outer Ethernet frame ``data[start:end]``, or None."""
+    ethertype, at = ethernet_payload(data, start, end)
+    return unwrap_ip(data, at, end, ports, ethertype)
+
+
+def unwrap_ip(
+    data: Data, start: int, end: int, ports: Ports = STANDARD_PORTS, ethertype: int = 0, nested: bool = False
+) -> Optional[Inner]:
+    """The same for an outer frame that begins with an IP header; ``ethertype`` 0 takes either version."""
+    udp = _udp_of(data, start, end, ethertype)
+    if udp is None:
+        return None
+    at, end = udp
+    if end - at < 16:
+        return None
+    _, port, length = _UDP_HEADER(data, at)
+    claimed = at + length if length >= 8 else end
+    payload, end = at + 8, min(end, claimed)
+    if end - payload < 8:
+        return None
+    if port == ports.vxlan:
+        return unwrap_vxlan(data, payload, end, claimed)
+    if port == ports.geneve and not nested:
+        return _unwrap_geneve(data, payload, end, claimed, ports)
+    return None
+
+
+def unwrap_vxlan(data: Data, start: int, end: int, claimed: int) -> Optional[Inner]:
+    """The same for a UDP payload, which would end at ``claimed`` if the outer frame was whole.
+
+    Without the I flag the VNI is not valid (RFC 7348, section 5).
+    """
+    if end - start < 8:
+        return None
+    flags, word = _VXLAN_HEADER(data, start)
+    if not flags & 0x08:
+        return None
+    return Inner(word >> 8, start + 8, end, claimed - start - 8)
+
+
+def _unwrap_geneve(data: Data, start: int, end: int, claimed: int, ports: Ports) -> Optional[Inner]:
+    version_length, _, protocol, word = _GENEVE_HEADER(data, start)
+    at = start + 8 + 4 * (version_length & 0x3F)
+    if version_length >> 6 or at > end:
+        return None
+    if protocol == ETHERNET:
+        return Inner(word >> 8, at, end, claimed - at)
+    if protocol not in (IPV4, IPV6):
+        return None
+    mirrored = unwrap_ip(data, at, end, ports, protocol, nested=True)
+    if mirrored is not None:
+        return mirrored
+    header = bytes(12) + protocol.to_bytes(2, "big")
+    return Inner(word >> 8, at, end, claimed - at, header)
+
+
+def ethernet_payload(data: Data, start: int, end: int) -> Tuple[int, int]:
+    """(EtherType behind all VLAN tags, offset of what follows it); EtherType -1 when the frame ends before it."""
+    at = start + 12
+    for _ in range(MAX_VLAN_TAGS + 1):
+        if at + 2 > end:
+            return -1, end
+        ethertype = _H(data, at)[0]
+        if ethertype not in VLAN_TAGS:
+            return ethertype, at + 2
+        at += 4
+    return -1, end
+
+
+def _udp_of(data: Data, start: int, end: int, ethertype: int) -> Optional[Tuple[int, int]]:
+    """(offset of the UDP header, end of the IP packet), or None when it is not UDP, or a later fragment."""
+    if start >= end:
+        return None
+    version = data[start] >> 4
+    if version == 4 and ethertype in (0, IPV4):
+        return _udp_of_ipv4(data, start, end)
+    if version == 6 and ethertype in (0, IPV6):
+        return _udp_of_ipv6(data, start, end)
+    return None
+
+
+def _udp_of_ipv4(data: Data, start: int, end: int) -> Optional[Tuple[int, int]]:
+    header = 4 * (data[start] & 15)
+    if end - start < 20 or header < 20 or data[start + 9] != _UDP or _H(data, start + 6)[0] & 0x1FFF:
+        return None
+    return start + header, end
+
+
+def _udp_of_ipv6(data: Data, start: int, end: int) -> Optional[Tuple[int, int]]:
+    if end - start < 40:
+        return None
+    kind, at = data[start + 6], start + 40
+    for _ in range(MAX_EXTENSIONS):
+        if kind == _UDP:
+            return at, end
+        if at + 8 > end or kind not in (*_EXTENSIONS, _FRAGMENT):
+            return None
+        if kind == _FRAGMENT and _H(data, at + 2)[0] & 0xFFF8:
+            return None
+        kind, at = data[at], at + (8 if kind == _FRAGMENT else 8 * (data[at + 1] + 1))
+    return None
+
+
+def original_length(data: Data, start: int, end: int) -> int:
+    """How long the inner frame ``data[start:end]`` was, by its own IP header; at least what is there.
+
+    Traffic Mirroring cuts frames to PacketLength and to the MTU and says so nowhere. A frame that is longer than its IP
+    header says is padded (Ethernet's minimum is 60 bytes) and left as it is. 0 in the length field means that it tells
+    nothing.
+    """
+    captured = end - start
+    ethertype, at = ethernet_payload(data, start, end)
+    if ethertype == IPV4 and at + 4 <= end and data[at] >> 4 == 4:
+        total: int = _H(data, at + 2)[0]
+        return max(captured, at - start + total)
+    if ethertype == IPV6 and at + 6 <= end and data[at] >> 4 == 6:
+        payload: int = _H(data, at + 4)[0]
+        return max(captured, at - start + 40 + payload) if payload else captured
+    return captured
+
+
+def direction(data: Data, start: int, end: int, mac: bytes) -> int:
+    """``OUTBOUND`` if the frame's source address is ``mac``, ``INBOUND`` if its destination is, else 0 (unknown)."""
+    if end - start >= 12 and len(mac) == 6:
+        if data[start + 6 : start + 12] == mac:
+            return OUTBOUND
+        if data[start : start + 6] == mac:
+            return INBOUND
+    return 0
