@@ -16,7 +16,7 @@ from typing import TypeVar
 
 from vpcshark import receiver
 from vpcshark.aws import hosts, inventory, mirror, tagging
-from vpcshark.aws.client import Aws
+from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -252,7 +252,7 @@ class MirrorFeed:
     def _description(self) -> str:
         return self._context.options.description or f"vpcshark capture by {self._context.maker.lease.owner}"
 
-    def _ec2(self) -> mirror.Ec2:
+    def _ec2(self) -> Ec2:
         assert self._aws is not None
         return self._aws.ec2
 

@@ -18,9 +18,11 @@ from vpcshark.capture.sink import FileSink, Sink
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cli import console
+from vpcshark.extcap import command_line as command_line
 from vpcshark.extcap import options as table
 from vpcshark.extcap.watch import Watch
 from vpcshark.wire import pcapng
+from vpcshark.wire.blocks import block as encoded
 
 
 def add(commands: Any) -> None:
@@ -38,7 +40,7 @@ def add(commands: Any) -> None:
     parser.add_argument("-c", dest="count", metavar="N", type=_count, default=0, help="stop after N packets")
     parser.add_argument("-a", dest="autostop", metavar="duration:S", type=_autostop, default=0.0, help="stop after S s")
     parser.add_argument("--trace", action="store_true", help="print a timeline of the capture's steps at its end")
-    table.add_arguments(parser)
+    command_line.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
@@ -46,7 +48,7 @@ def run(options: argparse.Namespace) -> int:
     """Capture until stopped."""
     from vpcshark.capture.services import Services
 
-    wanted = table.resolve(table.given(options), os.environ, options.filter)
+    wanted = table.resolve(command_line.given(options), os.environ, options.filter)
     name = options.file or (
         "-" if not sys.stdout.isatty() else f"{options.eni}-{time.strftime('%Y%m%d-%H%M%S')}.pcapng"
     )
@@ -87,7 +89,7 @@ class Counter:
         begin, self._passed = self._passed, self._passed + len(data)
         for block in self._reader.feed(data):
             if self.is_full:
-                self._sink.write(b"" if block.kind == pcapng.PACKET else pcapng.block(block.kind, block.body))
+                self._sink.write(b"" if block.kind == pcapng.PACKET else encoded(block.kind, block.body))
             elif block.kind == pcapng.PACKET:
                 self.packets += 1
                 if self.is_full:

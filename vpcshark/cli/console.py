@@ -13,9 +13,8 @@ def err() -> Console:
 
 
 def out() -> Console:
-    """For results. Not wrapped where nobody looks, so that scripts get whole lines."""
-    console = Console(highlight=False, soft_wrap=not sys.stdout.isatty())
-    return console
+    """For results. Not folded where nobody looks, so that scripts get whole lines."""
+    return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=1000)
 
 
 class ConsoleStatus:

@@ -30,7 +30,7 @@ def run(options: argparse.Namespace) -> int:
     with console.err().status("Asking AWS for the network interfaces ..."):
         enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
     if options.json:
-        json.dump([inventory.as_json(eni) for eni in enis], sys.stdout, indent=2)
+        json.dump([inventory.as_json(eni) for eni in enis], sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
         return 0
     table = Table(box=None, pad_edge=False, header_style="bold")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from pathlib import Path
 from typing import Any
 
-from vpcshark.cli import install
+from vpcshark.cli import console, install
 from vpcshark.errors import VpcsharkError
 
 
@@ -38,23 +39,27 @@ def add(commands: Any) -> None:
 
 def run_start(options: argparse.Namespace) -> int:
     """Start a lab in the background."""
-    return _commands().start(sys.stdout, _install_quietly)
+    return int(_commands().start(sys.stdout, _install_quietly, say=_say))
 
 
 def run_stop(options: argparse.Namespace) -> int:
     """Stop a lab."""
-    return _commands().stop(options.folder, sys.stdout)
+    return int(_commands().stop(sys.stdout, Path(options.folder) if options.folder else None))
 
 
 def run_status(options: argparse.Namespace) -> int:
     """List the labs."""
-    return _commands().status(sys.stdout)
+    return int(_commands().status(sys.stdout))
 
 
 def run_run(options: argparse.Namespace) -> int:
     """Run a command in a lab of its own."""
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    return _commands().run(argv, sys.stderr, _install_quietly)
+    return int(_commands().run(argv, _install_quietly, say=_say))
+
+
+def _say(text: str) -> None:
+    console.err().print(text, style="dim", markup=False)
 
 
 def _commands() -> Any:
@@ -69,4 +74,4 @@ def _commands() -> Any:
 
 def _install_quietly(directory: Path) -> None:
     """The launcher for the lab's own Wireshark folder."""
-    install.write_launcher(directory)
+    install.install(directory, io.StringIO())

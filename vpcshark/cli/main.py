@@ -13,7 +13,6 @@ from collections.abc import Sequence
 
 from vpcshark import __version__, logs
 from vpcshark.cli import capture, cleanup, demo, interfaces, lab, plugin
-from vpcshark.cli.explain import add as add_explain
 from vpcshark.errors import InputError, VpcsharkError
 
 log = logging.getLogger(__name__)
@@ -67,5 +66,4 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
     for room in (plugin, interfaces, capture, cleanup, lab, demo):
         room.add(commands)
-    add_explain(commands)
     return parser

@@ -1,0 +1,237 @@
+"""Hands to drive real tools in the lab, and to judge what they did. No judge here is a part of the product."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import pytest
+from scapy.utils import RawPcapNgReader, RawPcapReader
+
+VPCSHARK = [sys.executable, "-m", "vpcshark"]
+NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
+
+
+@dataclass
+class Lab:
+    """A running lab: ``environment`` is what its commands get."""
+
+    environment: dict[str, str]
+
+    @property
+    def name(self) -> str:
+        """The lab's name, with which its namespaces begin."""
+        return Path(self.environment["VPCSHARK_LAB"]).name
+
+    def client(self, service: str = "ec2"):
+        """A client of our own, that no part of the product has touched."""
+        env = self.environment
+        return boto3.client(
+            service,
+            endpoint_url=env["AWS_ENDPOINT_URL"],
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+        )
+
+    def run(self, *command: str, timeout: float = 60, **more) -> subprocess.CompletedProcess[str]:
+        """Run a command in the lab's environment to its end."""
+        return subprocess.run(
+            command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
+        )
+
+    def start(self, *command: str, **more) -> subprocess.Popen[str]:
+        """Start a command in the lab's environment, in a process group of its own."""
+        return subprocess.Popen(
+            command,
+            env=self.environment,
+            text=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            **more,
+        )
+
+    def eni(self, instance: str, index: int = 0) -> dict:
+        """The ENI of an instance by its Name tag, as the API describes it."""
+        ec2 = self.client()
+        for reservation in ec2.describe_instances()["Reservations"]:
+            for found in reservation["Instances"]:
+                names = [tag["Value"] for tag in found.get("Tags", []) if tag["Key"] == "Name"]
+                if names == [instance] and found["State"]["Name"] == "running":
+                    return next(e for e in found["NetworkInterfaces"] if e["Attachment"]["DeviceIndex"] == index)
+        raise AssertionError(f"no instance {instance}")
+
+    def namespace(self, instance: str) -> list[str]:
+        """The command prefix that enters an instance."""
+        return ["ip", "netns", "exec", f"{self.name}-{instance}"]
+
+    def mirror_resources(self) -> dict[str, list[str]]:
+        """Everything of Traffic Mirroring that a fresh describe shows."""
+        ec2 = self.client()
+        found = {}
+        for kind in ("Session", "Filter", "Target"):
+            answer = getattr(ec2, f"describe_traffic_mirror_{kind.lower()}s")()
+            found[f"{kind.lower()}s"] = [one[f"TrafficMirror{kind}Id"] for one in answer[f"TrafficMirror{kind}s"]]
+        return found
+
+    def is_clean(self) -> bool:
+        """Is nothing of Traffic Mirroring left?"""
+        return not any(self.mirror_resources().values())
+
+    def processes(self, instance: str) -> dict[int, str]:
+        """What runs in an instance: pid -> command line."""
+        listed = subprocess.run(
+            ["ip", "netns", "pids", f"{self.name}-{instance}"], text=True, capture_output=True, check=True
+        )
+        return {int(pid): command_line(int(pid)) for pid in listed.stdout.split()}
+
+
+def command_line(pid: int) -> str:
+    """The command line of a process, "" if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def parse_exports(text: str) -> dict[str, str]:
+    """``export NAME='value'`` lines as a mapping."""
+    words = [shlex.split(line) for line in text.splitlines()]
+    pairs = [word[1].split("=", 1) for word in words if word[:1] == ["export"]]
+    return dict(pairs)
+
+
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> float:
+    """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``."""
+    start = time.monotonic()
+    while not condition():
+        if time.monotonic() - start > seconds:
+            pytest.fail(f"After {seconds:g} seconds it did not come to pass that {what}.")
+        time.sleep(0.02)
+    return time.monotonic() - start
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame as a file has it: time in seconds, bytes, true length."""
+
+    time: float
+    data: bytes
+    length: int
+
+
+def read_frames(file: Path) -> list[Frame]:
+    """The frames of a pcap or pcapng file, as scapy reads it."""
+    magic = file.read_bytes()[:4]
+    frames = []
+    if magic == b"\x0a\x0d\x0d\x0a":
+        with RawPcapNgReader(str(file)) as reader:
+            for data, meta in reader:
+                stamp = ((meta.tshigh << 32) + meta.tslow) / meta.tsresol
+                frames.append(Frame(stamp, bytes(data), meta.wirelen))
+    else:
+        with RawPcapReader(str(file)) as reader:
+            scale = 1e9 if reader.nano else 1e6
+            for data, meta in reader:
+                frames.append(Frame(meta.sec + meta.usec / scale, bytes(data), meta.wirelen))
+    return frames
+
+
+class Recording:
+    """tcpdump inside an instance, from before to after a capture: the judge of what was on the wire."""
+
+    def __init__(self, lab: Lab, instance: str, file: Path, expression: str = "", interface: str = "eth0") -> None:
+        self.file = file
+        command = [
+            *lab.namespace(instance),
+            "tcpdump",
+            "-i",
+            interface,
+            "-U",
+            "-s",
+            "0",
+            "-B",
+            "65536",
+            "-w",
+            str(file),
+        ]
+        self._process = subprocess.Popen(
+            [*command, "--", expression] if expression else command, stderr=subprocess.PIPE, text=True
+        )
+        assert "listening" in self._first_line()
+
+    def _first_line(self) -> str:
+        lines = []
+        for line in self._process.stderr:
+            lines.append(line)
+            if "listening" in line:
+                return line
+        raise AssertionError(f"tcpdump did not start: {''.join(lines)}")
+
+    def stop(self) -> list[Frame]:
+        """End it; what it saw."""
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGINT)
+        _, said = self._process.communicate(timeout=10)
+        dropped = [line for line in said.splitlines() if "dropped by kernel" in line]
+        assert dropped == ["0 packets dropped by kernel"], said
+        return read_frames(self.file)
+
+
+@contextmanager
+def recording(lab: Lab, instance: str, file: Path, expression: str = "") -> Iterator[Recording]:
+    """A ``Recording`` that ends with the block, also when the test fails."""
+    running = Recording(lab, instance, file, expression)
+    try:
+        yield running
+    finally:
+        if running._process.poll() is None:
+            running._process.kill()
+            running._process.wait()
+        running._process.stderr.close()
+
+
+def is_mirrored(frame: bytes) -> bool:
+    """Would AWS mirror it? Not ARP, DHCP, link-local 169.254.0.0/16 (AWS_FACTS); IPv6 neighbour discovery is left out
+    of comparisons, since AWS's documents do not speak of it."""
+    kind = frame[12:14]
+    if kind == b"\x08\x00":
+        return b"\xa9\xfe" not in (frame[26:28], frame[30:32])
+    if kind == b"\x86\xdd":
+        discovery = frame[20] == 58 and 133 <= frame[54] <= 137
+        return not discovery
+    return False
+
+
+def compare(seen: Sequence[Frame], got: Sequence[Frame], margin: float = 0.3) -> tuple[int, int, int]:
+    """(compared, missing, extra) between tcpdump's frames and the capture's, by their whole bytes, within the time in
+    which both ran for certain."""
+    begin = max(seen[0].time, got[0].time) + margin
+    end = min(seen[-1].time, got[-1].time) - margin
+    within = Counter(f.data for f in seen if begin <= f.time <= end and is_mirrored(f.data))
+    had = Counter(f.data for f in got if is_mirrored(f.data))
+    inner = Counter(f.data for f in got if begin <= f.time <= end and is_mirrored(f.data))
+    all_seen = Counter(f.data for f in seen)
+    return sum(within.values()), sum((within - had).values()), sum((inner - all_seen).values())
+
+
+def tshark_json(lab: Lab, file: Path, *arguments: str) -> list[dict]:
+    """What tshark's dissectors say of a file."""
+    done = lab.run("tshark", "-r", str(file), "-T", "json", *arguments)
+    return json.loads(done.stdout or "[]")
+
+
+def preference(eni: str, name: str, value: str) -> list[str]:
+    """tshark's way to give an extcap option."""
+    return ["-o", f"extcap.{eni.replace('-', '_')}.{name}:{value}"]
