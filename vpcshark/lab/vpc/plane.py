@@ -24,6 +24,7 @@ from vpcshark.lab.vpc.worker import Worker, python
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 _SSHD_PATIENCE = 10.0
 _POLL = 0.01
+_ROUNDS = 5
 
 
 class NamespacePlane:
@@ -43,13 +44,14 @@ class NamespacePlane:
         self._lock = threading.Lock()  # one talk with the mirror at a time
         self._workers: list[Worker] = []
         self._mirror: Worker | None = None
+        self._made: record.Record | None = None
 
     def start(self, world: LabWorld) -> None:
         """Build the world and start its traffic; returns when packets flow."""
         plan = topology.plan(world, self._name)
         self._check(plan)
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        made = record.Record(self._folder / "record.json", plan.all_namespaces(), plan.host_devices())
+        made = self._made = record.Record(self._folder / "record.json", plan.all_namespaces(), plan.host_devices())
         made.save()
         try:
             build(plan)
@@ -71,7 +73,7 @@ class NamespacePlane:
 
     def stop(self) -> None:
         """Take everything down that ``start`` made, whoever started it, and nothing else. Logs stay."""
-        made = record.load(self._folder / "record.json")
+        made = self._made or record.load(self._folder / "record.json")
         if made:
             record.end(made.processes, _PATIENCE)
             self._end_the_rest(made.namespaces)
@@ -79,7 +81,7 @@ class NamespacePlane:
             made.path.unlink(missing_ok=True)
         for worker in self._workers:
             worker.close()
-        self._workers, self._mirror = [], None
+        self._workers, self._mirror, self._made = [], None, None
 
     def _check(self, plan: topology.Topology) -> None:
         if os.geteuid() != 0:
@@ -139,11 +141,15 @@ class NamespacePlane:
             raise VpcsharkError(f"The lab's mirror failed: {answer['error']}.")
         return answer
 
-    def _end_the_rest(self, namespaces: Sequence[str]) -> None:
+    @staticmethod
+    def _end_the_rest(namespaces: Sequence[str]) -> None:
         """End what else is in the lab's namespaces: what sshd's sessions left, what was started a moment ago."""
-        own = {os.getpid()}
-        found = (record.identify(pid) for pid in netns.processes(namespaces) if pid not in own)
-        record.end([process for process in found if process], _PATIENCE)
+        for _ in range(_ROUNDS):  # what is being ended may still start something
+            pids = [pid for pid in netns.processes(namespaces) if pid != os.getpid()]
+            found = [process for process in map(record.identify, pids) if process]
+            if not found:
+                return
+            record.end(found, _PATIENCE)
 
     @staticmethod
     def _remove(made: record.Record) -> None:

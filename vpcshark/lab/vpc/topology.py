@@ -118,6 +118,7 @@ def _veth(link: Link, fabric: str) -> str:
 def fabric_commands(topology: Topology) -> list[str]:
     """ip(8) commands inside the fabric: ports on bridges, the routers' addresses, the resolver's address."""
     commands = ["link set lo up", f"addr add {topology.world.resolver}/32 dev lo"]
+    commands.append("route add blackhole 169.254.0.0/16")  # instance metadata and the like: the lab has none
     for link in topology.links:
         commands += [
             f"link set {link.port} master {link.bridge} up",
