@@ -178,16 +178,26 @@ def _interfaces(address: str) -> List[int]:
 class Receiver:
     """Moves packets from the source to stdout, and listens to stdin meanwhile."""
 
-    def __init__(self, config: Config, source: FrameSource, frames: Frames, commands: Commands, output: Output) -> None:
-        self._config, self._source, self._frames = config, source, frames
+    def __init__(self, source: FrameSource, frames: Frames, commands: Commands, output: Output) -> None:
+        self._source, self._frames = source, frames
         self._commands, self._output = commands, output
         self._started = now()
         self._due = time.monotonic() + STATISTICS_SECONDS
         self._said: Optional[Dict[str, Any]] = None
         self._wakeup = _wake_on_signals()
 
-    def run(self) -> None:
-        """Until stdin closes or a SIGTERM comes. ``OSError`` when stdout breaks."""
+    def run(self) -> int:
+        """Until stdin closes, SIGTERM comes (status 0) or stdout breaks (status 1)."""
+        try:
+            self._stream()
+            self._finish()
+            return 0
+        except OSError:  # nobody reads stdout any more; what was lost can still be said
+            self._source.stop()
+            self.say_counts(self._source.dropped() + self._source.left())
+            return 1
+
+    def _stream(self) -> None:
         poll = select.poll()
         poll.register(self._commands.descriptor, select.POLLIN)
         poll.register(self._wakeup, select.POLLIN)
@@ -234,7 +244,7 @@ class Receiver:
             problem, remedy = exc.args if isinstance(exc, Refused) else (f"A command failed: {exc}.", "")
             say("error", problem=problem, remedy=remedy)
 
-    def finish(self) -> None:
+    def _finish(self) -> None:
         """Take no more, read what is there, write it and the final counts; all within a bounded time."""
         self._source.stop()
         deadline = time.monotonic() + _DRAIN_SECONDS
@@ -256,6 +266,10 @@ class Receiver:
         for place, source in enumerate(self._frames.sources):
             lost, said = (0, "") if place else (dropped, comment)
             self._output.put(interface_statistics(source.id, now(), source.received, lost, self._started, said))
+        self.say_counts(dropped)
+
+    def say_counts(self, dropped: int) -> None:
+        """An event, if a number changed since the last one."""
         counts = {
             "received": sum(source.received for source in self._frames.sources),
             "dropped": dropped,
@@ -295,21 +309,11 @@ def main() -> int:
         say("error", problem=exc.args[0], remedy=exc.args[1])
         return 1
     try:
-        receiver = Receiver(config, source, frames, commands, Output(1))
+        receiver = Receiver(source, frames, commands, Output(1))
         interfaces = _interfaces(config.address)
-        say(
-            "ready",
-            mode=source.mode,
-            port=config.port,
-            interfaces=interfaces,
-            time=now(),
-            python=sys.version.split()[0],
-        )
-        receiver.run()
-        receiver.finish()
-        return 0
-    except OSError:  # stdout broke: nobody is there to be told
-        return 1
+        python = sys.version.split()[0]
+        say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)
+        return receiver.run()
     finally:
         for sock in held:
             sock.close()

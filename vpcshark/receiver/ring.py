@@ -9,7 +9,7 @@ import contextlib
 import mmap
 import socket
 import struct
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from vpcshark.receiver import kernel
 from vpcshark.receiver.frames import Frames
@@ -28,11 +28,27 @@ _MAX_TAILS = 16384
 _BLOCK = struct.Struct("<8xIIII").unpack_from  # status, frames, offset of the first frame, length
 _STATUS = struct.Struct("<I")
 _HEADER = struct.Struct("<IIII8xH").unpack_from  # next, seconds, nanoseconds, captured, .. MAC offset
-# The same; then, the frame being at _MAC_AT: EtherType, version and IHL; UDP length; VNI; the inner addresses,
-# EtherType, IPv4's total length and IPv6's payload length. What is big-endian on the wire is read as bytes or compared
-# in its little-endian form.
-_COMMON = struct.Struct("<IIII8xH68xI22xBB6xI6s6sH2xBBBB").unpack_from
-_V4_NO_OPTIONS = 0x450008
+
+
+class _Shape(NamedTuple):
+    """Outer headers of one common form, for ``Ring._fast``.
+
+    ``unpack`` gives what ``_HEADER`` gives, and of the frame, which begins at ``_MAC_AT``: the word at its EtherType;
+    the IP protocol; the UDP length; the VNI; the inner addresses, EtherType, IPv4's total length and IPv6's payload
+    length. What is big-endian on the wire is read byte by byte or compared in its little-endian form.
+    """
+
+    headers: int
+    unpack: Any
+    mask: int
+    value: int
+
+
+_SHAPES = (
+    _Shape(50, struct.Struct("<IIII8xH68xI7xB14xBB6xI6s6sH2xBBBB").unpack_from, 0xFFFFFF, 0x450008),  # IPv4, no options
+    _Shape(70, struct.Struct("<IIII8xH68xI4xB37xBB6xI6s6sH2xBBBB").unpack_from, 0xF0FFFF, 0x60DD86),  # IPv6
+)
+_UDP = 17
 _IPV4, _IPV6, _VLAN_TAGS = 0x0008, 0xDD86, (0x0081, 0xA888, 0x0091)
 _UNKNOWN = 1 << 32
 _PACKET = struct.Struct("<IIIIIII").pack
@@ -98,12 +114,13 @@ class Ring:
         status, count, first, _ = _BLOCK(self._view, base)
         if not status & _USER:
             return None
-        data = self._fast(base + first, count) if self._guarded else b"".join(self._slow(base + first, count))
+        parts = self._fast(base + first, count) if self._guarded else self._slow(base + first, count)
+        data = b"".join(parts)  # the one copy; then the block may go back
         _STATUS.pack_into(self._view, base + 8, 0)
         self._next = (self._next + 1) % self._blocks
         return data
 
-    def _slow(self, at: int, count: int) -> List[bytes]:
+    def _slow(self, at: int, count: int) -> List[Any]:
         """``count`` frames from ``at``, of any shape."""
         parts = []
         for _ in range(count):
@@ -113,33 +130,35 @@ class Ring:
             at += following
         return parts
 
-    def _fast(self, at: int, count: int) -> bytes:
-        """The same, fast for the common shape. The filter in the kernel has seen to addresses, ports and the I flag.
+    def _fast(self, at: int, count: int) -> List[Any]:
+        """The same, fast if they have the first one's common shape. The kernel's filter has seen to ports and I flag.
 
-        Everything that is not VXLAN over plain IPv4 with a whole, untagged inner frame goes through ``_slow``.
+        Everything that is not VXLAN straight over UDP and IP with a whole, untagged inner frame goes through ``_slow``.
         """
-        view, tails, sources, longest = self._view, self._tails, self._by_wire_vni, self._frames.snaplen + 50
+        view, tails, sources = self._view, self._tails, self._by_wire_vni
+        headers, unpack, mask, value = _SHAPES[view[at + _MAC_AT + 12] == 0x86]
+        outer, shortest, longest = headers - 16, headers + 20, headers + self._frames.snaplen
         parts: List[Any] = []
         second = high = delta = -1
         try:
             for _ in range(count):
-                (following, seconds, nanoseconds, captured, mac, shape, udp_high, udp_low, vni, destination, origin,
-                kind,
-                 v4_high, v4_low, v6_high, v6_low) = _COMMON(view, at)  # fmt: skip
+                (following, seconds, nanoseconds, captured, mac, shape, protocol, udp_high, udp_low, vni, destination,
+                 origin, kind, v4_high, v4_low, v6_high, v6_low) = unpack(view, at)  # fmt: skip
                 source = sources.get(vni & 0xFFFFFF)
                 if kind == _IPV4:
-                    claimed = (v4_high << 8 | v4_low) + 64
+                    claimed = (v4_high << 8 | v4_low) + headers + 14
                 elif kind == _IPV6:
-                    claimed = (v6_high << 8 | v6_low) + 104
+                    claimed = (v6_high << 8 | v6_low) + headers + 54
                 else:
                     claimed = _UNKNOWN if kind in _VLAN_TAGS else 0
                 if (
                     source is None
                     or claimed > captured
-                    or (udp_high << 8 | udp_low) + 34 != captured
-                    or shape & 0xFFFFFF != _V4_NO_OPTIONS
+                    or (udp_high << 8 | udp_low) + outer != captured
+                    or shape & mask != value
+                    or protocol != _UDP
                     or mac != _MAC_AT
-                    or not 70 <= captured <= longest
+                    or not shortest <= captured <= longest
                 ):
                     parts += self._slow(at, 1)
                     at += following
@@ -150,9 +169,9 @@ class Ring:
                     delta = seconds * 1000000000 - (high << 32)
                 low = nanoseconds + delta
                 way = 2 if origin == source.mac else 1 if destination == source.mac else 0
-                length = captured - 50
+                length = captured - headers
                 tail = tails.get(length << 2 | way) or self._tail(length, way)
-                begin = at + 132
+                begin = at + _MAC_AT + headers
                 parts += (
                     _PACKET(6, tail[0], source.id, high + (low >> 32), low & 0xFFFFFFFF, length, length),
                     view[begin : begin + length],
@@ -162,7 +181,7 @@ class Ring:
                 at += following
         except struct.error:  # a tiny frame at the very end of the ring
             parts += self._slow(at, 1)
-        return b"".join(parts)
+        return parts
 
     def _tail(self, length: int, way: int) -> Tuple[int, bytes]:
         """(total length, what follows the data) of a packet block, from now on in ``_tails``."""

@@ -38,13 +38,12 @@ from vpcshark.wire.instructions import (
     X,
 )
 from vpcshark.wire.relocation import PACKET_TYPE, Fixed, Floating, free_slots, move
+from vpcshark.wire.vxlan import MAX_EXTENSIONS, MAX_OUTER_TAGS, VLAN_TAGS
 
 _HEADROOM = 512
 """The outer headers never take more; added to a verdict, which counts bytes from the start of the outer frame."""
 _FOREIGN_BYTES = 192
-_VLAN_TAGS = (0x8100, 0x88A8)
 _EXTENSIONS = (0, 43, 60)  # hop-by-hop, routing, destination options (RFC 8200); a fragment (44) has its own rule
-_MAX_EXTENSIONS = 3
 
 
 @dataclass(frozen=True)
@@ -119,6 +118,9 @@ class FrameGuard:
         out.jump(JSET, 0x1FFF, self.reject, -1)
         self._fixed(34)
         out.place(v6)
+        out.emit(LD | B | ABS, 14)
+        out.emit(ALU | AND, 0xF0)
+        out.jump(JEQ, 0x60, -1, self.reject)
         out.emit(LD | B | ABS, 20)
         out.jump(JEQ, 17, -1, self.walk)
         self._fixed(54)
@@ -161,14 +163,14 @@ class FrameGuard:
         self._chain(Floating(self.base, self.length, self.spare))
 
     def _ethertype(self, v4: int, v6: int) -> None:
-        """Past at most two VLAN tags (the kernel has taken the outermost off already)."""
+        """Past the VLAN tags (the kernel has taken the outermost off already)."""
         out, known = self.out, self.out.label()
-        for tags in range(3):
+        for tags in range(MAX_OUTER_TAGS + 1):
             out.emit(LDX | IMM, 14 + 4 * tags)
             out.emit(LD | H | ABS, 12 + 4 * tags)
-            if tags < 2:
+            if tags < MAX_OUTER_TAGS:
                 more = out.label()
-                for tag in _VLAN_TAGS:
+                for tag in VLAN_TAGS:
                     out.jump(JEQ, tag, more, -1)
                 out.goto(known)
                 out.place(more)
@@ -201,7 +203,7 @@ class FrameGuard:
         self._version(6)
         out.emit(LD | B | IND, 6)
         self._advance(40)
-        for _ in range(_MAX_EXTENSIONS):
+        for _ in range(MAX_EXTENSIONS):
             self._extension(udp)
         out.jump(JEQ, 17, udp, self.reject)
 

@@ -14,8 +14,9 @@ Data = Union[bytes, memoryview]
 IPV4, IPV6, VLAN_TAGS, ETHERNET = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100), 0x6558
 INBOUND, OUTBOUND = 1, 2
 """The direction bits of pcapng's epb_flags."""
-MAX_VLAN_TAGS = 8
-MAX_EXTENSIONS = 8
+MAX_OUTER_TAGS, MAX_INNER_TAGS = 2, 8
+MAX_EXTENSIONS = 3
+"""Extension headers of an outer IPv6 header; the guard in the kernel (``guards``) goes as far."""
 _EXTENSIONS = (0, 43, 60)  # hop-by-hop, routing, destination options (RFC 8200, 4.1)
 _FRAGMENT, _UDP = 44, 17
 
@@ -51,7 +52,7 @@ STANDARD_PORTS = Ports()
 
 def unwrap(data: Data, start: int, end: int, ports: Ports = STANDARD_PORTS) -> Optional[Inner]:
     """The inner frame of the outer Ethernet frame ``data[start:end]``, or None."""
-    ethertype, at = ethernet_payload(data, start, end)
+    ethertype, at = ethernet_payload(data, start, end, MAX_OUTER_TAGS)
     return unwrap_ip(data, at, end, ports, ethertype)
 
 
@@ -106,10 +107,10 @@ def _unwrap_geneve(data: Data, start: int, end: int, claimed: int, ports: Ports)
     return Inner(word >> 8, at, end, claimed - at, header)
 
 
-def ethernet_payload(data: Data, start: int, end: int) -> Tuple[int, int]:
+def ethernet_payload(data: Data, start: int, end: int, tags: int = MAX_INNER_TAGS) -> Tuple[int, int]:
     """(EtherType behind all VLAN tags, offset of what follows it); EtherType -1 when the frame ends before it."""
     at = start + 12
-    for _ in range(MAX_VLAN_TAGS + 1):
+    for _ in range(tags + 1):
         if at + 2 > end:
             return -1, end
         ethertype = _H(data, at)[0]
@@ -142,7 +143,7 @@ def _udp_of_ipv6(data: Data, start: int, end: int) -> Optional[Tuple[int, int]]:
     if end - start < 40:
         return None
     kind, at = data[start + 6], start + 40
-    for _ in range(MAX_EXTENSIONS):
+    for _ in range(MAX_EXTENSIONS + 1):
         if kind == _UDP:
             return at, end
         if at + 8 > end or kind not in (*_EXTENSIONS, _FRAGMENT):
