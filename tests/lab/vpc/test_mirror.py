@@ -21,6 +21,7 @@ from vpcshark.lab.vpc.mirror import restore_vlan
 
 pytestmark = pytest.mark.e2e
 
+ANY4, ANY6 = ("0.0.0.0/0", "0.0.0.0/0"), ("::/0", "::/0")
 ARP_TYPE = b"\x08\x06"
 TAGGED = bytes(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / Dot1Q(vlan=5, prio=3) / b"payload")
 STRIPPED = TAGGED[:12] + TAGGED[16:]
@@ -140,11 +141,10 @@ def test_deleting_the_session_stops_the_copies(vpc: Any) -> None:
 @pytest.mark.usefixtures("receiver")
 def test_the_first_matching_rule_decides(vpc: Any, accept_everything: Any) -> None:
     """A reject with a lower number takes TCP out of what a later rule accepts."""
-    any4, any6 = ("0.0.0.0/0", "0.0.0.0/0"), ("::/0", "::/0")
     rejects = [
         LabRule(number, way, "reject", *cidrs, 6)
         for way in ("ingress", "egress")
-        for number, cidrs in ((1, any4), (2, any6))
+        for number, cidrs in ((1, ANY4), (2, ANY6))
     ]
     must, _, copies = observe(
         vpc, [vpc.session(rules=accept_everything(*rejects))], lambda: vpc.await_frames("web-1", 150)
@@ -153,6 +153,18 @@ def test_the_first_matching_rule_decides(vpc: Any, accept_everything: Any) -> No
     assert any(Ether(frame).haslayer("TCP") for frame in must)
     assert seen["tcp"] == 0
     assert seen["other"] > 10
+
+
+@pytest.mark.usefixtures("receiver")
+@pytest.mark.parametrize("direction", ["egress", "ingress"])
+def test_directions_are_seen_from_the_source(vpc: Any, inner: Any, direction: str) -> None:
+    """Egress is what the source's ENI sends, ingress is what it gets."""
+    one_way = tuple(LabRule(number, direction, "accept", *cidrs) for number, cidrs in ((1, ANY4), (2, ANY6)))
+    session = vpc.session(rules=one_way, amazon_dns=False)
+    _, _, copies = observe(vpc, [session], lambda: vpc.await_frames("web-1", 60))
+    mac = bytes.fromhex(vpc.eni("web-1").mac.replace(":", ""))
+    assert len(copies) > 20
+    assert {inner(copy)[6:12] == mac for copy in copies} == {direction == "egress"}
 
 
 @pytest.mark.usefixtures("receiver")

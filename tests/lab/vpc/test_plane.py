@@ -244,12 +244,12 @@ def test_another_process_stops_a_crashed_lab(make_vpc: Callable[..., Any], world
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lab:
         assert lab.stdout
         assert lab.stdout.readline() == b"started\n"
-        with subprocess.Popen([*vpc.inside("db-1"), "sleep", "1000"], start_new_session=True) as stray:
-            pids = vpc.processes()
-            lab.send_signal(signal.SIGKILL)
-            lab.wait()
-            NamespacePlane(vpc.folder, vpc.name).stop()
-            assert stray.wait() == -signal.SIGTERM
+        stray = subprocess.Popen([*vpc.inside("db-1"), "sleep", "60"], start_new_session=True)
+        pids = vpc.processes()
+        lab.send_signal(signal.SIGKILL)
+        lab.wait()
+        NamespacePlane(vpc.folder, vpc.name).stop()
+        assert stray.wait(timeout=20) == -signal.SIGTERM
     assert len(pids) >= 6
     assert not any(is_running(pid) for pid in pids)
     assert footprint() == before
