@@ -11,8 +11,8 @@ each with "event":
 - {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
 
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
-that one), mode ("ring" or "socket": no choice). Commands: {"program", "socket_program"} swaps the filter, {"ping": any}
-asks for a pong.
+that one), mode ("ring" or "socket": no choice), statistics_seconds (5). Commands: {"program", "socket_program"} swaps the
+filter, {"ping": any} asks for a pong.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -39,7 +39,6 @@ from vpcshark.receiver.ring import Ring
 from vpcshark.wire.blocks import interface_statistics
 from vpcshark.wire.vxlan import Ports
 
-STATISTICS_SECONDS = 5.0
 _LAST_FLUSH_SECONDS = 2.0
 _DRAIN_SECONDS = 0.5
 _BLOCKS_PER_TURN = 64
@@ -110,6 +109,7 @@ class Config:
             self.program = given.get("program")
             self.socket_program = given.get("socket_program")
             self.mode = str(given.get("mode") or "")
+            self.statistics_seconds = float(given.get("statistics_seconds") or 5.0)
         except (KeyError, TypeError, ValueError) as exc:
             raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
 
@@ -178,11 +178,11 @@ def _interfaces(address: str) -> List[int]:
 class Receiver:
     """Moves packets from the source to stdout, and listens to stdin meanwhile."""
 
-    def __init__(self, source: FrameSource, frames: Frames, commands: Commands, output: Output) -> None:
-        self._source, self._frames = source, frames
+    def __init__(self, source: FrameSource, frames: Frames, commands: Commands, output: Output, period: float) -> None:
+        self._source, self._frames, self._period = source, frames, period
         self._commands, self._output = commands, output
         self._started = now()
-        self._due = time.monotonic() + STATISTICS_SECONDS
+        self._due = time.monotonic() + period
         self._said: Optional[Dict[str, Any]] = None
         self._wakeup = _wake_on_signals()
 
@@ -214,7 +214,7 @@ class Receiver:
             self._output.flush()
             self._move()
             if time.monotonic() >= self._due:
-                self._due += STATISTICS_SECONDS
+                self._due += self._period
                 self._report(self._source.dropped())
 
     def _watch(self, poll: "select.poll") -> None:
@@ -309,7 +309,7 @@ def main() -> int:
         say("error", problem=exc.args[0], remedy=exc.args[1])
         return 1
     try:
-        receiver = Receiver(source, frames, commands, Output(1))
+        receiver = Receiver(source, frames, commands, Output(1), config.statistics_seconds)
         interfaces = _interfaces(config.address)
         python = sys.version.split()[0]
         say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)
