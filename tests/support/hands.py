@@ -153,19 +153,9 @@ class Recording:
 
     def __init__(self, lab: Lab, instance: str, file: Path, expression: str = "", interface: str = "eth0") -> None:
         self.file = file
-        command = [
-            *lab.namespace(instance),
-            "tcpdump",
-            "-i",
-            interface,
-            "-U",
-            "-s",
-            "0",
-            "-B",
-            "65536",
-            "-w",
-            str(file),
-        ]
+        # Immediate mode: without it, what is in the ring when tcpdump is stopped is not in the file.
+        tcpdump = ["tcpdump", "-i", interface, "-U", "--immediate-mode", "-s", "0", "-B", "65536", "-w", str(file)]
+        command = [*lab.namespace(instance), *tcpdump]
         self._process = subprocess.Popen(
             [*command, "--", expression] if expression else command, stderr=subprocess.PIPE, text=True
         )
