@@ -46,7 +46,11 @@ def set_up(level: str = "info", file: str = "") -> Path:
     """
     target = Path(file) if file else path()
     root = logging.getLogger()
-    root.handlers[:] = [_handler(target, is_named=bool(file))]
+    handler = _handler(target, is_named=bool(file))
+    for old in root.handlers:
+        if isinstance(old, _PrivateFile):
+            old.close()
+    root.handlers[:] = [handler]
     root.setLevel(level.upper())
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
@@ -58,11 +62,17 @@ def set_up(level: str = "info", file: str = "") -> Path:
     return target
 
 
+def used() -> str:
+    """The file that is logged into, for messages that point there; "no file" if there is none."""
+    files = [handler.baseFilename for handler in logging.getLogger().handlers if isinstance(handler, _PrivateFile)]
+    return files[0] if files else "no file"
+
+
 def _handler(path: Path, *, is_named: bool) -> logging.Handler:
     try:
         if not is_named:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        handler = _PrivateFile(path, maxBytes=_SIZE, backupCount=2)
+        handler = _PrivateFile(path, maxBytes=_SIZE, backupCount=2, delay=not is_named)
     except OSError as exc:
         if is_named:
             raise InputError(f"The log file {path} can't be written: {exc.strerror}.", "Name another one.") from exc

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import sys
+from collections.abc import Callable
 
 from vpcshark.extcap.main import main
 from vpcshark.extcap.services import Services
@@ -16,12 +17,12 @@ def _services() -> Services:
     return Real()
 
 
-def run() -> int:
+def run(services: Callable[[], Services] = _services) -> int:
     """Run with the process's own streams. Sentences are UTF-8 with plain line ends, whatever the locale says."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
-    return main(sys.argv[1:], _services, sys.stdout, sys.stderr, os.environ)
+    return main(sys.argv[1:], services, sys.stdout, sys.stderr, os.environ)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The options dialog: ``arg`` and ``value`` sentences from the table of options. Must not know the command line. Pure."""
+"""The options dialog: ``arg`` and ``value`` sentences from the table of options. Must not know the command line."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ def _options(values: Mapping[str, str], environ: Mapping[str, str]) -> CaptureOp
 
 
 def _asked(ask: Callable[[], str], explain: Callable[[VpcsharkError], str]) -> str:
-    """What ``ask`` answers. An extcap that fails here has no interfaces and nobody sees why, so ``explain`` lists it."""
+    """What ``ask`` answers. An extcap that fails has no interfaces and nobody sees why, so ``explain`` lists it."""
     try:
         return ask()
     except VpcsharkError as error:

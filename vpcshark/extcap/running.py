@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import TextIO
 
 from vpcshark import logs
@@ -33,10 +32,10 @@ log = logging.getLogger(__name__)
 
 def run_capture(call: Call, services: Callable[[], Services], stderr: TextIO, environ: Mapping[str, str]) -> int:
     """Capture until stopped; 0 if that went well, 1 with the reason on ``stderr`` if not. Run it in the main thread."""
-    log_file: list[Path] = []
+    logs.set_up()  # first of all: what is logged without it goes to stderr
     try:
         with Watch(stop := Stop()) as watch:
-            _with_pipes(call, services, environ, stop, watch, log_file)
+            _with_pipes(call, services, environ, stop, watch)
     except SinkClosed as closed:
         log.info("ended: %s", closed)
     except VpcsharkError as error:
@@ -45,7 +44,7 @@ def run_capture(call: Call, services: Callable[[], Services], stderr: TextIO, en
         return 1
     except Exception as error:  # the last resort: the traceback is for the log, a line for the user
         log.exception("the capture failed unexpectedly")
-        stderr.write(_message(_unexpected(error, log_file)))
+        stderr.write(_message(_unexpected(error)))
         return 1
     return 0
 
@@ -56,7 +55,6 @@ def _with_pipes(
     environ: Mapping[str, str],
     stop: Stop,
     watch: Watch,
-    log_file: list[Path],
 ) -> None:
     toolbar = Toolbar.open(call.control_in, call.control_out, lambda a: retry(a, stop, _TOOLBAR_WAIT, SystemClock()))
     descriptor = toolbar.fileno()
@@ -68,7 +66,7 @@ def _with_pipes(
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
         options = resolve(call.values, environ, call.capture_filter)
-        log_file.append(logs.set_up(options.log_level, options.log_file))
+        logs.set_up(options.log_level, options.log_file)
         _check(call, options)
         services().capture(call.interface, options, sink, stop, toolbar)
     except VpcsharkError as error:
@@ -115,9 +113,10 @@ def _check_filter(capture_filter: str) -> None:
         ) from error
 
 
-def _unexpected(error: Exception, log_file: list[Path]) -> VpcsharkError:
-    where = f"The details are in {log_file[0]}." if log_file else "It was before the log file was open."
-    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", where)
+def _unexpected(error: Exception) -> VpcsharkError:
+    return VpcsharkError(
+        f"vpcshark failed unexpectedly ({type(error).__name__}).", f"The details are in {logs.used()}."
+    )
 
 
 def _message(error: VpcsharkError) -> str:

@@ -1,0 +1,139 @@
+"""The table of options: what text becomes, where it comes from, and that dialog and command line say the same."""
+
+import argparse
+import dataclasses
+
+import pytest
+
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.errors import InputError
+from vpcshark.extcap.command_line import add_arguments, given, normalise
+from vpcshark.extcap.dialog import dialog, reloaded
+from vpcshark.extcap.options import OPTIONS, resolve, resolve_leniently
+
+
+def test_the_table_and_the_capture_options_have_the_same_fields_and_defaults():
+    """Nothing said means the defaults of CaptureOptions, so there is one truth."""
+    assert resolve({}, {}) == CaptureOptions()
+    fields = {field.name for field in dataclasses.fields(CaptureOptions)} - {"capture_filter"}
+    assert {option.field for option in OPTIONS} == fields
+
+
+def test_command_line_beats_environment_beats_default():
+    """For text, numbers and booleans alike; an empty text is "not given"."""
+    environ = {"VPCSHARK_VNI": "5", "VPCSHARK_DNS": "no", "VPCSHARK_SSH_USER": "admin", "VPCSHARK_SSH_PORT": ""}
+    options = resolve({"vni": "0", "ssh-user": ""}, environ, "tcp")
+    assert (options.vni, options.dns, options.ssh_user, options.ssh_port) == (0, False, "admin", 22)
+    assert options.capture_filter == "tcp"
+    assert resolve({"dns": "true"}, environ).dns is True
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "allowed"),
+    [
+        ("vni", "16777216", "a whole number from 0 to 16777215"),
+        ("vni", "-1", "a whole number from 0 to 16777215"),
+        ("vni", "0x10", "a whole number from 0 to 16777215"),
+        ("vni", "7777777777777777777777777777", "a whole number from 0 to 16777215"),
+        ("session-number", "0", "a whole number from 1 to 32766"),
+        ("packet-length", "8501", "a whole number from 1 to 8500"),
+        ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
+        ("mode", "tunnel", "one of: mirror"),
+        ("log-level", "chatty", "one of: debug, info, warning, error"),
+        ("host", "web-1", "auto, local or an instance id (i-…)"),
+        ("host", "i-0a\n", "auto, local or an instance id (i-…)"),
+        ("dns", "maybe", "true or false"),
+        ("region", "Ireland", "an AWS region such as eu-west-1"),
+        ("ssh-user", "-oProxyCommand=x", "a user name"),
+        ("description", "a\nb", "one line of at most 255 characters"),
+    ],
+)
+def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(name, text, allowed):
+    """The sentence names option, value and allowed values, or the variable if it came from there."""
+    with pytest.raises(InputError) as caught:
+        resolve({name: text}, {})
+    shown = text if len(text) <= 60 else f"{text[:60]}…"
+    assert caught.value.problem == f'--{name}: "{shown}" is not {allowed}.'
+    variable = "VPCSHARK_" + name.upper().replace("-", "_")
+    with pytest.raises(InputError, match=f"^{variable}: "):
+        resolve({}, {variable: text})
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("vni", "0"), ("vni", "16777215"), ("host", "i-0123456789abcdef0"), ("host", "local")]
+)
+def test_the_ends_of_a_range_are_in_it(name, text):
+    """Limits are inclusive."""
+    assert str(getattr(resolve({name: text}, {}), name)) == text
+
+
+def test_what_does_not_fit_has_its_default_while_a_dialog_is_open():
+    """A half typed field does not hinder the reload of another."""
+    assert resolve_leniently({"vni": "x", "region": "eu-west-1"}, {"VPCSHARK_SSH_PORT": "z"}).region == "eu-west-1"
+
+
+def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences):
+    """Numbers are places in the table; each selector has one default; defaults of text are placeholders."""
+    read = sentences(dialog({}))
+    arguments = [fields for kind, fields in read if kind == "arg"]
+    assert [fields["call"] for fields in arguments] == [f"--{option.name}" for option in OPTIONS]
+    assert [int(fields["number"]) for fields in arguments] == list(range(len(OPTIONS)))
+    assert {fields["group"] for fields in arguments} == {
+        "Capture",
+        "Mirror",
+        "Capture host",
+        "Connection",
+        "AWS",
+        "Debug",
+    }
+    assert all(len(fields["tooltip"]) > 20 for fields in arguments)
+    assert [f["call"] for f in arguments if "default" in f] == ["--names", "--dns"]
+    for number, option in enumerate(OPTIONS):
+        chosen = [
+            f["value"] for kind, f in read if kind == "value" and f["arg"] == str(number) and f["default"] == "true"
+        ]
+        assert chosen == ([option.default] if option.choices else [])
+
+
+def test_a_booleans_default_in_the_dialog_is_what_the_environment_says(sentences):
+    """Wireshark passes it as if the user had chosen it, so it would silence the environment else."""
+    read = sentences(dialog({"VPCSHARK_DNS": "false"}))
+    assert next(f for _, f in read if f.get("call") == "--dns")["default"] == "false"
+
+
+def test_a_reload_gives_the_fixed_values_and_the_offered_ones(sentences):
+    """Only for selectors that reload; the display is cleaned."""
+    read = sentences(reloaded("host", [("i-0a", "web } 1")]))
+    assert [(f["value"], f["default"]) for _, f in read] == [("auto", "true"), ("local", "false"), ("i-0a", "false")]
+    assert read[-1][1]["display"] == "web ) 1"
+    assert reloaded("vni", [("1", "one")]) == reloaded("nonsense", []) == ""
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ("eni-0a --vni 7 --no-dns", {"vni": "7", "dns": "false"}),
+        ("--dns eni-0a", {"dns": "true"}),
+        ("--dns false eni-0a", {"dns": "false"}),
+        ("--dns=no eni-0a", {"dns": "false"}),
+        ("--session-number=3 eni-0a --host i-0a", {"session-number": "3", "host": "i-0a"}),
+        ("eni-0a", {}),
+    ],
+)
+def test_the_command_line_takes_the_dialogs_names(line, expected):
+    """A boolean does not eat the ENI behind it, and takes Wireshark's form too."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("eni")
+    add_arguments(parser)
+    namespace = parser.parse_args(normalise(line.split()))
+    assert namespace.eni == "eni-0a"
+    assert given(namespace) == expected
+
+
+def test_the_help_tells_range_default_and_variable():
+    """So that a person can learn from it."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    text = " ".join(parser.format_help().split())
+    assert "0 to 16777215; $VPCSHARK_VNI" in text
+    assert "--host auto|local|ID" in text

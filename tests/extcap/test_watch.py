@@ -1,0 +1,78 @@
+"""Every way to end a capture becomes one request."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from vpcshark.capture.stop import Stop
+from vpcshark.extcap.fifo import open_sink
+from vpcshark.extcap.watch import Watch
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_requests_the_stop_and_a_second_one_nothing_more(number):
+    """The handlers that were there before come back."""
+    before = signal.getsignal(number)
+    with Watch(stop := Stop()):
+        os.kill(os.getpid(), number)
+        assert stop.wait(20)
+        os.kill(os.getpid(), number)
+        assert stop.reason == f"signal {signal.Signals(number).name}"
+    assert signal.getsignal(number) is before
+
+
+def test_the_parent_that_goes_requests_the_stop():
+    """A killed Wireshark sends nothing; the parent's id changes."""
+    parents = iter([100, 100, 100] + [1] * 1000)
+    with Watch(stop := Stop(), parent=lambda: next(parents)):
+        assert stop.wait(20)
+    assert stop.reason == "the parent process has gone"
+
+
+def test_the_fifo_closed_while_idle_requests_the_stop(fifo):
+    """dumpcap went first: -a duration, -c, Ctrl-C."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with Watch(stop := Stop()) as watch:
+        sink = open_sink(str(fifo), stop)
+        watch.add(sink.fileno(), lambda: not sink.wait_closed(0), "the FIFO was closed")
+        assert not stop.wait(0.6)
+        os.close(reader)
+        assert stop.wait(20)
+    sink.close()
+    assert stop.reason == "the FIFO was closed"
+
+
+def test_a_descriptor_that_was_removed_is_looked_at_no_more(fifo):
+    """Its number may belong to another file by then."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    with Watch(stop := Stop()) as watch:
+        sink = open_sink(str(fifo), stop)
+        watch.add(sink.fileno(), lambda: not sink.wait_closed(0), "the FIFO was closed")
+        watch.remove(sink.fileno())
+        os.close(reader)
+        assert not stop.wait(0.6)
+    sink.close()
+
+
+def test_a_main_thread_that_is_busy_does_not_delay_the_stop():
+    """The watcher hears of the signal even while the main thread runs no Python."""
+    program = (
+        "import ctypes, signal, sys, time\n"
+        "from vpcshark.capture.stop import Stop\n"
+        "from vpcshark.extcap.watch import Watch\n"
+        "stop, begin = Stop(), time.monotonic()\n"
+        "with Watch(stop):\n"
+        "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 20, flush=True))\n"
+        "    print('ready', flush=True)\n"
+        "    sleep = ctypes.CDLL(None).sleep\n"
+        "    while left := sleep(60): sleep(left)\n"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
+    with process:
+        assert process.stdout.readline() == "ready\n"
+        process.terminate()
+        assert process.stdout.readline() == "signal SIGTERM True\n"
+        process.kill()
