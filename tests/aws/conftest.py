@@ -1,0 +1,106 @@
+"""The lab's API in a process of its own (moto's state belongs to its process), seeded with the rootless lab's VPC."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from vpcshark.aws import mirror
+from vpcshark.aws.client import Aws, Ec2, connect, pages
+
+SERVE = """
+import dataclasses, json, sys
+import boto3
+from vpcshark.lab.api import moto_ec2
+from vpcshark.lab.api.server import ApiServer
+from vpcshark.lab.seed import Seeder
+
+server = ApiServer()
+server.start()
+keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
+ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url=server.endpoint, **keys)
+world = Seeder(ec2, moto_ec2.mark_managed).loopback()
+print(json.dumps({"endpoint": server.endpoint, "world": dataclasses.asdict(world)}), flush=True)
+sys.stdin.read()
+server.stop()
+"""
+REGION = "eu-central-1"
+
+
+@pytest.fixture(scope="session")
+def lab() -> Iterator[dict[str, Any]]:
+    """``endpoint`` and ``world`` (a LabWorld as plain data) of a running API."""
+    process = subprocess.Popen([sys.executable, "-c", SERVE, REGION], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    with process:
+        assert process.stdout is not None
+        yield json.loads(process.stdout.readline())
+
+
+@pytest.fixture
+def environment(lab: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> pytest.MonkeyPatch:
+    """The environment of a user whose AWS is the lab; to be changed further."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", lab["endpoint"])
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not a secret")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    for name in ("AWS_PROFILE", "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_SESSION_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    return monkeypatch
+
+
+@pytest.fixture
+def aws(environment: pytest.MonkeyPatch) -> Aws:
+    """A connection to the lab."""
+    return connect(region=REGION)
+
+
+@pytest.fixture
+def ec2(aws: Aws) -> Iterator[Ec2]:
+    """An EC2 client of the lab; what a test leaves of mirroring is removed after it."""
+    yield aws.ec2
+    for kind, (operation, key, id_key) in mirror._KINDS.items():
+        for raw in list(pages(aws.ec2, operation, key)):
+            mirror.delete(aws.ec2, kind, raw[id_key])
+
+
+@pytest.fixture
+def enis(lab: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    """The ENIs of the lab's instances: ("web-1 eth0") -> LabEni as plain data, with its ``instance`` id."""
+    return {
+        f"{instance['name']} eth{eni['device_index']}": {**eni, "instance": instance["id"]}
+        for instance in lab["world"]["instances"]
+        for eni in instance["enis"]
+    }
+
+
+@pytest.fixture
+def fault(lab: dict[str, Any]) -> Iterator[Callable[..., None]]:
+    """``fault(action="CreateTrafficMirror.*", code="…", times=1)`` makes the lab's API fail; over at the test's end."""
+    where = f"{lab['endpoint']}/_lab/faults"
+
+    def inject(**what: Any) -> None:
+        urllib.request.urlopen(urllib.request.Request(where, json.dumps(what).encode(), method="POST")).close()
+
+    yield inject
+    urllib.request.urlopen(urllib.request.Request(where, method="DELETE")).close()
+
+
+@pytest.fixture
+def calls(lab: dict[str, Any]) -> Callable[[], list[str]]:
+    """``calls()`` lists the actions that the API was asked for since the test began."""
+    where = f"{lab['endpoint']}/_lab/calls"
+    urllib.request.urlopen(urllib.request.Request(where, method="DELETE")).close()
+
+    def made() -> list[str]:
+        with urllib.request.urlopen(where) as answer:
+            return [call["action"] for call in json.load(answer)]
+
+    return made
