@@ -1,5 +1,4 @@
-"""The receiver's life: config in, everything in place, "ready"; packets out until stdin closes; then the rest, and the
-counts.
+"""The receiver's life: config in, everything in place, "ready"; packets out until stdin closes; the rest, and counts.
 
 stdin: a line of JSON, the config, then lines of commands; its end ends the receiver. stdout: pcapng blocks (packets,
 and statistics every 5 s and at the end), little-endian, for the interface ids of the config. stderr: lines of JSON,
@@ -11,8 +10,8 @@ each with "event":
 - {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
 
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
-that one), mode ("ring" or "socket": no choice), statistics_seconds (5). Commands: {"program", "socket_program"} swaps the
-filter, {"ping": any} asks for a pong.
+that one), mode ("ring" or "socket": no choice), statistics_seconds (5). Commands: {"program", "socket_program"} swaps
+the filter, {"ping": any} asks for a pong.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
