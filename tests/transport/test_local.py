@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 from vpcshark.transport.local import LocalTransport
 
@@ -43,3 +44,15 @@ def test_close_leaves_no_descriptor_open() -> None:
     for _ in range(20):
         transport.open(["true"]).close()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_close_wakes_a_reader_whose_pipe_somebody_else_holds() -> None:
+    """A child that the command left behind, in a session of its own, keeps the pipe open: nobody waits for it."""
+    left = "setsid sleep 600 & echo $!; exec cat"
+    channel = LocalTransport().open(["sh", "-c", left])
+    pid = int(b"".join(iter(lambda: channel.read(1), b"\n")))
+    with ThreadPoolExecutor() as pool:
+        reading = pool.submit(channel.read, 1)
+        channel.close()
+        assert reading.result(5) == b""
+    os.kill(pid, 9)
