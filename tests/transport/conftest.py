@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,13 +15,17 @@ from pathlib import Path
 
 import pytest
 
+PLAIN_USER = "vpcshark-test"
+
 
 @dataclass(frozen=True)
 class Sshd:
-    """A running sshd. ``known_hosts`` vouches for it by address and as i-0123456789abcdef0."""
+    """A running sshd. ``known_hosts`` vouches for it by address and as i-0123456789abcdef0; ``plain_user`` is
+    not root."""
 
     port: int
     user: str
+    plain_user: str
     key: str
     known_hosts: str
     host_key: str
@@ -57,14 +62,20 @@ def wait_for_port(port: int, process: subprocess.Popen[bytes], log: Path) -> Non
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+def sshd() -> Iterator[Sshd]:
     """A real sshd, with public key login only. A machine without sshd fails these tests in CI, elsewhere skips them."""
     program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
     if program is None:
         if os.environ.get("CI"):
             pytest.fail("sshd is not installed")
         pytest.skip("sshd is not installed")
-    folder = tmp_path_factory.mktemp("sshd")
+    with tempfile.TemporaryDirectory(prefix="vpcshark-sshd-") as folder:
+        os.chmod(folder, 0o755)  # the plain user's authorized_keys are read as that user
+        yield from serve(program, Path(folder))
+
+
+def serve(program: str, folder: Path) -> Iterator[Sshd]:
+    """Run sshd on a free port until the tests are over."""
     port = free_port()
     key, host_key = make_key(folder / "id"), make_key(folder / "host")
     shutil.copy(f"{key}.pub", folder / "authorized_keys")
@@ -79,14 +90,30 @@ def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
     )
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's sshd drops its privileges to
-    command = [program, "-D", "-f", str(config), "-E", str(folder / "log")]
+    prefix, plain_user = with_plain_user(folder)
+    command = [*prefix, program, "-D", "-f", str(config), "-E", str(folder / "log")]
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
     try:
         wait_for_port(port, process, folder / "log")
-        yield Sshd(port, getpass.getuser(), key, str(known), " ".join(public[:2]), folder)
+        yield Sshd(port, getpass.getuser(), plain_user, key, str(known), " ".join(public[:2]), folder)
     finally:
         process.terminate()
         process.wait()
+
+
+def with_plain_user(folder: Path) -> tuple[list[str], str]:
+    """What to start sshd with so that it knows a user who is not root, and that user's name ("" if it can't be).
+
+    Root gives its sshd a mount namespace with a longer /etc/passwd, so that the machine's own stays as it is.
+    """
+    if os.geteuid() != 0:
+        return [], getpass.getuser()
+    if subprocess.run(["unshare", "--mount", "true"], check=False, capture_output=True).returncode:
+        return [], ""
+    passwd = folder / "passwd"
+    passwd.write_text(Path("/etc/passwd").read_text() + f"{PLAIN_USER}:*:54321:54321::/:/bin/sh\n")
+    bind = f'mount --bind {passwd} /etc/passwd && exec "$@"'
+    return ["unshare", "--mount", "sh", "-c", bind, "sh"], PLAIN_USER
 
 
 @pytest.fixture

@@ -173,11 +173,17 @@ def test_close_ends_a_command_that_reads_its_input(transport: Transport) -> None
     assert ends(pid)
 
 
-def test_close_ends_a_command_that_sleeps(transport: Transport) -> None:
-    """A command that neither reads nor writes is ended by SIGTERM."""
-    if transport.name != "local" and os.geteuid() == 0:
-        pytest.skip("sshd refuses to signal a session of root (it has no monitor process then)")
-    channel = transport.open(python("import os, time; print(os.getpid(), flush=True); time.sleep(600)"))
+@pytest.mark.parametrize("way", TRANSPORTS)
+def test_close_ends_a_command_that_sleeps(way: str, request: pytest.FixtureRequest) -> None:
+    """A command that neither reads nor writes is ended by SIGTERM; sshd passes it on to all users but root."""
+    if way == "ssh":
+        plain_user = request.getfixturevalue("sshd").plain_user
+        if not plain_user:
+            pytest.skip("this root may not make a mount namespace, so there is no other user to log in as")
+        transport = request.getfixturevalue("log_in")(user=plain_user)
+    else:
+        transport = LocalTransport()
+    channel = transport.open(["sh", "-c", "echo $$; exec sleep 600"])
     pid = read_number(channel)
     channel.close()
     assert ends(pid)
