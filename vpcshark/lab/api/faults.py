@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
@@ -99,7 +100,8 @@ class Faults:
         is_lost = any(fault.lost_reply for fault in hit)
         self._log(Call(service, action, start, self._clock.monotonic(), 0 if is_lost else int(status.split()[0])))
         if is_lost:
-            raise ConnectionResetError("the lab drops this reply")  # werkzeug closes the connection without a byte
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionResetError("the lab drops this reply")  # werkzeug then answers nothing, and says nothing
         start_response(status, headers)
         return [answer]
 

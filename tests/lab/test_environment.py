@@ -1,0 +1,41 @@
+"""The lab's environment, as a dictionary and as lines for a shell."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+from vpcshark.lab.environment import exports, inside, launcher_folder, variables
+
+FOLDER = Path("/some where/lab-1")
+LAB = variables(FOLDER, "http://127.0.0.1:1", "AKIA", "it's $ecret")
+
+
+def test_nothing_of_the_users_account_comes_in() -> None:
+    """Every AWS_ variable is dropped or replaced; others stay."""
+    found = inside({"AWS_PROFILE": "prod", "AWS_SESSION_TOKEN": "x", "HOME": "/home/me"}, LAB)
+    assert found["HOME"] == "/home/me"
+    assert {name for name in found if name.startswith("AWS_")} == {name for name in LAB if name.startswith("AWS_")}
+
+
+def test_no_proxy_stands_before_the_lab() -> None:
+    """What the user excluded stays excluded."""
+    found = inside({"no_proxy": "intern", "HTTP_PROXY": "http://proxy"}, LAB)
+    assert found["NO_PROXY"] == found["no_proxy"] == "127.0.0.1,localhost,intern"
+
+
+def test_a_shell_reads_the_same() -> None:
+    """Spaces, quotes and dollars survive eval; what has to go is unset."""
+    outer = {"AWS_PROFILE": "prod", "PATH": "/bin:/usr/bin"}
+    script = "\n".join([*exports(outer, LAB), "env"])
+    done = subprocess.run(["sh", "-c", script], env=outer, capture_output=True, text=True, check=True)
+    found = dict(line.split("=", 1) for line in done.stdout.splitlines())
+    wanted = inside(outer, LAB)
+    assert {name: value for name, value in found.items() if name in wanted} == wanted
+    assert "AWS_PROFILE" not in found
+
+
+def test_wireshark_finds_the_launcher_both_ways() -> None:
+    """Below XDG_CONFIG_HOME (4.0) and at WIRESHARK_EXTCAP_DIR."""
+    assert LAB["WIRESHARK_EXTCAP_DIR"] == str(launcher_folder(FOLDER))
+    assert str(launcher_folder(FOLDER)) == f"{LAB['XDG_CONFIG_HOME']}/wireshark/extcap"
