@@ -199,7 +199,8 @@ def test_close_ends_a_command_that_nobody_reads(transport: Transport) -> None:
 
 def test_close_frees_a_blocked_writer(transport: Transport) -> None:
     """A thread that writes to a command that does not read gets an error."""
-    channel = transport.open(["sleep", "600"])
+    channel = transport.open(["sh", "-c", "echo $$; exec sleep 600"])
+    pid = read_number(channel)
     started = threading.Event()
 
     def write() -> None:
@@ -213,6 +214,8 @@ def test_close_frees_a_blocked_writer(transport: Transport) -> None:
         channel.close()
         with pytest.raises(TransportError):
             writing.result(10)
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 9)  # sshd does not end it for root
 
 
 def test_close_can_be_repeated(transport: Transport) -> None:
