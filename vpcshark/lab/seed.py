@@ -83,6 +83,7 @@ class _Network:
         )["Vpc"]
         self._vpc_id = vpc["VpcId"]
         self.ipv6_cidr = vpc["Ipv6CidrBlockAssociationSet"][0]["Ipv6CidrBlock"] if has_ipv6 else ""
+        self._zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
         self._subnets = [self._subnet(name, index, block) for index, block in enumerate(subnets)]
         self._group = self._open_group(name)
         self._add_routes(name)
@@ -98,6 +99,9 @@ class _Network:
             InstanceType="m6i.large",
             MinCount=1,
             MaxCount=1,
+            Placement={
+                "AvailabilityZone": self._zones[machine.addresses[0][0]]
+            },  # moto does not derive it from the ENI
             NetworkInterfaces=[{"DeviceIndex": index, "NetworkInterfaceId": eni.id} for index, eni in enumerate(enis)],
             TagSpecifications=_named("instance", machine.name, machine.tags),
         )["Instances"][0]
@@ -137,8 +141,7 @@ class _Network:
         return str(gateway["NatGatewayAddresses"][0]["NetworkInterfaceId"])
 
     def _subnet(self, name: str, index: int, cidr: str) -> tuple[str, str, str]:
-        zones = [zone["ZoneName"] for zone in self._ec2.describe_availability_zones()["AvailabilityZones"]]
-        zone = zones[index]
+        zone = self._zones[index]
         request = {"VpcId": self._vpc_id, "CidrBlock": cidr, "AvailabilityZone": zone}
         ipv6_cidr = ""
         if self.ipv6_cidr:
