@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 
-.PHONY: help venv tools check test demo clean
+.PHONY: help venv tools check test demo screenshots clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,6 +26,12 @@ check: venv ## lint, format, types, shellcheck
 
 test: venv tools ## everything that the tests need, then all tests
 	$(PY) -m pytest
+
+demo: venv tools ## see it work: a capture from the lab through real tshark
+	$(VENV)/bin/vpcshark demo
+
+screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
+	$(PY) docs/screenshots.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
