@@ -77,7 +77,9 @@ def relocate_frames(
     ``FilterError``.
     """
     check(program)
-    return FrameGuard(program, Sources.of(vnis), port, geneve_port, foreign).assemble()
+    guard = FrameGuard(program, Sources.of(vnis), port, geneve_port, foreign)
+    moved = guard.assemble()
+    return moved if len(moved) <= MAX_INSTRUCTIONS else _short_enough(guard.assemble(compact=True))
 
 
 def relocate_datagrams(
@@ -98,7 +100,16 @@ def relocate_datagrams(
     vni_chain(out, Sources.of(vnis), program, Fixed(8, None, 8), bool, (int(foreign), reject))
     out.place(reject)
     out.emit(RET, 0)
-    return out.assemble()
+    return _short_enough(out.assemble())
+
+
+def _short_enough(program: list[Instruction]) -> list[Instruction]:
+    if len(program) > MAX_INSTRUCTIONS:
+        raise FilterError(
+            f"The capture filter needs {len(program)} instructions in the kernel, "
+            f"which takes {MAX_INSTRUCTIONS}: shorten it."
+        )
+    return program
 
 
 _COMPARE: dict[int, Callable[[int, int], bool]] = {

@@ -100,12 +100,22 @@ class FrameGuard:
         self.program, self.sources = program, sources
         self.port, self.geneve_port = port, geneve_port
         self.other = _FOREIGN_BYTES if foreign else 0
-        self.out = Assembler()
-        self.reject, self.walk, self.found = self.out.label(), self.out.label(), self.out.label()
         self.base, self.length, self.spare = free_slots(program, 3)
 
-    def assemble(self) -> list[Instruction]:
-        """The instructions; ``FilterError`` when they are too many."""
+    def assemble(self, compact: bool = False) -> list[Instruction]:
+        """The instructions. ``compact`` has one copy of the filter for all shapes, not one for each common one."""
+        self.out = Assembler()
+        self.reject, self.walk, self.found = self.out.label(), self.out.label(), self.out.label()
+        if not compact:
+            self._common_shapes()
+        self.out.place(self.walk)
+        self._walk()
+        self.out.place(self.reject)
+        self.out.emit(RET, 0)
+        return self.out.assemble()
+
+    def _common_shapes(self) -> None:
+        """VXLAN over IPv4 without options and straight over IPv6; everything else goes on to ``walk``."""
         out, v6 = self.out, self.out.label()
         out.emit(LD | H | ABS, 12)
         out.jump(JEQ, 0x86DD, v6, -1)
@@ -124,11 +134,6 @@ class FrameGuard:
         out.emit(LD | B | ABS, 20)
         out.jump(JEQ, 17, -1, self.walk)
         self._fixed(54)
-        out.place(self.walk)
-        self._walk()
-        out.place(self.reject)
-        out.emit(RET, 0)
-        return out.assemble()
 
     def _fixed(self, udp: int) -> None:
         """VXLAN whose UDP header begins at a constant offset."""

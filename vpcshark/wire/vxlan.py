@@ -57,9 +57,14 @@ def unwrap(data: Data, start: int, end: int, ports: Ports = STANDARD_PORTS) -> O
 
 
 def unwrap_ip(
-    data: Data, start: int, end: int, ports: Ports = STANDARD_PORTS, ethertype: int = 0, nested: bool = False
+    data: Data,
+    start: int,
+    end: int,
+    ports: Ports = STANDARD_PORTS,
+    ethertype: Optional[int] = None,
+    nested: bool = False,
 ) -> Optional[Inner]:
-    """The same for an outer frame that begins with an IP header; ``ethertype`` 0 takes either version."""
+    """The same for an outer frame that begins with an IP header; ``ethertype`` None takes either version."""
     udp = _udp_of(data, start, end, ethertype)
     if udp is None:
         return None
@@ -120,14 +125,14 @@ def ethernet_payload(data: Data, start: int, end: int, tags: int = MAX_INNER_TAG
     return -1, end
 
 
-def _udp_of(data: Data, start: int, end: int, ethertype: int) -> Optional[Tuple[int, int]]:
+def _udp_of(data: Data, start: int, end: int, ethertype: Optional[int]) -> Optional[Tuple[int, int]]:
     """(offset of the UDP header, end of the IP packet), or None when it is not UDP, or a later fragment."""
     if start >= end:
         return None
     version = data[start] >> 4
-    if version == 4 and ethertype in (0, IPV4):
+    if version == 4 and ethertype in (None, IPV4):
         return _udp_of_ipv4(data, start, end)
-    if version == 6 and ethertype in (0, IPV6):
+    if version == 6 and ethertype in (None, IPV6):
         return _udp_of_ipv6(data, start, end)
     return None
 
