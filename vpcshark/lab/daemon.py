@@ -13,6 +13,7 @@ import logging
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import threading
 from contextlib import ExitStack
@@ -88,7 +89,16 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     plane.start(world)
     server.tell(plane)
     variables = environment.variables(folder, server.endpoint, key_id, secret)
+    variables |= environment.newer_wireshark(folder, _wireshark_folders())
     homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
+
+
+def _wireshark_folders() -> str:
+    """What Wireshark says of its folders; "" where it is not installed."""
+    tshark = shutil.which("tshark")
+    if tshark is None:
+        return ""
+    return subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, check=False).stdout
 
 
 def ssh_names(world: LabWorld) -> list[str]:

@@ -30,13 +30,19 @@ def variables(folder: Path, endpoint: str, key_id: str, secret: str) -> dict[str
         "XDG_CONFIG_HOME": str(folder / "config"),
         "XDG_CACHE_HOME": str(folder / "cache"),
         "XDG_STATE_HOME": str(folder / "state"),
-        "WIRESHARK_EXTCAP_DIR": str(launcher_folder(folder)),
     }
 
 
 def launcher_folder(folder: Path) -> Path:
-    """Where the lab's launcher lies: Wireshark 4.0 looks below XDG_CONFIG_HOME, later ones at WIRESHARK_EXTCAP_DIR."""
+    """Where the lab's launcher lies: Wireshark 4.0 looks here, below XDG_CONFIG_HOME."""
     return folder / "config" / "wireshark" / "extcap"
+
+
+def newer_wireshark(folder: Path, folders: str) -> dict[str, str]:
+    """What a Wireshark from 4.2 on needs besides: its personal extcap folder is below HOME, so WIRESHARK_EXTCAP_DIR names
+    ours. ``folders`` is what ``tshark -G folders`` prints. Not for 4.0, which would list every interface twice."""
+    is_newer = "Personal Extcap path" in folders
+    return {"WIRESHARK_EXTCAP_DIR": str(launcher_folder(folder))} if is_newer else {}
 
 
 def inside(outer: Mapping[str, str], lab: Mapping[str, str]) -> dict[str, str]:
