@@ -64,7 +64,7 @@ def services(name: str, protocol: str) -> int | None:
 # ---- frames --------------------------------------------------------------------------------------------------------
 
 V4 = ("10.0.0.1", "10.0.0.2", "10.0.1.7", "10.1.2.3", "192.168.1.1", "224.0.0.5", "0.0.0.10")
-V6 = ("fd00::1", "fd00::2", "fd00:0:0:1::7", "fe80::1", "2001:db8::5", "ff02::1")
+V6 = ("::1", "fd00::1", "fd00::2", "fd00:0:0:1::7", "fe80::1", "2001:db8::5", "ff02::1")
 PORTS = (22, 53, 79, 80, 81, 443, 8080, 8500, 50000)
 PROTOCOLS = (6, 17, 132, 1, 58, 2, 47, 50, 51)
 
@@ -98,9 +98,9 @@ def ipv6(source: str, destination: str, protocol: int, payload: bytes, chain: It
     return ethernet(0x86DD, head + ip_address(source).packed + ip_address(destination).packed + payload)
 
 
-def some_frames(count: int) -> list[bytes]:
-    """A fixed sample of the frames that the filters here speak of."""
-    choose = random.Random(4)
+def some_frames(count: int, seed: int = 4) -> list[bytes]:
+    """A sample of the frames that the filters here speak of."""
+    choose = random.Random(seed)
     frames = []
     for _ in range(count):
         protocol = choose.choice((6, 6, 17, 17, *PROTOCOLS))
@@ -258,7 +258,8 @@ def primitives() -> st.SearchStrategy[str]:
     transports = st.sampled_from(("", "tcp ", "udp ", "sctp "))
     hosts = st.one_of(V4_NAMES, st.sampled_from(V6))
     return st.one_of(
-        st.builds("{}{}{}".format, DIRECTIONS, st.sampled_from(("host ", "ip host ")), chained(V4_NAMES)),
+        st.builds("ip {}host {}".format, DIRECTIONS, chained(V4_NAMES)),
+        st.builds("ip6 {}host {}".format, DIRECTIONS, chained(st.sampled_from(V6))),
         st.builds("{}host {}".format, DIRECTIONS, chained(hosts)),
         st.builds("{}net {}".format, DIRECTIONS, chained(NETS)),
         st.builds("{}{}port {}".format, transports, DIRECTIONS, chained(st.one_of(NUMBERS, SERVICES))),
@@ -287,14 +288,15 @@ FILTERS = st.recursive(primitives(), combined, max_leaves=6)
 
 
 @settings(max_examples=300, deadline=None)
-@given(text=FILTERS)
-def test_whatever_a_filter_accepts_its_rules_accept(libpcap, text: str):
+@given(text=FILTERS, seed=st.integers(0, 2**32))
+def test_whatever_a_filter_accepts_its_rules_accept(libpcap, text: str, seed: int):
     """The one promise: rules may let through more than the filter, never less, in both directions."""
     translation = translate(text, services)
     assert_well_formed(translation)
     verdict = libpcap(text)
     if verdict is not None:
-        assert not missing(verdict, translation), text
+        more = [(frame, looks(frame)) for frame in some_frames(100, seed)]
+        assert not missing(verdict, translation, SAMPLE + more), text
 
 
 @settings(max_examples=60, deadline=None)
@@ -312,7 +314,7 @@ def test_rules_that_are_called_exact_accept_nothing_else(libpcap, text: str):
     """Exact is about packets without IPv6 extension headers, which libpcap and AWS cannot read differently."""
     translation = translate(text, services)
     verdict = libpcap(text)
-    if verdict is None or not translation.exact:
+    if verdict is None or not translation.exact or "bound" in text:  # in- and outbound: only a kernel can tell
         return
     judge = Judge(translation, "ingress")
     for frame, seen in SAMPLE:

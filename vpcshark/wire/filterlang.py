@@ -33,8 +33,8 @@ __all__ = ["Unreadable", "parse"]
 _TOKEN = re.compile(
     r"""\s*(?:
     (?P<escaped>\\[^\s!()]+)
-  | (?P<operator>&&|\|\||[<>!=]=|<<|>>|[-+*/%&|^<>=!()\[\]:])
   | (?P<word>(?:::)?[0-9A-Za-z](?:[-_.:A-Za-z0-9]*[.:A-Za-z0-9])?)
+  | (?P<operator>&&|\|\||[<>!=]=|<<|>>|[-+*/%&|^<>=!()\[\]:])
     )""",
     re.VERBOSE,
 )
@@ -47,7 +47,7 @@ _ARITHMETIC = {"+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>"}
 _KINDS = {"host", "net", "port", "portrange", "proto", "protochain", "gateway"}
 _SHIFTING = {"vlan", "mpls", "pppoes", "geneve"}  # after these, libpcap looks for IP further back in the frame
 _LINK = {"ether", "fddi", "tr", "wlan", "link"}
-_WORDS = {"and", "or", "not", "src", "dst", "mask", "len", "less", "greater"}
+_WORDS = {"and", "or", "not", "src", "dst", "mask", "len", "less", "greater", "broadcast", "multicast"}
 _KEYWORDS = {*_KINDS, *_SHIFTING, *_LINK, *ABBREVIATIONS, *_WORDS}
 _JOINS: dict[str, type[AllOf] | type[AnyOf]] = {"and": AllOf, "&&": AllOf, "or": AnyOf, "||": AnyOf}
 _MOST_TOKENS = 4000
