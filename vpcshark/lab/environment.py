@@ -39,7 +39,7 @@ def launcher_folder(folder: Path) -> Path:
 
 
 def newer_wireshark(folder: Path, folders: str) -> dict[str, str]:
-    """What a Wireshark from 4.2 on needs besides: its personal extcap folder is below HOME, so WIRESHARK_EXTCAP_DIR names
+    """What Wireshark from 4.2 on needs besides: its personal extcap folder is below HOME, so WIRESHARK_EXTCAP_DIR names
     ours. ``folders`` is what ``tshark -G folders`` prints. Not for 4.0, which would list every interface twice."""
     is_newer = "Personal Extcap path" in folders
     return {"WIRESHARK_EXTCAP_DIR": str(launcher_folder(folder))} if is_newer else {}
