@@ -31,9 +31,9 @@ def option(code: int, value: bytes) -> bytes:
     return _PAIR(code, len(value)) + value + padding(len(value))
 
 
-def text(value: str) -> bytes:
-    """UTF-8, cut to what an option holds without splitting a character."""
-    return value.encode("utf-8", "replace")[:65532].decode("utf-8", "ignore").encode()
+def text(value: str, limit: int = 65532) -> bytes:
+    """UTF-8, cut to ``limit`` bytes (what an option holds) without splitting a character."""
+    return value.encode("utf-8", "replace")[:limit].decode("utf-8", "ignore").encode()
 
 
 def options(pairs: Iterable[Tuple[int, bytes]]) -> bytes:

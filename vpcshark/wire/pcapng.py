@@ -30,6 +30,8 @@ SECTION, INTERFACE, NAMES, STATISTICS, PACKET, SECRETS = 0x0A0D0D0A, 1, 4, 5, 6,
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 ETHERNET = 1
 TLS_KEY_LOG = 0x544C534B
+MAX_NAME = 255
+"""Bytes of a name in a name resolution block; DNS has no longer ones (RFC 1035, 2.3.4)."""
 MAX_BLOCK = 16 * 1024 * 1024
 """No block of a sane file is longer (Wireshark's own limit, MAX_BLOCK_SIZE in wiretap/pcapng.c)."""
 
@@ -60,7 +62,7 @@ def name_resolution(records: Iterable[tuple[str, str]]) -> bytes:
     body = b""
     for address, name in records:
         packed = ipaddress.ip_address(address).packed
-        value = packed + text(name.replace("\0", "")) + b"\0"
+        value = packed + text(name.replace("\0", ""), MAX_NAME) + b"\0"
         body += option(1 if len(packed) == 4 else 2, value)
     return block(NAMES, body + bytes(4))
 

@@ -1,0 +1,34 @@
+"""Capture filters as the user writes them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from vpcshark.wire.libpcap import FilterError, compile_filter
+
+
+@pytest.mark.parametrize("text", ["", "  ", "tcp port 443", "host 10.0.0.1 and not vlan", "ip6 and udp", "greater 100"])
+def test_the_program_is_the_one_that_tcpdump_has(text):
+    """tcpdump -ddd prints libpcap's program in numbers."""
+    command = ["tcpdump", "-y", "EN10MB", "-s", "262144", "-ddd", text]
+    lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert compile_filter(text) == [tuple(int(part) for part in line.split()) for line in lines[1:]]
+
+
+@pytest.mark.parametrize("text", ["bogus filter", "tcp port 99999999", "host", "ether[0:3] = 1", "tcp\0udp"])
+def test_a_filter_that_libpcap_refuses_says_why(text):
+    """In libpcap's own words, for Wireshark to show."""
+    with pytest.raises(FilterError, match=r"\w+ .*\w+"):
+        compile_filter(text)
+
+
+def test_the_import_stays_light():
+    """Wireshark validates at every keystroke: neither scapy.all nor boto3 may come with it."""
+    code = "import sys, vpcshark.wire.libpcap as l; l.compile_filter('tcp'); print(*map(sys.modules.get, sys.argv[1:]))"
+    answer = subprocess.run(
+        [sys.executable, "-c", code, "scapy.all", "boto3"], capture_output=True, text=True, check=True
+    ).stdout
+    assert answer.split() == ["None", "None"]
