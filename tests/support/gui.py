@@ -1,0 +1,285 @@
+"""A screen of its own and real Wireshark on it, driven as a hand at mouse and keyboard would.
+
+Xvfb, a window manager and xdotool do the work; what the screen shows is read by ``accessibility``. Nothing here waits a
+fixed time: things, titles and pictures are polled until they are as wanted. It must not know what the tests want to
+see, nor a part of the product.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from hashlib import sha256
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TypeVar
+
+from accessibility import Bus, Reader, Thing
+
+NEEDED = ("Xvfb", "openbox", "xdotool", "import", "wireshark", "dbus-daemon")
+SIZE = (1280, 800)
+Found = TypeVar("Found")
+
+# What would stand in the way of a picture, or ask a question that no one answers.
+PREFERENCES = {
+    "gui.ask_unsaved": "FALSE",
+    "gui.update.enabled": "FALSE",
+    "gui.interfaces_show_hidden": "FALSE",
+    "gui.geometry.save.position": "FALSE",
+    "nameres.network_name": "TRUE",
+    "nameres.mac_name": "FALSE",
+    "nameres.use_external_name_resolver": "FALSE",
+}
+# Wireshark keeps these in the file recent_common.
+RECENT = {
+    "privs.warn_if_elevated": "FALSE",
+    "gui.geometry_main_x": "20",
+    "gui.geometry_main_y": "30",
+    "gui.geometry_main_width": str(SIZE[0]),
+    "gui.geometry_main_height": str(SIZE[1]),
+    "gui.geometry_main_maximized": "FALSE",
+}
+
+
+class GuiError(AssertionError):
+    """Something did not appear on the screen in time."""
+
+
+def wait_for(condition: Callable[[], Found], what: str, seconds: float = 20.0) -> Found:
+    """Poll until ``condition()`` is true and return what it gave; GuiError after ``seconds``."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found = condition()
+        if found:
+            return found
+        if time.monotonic() > deadline:
+            raise GuiError(f"After {seconds:g} seconds it did not come to pass that {what}.")
+        time.sleep(0.05)
+
+
+def end(process: subprocess.Popen) -> None:
+    """End a process of ours, gently first."""
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+class Screen:
+    """A virtual display on a number that is free, with a window manager. A context manager."""
+
+    def __init__(self, width: int = 1400, height: int = 960) -> None:
+        self._size = f"{width}x{height}x24"
+        self._processes: list[subprocess.Popen] = []
+        self._folder = TemporaryDirectory(prefix="vpcshark-gui-")
+        self._bus: Bus | None = None
+        self.reader: Reader
+        self.environment: dict[str, str] = {}
+
+    def __enter__(self) -> Screen:
+        try:
+            self._start()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def _start(self) -> None:
+        read, write = os.pipe()
+        with os.fdopen(read) as answer:
+            command = ["Xvfb", "-displayfd", str(write), "-screen", "0", self._size, "-nolisten", "tcp"]
+            self._processes.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
+            os.close(write)
+            number = answer.readline().strip()
+        if not number:
+            raise GuiError("Xvfb did not start.")
+        self.environment = {
+            "DISPLAY": f":{number}",
+            "XDG_RUNTIME_DIR": self._folder.name,
+            "QT_QPA_PLATFORM": "xcb",
+            "QT_LINUX_ACCESSIBILITY_ALWAYS_ON": "1",
+            "LIBGL_ALWAYS_SOFTWARE": "1",
+            "LC_ALL": "C.UTF-8",
+        }
+        manager = subprocess.Popen(
+            ["openbox", "--sm-disable"], env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL
+        )
+        self._processes.append(manager)
+        wait_for(lambda: "window id" in self._tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs")
+        self._bus = Bus({**os.environ, **self.environment})
+        self.reader = Reader(self._bus.accessibility_address)
+        self.environment["DBUS_SESSION_BUS_ADDRESS"] = self._bus.address
+
+    def __exit__(self, *_: object) -> None:
+        if self._bus:
+            self.reader.close()
+            self._bus.close()
+        for process in reversed(self._processes):
+            end(process)
+        self._folder.cleanup()
+
+    def _tool(self, *command: str) -> str:
+        environment = {**os.environ, **self.environment}
+        done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=30, check=False)
+        return done.stdout
+
+    def xdotool(self, *words: str | int) -> str:
+        """Run xdotool; what it printed."""
+        return self._tool("xdotool", *map(str, words)).strip()
+
+    def windows(self, title: str, pid: int) -> list[int]:
+        """The visible windows of a process whose title matches the regular expression, the oldest first."""
+        found = self.xdotool("search", "--all", "--onlyvisible", "--pid", pid, "--name", title)
+        return [int(word) for word in found.split()]
+
+    def title(self, window: int) -> str:
+        """The title of a window, "" if it has gone."""
+        return self.xdotool("getwindowname", window)
+
+    def picture(self, file: Path, window: int | None = None) -> Path:
+        """The screen, or one window, as a PNG file."""
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self._tool("import", "-silent", "-window", str(window or "root"), str(file))
+        return file
+
+    def _pixels(self) -> bytes:
+        environment = {**os.environ, **self.environment}
+        command = ["import", "-silent", "-window", "root", "rgb:-"]
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=True)
+        return sha256(done.stdout).digest()
+
+    def wait_until_still(self, seconds: float = 20.0) -> None:
+        """Wait until two pictures in a row, a fifth of a second apart, are the same."""
+        last = [b""]
+
+        def is_still() -> bool:
+            before, last[0] = last[0], self._pixels()
+            time.sleep(0.2)
+            return before == last[0]
+
+        wait_for(is_still, "the picture stands still", seconds)
+
+
+class Wireshark:
+    """Wireshark on a screen. ``environment`` is the lab's; ``more`` are preferences."""
+
+    def __init__(
+        self, screen: Screen, environment: Mapping[str, str], folder: Path, preferences: Mapping[str, str] | None = None
+    ) -> None:
+        self.screen = screen
+        self.folder = folder
+        self.environment = {**environment, **screen.environment, "WIRESHARK_CONFIG_DIR": str(folder / "profile")}
+        self.environment["TMPDIR"] = str(folder / "tmp")
+        self._prepare(environment, {**PREFERENCES, **(preferences or {})})
+        self._log = (folder / "wireshark.log").open("wb")
+        self.process = subprocess.Popen(
+            ["wireshark"],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+        self.window = 0
+
+    def _prepare(self, environment: Mapping[str, str], preferences: Mapping[str, str]) -> None:
+        """A profile of its own, with the lab's extcap folder in it."""
+        profile = self.folder / "profile"
+        profile.mkdir(parents=True)
+        # dumpcap gives up root's rights before it writes its file
+        (self.folder / "tmp").mkdir(mode=0o777)
+        (self.folder / "tmp").chmod(0o777)
+        self.folder.chmod(0o755)
+        (profile / "extcap").symlink_to(Path(environment["XDG_CONFIG_HOME"]) / "wireshark" / "extcap")
+        (profile / "preferences").write_text("".join(f"{name}: {value}\n" for name, value in preferences.items()))
+        (profile / "recent_common").write_text("".join(f"{name}: {value}\n" for name, value in RECENT.items()))
+
+    @property
+    def title(self) -> str:
+        """The title of the main window."""
+        return self.screen.title(self.window)
+
+    def wait_for_main(self, seconds: float = 60.0) -> None:
+        """Wait for the main window with its list of interfaces."""
+        self.wait_for("label", "Ready to load or capture", seconds)
+        found = wait_for(lambda: self.screen.windows("Wireshark", self.process.pid), "the main window is there")
+        self.window = found[0]
+        self.screen.xdotool("windowactivate", "--sync", self.window)
+
+    def things(self, role: str = "", text: str = "") -> list[Thing]:
+        """What Wireshark shows now, of this role, whose text the regular expression ``text`` is found in."""
+        assert self.process.poll() is None, f"Wireshark has ended: {self.log()}"
+        shown = self.screen.reader.things(self.process.pid)
+        return [one for one in shown if role in ("", one.role) and re.search(text, one.name)]
+
+    def wait_for(self, role: str, text: str, seconds: float = 20.0) -> Thing:
+        """Wait until such a thing is on the screen; the first one."""
+        found = wait_for(lambda: self.things(role, text), f"a {role} “{text}” is on the screen", seconds)
+        return found[0]
+
+    def wait_for_title(self, part: str, seconds: float = 20.0) -> None:
+        """Wait until the main window's title has ``part``."""
+        wait_for(lambda: part in self.title, f"the title has “{part}”", seconds)
+
+    def field(self, label: str) -> Thing:
+        """The field of a form that stands on the same line as the label."""
+        beside = self.wait_for("label", label)
+        found = [one for one in self.things("text") if beside.is_level_with(one) and one.x > beside.x]
+        assert found, f"there is no field beside “{label}”"
+        return found[0]
+
+    def rows(self) -> list[Thing]:
+        """The rows of the list of interfaces that have a name."""
+        return [one for one in self.things("tree item") if one.name]
+
+    def key(self, *keys: str) -> None:
+        """Press keys, in X's words (ctrl+e, Return), in whatever window is active."""
+        self.screen.xdotool("key", "--clearmodifiers", "--delay", "30", *keys)
+
+    def type(self, text: str) -> None:
+        """Type text into what has the focus."""
+        self.screen.xdotool("type", "--delay", "30", text)
+
+    def click(self, thing: Thing, times: int = 1) -> None:
+        """Click in the middle of a thing; twice for a double-click."""
+        clicks = ("click", "--repeat", times, "--delay", 60, 1)
+        self.screen.xdotool("mousemove", "--sync", *thing.middle, *clicks)
+
+    def log(self) -> str:
+        """What Wireshark said on its terminal."""
+        return (self.folder / "wireshark.log").read_text(errors="replace")
+
+    def close(self) -> None:
+        """End Wireshark; it ends its captures."""
+        end(self.process)
+        self._log.close()
+
+
+@contextmanager
+def wireshark(
+    screen: Screen, environment: Mapping[str, str], folder: Path, preferences: Mapping[str, str] | None = None
+) -> Iterator[Wireshark]:
+    """A running Wireshark whose list is on the screen; it ends with the block."""
+    running = Wireshark(screen, environment, folder, preferences)
+    try:
+        running.wait_for_main()
+        yield running
+    finally:
+        with suppress(ProcessLookupError):
+            running.close()
+
+
+def local_interfaces(environment: Mapping[str, str]) -> str:
+    """All interfaces that are not ENIs, as the value of the preference that hides them (capture.devices_hide)."""
+    done = subprocess.run(
+        ["tshark", "-D"], env=dict(environment), text=True, capture_output=True, timeout=60, check=True
+    )
+    names = [line.split(". ", 1)[1].split(" (")[0] for line in done.stdout.splitlines()]
+    return ",".join(name for name in names if not name.startswith("eni-"))
