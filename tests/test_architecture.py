@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vpcshark"
-ORDER = ["cli", "extcap", "capture", "cleanup", "aws", "transport", "receiver", "wire"]
-SHARED = {"errors", "clock", "folders", "logs"}
+ORDER = ["__main__", "cli", "extcap", "capture", "cleanup", "aws", "transport", "receiver", "wire"]
+SHARED = {"errors", "clock", "folders", "logs", "threads"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}
 
