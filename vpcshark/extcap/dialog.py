@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.extcap.digits import number_pattern
 from vpcshark.extcap.option import Kind, Option
 from vpcshark.extcap.options import BY_NAME, OPTIONS, resolve_leniently
 from vpcshark.extcap.sentences import sentence
@@ -31,9 +32,8 @@ def _argument(number: int, option: Option, known: CaptureOptions) -> str:
         number=number,
         call=f"--{option.name}",
         display=option.display,
-        type=option.kind.value,
+        type=_type(option),
         default=getattr(known, option.field) if option.kind is Kind.BOOLEAN else None,
-        range=f"{option.limits[0]},{option.limits[1]}" if option.kind is Kind.UNSIGNED else None,
         validation=_validation(option),
         mustexist=option.must_exist if option.kind is Kind.FILE else None,
         reload=True if option.reload else None,
@@ -43,8 +43,16 @@ def _argument(number: int, option: Option, known: CaptureOptions) -> str:
     )
 
 
+def _type(option: Option) -> str:
+    """A number is a text for Wireshark: its own number fields can't be empty (ExtArgNumber::defaultValue in
+    extcap_argument.cpp shows 0 when there is no default), and a 0 below the range stops the whole dialog."""
+    return Kind.STRING.value if option.kind is Kind.UNSIGNED else option.kind.value
+
+
 def _validation(option: Option) -> str | None:
     """The pattern for the dialog, unless it has braces: a sentence can't hold those, and the capture checks again."""
+    if option.kind is Kind.UNSIGNED:
+        return f"^({number_pattern(*option.limits)})$"
     if option.kind is not Kind.STRING or not option.pattern or "{" in option.pattern:
         return None
     return f"^({option.pattern})$"
