@@ -29,9 +29,9 @@ class Machine:
 
 
 _TALKERS = (
-    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1")),
-    Machine("db-1", ((1, 20),), ("http", "dns")),
-    Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1")),
+    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd")),
+    Machine("db-1", ((1, 20),), ("http", "dns", "sshd", "without:python3")),
+    Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1", "sshd", "without:tcpdump")),
 )
 NAMESPACES = (
     *_TALKERS,

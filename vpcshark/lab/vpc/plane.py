@@ -18,13 +18,14 @@ from typing import Any
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import mirror, netns, record, sshd, topology, traffic
+from vpcshark.lab.vpc import mirror, netns, record, sshd, topology, traffic, users
 from vpcshark.lab.vpc.worker import Worker, python
 
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 _SSHD_PATIENCE = 10.0
 _POLL = 0.01
 _ROUNDS = 5
+_LACKING = "without:"
 
 
 class NamespacePlane:
@@ -120,7 +121,11 @@ class NamespacePlane:
         return worker
 
     def _start_sshd(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> Worker:
-        command = sshd.command(self._keys, self._folder / "sshd_config")
+        missing = tuple(role.removeprefix(_LACKING) for role in instance.roles if role.startswith(_LACKING))
+        among = users.command(
+            self._folder / "etc", self._keys, missing, self._folder.parent / "instance-connect" / instance.id
+        )
+        command = [*among, *sshd.command(self._keys, self._folder / "sshd_config")]
         return self._spawn(made, plan.namespaces[instance.id], command, "sshd")
 
     def _wait_for(self, servers: Sequence[Worker]) -> None:

@@ -1,4 +1,4 @@
-"""A real sshd for an instance: the lab's host key, root by the lab's key only.
+"""A real sshd for an instance: the lab's host key, and logins by the lab's key or one that Instance Connect pushed.
 
 Must not know namespaces: it is told what to write where, and gives a command.
 """
@@ -10,6 +10,7 @@ import shutil
 from pathlib import Path
 
 from vpcshark.errors import VpcsharkError
+from vpcshark.lab.vpc import users
 
 _PRIVILEGE_SEPARATION = Path("/run/sshd")  # Debian's sshd refuses to start without it; its service unit makes it
 _LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
@@ -31,7 +32,9 @@ def _configuration(keys: Path, use_pam: str) -> str:
     lines = [
         "Port 22",
         f"HostKey {keys / 'host_ed25519'}",
-        f"AuthorizedKeysFile {keys / 'id_ed25519.pub'}",
+        f"AuthorizedKeysFile {users.PLACE}/authorized_keys",
+        f"AuthorizedKeysCommand {users.PLACE}/instance-connect %u",
+        "AuthorizedKeysCommandUser root",
         "AuthenticationMethods publickey",
         "PermitRootLogin prohibit-password",
         "StrictModes no",  # the lab's folder may lie in /tmp, which anyone may write to
@@ -41,6 +44,8 @@ def _configuration(keys: Path, use_pam: str) -> str:
         "PrintMotd no",
         "PrintLastLog no",
         "MaxStartups 100",
+        "PermitUserEnvironment no",
+        "AllowTcpForwarding yes",
         "LogLevel VERBOSE",
     ]
     return "\n".join(lines) + "\n"
