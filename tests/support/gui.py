@@ -32,6 +32,7 @@ PREFERENCES = {
     "gui.geometry.save.position": "FALSE",
     "nameres.network_name": "TRUE",
     "nameres.mac_name": "FALSE",
+    "nameres.dns_pkt_addr_resolution": "FALSE",  # the names that the capture brings, not those of DNS answers in it
     "nameres.use_external_name_resolver": "FALSE",
 }
 # Wireshark keeps these in the file recent_common.
@@ -112,7 +113,7 @@ class Screen:
             ["openbox", "--sm-disable"], env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL
         )
         self._processes.append(manager)
-        wait_for(lambda: "window id" in self._tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs")
+        wait_for(lambda: "window id" in self.tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs")
         self._bus = Bus({**os.environ, **self.environment})
         self.reader = Reader(self._bus.accessibility_address)
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = self._bus.address
@@ -125,14 +126,15 @@ class Screen:
             end(process)
         self._folder.cleanup()
 
-    def _tool(self, *command: str) -> str:
+    def tool(self, *command: str) -> str:
+        """Run a program of X on this screen; what it printed."""
         environment = {**os.environ, **self.environment}
         done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=30, check=False)
         return done.stdout
 
     def xdotool(self, *words: str | int) -> str:
         """Run xdotool; what it printed."""
-        return self._tool("xdotool", *map(str, words)).strip()
+        return self.tool("xdotool", *map(str, words)).strip()
 
     def windows(self, title: str, pid: int) -> list[int]:
         """The visible windows of a process whose title matches the regular expression, the oldest first."""
@@ -146,7 +148,7 @@ class Screen:
     def picture(self, file: Path, window: int | None = None) -> Path:
         """The screen, or one window, as a PNG file."""
         file.parent.mkdir(parents=True, exist_ok=True)
-        self._tool("import", "-silent", "-window", str(window or "root"), str(file))
+        self.tool("import", "-silent", "-window", str(window or "root"), str(file))
         return file
 
     def _pixels(self) -> bytes:
@@ -213,6 +215,13 @@ class Wireshark:
         self.window = found[0]
         self.screen.xdotool("windowactivate", "--sync", self.window)
 
+    def frame(self) -> tuple[int, int, int, int]:
+        """Width, height, x and y of the main window on the screen, with its title bar."""
+        extents = self.screen.tool("xprop", "-id", str(self.window), "_NET_FRAME_EXTENTS").split("=")[1]
+        left, right, top, bottom = (int(word) for word in extents.split(","))
+        main = self.things("frame")[0]
+        return main.width + left + right, main.height + top + bottom, main.x - left, main.y - top
+
     def things(self, role: str = "", text: str = "") -> list[Thing]:
         """What Wireshark shows now, of this role, whose text the regular expression ``text`` is found in."""
         assert self.process.poll() is None, f"Wireshark has ended: {self.log()}"
@@ -234,6 +243,22 @@ class Wireshark:
         found = [one for one in self.things("text") if beside.is_level_with(one) and one.x > beside.x]
         assert found, f"there is no field beside “{label}”"
         return found[0]
+
+    def row(self, text: str) -> Thing:
+        """The row of the list of interfaces that the regular expression matches."""
+        found = wait_for(
+            lambda: [one for one in self.rows() if re.match(text, one.name)], f"an interface “{text}” is listed"
+        )
+        return found[0]
+
+    def gear(self, row: Thing) -> Thing:
+        """The button left of a row that opens its options."""
+        return next(one for one in self.things("tree item") if not one.name and one.is_level_with(row))
+
+    def stop(self) -> None:
+        """Press the toolbar's Stop and wait until Wireshark says that the capture has ended."""
+        self.click(self.wait_for("push button", "^Stop$"))
+        wait_for(lambda: not self.title.startswith("Capturing"), "the capture has ended", 40)
 
     def rows(self) -> list[Thing]:
         """The rows of the list of interfaces that have a name."""
