@@ -229,9 +229,9 @@ class Wireshark:
         return [one for one in shown if role in ("", one.role) and re.search(text, one.name)]
 
     def wait_for(self, role: str, text: str, seconds: float = 20.0) -> Thing:
-        """Wait until such a thing is on the screen; the first one."""
+        """Wait until such a thing is on the screen; the last one, since dialogs come after the main window."""
         found = wait_for(lambda: self.things(role, text), f"a {role} “{text}” is on the screen", seconds)
-        return found[0]
+        return found[-1]
 
     def wait_for_title(self, part: str, seconds: float = 20.0) -> None:
         """Wait until the main window's title has ``part``."""
