@@ -12,6 +12,7 @@ What is said on stdin, stdout and stderr is in ``program``'s docstring.
 
 from __future__ import annotations
 
+import json
 from importlib import resources
 
 MODULES = (
@@ -66,3 +67,11 @@ def preamble() -> bytes:
 def _source(module: str) -> str:
     package, _, name = module.rpartition(".")
     return resources.files(package).joinpath(f"{name}.py").read_text(encoding="utf-8")
+
+
+def sniffer_command(python: str, interface: str, snaplen: int, program: object) -> list[str]:
+    """The argv of what stands in for tcpdump (``sniff``): everything is in it, so stdin is free for other use.
+
+    ``program`` is a list of BPF instructions, or None for every frame.
+    """
+    return [python, "-I", "-c", _source(f"{__name__}.sniff"), interface, str(snaplen), json.dumps(program)]

@@ -1,4 +1,4 @@
-"""Who can log in to an instance, and what they may do there: files that lie over the machine's own in a mount namespace.
+"""Who can log in to an instance, and what they may do there: files over the machine's own, in a mount namespace.
 
 The namespaces of the lab share this machine's file system; here each instance gets its own users, sudo rules, home
 folders and missing programs without a change to the machine. Must not know sshd's configuration nor what users do.

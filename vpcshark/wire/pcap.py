@@ -1,0 +1,119 @@
+"""tcpdump's stream (pcap, https://www.tcpdump.org/manpages/pcap-savefile.5.html) -> pcapng packets of one interface.
+
+Takes pieces of any size, in either byte order, with micro- or nanoseconds; what a login script printed before it is
+skipped. Must not know files or processes: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterator
+
+from vpcshark.wire.blocks import enhanced_packet
+from vpcshark.wire.vxlan import direction, original_length, unwrap
+
+ETHERNET = 1
+MOST_BANNER = 1 << 20
+"""More bytes than any login script prints before the stream."""
+_HEADER, _RECORD = 24, 16
+_MOST_CAPTURED = 1 << 24
+_MAGICS = {
+    struct.pack(order + "I", magic) + struct.pack(order + "HH", 2, 4): (order, scale)
+    for order in "<>"
+    for magic, scale in ((0xA1B2C3D4, 1000), (0xA1B23C4D, 1))
+}
+
+Wanted = Callable[[bytes], bool]
+
+
+class Converter:
+    """One pcap stream on its way into interface 0 of a pcapng file.
+
+    ``mac`` (6 bytes, or none) tells the directions apart. With ``decapsulate``, a VXLAN or Geneve frame is replaced by
+    the frame inside it, if ``wanted`` takes that. ``remark`` becomes the comment of the first packet.
+    """
+
+    def __init__(
+        self, mac: bytes = b"", *, decapsulate: bool = False, wanted: Wanted | None = None, remark: str = ""
+    ) -> None:
+        self._mac = mac
+        self._decapsulate = decapsulate
+        self._wanted = wanted
+        self._remark = remark
+        self._rest = b""
+        self._record: struct.Struct | None = None
+        self._scale = 1
+        self.received = 0
+        self.banner = b""
+
+    @property
+    def has_begun(self) -> bool:
+        """Has the stream's header come?"""
+        return self._record is not None
+
+    def feed(self, data: bytes) -> bytes:
+        """The packet blocks that ``data`` completes. ``ValueError`` for what is no pcap of Ethernet frames."""
+        data = self._rest + data if self._rest else data
+        begin = 0
+        if self._record is None:
+            begin = self._find_header(data)
+            if self._record is None:
+                self._rest = data
+                return b""
+        parts, end = self._packets(data, begin)
+        self._rest = data[end:]
+        return b"".join(parts)
+
+    def _find_header(self, data: bytes) -> int:
+        """Where the first record begins, once the header is there whole."""
+        found = [(at, mark) for mark in _MAGICS if (at := data.find(mark)) >= 0]
+        if not found:
+            if len(data) > MOST_BANNER:
+                raise ValueError("No packets come, but other output.")
+            return 0
+        at, mark = min(found)
+        if at + _HEADER > len(data):
+            return 0
+        order, self._scale = _MAGICS[mark]
+        kind = struct.unpack_from(order + "I", data, at + 20)[0] & 0xFFFF
+        if kind != ETHERNET:
+            raise ValueError(f"The interface gives frames of link type {kind}, not Ethernet.")
+        self.banner = data[:at]
+        self._record = struct.Struct(order + "IIII")
+        return at + _HEADER
+
+    def _packets(self, data: bytes, at: int) -> tuple[list[bytes], int]:
+        assert self._record is not None
+        read, size = self._record.unpack_from, len(data)
+        parts: list[bytes] = []
+        while at + _RECORD <= size:
+            seconds, fraction, captured, length = read(data, at)
+            if captured > _MOST_CAPTURED:
+                raise ValueError(f"A packet of {captured} bytes is told of: the stream is broken.")
+            begin = at + _RECORD
+            if begin + captured > size:
+                break
+            at = begin + captured
+            parts += self._packet(data[begin:at], length, seconds * 1_000_000_000 + fraction * self._scale)
+        return parts, at
+
+    def _packet(self, frame: bytes, length: int, nanoseconds: int) -> Iterator[bytes]:
+        if self._decapsulate:
+            unwrapped = self._unwrapped(frame, length)
+            if unwrapped is None:
+                return
+            frame, length = unwrapped
+        remark, self._remark = self._remark, ""
+        self.received += 1
+        way = direction(frame, 0, len(frame), self._mac)
+        yield enhanced_packet(0, nanoseconds, frame, length, way, remark)
+
+    def _unwrapped(self, frame: bytes, length: int) -> tuple[bytes, int] | None:
+        """The inner frame and its true length, the frame itself if there is none inside, None if it is not wanted."""
+        inner = unwrap(frame, 0, len(frame))
+        if inner is not None:
+            frame = inner.header + frame[inner.start : inner.end]
+            length = max(len(inner.header) + inner.length, original_length(frame, 0, len(frame)))
+        if self._wanted is not None and not self._wanted(frame):
+            return None
+        return frame, length
