@@ -57,6 +57,7 @@ class Aws:
         self._session = session
         self._config = config
         self._clients: dict[str, Any] = {}
+        self._is_closing = False
         self._lock = threading.Lock()  # making a client is not thread-safe in boto3, using one is
 
     @property
@@ -79,8 +80,20 @@ class Aws:
         """The client of ``service``, as boto3 names it. AwsError where it can't be made."""
         with self._lock, mapped(f"use the service {service}", service=service, profile=self.profile):
             if service not in self._clients:
-                self._clients[service] = self._session.client(service, config=self._config)
+                client = self._session.client(service, config=self._config)
+                client.meta.events.register("request-created", self._check)
+                self._clients[service] = client
             return self._clients[service]
+
+    def stop_creating(self) -> None:
+        """From now on no create is sent, nor sent again by botocore, which repeats calls for up to a minute: a create
+        that leaves after its capture was cleaned up would never be found."""
+        self._is_closing = True
+
+    def _check(self, operation_name: str = "", **_: Any) -> None:
+        """Called by botocore before each attempt of each call."""
+        if self._is_closing and operation_name.startswith("Create"):
+            raise AwsError(f"{operation_name} was called off, because the capture ends.")
 
 
 def connect(profile: str = "", region: str = "") -> Aws:

@@ -24,6 +24,7 @@ _THROTTLES = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "Thro
 _THROTTLES |= {"TooManyRequestsException", "EC2ThrottledException", "SlowDown", "BandwidthLimitExceeded"}
 _DENIALS = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation"}
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
+_FAULTS = {"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable", "RequestTimeout"}
 _BAD_KEYS = {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
 _BAD_KEYS |= {"MissingAuthenticationToken", "IncompleteSignature", "InvalidAccessKeyId"}
 
@@ -137,6 +138,19 @@ def is_throttle(error: AwsError) -> bool:
 def is_number_taken(error: AwsError) -> bool:
     """Has another session of the source taken this session number meanwhile? EC2 has no code of its own for it."""
     return error.code == "InvalidParameterValue" and bool(_NUMBER_TAKEN.search(error.problem))
+
+
+def is_expired(error: AwsError) -> bool:
+    """Are the credentials no good (any more)? The same call can succeed only after the user has signed in again."""
+    return error.code in _EXPIRED or error.code in _BAD_KEYS
+
+
+def is_refusal(error: AwsError) -> bool:
+    """Did AWS say clearly that it did nothing? Throttling and server faults leave that open, and so does a refusal
+    that botocore got for a repeated call: the answer that was lost before it may have been another."""
+    metadata = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
+    status, repeated = metadata.get("HTTPStatusCode", 400), metadata.get("RetryAttempts", 0)
+    return is_answer(error) and not is_throttle(error) and status < 500 and not repeated and error.code not in _FAULTS
 
 
 def is_answer(error: AwsError) -> bool:

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
+from vpcshark import threads
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError, InputError
@@ -55,15 +55,14 @@ class Eni:
 def list_enis(ec2: Ec2) -> list[Eni]:
     """Every ENI of type ``interface`` (only those can be a source), best candidate first: running instances before all
     others, then by name and device index. Both describes run side by side. AwsError."""
-    with ThreadPoolExecutor(max_workers=2) as pool:
-        interfaces = pool.submit(_interfaces, ec2)
-        instances = pool.submit(_instances, ec2)
-        by_id = {instance["InstanceId"]: instance for instance in instances.result()}
-        enis = [
-            _eni(raw, by_id.get(_attachment(raw).get("InstanceId", ""), {}))
-            for raw in interfaces.result()
-            if raw.get("InterfaceType", "interface") == "interface"
-        ]
+    instances = threads.start(_instances, ec2)
+    interfaces = _interfaces(ec2)
+    by_id = {instance["InstanceId"]: instance for instance in instances.result()}
+    enis = [
+        _eni(raw, by_id.get(_attachment(raw).get("InstanceId", ""), {}))
+        for raw in interfaces
+        if raw.get("InterfaceType", "interface") == "interface"
+    ]
     return sorted(enis, key=_candidate_order)
 
 

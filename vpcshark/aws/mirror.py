@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, TypeVar
 
+from vpcshark import threads
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import is_gone, mapped
 from vpcshark.aws.inventory import clean, tags_of
 from vpcshark.aws.rules import ALL_TRAFFIC as ALL_TRAFFIC
 from vpcshark.aws.rules import Rule as Rule
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, InputError
 
 log = logging.getLogger(__name__)
 
@@ -54,12 +55,13 @@ class MirrorSession:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A resource of ours. ``kind`` is "session", "filter" or "target"."""
+    """A resource of ours. ``kind`` is "session", "filter" or "target"; ``source`` the ENI of a session or target."""
 
     kind: str
     id: str
     tags: Mapping[str, str]
     description: str = ""
+    source: str = ""
 
 
 def create_target(ec2: Ec2, eni_id: str, tags: Mapping[str, str], token: str, *, description: str = "") -> str:
@@ -80,8 +82,7 @@ def create_filter(ec2: Ec2, tags: Mapping[str, str], token: str, *, description:
 
 def create_rules(ec2: Ec2, filter_id: str, rules: Sequence[Rule], *, clock: Clock = _SYSTEM) -> None:
     """Add all rules to the filter, side by side: they are on the way to the first packet. AwsError."""
-    with ThreadPoolExecutor(max_workers=max(1, min(10, len(rules)))) as pool:
-        list(pool.map(lambda rule: _create_rule(ec2, filter_id, rule, clock), rules))
+    threads.together([partial(_create_rule, ec2, filter_id, rule, clock) for rule in rules])
 
 
 def allow_dns(ec2: Ec2, filter_id: str, *, clock: Clock = _SYSTEM) -> None:
@@ -145,6 +146,20 @@ def free_number(sessions: Iterable[MirrorSession]) -> int:
     return next(number for number in NUMBERS if number not in used)
 
 
+def claim_number(sessions: Iterable[MirrorSession], wanted: int | None) -> int:
+    """``wanted``, or the lowest session number that is free, of the source whose ``sessions`` are given. InputError if
+    somebody has the wanted one, AwsError if the source has three already; both say who."""
+    taken = list(sessions)
+    lowest = free_number(taken)
+    holder = next((session for session in taken if session.number == wanted), None)
+    if holder is not None:
+        raise InputError(
+            f"Session number {wanted} of {holder.source} is taken by {holder.id} of {_holder(holder)}.",
+            f"Give another with --session-number, or none: the lowest free one is {lowest}.",
+        )
+    return wanted or lowest
+
+
 def delete_session(ec2: Ec2, session_id: str) -> None:
     """Stop mirroring. A session that is gone is done. AwsError."""
     with _done_if_gone("delete the mirror session", session_id):
@@ -174,16 +189,16 @@ def tagged_resources(ec2: Ec2, tag_key: str = "vpcshark:capture") -> list[Tagged
     The tags are read here: AWS documents no tag filters for these describes, and a filter that is ignored would hand us
     other people's resources.
     """
-    with ThreadPoolExecutor(max_workers=len(_KINDS)) as pool:
-        lists = pool.map(lambda kind: _describe(ec2, kind), _KINDS)
-        return [resource for found in lists for resource in found if tag_key in resource.tags]
+    lists = threads.together([partial(_describe, ec2, kind) for kind in _KINDS])
+    return [resource for found in lists for resource in found if tag_key in resource.tags]
 
 
 def _describe(ec2: Ec2, kind: str) -> list[Tagged]:
     operation, key, id_key = _KINDS[kind]
     with mapped(f"list the mirror {kind}s"):
         return [
-            Tagged(kind, raw[id_key], tags_of(raw), raw.get("Description", "")) for raw in pages(ec2, operation, key)
+            Tagged(kind, raw[id_key], tags_of(raw), raw.get("Description", ""), raw.get("NetworkInterfaceId", ""))
+            for raw in pages(ec2, operation, key)
         ]
 
 

@@ -6,9 +6,11 @@ Knows nothing of what the steps do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, wait
+from functools import partial
 from typing import Any, TypeVar
 
+from vpcshark import threads
 from vpcshark.capture.stop import Stop
 
 T = TypeVar("T")
@@ -20,18 +22,17 @@ class Stopped(Exception):
 
 
 class Jobs:
-    """A pool for one capture. After a stop nothing new begins; what runs may end."""
+    """The steps of one capture. After a stop nothing new begins; what runs may end."""
 
-    def __init__(self, stop: Stop, workers: int = 12) -> None:
+    def __init__(self, stop: Stop) -> None:
         self._stop = stop
-        self._pool = ThreadPoolExecutor(max_workers=workers, thread_name_prefix="capture")
         self._started: list[Future[Any]] = []
 
     def start(self, work: Callable[..., T], *arguments: Any, **named: Any) -> Future[T]:
         """Begin ``work`` beside everything else."""
         if self._stop.requested():
             raise Stopped
-        future = self._pool.submit(work, *arguments, **named)
+        future = threads.start(partial(work, **named), *arguments, name="capture")
         self._started.append(future)
         return future
 
@@ -52,7 +53,6 @@ class Jobs:
                 raise Stopped
 
     def settle(self, timeout: float) -> bool:
-        """Begin nothing more, and give what runs ``timeout`` seconds to end; False if something still runs."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        """Give what runs ``timeout`` seconds to end; False if something still runs."""
         _, running = wait(self._started, timeout=timeout)
         return not running

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
+from vpcshark import threads
+from vpcshark.aws.errors import is_expired
 from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
@@ -28,7 +30,9 @@ from vpcshark.errors import VpcsharkError
 log = logging.getLogger(__name__)
 
 LEASE = 15 * 60.0  # seconds; renewed three times within each
+BEAT = 2.0  # seconds between two signs of life to the receiver
 PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janitor has the rest
+TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes during up
 
@@ -45,6 +49,7 @@ class Context:
     clock: Clock
     timeline: Timeline
     maker: Maker
+    lease: float = LEASE
 
 
 class Feed(Protocol):
@@ -55,6 +60,9 @@ class Feed(Protocol):
 
         Raises VpcsharkError or Stopped; what was made by then is in the maker.
         """
+
+    def close(self) -> None:
+        """Let nothing more be made, from now on."""
 
     def account(self) -> sweep.Account:
         """Where the maker's resources are deleted."""
@@ -106,30 +114,52 @@ class Capture:
         stop, clock = self._context.stop, self._context.clock
         longest = self._context.options.max_duration
         end = clock.monotonic() + longest
-        while not stop.wait(min(LEASE / 3, max(0.0, end - clock.monotonic()))):
+        threads.start(self._remove_expired, name="expired captures")
+        while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()))):
             if clock.monotonic() >= end:
                 stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
                 return
             self._renew()
 
-    def _renew(self) -> None:
+    def _remove_expired(self) -> None:
+        """Others of mine whose machine never came back: this is the next start of anything."""
         try:
-            self._feed.renew(self._context.maker.made, self._context.clock.now() + LEASE)
+            sweep.remove_expired(
+                self._feed.account(), self._context.maker.lease.owner, clock=self._context.clock, patience=PATIENCE
+            )
+        except VpcsharkError as error:
+            log.info("Expired captures could not be looked for: %s", error)
+
+    def _renew(self) -> None:
+        expires = self._context.clock.now() + self._context.lease
+        try:
+            with self._context.timeline.step("renew the lease"):
+                self._feed.renew(self._context.maker.made, expires)
         except VpcsharkError as error:  # two more tries fit into the lease
             log.warning("The lease could not be renewed yet: %s", error)
+            self._context.status.log(f"The lease could not be renewed yet: {error}")
+            return
+        self._ledger.renewed(expires)
 
     def _down(self, jobs: Jobs) -> None:
         """Runs once, and to its end, whatever signals come meanwhile."""
         log.info("Stopping: %s", self._context.stop.reason)
         self._context.status.say("Stopping: deleting the mirror session ...")
+        self._context.maker.close()
+        self._feed.close()
         if not jobs.settle(SETTLE):
             log.warning("A call was still under way; the janitor will look after it.")
         session_gone = threading.Event()
-        removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up")
+        removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up", daemon=True)
         with self._context.timeline.step("clean up"):
             removal.start()
             self._finish_frames(session_gone)
-            removal.join()
+            while removal.is_alive() and not self._context.stop.hurried():
+                removal.join(TICK)
+        if removal.is_alive():
+            self._failure = self._failure or VpcsharkError(
+                "Clean-up was not waited for; it goes on in the background.", "vpcshark ps shows how far it is."
+            )
 
     def _finish_frames(self, session_gone: threading.Event) -> None:
         """When no more frames come, take the last ones, and let the reader go on."""
@@ -144,8 +174,10 @@ class Capture:
             outcome = self._outcome(session_gone)
         finally:
             session_gone.set()
-        if outcome.is_clean and not self._context.maker.is_doubtful:
-            self._ledger.finish()
+        maker = self._context.maker
+        if outcome.is_clean and not maker.is_doubtful and not maker.made:  # an answer may have come meanwhile
+            with self._context.timeline.step("finish the ledger"):
+                self._ledger.finish()
             return
         for sentence in outcome.problems:
             self._ledger.note(sentence)
@@ -177,4 +209,5 @@ class Capture:
             patience=PATIENCE,
             known=maker.made,
             on_deleted=on_deleted,
+            give_up=is_expired,
         )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
+
+from vpcshark.errors import VpcsharkError
 
 
 class ListedInterface(NamedTuple):
@@ -13,3 +16,10 @@ class ListedInterface(NamedTuple):
 
     value: str
     display: str
+
+
+class Offer(NamedTuple):
+    """What can be captured from, best candidate first, as far as it is known; and why it may not be all of it."""
+
+    listed: Sequence[ListedInterface]
+    problems: Sequence[VpcsharkError] = ()

@@ -9,10 +9,12 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 
+from vpcshark.aws.errors import is_refusal
+from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.tags import Lease
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, VpcsharkError
 
 Create = Callable[[Mapping[str, str], str], str]
 """(tags, ClientToken) -> the new resource's id. Raises AwsError."""
@@ -27,7 +29,8 @@ class Maker:
         self._timeline = timeline
         self._guard = threading.Lock()
         self._made: dict[str, str] = {}
-        self._doubtful = False
+        self._open: set[str] = set()  # ClientTokens whose answer has not come
+        self._closed = False
 
     @property
     def made(self) -> dict[str, str]:
@@ -37,35 +40,55 @@ class Maker:
 
     @property
     def is_doubtful(self) -> bool:
-        """Did a create end without an answer? Then something may stand in the account that has no name yet."""
-        return self._doubtful
+        """Is a create without its answer, still under way or cut off? Then something may stand in the account that
+        has no name yet."""
+        with self._guard:
+            return bool(self._open)
+
+    def close(self) -> None:
+        """The capture ends: nothing is made from now on."""
+        with self._guard:
+            self._closed = True
 
     def make(self, kind: str, create: Create) -> str:
-        """Run one create; returns the id. On an AwsError without a clear refusal the ledger keeps the token open."""
-        token = str(uuid.uuid4())
-        self._ledger.creating(kind, token)
+        """Run one create; returns the id. On an AwsError without a clear refusal the ledger keeps the token open.
+        VpcsharkError where the ledger can't be written; Stopped after ``close``."""
+        token = self._begin(kind)
         with self._timeline.step(f"create {kind}"):
             try:
                 resource = create(self.lease.as_tags(), token)
             except AwsError as error:
                 if is_refusal(error):
                     self._ledger.refused(token)
-                else:
-                    self._doubtful = True
+                    self._end(token)
                 raise
         self._ledger.created(kind, token, resource)
-        with self._guard:
-            self._made[resource] = kind
+        self._end(token, {resource: kind})
         return resource
+
+    def _begin(self, kind: str) -> str:
+        token = str(uuid.uuid4())
+        with self._guard:
+            if self._closed:
+                raise Stopped
+            self._open.add(token)
+        try:
+            self._ledger.creating(kind, token)
+        except (OSError, ValueError) as error:
+            self._end(token)
+            raise VpcsharkError(
+                f"The mirror {kind} was not created, because the capture's ledger cannot be written: {error}.",
+                "Make room on the disk that holds it.",
+            ) from error
+        return token
+
+    def _end(self, token: str, made: Mapping[str, str] | None = None) -> None:
+        with self._guard:
+            self._made.update(made or {})
+            self._open.discard(token)
 
     def forget(self, resource: str) -> None:
         """The resource is deleted."""
         self._ledger.deleted(resource)
         with self._guard:
             self._made.pop(resource, None)
-
-
-def is_refusal(error: AwsError) -> bool:
-    """Did AWS say clearly that it made nothing? No answer, throttling and server faults leave it open."""
-    open_codes = ("", "RequestLimitExceeded", "Throttling", "ThrottlingException", "InternalError", "InternalFailure")
-    return error.code not in (*open_codes, "Unavailable", "ServiceUnavailable", "RequestTimeout")

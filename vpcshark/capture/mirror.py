@@ -17,6 +17,7 @@ from typing import TypeVar
 from vpcshark import receiver
 from vpcshark.aws import hosts, inventory, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
+from vpcshark.aws.errors import is_refusal
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -35,6 +36,7 @@ T = TypeVar("T")
 
 RECEIVER_DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
 TRIES_FOR_A_NUMBER = 4
+BEGIN = b"vpcshark-receiver-begins\n"
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,7 @@ class World:
     open_transport: Callable[[CaptureHost], Transport]
     is_here: Callable[[str], bool]
     python: str
+    on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
     on_account: Callable[[str], None]  # told which AWS account it is
 
 
@@ -96,6 +99,11 @@ class MirrorFeed:
             raise
         return receiving.result()
 
+    def close(self) -> None:
+        """See ``life.Feed``."""
+        if self._aws is not None:
+            self._aws.stop_creating()
+
     def account(self) -> sweep.Account:
         """See ``life.Feed``."""
         assert self._aws is not None  # nothing is made before
@@ -111,6 +119,7 @@ class MirrorFeed:
         with self._context.timeline.step("connect to AWS"):
             aws = self._world.connect()
             aws.ec2  # noqa: B018 - making the client takes as long as a call, so it belongs here
+            self._world.on_connected(aws.profile, aws.region)
             return aws
 
     def _identify(self) -> None:
@@ -149,7 +158,10 @@ class MirrorFeed:
         found = jobs.result(hosting)
         if isinstance(found, list):
             found = plan.choose_host(options.host, source, found, enis, self._world.is_here)
-        return Surroundings(source, enis, found, jobs.result(sessions))
+        plan.check_host(source, found)
+        taken = jobs.result(sessions)
+        mirror.claim_number(taken, options.session_number)  # what cannot be had is told before more is made
+        return Surroundings(source, enis, found, taken)
 
     def _unlisted(self) -> Eni:
         """Why an ENI is not in the list: it does not exist (raises), or is of a kind that cannot be mirrored."""
@@ -179,7 +191,8 @@ class MirrorFeed:
         with self._context.timeline.step(f"connect to {host.name}"):
             transport = self._world.open_transport(host)
         with self._context.timeline.step("start the receiver"):
-            receiving = Reception(transport.open(receiver_command(transport, self._world.python)), transport)
+            channel = transport.open(receiver_command(transport, self._world.python))
+            receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
             config = reception.config(
                 [{"vni": vni, "id": 0, "mac": around.source.mac}],
                 host.address,
@@ -220,12 +233,15 @@ class MirrorFeed:
         sessions = around.sessions
         wanted = self._context.options.session_number
         for _ in range(TRIES_FOR_A_NUMBER):
-            number = wanted or mirror.free_number(sessions)
+            number = mirror.claim_number(sessions, wanted)
             try:
                 return self._create_session(around.source, filter_id, target, vni, number)
-            except AwsError:
+            except AwsError as error:
+                if not is_refusal(error):
+                    raise  # it may have been made: another one would be a second
                 sessions = mirror.sessions_of(self._ec2(), around.source.id)
-                if wanted or number not in {session.number for session in sessions}:
+                mirror.claim_number(sessions, wanted)  # says who has it, or all
+                if number not in {session.number for session in sessions}:
                     raise
                 log.info("Session number %d was taken meanwhile; trying the next.", number)
         raise AwsError(f"Other captures of {around.source.id} took every session number first.", "Start it again.")
@@ -273,8 +289,11 @@ def _abandon(receiving: Future[Reception]) -> None:
 
 def receiver_command(transport: Transport, python: str) -> list[str]:
     """The receiver's argv: on another machine with root's rights where sudo gives them without a question, because
-    only root has the ring; without, it takes the frames from a UDP socket. Never sudo on the user's own machine."""
+    only root has the ring; without, it takes the frames from a UDP socket. Never sudo on the user's own machine.
+
+    ``BEGIN`` on stdout and a new line on stderr come between what a login shell's start-up files print and ours."""
     if transport.name == "local":
         return receiver.command(python)
+    begin = f"echo {BEGIN.decode().strip()}; echo >&2"
     choose = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n "$@"; else exec "$@"; fi'
-    return ["sh", "-c", choose, "sh", *receiver.command("python3")]
+    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3")]

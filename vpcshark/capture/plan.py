@@ -54,6 +54,15 @@ def choose_host(
     )
 
 
+def check_host(source: Eni, host: CaptureHost) -> None:
+    """InputError if the source would be its own target, which AWS does not allow."""
+    if host.eni == source.id:
+        raise InputError(
+            f"{source.id} cannot be the source and its own capture host.",
+            "Choose another running instance as capture host (--host i-…).",
+        )
+
+
 def host_of(eni: Eni) -> CaptureHost:
     """The capture host whose target is ``eni``."""
     return CaptureHost(

@@ -9,19 +9,18 @@ import logging
 import secrets
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import vpcshark
 from vpcshark.capture import here, life
-from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cleanup import janitor, ledger, sweep, tags, tidy
+from vpcshark.cleanup import background, janitor, ledger, overview, report, tags, tidy
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
@@ -34,19 +33,27 @@ QUICK = 8.0  # seconds that a clean-up on the side may take
 class Services:
     """``extcap.services.Services`` over AWS. Making one costs nothing; AWS is asked by the methods."""
 
-    def __init__(self, clock: Clock | None = None, ledgers: Path | None = None) -> None:
+    def __init__(
+        self,
+        clock: Clock | None = None,
+        ledgers: Path | None = None,
+        timeline: Timeline | None = None,
+        lease: float = life.LEASE,
+    ) -> None:
         self._clock = clock or SystemClock()
         self._ledgers = ledgers or ledger.folder()
-        self.timeline = Timeline(self._clock)
+        self._lease = lease
+        self.timeline = timeline or Timeline(self._clock)
 
-    def interfaces(self, options: CaptureOptions) -> Sequence[ListedInterface]:
+    def interfaces(self, options: CaptureOptions) -> Offer:
         """Every ENI, best candidate first. VpcsharkError."""
+        background.sweep_in_background(self._ledgers, self._clock)
         from vpcshark.aws import client, inventory
 
         enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
-        return [ListedInterface(eni.id, inventory.display(eni)) for eni in enis]
+        return Offer([ListedInterface(eni.id, inventory.display(eni)) for eni in enis])
 
-    def values(self, name: str, interface: str, options: CaptureOptions) -> Sequence[tuple[str, str]]:
+    def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
         """The running instances that can be capture hosts, tagged ones first. VpcsharkError."""
         from vpcshark.aws import client, hosts, inventory
 
@@ -65,16 +72,23 @@ class Services:
     def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
-        identity = tags.Lease(f"c-{secrets.token_hex(6)}", tags.default_owner(), self._clock.now() + life.LEASE)
+        background.sweep_in_background(self._ledgers, self._clock)
+        now = self._clock.now()
+        identity = tags.Lease(f"c-{secrets.token_hex(6)}", tags.default_owner(), now + self._lease, now)
         log.info("Capture %s of %s begins.", identity.capture, interface)
-        book = self._open_ledger(identity, interface, options)
-        keeper = janitor.spawn(book.path)
+        with self.timeline.step("open the ledger"):
+            book = self._open_ledger(identity, interface, options)
+        with self.timeline.step("start the janitor"):
+            keeper = _start_janitor(book)
         try:
             maker = Maker(book, identity, self.timeline)
-            context = life.Context(interface, options, sink, status, stop, self._clock, self.timeline, maker)
+            context = life.Context(
+                interface, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
+            )
             life.Capture(context, book, self._feed(context, book)).run()
         finally:
-            keeper.dismiss()
+            with self.timeline.step("dismiss the janitor"):
+                keeper.dismiss()
             log.info("Capture %s ended.", identity.capture)
 
     def clean_up(self) -> None:
@@ -90,7 +104,8 @@ class Services:
     def _open_ledger(self, identity: tags.Lease, source: str, options: CaptureOptions) -> ledger.Ledger:
         header = {
             "owner": identity.owner,
-            "started": self._clock.now(),
+            "started": identity.started,
+            "expires": identity.expires,
             "source": source,
             "profile": options.profile,
             "region": options.region,
@@ -113,60 +128,37 @@ class Services:
             open_transport=lambda host: reach.open_transport(host, options, here.is_here),
             is_here=here.is_here,
             python=sys.executable,
+            on_connected=book.is_in,
             on_account=book.belongs_to,
         )
         return mirror.MirrorFeed(context, world)
 
 
-@dataclass
-class CleanupReport:
-    """What ``vpcshark cleanup`` did or, in a dry run, would do: capture id -> its resources, or why it was kept."""
-
-    removed: dict[str, list[sweep.Resource]] = field(default_factory=dict)
-    kept: dict[str, str] = field(default_factory=dict)
-    problems: list[str] = field(default_factory=list)
+def cleanup_report(profile: str, region: str, which: str, *, dry_run: bool) -> report.CleanupReport:
+    """Sweep the account; see ``cleanup.report.clean``."""
+    reach = _reach()
+    return report.clean(reach(profile, region), which, reach=reach, clock=SystemClock(), dry_run=dry_run)
 
 
-def cleanup_report(profile: str, region: str, which: str, *, dry_run: bool) -> CleanupReport:
-    """Sweep the account: ``which`` is "mine" (dead captures of this owner), "expired" (anybody's) or "all" (both)."""
-    clock = SystemClock()
-    account = _reach()(profile, region)
-    report = CleanupReport()
-    if not dry_run:
-        for path in ledger.all_paths():
-            report.problems += _problems(tidy.tidy(path, reach=lambda *_: account, clock=clock, patience=QUICK))
-    for capture, resources in sweep.group_by_capture(account.tagged()).items():
-        reason = _kept(resources, which, clock.now())
-        if reason:
-            report.kept[capture] = reason
-            continue
-        report.removed[capture] = resources
-        if not dry_run:
-            report.problems += sweep.remove_capture(account, capture, clock=clock, patience=60.0).problems
-    return report
+def captures(profile: str, region: str) -> tuple[list[overview.Seen], VpcsharkError | None]:
+    """Every capture that ledgers or tags know; the error where AWS could not be asked, and only ledgers speak."""
+    now = SystemClock().now()
+    try:
+        return overview.overview(_reach()(profile, region).tagged(), now), None
+    except VpcsharkError as error:
+        return overview.overview(None, now), error
 
 
-def _kept(resources: Sequence[sweep.Resource], which: str, now: float) -> str:
-    """Why a capture is left alone; "" if it is to go. The latest expiry of its resources counts."""
-    lease = max((r.lease for r in resources if r.lease is not None), key=lambda lease: lease.expires)
-    expired = 0 < lease.expires < now
-    mine = lease.owner == tags.default_owner()
-    if which == "expired" and not expired:
-        return f"the lease of {lease.owner} runs until {tags.format_time(lease.expires)}."
-    if which == "mine" and not mine:
-        return f"it belongs to {lease.owner or 'somebody unknown'}."
-    if not sweep.is_dead(lease, owner=tags.default_owner(), now=now, lives_here=_lives_here):
-        return f"it is a living capture of {lease.owner}, or runs elsewhere; its lease ends {_until(lease)}."
-    return ""
-
-
-def _until(lease: tags.Lease) -> str:
-    return tags.format_time(lease.expires) if lease.expires else "at a time that its tag does not say"
-
-
-def _lives_here(capture: str) -> bool | None:
-    path = ledger.folder() / f"{capture}{ledger.SUFFIX}"
-    return ledger.is_live(path) if path.exists() else None
+def _start_janitor(book: ledger.Ledger) -> janitor.Janitor:
+    """Before the first create, or not at all: without it a capture that is killed would leave what it made."""
+    try:
+        return janitor.spawn(book.path)
+    except OSError as error:
+        book.finish()
+        raise VpcsharkError(
+            f"The process that cleans up after this capture could not be started: {error.strerror}.",
+            "Nothing was created. Is the machine out of processes or memory?",
+        ) from error
 
 
 def _problems(tidied: tidy.Tidied) -> Sequence[str]:

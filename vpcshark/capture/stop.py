@@ -24,6 +24,7 @@ class Stop:
         self._reader, self._writer = socket.socketpair()
         self._writer.setblocking(False)
         self._reasons: deque[str] = deque()
+        self._hurries: deque[str] = deque()
         self._waiting: deque[Callable[[], None]] = deque()
         weakref.finalize(self, _close, self._reader, self._writer)
 
@@ -37,6 +38,14 @@ class Stop:
     def requested(self) -> bool:
         """True from the first request on."""
         return bool(self._reasons)
+
+    def hurry(self) -> None:
+        """Somebody asks a second time, and will not wait for the end."""
+        self._hurries.append("")
+
+    def hurried(self) -> bool:
+        """Should what is left be done by others?"""
+        return bool(self._hurries)
 
     @property
     def reason(self) -> str:

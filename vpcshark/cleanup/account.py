@@ -20,7 +20,7 @@ class MirrorAccount:
     def tagged(self) -> list[Resource]:
         """Every resource that bears ``vpcshark:capture``, whoever owns it."""
         found = mirror.tagged_resources(self._aws.ec2)
-        return [Resource(resource.kind, resource.id, resource.tags) for resource in found]
+        return [Resource(resource.kind, resource.id, resource.tags, resource.source) for resource in found]
 
     def delete(self, kind: str, resource: str) -> None:
         """Delete one; one that is gone already is done."""

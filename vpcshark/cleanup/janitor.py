@@ -13,15 +13,15 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from vpcshark.cleanup import tidy
+from vpcshark.cleanup import detached, tidy
 from vpcshark.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 15 * 60.0
-UNLOCKED_WITHIN = 5.0  # the pipe of a dying process may close a moment before its lock does
+LONGEST_TICK = 1.0
 
 
 class Janitor:
@@ -51,36 +51,22 @@ class Janitor:
 
 def spawn(ledger: Path, python: str = sys.executable) -> Janitor:
     """Start the janitor of the capture that writes ``ledger``, in a session of its own, with no descriptor of ours."""
-    command = [python, "-c", "from vpcshark.cleanup.janitor import main; main()", str(ledger)]
-    process = subprocess.Popen(
-        command,
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        cwd=ledger.parent,
-        close_fds=True,
-        **_detached(),
-    )
-    return Janitor(process)
-
-
-def _detached() -> dict[str, Any]:
-    if sys.platform == "win32":
-        flags = subprocess.DETACHED_PROCESS | subprocess.CREATE_NEW_PROCESS_GROUP
-        return {"creationflags": flags | subprocess.CREATE_BREAKAWAY_FROM_JOB}
-    return {"start_new_session": True}
+    code = "from vpcshark.cleanup.janitor import main; main()"
+    return Janitor(detached.start([python, "-c", code, str(ledger)], ledger.parent, stdin=subprocess.PIPE))
 
 
 def watch(pipe: IO[bytes], ledger: Path, *, reach: tidy.Reach, clock: Clock) -> tidy.Tidied:
     """Wait until the capture lets go of the pipe, then finish what it left unfinished."""
     while pipe.read(4096):
         pass
-    start = clock.monotonic()
+    end = clock.monotonic() + PATIENCE
+    pause = 0.05  # the pipe of a dying process may close a moment before its lock does
     while ledger.exists():
-        tidied = tidy.tidy(ledger, reach=reach, clock=clock, patience=PATIENCE)
-        if tidied.outcome is not None or clock.monotonic() - start > UNLOCKED_WITHIN:
+        tidied = tidy.tidy(ledger, reach=reach, clock=clock, patience=PATIENCE, is_sure=True)
+        if tidied.outcome is not None or clock.monotonic() > end:
             return tidied
-        clock.sleep(0.05)
+        clock.sleep(pause)
+        pause = min(pause * 1.6, LONGEST_TICK)
     return tidy.Tidied(ledger)
 
 

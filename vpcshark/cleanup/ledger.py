@@ -3,10 +3,14 @@
 A line is written before each create (with the call's ClientToken) and after its answer. The capture holds a lock on
 its ledger, so that a ledger without a holder belongs to a dead capture. A finished capture removes its ledger: what
 lies in the folder is alive or unfinished. Must not know AWS calls, nor hold a secret.
+
+Only ``creating`` may fail: where it can't be written (disk full), nothing is created. All later lines only spare
+clean-up a look at the tags, so clean-up must not die of them.
 """
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import os
@@ -18,6 +22,7 @@ from typing import Any, BinaryIO
 
 from vpcshark import folders
 from vpcshark.cleanup import lock
+from vpcshark.errors import VpcsharkError
 
 log = logging.getLogger(__name__)
 SUFFIX = ".ledger"
@@ -31,7 +36,8 @@ def folder() -> Path:
 @dataclass(frozen=True)
 class Record:
     """What a ledger says. ``made`` maps resource id to kind; ``unanswered`` maps ClientToken to kind: created or not,
-    the answer never came. ``notes`` are sentences about what clean-up could not do."""
+    the answer never came. ``notes`` are sentences about what clean-up could not do. ``adopted``: its capture is dead,
+    and clean-up has been at it."""
 
     path: Path
     capture: str = ""
@@ -41,9 +47,16 @@ class Record:
     profile: str = ""
     region: str = ""
     account: str = ""
+    expires: float = 0.0
     made: Mapping[str, str] = field(default_factory=dict)
     unanswered: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    adopted: bool = False
+
+    @property
+    def made_pairs(self) -> list[tuple[str, str]]:
+        """(kind, id) of what was made."""
+        return [(kind, resource) for resource, kind in self.made.items()]
 
 
 class Ledger:
@@ -55,32 +68,50 @@ class Ledger:
         self.path = path
         self._guard = threading.Lock()
         self._file = _create_locked(path)
-        self._append({"capture": path.stem, **header})
-        _sync_folder(path.parent)
+        try:
+            self._append({"capture": path.stem, **header})
+            _sync_folder(path.parent)
+        except OSError:
+            self.finish()
+            raise
 
     def creating(self, kind: str, token: str) -> None:
-        """A create with this ClientToken is about to be sent."""
+        """A create with this ClientToken is about to be sent. OSError: it must not be."""
         self._append({"creating": kind, "token": token})
 
     def created(self, kind: str, token: str, resource: str) -> None:
         """Its answer came."""
-        self._append({"created": kind, "token": token, "id": resource})
+        self._try_to_append({"created": kind, "token": token, "id": resource})
+
+    def is_in(self, profile: str, region: str) -> None:
+        """What the user's settings led to: a sweep may run with others, and must not look in the wrong region.
+        VpcsharkError where that can't be written."""
+        try:
+            self._append({"profile": profile, "region": region})
+        except OSError as error:
+            raise VpcsharkError(
+                f"The capture's ledger cannot be written: {error.strerror}.", "Make room on the disk that holds it."
+            ) from error
 
     def belongs_to(self, account: str) -> None:
         """The AWS account (twelve digits) in which all this is made."""
-        self._append({"account": account})
+        self._try_to_append({"account": account})
 
     def refused(self, token: str) -> None:
         """AWS said no: nothing was made under this token."""
-        self._append({"refused": token})
+        self._try_to_append({"refused": token})
+
+    def renewed(self, expires: float) -> None:
+        """The lease runs until then (seconds since the epoch)."""
+        self._try_to_append({"expires": expires})
 
     def deleted(self, resource: str) -> None:
         """The resource is gone, as AWS says."""
-        self._append({"deleted": resource})
+        self._try_to_append({"deleted": resource})
 
     def note(self, sentence: str) -> None:
         """Something that a person should know when the ledger stays open."""
-        self._append({"note": sentence})
+        self._try_to_append({"note": sentence})
 
     def finish(self) -> None:
         """Nothing is left in the account: the ledger goes."""
@@ -94,9 +125,18 @@ class Ledger:
             self._file.close()
 
     def _append(self, entry: Mapping[str, Any]) -> None:
+        """A newline at both ends: a line that a full disk or a crash cut short must not swallow the next."""
+        line = b"\n" + json.dumps(entry).encode() + b"\n"
         with self._guard:
-            self._file.write(json.dumps(entry).encode() + b"\n")
+            if self._file.write(line) != len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
             os.fsync(self._file.fileno())
+
+    def _try_to_append(self, entry: Mapping[str, Any]) -> None:
+        try:
+            self._append(entry)
+        except (OSError, ValueError) as error:  # ValueError: let go already, an answer came after the end
+            log.warning("%s takes no more lines: %s", self.path.name, error)
 
 
 def _create_locked(path: Path) -> BinaryIO:
@@ -106,9 +146,17 @@ def _create_locked(path: Path) -> BinaryIO:
         descriptor = os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND, 0o600)
         file = os.fdopen(descriptor, "a+b", buffering=0)
         lock.wait(file)
-        if path.exists() and os.path.samestat(os.fstat(descriptor), path.stat()):
+        if _is_at(path, file):
             return file
         file.close()
+
+
+def _is_at(path: Path, file: BinaryIO) -> bool:
+    """Is the open ``file`` still what ``path`` names?"""
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def adopt(path: Path) -> Ledger | None:
@@ -117,12 +165,12 @@ def adopt(path: Path) -> Ledger | None:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)
     except FileNotFoundError:
         return None
-    if not lock.take(file) or not path.exists():  # finished between open and lock
+    if not lock.take(file) or not _is_at(path, file):  # finished between open and lock
         file.close()
         return None
     ledger = Ledger.__new__(Ledger)
     ledger.path, ledger._guard, ledger._file = path, threading.Lock(), file
-    ledger._append({})  # a half-written line must not swallow what comes next
+    ledger._try_to_append({"adopted": True})
     return ledger
 
 
@@ -130,7 +178,7 @@ def is_live(path: Path) -> bool:
     """Does the capture of this ledger still run?"""
     try:
         with open(path, "rb", buffering=0) as file:
-            return not lock.take(file)
+            return not lock.probe(file)
     except FileNotFoundError:
         return False
 
@@ -144,8 +192,8 @@ def read(path: Path) -> Record:
     for entry in _entries(path):
         if "capture" in entry:
             header = {name: entry[name] for name in Record.__dataclass_fields__ if name in entry}
-        elif "account" in entry:
-            header["account"] = entry["account"]
+        elif not entry.keys() - {"account", "profile", "region", "expires", "adopted"}:
+            header.update(entry)
         elif "creating" in entry:
             unanswered[entry["token"]] = entry["creating"]
         elif "created" in entry:

@@ -22,6 +22,14 @@ if sys.platform == "win32":
             return False
         return True
 
+    def probe(file: BinaryIO) -> bool:
+        """Could the lock be had? Lets go of it at once."""
+        if not take(file):
+            return False
+        file.seek(FAR)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+        return True
+
     def wait(file: BinaryIO) -> None:
         """Take the lock, waiting for a probe of somebody else to end (at most ten tries, a second apart)."""
         file.seek(FAR)
@@ -36,6 +44,15 @@ else:
             fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             return False
+        return True
+
+    def probe(file: BinaryIO) -> bool:
+        """Could the lock be had? A shared lock, so that two who ask do not meet."""
+        try:
+            fcntl.flock(file.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return False
+        fcntl.flock(file.fileno(), fcntl.LOCK_UN)
         return True
 
     def wait(file: BinaryIO) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
+from vpcshark import threads
 from vpcshark.cleanup.tags import Lease, read_lease
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError
@@ -19,7 +20,8 @@ from vpcshark.errors import AwsError
 log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
-LONGEST_PAUSE = 15.0
+LONGEST_PAUSE = 10.0
+CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,7 @@ class Resource:
     kind: str
     id: str
     tags: Mapping[str, str]
+    source: str = ""  # the mirrored ENI, of a session
 
     @property
     def lease(self) -> Lease | None:
@@ -68,13 +71,15 @@ def remove_capture(
     known: Mapping[str, str] | None = None,
     settle: float = 0.0,
     on_deleted: Callable[[str], None] = lambda resource: None,
+    give_up: Callable[[AwsError], bool] = lambda error: False,
 ) -> Outcome:
-    """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over.
+    """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over, or ``give_up`` says
+    that going on is of no use.
 
     ``known`` (id -> kind) is deleted at once, without a describe before it. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS.
     """
-    removal = _Removal(account, on_deleted)
+    removal = _Removal(account, on_deleted, give_up)
     start = clock.monotonic()
     removal.delete([(kind, resource) for resource, kind in (known or {}).items()])
     pause = 0.0  # the first describe after the first round of deletes comes at once
@@ -82,7 +87,7 @@ def remove_capture(
         left = removal.look_for(capture)
         if left is not None and not left and clock.monotonic() - start >= settle:
             return Outcome(tuple(removal.deleted), ())
-        if clock.monotonic() - start + pause > patience:
+        if removal.is_hopeless or clock.monotonic() - start + pause > patience:
             return Outcome(tuple(removal.deleted), tuple(removal.problems_of(left)))
         if left:
             removal.delete([(resource.kind, resource.id) for resource in left])
@@ -93,9 +98,13 @@ def remove_capture(
 class _Removal:
     """One go at an account: remembers what it deleted and, for each resource, the last reason why it could not."""
 
-    def __init__(self, account: Account, on_deleted: Callable[[str], None]) -> None:
+    def __init__(
+        self, account: Account, on_deleted: Callable[[str], None], give_up: Callable[[AwsError], bool]
+    ) -> None:
         self._account = account
         self._on_deleted = on_deleted
+        self._give_up = give_up
+        self.is_hopeless = False
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
 
@@ -105,6 +114,7 @@ class _Removal:
             found = [r for r in self._account.tagged() if r.lease is not None and r.lease.capture == capture]
         except AwsError as error:
             log.warning("%s", error)
+            self.is_hopeless = self._give_up(error)
             self.problems["the account"] = str(error)
             return None
         self.problems.pop("the account", None)
@@ -115,8 +125,7 @@ class _Removal:
         wanted = list(resources)
         for wave in ([r for r in wanted if r[0] == "session"], [r for r in wanted if r[0] != "session"]):
             if wave:
-                with ThreadPoolExecutor(max_workers=min(8, len(wave))) as pool:
-                    list(pool.map(lambda item: self._delete_one(*item), wave))
+                threads.together([partial(self._delete_one, *item) for item in wave])
 
     def problems_of(self, left: Sequence[Resource] | None) -> list[str]:
         """A sentence per resource that is still there, with the reason where one is known."""
@@ -141,11 +150,36 @@ class _Removal:
 
 
 def is_dead(lease: Lease, *, owner: str, now: float, lives_here: Callable[[str], bool | None]) -> bool:
-    """May a capture's resources be removed? A lease that ran out says so for anybody's capture. Of my own captures,
-    ``lives_here`` says whether one still runs on this machine (None: not started here, so only its lease counts)."""
-    if lease.expires and lease.expires < now:
-        return True
-    return lease.owner == owner and lives_here(lease.capture) is False
+    """May a capture's resources be removed? ``lives_here`` says whether one still runs on this machine, which its
+    own process knows better than any lease (None: not started here, or not mine). A lease that ran out says so for
+    anybody's capture."""
+    lives = lives_here(lease.capture)
+    if lives or (lives is False and lease.owner == owner):
+        return not lives
+    return has_run_out(lease, now)
+
+
+def has_run_out(lease: Lease, now: float) -> bool:
+    """Is the lease over, also by the clock of a machine that is slow by ``CLOCK_ERROR``?"""
+    return 0 < lease.expires < now - CLOCK_ERROR
+
+
+def remove_expired(account: Account, owner: str, *, clock: Clock, patience: float) -> list[str]:
+    """Remove my captures whose lease ran out, wherever they ran; their ids. Other people's are left to them and to
+    ``vpcshark cleanup``. AwsError where the account can't be asked."""
+    gone = []
+    for capture, resources in group_by_capture(account.tagged()).items():
+        lease = latest_lease(resources)
+        if lease.owner == owner and has_run_out(lease, clock.now()):
+            log.info("The lease of the capture %s ran out.", capture)
+            if remove_capture(account, capture, clock=clock, patience=patience).is_clean:
+                gone.append(capture)
+    return gone
+
+
+def latest_lease(resources: Iterable[Resource]) -> Lease:
+    """The lease of a capture: a renewal that was cut off may have reached only some of its resources."""
+    return max((r.lease for r in resources if r.lease is not None), key=lambda lease: lease.expires)
 
 
 def group_by_capture(resources: Iterable[Resource]) -> dict[str, list[Resource]]:

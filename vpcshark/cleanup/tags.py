@@ -15,19 +15,22 @@ from datetime import datetime, timezone
 CAPTURE = "vpcshark:capture"
 OWNER = "vpcshark:owner"
 EXPIRES = "vpcshark:expires"
+STARTED = "vpcshark:started"
 
 
 @dataclass(frozen=True)
 class Lease:
-    """Whose a resource is and until when. ``expires`` is seconds since the epoch; 0 if the tag says nothing."""
+    """Whose a resource is and until when. Times are seconds since the epoch; 0 if the tag says nothing."""
 
     capture: str
     owner: str
     expires: float
+    started: float = 0.0
 
     def as_tags(self) -> dict[str, str]:
         """The tags of every resource of the capture; the time in UTC, ISO 8601."""
-        return {CAPTURE: self.capture, OWNER: self.owner, EXPIRES: format_time(self.expires)}
+        started = {STARTED: format_time(self.started)} if self.started else {}
+        return {CAPTURE: self.capture, OWNER: self.owner, EXPIRES: format_time(self.expires), **started}
 
 
 def read_lease(tags: Mapping[str, str]) -> Lease | None:
@@ -35,7 +38,7 @@ def read_lease(tags: Mapping[str, str]) -> Lease | None:
     capture = tags.get(CAPTURE, "")
     if not capture:
         return None
-    return Lease(capture, tags.get(OWNER, ""), parse_time(tags.get(EXPIRES, "")))
+    return Lease(capture, tags.get(OWNER, ""), parse_time(tags.get(EXPIRES, "")), parse_time(tags.get(STARTED, "")))
 
 
 def format_time(seconds: float) -> str:

@@ -5,22 +5,21 @@ Gets the way to AWS as an argument (``Reach``). Knows nothing of processes.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from vpcshark.aws.errors import is_expired
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep
 from vpcshark.clock import Clock
-from vpcshark.errors import AwsError, VpcsharkError
-
-log = logging.getLogger(__name__)
+from vpcshark.errors import VpcsharkError
 
 # A create that was cut off between call and answer may show up in describes some seconds later (EC2 is eventually
 # consistent, and a slow call may still be under way when its caller is dead).
 SETTLE = 15.0
+ROUND = 60.0  # seconds with one set of credentials
 
 
 class Reached(sweep.Account, Protocol):
@@ -43,50 +42,68 @@ class Tidied:
     outcome: sweep.Outcome | None = None
 
 
-def tidy(path: Path, *, reach: Reach, clock: Clock, patience: float) -> Tidied:
+def tidy(path: Path, *, reach: Reach, clock: Clock, patience: float, is_sure: bool = False) -> Tidied:
     """Remove what the dead capture of this ledger left, and the ledger with it once a describe shows nothing.
 
-    Where something is left after ``patience`` seconds, the ledger stays, with a sentence for each reason.
+    Where something is left after ``patience`` seconds, the ledger stays, with a sentence for each reason. ``is_sure``:
+    the credentials are those of the capture, or a person says so; else a ledger that does not know its account, of
+    which this account shows nothing, stays too.
     """
     ledger = ledgers.adopt(path)
     if ledger is None:
         return Tidied(path)
     record = ledgers.read(path)
-    outcome = _remove(record, ledger, reach, clock, patience)
+    outcome = _removed(record, ledger, reach, clock, patience)
+    if outcome.is_clean and not (is_sure or record.account or outcome.deleted or _is_empty(record)):
+        outcome = sweep.Outcome((), (_unknown_account(record),))
     if outcome.is_clean:
         ledger.finish()
     else:
-        for sentence in outcome.problems:
-            ledger.note(sentence)
         ledger.leave_open()
     return Tidied(path, record, outcome)
 
 
-def _remove(
+def _is_empty(record: ledgers.Record) -> bool:
+    return not record.made and not record.unanswered
+
+
+def _removed(
     record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, patience: float
 ) -> sweep.Outcome:
-    if not record.made and not record.unanswered:
+    """Rounds, each with a new way to AWS: expired credentials may be good again when they are read anew."""
+    if _is_empty(record):
         return sweep.Outcome((), ())
-    start = clock.monotonic()
+    end = clock.monotonic() + patience
     pause = sweep.FIRST_PAUSE
+    said: tuple[str, ...] = ()
+    deleted: list[str] = []
     while True:
-        try:
-            account = _right_account(record, reach)
-            break
-        except VpcsharkError as error:
-            if not isinstance(error, AwsError) or clock.monotonic() - start + pause > patience:
-                return sweep.Outcome((), (str(error),))
-            log.warning("%s", error)
+        outcome = _round(record, ledger, reach, clock, end)
+        deleted += outcome.deleted
+        if outcome.problems != said:
+            for sentence in outcome.problems:
+                ledger.note(sentence)  # at once: "vpcshark ps" and the interface list tell it
+            said = outcome.problems
+        if outcome.is_clean or clock.monotonic() + pause > end:
+            return sweep.Outcome(tuple(deleted), outcome.problems)
         clock.sleep(pause)
         pause = min(pause * 1.6, sweep.LONGEST_PAUSE)
+
+
+def _round(record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, end: float) -> sweep.Outcome:
+    try:
+        account = _right_account(record, reach)
+    except VpcsharkError as error:
+        return sweep.Outcome((), (str(error),))
     return sweep.remove_capture(
         account,
         record.capture,
         clock=clock,
-        patience=patience - (clock.monotonic() - start),
+        patience=min(ROUND, end - clock.monotonic()),
         known=record.made,
         settle=SETTLE if record.unanswered else 0.0,
         on_deleted=ledger.deleted,
+        give_up=is_expired,
     )
 
 
@@ -99,3 +116,10 @@ def _right_account(record: ledgers.Record, reach: Reach) -> Reached:
             "Run vpcshark cleanup with credentials of that account.",
         )
     return account
+
+
+def _unknown_account(record: ledgers.Record) -> str:
+    return (
+        f"The capture {record.capture} was killed before it knew its AWS account, and this one shows nothing of it. "
+        "Run vpcshark cleanup with the credentials that it had."
+    )

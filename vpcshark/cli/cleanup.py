@@ -24,7 +24,13 @@ def add(commands: Any) -> None:
     which.add_argument(
         "--expired", dest="which", action="store_const", const="expired", help="anybody's captures whose lease ran out"
     )
-    which.add_argument("--all", dest="which", action="store_const", const="all", help="both")
+    which.add_argument(
+        "--all",
+        dest="which",
+        action="store_const",
+        const="all",
+        help="both: my dead ones, anybody's expired ones",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
     parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")

@@ -27,7 +27,8 @@ log = logging.getLogger(__name__)
 class Watch:
     """A context: within it, each of the ways above requests ``stop``, from one thread. Enter it in the main thread.
 
-    A second signal asks again and nothing more, so it can't abort the clean-up. ``parent`` gives the id of the parent.
+    The same signal a second time, from a person who is tired of waiting, makes the clean-up go on in the background; no
+    signal aborts it. (Ctrl-C in tshark sends SIGINT and SIGTERM, once each.) ``parent`` gives the id of the parent.
     """
 
     def __init__(self, stop: Stop, parent: Callable[[], int] = os.getppid) -> None:
@@ -38,6 +39,7 @@ class Watch:
         self._lock = threading.Lock()
         self._readers: dict[int, tuple[Callable[[], bool], str]] = {}
         self._ended = threading.Event()
+        self._came: set[int] = set()
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Watch:
@@ -85,6 +87,9 @@ class Watch:
             ready = self._poll()
             for number in self._signals(ready):
                 self._request(f"signal {signal.Signals(number).name}")
+                if number in self._came:
+                    self._stop.hurry()
+                self._came.add(number)
             self._look(ready)
             if self._parent() != self._first_parent:
                 self._request("the parent process has gone")

@@ -1,0 +1,83 @@
+"""The sweep at the next start of anything: looks whether dead captures left ledgers here, and if so, has a detached
+process work them off while whoever was started goes on.
+
+The look costs one directory listing where nothing lies there. ``python -m vpcshark.cleanup.background`` is that
+process; a launcher in another language may start it as well, whenever a ``*.ledger`` lies in the folder: it looks
+itself, ends at once if there is nothing to do, and works alone. Must not import boto3 before there is work.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+from pathlib import Path
+
+from vpcshark.cleanup import detached, lock, tidy
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.clock import Clock, SystemClock
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 10 * 60.0
+LOCK = "sweep.lock"
+REST = 60.0  # seconds after a try that failed before the next: Wireshark's lists are refreshed often
+
+
+def sweep_in_background(folder: Path | None = None, clock: Clock | None = None, python: str = sys.executable) -> bool:
+    """Start a sweep if there is one to do; whether it was started. Never raises: nobody asked for it."""
+    where = folder or ledgers.folder()
+    try:
+        if not waiting(where, clock or SystemClock()):
+            return False
+        process = detached.start([python, "-m", __name__, str(where)], where)
+    except OSError as error:
+        log.warning("No sweep could be started: %s", error)
+        return False
+    process.returncode = 0  # it is nobody's to wait for, so Popen shall not complain that it still runs
+    return True
+
+
+def waiting(folder: Path, clock: Clock) -> list[Path]:
+    """The ledgers of dead captures that are due."""
+    return [path for path in ledgers.all_paths(folder) if not ledgers.is_live(path) and _is_due(path, clock.now())]
+
+
+def run(folder: Path, *, reach: tidy.Reach, clock: Clock) -> list[tidy.Tidied]:
+    """Work off every ledger that is due, unless another sweep is at it."""
+    with open(folder / LOCK, "ab", opener=_private) as file:
+        if not lock.take(file):
+            return []
+        return [tidy.tidy(path, reach=reach, clock=clock, patience=PATIENCE) for path in waiting(folder, clock)]
+
+
+def _is_due(path: Path, now: float) -> bool:
+    """A ledger with notes has been tried; it gets a rest since its last line."""
+    try:
+        return not ledgers.read(path).notes or not 0 <= now - path.stat().st_mtime < REST
+    except FileNotFoundError:
+        return False
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def main() -> None:
+    """The sweep's process: the folder as the only argument, or the user's."""
+    for name in ("SIGHUP", "SIGINT"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    from vpcshark import logs
+
+    logs.set_up("info")
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else ledgers.folder()
+    if waiting(folder, SystemClock()):
+        from vpcshark.cleanup.account import reach
+
+        run(folder, reach=reach, clock=SystemClock())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""Processes that outlive us: no terminal, no process group, no descriptor and no job of ours.
+
+Wireshark waits for the end of everything that its extcap started and that still holds stdout or stderr. Must not know
+what they do.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+
+def start(command: Sequence[str], folder: Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+    """Start ``command`` in ``folder``; ``stdin`` may be subprocess.PIPE. OSError where it can't be started."""
+    return _start_on_windows(command, folder, stdin) if sys.platform == "win32" else _start(command, folder, stdin)
+
+
+def _start(command: Sequence[str], folder: Path, stdin: int, **more: Any) -> subprocess.Popen[bytes]:
+    if sys.platform != "win32":
+        more = {"start_new_session": True}
+    return subprocess.Popen(
+        command,
+        stdin=stdin,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,
+        close_fds=True,
+        **more,
+    )
+
+
+def _start_on_windows(command: Sequence[str], folder: Path, stdin: int) -> subprocess.Popen[bytes]:
+    """A job may forbid to break away from it (CreateProcess: access denied); then being detached must do."""
+    flags = getattr(subprocess, "DETACHED_PROCESS", 8) | getattr(subprocess, "CREATE_NEW_PROCESS_GROUP", 0x200)
+    break_away = getattr(subprocess, "CREATE_BREAKAWAY_FROM_JOB", 0x1000000)
+    try:
+        return _start(command, folder, stdin, creationflags=flags | break_away)
+    except PermissionError:
+        return _start(command, folder, stdin, creationflags=flags)

@@ -1,0 +1,121 @@
+"""All captures that this machine's ledgers and the account's tags know: whose, alive or dead, with what, at what cost.
+
+Only looks. Must not know how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vpcshark.aws import prices
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import sweep
+from vpcshark.cleanup.sweep import Resource
+
+LIVE, DEAD, EXPIRED, CLEANING = "live", "dead", "expired", "cleaning up"
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One capture. ``resources`` are (kind, id); times are seconds since the epoch, 0 unknown; ``cost`` is USD so far,
+    without data transfer; ``is_here`` tells that it was started on this machine; ``source`` may be "".
+
+    ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up".
+    """
+
+    capture: str
+    owner: str
+    state: str
+    source: str = ""
+    resources: tuple[tuple[str, str], ...] = ()
+    started: float = 0.0
+    expires: float = 0.0
+    cost: float = 0.0
+    is_here: bool = False
+    notes: tuple[str, ...] = ()
+
+
+def overview(tagged: Iterable[Resource] | None, now: float, folder: Path | None = None) -> list[Seen]:
+    """Captures of the ledgers in ``folder``, and those that only ``tagged`` shows (None: AWS could not be asked)."""
+    groups = sweep.group_by_capture(tagged or ())
+    seen = [
+        _of_ledger(path, groups.pop(path.stem, [] if tagged is not None else None), now)
+        for path in ledgers.all_paths(folder)
+    ]
+    return seen + [_of_tags(capture, resources, now) for capture, resources in sorted(groups.items())]
+
+
+def open_notes(folder: Path | None = None) -> list[tuple[str, str]]:
+    """(capture, sentence) of each ledger that clean-up could not finish: the last thing that kept it from it."""
+    records = [ledgers.read(path) for path in ledgers.all_paths(folder)]
+    return [(record.capture, record.notes[-1]) for record in records if record.notes]
+
+
+def remark(folder: Path | None = None) -> str:
+    """One sentence for a list of interfaces on what is left of dead captures; "" if there is nothing to say."""
+    notes = open_notes(folder)
+    if not notes:
+        return ""
+    captures = "A dead capture is" if len(notes) == 1 else f"{len(notes)} dead captures are"
+    return f"{captures} not cleaned up yet: {notes[0][1]} (vpcshark ps)"
+
+
+def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> Seen:
+    record = ledgers.read(path)
+    found = tuple(record.made_pairs if resources is None else ((r.kind, r.id) for r in resources))
+    return Seen(
+        capture=record.capture,
+        owner=record.owner,
+        state=_state(path, record),
+        source=record.source,
+        resources=found,
+        started=record.started,
+        expires=sweep.latest_lease(resources).expires if resources else record.expires,
+        cost=_cost(found, record.started, now),
+        is_here=True,
+        notes=record.notes,
+    )
+
+
+def _state(path: Path, record: ledgers.Record) -> str:
+    if not ledgers.is_live(path):
+        return DEAD
+    return CLEANING if record.adopted else LIVE
+
+
+def _of_tags(capture: str, resources: Sequence[Resource], now: float) -> Seen:
+    lease = sweep.latest_lease(resources)
+    found = tuple((r.kind, r.id) for r in resources)
+    return Seen(
+        capture=capture,
+        owner=lease.owner,
+        state=EXPIRED if sweep.has_run_out(lease, now) else LIVE,
+        source=next((r.source for r in resources if r.source), ""),
+        resources=found,
+        started=lease.started,
+        expires=lease.expires,
+        cost=_cost(found, lease.started, now),
+    )
+
+
+def _cost(resources: Iterable[tuple[str, str]], started: float, now: float) -> float:
+    sessions = sum(kind == "session" for kind, _ in resources)
+    return prices.mirroring(sessions, now - started) if started else 0.0
+
+
+def as_json(seen: Seen) -> Mapping[str, object]:
+    """For scripts; times as seconds since the epoch, null where unknown."""
+    return {
+        "capture": seen.capture,
+        "source": seen.source or None,
+        "owner": seen.owner,
+        "state": seen.state,
+        "here": seen.is_here,
+        "resources": [{"kind": kind, "id": resource} for kind, resource in seen.resources],
+        "started": seen.started or None,
+        "expires": seen.expires or None,
+        "cost_usd": round(seen.cost, 4),
+        "notes": list(seen.notes),
+    }

@@ -1,0 +1,85 @@
+"""``vpcshark cleanup`` and the scheduled sweep: which captures may go, why the others stay.
+
+Must not know how it is shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import sweep, tags, tidy
+from vpcshark.clock import Clock
+
+PATIENCE = 60.0  # seconds for one capture
+
+
+@dataclass
+class CleanupReport:
+    """What was or, in a dry run, would be removed: capture id -> its resources, or why it was kept."""
+
+    removed: dict[str, list[sweep.Resource]] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
+
+
+def clean(
+    account: sweep.Account,
+    which: str,
+    *,
+    reach: tidy.Reach,
+    clock: Clock,
+    dry_run: bool = False,
+    folder: Path | None = None,
+    owner: str = "",
+) -> CleanupReport:
+    """Sweep ``account``: ``which`` is "mine" (dead captures of this owner), "expired" (anybody's whose lease ran out)
+    or "all" (both). But for "expired" the ledgers on this machine are worked off too, each by ``reach`` with the
+    settings of its own capture: it may be in another account or region. AwsError."""
+    report = CleanupReport()
+    where = folder or ledgers.folder()
+    owner = owner or tags.default_owner()
+    found = sweep.group_by_capture(account.tagged())
+    for capture, resources in found.items():
+        reason = _kept(resources, which, owner, clock.now(), where)
+        if reason:
+            report.kept[capture] = reason
+        else:
+            report.removed[capture] = resources
+    if not dry_run:
+        if which != "expired":
+            report.problems += _finish_ledgers(where, reach, clock)
+        for capture in report.removed:
+            outcome = sweep.remove_capture(account, capture, clock=clock, patience=PATIENCE)
+            report.problems += [problem for problem in outcome.problems if problem not in report.problems]
+    return report
+
+
+def _finish_ledgers(folder: Path, reach: tidy.Reach, clock: Clock) -> list[str]:
+    tidied = [
+        tidy.tidy(path, reach=reach, clock=clock, patience=PATIENCE, is_sure=True) for path in ledgers.all_paths(folder)
+    ]
+    return [problem for one in tidied if one.outcome for problem in one.outcome.problems]
+
+
+def _kept(resources: Sequence[sweep.Resource], which: str, owner: str, now: float, folder: Path) -> str:
+    """Why a capture is left alone; "" if it is to go."""
+    lease = sweep.latest_lease(resources)
+    if which == "expired" and not sweep.has_run_out(lease, now):
+        return f"the lease of {lease.owner} runs until {_until(lease)}."
+    if which == "mine" and lease.owner != owner:
+        return f"it belongs to {lease.owner or 'somebody unknown'}."
+    if not sweep.is_dead(lease, owner=owner, now=now, lives_here=lambda capture: _lives_here(folder, capture)):
+        return f"it is a living capture of {lease.owner}, or runs elsewhere; its lease ends {_until(lease)}."
+    return ""
+
+
+def _lives_here(folder: Path, capture: str) -> bool | None:
+    path = folder / f"{capture}{ledgers.SUFFIX}"
+    return ledgers.is_live(path) if path.exists() else None
+
+
+def _until(lease: tags.Lease) -> str:
+    return tags.format_time(lease.expires) if lease.expires else "at a time that its tag does not say"

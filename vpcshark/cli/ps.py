@@ -1,0 +1,88 @@
+"""``vpcshark ps``: the captures that live, and those whose resources still stand. Must not know how captures run."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from typing import Any
+
+from rich.table import Table
+
+from vpcshark.cleanup.overview import Seen, as_json
+from vpcshark.cli import console
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "ps",
+        help="list captures, alive and dead, with what they hold in the account",
+        description=(
+            "List the captures of this machine (by their ledgers) and of all others in the account (by their tags), "
+            "with their mirror resources and what they have cost so far, without data transfer."
+        ),
+    )
+    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
+    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
+    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """List them. Where AWS can't be asked, what the ledgers say is listed, and the reason goes to stderr."""
+    from vpcshark.capture.services import captures
+
+    with console.err().status("Asking AWS for mirror sessions ..."):
+        seen, error = captures(options.profile, options.region)
+    if options.json:
+        json.dump([as_json(one) for one in seen], sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        _print(seen, time.time())
+    if error is not None:
+        raise error
+    return 0
+
+
+def _print(seen: list[Seen], now: float) -> None:
+    out = console.out()
+    if not seen:
+        out.print("No captures.")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("CAPTURE", "STATE", "SOURCE", "OWNER", "AGE", "EXPIRES", "COST", "RESOURCES"):
+        table.add_column(heading, overflow="fold", justify="right" if heading in ("AGE", "COST") else "left")
+    for one in seen:
+        table.add_row(*_row(one, now))
+    out.print(table)
+    for one in seen:
+        for note in one.notes[-1:]:
+            out.print(f"{one.capture}: {note}", markup=False)
+
+
+def _row(one: Seen, now: float) -> list[str]:
+    return [
+        one.capture,
+        one.state,
+        one.source or "-",
+        one.owner or "-",
+        span(now - one.started) if one.started else "-",
+        _until(one.expires - now) if one.expires else "-",
+        f"${one.cost:.3f}",
+        " ".join(resource for _, resource in one.resources) or "none",
+    ]
+
+
+def _until(seconds: float) -> str:
+    return f"in {span(seconds)}" if seconds >= 0 else f"{span(-seconds)} ago"
+
+
+def span(seconds: float) -> str:
+    """``75`` -> ``1m15s``, ``7500`` -> ``2h05m``, ``200000`` -> ``2d07h``."""
+    whole = max(0, int(seconds))
+    for unit, size, next_unit, next_size in (("d", 86400, "h", 3600), ("h", 3600, "m", 60), ("m", 60, "s", 1)):
+        if whole >= size:
+            return f"{whole // size}{unit}{whole % size // next_size:02d}{next_unit}"
+    return f"{whole}s"
