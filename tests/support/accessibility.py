@@ -21,16 +21,17 @@ ACCESSIBLE = "org.a11y.atspi.Accessible"
 COMPONENT = "org.a11y.atspi.Component"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 ROOT = "/org/a11y/atspi/accessible/root"
-SHOWING = 25  # the number of its bit in a state (at-spi2-core, atspi-constants.h)
+ENABLED, SHOWING = 8, 25  # the numbers of their bits in a state (at-spi2-core, atspi-constants.h)
 SKIPPED = frozenset({"menu bar", "column header"})  # large, and nothing that is on the screen
 
 
 @dataclass(frozen=True)
 class Thing:
-    """One thing on the screen: role in AT-SPI's words ("push button"), its text, its place on the screen."""
+    """One thing on the screen: role in AT-SPI's words ("push button"), its text, can it be used, its place."""
 
     role: str
     name: str
+    is_enabled: bool
     x: int
     y: int
     width: int
@@ -111,15 +112,13 @@ class Reader:
         for _, child in self._call(owner, path, ACCESSIBLE, "GetChildren")[0]:
             with suppress(Gone):
                 role = self._call(owner, child, ACCESSIBLE, "GetRoleName")[0]
-                if role in SKIPPED or not self._is_showing(owner, child):
+                state = self._call(owner, child, ACCESSIBLE, "GetState")[0][0]
+                if role in SKIPPED or not state >> SHOWING & 1:
                     continue
                 name = self._call(owner, child, PROPERTIES, "Get", "ss", (ACCESSIBLE, "Name"))[0][1]
                 place = self._call(owner, child, COMPONENT, "GetExtents", "u", (0,))[0]
-                yield Thing(role, name, *place)
+                yield Thing(role, name, bool(state >> ENABLED & 1), *place)
                 yield from self._walk(owner, child)
-
-    def _is_showing(self, owner: str, path: str) -> bool:
-        return bool(self._call(owner, path, ACCESSIBLE, "GetState")[0][0] >> SHOWING & 1)
 
     def _call(
         self,

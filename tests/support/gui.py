@@ -195,10 +195,7 @@ class Wireshark:
         """A profile of its own, with the lab's extcap folder in it."""
         profile = self.folder / "profile"
         profile.mkdir(parents=True)
-        # dumpcap gives up root's rights before it writes its file
-        (self.folder / "tmp").mkdir(mode=0o777)
-        (self.folder / "tmp").chmod(0o777)
-        self.folder.chmod(0o755)
+        (self.folder / "tmp").mkdir()
         (profile / "extcap").symlink_to(Path(environment["XDG_CONFIG_HOME"]) / "wireshark" / "extcap")
         (profile / "preferences").write_text("".join(f"{name}: {value}\n" for name, value in preferences.items()))
         (profile / "recent_common").write_text("".join(f"{name}: {value}\n" for name, value in RECENT.items()))
@@ -233,6 +230,16 @@ class Wireshark:
         found = wait_for(lambda: self.things(role, text), f"a {role} “{text}” is on the screen", seconds)
         return found[-1]
 
+    def press(self, button: str) -> None:
+        """Click the button with this text; a dialog's, where the main window has one of the same name."""
+        self.click(self.wait_for("push button", f"^{button}$"))
+
+    def fill(self, label: str, text: str) -> None:
+        """Type over what is in the field beside this label."""
+        self.click(self.field(f"^{label}$"))
+        self.key("ctrl+a", "BackSpace")
+        self.type(text)
+
     def wait_for_title(self, part: str, seconds: float = 20.0) -> None:
         """Wait until the main window's title has ``part``."""
         wait_for(lambda: part in self.title, f"the title has “{part}”", seconds)
@@ -257,7 +264,7 @@ class Wireshark:
 
     def stop(self) -> None:
         """Press the toolbar's Stop and wait until Wireshark says that the capture has ended."""
-        self.click(self.wait_for("push button", "^Stop$"))
+        self.press("Stop")
         wait_for(lambda: not self.title.startswith("Capturing"), "the capture has ended", 40)
 
     def rows(self) -> list[Thing]:

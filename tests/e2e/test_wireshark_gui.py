@@ -1,0 +1,195 @@
+"""Real Wireshark on a screen, with mouse and keyboard, against the lab.
+
+What it shows is read from the screen's own words; what AWS has, from a describe; what was captured, from Wireshark's
+own file. Pictures of the steps are in artifacts/gui.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gui
+import pytest
+from hands import Lab, read_frames, tshark_json, wait_until
+
+pytestmark = pytest.mark.e2e
+
+PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "gui"
+GROUPS = ["Capture", "Mirror", "Capture host", "Connection", "AWS", "Debug"]
+WEB = "web-1 · eth0"
+
+
+@pytest.fixture(scope="module")
+def screen() -> Iterator[gui.Screen]:
+    """A screen for the tests of this file."""
+    missing = [tool for tool in gui.NEEDED if not any(os.access(f"{p}/{tool}", os.X_OK) for p in os.get_exec_path())]
+    if missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"missing on this machine: {', '.join(missing)}")
+    with gui.Screen() as running:
+        yield running
+
+
+@pytest.fixture
+def window(
+    screen: gui.Screen, clean_lab: Lab, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[gui.Wireshark]:
+    """Wireshark with its list of interfaces, only ENIs in it; the last thing it showed is a picture."""
+    hidden = {"capture.devices_hide": gui.local_interfaces(clean_lab.environment)}
+    with gui.wireshark(screen, clean_lab.environment, tmp_path / "wireshark", hidden) as running:
+        yield running
+        screen.picture(PICTURES / f"{request.node.name}-end.png")
+
+
+@pytest.fixture
+def shoot(screen: gui.Screen, request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Take a picture of a step."""
+    return lambda step: screen.picture(PICTURES / f"{request.node.name}-{step}.png") and None
+
+
+def sessions(lab: Lab) -> list[dict]:
+    """The mirror sessions, freshly described."""
+    return lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+
+
+def wait_for_session(lab: Lab) -> dict:
+    """The one mirror session, when it is there."""
+    wait_until(lambda: len(sessions(lab)) == 1, "there is a mirror session", 20)
+    return sessions(lab)[0]
+
+
+def packets(window: gui.Wireshark) -> int:
+    """The number of packets that the status bar shows."""
+    shown = [re.match(r"Packets: (\d+)", label.name) for label in window.things("label", "^Packets: ")]
+    return int(shown[0][1]) if shown and shown[0] else 0
+
+
+def start(window: gui.Wireshark, name: str) -> None:
+    """Double-click a row of the list."""
+    window.click(window.row(name), times=2)
+    window.wait_for_title(f"Capturing from {name}")
+
+
+def test_the_list_shows_every_eni_by_name(window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]):
+    """Each ENI of the account has a row that begins with its (instance's) Name tag and has its address and id."""
+    ec2 = clean_lab.client()
+    instances = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
+    names = {i["InstanceId"]: tag["Value"] for i in instances for tag in i["Tags"] if tag["Key"] == "Name"}
+    rows = [row.name for row in window.rows()]
+    shoot("list")
+    enis = [e for e in ec2.describe_network_interfaces()["NetworkInterfaces"] if e["InterfaceType"] == "interface"]
+    for eni in enis:
+        tags = [tag["Value"] for tag in eni["TagSet"] if tag["Key"] == "Name"]
+        name = names.get(eni.get("Attachment", {}).get("InstanceId", ""), *tags[:1])
+        found = [row for row in rows if eni["NetworkInterfaceId"] in row]
+        assert len(found) == 1
+        assert found[0].startswith(f"{name} · ")
+        assert eni["PrivateIpAddress"] in found[0]
+    assert len(rows) == len(enis) > 3
+
+
+def test_a_double_click_shows_frames_and_stop_leaves_nothing(
+    window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
+):
+    """From the list to frames with names, and back to an account with nothing in it."""
+    start(window, WEB)
+    session = wait_for_session(clean_lab)
+    assert session["NetworkInterfaceId"] == clean_lab.eni("web-1")["NetworkInterfaceId"]
+    wait_until(lambda: packets(window) > 100, "more than a hundred packets are shown", 20)
+    window.wait_for("tree item", r"^Internet Protocol Version \d, Src: (web|api|db)-1 \(.*Dst: (web|api|db)-1 \(")
+    shoot("capturing")
+    window.stop()
+    assert clean_lab.is_clean()
+    assert window.title.startswith(f"*{WEB}")
+    assert not window.things("dialog")
+    assert_file_is_what_is_shown(window, clean_lab)
+
+
+def assert_file_is_what_is_shown(window: gui.Wireshark, lab: Lab) -> None:
+    """Wireshark's own file has as many frames as the status bar says, all of them inner ones."""
+    [file] = (window.folder / "tmp").glob("*.pcapng")
+    wait_until(lambda: len(read_frames(file)) == packets(window), "all frames of the file are shown", 10)
+    layers = [p["_source"]["layers"]["frame"]["frame.protocols"] for p in tshark_json(lab, file)]
+    assert len(layers) > 100
+    assert not [one for one in layers if "vxlan" in one]
+
+
+def is_within(thing: gui.Thing, other: gui.Thing) -> bool:
+    """Is its middle in the other's area?"""
+    x, y = thing.middle
+    return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
+
+
+def test_the_options_show_every_group_and_nothing_is_wrong_with_the_defaults(
+    window: gui.Wireshark, shoot: Callable[[str], None]
+):
+    """The gear opens a dialog with a tab per group, which can be saved as it is."""
+    window.click(window.gear(window.row(WEB)))
+    dialog = window.wait_for("dialog", f"Interface Options: {WEB}")
+    assert [tab.name for tab in window.things("page tab")] == GROUPS
+    for group in GROUPS:
+        window.click(window.wait_for("page tab", f"^{group}$"))
+        window.wait_for("page tab list", f"^{group}$")
+        shoot(group.replace(" ", "-").lower())
+        assert [one for one in window.things() if one.role in ("combo box", "text") and is_within(one, dialog)]
+    assert window.wait_for("push button", "^Save$").is_enabled
+
+
+def test_a_vni_typed_into_the_dialog_reaches_the_session(window: gui.Wireshark, clean_lab: Lab):
+    """One out of range can't be saved; one that is good is that of the session."""
+    window.click(window.gear(window.row(WEB)))
+    window.click(window.wait_for("page tab", "^Mirror$"))
+    window.fill("VNI", "16777216")
+    wait_until(lambda: not window.wait_for("push button", "^Save$").is_enabled, "it can't be saved")
+    window.fill("VNI", "424242")
+    wait_until(lambda: window.wait_for("push button", "^Save$").is_enabled, "it can be saved")
+    window.press("Save")
+    wait_until(lambda: not window.things("dialog"), "the dialog has closed")
+    start(window, WEB)
+    assert wait_for_session(clean_lab)["VirtualNetworkId"] == 424242
+    wait_until(lambda: packets(window) > 0, "packets are shown", 20)
+    window.stop()
+    assert clean_lab.is_clean()
+
+
+@pytest.fixture
+def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
+    """Makes an ENI in web-1's subnet, with a Name tag; it is deleted after the test."""
+    ec2 = clean_lab.client()
+    made: list[str] = []
+
+    def make(name: str) -> str:
+        tags = [{"ResourceType": "network-interface", "Tags": [{"Key": "Name", "Value": name}]}]
+        answer = ec2.create_network_interface(SubnetId=clean_lab.eni("web-1")["SubnetId"], TagSpecifications=tags)
+        made.append(answer["NetworkInterface"]["NetworkInterfaceId"])
+        return made[-1]
+
+    yield make
+    for eni in made:
+        ec2.delete_network_interface(NetworkInterfaceId=eni)
+
+
+def test_f5_shows_a_new_eni_that_can_be_captured(
+    window: gui.Wireshark, clean_lab: Lab, new_eni: Callable[[str], str], shoot: Callable[[str], None]
+):
+    """An ENI that was made after Wireshark's start is listed after F5, and a double-click makes a session of it."""
+    assert not [row for row in window.rows() if "brand-new" in row.name]
+    eni = new_eni("brand-new")
+    window.key("F5")
+    window.row("brand-new")
+    shoot("listed")
+    start(window, "brand-new")
+    assert wait_for_session(clean_lab)["NetworkInterfaceId"] == eni
+    window.stop()
+    assert clean_lab.is_clean()
+
+
+def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wireshark, clean_lab: Lab):
+    """Ctrl+Q in the middle of a capture."""
+    start(window, WEB)
+    wait_for_session(clean_lab)
+    window.key("ctrl+q")
+    window.process.wait(35)
+    assert clean_lab.is_clean()
