@@ -299,6 +299,39 @@ def test_whatever_a_filter_accepts_its_rules_accept(libpcap, text: str, seed: in
         assert not missing(verdict, translation, SAMPLE + more), text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "tcp src portrange 81-79",
+        "tcp src port 0120",
+        "tcp src port 0x50",
+        "tcp src port 80 and (ip or tcp src port 22) or 443",
+        "tcp src port 80 and (ip or tcp dst port 22) or (443 or 22)",
+        "tcp src port not 22",
+        "not tcp src port 22 and 80",
+        "not (tcp src port 22 and dst port 80)",
+        "tcp src port 22 or tcp dst port 22 and ip",
+        "src host 10 or 10.1.2.3",
+        "src net 10.0 and not 10.0.0.1",
+        "dst host ::1",
+        "host 10.0.0.1 and not (host 10.0.0.2 or port 53)",
+        "ip6 and not ip6 proto 44",
+        "ip6 and not ip6 proto 0 and not tcp",
+        "ip6 proto 60 or ip6 proto 51",
+        "tcp and ip6 proto 44",
+        "ip[6:2] & 0x1fff != 0 and not port 80",
+        "not (tcp port 80 or tcp port 443 or tcp port 22 or tcp port 53 or udp port 53 or icmp)",
+        "not tcp and not udp and not icmp and not icmp6",
+    ],
+)
+def test_filters_that_are_easily_misread(libpcap, text: str):
+    """One by one, over more frames than a generated filter gets."""
+    verdict = libpcap(text)
+    sample = [(frame, looks(frame)) for frame in some_frames(6000, 5)]
+    assert any(verdict(frame) for frame, _ in sample)
+    assert not missing(verdict, translate(text, services), sample)
+
+
 @settings(max_examples=60, deadline=None)
 @given(text=FILTERS)
 def test_without_a_services_file_the_promise_holds_as_well(libpcap, text: str):
