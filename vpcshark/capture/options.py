@@ -15,7 +15,9 @@ class CaptureOptions:
     ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine) or an instance id.
     ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: random,
     the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
-    ``max_duration`` in seconds ends a forgotten capture.
+    ``max_duration`` in seconds ends a forgotten capture. ``connection`` is the way to a host: "auto", "ssh", "eic",
+    "ssm" or "eice". ``decap``: what is inside VXLAN instead of it (mode "tcpdump"). ``tls_keylog`` is a path on the
+    source's instance.
     """
 
     mode: str = "mirror"
@@ -30,6 +32,9 @@ class CaptureOptions:
     max_duration: int = 8 * 3600
     profile: str = ""
     region: str = ""
+    connection: str = "auto"
+    decap: bool = False
+    tls_keylog: str = ""
     ssh_user: str = ""
     ssh_key: str = ""
     ssh_port: int = 22

@@ -20,9 +20,10 @@ OPTIONS = (
         kind=Kind.SELECTOR,
         display="Mode",
         tooltip="How the packets are had. Mirror: VPC Traffic Mirroring copies them to a capture host, "
-        "and the copies travel as VXLAN; the instance is not touched.",
+        "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance itself, for types "
+        "that AWS does not mirror, or without the right to.",
         default="mirror",
-        choices=(("mirror", "Mirror (VPC Traffic Mirroring)"),),
+        choices=(("mirror", "Mirror (VPC Traffic Mirroring)"), ("tcpdump", "tcpdump on the instance")),
     ),
     Option(
         name="packet-length",
@@ -107,6 +108,42 @@ OPTIONS = (
         meaning="auto, local or an instance id (i-…)",
         placeholder="List running instances",
         reload=True,
+    ),
+    Option(
+        name="decap",
+        group="Capture",
+        kind=Kind.BOOLEAN,
+        display="Decapsulate VXLAN",
+        tooltip="With tcpdump: show the frames inside VXLAN instead of it, for an instance that is a mirror target "
+        "itself. The capture filter then speaks of those.",
+        default="false",
+    ),
+    Option(
+        name="tls-keylog",
+        group="Capture",
+        kind=Kind.STRING,
+        display="TLS key log on the instance",
+        tooltip="A file on the source's instance that a program there writes its TLS secrets to (SSLKEYLOGFILE). It is "
+        "followed, and its lines go into the capture, so that Wireshark decrypts at once.",
+        pattern=r"/[^\0\r\n]{1,1024}",
+        meaning="an absolute path",
+        placeholder="none",
+    ),
+    Option(
+        name="connection",
+        group="Connection",
+        kind=Kind.SELECTOR,
+        display="Connection",
+        tooltip="The way to the machine that captures. Automatic: SSH, Instance Connect, Session Manager and the "
+        "Instance Connect Endpoint are tried side by side, and the first that works is used.",
+        default="auto",
+        choices=(
+            ("auto", "Automatic"),
+            ("ssh", "SSH"),
+            ("eic", "SSH with EC2 Instance Connect"),
+            ("ssm", "SSH over Session Manager (SSM)"),
+            ("eice", "SSH over an EC2 Instance Connect Endpoint"),
+        ),
     ),
     Option(
         name="ssh-user",
