@@ -1,0 +1,184 @@
+"""One tcpdump (or what stands in for it) on a host, from the questions before it to its last counts.
+
+Must not know AWS, nor what becomes of the packets.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from vpcshark.capture import dumping, probe
+from vpcshark.errors import InputError, TransportError
+from vpcshark.transport.base import Channel, Transport
+from vpcshark.wire import bpf, libpcap
+from vpcshark.wire.pcap import Converter
+
+log = logging.getLogger(__name__)
+CHUNK = 1 << 18
+ANSWER_DEADLINE = 6.0  # seconds for the questions, and again until the capture has begun
+_NO_RIGHT = re.compile(r"not permitted|permission|a password is required|a terminal is required|must have a tty", re.I)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What to capture: on the interface with ``mac`` ("0a:…"), frames that pass ``capture_filter``, at most ``snaplen``
+    bytes of each; ``decapsulate``: what is inside VXLAN instead of it."""
+
+    mac: str
+    capture_filter: str = ""
+    snaplen: int = 262144
+    decapsulate: bool = False
+
+
+class Dump:
+    """A running capture. ``on_counts(received, dropped)`` is told the host's counts, by a thread."""
+
+    def __init__(self, transport: Transport, wanted: Wanted, remark: str = "") -> None:
+        self._transport = transport
+        self._wanted = wanted
+        self._said: list[str] = []
+        self._counts: dict[str, int] = {}
+        self._over = threading.Event()
+        self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
+        self.facts = ask(transport)
+        self.converter = self._converter(remark)
+        self._channel = self._start()
+        self._threads = [
+            threading.Thread(target=work, name=name, daemon=True)
+            for work, name in ((self._hear, "host's words"), (self._beat, "signs of life"))
+        ]
+
+    def begin(self) -> bytes:
+        """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
+        self._threads[0].start()
+        alarm = threading.Timer(ANSWER_DEADLINE, self._channel.close)
+        alarm.start()
+        blocks = b""
+        try:
+            while not self.converter.has_begun:
+                data = self._channel.read(CHUNK)
+                if not data:
+                    raise self._failure()
+                blocks += self._converted(data)
+        finally:
+            alarm.cancel()
+        self._threads[1].start()
+        return blocks
+
+    def read(self) -> bytes:
+        """Packet blocks; waits for some. b"" at the end. TransportError for what is no packets."""
+        while data := self._channel.read(CHUNK):
+            if blocks := self._converted(data):
+                return blocks
+        return b""
+
+    def why_ended(self) -> TransportError | None:
+        """The reason for an end that nobody asked for; None if the way to the host broke."""
+        try:
+            self._channel.wait(1.0)
+        except TransportError:
+            return None
+        return self._failure()
+
+    def ask_to_end(self) -> None:
+        """Let it write its last packets and counts; ``read`` comes to its end."""
+        self._over.set()
+        self._channel.close_input()
+
+    def close(self, timeout: float = 0.0) -> None:
+        """Wait at most ``timeout`` seconds for its last words, then end it and the way to it."""
+        self._over.set()
+        if self._threads[0].is_alive():
+            self._threads[0].join(timeout)
+        self._channel.close()
+        self._transport.close()
+
+    def _converter(self, remark: str) -> Converter:
+        wanted, passes = self._wanted, None
+        if wanted.decapsulate and wanted.capture_filter:
+            program = libpcap.compile_filter(wanted.capture_filter)
+            passes = lambda frame: bool(bpf.run(program, frame))  # noqa: E731
+        mac = bytes.fromhex(wanted.mac.replace(":", ""))
+        return Converter(mac, decapsulate=wanted.decapsulate, wanted=passes, remark=remark)
+
+    def _start(self) -> Channel:
+        wanted, facts = self._wanted, self.facts
+        interface = facts.interface(wanted.mac)
+        if not interface:
+            raise InputError(
+                f"{self._transport.name}: no network interface there has the ENI's MAC address {wanted.mac}.",
+                "The ENI may have been moved to another instance; refresh the list of interfaces.",
+            )
+        log.info("Capturing on %s of %s with %s.", interface, self._transport.name, facts.tcpdump or facts.python)
+        outer = wanted.decapsulate
+        return self._transport.open(
+            dumping.command(facts, interface, wanted.capture_filter, wanted.snaplen, outer=outer)
+        )
+
+    def _converted(self, data: bytes) -> bytes:
+        try:
+            return self.converter.feed(data)
+        except ValueError as error:
+            raise TransportError(f"{self._transport.name} does not send packets: {error}") from error
+
+    def _beat(self) -> None:
+        while not self._over.wait(dumping.BEAT):
+            try:
+                self._channel.write(b".\n")
+            except TransportError:
+                return
+
+    def _hear(self) -> None:
+        rest = b""
+        with contextlib.suppress(TransportError):
+            while data := self._channel.read_error(1 << 16):
+                *lines, rest = (rest + data).split(b"\n")
+                for line in lines:
+                    self._said_line(line)
+        self._said_line(rest)
+
+    def _said_line(self, line: bytes) -> None:
+        counts = dumping.statistics(line)
+        self._counts.update(counts)
+        if "dropped by kernel" in counts:
+            dropped = counts["dropped by kernel"] + self._counts.get("dropped by interface", 0)
+            self.on_counts(self._counts.get("received by filter", 0), dropped)
+        elif (text := line.decode("utf-8", "replace").strip()) and not counts:
+            log.info("%s said: %s", self._transport.name, text)
+            self._said.append(text)
+
+    def _failure(self) -> TransportError:
+        self._threads[0].join(1.0)
+        words = " ".join([line for line in self._said if "listening on" not in line][-2:])
+        where, facts = self._transport.name, self.facts
+        if _NO_RIGHT.search(words) or (not facts.rights and facts.refusal):
+            why = f"sudo says: {facts.refusal}" if facts.refusal else "there is no sudo"
+            return TransportError(
+                f"{where}: the user {facts.user} may not capture there, and {why.rstrip('.')}.",
+                "Let that user run tcpdump with sudo without a password (NOPASSWD, no requiretty), or log in as "
+                "another (--ssh-user); --mode mirror needs no right on the instance.",
+            )
+        if not words and not self.converter.has_begun:
+            return TransportError(f"{where}: tcpdump did not begin within {ANSWER_DEADLINE:.0f} seconds.", "Try again.")
+        return TransportError(f"{where}: tcpdump ended: {words or 'it gives no reason'}.", "Start the capture again.")
+
+
+def ask(transport: Transport) -> probe.Facts:
+    """What the host says of itself. TransportError."""
+    channel = transport.open(probe.command())
+    alarm = threading.Timer(ANSWER_DEADLINE, channel.close)
+    alarm.start()
+    try:
+        channel.close_input()
+        output = b""
+        while data := channel.read(CHUNK):
+            output += data
+    finally:
+        alarm.cancel()
+        channel.close()
+    return probe.parse(output)
