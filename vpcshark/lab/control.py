@@ -33,13 +33,14 @@ class LabControl:
         """The faults as they stand: ``times`` and ``skip`` count down."""
         return list(self._ask("GET", "/_lab/faults"))
 
-    def clear_faults(self) -> None:
-        """Nothing goes wrong any more."""
-        self._ask("DELETE", "/_lab/faults")
+    def clear_faults(self, caller: str = "") -> None:
+        """Nothing goes wrong any more (for calls signed with the access key id ``caller``)."""
+        self._ask("DELETE", f"/_lab/faults?caller={caller}")
 
-    def calls(self) -> list[dict[str, Any]]:
-        """All calls in the order of their answers: service, action, start and end (seconds), status (0: lost)."""
-        return list(self._ask("GET", "/_lab/calls"))
+    def calls(self, caller: str = "") -> list[dict[str, Any]]:
+        """All calls (of ``caller``) in the order of their answers: service, action, start and end (seconds), status
+        (0: lost), caller."""
+        return list(self._ask("GET", f"/_lab/calls?caller={caller}"))
 
     def clear_calls(self) -> None:
         """Forget the calls so far."""

@@ -6,11 +6,13 @@ A plain WSGI layer. Its control path, ``/_lab``, belongs to tests; production co
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
 from typing import Any
@@ -21,7 +23,7 @@ from vpcshark.clock import Clock
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _CALLS_KEPT = 20_000
-_SERVICE = re.compile(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/")
+_CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 
 
 @dataclass
@@ -30,7 +32,9 @@ class Fault:
 
     ``delay``: seconds before the call is performed. ``code``: answer this error, and do not perform it.
     ``lost_reply``: perform it, then break the connection. ``skip`` matches are let through first, then ``times`` are
-    hit (-1: all).
+    hit (-1: all). ``caller``: only calls that are signed with this access key id. ``process``: send ``signal`` to that
+    process when the call comes, or once it is performed if ``signal_after``; the answer then waits ``pause`` seconds,
+    so that the process is gone before it could come.
     """
 
     action: str
@@ -41,10 +45,15 @@ class Fault:
     lost_reply: bool = False
     times: int = -1
     skip: int = 0
+    caller: str = ""
+    process: int = 0
+    signal: int = 9
+    signal_after: bool = False
+    pause: float = 0.05
 
-    def hits(self, action: str) -> bool:
+    def hits(self, action: str, caller: str) -> bool:
         """Whether this call is hit; counts it."""
-        if not re.fullmatch(self.action, action):
+        if self.caller not in ("", caller) or not re.fullmatch(self.action, action):
             return False
         if self.skip > 0:
             self.skip -= 1
@@ -57,13 +66,15 @@ class Fault:
 
 @dataclass
 class Call:
-    """One call as it was answered. Times are the lab's monotonic seconds; ``status`` 0: the reply was dropped."""
+    """One call as it was answered. Times are the lab's monotonic seconds; ``status`` 0: the reply was dropped;
+    ``caller``: the access key id that it was signed with."""
 
     service: str
     action: str
     start: float
     end: float
     status: int
+    caller: str = ""
 
 
 class Faults:
@@ -86,10 +97,11 @@ class Faults:
 
     def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read_body(environ)
-        service, action = _service(environ), _action(environ, body)
+        (caller, service), action = _signed(environ), _action(environ, body)
         start = self._clock.monotonic()
         with self._lock:
-            hit = [fault for fault in self._faults if fault.hits(action)]
+            hit = [fault for fault in self._faults if fault.hits(action, caller)]
+        self._send_signals(hit, is_after=False)
         self._clock.sleep(sum(fault.delay for fault in hit))
         failing = next((fault for fault in hit if fault.code), None)
         if failing is not None:
@@ -97,13 +109,22 @@ class Faults:
         else:
             status, headers, answer = _performed(self._app, environ)
             self._after(action)
+        self._send_signals(hit, is_after=True)
         is_lost = any(fault.lost_reply for fault in hit)
-        self._log(Call(service, action, start, self._clock.monotonic(), 0 if is_lost else int(status.split()[0])))
+        number = 0 if is_lost else int(status.split()[0])
+        self._log(Call(service, action, start, self._clock.monotonic(), number, caller))
         if is_lost:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionResetError("the lab drops this reply")  # werkzeug then answers nothing, and says nothing
         start_response(status, headers)
         return [answer]
+
+    def _send_signals(self, hit: Iterable[Fault], *, is_after: bool) -> None:
+        for fault in hit:
+            if fault.process and fault.signal_after == is_after:
+                with suppress(ProcessLookupError):
+                    os.kill(fault.process, fault.signal)
+                self._clock.sleep(fault.pause)
 
     def _log(self, call: Call) -> None:
         with self._lock:
@@ -111,21 +132,27 @@ class Faults:
 
     def _control(self, path: str, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         with self._lock:
-            answer, status = self._controlled(path, environ["REQUEST_METHOD"], _read_body(environ))
+            whose = parse_qs(environ.get("QUERY_STRING", "")).get("caller", [""])[0]
+            answer, status = self._controlled(path, environ["REQUEST_METHOD"], _read_body(environ), whose)
         start_response(status, [("Content-Type", "application/json")])
         return [json.dumps(answer).encode()]
 
-    def _controlled(self, path: str, method: str, body: bytes) -> tuple[Any, str]:
+    def _controlled(self, path: str, method: str, body: bytes, whose: str) -> tuple[Any, str]:
+        """``whose``: see or clear only those of this access key id."""
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"
+        chosen = [item for item in items if whose in ("", item.caller)]
         if method == "DELETE":
-            items.clear()
+            for item in chosen:
+                items.remove(item)
+            chosen = []
         elif method == "POST" and items is self._faults:
-            items.append(Fault(**json.loads(body)))
+            chosen = [Fault(**json.loads(body))]
+            items.extend(chosen)
         elif method != "GET":
             return {"error": "no such method"}, "405 Method Not Allowed"
-        return [asdict(item) for item in items], "200 OK"
+        return [asdict(item) for item in chosen], "200 OK"
 
 
 def _read_body(environ: dict[str, Any]) -> bytes:
@@ -134,9 +161,10 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def _service(environ: dict[str, Any]) -> str:
-    found = _SERVICE.search(environ.get("HTTP_AUTHORIZATION", ""))
-    return found[1] if found else ""
+def _signed(environ: dict[str, Any]) -> tuple[str, str]:
+    """Access key id and service of the signature (SigV4)."""
+    found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
+    return (found[1], found[2]) if found else ("", "")
 
 
 def _action(environ: dict[str, Any], body: bytes) -> str:
