@@ -19,19 +19,23 @@ from vpcshark.transport.base import Channel, Transport
 log = logging.getLogger(__name__)
 
 CHUNK = 1 << 18
+MOST_BANNER = 1 << 20
 NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
 
 class Reception:
     """One running receiver."""
 
-    def __init__(self, channel: Channel, transport: Transport) -> None:
-        """``transport`` is closed with the receiver: it was opened for it alone."""
+    def __init__(self, channel: Channel, transport: Transport, begin: bytes = b"") -> None:
+        """``transport`` is closed with the receiver: it was opened for it alone. What comes on stdout before ``begin``,
+        and that itself, is no frame: start-up files of a login shell may print banners."""
+        self._begin = begin
         self._channel = channel
         self._transport = transport
         self._where = transport.name
         self._settled = threading.Event()
         self._problem = ""
+        self._remedy = ""
         self._ready: Mapping[str, Any] | None = None
         self._said: list[str] = []
         self._pump: threading.Thread | None = None
@@ -75,8 +79,10 @@ class Reception:
     def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None
         try:
-            while data := self._channel.read(CHUNK):
+            data = self._first_frames() or self._channel.read(CHUNK)
+            while data:
                 sink.write(data)
+                data = self._channel.read(CHUNK)
             error = TransportError(
                 f"The receiver on {self._where} ended by itself{self._last_words()}.",
                 "Start the capture again; the log file says more.",
@@ -86,6 +92,19 @@ class Reception:
         except VpcsharkError as broken:
             error = broken
         on_end(error)
+
+    def _first_frames(self) -> bytes:
+        """What came together with the end of ``begin``. TransportError where it does not come."""
+        data = b""
+        while self._begin not in data:
+            more = self._channel.read(CHUNK)
+            if not more or len(data) > MOST_BANNER:
+                raise TransportError(
+                    f"The login shell on {self._where} printed {len(data)} bytes, and then no receiver came.",
+                    "Let the start-up files of the user there print nothing where no terminal is.",
+                )
+            data += more
+        return data.partition(self._begin)[2] if self._begin else data
 
     def _last_words(self) -> str:
         words = self._problem or " ".join(self._said[-2:])
@@ -118,7 +137,7 @@ class Reception:
             self._ready = event
             self._settled.set()
         elif kind == "error":
-            self._problem = str(event.get("problem", ""))
+            self._problem, self._remedy = str(event.get("problem", "")), str(event.get("remedy", ""))
             self._settled.set()
         elif kind == "stats":
             self.stats = event
@@ -126,20 +145,28 @@ class Reception:
 
     def _failure(self, deadline: float) -> TransportError:
         if self._problem:
-            return TransportError(f"The receiver on {self._where} cannot start: {self._problem}")
+            return TransportError(f"The receiver on {self._where} cannot start: {self._problem}", self._remedy)
         status = self._exit_status()
         if status is None:
             return TransportError(
                 f"The receiver on {self._where} did not start within {deadline:.0f} seconds.",
                 "Log in there and see what keeps python3 from starting.",
             )
-        words = " ".join(self._said[-2:])
+        words = " ".join(self._said[-2:]) or self._printed()
         if status == NO_SUCH_COMMAND or "not found" in words:
             return TransportError(
                 f"There is no python3 on {self._where}.",
                 "Install Python 3.6 or later there, or choose another capture host (--host).",
             )
-        return TransportError(f"The receiver on {self._where} ended with status {status}: {words or 'no message'}.")
+        return TransportError(
+            f"The receiver on {self._where} ended with status {status}: {words.rstrip('.') or 'no message'}.",
+            "Check that this user may run python3 there, with: ssh … python3 --version",
+        )
+
+    def _printed(self) -> str:
+        """What a command that ended printed instead of frames: shells that let nobody in say so on stdout."""
+        lines = self._channel.read(4096).partition(self._begin or b"\0")[0].decode("utf-8", "replace").split("\n")
+        return " ".join(" ".join(lines).split())[:300]
 
     def _exit_status(self) -> int | None:
         try:
