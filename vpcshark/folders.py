@@ -13,8 +13,9 @@ NAME = "vpcshark"
 
 
 def private(folder: Path) -> Path:
-    """Make ``folder`` with its parents, 0700, and return it."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    """Make ``folder`` with its missing parents, all 0700, and return it."""
+    for missing in reversed([one for one in (folder, *folder.parents) if not one.exists()]):
+        missing.mkdir(exist_ok=True, mode=0o700)
     return folder
 
 

@@ -8,7 +8,7 @@ import sys
 import time
 from pathlib import Path
 
-from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.errors import AwsError, InputError
 from vpcshark.extcap.__main__ import run
@@ -30,12 +30,14 @@ class FakeServices:
     """Lists what FAKE_INTERFACES holds (JSON) and captures as FAKE_CAPTURE says."""
 
     def interfaces(self, options):
-        """The invented interfaces, or the error that FAKE_PROBLEM asks for."""
+        """The invented interfaces, after FAKE_DELAY seconds, or the error that FAKE_PROBLEM asks for."""
+        note(asked=os.getpid(), descriptors=len(os.listdir("/proc/self/fd")))
+        time.sleep(float(os.environ.get("FAKE_DELAY", "0")))
         if os.environ.get("FAKE_PROBLEM"):
             raise AwsError("The SSO session of profile prod has expired.", "Run: aws sso login --profile prod")
-        return [ListedInterface(*pair) for pair in json.loads(os.environ["FAKE_INTERFACES"])]
+        return Offer([ListedInterface(*pair) for pair in json.loads(os.environ["FAKE_INTERFACES"])])
 
-    def values(self, name, interface, options):
+    def values(self, name, interface, options, vpc=""):
         """Two invented hosts."""
         note(values=name, interface=interface, region=options.region)
         return [("i-0b", "host } b"), ("i-0a", "host a")]
@@ -86,4 +88,4 @@ def clean_up(stop):
 
 
 if __name__ == "__main__":
-    sys.exit(run(FakeServices))
+    sys.exit(run(FakeServices, [__file__]))

@@ -7,9 +7,11 @@ import sys
 
 import pytest
 
-from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.errors import AwsError
+from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.main import main
+from vpcshark.extcap.refresh import renew
 
 
 class Services:
@@ -23,9 +25,9 @@ class Services:
         """Two ENIs, not sorted."""
         if self.problem:
             raise self.problem
-        return [ListedInterface("eni-0b", "web-1 · eth0"), ListedInterface("eni-0a", "db-1 · eth0")]
+        return Offer([ListedInterface("eni-0b", "web-1 · eth0"), ListedInterface("eni-0a", "db-1 · eth0")])
 
-    def values(self, name, interface, options):
+    def values(self, name, interface, options, vpc=""):
         """One host whose name shows what was asked."""
         if self.problem:
             raise self.problem
@@ -49,10 +51,16 @@ EXPIRED = AwsError("The SSO session of prod has expired.", "Run: aws sso login -
 def ask(tmp_path):
     """One call, its log in a file of the test's own; gives (status, stdout, stderr)."""
 
-    def run(line, services=None, environ=None):
+    def run(line, services=None, environ=None, refresh=None):
         out, err = io.StringIO(), io.StringIO()
-        environ = {"VPCSHARK_LOG_FILE": str(tmp_path / "log"), **(environ or {})}
-        status = main(line.split(), lambda: services or Services(), out, err, environ)
+        environ = {
+            "VPCSHARK_LOG_FILE": str(tmp_path / "log"),
+            "XDG_CACHE_HOME": str(tmp_path / "cache"),
+            **(environ or {}),
+        }
+        make = lambda: services or Services()  # noqa: E731
+        here = lambda seconds: renew(make, environ, Answers(environ))  # noqa: E731
+        status = main(line.split(), make, out, err, environ, refresh or here)
         return status, out.getvalue(), err.getvalue()
 
     return run
@@ -80,10 +88,10 @@ def test_the_list_has_the_tool_first_then_its_toolbar_then_the_interfaces_in_ord
     status, out, err = ask("--extcap-interfaces --extcap-version=4.0")
     assert (status, err) == (0, "")
     read = sentences(out)
-    assert [kind for kind, _ in read] == ["extcap", "control", "control", "interface", "interface"]
+    assert [kind for kind, _ in read] == ["extcap", "control", "control", "interface", "interface", "interface"]
     assert {"version", "help", "display"} <= read[0][1].keys()
     assert [fields["role"] for kind, fields in read if kind == "control"] == ["logger", "help"]
-    assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a"]
+    assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a", "vpcshark-choose"]
 
 
 @pytest.mark.parametrize("problem", [EXPIRED, KeyError("x")])
@@ -91,7 +99,7 @@ def test_a_list_that_cannot_be_had_says_why(ask, sentences, problem):
     """Status 0 and one entry: with another status Wireshark would show nothing at all."""
     status, out, err = ask("--extcap-interfaces", Services(problem))
     assert (status, err) == (0, "")
-    [entry] = [fields for kind, fields in sentences(out) if kind == "interface"]
+    [entry, _] = [fields for kind, fields in sentences(out) if kind == "interface"]
     assert entry["value"] == "vpcshark-problem"
     assert ("aws sso login --profile prod" in entry["display"]) == (problem is EXPIRED)
 
@@ -146,7 +154,7 @@ def test_nothing_asked_is_nothing_answered(ask):
 FAST = [
     (["--extcap-version=4.0"], ()),
     (["--extcap-dlts", "--extcap-interface", "eni-0a"], ()),
-    (["--extcap-config", "--extcap-interface", "eni-0a"], ()),
+    (["--extcap-config", "--extcap-interface", "eni-0a"], ("appdirs",)),
     (["--extcap-interface", "eni-0a", "--extcap-capture-filter", "tcp"], ("scapy",)),
 ]
 

@@ -9,7 +9,8 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.extcap.command_line import add_arguments, given, normalise
 from vpcshark.extcap.dialog import dialog, reloaded
-from vpcshark.extcap.options import OPTIONS, resolve, resolve_leniently
+from vpcshark.extcap.option import Kind
+from vpcshark.extcap.options import CHOOSER, OPTIONS, chosen, resolve, resolve_leniently
 
 
 def test_the_table_and_the_capture_options_have_the_same_fields_and_defaults():
@@ -38,10 +39,10 @@ def test_command_line_beats_environment_beats_default():
         ("session-number", "0", "a whole number from 1 to 32766"),
         ("packet-length", "8501", "a whole number from 1 to 8500"),
         ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
-        ("mode", "tunnel", "one of: mirror"),
+        ("mode", "tunnel", "one of: mirror, tcpdump"),
         ("log-level", "chatty", "one of: debug, info, warning, error"),
-        ("host", "web-1", "auto, local or an instance id (i-…)"),
-        ("host", "i-0a\n", "auto, local or an instance id (i-…)"),
+        ("host", "web-1", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),
+        ("host", "i-0a\n", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),
         ("dns", "maybe", "true or false"),
         ("region", "Ireland", "an AWS region such as eu-west-1"),
         ("ssh-user", "-oProxyCommand=x", "a user name"),
@@ -87,7 +88,9 @@ def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences)
         "Debug",
     }
     assert all(len(fields["tooltip"]) > 20 for fields in arguments)
-    assert [f["call"] for f in arguments if "default" in f] == ["--names", "--dns"]
+    assert [f["call"] for f in arguments if "default" in f] == [
+        f"--{option.name}" for option in OPTIONS if option.kind is Kind.BOOLEAN
+    ]
     for number, option in enumerate(OPTIONS):
         chosen = [
             f["value"] for kind, f in read if kind == "value" and f["arg"] == str(number) and f["default"] == "true"
@@ -137,3 +140,52 @@ def test_the_help_tells_range_default_and_variable():
     text = " ".join(parser.format_help().split())
     assert "0 to 16777215; $VPCSHARK_VNI" in text
     assert "--host auto|local|ID" in text
+
+
+def test_settings_are_weaker_than_the_environment_and_stronger_than_the_table():
+    """Command line, environment, settings, default."""
+    defaults = {"vni": "3", "host": "local", "dns": "false"}
+    options = resolve({"vni": "1"}, {"VPCSHARK_HOST": "auto"}, "", defaults)
+    assert (options.vni, options.host, options.dns, options.ssh_port) == (1, "auto", False, 22)
+
+
+@pytest.mark.parametrize(("name", "text"), [("vni", "x"), ("colour", "red")])
+def test_settings_that_do_not_fit_are_refused_with_their_name(name, text):
+    """A capture fails with it; a dialog does without."""
+    with pytest.raises(InputError, match=name):
+        resolve({}, {}, "", {name: text})
+    assert resolve_leniently({}, {}, {name: text}) == CaptureOptions()
+
+
+def test_the_dialog_shows_what_the_settings_say(sentences):
+    """Booleans and selectors as their default, text as what an empty field means."""
+    read = sentences(dialog({}, {"dns": "false", "host": "i-0a", "vni": "77"}))
+    by_call = {fields["call"]: fields for kind, fields in read if kind == "arg"}
+    assert by_call["--dns"]["default"] == "false"
+    assert by_call["--vni"]["placeholder"] == "77"
+    [host] = [
+        f["value"]
+        for k, f in read
+        if k == "value" and f["arg"] == by_call["--host"]["number"] and f["default"] == "true"
+    ]
+    assert host == "i-0a"
+
+
+def test_the_choosers_dialog_asks_profile_region_vpc_eni_first_and_once(sentences):
+    """From wide to narrow; what is not chosen counts as not said."""
+    read = sentences(dialog({}, is_chooser=True))
+    calls = [fields["call"] for kind, fields in read if kind == "arg"]
+    assert calls[:4] == ["--profile", "--region", "--vpc", "--eni"]
+    assert len(set(calls)) == len(calls) == len(OPTIONS) + 2
+    assert sentences(reloaded("eni", [("eni-0a", "web-1")], is_chooser=True))[-1][1]["arg"] == "3"
+    assert chosen({"profile": "auto", "eni": "eni-0a", "host": "auto"}) == {"eni": "eni-0a", "host": "auto"}
+
+
+@pytest.mark.parametrize("option", [*OPTIONS, *CHOOSER], ids=lambda option: option.name)
+def test_a_variable_that_changes_the_dialog_tells_answers_apart(option):
+    """Else a dialog would show the defaults of another environment."""
+    from vpcshark.context import VARIABLES
+
+    values = {value for value, _ in option.choices} or {"true", "false", "77", "x"}
+    dialogs = {dialog({option.variable: value}) for value in values}
+    assert len(dialogs) == 1 or option.variable in VARIABLES

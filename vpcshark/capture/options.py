@@ -12,7 +12,9 @@ from dataclasses import dataclass
 class CaptureOptions:
     """What the user asked for. The defaults are those of a plain double-click.
 
-    ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine) or an instance id.
+    ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine), an instance id or that
+    of an existing target (tmt-…). ``direction`` is "both", "in" or "out", as the source sees it; ``mirror_filter``
+    "auto" or the id of an existing filter (tmf-…).
     ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: random,
     the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
     ``max_duration`` in seconds ends a forgotten capture. ``connection`` is the way to a host: "auto", "ssh", "eic",
@@ -21,6 +23,8 @@ class CaptureOptions:
     """
 
     mode: str = "mirror"
+    direction: str = "both"
+    mirror_filter: str = "auto"
     host: str = "auto"
     capture_filter: str = ""
     vni: int | None = None

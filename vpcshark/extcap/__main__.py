@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import io
 import os
 import sys
-from collections.abc import Callable
 
-from vpcshark.extcap.main import main
-from vpcshark.extcap.services import Services
+from vpcshark.extcap import prepared
+
+TYPE_CHECKING = False  # typing itself would cost more than a prepared answer
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from vpcshark.extcap.services import Services
+
+PROGRAM = ("-m", "vpcshark.extcap")
 
 
 def _services() -> Services:
@@ -17,12 +22,53 @@ def _services() -> Services:
     return Real()
 
 
-def run(services: Callable[[], Services] = _services) -> int:
-    """Run with the process's own streams. Sentences are UTF-8 with plain line ends, whatever the locale says."""
+def run(services: Callable[[], Services] = _services, program: Sequence[str] = PROGRAM) -> int:
+    """Run with the process's own streams. ``program`` is what Python runs as this extcap.
+
+    A prepared answer is printed before anything else is imported.
+    """
+    argv = sys.argv[1:]
+    text = prepared.answer(argv, os.environ, os.getppid())
+    if text is not None:
+        prepared.write(text, sys.stdout)
+        return 0
+    return _slowly(argv, services, program)
+
+
+def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequence[str]) -> int:
+    import io
+
+    from vpcshark import context
+    from vpcshark.extcap.main import main
+
     for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
+        if isinstance(stream, io.TextIOWrapper):  # sentences are UTF-8 with plain line ends, whatever the locale says
             stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
-    return main(sys.argv[1:], services, sys.stdout, sys.stderr, os.environ)
+    if "--extcap-reload-option" in argv:
+        _ask_nobody()
+    status = main(argv, services, sys.stdout, sys.stderr, os.environ, lambda seconds: _refresh(program, seconds))
+    if prepared.question(argv) == prepared.INTERFACES:
+        place = prepared.slot(context.folder(os.environ), os.environ)
+        prepared.note_asker(place, os.getppid())
+    return status
+
+
+def _refresh(program: Sequence[str], seconds: float) -> str | None:
+    from vpcshark.extcap import refresh
+
+    return refresh.starter(program)(seconds)
+
+
+def _ask_nobody() -> None:
+    """Leave the terminal that Wireshark was started in: an MFA prompt there would be waited for."""
+    if hasattr(os, "setsid"):
+        try:
+            os.setsid()
+        except PermissionError:  # the first of its group, as in a shell
+            return
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
 
 
 if __name__ == "__main__":

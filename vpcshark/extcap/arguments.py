@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from vpcshark.extcap.option import Kind
-from vpcshark.extcap.options import BY_NAME
+from vpcshark.extcap.options import BY_NAME, KNOWN
 
 
 class Phase(enum.Enum):
@@ -24,6 +24,7 @@ class Phase(enum.Enum):
     CAPTURE = "--capture"
     CLEANUP_POSTKILL = "--extcap-cleanup-postkill"
     VERSION = "--extcap-version"
+    REFRESH = "--vpcshark-refresh"
     NOTHING = ""
 
 
@@ -39,6 +40,7 @@ class Call:
     capture_filter: str = ""
     wireshark_version: str = ""
     reload_option: str = ""
+    refresh: str = ""
     values: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -51,6 +53,7 @@ _VALUED = {
     "extcap-capture-filter": "capture_filter",
     "extcap-version": "wireshark_version",
     "extcap-reload-option": "reload_option",
+    "vpcshark-refresh": "refresh",
 }
 # In this order: a capture carries the filter too, and a reload is a config call with one argument more.
 _ORDER = (
@@ -62,6 +65,7 @@ _ORDER = (
     ("extcap-config", Phase.CONFIG),
     ("extcap-capture-filter", Phase.FILTER_CHECK),
     ("extcap-version", Phase.VERSION),
+    ("vpcshark-refresh", Phase.REFRESH),  # ours: the launcher asks for it in the background
 )
 
 
@@ -70,7 +74,7 @@ def parse(argv: Sequence[str]) -> Call:
     found = dict(_pairs(list(argv)))
     phase = next((phase for name, phase in _ORDER if name in found), Phase.NOTHING)
     known = {attribute: found[name] for name, attribute in _VALUED.items() if name in found}
-    values = {name: text for name, text in found.items() if name in BY_NAME}
+    values = {name: text for name, text in found.items() if name in KNOWN}
     return Call(phase=phase, values=values, **known)
 
 
@@ -93,7 +97,7 @@ def _value(name: str, words: list[str]) -> str:
     """Take the value of ``--name`` from the front of ``words``, as far as ``name`` has one."""
     if name in _FLAGS:
         return ""
-    option = BY_NAME.get(name)
+    option = KNOWN.get(name)
     if option is not None and option.kind is Kind.BOOLEAN:
         return words.pop(0) if words and not words[0].startswith("--") else "true"
     if option is None and name not in _VALUED:
@@ -109,4 +113,4 @@ def _value(name: str, words: list[str]) -> str:
 def _is_ours(word: str) -> bool:
     """A value may begin with dashes, but an argument that we know is none."""
     name = word[2:].partition("=")[0]
-    return word.startswith("--") and (name in _FLAGS or name in _VALUED or name in BY_NAME)
+    return word.startswith("--") and (name in _FLAGS or name in _VALUED or name in KNOWN)

@@ -7,26 +7,34 @@ from collections.abc import Mapping, Sequence
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.extcap.digits import number_pattern
 from vpcshark.extcap.option import Kind, Option
-from vpcshark.extcap.options import BY_NAME, OPTIONS, resolve_leniently
+from vpcshark.extcap.options import resolve_leniently, table
 from vpcshark.extcap.sentences import sentence
 
 
-def dialog(environ: Mapping[str, str]) -> str:
+def dialog(environ: Mapping[str, str], defaults: Mapping[str, str] | None = None, *, is_chooser: bool = False) -> str:
     """The ``arg`` and ``value`` sentences of the options dialog, numbered by their place in the table.
 
-    Wireshark passes a boolean's default as if the user had chosen it, so that default is the environment's word.
-    Selector defaults are not passed, and a text's default would always be: it is a placeholder instead.
+    Wireshark passes a boolean's default as if the user had chosen it, so that default is the word of environment and
+    settings. Selector defaults are not passed, and a text's default would always be: it is a placeholder instead.
     """
-    known = resolve_leniently({}, environ)
+    known = resolve_leniently({}, environ, defaults)
+    said = resolve_leniently({}, {}, defaults)
     lines = []
-    for number, option in enumerate(OPTIONS):
-        lines.append(_argument(number, option, known))
-        chosen = getattr(known, option.field)
-        lines += [_choice(number, value, text, value == chosen) for value, text in option.choices]
+    for number, option in enumerate(table(is_chooser=is_chooser)):
+        chosen = getattr(known, option.field, "") or option.default
+        lines.append(_argument(number, option, known, said))
+        lines += [_choice(number, value, text, value == chosen) for value, text in _choices(option, str(chosen))]
     return "".join(lines)
 
 
-def _argument(number: int, option: Option, known: CaptureOptions) -> str:
+def _choices(option: Option, chosen: str) -> tuple[tuple[str, str], ...]:
+    """The fixed values, and what the user's settings have instead of them: else the dialog would show another one."""
+    if not option.choices or chosen in dict(option.choices):
+        return option.choices
+    return ((chosen, f"{chosen} (from the settings)"), *option.choices)
+
+
+def _argument(number: int, option: Option, known: CaptureOptions, said: CaptureOptions) -> str:
     return sentence(
         "arg",
         number=number,
@@ -37,7 +45,7 @@ def _argument(number: int, option: Option, known: CaptureOptions) -> str:
         validation=_validation(option),
         mustexist=option.must_exist if option.kind is Kind.FILE else None,
         reload=True if option.reload else None,
-        placeholder=option.placeholder or None,
+        placeholder=_placeholder(option, said) or None,
         tooltip=option.tooltip,
         group=option.group,
     )
@@ -47,6 +55,14 @@ def _type(option: Option) -> str:
     """A number is a text for Wireshark: its own number fields can't be empty (ExtArgNumber::defaultValue in
     extcap_argument.cpp shows 0 when there is no default), and a 0 below the range stops the whole dialog."""
     return Kind.STRING.value if option.kind is Kind.UNSIGNED else option.kind.value
+
+
+def _placeholder(option: Option, said: CaptureOptions) -> str:
+    """What an empty field means: the value from the settings, else the table's own words."""
+    value = getattr(said, option.field, "")
+    is_typed = option.kind in (Kind.STRING, Kind.UNSIGNED, Kind.FILE)
+    is_said = value is not None and str(value) not in ("", option.default)
+    return str(value) if is_typed and is_said else option.placeholder
 
 
 def _validation(option: Option) -> str | None:
@@ -62,11 +78,12 @@ def _choice(number: int, value: str, display: str, default: bool) -> str:
     return sentence("value", arg=number, value=value, display=display, default=default)
 
 
-def reloaded(name: str, offered: Sequence[tuple[str, str]]) -> str:
-    """The ``value`` sentences of the selector ``name``: its fixed values, then ``offered``. "" for any other option."""
-    option = BY_NAME.get(name)
-    if option is None or not option.reload:
-        return ""
-    number = OPTIONS.index(option)
-    pairs = [*option.choices, *offered]
-    return "".join(_choice(number, value, display, value == option.default) for value, display in pairs)
+def reloaded(name: str, offered: Sequence[tuple[str, str]], *, is_chooser: bool = False) -> str:
+    """The ``value`` sentences of the selector ``name``: its fixed values, then ``offered``; "" for any other option."""
+    rows = enumerate(table(is_chooser=is_chooser))
+    found = [(number, option) for number, option in rows if option.name == name and option.reload]
+    return "".join(
+        _choice(number, value, display, value == option.default)
+        for number, option in found
+        for value, display in [*option.choices, *offered]
+    )

@@ -8,15 +8,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import vpcshark
-from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import dialog
 from vpcshark.extcap.control import LOG
-from vpcshark.extcap.options import BY_NAME
+from vpcshark.extcap.options import KNOWN
+from vpcshark.extcap.prepared import CHOOSE
 from vpcshark.extcap.sentences import sentence
 
 HELP = "https://docs.aws.amazon.com/vpc/latest/mirroring/what-is-traffic-mirroring.html"
-PROBLEM = "vpcshark-problem"  # the value of the one entry that is listed when AWS can't be asked
+PROBLEM = "vpcshark-problem"  # the value of the entry that is listed when AWS can't be asked
 
 
 def version() -> str:
@@ -24,14 +25,25 @@ def version() -> str:
     return sentence("extcap", version=vpcshark.__version__, help=HELP, display="AWS VPC Traffic Mirroring")
 
 
-def interfaces(listed: Sequence[ListedInterface]) -> str:
-    """The answer to ``--extcap-interfaces``: the tool, its toolbar, its interfaces in the order given."""
-    return version() + _toolbar() + "".join(sentence("interface", value=i.value, display=i.display) for i in listed)
+def interfaces(offer: Offer) -> str:
+    """The answer to ``--extcap-interfaces``: the tool, its toolbar, what is wrong, the interfaces in the order given,
+    and the entry that chooses among all there are."""
+    entries = [*problems(offer.problems), *offer.listed, ListedInterface(CHOOSE, "AWS: choose an ENI…")]
+    return version() + _toolbar() + "".join(sentence("interface", value=i.value, display=i.display) for i in entries)
 
 
-def problem(error: VpcsharkError) -> list[ListedInterface]:
-    """One entry that says what is wrong: an empty list would look as if the account had no ENIs."""
-    return [ListedInterface(PROBLEM, f"AWS: {error}")]
+def problems(errors: Sequence[VpcsharkError]) -> list[ListedInterface]:
+    """One entry for each thing that is wrong: a short list would look as if there were no more ENIs."""
+    texts = dict.fromkeys(f"AWS: {error}" for error in errors)
+    return [ListedInterface(PROBLEM if n == 1 else f"{PROBLEM}-{n}", text) for n, text in enumerate(texts, 1)]
+
+
+def waiting(seconds: float) -> VpcsharkError:
+    """AWS has not answered yet, and Wireshark must not wait for it."""
+    return VpcsharkError(
+        f"The interfaces were not there within {seconds:g} seconds; the question goes on.",
+        "Refresh the interfaces (F5) in a moment.",
+    )
 
 
 def _toolbar() -> str:
@@ -50,17 +62,17 @@ def dlts() -> str:
     return sentence("dlt", number=1, name="EN10MB", display="Ethernet")
 
 
-def config(environ: Mapping[str, str]) -> str:
-    """The answer to ``--extcap-config``, the same for every ENI."""
-    return dialog.dialog(environ)
+def config(environ: Mapping[str, str], defaults: Mapping[str, str], *, is_chooser: bool = False) -> str:
+    """The answer to ``--extcap-config``, the same for every ENI; ``is_chooser``: of the entry that chooses one."""
+    return dialog.dialog(environ, defaults, is_chooser=is_chooser)
 
 
-def reload(name: str, offered: Sequence[tuple[str, str]]) -> str:
+def reload(name: str, offered: Sequence[tuple[str, str]], interface: str) -> str:
     """The answer to ``--extcap-reload-option name``."""
-    return dialog.reloaded(name, offered)
+    return dialog.reloaded(name, offered, is_chooser=interface == CHOOSE)
 
 
-def reload_problem(name: str, error: VpcsharkError) -> str:
+def reload_problem(name: str, error: VpcsharkError, interface: str) -> str:
     """The same when AWS can't be asked: Wireshark shows nothing but values, so one of them says it."""
-    option = BY_NAME.get(name)
-    return dialog.reloaded(name, [(option.default if option else "", f"AWS: {error}")])
+    option = KNOWN.get(name)
+    return reload(name, [(option.default if option else "", f"AWS: {error}")], interface)

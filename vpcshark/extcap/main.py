@@ -8,14 +8,23 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from typing import TextIO
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import TYPE_CHECKING, TextIO
 
-from vpcshark.capture.options import CaptureOptions
+from vpcshark import threads
+from vpcshark.capture.listed import Offer
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import listing
+from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.arguments import Call, Phase, parse
-from vpcshark.extcap.options import resolve_leniently
+from vpcshark.extcap.defaults import defaults
+from vpcshark.extcap.options import chosen, resolve_leniently
 from vpcshark.extcap.services import Services
+
+if TYPE_CHECKING:
+    from vpcshark.extcap.answers import Answers
+    from vpcshark.extcap.refresh import Refresh
+
+RELOAD = 10.0  # seconds that a selector waits for AWS
 
 log = logging.getLogger(__name__)
 
@@ -26,10 +35,12 @@ def main(
     stdout: TextIO,
     stderr: TextIO,
     environ: Mapping[str, str],
+    refresh: Refresh,
 ) -> int:
     """Answer the call in ``argv`` (without the program) and return the exit status.
 
-    ``services`` is called only in the phases that need it: interfaces, reload, capture and the clean-up after a kill.
+    ``services`` is called only in the phases that need it: refresh, reload, capture and the clean-up after a kill.
+    ``refresh`` has the interfaces asked for in a process of its own.
     """
     call = parse(argv)
     if call.phase is Phase.CAPTURE:
@@ -38,18 +49,22 @@ def main(
         return run_capture(call, services, stderr, environ)
     if call.phase is Phase.CLEANUP_POSTKILL:
         return _clean_up(services, stderr)
-    stdout.write(_answer(call, services, environ))
+    if call.phase is Phase.REFRESH:
+        from vpcshark.extcap import refresh as refreshing
+
+        return refreshing.run(services, environ, stdout, wait=call.refresh == "wait")
+    prepared.write(_answer(call, services, environ, refresh), stdout)
     return 0
 
 
-def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, str]) -> str:
+def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, str], refresh: Refresh) -> str:
     match call.phase:
         case Phase.INTERFACES:
-            return _interfaces(services, environ)
+            return _interfaces(environ, refresh)
         case Phase.RELOAD:
             return _reload(call, services, environ)
         case Phase.CONFIG:
-            return listing.config(environ)
+            return listing.config(environ, defaults(), is_chooser=call.interface == prepared.CHOOSE)
         case Phase.DLTS:
             return listing.dlts()
         case Phase.FILTER_CHECK:
@@ -60,39 +75,55 @@ def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, 
             return ""
 
 
-def _interfaces(services: Callable[[], Services], environ: Mapping[str, str]) -> str:
-    return _asked(
-        lambda: listing.interfaces(services().interfaces(_options({}, environ))),
-        lambda error: listing.interfaces(listing.problem(error)),
-    )
+def _interfaces(environ: Mapping[str, str], refresh: Refresh) -> str:
+    """Fresh answers as they are; else what a refresh brings in time; else old ones, else that there are none yet."""
+    from vpcshark.extcap import refresh as refreshing
+    from vpcshark.extcap.answers import Answers
+
+    answers = Answers(environ)
+    age = answers.age()
+    known = answers.read(prepared.INTERFACES)
+    if known and age is not None and age < refreshing.FRESH:
+        return known
+    try:
+        text = refresh(refreshing.PATIENCE)
+        problem = listing.waiting(refreshing.PATIENCE)
+    except VpcsharkError as error:
+        text, problem = None, error
+    return text or known or _provisional(answers, environ, problem)
+
+
+def _provisional(answers: Answers, environ: Mapping[str, str], problem: VpcsharkError) -> str:
+    """A list that says what is wrong. Kept, so that the next start of Wireshark does not wait again."""
+    from vpcshark.extcap import refresh as refreshing
+
+    text = listing.interfaces(Offer([], [problem]))
+    try:
+        answers.begin(refreshing.fixed(environ) | {prepared.INTERFACES: text})
+    except OSError as error:
+        return listing.interfaces(Offer([], [problem, refreshing.not_kept(answers, error)]))
+    return text
 
 
 def _reload(call: Call, services: Callable[[], Services], environ: Mapping[str, str]) -> str:
-    name = call.reload_option.removeprefix("--")
-    return _asked(
-        lambda: listing.reload(name, services().values(name, call.interface, _options(call.values, environ))),
-        lambda error: listing.reload_problem(name, error),
-    )
-
-
-def _options(values: Mapping[str, str], environ: Mapping[str, str]) -> CaptureOptions:
     from vpcshark import logs
 
-    options = resolve_leniently(values, environ)
+    name = call.reload_option.removeprefix("--")
+    values = chosen(call.values)
+    options = resolve_leniently(values, environ, defaults())
     logs.set_up(options.log_level, options.log_file)
-    return options
-
-
-def _asked(ask: Callable[[], str], explain: Callable[[VpcsharkError], str]) -> str:
-    """What ``ask`` answers. An extcap that fails has no interfaces and nobody sees why, so ``explain`` lists it."""
     try:
-        return ask()
+        offered = threads.start(services().values, name, call.interface, options, values.get("vpc", ""))
+        return listing.reload(name, offered.result(RELOAD), call.interface)
     except VpcsharkError as error:
         log.warning("%s", error)
-        return explain(error)
-    except Exception as error:  # logged, and shown in the list
-        log.exception("the list could not be made")
-        return explain(VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more."))
+        return listing.reload_problem(name, error, call.interface)
+    except TookTooLong:
+        return listing.reload_problem(name, VpcsharkError("There was no answer in time.", "Try again."), call.interface)
+    except Exception as error:  # logged, and shown in the dialog
+        log.exception("the selector %s could not be filled", name)
+        failed = VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
+        return listing.reload_problem(name, failed, call.interface)
 
 
 def _filter_problem(capture_filter: str) -> str:

@@ -26,6 +26,16 @@ OPTIONS = (
         choices=(("mirror", "Mirror (VPC Traffic Mirroring)"), ("tcpdump", "tcpdump on the instance")),
     ),
     Option(
+        name="direction",
+        group="Capture",
+        kind=Kind.SELECTOR,
+        display="Direction",
+        tooltip="Which packets are mirrored, as the source sees them. Inbound or outbound alone halves what the copies "
+        "take of the instance's bandwidth.",
+        default="both",
+        choices=(("both", "Inbound and outbound"), ("in", "Inbound only"), ("out", "Outbound only")),
+    ),
+    Option(
         name="packet-length",
         group="Capture",
         kind=Kind.UNSIGNED,
@@ -77,6 +87,21 @@ OPTIONS = (
         placeholder="lowest free",
     ),
     Option(
+        name="mirror-filter",
+        group="Mirror",
+        kind=Kind.SELECTOR,
+        display="Mirror filter",
+        tooltip="What AWS lets through to the capture host. From the capture filter: rules are made of it, and deleted "
+        "at the end. An existing mirror filter is used as it is and stays; the capture filter "
+        "still decides what Wireshark gets. Reload lists those of the region.",
+        default="auto",
+        choices=(("auto", "From the capture filter"),),
+        pattern=r"auto|tmf-[0-9a-f]+",
+        meaning="auto or the id of a mirror filter (tmf-…)",
+        placeholder="List existing mirror filters",
+        reload=True,
+    ),
+    Option(
         name="dns",
         group="Mirror",
         kind=Kind.BOOLEAN,
@@ -101,12 +126,13 @@ OPTIONS = (
         kind=Kind.SELECTOR,
         display="Capture host",
         tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
-        "must be reachable from the source on UDP 4789. Reload lists the running instances.",
+        "must be reachable from the source on UDP 4789. An existing mirror target (tmt-…) is used as it is and stays. "
+        "Reload lists running instances and mirror targets.",
         default="auto",
         choices=(("auto", "Automatic (by its tag vpcshark:capture-host)"), ("local", "This machine")),
-        pattern=r"auto|local|i-[0-9a-f]+",
-        meaning="auto, local or an instance id (i-…)",
-        placeholder="List running instances",
+        pattern=r"auto|local|i-[0-9a-f]+|tmt-[0-9a-f]+",
+        meaning="auto, local, an instance id (i-…) or a mirror target (tmt-…)",
+        placeholder="List instances and targets",
         reload=True,
     ),
     Option(
@@ -220,25 +246,107 @@ OPTIONS = (
     ),
 )
 
+AUTO = "auto"
+# What the entry "AWS: choose an ENI…" asks in addition, from the widest to the narrowest; each reloads by those before.
+CHOOSER = (
+    Option(
+        name="profile",
+        group="ENI",
+        kind=Kind.SELECTOR,
+        display="Profile",
+        tooltip="The profile of the AWS configuration whose credentials are used. Reload lists them.",
+        default=AUTO,
+        choices=((AUTO, "As the AWS command line chooses"),),
+        placeholder="List profiles",
+        reload=True,
+    ),
+    Option(
+        name="region",
+        group="ENI",
+        kind=Kind.SELECTOR,
+        display="Region",
+        tooltip="The AWS region to look in. Reload lists the regions that the profile can have.",
+        default=AUTO,
+        choices=((AUTO, "The profile's region"),),
+        placeholder="List regions",
+        reload=True,
+    ),
+    Option(
+        name="vpc",
+        group="ENI",
+        kind=Kind.SELECTOR,
+        display="VPC",
+        tooltip="Which network to look in. Reload lists the VPCs of the profile and region that have ENIs.",
+        default=AUTO,
+        choices=((AUTO, "All VPCs"),),
+        placeholder="List VPCs",
+        reload=True,
+    ),
+    Option(
+        name="eni",
+        group="ENI",
+        kind=Kind.SELECTOR,
+        display="ENI",
+        tooltip="The network interface to capture from. Reload lists those of the profile, region and VPC.",
+        default=AUTO,
+        choices=((AUTO, "none chosen: reload, then choose"),),
+        placeholder="List ENIs",
+        reload=True,
+    ),
+)
+
 BY_NAME: Mapping[str, Option] = {option.name: option for option in OPTIONS}
+KNOWN: Mapping[str, Option] = {**{option.name: option for option in CHOOSER}, **BY_NAME}
 
 
-def resolve(values: Mapping[str, str], environ: Mapping[str, str], capture_filter: str = "") -> CaptureOptions:
-    """The options of a capture. ``values`` maps names to text from the command line; "" is "not given".
+def table(*, is_chooser: bool = False) -> tuple[Option, ...]:
+    """The dialog's options in their order: an ENI's, or those of the entry that chooses one."""
+    if not is_chooser:
+        return OPTIONS
+    asked = {option.name for option in CHOOSER}
+    return (*CHOOSER, *(option for option in OPTIONS if option.name not in asked))
+
+
+def resolve(
+    values: Mapping[str, str],
+    environ: Mapping[str, str],
+    capture_filter: str = "",
+    defaults: Mapping[str, str] | None = None,
+) -> CaptureOptions:
+    """The options of a capture. ``values`` maps names to text from the command line, ``defaults`` to text from the
+    user's settings; "" is "not given".
 
     InputError if one does not fit.
     """
+    unknown = sorted(name for name in defaults or {} if name not in BY_NAME)
+    if unknown:
+        raise InputError(
+            f"The settings name an option that there is not: {unknown[0]}.", "See vpcshark capture --help."
+        )
     fields: dict[str, Any] = {}
     for option in OPTIONS:
-        given = values.get(option.name, "")
-        text, origin = (given, "") if given else (environ.get(option.variable, ""), option.variable)
+        sources = (
+            (values.get(option.name, ""), f"--{option.name}"),
+            (environ.get(option.variable, ""), option.variable),
+            ((defaults or {}).get(option.name, ""), f"{option.name} in the settings"),
+        )
+        text, origin = next(((text, origin) for text, origin in sources if text), ("", ""))
         fields[option.field] = option.convert(text, origin)
     return CaptureOptions(capture_filter=capture_filter, **fields)
 
 
-def resolve_leniently(values: Mapping[str, str], environ: Mapping[str, str]) -> CaptureOptions:
+def resolve_leniently(
+    values: Mapping[str, str], environ: Mapping[str, str], defaults: Mapping[str, str] | None = None
+) -> CaptureOptions:
     """The same, but what does not fit has its default: for the dialog, where a value may be half typed."""
-    return resolve(_fitting(values, ""), _fitting(environ, "VPCSHARK_"))
+    known = {name: text for name, text in (defaults or {}).items() if name in BY_NAME}
+    return resolve(_fitting(values, ""), _fitting(environ, "VPCSHARK_"), "", _fitting(known, ""))
+
+
+def chosen(values: Mapping[str, str]) -> dict[str, str]:
+    """The chooser's values without those that choose nothing."""
+    asked = {option.name for option in CHOOSER}
+    return {name: text for name, text in values.items() if not (name in asked and text == AUTO)}
 
 
 def _fitting(texts: Mapping[str, str], prefix: str) -> dict[str, str]:

@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from vpcshark import logs
+from vpcshark import logs, settings
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
@@ -65,7 +65,7 @@ def _with_pipes(
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
-        options = resolve(call.values, environ, call.capture_filter)
+        options = resolve(call.values, environ, call.capture_filter, settings.load().defaults)
         logs.set_up(options.log_level, options.log_file)
         _check(call, options)
         services().capture(call.interface, options, sink, stop, toolbar)
@@ -90,7 +90,7 @@ def _close(watch: Watch, toolbar: Toolbar, sink: Sink | None) -> None:
 
 
 def _check(call: Call, options: CaptureOptions) -> None:
-    if call.interface == listing.PROBLEM:
+    if call.interface.startswith(listing.PROBLEM):
         raise InputError(
             "This entry is no network interface: it stands for the list that AWS did not give.",
             "Do what its text says, then refresh the interfaces (F5).",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from vpcshark.capture.listed import ListedInterface
+from vpcshark.capture.listed import Offer
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
@@ -16,15 +16,19 @@ from vpcshark.capture.stop import Stop
 
 
 class Inventory(Protocol):
-    """What there is to choose from. Both raise VpcsharkError if AWS can't be asked; they never prompt."""
+    """What there is to choose from. It never prompts."""
 
-    def interfaces(self, options: CaptureOptions) -> Sequence[ListedInterface]:
-        """The ENIs to list, best candidate first. ``options`` (profile, region) come from the environment."""
+    def interfaces(self, options: CaptureOptions) -> Offer:
+        """What to list, best candidate first, and what is wrong where AWS can't be asked: then the last known ENIs.
 
-    def values(self, name: str, interface: str, options: CaptureOptions) -> Sequence[tuple[str, str]]:
+        ``options`` (profile, region) come from the environment and replace those of the settings.
+        """
+
+    def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
         """(value, display) of what the selector ``name`` ("host") offers for ``interface``, beside its fixed values.
 
-        ``options`` are the dialog's other fields as they are now; what is not valid in them has its default.
+        ``options`` are the dialog's other fields as they are now; what is not valid in them has its default. ``vpc``
+        narrows the ENIs ("": all). VpcsharkError if AWS can't be asked.
         """
 
 

@@ -1,0 +1,129 @@
+"""Prepared answers, read: what the launcher does in shell, for where no shell is (Windows) or none could.
+
+An answer is a file that a POSIX shell can source, because that is its fastest way to a text: one assignment in single
+quotes, and behind it a mark without which the file counts as cut. ``index`` maps contexts to folders. Imports ``os``
+and what is there already. Must not know what the answers say, nor how they are made (vpcshark/extcap/answers.py).
+"""
+
+from __future__ import annotations
+
+import os
+
+from vpcshark import context
+
+TYPE_CHECKING = False  # typing itself would cost as much as all of this
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import TextIO
+
+INTERFACES, CONFIG, CHOOSER, DLTS = "interfaces", "config", "config-choose", "dlts"
+QUESTIONS = (INTERFACES, CONFIG, CHOOSER, DLTS)
+CHOOSE = "vpcshark-choose"  # the value of the entry that browses everything
+ASKED = "asked"  # in a context's folder: the process id of who asked for the interfaces last
+_HEAD = "answer='"
+
+
+def render(question: str, text: str) -> str:
+    """The file for one answer. ``text`` may hold anything but NUL."""
+    return f"{_HEAD}{escape(text)}'\nwhole='{question}'\n"
+
+
+def parse(question: str, data: str) -> str | None:
+    """The text in a file; None if the file is cut or another's."""
+    end = f"'\nwhole='{question}'\n"
+    if not data.startswith(_HEAD) or not data.endswith(end):
+        return None
+    return data[len(_HEAD) : -len(end)].replace("'\\''", "'")
+
+
+def render_index(folders: Mapping[str, str]) -> str:
+    """The file that maps contexts to folders' names, for a shell's ``case``."""
+    lines = [f"'{escape(one)}') slot={name} ;;" for one, name in folders.items()]
+    return "\n".join(["case $context in", *lines, "esac", "indexed=whole", ""])
+
+
+def escape(text: str) -> str:
+    """``text`` for between a shell's single quotes."""
+    return text.replace("'", "'\\''")
+
+
+def slot(folder: str, environ: Mapping[str, str]) -> str:
+    """The folder with the answers for this environment; "" if there is none."""
+    index = _read(os.path.join(folder, "index"))
+    head = f"'{escape(context.context(environ))}') slot="
+    if not folder or not index.endswith("indexed=whole\n"):
+        return ""
+    _, found, rest = index.partition(f"\n{head}")
+    return os.path.join(folder, rest.partition(" ;;")[0]) if found else ""
+
+
+def read(folder: str, question: str) -> str | None:
+    """The answer in a context's folder; None if it is missing or cut."""
+    return parse(question, _read(os.path.join(folder, question))) if folder else None
+
+
+def question(argv: Sequence[str]) -> str:
+    """Which of the prepared answers ``argv`` asks for; "" for everything else."""
+    found, interface = "", ""
+    words = list(argv)
+    while words:
+        word = words.pop(0)
+        if word == "--extcap-interface" and words:
+            interface = words.pop(0)
+        elif word.startswith("--extcap-interface="):
+            interface = word.partition("=")[2]
+        elif word in ("--extcap-interfaces", "--extcap-config", "--extcap-dlts") and not found:
+            found = word.removeprefix("--extcap-")
+        elif not word.startswith("--extcap-version"):
+            return ""
+    return CHOOSER if (found, interface) == (CONFIG, CHOOSE) else found
+
+
+def answer(argv: Sequence[str], environ: Mapping[str, str], parent: int) -> str | None:
+    """The prepared answer to ``argv``; None where there is none, or where it must be a fresh one.
+
+    Whoever asks for the interfaces a second time (Wireshark's Refresh Interfaces) wants to see what is new.
+    """
+    wanted = question(argv)
+    if not wanted:
+        return None
+    place = slot(context.folder(environ), environ)
+    text = read(place, wanted)
+    if text is None or wanted != INTERFACES:
+        return text
+    return text if note_asker(place, parent) else None
+
+
+def note_asker(place: str, parent: int) -> bool:
+    """Remember who asks for the interfaces; False if it is the same as last time, or can't be remembered."""
+    path = os.path.join(place, ASKED)
+    if _read(path) == str(parent):
+        return False
+    try:
+        with open(path, "w", encoding="ascii", opener=_private) as file:
+            file.write(str(parent))
+    except OSError:
+        return False
+    return True
+
+
+def write(text: str, out: TextIO) -> None:
+    """Print an answer: UTF-8 with plain line ends, whatever the locale says."""
+    buffer = getattr(out, "buffer", None)
+    if buffer is None:
+        out.write(text)
+        return
+    buffer.write(text.encode(errors="replace"))
+    buffer.flush()
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
+
+
+def _read(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace", newline="") as file:
+            return file.read()
+    except OSError:
+        return ""

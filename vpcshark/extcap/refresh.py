@@ -1,0 +1,144 @@
+"""Asks for the answers anew, in a process that nobody waits for longer than a deadline.
+
+The process has no terminal, no input and none of Wireshark's descriptors: a browser or an MFA prompt can't hold up a
+list, and Wireshark, which waits for the end of what it started and of its pipes, does not notice it. One at a time.
+Must not know what the list is made of.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import TextIO
+
+from vpcshark import logs, threads
+from vpcshark.capture.listed import Offer
+from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import listing, prepared
+from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.defaults import defaults
+from vpcshark.extcap.options import resolve_leniently
+from vpcshark.extcap.services import Services
+
+FRESH = 5.0  # seconds for which nobody asks again
+PATIENCE = 2.0  # seconds that a list is waited for
+LONGEST = 60.0  # seconds after which a refresh that hangs is given up
+WORD = "--vpcshark-refresh"
+
+Refresh = Callable[[float], str | None]
+"""Refresh, and wait that many seconds: the list, None if it is not there yet. VpcsharkError if it can't be had."""
+
+log = logging.getLogger(__name__)
+
+
+def starter(program: Sequence[str]) -> Refresh:
+    """The ``Refresh`` of the real world; ``program`` is what ``sys.executable`` runs as this extcap."""
+
+    def refresh(seconds: float) -> str | None:
+        process = subprocess.Popen(
+            [sys.executable, *program, f"{WORD}=wait"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+            creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+        )
+        assert process.stdout is not None
+        try:
+            text = threads.start(process.stdout.read, name="refresh").result(seconds).decode()
+        except TookTooLong:
+            return None
+        if not text:
+            raise VpcsharkError("The list of interfaces could not be made.", f"{logs.path()} tells more.")
+        return str(text)
+
+    return refresh
+
+
+def run(services: Callable[[], Services], environ: Mapping[str, str], stdout: TextIO, *, wait: bool) -> int:
+    """Refresh the answers unless they are fresh, and print the list. ``wait``: somebody waits for it, so wait for
+    another one's turn to end; else leave if it is another's turn."""
+    _detach()
+    if not wait:
+        _yield_to_others()
+    logs.set_up()
+    answers = Answers(environ)
+    with answers.refreshing(wait=wait) as is_mine:
+        if not is_mine:
+            return 0
+        age = answers.age()
+        text = answers.read(prepared.INTERFACES) if age is not None and age < FRESH else None
+        text = text or renew(services, environ, answers)
+    with contextlib.suppress(OSError):  # who waited has gone
+        prepared.write(text, stdout)
+    return 0
+
+
+def renew(services: Callable[[], Services], environ: Mapping[str, str], answers: Answers) -> str:
+    """Ask, keep every answer, and return the list. Says in the list what went wrong."""
+    offer = _offered(services, environ)
+    try:
+        answers.write(fixed(environ) | {prepared.INTERFACES: listing.interfaces(offer)})
+    except OSError as error:
+        log.warning("the answers can't be kept in %s: %s", answers.folder, error)
+        offer = Offer(offer.listed, [*offer.problems, not_kept(answers, error)])
+    return listing.interfaces(offer)
+
+
+def not_kept(answers: Answers, error: OSError) -> VpcsharkError:
+    """Why every start of Wireshark will be slow."""
+    reason = error.strerror or str(error)
+    return VpcsharkError(
+        f"The prepared answers can't be kept in {answers.folder} ({reason}), so Wireshark starts slowly.",
+        "Make room there, or make it writable.",
+    )
+
+
+def fixed(environ: Mapping[str, str]) -> dict[str, str]:
+    """The answers that need nobody to be asked."""
+    return {
+        prepared.CONFIG: listing.config(environ, defaults()),
+        prepared.CHOOSER: listing.config(environ, defaults(), is_chooser=True),
+        prepared.DLTS: listing.dlts(),
+    }
+
+
+def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Offer:
+    """What is there, or why that is not known: an extcap that fails has no interfaces and nobody sees why."""
+    try:
+        options = resolve_leniently({}, environ)
+        logs.set_up(options.log_level, options.log_file)
+        return services().interfaces(options)
+    except VpcsharkError as error:
+        log.warning("%s", error)
+        return Offer([], [error])
+    except Exception as error:  # logged, and shown in the list
+        log.exception("the list could not be made")
+        return Offer([], [unexpected(error)])
+
+
+def unexpected(error: Exception) -> VpcsharkError:
+    """A defect of ours, for the list."""
+    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
+
+
+def _detach() -> None:
+    if hasattr(os, "setsid"):
+        with contextlib.suppress(OSError):  # it is a session of its own already
+            os.setsid()
+        os.closerange(3, 256)
+    alarm = threading.Timer(LONGEST, os._exit, [1])
+    alarm.daemon = True
+    alarm.start()
+
+
+def _yield_to_others() -> None:
+    """Wireshark is starting just now, and its questions come first."""
+    if hasattr(os, "nice"):
+        os.nice(19)

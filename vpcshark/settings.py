@@ -1,0 +1,238 @@
+"""The user's settings: ``config.ini`` in the user's config folder, read, checked and changed.
+
+Knows the file's shape and no room; what an option's value may be, the table in vpcshark/extcap/options.py says.
+"""
+
+from __future__ import annotations
+
+import configparser
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from vpcshark import folders
+from vpcshark.errors import InputError
+
+LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond at every start
+_SPLIT = re.compile(r"[,\s]+")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_LIST = ("profiles", "regions", "vpcs", "tags", "limit")
+_CAPTURE = ("enis", "tags", "profile", "region")
+EXAMPLE = """\
+# vpcshark's settings. A line that begins with # is a remark.
+
+[list]
+# Which accounts, regions and VPCs Wireshark's list shows; nothing means: as the AWS command line would choose.
+#profiles = prod, staging
+#regions = eu-west-1, eu-central-1
+#vpcs = vpc-0a1b2c3d
+#tags = env=prod, team=net*
+#limit = 1000
+
+[defaults]
+# Options that hold for every ENI, by the names of "vpcshark capture --help".
+#host = local
+
+# A capture of several ENIs, with a name of its own in the list.
+#[capture web]
+#enis = eni-0a1b2c3d, eni-0a1b2c3e
+#tags = role=web
+"""
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A wanted tag: ``value`` may have ``*``, as a shell's pattern; ``*`` alone means any."""
+
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class NamedCapture:
+    """Several ENIs under one name: those that are named, and those that bear every one of the tags."""
+
+    name: str
+    enis: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    profile: str = ""
+    region: str = ""
+    options: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """All of the file. Empty texts and tuples mean "not said"."""
+
+    profiles: tuple[str, ...] = ()
+    regions: tuple[str, ...] = ()
+    vpcs: tuple[str, ...] = ()
+    tags: tuple[Tag, ...] = ()
+    limit: int = LIMIT
+    defaults: Mapping[str, str] = field(default_factory=dict)
+    captures: Mapping[str, NamedCapture] = field(default_factory=dict)
+
+
+def path() -> Path:
+    """Where the settings are."""
+    return folders.config() / "config.ini"
+
+
+def load(file: Path | None = None) -> Settings:
+    """Read ``file`` (None: the user's); all defaults if there is none. InputError with the line that is wrong."""
+    file = file or path()
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return Settings()
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"The settings in {file} cannot be read: {error}.", "See vpcshark config.") from error
+    return parse(text, str(file))
+
+
+def parse(text: str, name: str = "config.ini") -> Settings:
+    """Settings from ``text``. InputError names ``name``, the line and what is wrong with it."""
+    parser = configparser.ConfigParser(interpolation=None, default_section="", strict=True, empty_lines_in_values=False)
+    try:
+        parser.read_string(text, name)
+        return _Reader(parser).settings()
+    except configparser.Error as error:
+        raise _wrong(name, *_place(error)) from error
+    except _Wrong as wrong:
+        raise _wrong(name, _line_of(text, wrong.section, wrong.key), wrong.problem) from wrong
+
+
+class _Wrong(Exception):
+    def __init__(self, section: str, key: str, problem: str) -> None:
+        super().__init__(problem)
+        self.section, self.key, self.problem = section, key, problem
+
+
+class _Reader:
+    def __init__(self, parser: configparser.ConfigParser) -> None:
+        self._parser = parser
+
+    def settings(self) -> Settings:
+        captures = {}
+        for section in self._parser.sections():
+            kind, _, name = section.partition(" ")
+            if kind == "capture":
+                captures[name.strip()] = self._capture(section, name.strip())
+            elif section not in ("list", "defaults"):
+                raise _Wrong(section, "", f"[{section}] is none of [list], [defaults], [capture NAME]")
+        self._known("list", _LIST)
+        return Settings(
+            profiles=self._words("list", "profiles"),
+            regions=self._words("list", "regions"),
+            vpcs=self._words("list", "vpcs"),
+            tags=self._tags("list"),
+            limit=self._limit(),
+            defaults=self._section("defaults"),
+            captures=captures,
+        )
+
+    def _capture(self, section: str, name: str) -> NamedCapture:
+        if not _NAME.fullmatch(name):
+            raise _Wrong(section, "", f'a capture\'s name has small letters, digits and dashes, not "{name}"')
+        values = self._section(section)
+        capture = NamedCapture(
+            name=name,
+            enis=self._words(section, "enis"),
+            tags=self._tags(section),
+            profile=values.get("profile", ""),
+            region=values.get("region", ""),
+            options={key: text for key, text in values.items() if key not in _CAPTURE},
+        )
+        if not capture.enis and not capture.tags:
+            raise _Wrong(section, "", f"[{section}] needs enis or tags: what is captured")
+        return capture
+
+    def _section(self, section: str) -> dict[str, str]:
+        return dict(self._parser.items(section)) if self._parser.has_section(section) else {}
+
+    def _words(self, section: str, key: str) -> tuple[str, ...]:
+        return tuple(word for word in _SPLIT.split(self._section(section).get(key, "")) if word)
+
+    def _tags(self, section: str) -> tuple[Tag, ...]:
+        tags = []
+        for part in self._section(section).get("tags", "").split(","):
+            key, equals, value = part.strip().partition("=")
+            if part.strip() and not (key.strip() and equals):
+                raise _Wrong(section, "tags", f'"{part.strip()}" is not KEY=VALUE')
+            if key.strip():
+                tags.append(Tag(key.strip(), value.strip() or "*"))
+        return tuple(tags)
+
+    def _limit(self) -> int:
+        text = self._section("list").get("limit", str(LIMIT))
+        if not re.fullmatch(r"[0-9]{1,6}", text):
+            raise _Wrong("list", "limit", f'"{text}" is not a number of ENIs')
+        return int(text)
+
+    def _known(self, section: str, keys: tuple[str, ...]) -> None:
+        for key in self._section(section):
+            if key not in keys:
+                raise _Wrong(section, key, f"{key} is none of {', '.join(keys)}")
+
+
+def change(text: str, section: str, key: str, value: str) -> str:
+    """``text`` with ``key`` in ``section`` set to ``value`` ("": without it); remarks and order stay."""
+    lines = text.splitlines()
+    begin = next((n for n, line in enumerate(lines) if _heading(line) == section), None)
+    if begin is None:
+        lines += [*([""] if lines and lines[-1] else []), f"[{section}]"]
+        begin = len(lines) - 1
+    end = next((n for n in range(begin + 1, len(lines)) if _heading(lines[n])), len(lines))
+    old = next((n for n in range(begin + 1, end) if _key(lines[n]) == key), None)
+    new = [f"{key} = {value}"] if value else []
+    if old is None:
+        lines[begin + 1 : begin + 1] = new
+    else:
+        lines[old : _end_of_value(lines, old, end)] = new
+    return "\n".join(lines) + "\n"
+
+
+def _end_of_value(lines: list[str], first: int, end: int) -> int:
+    """Values go on in lines that are set in."""
+    last = first + 1
+    while last < end and lines[last][:1].isspace() and lines[last].strip():
+        last += 1
+    return last
+
+
+def _heading(line: str) -> str:
+    return line.strip()[1:-1].strip() if line.startswith("[") and line.strip().endswith("]") else ""
+
+
+def _key(line: str) -> str:
+    return "" if line[:1].isspace() or line.startswith(("#", ";")) else re.split("[=:]", line)[0].strip().lower()
+
+
+def _line_of(text: str, section: str, key: str) -> int:
+    """The line of ``key`` in ``section``, or of the section's heading."""
+    at, inside = 0, False
+    for number, line in enumerate(text.splitlines(), 1):
+        if _heading(line):
+            inside = _heading(line) == section
+            at = number if inside else at
+        elif inside and key and _key(line) == key:
+            return number
+    return at
+
+
+def _place(error: configparser.Error) -> tuple[int, str]:
+    if isinstance(error, configparser.ParsingError) and error.errors:
+        number, line = error.errors[0]
+        return number, f"{line.strip()} is not KEY = VALUE"
+    if isinstance(error, configparser.MissingSectionHeaderError):
+        return error.lineno, "a line before the first [section]"
+    if isinstance(error, configparser.DuplicateOptionError):
+        return error.lineno or 0, f"{error.option} is there twice in [{error.section}]"
+    if isinstance(error, configparser.DuplicateSectionError):
+        return error.lineno or 0, f"[{error.section}] is there twice"
+    return 0, str(error)
+
+
+def _wrong(name: str, line: int, problem: str) -> InputError:
+    return InputError(f"{name}, line {line}: {problem}.", "Correct it with: vpcshark config edit")
