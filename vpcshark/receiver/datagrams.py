@@ -69,8 +69,18 @@ class Datagrams:
         self.attach(_REFUSE)
 
     def left(self) -> int:
-        """How many datagrams are queued: none, when ``read`` gave None."""
+        """How many frames will still come although ``read`` gave None: none."""
         return 0
+
+    def abandon(self) -> int:
+        """Throw away what is queued; how many datagrams that were."""
+        count = 0
+        for _, ours in self._pairs:
+            with contextlib.suppress(BlockingIOError):
+                while True:
+                    ours.recv(1)
+                    count += 1
+        return count
 
 
 def _places(address: str, port: int) -> List[Tuple[int, str]]:

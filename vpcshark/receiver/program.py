@@ -193,7 +193,7 @@ class Receiver:
             return 0
         except OSError:  # nobody reads stdout any more; what was lost can still be said
             self._source.stop()
-            self.say_counts(self._source.dropped() + self._source.left())
+            self.say_counts(self._source.dropped() + self._source.abandon())
             return 1
 
     def _stream(self) -> None:
@@ -249,11 +249,10 @@ class Receiver:
         deadline = time.monotonic() + _DRAIN_SECONDS
         while True:
             self._move()
-            left = self._source.left()
-            if not left or self._output.full or time.monotonic() > deadline:
+            if not self._source.left() or self._output.full or time.monotonic() > deadline:
                 break
             select.select(self._source.descriptors(), [], [], 0.002)
-        self._report(self._source.dropped() + left)
+        self._report(self._source.dropped() + self._source.abandon())
         self._output.close(_LAST_FLUSH_SECONDS)
 
     def _report(self, dropped: int) -> None:

@@ -212,3 +212,5 @@ class Ring:
         """How many frames the kernel took and we have not read (some may be in a block that is not handed over yet)."""
         self._count()
         return self._offered - self._dropped - self._frames.taken
+
+    abandon = left  # what is in the ring goes with it
