@@ -21,6 +21,15 @@ log = logging.getLogger(__name__)
 DEFAULT_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
+class UnknownHostKey(TransportError):
+    """No known_hosts file has the host. It may still be vouched for in another way: the key is here."""
+
+    def __init__(self, problem: str, remedy: str, key_type: str, key: bytes) -> None:
+        super().__init__(problem, remedy)
+        self.key_type = key_type
+        self.key = key
+
+
 @dataclass(frozen=True)
 class Entry:
     """One line: the names it is for, the key's type and its blob (RFC 4253, section 6.6), and whether it is revoked."""
@@ -65,9 +74,13 @@ class KnownHosts:
                 f"If the host was rebuilt, run: ssh-keygen -R '{host}', then connect once with ssh; "
                 "else somebody may be listening.",
             )
-        raise TransportError(
+        instance = next((name for name in names if name.startswith("i-")), "")
+        accept = f"run: vpcshark trust {instance}" if instance else "connect once with ssh"
+        raise UnknownHostKey(
             f"The host key of {host} is not known: it shows the {shown}.",
-            "Compare it with the host's console output, then accept it by connecting once with ssh.",
+            f"Compare it with the host's console output; to accept it, {accept}",
+            key_type,
+            key,
         )
 
     def _known(self, names: Sequence[str]) -> list[Entry]:
@@ -78,10 +91,11 @@ class KnownHosts:
         return []
 
 
-def load(files: Sequence[str] = ()) -> KnownHosts:
-    """The given files, or the user's and the machine's own. A file that does not exist is empty, unless it was given:
-    TransportError."""
-    return KnownHosts(entry for name in files or DEFAULT_FILES for entry in _read(name, must_exist=bool(files)))
+def load(files: Sequence[str] = (), further: Sequence[str] = ()) -> KnownHosts:
+    """The given files, or the user's and the machine's own; and ``further`` ones. A file that does not exist is empty,
+    unless it was given: TransportError."""
+    entries = [entry for name in files or DEFAULT_FILES for entry in _read(name, must_exist=bool(files))]
+    return KnownHosts([*entries, *(entry for name in further for entry in _read(name, must_exist=False))])
 
 
 def host_names(address: str, port: int, aliases: Sequence[str] = ()) -> list[str]:

@@ -13,6 +13,8 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, cast
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
@@ -20,7 +22,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from vpcshark.errors import TransportError
 from vpcshark.transport import known_hosts
 from vpcshark.transport.base import NO_STATUS
-from vpcshark.transport.ssh_auth import authenticate
+from vpcshark.transport.ssh_auth import Keys, authenticate
 
 log = logging.getLogger(__name__)
 # paramiko logs tracebacks at error level; without a handler Python would print them on stderr, which is Wireshark's.
@@ -36,6 +38,27 @@ WINDOW = 128 << 20
 PACKET = 256 << 10
 
 
+class Stream(Protocol):
+    """What SSH runs over: a socket, or what looks like one (``tunnel.Tunnel``, a channel of another connection)."""
+
+    def send(self, data: bytes, /) -> int: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def settimeout(self, value: float | None, /) -> None: ...
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Trust:
+    """Whose host key is accepted. ``files``: known_hosts files instead of the user's and the machine's; ``further``
+    ones beside them; ``aliases``: names of the host there, besides its address. A key that no file has may be accepted
+    by ``vouch(key_type, key)``."""
+
+    files: Sequence[str] = ()
+    further: Sequence[str] = ()
+    aliases: Sequence[str] = ()
+    vouch: Callable[[str, bytes], bool] | None = None
+
+
 def connect(
     address: str,
     *,
@@ -45,26 +68,55 @@ def connect(
     known_hosts_files: Sequence[str] = (),
     aliases: Sequence[str] = (),
     timeout: float = CONNECT_TIMEOUT,
+    keys: Keys | None = None,
+    trust: Trust | None = None,
+    dial: Callable[[], Stream] | None = None,
+    via: str = "",
 ) -> SshTransport:
     """Log in. ``key_file`` "" takes the agent's keys and the default ones; ``known_hosts_files`` () the user's and the
     machine's; ``aliases`` are names under which the host's key may be known besides its address (its instance id).
+    ``keys`` and ``trust`` say the same in more detail. ``dial`` opens another way than TCP, which ``via`` names.
 
     TransportError: refused, timed out, no route, host key unknown or changed, key missing or encrypted, login refused.
     """
     name = f"{address}:{port}" if port != 22 else address
-    trusted = known_hosts.load(known_hosts_files)
-    names = known_hosts.host_names(address, port, aliases)
-    transport = _negotiate(_dial(address, port, name, timeout), trusted.key_types(names), name, timeout)
+    trust = trust or Trust(files=known_hosts_files, aliases=aliases)
+    trusted = known_hosts.load(trust.files, trust.further)
+    names = known_hosts.host_names(address, port, trust.aliases)
+    stream = dial() if dial else _dial(address, port, name, timeout)
+    transport = _negotiate(stream, trusted.key_types(names), name, timeout)
     try:
         key = transport.get_remote_server_key()
-        trusted.check(names, key.get_name(), key.asbytes())
-        authenticate(transport, user, key_file, name)
+        _check_host_key(trusted, names, key.get_name(), key.asbytes(), trust)
+        authenticate(transport, user, keys or Keys(file=key_file), name)
     except BaseException:
         transport.close()
         raise
     transport.set_keepalive(KEEPALIVE)
-    log.info("Logged in as %s on %s (%s).", user, name, transport.remote_cipher)  # type: ignore[attr-defined]
-    return SshTransport(transport, f"ssh {user}@{name}")
+    log.info("Logged in as %s on %s (%s)%s.", user, name, transport.remote_cipher, via)  # type: ignore[attr-defined]
+    return SshTransport(transport, f"ssh {user}@{name}{via}")
+
+
+def host_key(address: str, port: int = 22, dial: Callable[[], Stream] | None = None) -> tuple[str, bytes]:
+    """The type and blob of the key that the host shows now. TransportError."""
+    name = f"{address}:{port}" if port != 22 else address
+    stream = dial() if dial else _dial(address, port, name, CONNECT_TIMEOUT)
+    transport = _negotiate(stream, [], name, CONNECT_TIMEOUT)
+    try:
+        key = transport.get_remote_server_key()
+        return key.get_name(), key.asbytes()
+    finally:
+        transport.close()
+
+
+def _check_host_key(
+    trusted: known_hosts.KnownHosts, names: Sequence[str], key_type: str, key: bytes, trust: Trust
+) -> None:
+    try:
+        trusted.check(names, key_type, key)
+    except known_hosts.UnknownHostKey:
+        if trust.vouch is None or not trust.vouch(key_type, key):
+            raise
 
 
 class SshTransport:
@@ -73,6 +125,7 @@ class SshTransport:
     def __init__(self, transport: paramiko.Transport, name: str) -> None:
         self._transport = transport
         self._name = name
+        self._closing: list[Callable[[], None]] = []
 
     @property
     def name(self) -> str:
@@ -89,8 +142,24 @@ class SshTransport:
         return SshChannel(self._transport, channel, self.name)
 
     def close(self) -> None:
-        """Close the connection with all its channels."""
+        """Close the connection with all its channels, and what it leads through."""
         self._transport.close()
+        while self._closing:
+            self._closing.pop()()
+
+    def on_close(self, action: Callable[[], None]) -> None:
+        """Call ``action`` once, after the connection is closed."""
+        self._closing.append(action)
+
+    def dial(self, address: str, port: int) -> Stream:
+        """A TCP connection from that machine on (RFC 4254, 7.2), for SSH to a machine behind it. TransportError."""
+        try:
+            return self._transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=AUTH_TIMEOUT)
+        except (paramiko.SSHException, EOFError, OSError) as exc:
+            raise TransportError(
+                f"{self.name} does not get through to {address}, port {port}: {_reason(exc)}.",
+                "Check that it may forward (AllowTcpForwarding) and that its network reaches that address.",
+            ) from exc
 
 
 class SshChannel:
@@ -190,9 +259,9 @@ def _dial(address: str, port: int, name: str, timeout: float) -> socket.socket:
     return connection
 
 
-def _negotiate(connection: socket.socket, key_types: Sequence[str], name: str, timeout: float) -> paramiko.Transport:
+def _negotiate(connection: Stream, key_types: Sequence[str], name: str, timeout: float) -> paramiko.Transport:
     """The key exchange, with our ciphers first, asking for a host key of a type that known_hosts has."""
-    transport = paramiko.Transport(connection, default_window_size=WINDOW, default_max_packet_size=PACKET)
+    transport = paramiko.Transport(cast("Any", connection), default_window_size=WINDOW, default_max_packet_size=PACKET)
     transport.banner_timeout = timeout
     transport.auth_timeout = AUTH_TIMEOUT
     options = transport.get_security_options()

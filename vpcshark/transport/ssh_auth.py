@@ -6,23 +6,37 @@ Must not know host keys or commands. No key, passphrase or signature is ever log
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
 from vpcshark.errors import TransportError
+from vpcshark.transport import askpass
 
 log = logging.getLogger(__name__)
+PASSPHRASES = 3  # as often as ssh(1) asks
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
 
 
-def authenticate(transport: paramiko.Transport, user: str, key_file: str, host: str) -> None:
-    """Log in as ``user`` on ``host`` (for messages). With a ``key_file`` only that key is shown, else those of the
-    agent and then the default ones. TransportError if the server takes none."""
+@dataclass(frozen=True)
+class Keys:
+    """What to show a server. ``only``: keys in memory, and no others. ``file``: that one, and no others. Else those of
+    the agent (unless ``files_only``), ``files``, and the user's default ones if there are no ``files``."""
+
+    file: str = ""
+    files: tuple[str, ...] = ()
+    files_only: bool = False
+    only: tuple[tuple[paramiko.PKey, str], ...] = ()
+
+
+def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str) -> None:
+    """Log in as ``user`` on ``host`` (for messages) with one of ``keys``. TransportError if the server takes none."""
     tried = 0
-    for key, origin in _keys(key_file):
+    for key, origin in _keys(keys):
         tried += 1
         try:
             transport.auth_publickey(user, key)
@@ -32,21 +46,24 @@ def authenticate(transport: paramiko.Transport, user: str, key_file: str, host: 
             log.info("%s does not take the key %s for %s.", host, origin, user)
             continue
         except (paramiko.SSHException, EOFError, OSError) as exc:  # servers hang up after too many keys
-            raise _refused(host, user, key_file, tried) from exc
+            raise _refused(host, user, keys, tried) from exc
         if transport.is_authenticated():
             return
         raise TransportError(f"{host} wants more than a key from {user}.", "Use a user without a second factor.")
-    raise _refused(host, user, key_file, tried)
+    raise _refused(host, user, keys, tried)
 
 
-def _keys(key_file: str) -> Iterator[tuple[paramiko.PKey, str]]:
+def _keys(keys: Keys) -> Iterator[tuple[paramiko.PKey, str]]:
     """Keys with what to call them in the log."""
-    if key_file:
-        yield load_key(key_file), key_file
+    if keys.only:
+        yield from keys.only
         return
-    for agent_key in _agent_keys():
+    if keys.file:
+        yield load_key(keys.file), keys.file
+        return
+    for agent_key in () if keys.files_only else _agent_keys():
         yield agent_key, "of the agent"
-    for name in DEFAULT_KEYS:
+    for name in keys.files or DEFAULT_KEYS:
         if Path(name).expanduser().exists():
             try:
                 yield load_key(name), name
@@ -54,19 +71,40 @@ def _keys(key_file: str) -> Iterator[tuple[paramiko.PKey, str]]:
                 log.info("%s", error.problem)
 
 
-def load_key(name: str) -> paramiko.PKey:
-    """The private key in the file ``name``. TransportError if it is missing, encrypted or no private key."""
-    path = Path(name).expanduser()
+def load_key(name: str, ask: Callable[[str], str | None] = askpass.ask) -> paramiko.PKey:
+    """The private key in the file ``name``; ``ask`` is asked for its passphrase. TransportError if it is missing, no
+    private key, or encrypted and nobody gives the passphrase."""
+    passphrase: str | None = None
+    for attempt in range(PASSPHRASES + 1):
+        try:
+            return _loaded(name, passphrase)
+        except _Encrypted:
+            if attempt < PASSPHRASES:
+                passphrase = ask(f"Enter passphrase for key '{name}':")
+            if passphrase is None:
+                break
+    raise TransportError(
+        f"The SSH key {name} is protected by a passphrase.",
+        f"Add it to the agent: ssh-add {name} (or install ssh-askpass, which is asked for it).",
+    )
+
+
+class _Encrypted(Exception):
+    """The passphrase is missing or wrong."""
+
+
+def _loaded(name: str, passphrase: str | None) -> paramiko.PKey:
     try:
-        return paramiko.PKey.from_path(path)
+        secret: Any = None if passphrase is None else passphrase.encode()  # cryptography takes nothing but bytes
+        return paramiko.PKey.from_path(Path(name).expanduser(), secret)
     except OSError as exc:
         raise TransportError(f"The SSH key {name} cannot be read: {exc.strerror}.", "Name another file.") from exc
     except (paramiko.PasswordRequiredException, TypeError) as exc:
-        raise _encrypted(name) from exc
+        raise _Encrypted from exc
     except (ValueError, paramiko.SSHException, UnknownKeyType) as exc:
-        # cryptography says it in words only: a ValueError with "Password was not given" or "Key is password-protected"
-        if "password" in str(exc).lower():
-            raise _encrypted(name) from exc
+        # cryptography says it in words only: "Password was not given", "Key is password-protected", "Invalid password"
+        if "password" in str(exc).lower() or passphrase is not None:
+            raise _Encrypted from exc
         raise TransportError(f"{name} is not a private SSH key that can be used.", "Name another file.") from exc
 
 
@@ -78,17 +116,15 @@ def _agent_keys() -> tuple[paramiko.AgentKey, ...]:
         return ()
 
 
-def _encrypted(name: str) -> TransportError:
-    return TransportError(f"The SSH key {name} is protected by a passphrase.", f"Add it to the agent: ssh-add {name}")
-
-
-def _refused(host: str, user: str, key_file: str, tried: int) -> TransportError:
+def _refused(host: str, user: str, keys: Keys, tried: int) -> TransportError:
     if not tried:
         return TransportError(
             f"There is no SSH key to log in to {host} with.",
             "Name one with --ssh-key, or add one to the agent (ssh-add).",
         )
-    shown = f"the key {key_file}" if key_file else f"any of the {tried} keys of the agent and ~/.ssh"
+    shown = f"any of the {tried} keys of the agent and ~/.ssh"
+    if keys.file or keys.only:
+        shown = f"the key {keys.file or keys.only[0][1]}"
     return TransportError(
         f"{host} does not let {user} in with {shown}.", "Check the user with --ssh-user and the key with --ssh-key."
     )
