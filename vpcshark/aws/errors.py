@@ -158,6 +158,12 @@ def is_answer(error: AwsError) -> bool:
     return bool(error.code)
 
 
+def is_unreachable(error: AwsError) -> bool:
+    """Was there no connection to AWS, after botocore's own repeats?"""
+    kinds = {"EndpointConnectionError", "ConnectTimeoutError", "ProxyConnectionError", "SSLError"}
+    return any(cls.__name__ in kinds for cls in type(error.__cause__).__mro__)
+
+
 def _refusal(exc: Any, doing: str, service: str, profile: str) -> AwsError:
     """The sentence for an error code that AWS answered with."""
     code = str(exc.response.get("Error", {}).get("Code", ""))

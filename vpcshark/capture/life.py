@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from vpcshark import threads
-from vpcshark.aws.errors import is_expired
+from vpcshark.aws.errors import is_expired, is_unreachable
 from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
@@ -25,12 +25,11 @@ from vpcshark.capture.timeline import Timeline
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.clock import Clock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import AwsError, VpcsharkError
 
 log = logging.getLogger(__name__)
 
 LEASE = 15 * 60.0  # seconds; renewed three times within each
-BEAT = 2.0  # seconds between two signs of life to the receiver
 PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janitor has the rest
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
@@ -147,7 +146,7 @@ class Capture:
         self._context.status.say("Stopping: deleting the mirror session ...")
         self._context.maker.close()
         self._feed.close()
-        if not jobs.settle(SETTLE):
+        if not jobs.settle(0.0 if self._is_cut_off else SETTLE):
             log.warning("A call was still under way; the janitor will look after it.")
         session_gone = threading.Event()
         removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up", daemon=True)
@@ -161,13 +160,19 @@ class Capture:
                 "Clean-up was not waited for; it goes on in the background.", "vpcshark ps shows how far it is."
             )
 
+    @property
+    def _is_cut_off(self) -> bool:
+        """Is there no way to AWS? Then another try would keep the user waiting for nothing; the janitor has time."""
+        return isinstance(self._failure, AwsError) and is_unreachable(self._failure)
+
     def _finish_frames(self, session_gone: threading.Event) -> None:
         """When no more frames come, take the last ones, and let the reader go on."""
         session_gone.wait(FLUSH)
         if self._reception is not None:
             with self._context.timeline.step("flush"):
                 self._reception.finish(FLUSH)
-        self._context.sink.close()
+        if self._failure is None:  # else whoever tells it closes the sink: Wireshark may not wait for the message
+            self._context.sink.close()
 
     def _remove(self, session_gone: threading.Event) -> None:
         try:
@@ -200,7 +205,7 @@ class Capture:
             if not sessions:
                 session_gone.set()
 
-        if not maker.made and not maker.is_doubtful:
+        if not maker.made and (self._is_cut_off or not maker.is_doubtful):
             return sweep.Outcome((), ())
         return sweep.remove_capture(
             self._feed.account(),

@@ -10,18 +10,16 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from vpcshark import logs, settings
-from vpcshark.capture.options import CaptureOptions
+from vpcshark import logs
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
-from vpcshark.extcap import listing
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.control import Toolbar
 from vpcshark.extcap.fifo import FifoSink, open_sink, retry
-from vpcshark.extcap.options import resolve
 from vpcshark.extcap.services import Services
+from vpcshark.extcap.source import source
 from vpcshark.extcap.watch import Watch
 
 _STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
@@ -35,27 +33,19 @@ def run_capture(call: Call, services: Callable[[], Services], stderr: TextIO, en
     logs.set_up()  # first of all: what is logged without it goes to stderr
     try:
         with Watch(stop := Stop()) as watch:
-            _with_pipes(call, services, environ, stop, watch)
-    except SinkClosed as closed:
-        log.info("ended: %s", closed)
-    except VpcsharkError as error:
-        log.error("%s", error)
-        stderr.write(_message(error))
-        return 1
-    except Exception as error:  # the last resort: the traceback is for the log, a line for the user
-        log.exception("the capture failed unexpectedly")
-        stderr.write(_message(_unexpected(error)))
-        return 1
-    return 0
+            return _with_pipes(call, services, stderr, environ, stop, watch)
+    except Exception as error:  # noqa: BLE001 - of the pipes themselves; logged and told
+        return _tell(error, stderr)
 
 
 def _with_pipes(
     call: Call,
     services: Callable[[], Services],
+    stderr: TextIO,
     environ: Mapping[str, str],
     stop: Stop,
     watch: Watch,
-) -> None:
+) -> int:
     toolbar = Toolbar.open(call.control_in, call.control_out, lambda a: retry(a, stop, _TOOLBAR_WAIT, SystemClock()))
     descriptor = toolbar.fileno()
     if descriptor is not None:
@@ -65,15 +55,33 @@ def _with_pipes(
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
-        options = resolve(call.values, environ, call.capture_filter, settings.load().defaults)
+        interface, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
-        _check(call, options)
-        services().capture(call.interface, options, sink, stop, toolbar)
-    except VpcsharkError as error:
+        if options.capture_filter:
+            _check_filter(options.capture_filter)
+        services().capture(interface, options, sink, stop, toolbar)
+        return 0
+    except SinkClosed as closed:
+        log.info("ended: %s", closed)
+        return 0
+    except Exception as error:  # noqa: BLE001 - logged and told
         toolbar.log(str(error))
-        raise
+        # Now, not when the FIFO is closed: dumpcap then ends, and tshark with it, sometimes before it has read stderr.
+        return _tell(error, stderr)
     finally:
         _close(watch, toolbar, sink)
+
+
+def _tell(error: Exception, stderr: TextIO) -> int:
+    """The one message for the user, and the exit status. The last resort: a traceback is for the log."""
+    if isinstance(error, VpcsharkError):
+        log.error("%s", error)
+    else:
+        log.error("the capture failed unexpectedly", exc_info=error)
+        error = _unexpected(error)
+    stderr.write(_message(error))
+    stderr.flush()
+    return 1
 
 
 def _reader_is_there(sink: FifoSink) -> Callable[[], bool]:
@@ -87,18 +95,6 @@ def _close(watch: Watch, toolbar: Toolbar, sink: Sink | None) -> None:
     if sink is not None:
         sink.close()
     toolbar.close()
-
-
-def _check(call: Call, options: CaptureOptions) -> None:
-    if call.interface.startswith(listing.PROBLEM):
-        raise InputError(
-            "This entry is no network interface: it stands for the list that AWS did not give.",
-            "Do what its text says, then refresh the interfaces (F5).",
-        )
-    if not call.interface:
-        raise InputError("--capture needs --extcap-interface: the ENI.", "vpcshark interfaces lists them.")
-    if options.capture_filter:
-        _check_filter(options.capture_filter)
 
 
 def _check_filter(capture_filter: str) -> None:
