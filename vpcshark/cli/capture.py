@@ -140,11 +140,10 @@ def _is_read() -> bool:
 
 
 def _drop_if_empty(name: str, counter: Counter) -> None:
-    """A file that we named ourselves and that holds no packet because the capture failed is no result."""
-    if name != "-" and not counter.packets and sys.exc_info()[0] is not None:
+    """A file that holds no packet because the capture failed is no result. What is no file (/dev/null) stays."""
+    if name != "-" and not counter.packets and sys.exc_info()[0] is not None and Path(name).is_file():
         Path(name).unlink(missing_ok=True)
 
 
 def _into(name: str) -> str:
     return "" if name == "-" else f" into {name}"
-
