@@ -76,6 +76,20 @@ class Aws:
         """The Systems Manager client."""
         return self.client("ssm")
 
+    def presign(self, url: str, service: str, seconds: int) -> str:
+        """``url`` (a GET without headers but the host) with a SigV4 signature in its query, good for ``seconds``."""
+        from botocore.auth import SigV4QueryAuth
+        from botocore.awsrequest import AWSRequest
+
+        request = AWSRequest(method="GET", url=url)
+        credentials = self._session.get_credentials().get_frozen_credentials()
+        SigV4QueryAuth(credentials, service, self.region, expires=seconds).add_auth(request)
+        return str(request.url)
+
+    def endpoint(self, service: str) -> str:
+        """The URL that the service is asked at."""
+        return str(self.client(service).meta.endpoint_url)
+
     def client(self, service: str) -> Any:
         """The client of ``service``, as boto3 names it. AwsError where it can't be made."""
         with self._lock, mapped(f"use the service {service}", service=service, profile=self.profile):

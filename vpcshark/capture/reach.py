@@ -1,43 +1,60 @@
-"""Which transport leads to a capture host, and with which of its addresses. Must not know what runs over it."""
+"""Which transport leads to a host: this machine's own, or SSH by one of the ways there are, whichever works first.
+
+Must not know what runs over it.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.errors import TransportError
+from vpcshark.capture.ways import Way, first
 from vpcshark.transport.base import Transport
+
+if TYPE_CHECKING:
+    from vpcshark.aws.client import Aws
+    from vpcshark.capture.logins import Logins
 
 log = logging.getLogger(__name__)
 
+DEADLINE = 20.0  # seconds for all ways together
+HEAD_START = 1.0  # for SSH with the user's own keys, before AWS is asked for more
 
-def open_transport(host: CaptureHost, options: CaptureOptions, is_here: Callable[[str], bool]) -> Transport:
-    """Local if the host is this machine, else SSH to its private address, then to its public one. TransportError."""
+
+def open_transport(
+    host: CaptureHost,
+    options: CaptureOptions,
+    is_here: Callable[[str], bool],
+    connect: Callable[[], Aws] | None = None,
+    addresses: Sequence[str] = (),
+) -> Transport:
+    """Local if the host is this machine, else by ``options.connection``. ``connect`` gives AWS for those ways that need
+    it; ``addresses`` are further ones of the host. TransportError that says what was tried."""
     if is_here(host.address):
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()
-    failure: TransportError | None = None
-    for address in filter(None, (host.address, host.public_address)):
-        try:
-            return _ssh(host, address, options)
-        except TransportError as error:
-            log.info("%s", error)
-            failure = failure or error
-    assert failure is not None  # every instance has a private address
-    raise failure
+    from vpcshark.capture.logins import Logins  # paramiko takes a while to import
+
+    everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
+    logins = Logins(host, everywhere, options, connect)
+    ways = _ways(logins, options.connection, has_aws=connect is not None)
+    return first(ways, host.name, DEADLINE)
 
 
-def _ssh(host: CaptureHost, address: str, options: CaptureOptions) -> Transport:
-    from vpcshark.transport import ssh  # paramiko takes a while to import
-
-    return ssh.connect(
-        address,
-        user=options.ssh_user or host.user,
-        port=options.ssh_port,
-        key_file=options.ssh_key,
-        known_hosts_files=[options.ssh_known_hosts] if options.ssh_known_hosts else [],
-        aliases=[host.instance],
-    )
+def _ways(logins: Logins, connection: str, *, has_aws: bool) -> list[Way]:
+    direct = logins.direct()
+    if connection == "ssh" or not has_aws:
+        return direct
+    further = {
+        "eic": logins.with_pushed_key(),
+        "eice": [Way("an Instance Connect Endpoint", logins.over_endpoint)],
+        "ssm": [Way("Session Manager", logins.over_ssm)],
+    }
+    if connection != "auto":
+        return further[connection]
+    later = [Way(way.name, way.open, HEAD_START) for name in ("eic", "eice", "ssm") for way in further[name]]
+    return [*direct, *later]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import secrets
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -85,7 +84,7 @@ class Services:
             context = life.Context(
                 interface, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
             )
-            life.Capture(context, book, self._feed(context, book)).run()
+            life.Capture(context, book, _feed(context, book)).run()
         finally:
             with self.timeline.step("dismiss the janitor"):
                 keeper.dismiss()
@@ -118,20 +117,11 @@ class Services:
                 "Without it a crash would leave resources behind, so nothing was created; make the folder writable.",
             ) from error
 
-    def _feed(self, context: life.Context, book: ledger.Ledger) -> life.Feed:
-        from vpcshark.aws import client
-        from vpcshark.capture import mirror, reach
 
-        options = context.options
-        world = mirror.World(
-            connect=lambda: client.connect(options.profile, options.region),
-            open_transport=lambda host: reach.open_transport(host, options, here.is_here),
-            is_here=here.is_here,
-            python=sys.executable,
-            on_connected=book.is_in,
-            on_account=book.belongs_to,
-        )
-        return mirror.MirrorFeed(context, world)
+def _feed(context: life.Context, book: ledger.Ledger) -> life.Feed:
+    from vpcshark.capture import feeds  # here: it leads to AWS
+
+    return feeds.choose(context, book)
 
 
 def cleanup_report(profile: str, region: str, which: str, *, dry_run: bool) -> report.CleanupReport:

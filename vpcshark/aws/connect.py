@@ -1,0 +1,138 @@
+"""What AWS offers for logging in to an instance: pushed keys, endpoint tunnels, SSM sessions, its console's word.
+
+Must not know SSH: keys and addresses come in as text, URLs and answers go out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from vpcshark.aws.client import Aws, pages
+from vpcshark.aws.errors import mapped
+from vpcshark.errors import AwsError
+
+PORT_DOCUMENT = "AWS-StartSSHSession"
+URL_SECONDS = 60  # a signed tunnel URL's life, as AWS's own client has it
+LONGEST_TUNNEL = 3600  # seconds: what AWS allows, and the default
+_READY = ("create-complete", "update-in-progress", "update-complete", "update-failed")
+_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
+_KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9@.-]+)\s+([A-Za-z0-9+/]+={0,2})")
+_USERS = {
+    "bitnami": "bitnami",
+    "ubuntu": "ubuntu",
+    "debian": "admin",
+    "centos": "centos",
+    "fedora": "fedora",
+    "rocky": "rocky",
+    "rhel": "ec2-user",
+    "suse": "ec2-user",
+}
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An EC2 Instance Connect Endpoint."""
+
+    id: str
+    host: str
+    subnet: str
+
+
+def push_key(aws: Aws, instance: str, user: str, public_key: str) -> None:
+    """Let this key ("ssh-ed25519 AAAA…") in as ``user`` for 60 seconds. AwsError."""
+    client = aws.client("ec2-instance-connect")
+    with mapped("send a key to the instance", service="ec2-instance-connect"):
+        client.send_ssh_public_key(InstanceId=instance, InstanceOSUser=user, SSHPublicKey=public_key)
+
+
+def find_endpoint(aws: Aws, vpc: str, subnet: str) -> Endpoint:
+    """The VPC's endpoint, one in the same subnet before others. AwsError if there is none."""
+    wanted = [{"Name": "vpc-id", "Values": [vpc]}]
+    with mapped("list the Instance Connect Endpoints"):
+        found = list(
+            pages(aws.ec2, "describe_instance_connect_endpoints", "InstanceConnectEndpoints", 50, Filters=wanted)
+        )
+    usable = [one for one in found if one.get("State") in _READY and one.get("VpcId") == vpc]
+    if not usable:
+        raise AwsError(f"There is no EC2 Instance Connect Endpoint in {vpc}.", "Make one, or use another connection.")
+    best = min(usable, key=lambda one: one.get("SubnetId") != subnet)
+    return Endpoint(best["InstanceConnectEndpointId"], best["DnsName"], best.get("SubnetId", ""))
+
+
+def tunnel_url(aws: Aws, endpoint: Endpoint, address: str, port: int = 22) -> str:
+    """The signed URL of a tunnel to ``address``, good for a minute. AwsError.
+
+    A presigned GET, service "ec2-instance-connect", only the host signed (awscli, ec2instanceconnect/eicesigner.py).
+    """
+    query = {
+        "instanceConnectEndpointId": endpoint.id,
+        "remotePort": str(port),
+        "privateIpAddress": address,
+        "maxTunnelDuration": str(LONGEST_TUNNEL),
+    }
+    url = f"wss://{endpoint.host}/openTunnel?{urlencode(query)}"
+    with mapped("sign a tunnel", service="ec2-instance-connect"):
+        return aws.presign(url, "ec2-instance-connect", URL_SECONDS)
+
+
+def is_managed(aws: Aws, instance: str) -> bool:
+    """Does Session Manager have the instance online? AwsError."""
+    with mapped("ask Session Manager for the instance", service="ssm"):
+        found = aws.ssm.describe_instance_information(Filters=[{"Key": "InstanceIds", "Values": [instance]}])
+    return any(one.get("PingStatus") == "Online" for one in found.get("InstanceInformationList", []))
+
+
+def start_session(aws: Aws, instance: str, port: int = 22) -> Mapping[str, str]:
+    """A session for SSH's bytes: its SessionId, TokenValue and StreamUrl. AwsError."""
+    with mapped("start a session with Session Manager", service="ssm"):
+        answer: Mapping[str, str] = aws.ssm.start_session(
+            Target=instance, DocumentName=PORT_DOCUMENT, Parameters={"portNumber": [str(port)]}
+        )
+    return answer
+
+
+def end_session(aws: Aws, session: str) -> None:
+    """End it; it is no error if it has ended. AwsError."""
+    with mapped("end the session with Session Manager", service="ssm"):
+        aws.ssm.terminate_session(SessionId=session)
+
+
+def console_keys(aws: Aws, instance: str) -> list[tuple[str, str]]:
+    """(type, base64 blob) of the host keys that the instance printed on its console at its first boot; [] if they are
+    not, or not any more, in what EC2 kept. AwsError."""
+    with mapped("read the instance's console output"):
+        answer: Mapping[str, Any] = aws.client("ec2").get_console_output(InstanceId=instance)
+    return keys_in(str(answer.get("Output") or ""))
+
+
+def keys_in(console: str) -> list[tuple[str, str]]:
+    """What cloud-init's write-ssh-key-fingerprints printed, wherever in the text: lines may be wrapped by CR LF and
+    carry a prefix."""
+    return [
+        (kind, blob)
+        for block in _KEYS.findall(console)
+        for line in block.splitlines()
+        for kind, blob in _KEY.findall(line)
+    ]
+
+
+def image_user(names: Sequence[str]) -> str:
+    """Who logs in to an instance made of the image that has these names and descriptions; "" if they don't tell."""
+    text = " ".join(names).lower()
+    if any(word in text for word in ("al2023", "amzn", "amazon linux", "amazon/")):
+        return "ec2-user"
+    return next((user for word, user in _USERS.items() if word in text), "")
+
+
+def login_user(aws: Aws, instance: str) -> str:
+    """The login user that the instance's image has; "" if it does not tell. AwsError."""
+    with mapped("look up the instance's image"):
+        reservations = aws.ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+        image = next((i.get("ImageId", "") for r in reservations for i in r.get("Instances", [])), "")
+        images = aws.client("ec2").describe_images(ImageIds=[image]).get("Images", []) if image else []
+    words = [str(one.get(key) or "") for one in images for key in ("Name", "Description", "ImageLocation")]
+    return image_user(words)

@@ -1,0 +1,55 @@
+"""Which feed a capture gets by its mode, with the real seams in place. Must not know how a feed works."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+from vpcshark.aws import client
+from vpcshark.aws.client import Aws
+from vpcshark.capture import here, life, mirror, reach, tcpdump
+from vpcshark.cleanup.ledger import Ledger
+
+
+def choose(context: life.Context, book: Ledger) -> life.Feed:
+    """The feed for the options' mode."""
+    options = context.options
+    connect = _once(lambda: client.connect(options.profile, options.region))
+    if options.mode == "tcpdump":
+        return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect))
+    return mirror.MirrorFeed(context, _mirror_world(context, connect, book))
+
+
+def _tcpdump_world(context: life.Context, connect: Callable[[], Aws]) -> tcpdump.World:
+    return tcpdump.World(
+        connect=connect,
+        open_transport=lambda aws, host, addresses: reach.open_transport(
+            host, context.options, here.is_here, lambda: aws, addresses
+        ),
+    )
+
+
+def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledger) -> mirror.World:
+    return mirror.World(
+        connect=connect,
+        open_transport=lambda host: reach.open_transport(host, context.options, here.is_here, connect),
+        is_here=here.is_here,
+        python=sys.executable,
+        on_connected=book.is_in,
+        on_account=book.belongs_to,
+    )
+
+
+def _once(connect: Callable[[], Aws]) -> Callable[[], Aws]:
+    """The same connection for everybody; a failure is not kept."""
+    lock = threading.Lock()
+    made: list[Aws] = []
+
+    def get() -> Aws:
+        with lock:
+            if not made:
+                made.append(connect())
+            return made[0]
+
+    return get

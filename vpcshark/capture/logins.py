@@ -1,0 +1,190 @@
+"""Logging in to one host by SSH, each way there is: with the user's keys or a pushed one, straight, through jump hosts,
+through SSM, through an Instance Connect Endpoint.
+
+Must not know what runs over the connection.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property, partial
+
+import paramiko
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from vpcshark.aws import connect as aws_connect
+from vpcshark.aws.client import Aws
+from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
+from vpcshark.capture import trusted
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.ways import Way
+from vpcshark.errors import AwsError, TransportError
+from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
+from vpcshark.transport.known_hosts import fingerprint
+from vpcshark.transport.ssh_auth import Keys
+
+log = logging.getLogger(__name__)
+Dial = Callable[[], ssh.Stream]
+
+
+@dataclass(frozen=True)
+class Logins:
+    """``addresses`` are all that the host has, the likeliest first; ``connect`` is None if AWS is not to be asked."""
+
+    host: CaptureHost
+    addresses: Sequence[str]
+    options: CaptureOptions
+    connect: Callable[[], Aws] | None = None
+
+    def direct(self) -> list[Way]:
+        """SSH with the user's own keys: to each address, or as the SSH configuration has it, if it has the host."""
+        return self._straight(self._own_keys, "SSH")
+
+    def with_pushed_key(self) -> list[Way]:
+        """The same with a key that EC2 Instance Connect lets in for a minute."""
+        return self._straight(self._pushed_keys, "Instance Connect")
+
+    def over_endpoint(self) -> ssh.SshTransport:
+        """SSH through an Instance Connect Endpoint, with a pushed key."""
+        aws = self._aws()
+        endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet)
+        url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
+        dial = partial(eice.open_tunnel, url)
+        via = f" over the endpoint {endpoint.id}"
+        return self._log_in(self.host.address, dial, self._pushed_keys, via=via, vouch=self._tunnel_vouches)
+
+    def over_ssm(self) -> ssh.SshTransport:
+        """SSH through Session Manager, with the user's own keys or, if they are not taken, a pushed one."""
+        plugin = ssm.find_plugin()
+        aws = self._aws()
+        if not aws_connect.is_managed(aws, self.host.instance):
+            raise TransportError(
+                f"{self.host.name} is not online in Session Manager.",
+                "It needs the SSM agent, its instance role AmazonSSMManagedInstanceCore, and a way to the service.",
+            )
+        try:
+            return self._over_ssm(aws, plugin, self._pushed_keys)
+        except (TransportError, AwsError) as error:
+            log.info("A pushed key does not work over Session Manager: %s", error)
+            return self._over_ssm(aws, plugin, self._own_keys)
+
+    def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> ssh.SshTransport:
+        instance = self.host.instance
+        answer = aws_connect.start_session(aws, instance, self._port)
+        session = answer.get("SessionId", "")
+        started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"))
+        end = partial(_end_session, aws, session)
+        try:
+            dial = partial(ssm.open_tunnel, plugin, started)
+            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._tunnel_vouches)
+        except BaseException:
+            end()
+            raise
+        transport.on_close(end)
+        return transport
+
+    def _straight(self, keys: Callable[[], Keys], what: str) -> list[Way]:
+        settings = self._settings
+        if settings.proxy_command or settings.jumps:
+            address = settings.address or self.addresses[0]
+            credentials = proxy.Credentials(self.options.ssh_key, self._trust(None))
+            dial = partial(proxy.dial, settings, address, self._port, credentials)
+            via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
+            log_in = partial(self._log_in, address, dial, keys, via=via, vouch=self._console_vouches)
+            return [Way(f"{what}{via}", log_in)]
+        addresses = [settings.address] if settings.address else self.addresses
+        return [
+            Way(f"{what} to {address}", partial(self._log_in, address, None, keys, vouch=self._console_vouches))
+            for address in addresses
+        ]
+
+    def _log_in(
+        self,
+        address: str,
+        dial: Dial | None,
+        keys: Callable[[], Keys],
+        *,
+        vouch: Callable[[str, bytes], bool],
+        via: str = "",
+    ) -> ssh.SshTransport:
+        return ssh.connect(
+            address,
+            user=self._user,
+            port=self._port,
+            keys=keys(),
+            trust=self._trust(vouch),
+            dial=dial,
+            via=via,
+        )
+
+    def _trust(self, vouch: Callable[[str, bytes], bool] | None) -> ssh.Trust:
+        named, alias = self.options.ssh_known_hosts, self._settings.host_key_alias
+        return ssh.Trust(
+            files=[named] if named else self._settings.known_hosts_files,
+            further=[str(trusted.file())],
+            aliases=[alias] if alias else [self.host.instance],
+            vouch=vouch,
+        )
+
+    @cached_property
+    def _settings(self) -> ssh_config.Settings:
+        names = (self.host.instance, self.host.name, *self.addresses)
+        return ssh_config.lookup(ssh_config.read(), names)
+
+    @cached_property
+    def _user(self) -> str:
+        """The option, the SSH configuration, the instance's tag, its image: whoever says something first."""
+        said = self.options.ssh_user or self._settings.user or self.host.tags.get(USER_TAG, "")
+        if said or self.connect is None:
+            return said or self.host.user
+        try:
+            return aws_connect.login_user(self._aws(), self.host.instance) or DEFAULT_USER
+        except AwsError as error:
+            log.info("The login user is a guess: %s", error)
+            return DEFAULT_USER
+
+    @property
+    def _port(self) -> int:
+        return self.options.ssh_port if self.options.ssh_port != 22 else self._settings.port or 22
+
+    def _own_keys(self) -> Keys:
+        settings = self._settings
+        return Keys(self.options.ssh_key, settings.key_files, settings.identities_only)
+
+    def _pushed_keys(self) -> Keys:
+        """A fresh key that never touches a disk."""
+        private = Ed25519PrivateKey.generate()
+        key = paramiko.Ed25519Key.from_private_key(_file_of(private))
+        text = f"ssh-ed25519 {base64.b64encode(key.asbytes()).decode()}"
+        aws_connect.push_key(self._aws(), self.host.instance, self._user, text)
+        return Keys(only=((key, "that Instance Connect pushed"),))
+
+    def _aws(self) -> Aws:
+        assert self.connect is not None
+        return self.connect()
+
+    def _tunnel_vouches(self, key_type: str, key: bytes) -> bool:
+        """AWS's tunnel ends at the instance, so a key that nobody knows yet is the instance's."""
+        log.info("AWS's tunnel vouches for the %s key %s of %s.", key_type, fingerprint(key), self.host.instance)
+        return True
+
+    def _console_vouches(self, key_type: str, key: bytes) -> bool:
+        if self.connect is None:
+            return False
+        return trusted.is_on_console(self.connect(), self.host.instance, key_type, key)
+
+
+def _file_of(private: Ed25519PrivateKey) -> io.StringIO:
+    return io.StringIO(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()).decode())
+
+
+def _end_session(aws: Aws, session: str) -> None:
+    try:
+        aws_connect.end_session(aws, session)
+    except AwsError as error:
+        log.info("%s", error)

@@ -1,0 +1,47 @@
+"""Whose host keys the user has accepted (``vpcshark trust``), or AWS has shown: vpcshark's own known_hosts file.
+
+Instances are in it by their ids, which are never used again, unlike addresses. Must not know how a key is had.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+from pathlib import Path
+
+from vpcshark import folders
+from vpcshark.aws import connect
+from vpcshark.aws.client import Aws
+from vpcshark.errors import AwsError
+from vpcshark.transport.known_hosts import fingerprint, parse_line
+
+log = logging.getLogger(__name__)
+
+
+def file() -> Path:
+    """Where it is."""
+    return folders.config() / "known_hosts"
+
+
+def add(instance: str, key_type: str, key: bytes, path: Path | None = None) -> None:
+    """Trust this key of the instance from now on, and no other."""
+    path = path or file()
+    old = path.read_text(encoding="utf-8") if path.exists() else ""
+    kept = [line for line in old.splitlines() if (entry := parse_line(line)) is None or instance not in entry.names]
+    line = f"{instance} {key_type} {base64.b64encode(key).decode()}"
+    folders.write_whole(path, "".join(f"{each}\n" for each in [*kept, line]).encode())
+
+
+def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
+    """Did the instance print this key on its console, as EC2 shows it? Then it is trusted from now on."""
+    try:
+        shown = connect.console_keys(aws, instance)
+    except AwsError as error:
+        log.info("The console output of %s is not to be had: %s", instance, error)
+        return False
+    if (key_type, base64.b64encode(key).decode()) not in shown:
+        log.info("The console output of %s does not have its key %s.", instance, fingerprint(key))
+        return False
+    log.info("The console output of %s has its key %s.", instance, fingerprint(key))
+    add(instance, key_type, key)
+    return True

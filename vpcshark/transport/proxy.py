@@ -1,0 +1,79 @@
+"""The way to a host that the SSH configuration prescribes: through other hosts (ProxyJump) or a program (ProxyCommand).
+
+Must not know what is reached with it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from vpcshark.errors import TransportError
+from vpcshark.transport import ssh, ssh_config, tunnel
+from vpcshark.transport.ssh_auth import Keys
+
+log = logging.getLogger(__name__)
+DEEPEST = 8  # jump hosts behind each other; more is a configuration that leads in a circle
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """For hosts on the way: ``key_file`` ("": what the configuration says) for us, and whose keys they may have."""
+
+    key_file: str
+    trust: ssh.Trust
+
+
+def dial(settings: ssh_config.Settings, address: str, port: int, credentials: Credentials) -> ssh.Stream:
+    """A stream to ``address`` by ``settings``. TransportError that names the host on the way that failed."""
+    if settings.proxy_command:
+        return tunnel.process(settings.proxy_command, name="The SSH configuration's ProxyCommand")
+    return _jump(settings.jumps, address, port, credentials, 0)
+
+
+def _jump(jumps: Sequence[str], address: str, port: int, credentials: Credentials, depth: int) -> ssh.Stream:
+    """Through all of ``jumps``, the last of which reaches ``address``."""
+    if depth > DEEPEST:
+        raise TransportError("The SSH configuration's jump hosts lead in a circle.", "Correct ProxyJump.")
+    *before, last = jumps
+    user, host, jump_port = ssh_config.split_jump(last)
+    settings = ssh_config.lookup(ssh_config.read(), [host])
+    there, through = settings.address or host, (*before, *(() if before else settings.jumps))
+    where = jump_port or settings.port or 22
+    try:
+        bastion = ssh.connect(
+            there,
+            user=user or settings.user or ssh_config.local_user(),
+            port=where,
+            keys=Keys(credentials.key_file, settings.key_files, settings.identities_only),
+            trust=ssh.Trust(
+                credentials.trust.files or settings.known_hosts_files,
+                credentials.trust.further,
+                [settings.host_key_alias] if settings.host_key_alias else [],
+            ),
+            dial=(lambda: _jump(through, there, where, credentials, depth + 1)) if through else None,
+        )
+    except TransportError as error:
+        raise TransportError(f"The jump host {last} cannot be used: {error.problem}", error.remedy) from error
+    try:
+        return _Hop(bastion, bastion.dial(address, port))
+    except BaseException:
+        bastion.close()
+        raise
+
+
+class _Hop:
+    """A stream that closes the connection which it leads through."""
+
+    def __init__(self, bastion: ssh.SshTransport, stream: ssh.Stream) -> None:
+        self._bastion = bastion
+        self._stream = stream
+        self.send = stream.send
+        self.recv = stream.recv
+        self.settimeout = stream.settimeout
+
+    def close(self) -> None:
+        """End the stream, and with it the connection to the jump host."""
+        self._stream.close()
+        self._bastion.close()
