@@ -92,6 +92,7 @@ def _script(folder: Path, keys: Path, missing: tuple[str, ...]) -> list[str]:
     lines = ["set -e"]
     for name, path in quoted.items():
         lines.append(f"[ ! -e /etc/{name} ] || mount --bind {path} /etc/{name}")
+    lines.append("mount -t sysfs sysfs /sys || :")  # else it shows this machine's interfaces
     lines.append("mkdir -p /home && mount -t tmpfs -o mode=755 tmpfs /home")
     lines.append(f"mkdir {PLACE} && cp {shlex.quote(str(keys / 'id_ed25519.pub'))} {PLACE}/authorized_keys")
     lines.append(f"install -m 755 {shlex.quote(str(folder / 'instance-connect'))} {PLACE}/instance-connect")
