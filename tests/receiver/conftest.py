@@ -220,7 +220,7 @@ class Namespaces:
         for name, link, last in ((self.source, "up0", 1), (self.host, "down0", 2)):
             self.run("ip", "-n", name, "address", "add", f"10.77.0.{last}/24", "dev", link)
             self.run("ip", "-n", name, "address", "add", f"fd77::{last}/64", "dev", link, "nodad")
-            self.run("ip", "-n", name, "link", "set", link, "mtu", "9100", "up")
+            self.run("ip", "-n", name, "link", "set", link, "mtu", "9400", "up")
 
     def close(self) -> None:
         for name in (self.source, self.host):

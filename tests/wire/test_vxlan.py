@@ -18,29 +18,32 @@ from scapy.packet import Packet, Raw
 from vpcshark.wire.vxlan import INBOUND, OUTBOUND, Ports, direction, original_length, unwrap, unwrap_ip
 
 MAC = "0a:00:00:00:00:01"
+ETHER = Ether(src=MAC, dst="0a:00:00:00:00:02")
+"""Both addresses given: scapy would ask the network for them."""
+ARP = Ether(src=MAC, dst="ff:ff:ff:ff:ff:ff", type=0x0806)
 INNER = Ether(src=MAC, dst="0a:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
 INNERS: dict[str, Packet] = {
     "tcp": INNER / TCP() / Raw(b"x" * 100),
     "zero-length": Raw(b""),
     "1 byte": Raw(b"\x0a"),
-    "vlan": Ether(src=MAC) / Dot1Q(vlan=5) / IP() / UDP() / Raw(b"x"),
-    "qinq": Ether(src=MAC) / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IPv6() / UDP() / Raw(b"x"),
-    "ipv4 options": Ether() / IP(options=[IPOption_Router_Alert()]) / UDP() / Raw(b"x"),
-    "ipv6 extension headers": Ether() / IPv6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / UDP() / Raw(b"x"),
-    "first fragment": Ether() / IP(flags="MF") / UDP() / Raw(b"x" * 64),
-    "later fragment": Ether() / IP(frag=8) / Raw(b"x" * 64),
-    "ipv6 fragment": Ether() / IPv6() / IPv6ExtHdrFragment(offset=8) / Raw(b"x" * 64),
-    "9001 bytes of IP": Ether() / IP() / UDP() / Raw(b"x" * 8973),
-    "vxlan in vxlan": INNER / UDP(dport=4789) / VXLAN(vni=9) / Ether() / IP() / UDP(),
-    "arp": Ether(type=0x0806) / Raw(bytes(28)),
+    "vlan": ETHER / Dot1Q(vlan=5) / IP() / UDP() / Raw(b"x"),
+    "qinq": ETHER / Dot1AD(vlan=5) / Dot1Q(vlan=6) / IPv6() / UDP() / Raw(b"x"),
+    "ipv4 options": ETHER / IP(options=[IPOption_Router_Alert()]) / UDP() / Raw(b"x"),
+    "ipv6 extension headers": ETHER / IPv6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt() / UDP() / Raw(b"x"),
+    "first fragment": ETHER / IP(flags="MF") / UDP() / Raw(b"x" * 64),
+    "later fragment": ETHER / IP(frag=8) / Raw(b"x" * 64),
+    "ipv6 fragment": ETHER / IPv6() / IPv6ExtHdrFragment(offset=8) / Raw(b"x" * 64),
+    "9001 bytes of IP": ETHER / IP() / UDP() / Raw(b"x" * 8973),
+    "vxlan in vxlan": INNER / UDP(dport=4789) / VXLAN(vni=9) / ETHER / IP() / UDP(),
+    "arp": ARP / Raw(bytes(28)),
 }
 OUTERS: dict[str, Packet] = {
-    "ipv4": Ether() / IP(src="10.9.0.1", dst="10.9.0.2"),
-    "ipv4 options": Ether() / IP(options=[IPOption_Router_Alert()]),
-    "ipv6": Ether() / IPv6(),
-    "ipv6 extension headers": Ether() / IPv6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(),
-    "vlan": Ether() / Dot1Q(vlan=7) / IP(),
-    "qinq": Ether() / Dot1AD(vlan=7) / Dot1Q(vlan=8) / IPv6(),
+    "ipv4": ETHER / IP(src="10.9.0.1", dst="10.9.0.2"),
+    "ipv4 options": ETHER / IP(options=[IPOption_Router_Alert()]),
+    "ipv6": ETHER / IPv6(),
+    "ipv6 extension headers": ETHER / IPv6() / IPv6ExtHdrHopByHop() / IPv6ExtHdrDestOpt(),
+    "vlan": ETHER / Dot1Q(vlan=7) / IP(),
+    "qinq": ETHER / Dot1AD(vlan=7) / Dot1Q(vlan=8) / IPv6(),
 }
 
 
@@ -93,7 +96,7 @@ def test_every_shape_is_unwrapped(shape):
 def test_bare_ip_in_geneve_gets_an_ethernet_header(kind, packet):
     """A file has one link type: Ethernet."""
     outer = bytes(
-        Ether() / IP() / UDP(sport=50000, dport=6081) / Raw(struct.pack(">HHI", 0, kind, 5 << 8) + bytes(packet))
+        ETHER / IP() / UDP(sport=50000, dport=6081) / Raw(struct.pack(">HHI", 0, kind, 5 << 8) + bytes(packet))
     )
     found = unwrap(outer, 0, len(outer))
     assert found is not None
@@ -111,20 +114,20 @@ def test_outer_headers_may_begin_with_ip():
 
 def test_another_port_can_be_vxlans():
     """Some files come from where VXLAN runs on another port."""
-    outer = bytes(Ether() / IP() / UDP(sport=1, dport=8472) / VXLAN(vni=3) / INNERS["tcp"])
+    outer = bytes(ETHER / IP() / UDP(sport=1, dport=8472) / VXLAN(vni=3) / INNERS["tcp"])
     assert unwrap(outer, 0, len(outer)) is None
     assert unwrap(outer, 0, len(outer), Ports(vxlan=8472)) is not None
 
 
 @pytest.mark.parametrize("packet", [
-    Ether() / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3, flags=0) / INNER,
-    Ether() / IP(frag=100) / UDP(sport=1, dport=4789) / VXLAN(vni=3) / INNER,
-    Ether() / IPv6() / IPv6ExtHdrFragment(offset=10) / UDP(sport=1, dport=4789) / VXLAN(vni=3) / INNER,
-    Ether() / IP() / TCP(dport=4789) / INNER,
-    Ether() / IP() / UDP(sport=1, dport=4789) / Raw(b"\x08\0\0\0\0\0\x03"),
-    Ether() / IP() / UDP(sport=1, dport=4789, len=8) / VXLAN(vni=3) / INNER,
-    Ether(type=0x0806) / Raw(bytes(100)),
-    Ether() / Raw(b""),
+    ETHER / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3, flags=0) / INNER,
+    ETHER / IP(frag=100) / UDP(sport=1, dport=4789) / VXLAN(vni=3) / INNER,
+    ETHER / IPv6() / IPv6ExtHdrFragment(offset=10) / UDP(sport=1, dport=4789) / VXLAN(vni=3) / INNER,
+    ETHER / IP() / TCP(dport=4789) / INNER,
+    ETHER / IP() / UDP(sport=1, dport=4789) / Raw(b"\x08\0\0\0\0\0\x03"),
+    ETHER / IP() / UDP(sport=1, dport=4789, len=8) / VXLAN(vni=3) / INNER,
+    ARP / Raw(bytes(100)),
+    ETHER / Raw(b""),
     Raw(b""),
 ], ids=["I flag clear", "fragment", "IPv6 fragment", "tcp", "cut VXLAN", "no room", "arp", "bare", ""])  # fmt: skip
 def test_what_is_no_mirrored_frame_gives_none(packet):
@@ -135,7 +138,7 @@ def test_what_is_no_mirrored_frame_gives_none(packet):
 
 def test_padding_of_the_outer_frame_is_not_the_inner_frames():
     """The UDP length ends the inner frame, not the wire."""
-    outer = bytes(Ether() / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3) / Raw(b"abc")) + bytes(7)
+    outer = bytes(ETHER / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3) / Raw(b"abc")) + bytes(7)
     found = unwrap(outer, 0, len(outer))
     assert found is not None
     assert outer[found.start : found.end] == b"abc"
@@ -153,7 +156,7 @@ def test_a_cut_frame_keeps_its_length(name):
 
 def test_a_padded_frame_keeps_the_length_that_it_has():
     """A 46-byte minimum payload is longer than what IP says."""
-    frame = bytes(Ether() / IP() / UDP()) + bytes(18)
+    frame = bytes(ETHER / IP() / UDP()) + bytes(18)
     assert original_length(frame, 0, len(frame)) == len(frame)
 
 
@@ -166,7 +169,7 @@ def test_a_frame_that_says_nothing_of_its_length_keeps_what_it_has(name):
 
 def test_a_cut_outer_frame_says_how_long_the_inner_was():
     """First fragments, or a snap length: the UDP length tells."""
-    outer = bytes(Ether() / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3) / Ether(type=0x0806) / Raw(bytes(28)))
+    outer = bytes(ETHER / IP() / UDP(sport=1, dport=4789) / VXLAN(vni=3) / ARP / Raw(bytes(28)))
     found = unwrap(outer, 0, len(outer) - 10)
     assert found is not None
     assert (found.end - found.start, found.length) == (32, 42)
