@@ -98,7 +98,7 @@ def parse(text: str, name: str = "config.ini") -> Settings:
         parser.read_string(text, name)
         return _Reader(parser).settings()
     except configparser.Error as error:
-        raise _wrong(name, *_place(error)) from error
+        raise _wrong(name, *_place(error, text)) from error
     except _Wrong as wrong:
         raise _wrong(name, _line_of(text, wrong.section, wrong.key), wrong.problem) from wrong
 
@@ -221,12 +221,12 @@ def _line_of(text: str, section: str, key: str) -> int:
     return at
 
 
-def _place(error: configparser.Error) -> tuple[int, str]:
-    if isinstance(error, configparser.ParsingError) and error.errors:
-        number, line = error.errors[0]
-        return number, f"{line.strip()} is not KEY = VALUE"
-    if isinstance(error, configparser.MissingSectionHeaderError):
+def _place(error: configparser.Error, text: str) -> tuple[int, str]:
+    if isinstance(error, configparser.MissingSectionHeaderError):  # a ParsingError too
         return error.lineno, "a line before the first [section]"
+    if isinstance(error, configparser.ParsingError):
+        number = error.errors[0][0]
+        return number, f"{text.splitlines()[number - 1].strip()} is not KEY = VALUE"
     if isinstance(error, configparser.DuplicateOptionError):
         return error.lineno or 0, f"{error.option} is there twice in [{error.section}]"
     if isinstance(error, configparser.DuplicateSectionError):

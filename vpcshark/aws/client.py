@@ -86,6 +86,13 @@ class Aws:
         SigV4QueryAuth(credentials, service, self.region, expires=seconds).add_auth(request)
         return str(request.url)
 
+    def regions(self) -> list[str]:
+        """The regions of this account's partition, as boto3's data has them: newer ones are missing, none is asked."""
+        with mapped("list the regions", profile=self.profile):
+            partition = self._session.get_partition_for_region(self.region)
+            found: list[str] = self._session.get_available_regions("ec2", partition_name=partition)
+        return sorted(found)
+
     def endpoint(self, service: str) -> str:
         """The URL that the service is asked at."""
         return str(self.client(service).meta.endpoint_url)
@@ -108,6 +115,14 @@ class Aws:
         """Called by botocore before each attempt of each call."""
         if self._is_closing and operation_name.startswith("Create"):
             raise AwsError(f"{operation_name} was called off, because the capture ends.")
+
+
+def profiles() -> list[str]:
+    """The profiles of the AWS configuration, by name. AwsError if it can't be read."""
+    import boto3
+
+    with mapped("list the profiles", service="sts"):
+        return sorted(boto3.Session().available_profiles)
 
 
 def connect(profile: str = "", region: str = "") -> Aws:

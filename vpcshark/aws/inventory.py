@@ -193,10 +193,10 @@ def _attachment(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def _candidate_order(eni: Eni) -> tuple[Any, ...]:
     """Running instances first; then web-2 before web-10; then eth0 before eth1; the id, so that the order is stable."""
     index = 1 << 16 if eni.device_index is None else eni.device_index
-    return (eni.instance_state != "running", _natural(eni.instance_name or eni.name), eni.instance, index, eni.id)
+    return (eni.instance_state != "running", natural(eni.instance_name or eni.name), eni.instance, index, eni.id)
 
 
-def _natural(text: str) -> list[tuple[int, int, str]]:
+def natural(text: str) -> list[tuple[int, int, str]]:
     """Digits in a name count as numbers."""
     return [
         (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", text.casefold()) if part

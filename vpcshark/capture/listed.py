@@ -19,7 +19,9 @@ class ListedInterface(NamedTuple):
 
 
 class Offer(NamedTuple):
-    """What can be captured from, best candidate first, as far as it is known; and why it may not be all of it."""
+    """What can be captured from, best candidate first, as far as it is known; why it may not be all of it, and how many
+    more there are than a list should have."""
 
     listed: Sequence[ListedInterface]
     problems: Sequence[VpcsharkError] = ()
+    more: int = 0

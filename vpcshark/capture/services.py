@@ -6,13 +6,16 @@ The only module that decides which implementation stands behind a seam. Must not
 from __future__ import annotations
 
 import logging
+import os
 import secrets
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import vpcshark
-from vpcshark.capture import here, life
-from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark import context, settings
+from vpcshark.capture import catalog, choices, life, recent
+from vpcshark.capture.listed import Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.sink import Sink
@@ -45,32 +48,32 @@ class Services:
         self.timeline = timeline or Timeline(self._clock)
 
     def interfaces(self, options: CaptureOptions) -> Offer:
-        """Every ENI, best candidate first. VpcsharkError."""
+        """What the settings' places have, best candidate first; what is wrong where AWS can't be asked."""
         background.sweep_in_background(self._ledgers, self._clock)
         from vpcshark.aws import client, inventory
 
-        enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
-        return Offer([ListedInterface(eni.id, inventory.display(eni)) for eni in enis])
+        wanted = settings.load()
+        places = catalog.places(wanted, options)
+        entries, problems = catalog.survey(
+            places,
+            wanted,
+            lambda place: inventory.list_enis(client.connect(place.profile, place.region).ec2),
+            _known(),
+        )
+        return catalog.offer(entries, problems, wanted, recent.load())
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
-        """The running instances that can be capture hosts, tagged ones first. VpcsharkError."""
-        from vpcshark.aws import client, hosts, inventory
+        """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
+        from vpcshark.aws import client
 
-        if name != "host":
-            return []
-        ec2 = client.connect(options.profile, options.region).ec2
-        tagged = {host.instance for host in hosts.list_hosts(ec2)}
-        running = {
-            eni.instance: eni
-            for eni in inventory.list_enis(ec2)
-            if eni.instance_state == "running" and eni.device_index == 0 and eni.id != interface
-        }
-        ordered = sorted(running.values(), key=lambda eni: eni.instance not in tagged)
-        return [(eni.instance, _host_text(eni.instance in tagged, inventory.display(eni))) for eni in ordered]
+        options = _placed(interface, options)
+        return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
     def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
+        options = _placed(interface, options)
+        recent.note(interface)
         background.sweep_in_background(self._ledgers, self._clock)
         now = self._clock.now()
         identity = tags.Lease(f"c-{secrets.token_hex(6)}", tags.default_owner(), now + self._lease, now)
@@ -155,8 +158,18 @@ def _problems(tidied: tidy.Tidied) -> Sequence[str]:
     return tidied.outcome.problems if tidied.outcome is not None else ()
 
 
-def _host_text(tagged: bool, display: str) -> str:
-    return f"{display} (tagged capture host)" if tagged else display
+def _known() -> Path | None:
+    """Where the list of this environment's ENIs is kept."""
+    folder = context.slot(os.environ)
+    return Path(folder) / "known" if folder else None
+
+
+def _placed(interface: str, options: CaptureOptions) -> CaptureOptions:
+    """With profile and region of the place where the ENI was listed, unless the user says them."""
+    if options.profile or options.region:
+        return options
+    place = catalog.place_of(interface, _known())
+    return replace(options, profile=place.profile, region=place.region)
 
 
 def _reach() -> Callable[[str, str], tidy.Reached]:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import os
 import shutil
 import threading
@@ -31,8 +30,7 @@ class Answers:
         self._clock = clock or SystemClock()
         root = context.folder(environ)
         self._root = Path(root) if root else None
-        name = hashlib.sha256(self._context.encode(errors="replace")).hexdigest()[:16]
-        self.folder = self._root / name if self._root else None
+        self.folder = Path(context.slot(environ)) if root else None
 
     def read(self, question: str) -> str | None:
         """The answer to one of ``prepared.QUESTIONS``; None if there is no whole one."""

@@ -1,0 +1,81 @@
+"""The user's settings: what the file says, what is wrong with it and where, and how a command changes it."""
+
+import pytest
+
+from vpcshark import settings
+from vpcshark.errors import InputError
+from vpcshark.settings import Settings, Tag, change, load, parse
+
+WHOLE = """\
+[list]
+profiles = prod, staging
+regions = eu-west-1
+    eu-central-1
+vpcs = vpc-0a
+tags = env=prod, Team=net*, owner=
+limit = 50
+[defaults]
+host = local
+[capture web]
+enis = eni-0a eni-0b
+tags = role=web
+region = eu-west-1
+vni = 77
+"""
+
+
+def test_everything_that_a_file_can_say():
+    """Lists by commas or blanks, over several lines; what is not known in a capture is an option of its own."""
+    read = parse(WHOLE)
+    assert (read.profiles, read.regions, read.vpcs) == (("prod", "staging"), ("eu-west-1", "eu-central-1"), ("vpc-0a",))
+    assert read.tags == (Tag("env", "prod"), Tag("Team", "net*"), Tag("owner", "*"))
+    assert (read.limit, read.defaults) == (50, {"host": "local"})
+    web = read.captures["web"]
+    assert (web.enis, web.tags, web.region) == (("eni-0a", "eni-0b"), (Tag("role", "web"),), "eu-west-1")
+    assert web.options == {"vni": "77"}
+
+
+def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
+    """As most users will have it; so is the example, in which every line is a remark."""
+    assert load(tmp_path / "config.ini") == parse("") == parse(settings.EXAMPLE) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "words"),
+    [
+        ("[list]\nlimit = many\n", 2, '"many" is not a number of ENIs'),
+        ("[list]\n\n# x\nregion = a\n", 4, "region is none of profiles, regions"),
+        ("[list]\n[defaults]\n[lists]\n", 3, "none of [list], [defaults], [capture NAME]"),
+        ("[list]\ntags = env\n", 2, '"env" is not KEY=VALUE'),
+        ("[list]\nprofiles\n", 2, "profiles is not KEY = VALUE"),
+        ("profiles = a\n", 1, "before the first [section]"),
+        ("[list]\nlimit = 1\nlimit = 2\n", 3, "limit is there twice"),
+        ("[list]\n[list]\n", 2, "[list] is there twice"),
+        ("[capture Web 1]\nenis = eni-0a\n", 1, "small letters"),
+        ("[list]\n[capture web]\nvni = 7\n", 2, "needs enis or tags"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(text, line, words):
+    """And with the command that opens an editor."""
+    with pytest.raises(InputError) as caught:
+        parse(text, "/c/config.ini")
+    assert caught.value.problem.startswith(f"/c/config.ini, line {line}: ")
+    assert words in caught.value.problem
+    assert "vpcshark config edit" in caught.value.remedy
+
+
+def test_a_file_that_is_no_text_is_told_so(tmp_path):
+    """Not a traceback."""
+    (tmp_path / "config.ini").write_bytes(b"[list]\n\xff\xfe")
+    with pytest.raises(InputError, match="cannot be read"):
+        load(tmp_path / "config.ini")
+
+
+def test_a_change_keeps_all_else_as_it_was():
+    """Remarks, order and other sections stay; a value over several lines is replaced as a whole."""
+    text = "# mine\n[list]\nregions = a\n    b\nlimit = 5\n\n[defaults]\nhost = local\n"
+    assert change(text, "list", "regions", "c") == text.replace("regions = a\n    b", "regions = c")
+    assert change(text, "list", "limit", "") == text.replace("limit = 5\n", "")
+    assert change(text, "defaults", "vni", "7") == text.replace("[defaults]\n", "[defaults]\nvni = 7\n")
+    assert parse(change("", "capture web", "enis", "eni-0a")).captures["web"].enis == ("eni-0a",)
+    assert parse(change(settings.EXAMPLE, "list", "limit", "9")).limit == 9

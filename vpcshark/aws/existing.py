@@ -1,0 +1,76 @@
+"""Mirror filters and targets that stand in the account already, and a few more things to choose from.
+
+Must not know that a capture will use them: what is listed here is nobody's to delete.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.inventory import SEPARATOR, clean, tags_of
+from vpcshark.errors import AwsError, InputError
+
+_NO_SUCH = "InvalidTrafficMirror"
+
+
+@dataclass(frozen=True)
+class Target:
+    """A mirror target; ``eni`` is "" where it is a load balancer. ``name`` is what a person recognises."""
+
+    id: str
+    name: str
+    eni: str
+
+
+def filters(ec2: Ec2) -> list[tuple[str, str]]:
+    """(id, what a person recognises) of every mirror filter. AwsError."""
+    with mapped("list the mirror filters"):
+        found = list(pages(ec2, "describe_traffic_mirror_filters", "TrafficMirrorFilters"))
+    return [(raw["TrafficMirrorFilterId"], _named(raw, raw["TrafficMirrorFilterId"])) for raw in found]
+
+
+def targets(ec2: Ec2) -> list[Target]:
+    """Every mirror target. AwsError."""
+    with mapped("list the mirror targets"):
+        found = list(pages(ec2, "describe_traffic_mirror_targets", "TrafficMirrorTargets"))
+    return [_target(raw) for raw in found]
+
+
+def find_target(ec2: Ec2, target_id: str) -> Target:
+    """The mirror target with this id. InputError if there is none, or if it is no network interface; AwsError."""
+    try:
+        with mapped("look up the mirror target"):
+            found = list(
+                pages(
+                    ec2,
+                    "describe_traffic_mirror_targets",
+                    "TrafficMirrorTargets",
+                    Filters=[{"Name": "traffic-mirror-target-id", "Values": [target_id]}],
+                )
+            )
+    except AwsError as error:
+        if not error.code.startswith(_NO_SUCH):
+            raise
+        found = []
+    matching = [target for target in map(_target, found) if target.id == target_id]
+    if not matching:
+        raise InputError(f"There is no mirror target {target_id}.", "Choose another capture host with --host.")
+    if not matching[0].eni:
+        raise InputError(
+            f"{target_id} is a load balancer's, and vpcshark receives on network interfaces.",
+            "Choose another capture host with --host.",
+        )
+    return matching[0]
+
+
+def _target(raw: Any) -> Target:
+    identity = raw["TrafficMirrorTargetId"]
+    return Target(identity, _named(raw, identity, raw.get("NetworkInterfaceId", "")), raw.get("NetworkInterfaceId", ""))
+
+
+def _named(raw: Any, *more: str) -> str:
+    parts = (tags_of(raw).get("Name", ""), raw.get("Description", ""), *more)
+    return SEPARATOR.join(dict.fromkeys(clean(part) for part in parts if part))

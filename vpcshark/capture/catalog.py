@@ -1,0 +1,177 @@
+"""Everything that can be captured from, in all places that are wanted: as AWS says it, else as it was last known.
+
+A place is a profile and a region. All are asked at the same time, and one that does not answer holds up no other.
+Must not know AWS's calls (they are handed in), nor who shows the list.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import json
+import logging
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as TookTooLong
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from vpcshark import folders, threads
+from vpcshark.aws import inventory
+from vpcshark.aws.inventory import Eni
+from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.clock import Clock, SystemClock
+from vpcshark.errors import VpcsharkError
+from vpcshark.settings import NamedCapture, Settings, Tag
+
+NAMED = "vpcshark-"  # before a named capture's name, where it is an interface
+DEADLINE = 40.0  # seconds for all places together
+
+log = logging.getLogger(__name__)
+
+
+class Place(NamedTuple):
+    """Where to look. "" means: as the AWS command line would choose."""
+
+    profile: str = ""
+    region: str = ""
+
+
+DEFAULT = Place()
+Lister = Callable[[Place], Sequence[Eni]]
+"""The ENIs of one place. VpcsharkError."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One ENI in the list, with what its place in the list depends on."""
+
+    id: str
+    name: str
+    display: str
+    running: bool
+    index: int
+    place: Place = DEFAULT
+
+
+def places(settings: Settings, options: CaptureOptions) -> list[Place]:
+    """Every profile in every region. What the options say replaces the settings."""
+    profiles = (options.profile,) if options.profile else settings.profiles or ("",)
+    regions = (options.region,) if options.region else settings.regions or ("",)
+    return [Place(profile, region) for profile in profiles for region in regions]
+
+
+def survey(
+    wanted: Sequence[Place], settings: Settings, lister: Lister, known: Path | None, clock: Clock | None = None
+) -> tuple[list[Entry], list[VpcsharkError]]:
+    """The entries of all places, and what is wrong. Where AWS can't be asked, the file ``known`` speaks, which is
+    brought up to date."""
+    before = load_known(known)
+    entries: list[Entry] = []
+    problems: list[VpcsharkError] = []
+    asked: list[tuple[Place, Future[Sequence[Eni]]]] = [(place, threads.start(lister, place)) for place in wanted]
+    clock = clock or SystemClock()
+    end = clock.monotonic() + DEADLINE
+    for place, future in asked:
+        try:
+            found = _answer(place, future, end - clock.monotonic())
+            entries += [entry(eni, place, many=len(wanted) > 1) for eni in found if is_wanted(eni, settings)]
+        except VpcsharkError as error:
+            problems.append(error)
+            entries += [one for one in before if one.place == place]
+    save_known(known, [*entries, *(one for one in before if one.place not in wanted)])
+    return entries, problems
+
+
+def _answer(place: Place, future: Future[Sequence[Eni]], seconds: float) -> Sequence[Eni]:
+    try:
+        return future.result(max(0.0, seconds))
+    except VpcsharkError:
+        raise
+    except TookTooLong as error:
+        raise VpcsharkError(f"AWS did not answer in time{_of(place)}.", "Check the network and the proxy.") from error
+    except EOFError as error:
+        raise VpcsharkError(
+            f"AWS wants an MFA code{_of(place)}, and nobody can be asked for it here.",
+            "Sign in with it in a terminal, and start Wireshark with the credentials that you get.",
+        ) from error
+    except Exception as error:  # one place's defect must not hide the others' ENIs
+        log.exception("listing %s failed", place)
+        raise VpcsharkError(
+            f"vpcshark failed unexpectedly ({type(error).__name__}){_of(place)}.", "Its log tells more."
+        ) from error
+
+
+def _of(place: Place) -> str:
+    words = [f'for the profile "{place.profile}"'] if place.profile else []
+    words += [f"in {place.region}"] if place.region else []
+    return "".join(f" {word}" for word in words)
+
+
+def entry(eni: Eni, place: Place, *, many: bool) -> Entry:
+    """``eni`` for a list; ``many``: of several places, so the display says which."""
+    where = inventory.SEPARATOR.join(part for part in place if part) if many else ""
+    display = inventory.SEPARATOR.join(filter(None, (inventory.display(eni), where)))
+    index = 1 << 16 if eni.device_index is None else eni.device_index
+    return Entry(eni.id, eni.instance_name or eni.name, display, eni.instance_state == "running", index, place)
+
+
+def is_wanted(eni: Eni, settings: Settings) -> bool:
+    """Do the settings' filters let it into the list?"""
+    return (not settings.vpcs or eni.vpc in settings.vpcs) and has_tags(eni.tags, settings.tags)
+
+
+def has_tags(tags: Mapping[str, str], wanted: Iterable[Tag]) -> bool:
+    """Is every wanted tag there, with a value that fits?"""
+    return all(tag.key in tags and fnmatch.fnmatchcase(tags[tag.key], tag.value) for tag in wanted)
+
+
+def offer(
+    entries: Iterable[Entry], problems: Sequence[VpcsharkError], settings: Settings, recent: Sequence[str]
+) -> Offer:
+    """What the list shows: named captures, then ENIs that were captured from lately, running instances, the rest."""
+    rank = {eni: place for place, eni in enumerate(recent)}
+    ordered = sorted(
+        {one.id: one for one in entries}.values(),
+        key=lambda e: (rank.get(e.id, len(rank)), not e.running, inventory.natural(e.name), e.index, e.id),
+    )
+    named = [ListedInterface(NAMED + one.name, named_display(one)) for one in settings.captures.values()]
+    shown = [ListedInterface(one.id, one.display) for one in ordered[: settings.limit]]
+    return Offer([*named, *shown], problems, len(ordered) - len(shown))
+
+
+def named_display(capture: NamedCapture) -> str:
+    """A named capture in a list: ``web · 2 ENIs · role=web``."""
+    count = f"{len(capture.enis)} ENI{'s' if len(capture.enis) > 1 else ''}" if capture.enis else ""
+    tags = " ".join(f"{tag.key}={tag.value}" for tag in capture.tags)
+    return inventory.SEPARATOR.join(filter(None, (capture.name, count, tags)))
+
+
+def place_of(eni: str, known: Path | None) -> Place:
+    """Where an ENI was last seen; the place that the AWS command line would choose if it never was."""
+    return next((one.place for one in load_known(known) if one.id == eni), Place())
+
+
+def load_known(file: Path | None) -> list[Entry]:
+    """The entries that were last listed; none if the file is missing or no longer makes sense."""
+    if file is None:
+        return []
+    try:
+        return [_entry(raw) for raw in json.loads(file.read_bytes())]
+    except (OSError, ValueError, TypeError, KeyError):
+        return []
+
+
+def save_known(file: Path | None, entries: Sequence[Entry]) -> None:
+    """Keep the entries for when AWS can't be asked. A disk that takes none is done without."""
+    if file is None:
+        return
+    try:
+        folders.write_whole(file, json.dumps([asdict(one) for one in entries]).encode())
+    except OSError as error:
+        log.warning("the list can't be kept in %s: %s", file, error)
+
+
+def _entry(raw: Any) -> Entry:
+    return Entry(**{**raw, "place": Place(*raw["place"])})
