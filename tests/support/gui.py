@@ -29,6 +29,8 @@ PREFERENCES = {
     "gui.ask_unsaved": "FALSE",
     "gui.update.enabled": "FALSE",
     "gui.interfaces_show_hidden": "FALSE",
+    # all but 8, extcap (enum interface_type): local interfaces come and go, and move the rows
+    "gui.interfaces_hide_types": "0,1,2,3,4,5,6,7,9",
     "gui.geometry.save.position": "FALSE",
     "nameres.network_name": "TRUE",
     "nameres.mac_name": "FALSE",
@@ -282,7 +284,8 @@ class Wireshark:
     def click(self, thing: Thing, times: int = 1) -> None:
         """Click in the middle of a thing; twice for a double-click."""
         clicks = ("click", "--repeat", times, "--delay", 60, 1)
-        self.screen.xdotool("mousemove", "--sync", *thing.middle, *clicks)
+        # without --sync, which waits for a movement that does not come where the mouse is there already
+        self.screen.xdotool("mousemove", *thing.middle, *clicks)
 
     def log(self) -> str:
         """What Wireshark said on its terminal."""
@@ -308,7 +311,7 @@ def wireshark(
             running.close()
 
 
-def local_interfaces(environment: Mapping[str, str]) -> str:
+def other_interfaces(environment: Mapping[str, str]) -> str:
     """All interfaces that are not ENIs, as the value of the preference that hides them (capture.devices_hide)."""
     done = subprocess.run(
         ["tshark", "-D"], env=dict(environment), text=True, capture_output=True, timeout=60, check=True
