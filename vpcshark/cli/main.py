@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 
 from vpcshark import __version__, logs
-from vpcshark.cli import capture, cleanup, demo, interfaces, lab, plugin, ps
+from vpcshark.cli import capture, cleanup, decap, demo, explain, interfaces, lab, plugin, ps
 from vpcshark.errors import InputError, VpcsharkError
 
 log = logging.getLogger(__name__)
@@ -64,6 +64,6 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vpcshark {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for room in (plugin, interfaces, capture, ps, cleanup, lab, demo):
+    for room in (plugin, interfaces, capture, decap, explain, ps, cleanup, lab, demo):
         room.add(commands)
     return parser

@@ -7,9 +7,11 @@ filter through DNS.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from vpcshark.wire.instructions import RET_K, FilterError, Instruction
 
-__all__ = ["FilterError", "Instruction", "compile_filter"]
+__all__ = ["FilterError", "Instruction", "Matcher", "compile_filter"]
 
 _DLT_EN10MB = 1
 _NETMASK_UNKNOWN = -1  # PCAP_NETMASK_UNKNOWN, 0xffffffff
@@ -39,3 +41,26 @@ def compile_filter(text: str, snaplen: int = 262144) -> list[Instruction]:
         return copied
     finally:
         winpcapy.pcap_close(handle)
+
+
+class Matcher:
+    """A compiled filter that can be asked about frames, with libpcap's own interpreter (pcap_offline_filter)."""
+
+    def __init__(self, program: Sequence[Instruction]) -> None:
+        import ctypes
+
+        from scapy.libs import winpcapy
+
+        self._instructions = (winpcapy.bpf_insn * len(program))(*program)
+        self._program = winpcapy.bpf_program(len(program), self._instructions)
+        self._header = winpcapy.pcap_pkthdr()
+        # A function of our own: scapy's says that the result is a bool, and takes its lowest byte.
+        run = winpcapy._lib["pcap_offline_filter"]
+        run.argtypes, run.restype = [ctypes.c_void_p, ctypes.c_void_p, ctypes.c_char_p], ctypes.c_uint
+        self._run = run
+        self._places = ctypes.addressof(self._program), ctypes.addressof(self._header)
+
+    def __call__(self, frame: bytes, length: int) -> bool:
+        """Does the filter accept a frame of which ``frame`` is there, and which was ``length`` bytes long?"""
+        self._header.caplen, self._header.len = len(frame), length
+        return bool(self._run(*self._places, frame))

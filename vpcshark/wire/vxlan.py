@@ -9,7 +9,7 @@ Sent to the capture host, so Python 3.6 and the standard library only. Must not 
 from struct import Struct
 from typing import NamedTuple, Optional, Tuple, Union
 
-Data = Union[bytes, memoryview]
+Data = Union[bytes, bytearray, memoryview]
 
 IPV4, IPV6, VLAN_TAGS, ETHERNET = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100), 0x6558
 INBOUND, OUTBOUND = 1, 2

@@ -1,0 +1,281 @@
+"""``vpcshark decap IN OUT``: takes the outer headers off a capture that somebody made on a target.
+
+Reads pcap and pcapng, writes pcapng. Must not know how headers come off: that is ``wire.decap``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from typing import Any, Protocol
+
+from vpcshark import __version__
+from vpcshark.capture.sink import FileSink, Sink, SinkClosed
+from vpcshark.cli import console
+from vpcshark.cli.infile import InFile
+from vpcshark.errors import InputError
+from vpcshark.wire import pcapng
+from vpcshark.wire.capturefile import open_reader
+from vpcshark.wire.decap import LINKS, Counts, Decapsulator
+from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
+from vpcshark.wire.records import SLACK, Reader, Run
+from vpcshark.wire.vxlan import Ports
+
+CHUNK = 1 << 21
+
+
+class Worker(Protocol):
+    """What makes packet blocks of a run of records: ``Decapsulator`` or, faster, ``decaptable.Table``."""
+
+    def run(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+        """The packet blocks; ``data`` may be scratched where the run lies."""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "decap",
+        help="take the VXLAN headers off a capture file",
+        description="Take the outer headers off a capture made on a mirror target: pcap or pcapng in (also gzipped), "
+        "pcapng out, an interface per VNI, times and original lengths as they were.",
+    )
+    parser.add_argument("file", metavar="IN", help="the capture; -: standard input")
+    parser.add_argument("out", metavar="OUT", help="the pcapng file to write; -: standard output")
+    parser.add_argument(
+        "--vni",
+        dest="vnis",
+        metavar="N",
+        action="append",
+        type=_vni,
+        default=[],
+        help="only this VNI (repeat for more)",
+    )
+    parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="only inner frames that FILTER accepts")
+    parser.add_argument(
+        "--mac",
+        dest="macs",
+        metavar="MAC",
+        action="append",
+        type=_mac,
+        default=[],
+        help="the source's address, to mark frames as inbound or outbound (repeat for more)",
+    )
+    parser.add_argument("--port", metavar="N", type=_port, default=4789, help="VXLAN's UDP port, if not 4789")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Decapsulate a file. InputError: it is not what it should be; what was good before is written by then."""
+    engine = engine_of(options)
+    if options.out == "-" and sys.stdout.isatty():
+        raise InputError("A terminal can't show pcapng.", "Name a file, or lead standard output into a program.")
+    if "-" not in (options.file, options.out) and _is_same(options.file, options.out):
+        raise InputError(f"{options.out} is the file to be read.", "Name another file to write.")
+    source = InFile.open(options.file)
+    job = Job(source, engine, lambda: FileSink.open(options.out))
+    try:
+        with Progress(source) as progress:
+            job.run(progress.show)
+    except SinkClosed:
+        return 0
+    except (ValueError, OSError) as exc:
+        reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
+        raise InputError(f"{source.name}: {reason}", job.kept(options.out)) from exc
+    finally:
+        job.close()
+        for remark in job.remarks():
+            console.err().print(remark, markup=False, soft_wrap=True)
+    _insist_on_frames(source.name, engine)
+    console.err().print(summary(engine), markup=False, soft_wrap=True)
+    return 0
+
+
+def engine_of(options: argparse.Namespace) -> Decapsulator:
+    """The engine that the options ask for. InputError with libpcap's words for what is no filter."""
+    text, wanted = options.filter.strip(), None
+    if text:
+        try:
+            wanted = Matcher(compile_filter(text))
+        except FilterError as exc:
+            raise InputError(
+                f"This is not a capture filter: {exc}.", "See pcap-filter(7) for how to write one."
+            ) from exc
+    return Decapsulator(options.vnis, options.macs, wanted, text, Ports(vxlan=options.port))
+
+
+def worker_of(engine: Decapsulator) -> Worker:
+    """The fast one where NumPy is installed; what comes out is the same."""
+    try:
+        from vpcshark.wire.decaptable import Table
+    except ImportError:
+        return engine
+    return Table(engine)
+
+
+class Job:
+    """One file on its way: read into a buffer, its whole records worked on, the rest kept for the next turn."""
+
+    def __init__(self, source: InFile, engine: Decapsulator, open_sink: Callable[[], Sink]) -> None:
+        self._source = source
+        self._engine = engine
+        self._open_sink = open_sink
+        self._worker: Worker = engine
+        self._sink: Sink | None = None
+        self._reader: Reader | None = None
+        self._buffer = bytearray(CHUNK + SLACK)
+        self._filled = self._origin = 0
+
+    def run(self, show: Callable[[], None]) -> None:
+        """All of it. ``ValueError`` with the byte offset at what is no capture, ``OSError`` from reading."""
+        while self._fill():
+            if self._reader is None:
+                self._begin()
+            if self._reader is not None:
+                self._work(self._reader)
+            show()
+        if self._reader is None:
+            raise ValueError(f"It is no capture: it has {self._filled} bytes.")
+        if self._filled:
+            raise ValueError(f"It is cut off: what begins at byte {self._origin} is not whole.")
+
+    def _fill(self) -> int:
+        if self._filled == len(self._buffer) - SLACK:
+            self._buffer += bytes(len(self._buffer))
+        with memoryview(self._buffer) as view:
+            count = self._source.readinto(view[self._filled : -SLACK])
+        self._filled += count
+        return count
+
+    def _begin(self) -> None:
+        self._reader = open_reader(bytes(self._buffer[: min(24, self._filled)]))
+        if self._reader is not None:
+            self._worker = worker_of(self._engine)
+            self._sink = self._open_sink()
+            self._sink.write(pcapng.section_header(application=f"vpcshark {__version__}"))
+
+    def _work(self, reader: Reader) -> None:
+        at, buffer = 0, self._buffer
+        while (run := reader.scan(buffer, at, self._filled, self._origin)).end > at:
+            self._check_link(reader)
+            if run.starts and (blocks := self._worker.run(buffer, run, reader)) and self._sink is not None:
+                self._sink.write(blocks)
+            at = run.end
+        buffer[: self._filled - at] = buffer[at : self._filled]
+        self._origin += at
+        self._filled -= at
+
+    def _check_link(self, reader: Reader) -> None:
+        """A pcap file has one link type, at byte 20."""
+        layout = reader.layout
+        if not layout.interfaces and layout.link >= 0 and layout.link not in LINKS:
+            raise ValueError(f"At byte 20 it has link type {layout.link}, not Ethernet, IP or Linux cooked.")
+
+    def remarks(self) -> list[str]:
+        """What the user should know of the file."""
+        return [f"{self._source.name}: {remark}" for remark in self._reader.remarks] if self._reader else []
+
+    def kept(self, out: str) -> str:
+        """What is in the output when reading ended early."""
+        if self._sink is None:
+            return "Nothing is written."
+        return f"{self._engine.counts.taken} frames from before that are in {'the output' if out == '-' else out}."
+
+    def close(self) -> None:
+        """Close both files."""
+        self._source.close()
+        if self._sink is not None:
+            self._sink.close()
+
+
+class Progress:
+    """How far reading is, on a terminal; nothing elsewhere."""
+
+    def __init__(self, source: InFile) -> None:
+        self._source = source
+        self._bar: Any = None
+
+    def __enter__(self) -> Progress:
+        err = console.err()
+        if err.is_terminal and self._source.size:
+            from rich import progress
+
+            columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.DownloadColumn())
+            self._bar = progress.Progress(*columns, progress.TimeRemainingColumn(), console=err, transient=True)
+            self._bar.start()
+            self._bar.add_task(os.path.basename(self._source.name), total=self._source.size)
+        return self
+
+    def show(self) -> None:
+        """Show the place that reading has come to."""
+        if self._bar is not None:
+            self._bar.update(self._bar.task_ids[0], completed=self._source.position)
+
+    def __exit__(self, *_: object) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+
+def summary(engine: Decapsulator) -> str:
+    """What became of the packets."""
+    counts, vnis = engine.counts, sorted(engine.interfaces)
+    listed = ", ".join(map(str, vnis[:8])) + (" …" if len(vnis) > 8 else "")
+    told = f"{counts.taken} frames of VNI {listed} from {counts.packets} packets"
+    return "; ".join([told, *_left_out(counts)]) + "."
+
+
+def _left_out(counts: Counts) -> list[str]:
+    named = (
+        (counts.other, "without VXLAN"),
+        (counts.foreign, "of other VNIs"),
+        (counts.refused, "refused by the filter"),
+        (counts.unreadable, "of link types that are not known here"),
+    )
+    return [f"{count} {name}" for count, name in named if count]
+
+
+def _insist_on_frames(name: str, engine: Decapsulator) -> None:
+    counts = engine.counts
+    if counts.taken:
+        return
+    if counts.refused:
+        raise InputError(f"{name} has {counts.refused} mirrored frames, none of which the filter accepts.")
+    if counts.foreign:
+        found = ", ".join(map(str, sorted(engine.foreign_vnis)))
+        raise InputError(f"{name} has no frame of the VNI that is asked for.", f"It has frames of VNI {found}.")
+    left_out = "; ".join(_left_out(counts)) or "it is empty"
+    raise InputError(
+        f"{name} holds no VXLAN: none of its {counts.packets} packets ({left_out}) carries a mirrored frame.",
+        "Capture on the target with: tcpdump -w FILE udp port 4789",
+    )
+
+
+def _is_same(first: str, second: str) -> bool:
+    try:
+        return os.path.samefile(first, second)
+    except OSError:
+        return False
+
+
+def _vni(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or int(text) >= 1 << 24:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a VNI (0 to 16777215)')
+    return int(text)
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or not 0 < int(text) < 1 << 16:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a port (1 to 65535)')
+    return int(text)
+
+
+def _mac(text: str) -> bytes:
+    digits = text.replace(":", "").replace("-", "")
+    try:
+        mac = bytes.fromhex(digits)
+    except ValueError:
+        mac = b""
+    if len(mac) != 6:
+        raise argparse.ArgumentTypeError(f'"{text}" is not a MAC address')
+    return mac
