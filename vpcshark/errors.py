@@ -33,3 +33,7 @@ class AwsError(VpcsharkError):
 
 class TransportError(VpcsharkError):
     """The way to a command on another machine could not be opened, or broke."""
+
+
+class Unreachable(TransportError):
+    """Nobody answered at the other machine's address; by another way it may be there."""

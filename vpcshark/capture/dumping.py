@@ -19,23 +19,28 @@ STATISTICS = re.compile(rb"(\d+) packets? (captured|received by filter|dropped b
 
 # $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4 on: the capture. stdin's end ends it (sshd passes no signal
 # on to root's commands), and so does silence: a broken link ends nothing by itself. Then our own sshd is told to end,
-# for it would wait for the network for many minutes. Each sign of life also asks for the counts.
+# for it would wait for the network for many minutes. Each sign of life also asks for the counts. sh gives /dev/null to
+# what runs in the background, so stdin is descriptor 3 there.
 _KEEPER = r"""
 sshd=$1 silence=$2 clock=$3; shift 3
 hear() { ${clock:+"$clock" "$silence"} dd bs=64 count=1 2>/dev/null; }
 exec 3<&0
 "$@" </dev/null 3<&- &
-capture=$! heard=start
-exec >/dev/null
-while kill -0 $capture 2>/dev/null && heard=$(hear <&3); do
-  [ -n "$heard" ] || { sshd=0; break; }
-  kill -USR1 $capture 2>/dev/null
-done
-kill -INT $capture 2>/dev/null
-( sleep 2; kill -KILL $capture ) >/dev/null 2>&1 3<&- & killer=$!
+capture=$!
+(
+  while heard=$(hear <&3); do
+    [ -n "$heard" ] || { sshd=0; break; }
+    kill -USR1 $capture
+  done
+  kill -TERM $capture
+  [ "$sshd" -gt 1 ] && kill "$sshd"
+  sleep 2
+  kill -KILL $capture
+) >/dev/null 2>&1 &
+hearer=$!
+exec >/dev/null 3<&-
 wait $capture; status=$?
-kill $killer 2>/dev/null
-[ "$sshd" -gt 1 ] && [ "$heard" = "" ] && kill "$sshd" 2>/dev/null
+kill $hearer 2>/dev/null
 exit $status
 """
 

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -35,6 +35,8 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
     if transport is not None:
         return transport
     problems = race.problems()
+    told = [problem for problem in problems if not isinstance(problem[1], Unreachable)]
+    problems = told or problems[:1]  # an address at which nobody is says little beside one where somebody is
     if len(problems) == 1:
         raise TransportError(problems[0][1].problem, problems[0][1].remedy)
     listed = " ".join(f"{name}: {error.problem}" for name, error in problems)
@@ -76,7 +78,7 @@ class _Race:
 
     def problems(self) -> list[tuple[str, VpcsharkError]]:
         """Why each way failed, in the ways' order."""
-        late = TransportError("It did not answer in time.")
+        late = Unreachable("It did not answer in time.")
         return [(way.name, self._failed.get(way.name, late)) for way in self._ways]
 
     def _its_turn(self, way: Way) -> bool:
