@@ -15,7 +15,10 @@ from pathlib import Path
 
 import pytest
 
+from vpcshark.cli.install import filled_in
+
 FAKE = Path(__file__).with_name("fake_extcap.py")
+LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
 
 
 KIND = re.compile(r"^[\t| ]*(arg|value|interface|extcap|dlt|control)(?=[\t| ]+\{)")
@@ -50,15 +53,40 @@ class FakeWireshark:
         }
         self.command = [sys.executable, str(FAKE)]
 
-    def install(self) -> None:
-        """Put the invented extcap where this tshark looks."""
+    def folder(self) -> Path:
+        """Where this tshark looks for extcaps."""
         folders = subprocess.run(["tshark", "-G", "folders"], env=self.environ, capture_output=True, text=True).stdout
         named = dict(line.split(":", 1) for line in folders.splitlines() if ":" in line)
         place = named.get("Personal Extcap path") or named["Personal configuration"].strip() + "/extcap"
-        script = Path(place.strip()) / "fake"
-        script.parent.mkdir(parents=True)
+        folder = Path(place.strip())
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def install(self) -> None:
+        """Put the invented extcap where this tshark looks."""
+        script = self.folder() / "fake"
         script.write_text(f'#!/bin/sh\nexec {shlex.join(self.command)} "$@"\n')
         script.chmod(0o755)
+
+    def install_launcher(self, command: list[str] | None = None) -> Path:
+        """Put the real launcher there, before the invented extcap or another ``command``; its path."""
+        python = self.home / "python"
+        python.write_text(f'#!/bin/sh\nshift 2\nexec {shlex.join(command or self.command)} "$@"\n')
+        python.chmod(0o755)
+        path = self.folder() / "vpcshark"
+        path.write_text(filled_in(LAUNCHER.read_text("utf-8"), str(python)))
+        path.chmod(0o755)
+        return path
+
+    def ask(self, launcher: Path, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Ask the launcher as a Wireshark that has never asked before: through a process of its own."""
+        return subprocess.run(
+            ["sh", "-c", '"$@"; exit $?', "sh", str(launcher), *arguments],
+            env={**self.environ, **environ},
+            capture_output=True,
+            encoding="utf-8",
+            timeout=40,
+        )
 
     def tshark(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run tshark to its end."""

@@ -1,12 +1,17 @@
 """The launcher under the shells that Wireshark may meet, with and without a Python that has vpcshark."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from vpcshark.context import VARIABLES
+from vpcshark.extcap.answers import Answers
 
 LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
 SHELLS = [["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"], ["zsh"], ["zsh", "--emulate", "sh"]]
@@ -39,7 +44,142 @@ def filled(tmp_path):
 def run(shell, launcher, *arguments, **environ):
     """Run ``launcher`` by ``shell``."""
     environ = {"PATH": os.environ["PATH"], **environ}
-    return subprocess.run([*shell, str(launcher), *arguments], env=environ, capture_output=True, text=True, timeout=30)
+    return subprocess.run(
+        [*shell, str(launcher), *arguments], env=environ, capture_output=True, encoding="utf-8", timeout=30
+    )
+
+
+# Everything that has a meaning somewhere: to a shell, to printf, to dash's and zsh's own marks (bytes 0x81 to 0xa2).
+TEXT = "interface {value=eni-0a}{display=it's · «a» \\n $HOME `x` $(x) !! %s %d \" * ЁЂЃсбЃ 日本}\n" * 3
+CONFIG = ("--extcap-config", "--extcap-interface", "eni-0a")
+
+
+@pytest.fixture
+def environ(tmp_path):
+    """A user whose home has a blank, a quote and more than ASCII in its name."""
+    home = tmp_path / "hö me's"
+    home.mkdir()
+    return {"HOME": str(home), "AWS_PROFILE": "it's|mine", "AWS_ACCESS_KEY_ID": "A" * 16 + "TAIL"}
+
+
+@pytest.fixture
+def kept(environ):
+    """Prepared answers for that user's environment; gives their folder."""
+    answers = Answers(environ)
+    answers.write({"interfaces": TEXT, "config": TEXT * 99, "config-choose": "choose\n", "dlts": "dlt {number=1}\n"})
+    return answers.folder
+
+
+@pytest.fixture
+def python(tmp_path, filled):
+    """A Python that says that it was asked, and notes it when it is to refresh."""
+    python = tmp_path / "python"
+    python.write_text(f'#!/bin/sh\ncase $3 in --vpcshark*) : >"{tmp_path}/refreshed";; *) echo "asked: $*";; esac\n')
+    python.chmod(0o755)
+    return filled(python)
+
+
+@pytest.mark.parametrize("path", ["", "/nowhere"], ids=["with a PATH", "without cat or anything else"])
+def test_prepared_answers_are_printed_by_the_shell_alone(shell, python, environ, kept, path):
+    """Byte by byte, without another program."""
+    more = {**environ, **({"PATH": path} if path else {})}
+    assert run(shell, python, *CONFIG, **more).stdout == TEXT * 99
+    assert run(shell, python, "--extcap-dlts", "--extcap-interface=eni-0a", **more).stdout == "dlt {number=1}\n"
+    chooser = run(shell, python, "--extcap-config", "--extcap-interface", "vpcshark-choose", **more)
+    assert (chooser.stdout, chooser.stderr, chooser.returncode) == ("choose\n", "", 0)
+
+
+def test_the_list_is_printed_at_once_and_refreshed_in_the_background(shell, python, environ, kept, tmp_path):
+    """The second time that the same process asks, it is Python that answers: it waits for what is new."""
+    first = run(shell, python, "--extcap-interfaces", "--extcap-version=4.0", **environ)
+    assert (first.stdout, first.stderr, first.returncode) == (TEXT, "", 0)
+    wait_for(tmp_path / "refreshed")
+    second = run(shell, python, "--extcap-interfaces", "--extcap-version=4.0", **environ)
+    assert second.stdout.startswith("asked: -m vpcshark.extcap --extcap-interfaces")
+
+
+def wait_for(path, seconds=10):
+    """Until there is a file."""
+    deadline = time.monotonic() + seconds
+    while not path.exists():
+        assert time.monotonic() < deadline, f"{path} never came"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("question", ["interfaces", "config", "dlts"])
+@pytest.mark.parametrize("damage", ["cut", "half a quote", "empty", "zeros", "missing", "another's"])
+def test_a_damaged_answer_is_asked_of_python(shell, python, environ, kept, question, damage):
+    """And says nothing on stderr, which Wireshark would show."""
+    file = kept / question
+    whole = file.read_bytes()
+    if damage == "missing":
+        file.unlink()
+    else:
+        damaged = {
+            "cut": whole[: len(whole) // 2],
+            "half a quote": whole[: -len(f"'\nwhole='{question}'\n")],
+            "empty": b"",
+            "zeros": bytes(len(whole)),
+            "another's": whole.replace(f"whole='{question}'".encode(), b"whole='other'"),
+        }
+        file.write_bytes(damaged[damage])
+    done = run(shell, python, f"--extcap-{question}", "--extcap-interface", "eni-0a", **environ)
+    assert done.stdout.startswith("asked: -m vpcshark.extcap --extcap-")
+    assert (done.stdout.count("asked"), done.stderr, done.returncode) == (1, "", 0)
+
+
+@pytest.mark.parametrize("text", ["", "case $context in\n'", "indexed=whole\n", "case x in"])
+def test_a_damaged_index_is_asked_of_python(shell, python, environ, kept, text):
+    """Which writes it anew."""
+    (kept.parent / "index").write_text(text)
+    done = run(shell, python, *CONFIG, **environ)
+    assert (done.stdout.count("asked: "), done.stderr) == (1, "")
+
+
+def test_another_environment_is_asked_of_python(shell, python, environ, kept):
+    """Its answers are others."""
+    assert run(shell, python, *CONFIG, **{**environ, "AWS_PROFILE": "other"}).stdout.startswith("asked: ")
+    key = {**environ, "AWS_ACCESS_KEY_ID": "B" * 16 + "TAI"}
+    assert run(shell, python, *CONFIG, **key).stdout.startswith("asked: ")
+
+
+def test_answers_of_somebody_else_are_not_run(shell, python, environ, kept):
+    """A shell runs what it sources."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can give files away")
+    os.chown(kept / "config", 65534, 65534)
+    assert run(shell, python, *CONFIG, **environ).stdout.startswith("asked: ")
+
+
+def test_a_folder_that_takes_no_note_means_that_python_lists(shell, python, environ, kept):
+    """Else a list that can't be refreshed would stay for ever."""
+    (kept / "asked").mkdir()
+    done = run(shell, python, "--extcap-interfaces", **environ)
+    assert done.stdout.startswith("asked: ")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize(
+    "more",
+    [("--extcap-reload-option", "host"), ("--vni", "7"), ("--something-new",), ("--capture", "--fifo", "/dev/null")],
+)
+def test_any_other_argument_is_for_python(shell, python, environ, kept, more):
+    """Reloads, captures, and what a later Wireshark may say."""
+    done = run(shell, python, *CONFIG, *more, **environ)
+    assert done.stdout == f"asked: -m vpcshark.extcap {' '.join([*CONFIG, *more])}\n"
+
+
+def test_the_launcher_tells_contexts_apart_by_the_same_variables(shell):
+    """As vpcshark/context.py, in the same order."""
+    line = re.search(r'^context="(.*?)"$', LAUNCHER.read_text(), re.MULTILINE | re.DOTALL)
+    names = re.findall(r"\$(\w+)", line[1])
+    assert tuple(names) == VARIABLES
+
+
+def test_with_answers_but_without_a_python_the_list_says_what_to_do(shell, filled, environ, kept):
+    """vpcshark was removed, its answers were not."""
+    done = run(shell, filled("/no/such/python"), "--extcap-interfaces", **environ)
+    assert "vpcshark install" in done.stdout
 
 
 def test_it_hands_the_question_to_the_python_that_was_filled_in(shell, filled, tmp_path):

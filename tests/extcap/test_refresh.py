@@ -1,0 +1,276 @@
+"""Refreshing in real processes, through the real launcher: who waits, for how long, and what is listed meanwhile."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from vpcshark.extcap.answers import Answers
+
+LIST = ("--extcap-interfaces", "--extcap-version=4.0")
+SLOW = {"FAKE_DELAY": "4"}
+
+
+@pytest.fixture
+def launcher(wireshark):
+    """The real launcher, before the invented extcap, in a home with a blank and more than ASCII in its name."""
+    return wireshark.install_launcher()
+
+
+def timed(function, *arguments, **environ):
+    """(result, seconds)."""
+    begun = time.monotonic()
+    return function(*arguments, **environ), time.monotonic() - begun
+
+
+def until(condition, what, seconds=20):
+    """Poll until ``condition`` holds."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"it did not come to pass that {what}"
+        time.sleep(0.02)
+
+
+def asked(wireshark):
+    """The processes that asked for the interfaces."""
+    return [fact["asked"] for fact in wireshark.facts() if "asked" in fact]
+
+
+def is_alive(pid):
+    """Does the process still run?"""
+    try:
+        return "Z" not in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+
+
+def test_the_first_list_comes_from_aws_and_leaves_all_answers(wireshark, launcher):
+    """Interfaces, dialog, DLTs: the next questions cost nobody anything."""
+    done = wireshark.ask(launcher, *LIST)
+    assert "web-1" in done.stdout
+    assert done.stderr == ""
+    answers = Answers(wireshark.environ)
+    assert "vni" in answers.read("config")
+    assert answers.read("dlts").startswith("dlt ")
+    assert "--eni" in answers.read("config-choose")
+    assert len(asked(wireshark)) == 1
+
+
+def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, launcher):
+    """And the second is there at once; what the refresh brings is in the third."""
+    first, seconds = timed(wireshark.ask, launcher, *LIST, **SLOW)
+    assert "F5" in first.stdout
+    assert seconds < 3.5
+    assert is_alive(asked(wireshark)[0])
+    second, seconds = timed(wireshark.ask, launcher, *LIST, **SLOW)
+    assert "F5" in second.stdout
+    assert seconds < 1
+    until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
+    assert "web-1" in wireshark.ask(launcher, *LIST, **SLOW).stdout
+
+
+def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(wireshark, launcher):
+    """The refresher holds none of Wireshark's descriptors: stdout and stderr end with the launcher."""
+    wireshark.ask(launcher, *LIST)
+    age(wireshark)
+    new = {"FAKE_INTERFACES": '[["eni-0c", "new-1 · eth0"]]', "FAKE_DELAY": "2"}
+    old, seconds = timed(wireshark.ask, launcher, *LIST, **new)
+    assert ("web-1" in old.stdout, "new-1" in old.stdout, old.stderr) == (True, False, "")
+    assert seconds < 1
+    until(lambda: len(asked(wireshark)) == 2, "it is refreshed")
+    assert is_alive(asked(wireshark)[-1])
+    until(lambda: "new-1" in Answers(wireshark.environ).read("interfaces"), "the refresh has ended")
+
+
+def age(wireshark, seconds=60):
+    """Make the answers older."""
+    file = Answers(wireshark.environ).folder / "interfaces"
+    os.utime(file, (time.time() - seconds,) * 2)
+
+
+def test_the_refresher_is_in_a_session_of_its_own_with_three_descriptors(wireshark, launcher):
+    """So that neither Ctrl-C nor a wait for its pipes reaches it."""
+    wireshark.ask(launcher, *LIST)
+    age(wireshark)
+    wireshark.ask(launcher, *LIST, FAKE_DELAY="2")
+    until(lambda: len(asked(wireshark)) == 2, "it is refreshed")
+    pid = asked(wireshark)[-1]
+    assert os.getsid(pid) == pid
+    targets = {name: os.readlink(f"/proc/{pid}/fd/{name}") for name in ("0", "1", "2")}
+    assert set(targets.values()) == {"/dev/null"}
+
+
+def test_refresh_interfaces_waits_for_what_is_new(wireshark, launcher):
+    """The same process asks twice, as Wireshark does on F5; fresh answers are not asked for again."""
+    program = (
+        "import os, subprocess, sys, time\n"
+        "def ask(**more): return subprocess.run(sys.argv[1:], env={**os.environ, **more}, capture_output=True).stdout\n"
+        "first = ask(); again = ask(FAKE_INTERFACES='[]')\n"
+        "from vpcshark.extcap.answers import Answers\n"
+        "os.utime(Answers(os.environ).folder / 'interfaces', (1, 1))\n"
+        'third = ask(FAKE_INTERFACES=\'[["eni-0c", "new-1"]]\')\n'
+        "print(b'web-1' in first, b'web-1' in again, b'new-1' in third)\n"
+    )
+    command = [sys.executable, "-c", program, str(launcher), *LIST]
+    done = subprocess.run(command, env=wireshark.environ, capture_output=True, text=True, timeout=40, check=True)
+    assert done.stdout.split() == ["True", "True", "True"]
+
+
+def test_refresh_interfaces_does_not_wait_for_ever(wireshark, launcher):
+    """AWS is slow: the old list, after two seconds."""
+    wireshark.ask(launcher, *LIST)
+    age(wireshark)
+    folder = Answers(wireshark.environ).folder
+    (folder / "asked").write_text(str(os.getpid()))
+    begun = time.monotonic()
+    done = subprocess.run(
+        [str(launcher), *LIST], env={**wireshark.environ, **SLOW}, capture_output=True, text=True, timeout=40
+    )
+    assert "web-1" in done.stdout
+    assert time.monotonic() - begun < 3.5
+
+
+def test_two_refreshers_at_once_are_one(wireshark, launcher):
+    """The second leaves; of two who wait, the second finds fresh answers."""
+    threads = [threading.Thread(target=wireshark.ask, args=(launcher, *LIST), kwargs={"FAKE_DELAY": "1"}) for _ in "ab"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    wireshark.extcap("--vpcshark-refresh")
+    assert len(asked(wireshark)) == 1
+
+
+def test_a_refresher_that_was_killed_leaves_the_turn_to_the_next(wireshark, launcher):
+    """The lock ends with the process; what it had not written is not there."""
+    wireshark.ask(launcher, *LIST, **SLOW)
+    os.kill(asked(wireshark)[0], signal.SIGKILL)
+    until(lambda: not is_alive(asked(wireshark)[0]), "it is dead")
+    wireshark.ask(launcher, *LIST)
+    until(lambda: "web-1" in Answers(wireshark.environ).read("interfaces"), "the next has refreshed")
+
+
+def test_a_problem_is_listed_with_its_remedy_and_kept(wireshark, launcher):
+    """An expired sign-in: one entry, at once the next time."""
+    assert "aws sso login --profile prod" in wireshark.ask(launcher, *LIST, FAKE_PROBLEM="1").stdout
+    done, seconds = timed(wireshark.ask, launcher, *LIST, FAKE_PROBLEM="1")
+    assert "aws sso login --profile prod" in done.stdout
+    assert seconds < 1
+
+
+@pytest.fixture
+def mount(wireshark):
+    """A small file system as the cache folder, with options; unmounted at the end."""
+    if os.geteuid() != 0:
+        pytest.skip("mounting needs root")
+    places = []
+
+    def make(options):
+        place = Path(wireshark.environ["XDG_CACHE_HOME"])
+        place.mkdir(parents=True, exist_ok=True)
+        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(place)], check=True)
+        places.append(place)
+        return place
+
+    yield make
+    for place in places:
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def test_a_cache_that_is_full_is_said_in_the_list(wireshark, launcher, mount):
+    """The interfaces are listed all the same, and the dialog is there."""
+    place = mount("size=64k")
+    (place / "filler").write_bytes(bytes(60 * 1024))
+    with pytest.raises(OSError, match="No space"):
+        (place / "more").write_bytes(bytes(64 * 1024))
+    done = wireshark.ask(launcher, *LIST)
+    assert "web-1" in done.stdout
+    assert "No space left on device" in done.stdout
+    assert done.stderr == ""
+    assert "--vni" in wireshark.ask(launcher, "--extcap-config", "--extcap-interface", "eni-0a").stdout
+
+
+def test_a_cache_that_is_read_only_is_said_in_the_list(wireshark, launcher, mount):
+    """Also if it holds old answers: they must not stay for ever."""
+    place = mount("size=1m")
+    wireshark.ask(launcher, *LIST)
+    age(wireshark)
+    subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
+    done = wireshark.ask(launcher, *LIST, FAKE_INTERFACES='[["eni-0c", "new-1"]]')
+    assert "new-1" in done.stdout
+    assert "Read-only file system" in done.stdout
+
+
+def test_a_file_in_the_place_of_the_folder_is_said_in_the_list(wireshark, launcher):
+    """Not a traceback, not an empty list."""
+    Path(wireshark.environ["XDG_CACHE_HOME"]).write_text("not a folder")
+    done = wireshark.ask(launcher, *LIST)
+    assert "web-1" in done.stdout
+    assert "can't be kept" in done.stdout
+
+
+def test_a_home_with_blanks_and_more_than_ascii(wireshark, launcher):
+    """And no cache folder named: it is below HOME."""
+    home = wireshark.home / "hö me's"
+    home.mkdir()
+    environ = {"HOME": str(home), "XDG_CACHE_HOME": ""}
+    for _ in range(2):
+        assert "web-1" in wireshark.ask(launcher, *LIST, **environ).stdout
+    assert (home / ".cache" / "vpcshark" / "answers" / "index").exists()
+    assert len(asked(wireshark)) == 1
+
+
+@pytest.fixture
+def black_hole():
+    """A port of this machine that answers no SYN: its queue is full."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        fillers = []
+        for _ in range(4):
+            filler = socket.socket()
+            filler.setblocking(False)
+            filler.connect_ex(listener.getsockname())
+            fillers.append(filler)
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        for filler in fillers:
+            filler.close()
+
+
+def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_hole, record_property):
+    """Against tshark with an extcap folder that is empty; the real product, down to boto3."""
+
+    def tshark(*arguments):
+        done, seconds = timed(wireshark.tshark, *arguments, **aws)
+        assert done.returncode == 0, done.stderr
+        return done.stdout, seconds
+
+    aws = {
+        "AWS_ENDPOINT_URL": black_hole,
+        "AWS_REGION": "us-east-1",
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "none",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": "/dev/null",
+        "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+    }
+    loopback = ("-i", "lo", "-a", "duration:1", "-q")
+    plain = min(tshark("-D")[1] for _ in range(5))
+    plain_capture = min(tshark(*loopback)[1] for _ in range(2))
+    wireshark.install_launcher([sys.executable, "-m", "vpcshark.extcap"])
+    listed, first = tshark("-D")
+    assert "vpcshark-problem" in listed
+    later = [tshark("-D")[1] for _ in range(5)]
+    capture = min(tshark(*loopback)[1] for _ in range(2))
+    figures = {"plain": plain, "first": first, "later": min(later), "lo before": plain_capture, "lo": capture}
+    for name, seconds in figures.items():
+        record_property(name, round(seconds, 3))
+    assert first - plain < 2.5
+    assert min(later) - plain < 0.3
+    assert capture - plain_capture < 0.3
