@@ -19,6 +19,8 @@ from vpcshark.transport.base import Channel, Transport
 log = logging.getLogger(__name__)
 
 CHUNK = 1 << 18
+BEAT = 2.0  # seconds between two signs of life
+SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
 MOST_BANNER = 1 << 20
 NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
@@ -34,6 +36,7 @@ class Reception:
         self._transport = transport
         self._where = transport.name
         self._settled = threading.Event()
+        self._ended = threading.Event()
         self._problem = ""
         self._remedy = ""
         self._ready: Mapping[str, Any] | None = None
@@ -55,7 +58,15 @@ class Reception:
         self._settled.wait(deadline)
         if self._ready is None:
             raise self._failure(deadline)
+        threading.Thread(target=self._beat, name="signs of life", daemon=True).start()
         return self._ready
+
+    def _beat(self) -> None:
+        try:
+            while not self._ended.wait(BEAT):
+                self.command(alive=True)
+        except TransportError as error:
+            log.info("%s", error)
 
     def command(self, **words: Any) -> None:
         """Send one command line (the contract is in docs/ARCHITECTURE.md)."""
@@ -68,6 +79,7 @@ class Reception:
 
     def finish(self, timeout: float) -> None:
         """Let the receiver flush its last frames and counts, then end it; waits ``timeout`` seconds for that."""
+        self._ended.set()
         try:
             self._channel.close_input()
             if self._pump is not None:
@@ -189,4 +201,5 @@ def config(
         "interfaces": list(interfaces),
         "program": program,
         "socket_program": socket_program,
+        "silence_seconds": SILENCE,
     }

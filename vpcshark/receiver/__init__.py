@@ -23,6 +23,7 @@ MODULES = (
     "vpcshark.receiver.output",
     "vpcshark.receiver.ring",
     "vpcshark.receiver.datagrams",
+    "vpcshark.receiver.lifeline",
     "vpcshark.receiver.program",
 )
 
@@ -39,9 +40,10 @@ for name, source in MODULES:
 sys.exit(sys.modules["vpcshark.receiver.program"].main())
 """
 
+# The alarm ends a receiver whose capture died before the config; ``program.main`` takes it off.
 # No newline and no quote but ", so that any shell on the way can carry it. Reads no byte more than the source.
 _BOOTSTRAP = (
-    r'exec("f=open(0,\"rb\",0,closefd=False)\nn=int(f.readline())\ns=b\"\"\n'
+    r'exec("import signal\nsignal.alarm(10)\nf=open(0,\"rb\",0,closefd=False)\nn=int(f.readline())\ns=b\"\"\n'
     r"while len(s)<n:\n c=f.read(n-len(s))\n if not c:raise SystemExit(1)\n s+=c\n"
     r'exec(compile(s,\"receiver\",\"exec\"))")'
 )

@@ -10,8 +10,9 @@ each with "event":
 - {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
 
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
-that one), mode ("ring" or "socket": no choice), statistics_seconds (5). Commands: {"program", "socket_program"} swaps
-the filter, {"ping": any} asks for a pong.
+that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
+ends, with the sshd that it came by, when it gets no line for so long). Commands: {"program", "socket_program"} swaps
+the filter, {"ping": any} asks for a pong, {"alive": true} breaks the silence, as every other line does.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -33,6 +34,7 @@ from typing import Any, Dict, List, Optional, Union
 from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
 from vpcshark.receiver.frames import Frames, Source
+from vpcshark.receiver.lifeline import Lifeline, end_connection
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
 from vpcshark.wire.blocks import interface_statistics
@@ -109,6 +111,7 @@ class Config:
             self.socket_program = given.get("socket_program")
             self.mode = str(given.get("mode") or "")
             self.statistics_seconds = float(given.get("statistics_seconds") or 5.0)
+            self.silence_seconds = float(given.get("silence_seconds") or 0.0)
         except (KeyError, TypeError, ValueError) as exc:
             raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
 
@@ -177,8 +180,17 @@ def _interfaces(address: str) -> List[int]:
 class Receiver:
     """Moves packets from the source to stdout, and listens to stdin meanwhile."""
 
-    def __init__(self, source: FrameSource, frames: Frames, commands: Commands, output: Output, period: float) -> None:
+    def __init__(
+        self,
+        source: FrameSource,
+        frames: Frames,
+        commands: Commands,
+        output: Output,
+        period: float,
+        silence: float = 0.0,
+    ) -> None:
         self._source, self._frames, self._period = source, frames, period
+        self._lifeline = Lifeline(silence)
         self._commands, self._output = commands, output
         self._started = now()
         self._due = time.monotonic() + period
@@ -202,12 +214,16 @@ class Receiver:
         poll.register(self._wakeup, select.POLLIN)
         while not self._commands.closed:
             self._watch(poll)
-            wait = max(0.0, self._due - time.monotonic())
+            wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left))
             events = dict(poll.poll(wait * 1000 + 1))
             if self._wakeup in events:
                 return
             if self._commands.descriptor in events:
+                self._lifeline.hear()
                 self._obey()
+            if self._lifeline.left <= 0:
+                end_connection()
+                raise BrokenPipeError(errno.EPIPE, "nothing was heard of the capture")
             if events.get(self._output.descriptor, 0) & (select.POLLERR | select.POLLHUP):
                 raise BrokenPipeError(errno.EPIPE, "nobody reads stdout")
             self._output.flush()
@@ -299,6 +315,7 @@ def main() -> int:
             given = commands.read()
             if commands.closed:
                 return 0
+        signal.alarm(0)
         config = Config(given[0])
         frames = Frames(config.sources, config.snaplen, config.ports)
         source = open_source(config, frames)
@@ -307,7 +324,8 @@ def main() -> int:
         say("error", problem=exc.args[0], remedy=exc.args[1])
         return 1
     try:
-        receiver = Receiver(source, frames, commands, Output(1), config.statistics_seconds)
+        output = Output(1)
+        receiver = Receiver(source, frames, commands, output, config.statistics_seconds, config.silence_seconds)
         interfaces = _interfaces(config.address)
         python = sys.version.split()[0]
         say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)

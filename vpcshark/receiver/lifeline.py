@@ -1,0 +1,57 @@
+"""How a receiver notices that its capture is gone although no connection was closed, and takes its sshd along.
+
+A path that is cut in silence keeps a TCP connection, and with it sshd and all under it, for a quarter of an hour. So a
+capture sends a line every few seconds, and a receiver that hears none ends itself and the process of sshd that serves
+this one connection. Sent to the capture host: Python 3.6 and the standard library only. Must not know frames.
+"""
+# ruff: noqa: UP006, UP035
+
+import contextlib
+import os
+import signal
+import time
+from typing import Tuple
+
+_SERVERS = ("sshd", "sshd-session")  # the latter since OpenSSH 9.8
+_MOST_ANCESTORS = 5  # shell, sudo and its monitor may stand between
+
+
+class Lifeline:
+    """``seconds`` of silence are the end; 0: never."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._heard = time.monotonic()
+
+    def hear(self) -> None:
+        """The capture said something."""
+        self._heard = time.monotonic()
+
+    @property
+    def left(self) -> float:
+        """Seconds until the end; an hour where there is none."""
+        return self._heard + self._seconds - time.monotonic() if self._seconds else 3600.0
+
+
+def end_connection() -> None:
+    """End the sshd that serves the connection we came by, if we came by one. The listening sshd is further up."""
+    pid = os.getppid()
+    for _ in range(_MOST_ANCESTORS):
+        if pid <= 1:
+            return
+        try:
+            name, parent = _process(pid)
+        except (OSError, ValueError):  # it has just ended, or /proc is not there
+            return
+        if name in _SERVERS:
+            with contextlib.suppress(OSError):  # not ours to end: then the kernel's time-outs must do
+                os.kill(pid, signal.SIGTERM)
+            return
+        pid = parent
+
+
+def _process(pid: int) -> Tuple[str, int]:
+    """Name and parent of a process, from /proc/PID/stat (proc(5): the name is in brackets and may hold any)."""
+    with open("/proc/{}/stat".format(pid), "rb") as file:  # noqa: UP032
+        before, _, after = file.read().decode("utf-8", "replace").rpartition(")")
+    return before.partition("(")[2], int(after.split()[1])
