@@ -31,13 +31,16 @@ EXTENSIONS = {0, 43, 44, 51, 60}
 
 @pytest.fixture(scope="module")
 def libpcap() -> Iterator[Callable[[str], Callable[[bytes], bool] | None]]:
-    """Compile a filter with libpcap for Ethernet and answer libpcap's verdicts; None for a filter that it refuses."""
+    """Compile a filter with libpcap for Ethernet and answer libpcap's verdicts; None for a filter that it refuses.
+
+    Not optimised: libpcap 1.10's optimiser loses a comparison of "not (host A) and (ip host A or B)".
+    """
     handle = winpcapy.pcap_open_dead(1, 262144)
     kept = []
 
     def compile_(text: str) -> Callable[[bytes], bool] | None:
         program = winpcapy.bpf_program()
-        if winpcapy.pcap_compile(handle, program, text.encode(), 1, 0xFFFFFFFF):
+        if winpcapy.pcap_compile(handle, program, text.encode(), 0, 0xFFFFFFFF):
             return None
         kept.append(program)
 
@@ -183,6 +186,7 @@ def assert_well_formed(translation: Translation) -> None:
     """What EC2 would not take, and what would be a surprise."""
     rules = translation.rules
     assert len(rules) <= MAX_RULES
+    assert translation.exact == (not translation.left_to_receiver)
     assert len({(rule.direction, rule.number) for rule in rules}) == len(rules)
     for rule in rules:
         assert 1 <= rule.number <= 32766
@@ -347,8 +351,8 @@ def test_rules_that_are_called_exact_accept_nothing_else(libpcap, text: str):
     """Exact is about packets without IPv6 extension headers, which libpcap and AWS cannot read differently."""
     translation = translate(text, services)
     verdict = libpcap(text)
-    if verdict is None or not translation.exact or "bound" in text:  # in- and outbound: only a kernel can tell
-        return
+    if verdict is None or not translation.exact or "bound" in text or "[" in text:
+        return  # in- and outbound only a kernel can tell; a look past a frame's end always rejects
     judge = Judge(translation, "ingress")
     for frame, seen in SAMPLE:
         if len(seen) == 1 and judge.accepts(seen[0]):
@@ -374,6 +378,7 @@ def test_no_text_makes_it_raise_and_bad_text_lets_everything_through(libpcap, te
         " or ".join(f"port {i}" for i in range(1, 900, 7)),
         "tcp" + "".join(f" {op} port {i}" for i, op in enumerate(["and", "or"] * 200)),
         "port (" + " or ".join(map(str, range(1, 200, 2))) + ")",
+        " or ".join(f"(net 10.{i}.0.0/16 and port {i})" for i in range(40)),
         " or ".join(f"net 10.{i}.0.0/16 and port {i}" for i in range(40)),
         "((" * 25 + "tcp[13]" + "))" * 25 + " & 2 != 0",
     ],
@@ -449,6 +454,19 @@ def test_typical_filters_become_few_rules(text: str, count: int, exact: bool):
     translation = translate(text)
     assert (len(translation.rules), translation.exact) == (count, exact), translation
     assert exact == (not translation.left_to_receiver)
+
+
+def test_a_list_of_hosts_becomes_the_networks_that_they_are_in():
+    """Rather a few neighbours too many than the whole VPC."""
+    translation = translate(" or ".join(f"host 10.0.{i // 20}.{i % 20}" for i in range(200)))
+    named = ip_network("10.0.0.0/20")
+    assert all(named.supernet_of(ip_network(r.source_cidr)) or r.source_cidr == "0.0.0.0/0" for r in translation.rules)
+    assert all(
+        "0.0.0.0/0" not in (r.source_cidr, r.destination_cidr) or r.source_cidr != r.destination_cidr
+        for r in translation.rules
+    )
+    assert translation.left_to_receiver
+    assert not translation.exact
 
 
 TCP80 = transport(6, 50000, 80, bytes(16))

@@ -19,6 +19,7 @@ from vpcshark.wire.regions import Space
 __all__ = ["RuleList", "rule_lists"]
 
 _MOST_BOXES = 100
+_WORTH_A_RULE = 0.002  # of the traffic
 _MOST_REJECTS_TRIED = 24
 _PORTS = ("source_ports", "destination_ports")
 _ADDRESSES = ("source", "destination")
@@ -56,7 +57,8 @@ def rule_lists(space: Space, wanted: int, most: int) -> list[RuleList]:
                 best[len(found)] = found
     frontier: list[RuleList] = []
     for length in sorted(best):
-        if not frontier or best[length].weight < frontier[-1].weight:
+        gain = frontier[-1].weight - best[length].weight if frontier else 1.0
+        if gain > _WORTH_A_RULE or (gain > 0 and not best[length].surplus):
             frontier.append(best[length])
     return frontier
 

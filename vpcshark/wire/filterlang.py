@@ -52,7 +52,7 @@ _KEYWORDS = {*_KINDS, *_SHIFTING, *_LINK, *ABBREVIATIONS, *_WORDS}
 _JOINS: dict[str, type[AllOf] | type[AnyOf]] = {"and": AllOf, "&&": AllOf, "or": AnyOf, "||": AnyOf}
 _MOST_TOKENS = 4000
 _MOST_NESTING = 30  # these two bound the recursion, here and over the tree
-_MOST_CHANGES = 60
+_MOST_CHANGES = 120
 
 
 class Unreadable(ValueError):

@@ -58,6 +58,8 @@ class Space:
             _networks(self.root, filter(None, ends))
             for ends in ([p.source for p in ours], [p.destination for p in ours])
         )
+        if len(self.networks[0]) * len(self.networks[1]) > 2 * _MOST_CELLS:
+            raise TooManyCells("without even looking at the ports")
         self.spans = tuple(
             _spans(filter(None, ends)) for ends in ([p.source_ports for p in ours], [p.destination_ports for p in ours])
         )
@@ -264,6 +266,12 @@ def _address_weights(places: list[Network], root: Network) -> list[float]:
 def _port_weights(spans: list[_Span], named: set[_Span]) -> list[float]:
     if len(spans) == 2:
         return [1.0, 1.0]
-    widths = [0.0 if span is None else (span[1] - span[0] + 1) / 65536 for span in spans]
+    widths = [0.0 if span is None else _share(span[1] + 1) - _share(span[0]) for span in spans]
     shares = [_NAMED / len(named) * (span in named) if named else 0.0 for span in spans]
     return [1.0, *(width * (1 - _NAMED) + share for width, share in list(zip(widths, shares, strict=True))[1:])]
+
+
+def _share(below: int) -> float:
+    """The guessed share of the unnamed traffic on ports below this one: a fifth of it on those of services."""
+    services = 1024
+    return 0.2 * min(below, services) / services + 0.8 * max(below - services, 0) / (65536 - services)

@@ -32,7 +32,8 @@ __all__ = ["MAX_RULES", "MirrorRule", "Translation", "translate"]
 MAX_RULES = 10  # of a mirror filter, both directions and both IP versions together; not adjustable
 _PER_DIRECTION = MAX_RULES // 2
 _WEIGHTS = {4: 0.8, 6: 0.2}  # guessed shares of the traffic in a VPC
-_COARSER = ((True, None), (False, None), (False, (24, 64)), (False, (16, 48)), (False, (0, 0)))
+# How to simplify a filter with very many constants: keep its ports?, the longest prefixes (IPv4, IPv6; None: all).
+_COARSER = ((True, None), (False, None), *((False, lengths) for lengths in ((24, 64), (16, 48), (8, 32), (0, 0))))
 _PROTOCOL_WORDS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 50: "ESP", 51: "AH", 58: "ICMPv6", SCTP: "SCTP"}
 
 
@@ -98,24 +99,28 @@ def translate(text: str, lookup: Lookup = no_services) -> Translation:
         unread = ""
     except Unreadable as problem:
         node, unread = Vague(EVERYTHING), f"{problem} So everything is sent, and the receiver decides."
-    families = _families(node)
+    families, is_whole = _families(node)
     chosen = _choose(families)
     rules = tuple(_rules("ingress", families, chosen)) + tuple(_rules("egress", families, chosen))
     pairs = list(zip(families, chosen, strict=True))
     exact = all(family.is_exact and not family.surplus(one) for family, one in pairs)
     said = [unread] if unread else [*_vague_words(node), *(line for pair in pairs for line in _surplus_words(*pair))]
-    return Translation(rules, exact, tuple(dict.fromkeys(said)))
+    if not is_whole:
+        said.append(
+            "The filter names too many addresses or ports for mirror rules: ports are left out, networks widened."
+        )
+    return Translation(rules, exact, () if exact else tuple(dict.fromkeys(said)))
 
 
-def _families(node: Node) -> list[_Family]:
-    """Both IP versions; a filter with very many constants is made coarser until they can be compared."""
+def _families(node: Node) -> tuple[list[_Family], bool]:
+    """Both IP versions, and whether all constants are in: very many are made coarser until they can be compared."""
     for keeps_ports, lengths in _COARSER:
         coarse = _coarser(node, keeps_ports, lengths)
         try:
-            return [_family(version, coarse) for version in (4, 6)]
+            return [_family(version, coarse) for version in (4, 6)], coarse == node
         except TooManyCells:
             continue
-    return [_family(version, EVERYTHING) for version in (4, 6)]
+    return [_family(version, EVERYTHING) for version in (4, 6)], False
 
 
 def _family(version: int, node: Node) -> _Family:
