@@ -31,7 +31,7 @@ _HEADER = struct.Struct("<IIII8xH").unpack_from  # next, seconds, nanoseconds, c
 
 
 class _Shape(NamedTuple):
-    """Outer headers of one common form, for ``Ring._fast``.
+    """Outer headers of one common form, for ``BlockReader.fast``.
 
     ``unpack`` gives what ``_HEADER`` gives, and of the frame, which begins at ``_MAC_AT``: the word at its EtherType;
     the IP protocol; the UDP length; the VNI; the inner addresses, EtherType, IPv4's total length and IPv6's payload
@@ -54,6 +54,87 @@ _UNKNOWN = 1 << 32
 _PACKET = struct.Struct("<IIIIIII").pack
 
 
+class BlockReader:
+    """Frames in ring memory -> parts of pcapng. Knows memory only, no socket."""
+
+    def __init__(self, frames: Frames, view: memoryview) -> None:
+        self.view = view
+        self._frames = frames
+        self._by_wire_vni = {int.from_bytes(s.vni.to_bytes(3, "big"), "little"): s for s in frames.sources}
+        self._tails: Dict[int, Tuple[int, bytes]] = {}
+
+    def slow(self, at: int, count: int) -> List[Any]:
+        """``count`` frames from ``at``, of any shape."""
+        parts = []
+        for _ in range(count):
+            following, seconds, nanoseconds, captured, mac = _HEADER(self.view, at)
+            begin = at + mac
+            parts.append(self._frames.frame(self.view, begin, begin + captured, seconds * 1000000000 + nanoseconds))
+            at += following
+        return parts
+
+    def fast(self, at: int, count: int) -> List[Any]:
+        """The same, fast if they have the first one's common shape. The kernel's filter has seen to ports and I flag.
+
+        Everything that is not VXLAN straight over UDP and IP with a whole, untagged inner frame goes through ``slow``.
+        """
+        view, tails, sources = self.view, self._tails, self._by_wire_vni
+        headers, unpack, mask, value = _SHAPES[view[at + _MAC_AT + 12] == 0x86]
+        outer, shortest, longest = headers - 16, headers + 20, headers + self._frames.snaplen
+        parts: List[Any] = []
+        second = high = delta = -1
+        try:
+            for _ in range(count):
+                (following, seconds, nanoseconds, captured, mac, shape, protocol, udp_high, udp_low, vni, destination,
+                 origin, kind, v4_high, v4_low, v6_high, v6_low) = unpack(view, at)  # fmt: skip
+                source = sources.get(vni & 0xFFFFFF)
+                if kind == _IPV4:
+                    claimed = (v4_high << 8 | v4_low) + headers + 14
+                elif kind == _IPV6:
+                    claimed = (v6_high << 8 | v6_low) + headers + 54
+                else:
+                    claimed = _UNKNOWN if kind in _VLAN_TAGS else 0
+                if (
+                    source is None
+                    or claimed > captured
+                    or (udp_high << 8 | udp_low) + outer != captured
+                    or shape & mask != value
+                    or protocol != _UDP
+                    or mac != _MAC_AT
+                    or not shortest <= captured <= longest
+                ):
+                    parts += self.slow(at, 1)
+                    at += following
+                    continue
+                if seconds != second:
+                    second = seconds
+                    high = seconds * 1000000000 >> 32
+                    delta = seconds * 1000000000 - (high << 32)
+                low = nanoseconds + delta
+                way = 2 if origin == source.mac else 1 if destination == source.mac else 0
+                length = captured - headers
+                tail = tails.get(length << 2 | way) or self._tail(length, way)
+                begin = at + _MAC_AT + headers
+                parts += (
+                    _PACKET(6, tail[0], source.id, high + (low >> 32), low & 0xFFFFFFFF, length, length),
+                    view[begin : begin + length],
+                    tail[1],
+                )
+                source.received += 1
+                at += following
+        except struct.error:  # a tiny frame at the very end of the ring
+            parts += self.slow(at, 1)
+        return parts
+
+    def _tail(self, length: int, way: int) -> Tuple[int, bytes]:
+        """(total length, what follows the data) of a packet block, from now on in ``_tails``."""
+        block = enhanced_packet(0, 0, bytes(length), length, way)
+        if len(self._tails) >= _MAX_TAILS:
+            self._tails.clear()
+        tail = self._tails[length << 2 | way] = (len(block), block[28 + length :])
+        return tail
+
+
 class Ring:
     """An AF_PACKET socket with its ring. ``OSError`` when the kernel refuses (no CAP_NET_RAW: ``PermissionError``)."""
 
@@ -62,8 +143,6 @@ class Ring:
     def __init__(self, frames: Frames, program: Optional[kernel.Program], interfaces: List[int]) -> None:
         self._frames = frames
         self._interfaces = interfaces
-        self._by_wire_vni = {int.from_bytes(s.vni.to_bytes(3, "big"), "little"): s for s in frames.sources}
-        self._tails: Dict[int, Tuple[int, bytes]] = {}
         self._next = 0
         self._offered = self._dropped = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kernel.ETH_P_ALL))
@@ -94,6 +173,7 @@ class Ring:
         self._offered = self._dropped = 0
         self._map = mmap.mmap(self._socket.fileno(), size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
         self._view = memoryview(self._map)
+        self._reader = BlockReader(self._frames, self._view)
         return blocks
 
     def descriptors(self) -> List[int]:
@@ -114,82 +194,12 @@ class Ring:
         status, count, first, _ = _BLOCK(self._view, base)
         if not status & _USER:
             return None
-        parts = self._fast(base + first, count) if self._guarded else self._slow(base + first, count)
+        read = self._reader.fast if self._guarded else self._reader.slow
+        parts = read(base + first, count)
         data = b"".join(parts)  # the one copy; then the block may go back
         _STATUS.pack_into(self._view, base + 8, 0)
         self._next = (self._next + 1) % self._blocks
         return data
-
-    def _slow(self, at: int, count: int) -> List[Any]:
-        """``count`` frames from ``at``, of any shape."""
-        parts = []
-        for _ in range(count):
-            following, seconds, nanoseconds, captured, mac = _HEADER(self._view, at)
-            begin = at + mac
-            parts.append(self._frames.frame(self._view, begin, begin + captured, seconds * 1000000000 + nanoseconds))
-            at += following
-        return parts
-
-    def _fast(self, at: int, count: int) -> List[Any]:
-        """The same, fast if they have the first one's common shape. The kernel's filter has seen to ports and I flag.
-
-        Everything that is not VXLAN straight over UDP and IP with a whole, untagged inner frame goes through ``_slow``.
-        """
-        view, tails, sources = self._view, self._tails, self._by_wire_vni
-        headers, unpack, mask, value = _SHAPES[view[at + _MAC_AT + 12] == 0x86]
-        outer, shortest, longest = headers - 16, headers + 20, headers + self._frames.snaplen
-        parts: List[Any] = []
-        second = high = delta = -1
-        try:
-            for _ in range(count):
-                (following, seconds, nanoseconds, captured, mac, shape, protocol, udp_high, udp_low, vni, destination,
-                 origin, kind, v4_high, v4_low, v6_high, v6_low) = unpack(view, at)  # fmt: skip
-                source = sources.get(vni & 0xFFFFFF)
-                if kind == _IPV4:
-                    claimed = (v4_high << 8 | v4_low) + headers + 14
-                elif kind == _IPV6:
-                    claimed = (v6_high << 8 | v6_low) + headers + 54
-                else:
-                    claimed = _UNKNOWN if kind in _VLAN_TAGS else 0
-                if (
-                    source is None
-                    or claimed > captured
-                    or (udp_high << 8 | udp_low) + outer != captured
-                    or shape & mask != value
-                    or protocol != _UDP
-                    or mac != _MAC_AT
-                    or not shortest <= captured <= longest
-                ):
-                    parts += self._slow(at, 1)
-                    at += following
-                    continue
-                if seconds != second:
-                    second = seconds
-                    high = seconds * 1000000000 >> 32
-                    delta = seconds * 1000000000 - (high << 32)
-                low = nanoseconds + delta
-                way = 2 if origin == source.mac else 1 if destination == source.mac else 0
-                length = captured - headers
-                tail = tails.get(length << 2 | way) or self._tail(length, way)
-                begin = at + _MAC_AT + headers
-                parts += (
-                    _PACKET(6, tail[0], source.id, high + (low >> 32), low & 0xFFFFFFFF, length, length),
-                    view[begin : begin + length],
-                    tail[1],
-                )
-                source.received += 1
-                at += following
-        except struct.error:  # a tiny frame at the very end of the ring
-            parts += self._slow(at, 1)
-        return parts
-
-    def _tail(self, length: int, way: int) -> Tuple[int, bytes]:
-        """(total length, what follows the data) of a packet block, from now on in ``_tails``."""
-        block = enhanced_packet(0, 0, bytes(length), length, way)
-        if len(self._tails) >= _MAX_TAILS:
-            self._tails.clear()
-        tail = self._tails[length << 2 | way] = (len(block), block[28 + length :])
-        return tail
 
     def dropped(self) -> int:
         """How many frames were lost so far because the ring was full."""
