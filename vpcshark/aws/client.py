@@ -23,6 +23,7 @@ CONNECT_TIMEOUT = 3.0  # seconds; a person waits
 READ_TIMEOUT = 10.0
 ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
 RESOLVE_TIMEOUT = 2.0
+NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before its first attempt
 
 
 class Ec2(Protocol):
@@ -111,10 +112,12 @@ class Aws:
         that leaves after its capture was cleaned up would never be found."""
         self._is_closing = True
 
-    def _check(self, operation_name: str = "", **_: Any) -> None:
-        """Called by botocore before each attempt of each call."""
+    def _check(self, operation_name: str = "", request: Any = None, **_: Any) -> None:
+        """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
         if self._is_closing and operation_name.startswith("Create"):
-            raise AwsError(f"{operation_name} was called off, because the capture ends.")
+            attempt = getattr(request, "context", {}).get("retries", {}).get("attempt", 0)
+            code = NEVER_SENT if attempt == 1 else ""
+            raise AwsError(f"{operation_name} was called off, because the capture ends.", code=code)
 
 
 def profiles() -> list[str]:
