@@ -289,4 +289,5 @@ def _first(wanted: Sequence[str], all_of_them: Sequence[str]) -> tuple[str, ...]
 
 
 def _reason(exc: BaseException) -> str:
-    return str(exc).rstrip(".") or "it closed the connection"
+    text = str(exc).rstrip(".") or "it closed the connection"
+    return "it does not greet as SSH servers do" if "protocol banner" in text else text
