@@ -481,7 +481,7 @@ CASES = [
     (nothing_listens, BOTH, [":2999 refuses SSH", "sshd"]),
     (ssh_is_dropped, BOTH, ["did not answer to SSH", "security group"]),
     (ssh_says_nothing, (by_command,), ["SSH", "Check host and port"]),
-    (host_key_unknown, BOTH, ["is not known", "SHA256:", "ssh"]),
+    (host_key_unknown, BOTH, ["is not known", "SHA256:", "vpcshark trust i-"]),
     (host_key_changed, BOTH, ["has changed", "SHA256:", "ssh-keygen -R"]),
     (wrong_key, BOTH, ["does not let root in", "--ssh-user", "--ssh-key"]),
     (wrong_user, (by_command,), ["does not let nobody-at-all in", "--ssh-user"]),
