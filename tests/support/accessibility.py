@@ -89,11 +89,14 @@ class Reader:
         """Leave the bus."""
         self._connection.close()
 
-    def things(self, pid: int) -> list[Thing]:
-        """Everything that the process ``pid`` shows now, from the top of its tree down; [] if it shows nothing yet."""
+    def things(self, pid: int, closed: frozenset[str] = frozenset()) -> list[Thing]:
+        """Everything that the process ``pid`` shows now, from the top of its tree down; [] if it shows nothing yet.
+
+        Things whose names are in ``closed`` are not looked into: a table has a child per cell, on the screen or not.
+        """
         with suppress(Gone):
             for owner in self._owners(pid):
-                return list(self._walk(owner, ROOT))
+                return list(self._walk(owner, ROOT, closed))
         return []
 
     def _owners(self, pid: int) -> Iterator[str]:
@@ -108,7 +111,7 @@ class Reader:
             "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", method, signature, body
         )
 
-    def _walk(self, owner: str, path: str) -> Iterator[Thing]:
+    def _walk(self, owner: str, path: str, closed: frozenset[str]) -> Iterator[Thing]:
         for _, child in self._call(owner, path, ACCESSIBLE, "GetChildren")[0]:
             with suppress(Gone):
                 role = self._call(owner, child, ACCESSIBLE, "GetRoleName")[0]
@@ -118,7 +121,8 @@ class Reader:
                 name = self._call(owner, child, PROPERTIES, "Get", "ss", (ACCESSIBLE, "Name"))[0][1]
                 place = self._call(owner, child, COMPONENT, "GetExtents", "u", (0,))[0]
                 yield Thing(role, name, bool(state >> ENABLED & 1), *place)
-                yield from self._walk(owner, child)
+                if name not in closed:
+                    yield from self._walk(owner, child, closed)
 
     def _call(
         self,

@@ -224,7 +224,7 @@ class Wireshark:
     def things(self, role: str = "", text: str = "") -> list[Thing]:
         """What Wireshark shows now, of this role, whose text the regular expression ``text`` is found in."""
         assert self.process.poll() is None, f"Wireshark has ended: {self.log()}"
-        shown = self.screen.reader.things(self.process.pid)
+        shown = self.screen.reader.things(self.process.pid, frozenset({"Packet list"}))
         return [one for one in shown if role in ("", one.role) and re.search(text, one.name)]
 
     def wait_for(self, role: str, text: str, seconds: float = 20.0) -> Thing:
