@@ -6,8 +6,11 @@ Reads pcap and pcapng, writes pcapng. Must not know how headers come off: that i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
+import queue
 import sys
+import threading
 from collections.abc import Callable
 from typing import Any, Protocol
 
@@ -15,7 +18,7 @@ from vpcshark import __version__
 from vpcshark.capture.sink import FileSink, Sink, SinkClosed
 from vpcshark.cli import console
 from vpcshark.cli.infile import InFile
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
 from vpcshark.wire.capturefile import open_reader
 from vpcshark.wire.decap import LINKS, Counts, Decapsulator
@@ -24,6 +27,8 @@ from vpcshark.wire.records import SLACK, Reader, Run
 from vpcshark.wire.vxlan import Ports
 
 CHUNK = 1 << 21
+_MAY_WAIT = 4
+"""Chunks that wait to be written."""
 
 
 class Worker(Protocol):
@@ -76,20 +81,26 @@ def run(options: argparse.Namespace) -> int:
     source = InFile.open(options.file)
     job = Job(source, engine, lambda: FileSink.open(options.out))
     try:
-        with Progress(source) as progress:
-            job.run(progress.show)
-    except SinkClosed:
+        _finish(job, source, options.out)
+    except SinkClosed:  # the reader of our output has gone: "vpcshark decap IN - | head"
         return 0
-    except (ValueError, OSError) as exc:
-        reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
-        raise InputError(f"{source.name}: {reason}", job.kept(options.out)) from exc
     finally:
-        job.close()
         for remark in job.remarks():
             console.err().print(remark, markup=False, soft_wrap=True)
     _insist_on_frames(source.name, engine)
     console.err().print(summary(engine), markup=False, soft_wrap=True)
     return 0
+
+
+def _finish(job: Job, source: InFile, out: str) -> None:
+    with contextlib.ExitStack() as stack:
+        stack.callback(job.close)
+        progress = stack.enter_context(Progress(source))
+        try:
+            job.run(progress.show)
+        except (ValueError, OSError) as exc:
+            reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
+            raise InputError(f"{source.name}: {reason}", job.kept(out)) from exc
 
 
 def engine_of(options: argparse.Namespace) -> Decapsulator:
@@ -152,7 +163,7 @@ class Job:
         self._reader = open_reader(bytes(self._buffer[: min(24, self._filled)]))
         if self._reader is not None:
             self._worker = worker_of(self._engine)
-            self._sink = self._open_sink()
+            self._sink = WriteBehind(self._open_sink())
             self._sink.write(pcapng.section_header(application=f"vpcshark {__version__}"))
 
     def _work(self, reader: Reader) -> None:
@@ -183,10 +194,47 @@ class Job:
         return f"{self._engine.counts.taken} frames from before that are in {'the output' if out == '-' else out}."
 
     def close(self) -> None:
-        """Close both files."""
+        """Write what waits, and close both files. As ``Sink.write`` if that fails."""
         self._source.close()
         if self._sink is not None:
             self._sink.close()
+
+
+class WriteBehind:
+    """A sink before a sink: a thread writes, so that the next blocks are made meanwhile. A few may wait.
+
+    What goes wrong with a write is raised by the next one, or by ``close``.
+    """
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self._waiting: queue.Queue[bytes] = queue.Queue(_MAY_WAIT)
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Have ``data`` written."""
+        if self._error is not None:
+            raise self._error
+        if data:
+            self._waiting.put(data)
+
+    def close(self) -> None:
+        """Wait until all is written, and close the sink."""
+        self._waiting.put(b"")
+        self._thread.join()
+        self._sink.close()
+        if self._error is not None:
+            raise self._error
+
+    def _write(self) -> None:
+        while data := self._waiting.get():
+            try:
+                if self._error is None:
+                    self._sink.write(data)
+            except (SinkClosed, VpcsharkError) as error:
+                self._error = error
 
 
 class Progress:

@@ -6,16 +6,30 @@ Must not know what a command does.
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import sys
 from collections.abc import Sequence
 
 from vpcshark import __version__, logs
-from vpcshark.cli import capture, cleanup, decap, demo, explain, interfaces, lab, plugin, ps
 from vpcshark.errors import InputError, VpcsharkError
 
 log = logging.getLogger(__name__)
+
+COMMANDS = {
+    "install": "plugin",
+    "uninstall": "plugin",
+    "interfaces": "interfaces",
+    "capture": "capture",
+    "decap": "decap",
+    "explain": "explain",
+    "ps": "ps",
+    "cleanup": "cleanup",
+    "lab": "lab",
+    "demo": "demo",
+}
+"""Which module of this room declares a command. Only the one that is asked for is imported, which halves the start."""
 
 EPILOG = """\
 first steps:
@@ -31,8 +45,9 @@ tshark -o extcap.eni_0a1b2c.vni:77, and in the environment as VPCSHARK_VNI=77.
 
 def run(arguments: Sequence[str] | None = None) -> int:
     """Parse and run; 0 all well, 1 something failed and was said on stderr, 2 the command line cannot be used."""
-    parser = build_parser()
-    options = parser.parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    parser = build_parser(given[0] if given else "")
+    options = parser.parse_args(given)
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
@@ -54,8 +69,8 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 1
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """The parser of all commands."""
+def build_parser(command: str = "") -> argparse.ArgumentParser:
+    """The parser of ``command``, or of all commands if it is none."""
     parser = argparse.ArgumentParser(
         prog="vpcshark",
         description="See the packets of an AWS network interface (ENI) in Wireshark; leave nothing behind.",
@@ -64,6 +79,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"vpcshark {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands")
-    for room in (plugin, interfaces, capture, decap, explain, ps, cleanup, lab, demo):
-        room.add(commands)
+    modules = [COMMANDS[command]] if command in COMMANDS else dict.fromkeys(COMMANDS.values())
+    for module in modules:
+        importlib.import_module(f"vpcshark.cli.{module}").add(commands)
     return parser
