@@ -22,6 +22,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan, reception
+from vpcshark.capture.filtering import mirror_rules
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
 from vpcshark.capture.reception import Reception
@@ -68,7 +69,7 @@ class MirrorFeed:
         self._context = context
         self._world = world
         self._aws: Aws | None = None
-        self._target_host: CaptureHost | None = None
+        self._rules: Sequence[mirror.Rule] = mirror.ALL_TRAFFIC
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -77,6 +78,7 @@ class MirrorFeed:
         say("Connecting to AWS ...")
         connecting = jobs.start(self._connect)
         program = self._compiled()
+        self._rules = mirror_rules(context.options.capture_filter)
         self._aws = jobs.result(connecting)
         jobs.start(self._identify)
         say("Looking up the interface and creating the mirror filter ...")
@@ -216,7 +218,7 @@ class MirrorFeed:
     def _fill_filter(self, jobs: Jobs, filter_id: str) -> list[Future[None]]:
         """Rules and network services in one round."""
         ec2 = self._ec2()
-        filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, mirror.ALL_TRAFFIC)]
+        filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, self._rules)]
         if self._context.options.dns:
             filling.append(jobs.start(self._timed, "allow DNS", mirror.allow_dns, ec2, filter_id))
         return filling

@@ -6,13 +6,13 @@ Must not know how a filter becomes rules; asks no AWS.
 from __future__ import annotations
 
 import argparse
-import socket
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from vpcshark.capture.filtering import service_port
 from vpcshark.cli import console
 from vpcshark.errors import InputError
 from vpcshark.wire.libpcap import FilterError, compile_filter
@@ -53,14 +53,6 @@ def explain(text: str, out: Console) -> None:
         out.print()
     for line in _remarks(translation):
         out.print(Text(line))
-
-
-def service_port(name: str, protocol: str) -> int | None:
-    """The port of a named service ("ssh", "tcp") by this machine's services file, which libpcap reads too."""
-    try:
-        return socket.getservbyname(name, protocol)
-    except OSError:
-        return None
 
 
 def _table(rules: tuple[MirrorRule, ...]) -> Table:
