@@ -35,13 +35,24 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
     if transport is not None:
         return transport
     problems = race.problems()
-    told = [problem for problem in problems if not isinstance(problem[1], Unreachable)]
-    problems = told or problems[:1]  # an address at which nobody is says little beside one where somebody is
+    # An address at which nobody is says little beside one where somebody is; but the first way is the one expected.
+    problems = problems[:1] + [problem for problem in problems[1:] if not isinstance(problem[1], Unreachable)]
     if len(problems) == 1:
         raise TransportError(problems[0][1].problem, problems[0][1].remedy)
-    listed = " ".join(f"{name}: {error.problem}" for name, error in problems)
-    remedy = next((error.remedy for _, error in problems if error.remedy), "")
+    listed = " ".join(_listed(problems))
+    remedies = dict.fromkeys(error.remedy for _, error in problems if error.remedy)
+    # Nobody at the first way's address may be as it should be (a private one): then the next remedy may be the one.
+    remedy = " ".join([*remedies][: 2 if isinstance(problems[0][1], Unreachable) else 1])
     raise TransportError(f"No way leads to {where}. {listed}", remedy)
+
+
+def _listed(problems: Sequence[tuple[str, VpcsharkError]]) -> list[str]:
+    """A sentence for each problem; ways that have the same one share it."""
+    names: dict[str, list[str]] = {}
+    for name, error in problems:
+        names.setdefault(error.problem, []).append(name)
+    together = [(" and ".join(shared), problem) for problem, shared in names.items()]
+    return [f"{name[:1].upper()}{name[1:]}: {problem}" for name, problem in together]
 
 
 class _Race:
