@@ -29,9 +29,9 @@ class LabControl:
         """Perform the call, but drop its answer."""
         self.add_fault(action, lost_reply=True, times=times)
 
-    def faults(self) -> list[dict[str, Any]]:
-        """The faults as they stand: ``times`` and ``skip`` count down."""
-        return list(self._ask("GET", "/_lab/faults"))
+    def faults(self, caller: str = "") -> list[dict[str, Any]]:
+        """The faults (for ``caller``) as they stand: ``times`` and ``skip`` count down, ``count`` counts hits."""
+        return list(self._ask("GET", f"/_lab/faults?caller={caller}"))
 
     def clear_faults(self, caller: str = "") -> None:
         """Nothing goes wrong any more (for calls signed with the access key id ``caller``)."""

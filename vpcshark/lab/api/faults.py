@@ -34,7 +34,8 @@ class Fault:
     ``lost_reply``: perform it, then break the connection. ``skip`` matches are let through first, then ``times`` are
     hit (-1: all). ``caller``: only calls that are signed with this access key id. ``process``: send ``signal`` to that
     process when the call comes, or once it is performed if ``signal_after``; the answer then waits ``pause`` seconds,
-    so that the process is gone before it could come.
+    so that the process is gone before it could come. ``seconds``: over so long after the first hit (0: never).
+    ``spreads``: from the first hit on every action is hit. ``count`` counts hits.
     """
 
     action: str
@@ -50,9 +51,22 @@ class Fault:
     signal: int = 9
     signal_after: bool = False
     pause: float = 0.05
+    seconds: float = 0.0
+    spreads: bool = False
+    count: int = 0
+    first: float = 0.0
 
-    def hits(self, action: str, caller: str) -> bool:
-        """Whether this call is hit; counts it."""
+    def hits(self, action: str, caller: str, now: float) -> bool:
+        """Whether this call is hit; counts it. ``now``: monotonic seconds."""
+        if not self._matches(action, caller) or (self.seconds and self.count and now - self.first > self.seconds):
+            return False
+        self.first = self.first if self.count else now
+        self.count += 1
+        if self.spreads:
+            self.action = ".*"
+        return True
+
+    def _matches(self, action: str, caller: str) -> bool:
         if self.caller not in ("", caller) or not re.fullmatch(self.action, action):
             return False
         if self.skip > 0:
@@ -100,7 +114,7 @@ class Faults:
         (caller, service), action = _signed(environ), _action(environ, body)
         start = self._clock.monotonic()
         with self._lock:
-            hit = [fault for fault in self._faults if fault.hits(action, caller)]
+            hit = [fault for fault in self._faults if fault.hits(action, caller, start)]
         self._send_signals(hit, is_after=False)
         self._clock.sleep(sum(fault.delay for fault in hit))
         failing = next((fault for fault in hit if fault.code), None)

@@ -1,0 +1,72 @@
+"""A capture may be killed anywhere, and any call may fail: soon after, nothing of it is left, and nothing else touched.
+
+The short form meets each step and each fault once; ``VPCSHARK_CHAOS=long`` (make chaos) each step with each fault.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from chaos import Chaos, Result, diagonal, matrix, schedule, table
+
+LONG = os.environ.get("VPCSHARK_CHAOS") == "long"
+SCHEDULES = range(200 if LONG else 8)
+
+
+@pytest.fixture(scope="session")
+def life(chaos: Chaos) -> tuple[list[str], list[str]]:
+    """The calls and steps of a capture's life, as one capture showed them."""
+    return chaos.discover()
+
+
+def report(results: list[Result], title: str, capsys) -> None:
+    """The table to the terminal, and to the file that VPCSHARK_CHAOS_REPORT names."""
+    text = f"{title}: {len(results)} scenarios, seconds until nothing was left\n{table(results)}\n"
+    with capsys.disabled():
+        sys.stdout.write("\n" + text)
+    if os.environ.get("VPCSHARK_CHAOS_REPORT"):
+        with Path(os.environ["VPCSHARK_CHAOS_REPORT"]).open("a") as file:
+            file.write(text)
+
+
+def failures(results: list[Result]) -> list[str]:
+    """A line for each scenario that did not end clean."""
+    return [f"{one.scenario}: {one.problem} ({one.said.strip()[-300:]})" for one in results if one.problem]
+
+
+def test_the_life_of_a_capture_is_known(life):
+    """What chaos is let loose on is found, not listed: all calls that make, mark and remove, and the steps between."""
+    actions, steps = life
+    for kind in ("Session", "Filter", "Target"):
+        assert {f"CreateTrafficMirror{kind}", f"DeleteTrafficMirror{kind}"} <= set(actions)
+    assert "CreateTags" in actions
+    assert len(steps) >= 12
+
+
+def test_every_step_meets_every_fault(chaos: Chaos, life, capsys):
+    """Zero tagged resources within 30 s (60 s where AWS throttled), decoys untouched, the ledger closed."""
+    scenarios = matrix(*life)
+    assert len(scenarios) >= 150
+    results = chaos.run(scenarios if LONG else diagonal(scenarios))
+    report(results, "each step x each fault", capsys)
+    assert failures(results) == []
+
+
+def test_random_schedules(chaos: Chaos, life, capsys):
+    """Several random faults in one life; the seed in a failure's name makes the same ones again."""
+    results = chaos.run([schedule(seed, life[0]) for seed in SCHEDULES])
+    report(results, "random schedules", capsys)
+    assert failures(results) == []
+
+
+def test_nothing_comes_late(chaos: Chaos):
+    """After everything, when even the slowest call has been made: no tagged resource but the decoys."""
+    time.sleep(20 if LONG else 3)  # longer than any call that was held back
+    with chaos.watcher as watcher:
+        seen = watcher.fresh()
+    decoys = {name for worker in chaos.workers for name in worker.decoys}
+    assert set(seen) == decoys

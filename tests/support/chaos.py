@@ -1,0 +1,418 @@
+"""Runs captures that meet with accidents, several at a time against one lab, and watches what is left of each.
+
+Each worker has an owner, an access key, a source ENI and decoys of its own. The judge is a describe with a client that
+no part of the product has touched.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from queue import SimpleQueue
+from typing import Any
+
+from hands import VPCSHARK, Lab
+
+from vpcshark.cleanup import ledger, tags
+from vpcshark.lab.control import LabControl
+
+CAPTIVE = [sys.executable, str(Path(__file__).with_name("captive.py"))]
+LIMIT, THROTTLED_LIMIT = 30.0, 60.0  # seconds until nothing is left
+LONGEST = 75.0  # seconds of a capture process
+KINDS = ("session", "filter", "target")
+EXPIRED = "credentials expired"
+
+# fault -> what the lab does to the call; "pid" stands for the capture's process
+FAULTS: dict[str, dict[str, Any]] = {
+    "error 4xx": {"code": "UnauthorizedOperation", "status": 403, "times": 1},
+    "error 5xx": {"code": "InternalError", "status": 500, "times": 6},
+    "throttled 10 s": {"code": "RequestLimitExceeded", "status": 503, "seconds": 10.0},
+    "time-out": {"delay": 12.0, "times": 1},
+    "lost reply": {"lost_reply": True, "times": 1},
+    "SIGKILL before": {"process": "pid", "code": "InternalError", "times": 1},
+    "SIGKILL after": {"process": "pid", "signal_after": True, "times": 1},
+    "SIGKILL, done 3 s later": {"process": "pid", "delay": 3.0, "times": 1},
+    "SIGTERM": {"process": "pid", "signal": 15, "times": 1},
+    EXPIRED: {"code": "ExpiredToken", "status": 403, "spreads": True},
+}
+ACCIDENTS = {"SIGKILL before": ("before", 9), "SIGKILL after": ("after", 9), "SIGTERM": ("before", 15)}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """``step`` is an API action where ``is_call``, else a step of the timeline. ``more``: faults of a random schedule;
+    ``kill_after``: seconds after the start until SIGKILL (0: none)."""
+
+    step: str
+    fault: str
+    is_call: bool = True
+    more: tuple[tuple[tuple[str, Any], ...], ...] = ()
+    kill_after: float = 0.0
+
+    @property
+    def limit(self) -> float:
+        """Seconds within which nothing may be left."""
+        return THROTTLED_LIMIT if "throttled" in self.fault or self.more else LIMIT
+
+
+@dataclass
+class Result:
+    """``seconds`` from the end of the process until a describe showed nothing; ``problem`` "" if all is well."""
+
+    scenario: Scenario
+    seconds: float
+    problem: str = ""
+    said: str = ""
+
+
+@dataclass
+class Worker:
+    """What one scenario at a time works with."""
+
+    number: int
+    eni: str
+    decoys: set[str]
+    folder: Path
+    sibling: ledger.Ledger | None = None
+
+    @property
+    def key(self) -> str:
+        """The access key id, by which the lab knows its calls."""
+        return f"AKIACHAOS{self.number:011d}"
+
+    @property
+    def owner(self) -> str:
+        """Whose captures these are."""
+        return f"chaos-{self.number}@here"
+
+
+@dataclass
+class Watcher:
+    """Looks at the account all the time, for everybody."""
+
+    lab: Lab
+    seen: dict[str, dict[str, str]] = field(default_factory=dict)  # id -> tags
+    looked: float = 0.0
+    _ended: threading.Event = field(default_factory=threading.Event)
+    _looked: threading.Condition = field(default_factory=threading.Condition)
+
+    def __enter__(self) -> Watcher:
+        self._ec2 = self.lab.client()
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._ended.is_set():
+            began, seen = time.monotonic(), {}
+            for kind in KINDS:
+                answer = getattr(self._ec2, f"describe_traffic_mirror_{kind}s")()
+                for one in answer[f"TrafficMirror{kind.title()}s"]:
+                    name = one[f"TrafficMirror{kind.title()}Id"]
+                    seen[name] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+            with self._looked:
+                self.seen, self.looked = seen, began
+                self._looked.notify_all()
+            self._ended.wait(0.15)
+
+    def fresh(self) -> dict[str, dict[str, str]]:
+        """What a describe showed that began after this call."""
+        asked = time.monotonic()
+        with self._looked:
+            self._looked.wait_for(lambda: self.looked >= asked, 30)
+            return self.seen
+
+
+class Chaos:
+    """A lab, its workers and its watcher."""
+
+    def __init__(self, lab: Lab, folder: Path, workers: int) -> None:
+        self.lab, self.folder = lab, folder
+        self.control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
+        self.ec2 = lab.client()
+        self._free: SimpleQueue[Worker] = SimpleQueue()
+        self.workers = [self._worker(number) for number in range(1, workers + 1)]
+        self.watcher = Watcher(lab)
+        for worker in self.workers:
+            self._free.put(worker)
+
+    def run(self, scenarios: Iterable[Scenario]) -> list[Result]:
+        """Run all, as many at a time as there are workers."""
+        with self.watcher, ThreadPoolExecutor(len(self.workers)) as pool:
+            return list(pool.map(self._with_worker, scenarios))
+
+    def _with_worker(self, scenario: Scenario) -> Result:
+        worker = self._free.get()
+        try:
+            return self._run_one(worker, scenario)
+        finally:
+            self.control.clear_faults(worker.key)
+            self._free.put(worker)
+
+    def discover(self) -> tuple[list[str], list[str]]:
+        """(API actions, steps of the timeline) of one capture's whole life, a lease's renewal included."""
+        worker = self.workers[0]
+        with self.watcher:
+            process, _ = self._start(worker, [*CAPTIVE, worker.eni, str(worker.folder / "x.pcapng")], {})
+            self._until(lambda: self._sessions(worker), 30)
+            time.sleep(1.5)  # a renewal
+            process.send_signal(signal.SIGINT)
+            out, said = process.communicate(timeout=60)
+        assert process.returncode == 0, said
+        actions = {call["action"] for call in self.control.calls(worker.key)}
+        return sorted(actions), sorted(set(json.loads(out)))
+
+    def _run_one(self, worker: Worker, scenario: Scenario) -> Result:
+        process, faults = self._start(worker, self._command(worker, scenario), self._faults(worker, scenario))
+        killer = threading.Timer(scenario.kill_after, process.kill)
+        if scenario.kill_after:
+            killer.start()
+        said = self._see_it_end(worker, process)
+        killer.cancel()
+        ended = time.monotonic()
+        if scenario.fault == EXPIRED:
+            problem = self._check_expired(worker)
+            self.control.clear_faults(worker.key)
+            ended = time.monotonic()
+        else:
+            problem = ""
+        if faults and scenario.is_call and not scenario.more and not self._was_hit(worker, scenario):
+            problem = "the fault hit no call"
+        seconds = self._until_clean(worker, ended, scenario.limit)
+        problem = problem or ("" if seconds is not None else f"left: {self._left(worker)}")
+        problem = problem or self._check_decoys(worker)
+        self._until(lambda: not self._open_ledgers(worker), THROTTLED_LIMIT)
+        if not problem and self._open_ledgers(worker):
+            problem = "the ledger is still open"
+        return Result(scenario, -1.0 if seconds is None else seconds, problem, said)
+
+    def _command(self, worker: Worker, scenario: Scenario) -> Sequence[str]:
+        file = str(worker.folder / "x.pcapng")
+        if not scenario.is_call:
+            when, number = ACCIDENTS[scenario.fault]
+            return [*CAPTIVE, worker.eni, file, scenario.step, when, str(number)]
+        if scenario.step == "CreateTags":
+            return [*CAPTIVE, worker.eni, file]
+        return [*VPCSHARK, "capture", worker.eni, "--host", "local", "-w", file]
+
+    def _faults(self, worker: Worker, scenario: Scenario) -> list[dict[str, Any]]:
+        if scenario.more:
+            return [dict(one) for one in scenario.more]
+        return [{"action": scenario.step, **FAULTS[scenario.fault]}] if scenario.is_call else []
+
+    def _start(self, worker: Worker, command: Sequence[str], faults: Any) -> tuple[subprocess.Popen[str], bool]:
+        """The faults want its pid before it makes its first call, so a shell waits for a line, then becomes it."""
+        environment = {
+            **self.lab.environment,
+            "AWS_ACCESS_KEY_ID": worker.key,
+            "VPCSHARK_OWNER": worker.owner,
+            "XDG_STATE_HOME": str(worker.folder / "state"),
+            "VPCSHARK_LOG_FILE": str(worker.folder / "log"),
+        }
+        process = subprocess.Popen(
+            ["sh", "-c", 'read go && exec "$@"', "sh", *command],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        for fault in faults:
+            words = {**fault, "caller": worker.key}
+            if words.get("process") == "pid":
+                words["process"] = process.pid
+            self.control.add_fault(words.pop("action"), **words)
+        process.stdin.write("go\n")
+        process.stdin.flush()
+        return process, bool(faults)
+
+    def _see_it_end(self, worker: Worker, process: subprocess.Popen[str]) -> str:
+        """Stop it once it captures; what it said."""
+        ended = threading.Event()
+
+        def stop() -> None:
+            self._until(lambda: ended.is_set() or self._sessions(worker), 40)
+            ended.wait(1.0 if "captive" in str(process.args) else 0.3)
+            if not ended.is_set():
+                process.send_signal(signal.SIGINT)
+
+        stopper = threading.Thread(target=stop, daemon=True)
+        stopper.start()
+        try:
+            _, said = process.communicate(timeout=LONGEST)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            _, said = process.communicate()
+            said += f"\nIt had to be killed after {LONGEST:g} s."
+        ended.set()
+        stopper.join()
+        return said
+
+    def _was_hit(self, worker: Worker, scenario: Scenario) -> bool:
+        faults = self.control.faults(worker.key)
+        return scenario.fault == EXPIRED or any(fault["count"] for fault in faults)
+
+    def _check_expired(self, worker: Worker) -> str:
+        """What is left is said by ``vpcshark ps`` as long as nobody can remove it."""
+        if not self._left(worker):
+            return ""
+        self._until(lambda: "expired" in self._ledger_texts(worker), 10)
+        return "" if "expired" in self._ledger_texts(worker) else "no ledger says that the credentials expired"
+
+    def _ledger_texts(self, worker: Worker) -> str:
+        texts = []
+        for path in self._open_ledgers(worker):
+            try:
+                texts.append(path.read_text())
+            except FileNotFoundError:
+                continue
+        return " ".join(texts)
+
+    def _until_clean(self, worker: Worker, since: float, limit: float) -> float | None:
+        while time.monotonic() - since < limit + 1:
+            if not self._left(worker):
+                return max(0.0, self.watcher.looked - since)
+        return None
+
+    def _left(self, worker: Worker) -> list[str]:
+        return [name for name, labels in self.watcher.fresh().items() if self._is_mine(worker, name, labels)]
+
+    def _is_mine(self, worker: Worker, name: str, labels: dict[str, str]) -> bool:
+        return labels.get(tags.OWNER) == worker.owner and name not in worker.decoys
+
+    def _sessions(self, worker: Worker) -> bool:
+        found = self.watcher.seen.items()
+        return any(name.startswith("tms-") and self._is_mine(worker, name, labels) for name, labels in found)
+
+    def _check_decoys(self, worker: Worker) -> str:
+        missing = worker.decoys - self.watcher.fresh().keys()
+        return f"decoys are gone: {sorted(missing)}" if missing else ""
+
+    def _open_ledgers(self, worker: Worker) -> list[Path]:
+        mine = worker.sibling.path if worker.sibling else None
+        return [path for path in ledger.all_paths(worker.folder / "state" / "vpcshark" / "captures") if path != mine]
+
+    @staticmethod
+    def _until(condition: Callable[[], Any], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while not condition() and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _worker(self, number: int) -> Worker:
+        folder = self.folder / f"worker-{number}"
+        folder.mkdir()
+        subnet = self.lab.eni("db-1")["SubnetId"]
+        enis = [self._new_eni(subnet) for _ in range(3)]
+        worker = Worker(number, enis[0], set(), folder)
+        alive = time.time() + 3600
+        sibling = tags.Lease(f"c-sibling{number}", worker.owner, alive)
+        for lease in (None, tags.Lease(f"c-bob{number}", "bob@there", alive), sibling):
+            worker.decoys |= self._decoy(enis[1], enis[2], lease.as_tags() if lease else {"Name": "vpcshark"}, worker)
+        held = folder / "state" / "vpcshark" / "captures" / f"{sibling.capture}{ledger.SUFFIX}"
+        worker.sibling = ledger.Ledger(held, {"owner": worker.owner, "started": time.time()})
+        return worker
+
+    def _new_eni(self, subnet: str) -> str:
+        made = self.ec2.create_network_interface(SubnetId=subnet)
+        return str(made["NetworkInterface"]["NetworkInterfaceId"])
+
+    def _decoy(self, source: str, target_eni: str, labels: dict[str, str], worker: Worker) -> set[str]:
+        """A session with filter and target that bear the product's Name and description."""
+        described = {"Description": f"vpcshark capture by {worker.owner}"}
+
+        def more(kind: str) -> dict[str, Any]:
+            listed = [{"Key": key, "Value": value} for key, value in labels.items()]
+            return {**described, "TagSpecifications": [{"ResourceType": f"traffic-mirror-{kind}", "Tags": listed}]}
+
+        made = self.ec2.create_traffic_mirror_filter(**more("filter"))["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
+        target = self.ec2.create_traffic_mirror_target(NetworkInterfaceId=target_eni, **more("target"))
+        target = target["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
+        session = self.ec2.create_traffic_mirror_session(
+            NetworkInterfaceId=source,
+            TrafficMirrorTargetId=target,
+            TrafficMirrorFilterId=made,
+            SessionNumber=len(worker.decoys) + 1,
+            **more("session"),
+        )["TrafficMirrorSession"]["TrafficMirrorSessionId"]
+        return {made, target, session}
+
+    def close(self) -> None:
+        """Let go of the siblings."""
+        for worker in self.workers:
+            worker.sibling.finish()
+            shutil.rmtree(worker.folder, ignore_errors=True)
+
+
+def matrix(actions: Sequence[str], steps: Sequence[str]) -> list[Scenario]:
+    """Every step with every fault that can meet it."""
+    calls = [
+        Scenario(action, fault)
+        for action in actions
+        for fault in FAULTS
+        if fault != "SIGKILL, done 3 s later" or action.startswith("Create")
+    ]
+    return calls + [Scenario(step, fault, is_call=False) for step in steps for fault in ACCIDENTS]
+
+
+def diagonal(scenarios: Sequence[Scenario]) -> list[Scenario]:
+    """Each step and each fault at least once: the n-th step with the n-th of its faults, the slow faults but once."""
+    chosen: list[Scenario] = []
+    for number, step in enumerate(dict.fromkeys((one.is_call, one.step) for one in scenarios)):
+        of_step = [one for one in scenarios if (one.is_call, one.step) == step]
+        usual = [one for one in of_step if one.fault not in ("time-out", "throttled 10 s")] or of_step
+        chosen.append(usual[number % len(usual)])
+    missing = [fault for fault in FAULTS if fault not in {one.fault for one in chosen}]
+    creates = [one for one in scenarios if one.step in ("CreateTrafficMirrorSession", "DeleteTrafficMirrorFilter")]
+    chosen += [next(one for one in creates if one.fault == fault) for fault in missing]
+    return chosen
+
+
+def schedule(seed: int, actions: Sequence[str]) -> Scenario:
+    """Some random faults on random calls, and now and then a SIGKILL at a random moment: the same for the same seed."""
+    pick = random.Random(seed)
+    faults = []
+    for _ in range(pick.randint(1, 4)):
+        kind = pick.choice([name for name in FAULTS if name not in (EXPIRED, "time-out", "throttled 10 s")])
+        fault = {**FAULTS[kind], "action": pick.choice([*actions, ".*"]), "skip": pick.choice([0, 0, 1, 2, 5])}
+        fault |= {"times": pick.randint(1, 5)} if fault["times"] > 1 else {}
+        faults.append(tuple(sorted(fault.items())))
+    if pick.random() < 0.3:
+        faults.append((("action", ".*"), ("delay", pick.choice([0.1, 0.3, 1.0])), ("times", 30)))
+    kill = pick.uniform(0.4, 3.0) if pick.random() < 0.4 else 0.0
+    return Scenario(f"seed {seed}", "random", more=tuple(faults), kill_after=kill)
+
+
+def table(results: Sequence[Result]) -> str:
+    """Step x fault -> seconds until clean; "!" marks a failure."""
+    faults = list(dict.fromkeys(one.scenario.fault for one in results))
+    widths = [max(6, len(fault)) for fault in faults]
+    cells = {(one.scenario.step, one.scenario.fault): one for one in results}
+    steps = list(dict.fromkeys(one.scenario.step for one in results))
+    left = max(map(len, steps))
+    lines = [" " * left + "  " + "  ".join(f.rjust(w) for f, w in zip(faults, widths, strict=True))]
+    for step in steps:
+        row = [cells.get((step, fault)) for fault in faults]
+        texts = ["-" if one is None else ("! " if one.problem else "") + f"{one.seconds:.1f}" for one in row]
+        lines.append(step.ljust(left) + "  " + "  ".join(t.rjust(w) for t, w in zip(texts, widths, strict=True)))
+    return "\n".join(lines) + "\n"
+
+
+def parallel() -> int:
+    """How many at a time: most of a scenario is waiting."""
+    return int(os.environ.get("VPCSHARK_CHAOS_WORKERS", "6"))
