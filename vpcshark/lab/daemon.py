@@ -88,7 +88,11 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     undo.callback(plane.stop)
     plane.start(world)
     server.tell(plane)
+    if kind == "namespaces":
+        _open_gateways(folder, world, client("ec2"), (key_id, secret), undo)
     variables = environment.variables(folder, server.endpoint, key_id, secret)
+    if (folder / "ca.pem").exists():
+        variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
     variables |= environment.newer_wireshark(folder, _wireshark_folders())
     homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
 
@@ -99,6 +103,18 @@ def _wireshark_folders() -> str:
     if tshark is None:
         return ""
     return subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, check=False).stdout
+
+
+def _open_gateways(folder: Path, world: LabWorld, ec2: Any, credentials: tuple[str, str], undo: ExitStack) -> None:
+    from vpcshark.lab.api import moto_logins
+    from vpcshark.lab.vpc import gateways
+
+    eni = world.instances[0].enis[0].id
+    described = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
+    place = {name: described[name] for name in ("VpcId", "SubnetId")}
+    opened = gateways.Gateways(folder, f"{folder.name}-vpc", world, place, environment.REGION, credentials)
+    undo.callback(opened.close)
+    moto_logins.install(opened)
 
 
 def ssh_names(world: LabWorld) -> list[str]:

@@ -5,6 +5,7 @@ Pure: strings in, strings out.
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
@@ -49,7 +50,14 @@ def inside(outer: Mapping[str, str], lab: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command in the lab: none of the user's AWS settings, no proxy before loopback."""
     kept = {name: value for name, value in outer.items() if not name.startswith("AWS_")}
     no_proxy = ",".join(filter(None, [_NO_PROXY, outer.get("no_proxy") or outer.get("NO_PROXY")]))
-    return {**kept, **lab, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    programs = {"PATH": _path(outer["PATH"], lab)} if lab and "PATH" in outer else {}
+    return {**kept, **lab, **programs, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+
+
+def _path(path: str, lab: Mapping[str, str]) -> str:
+    """The lab's own programs first: the stand-in for session-manager-plugin."""
+    ours = str(Path(lab["VPCSHARK_LAB"]) / "bin")
+    return os.pathsep.join([ours, *(place for place in path.split(os.pathsep) if place != ours)])
 
 
 def exports(outer: Mapping[str, str], lab: Mapping[str, str]) -> list[str]:

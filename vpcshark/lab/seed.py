@@ -29,9 +29,9 @@ class Machine:
 
 
 _TALKERS = (
-    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd")),
+    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd", "ssm")),
     Machine("db-1", ((1, 20),), ("http", "dns", "sshd", "without:python3")),
-    Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1", "sshd", "without:tcpdump")),
+    Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1", "sshd", "ssm", "without:tcpdump")),
 )
 NAMESPACES = (
     *_TALKERS,

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import os
+import ssl
+import threading
 from typing import Any
 
 import websocket
 
 from vpcshark.errors import TransportError
-from vpcshark.transport.tunnel import Tunnel, pumped
+from vpcshark.transport.tunnel import Tunnel, pumped, wait_readable
 
 log = logging.getLogger(__name__)
 
@@ -37,15 +39,23 @@ def open_tunnel(url: str, timeout: float = 5.0) -> Tunnel:
             f"The Instance Connect Endpoint cannot be reached: {_reason(exc)}.", "Check the network and the proxy."
         ) from exc
     connection.settimeout(None)
-    return pumped(lambda: _received(connection), connection.send_binary, lambda: _close(connection))
+    lock = threading.Lock()  # OpenSSL's connections are not for two threads at once, so nobody waits inside one
+
+    def send(data: bytes) -> None:
+        with lock:
+            connection.send_binary(data)
+
+    return pumped(lambda: _received(connection, lock), send, lambda: _close(connection))
 
 
-def _received(connection: Any) -> bytes:
+def _received(connection: Any, lock: threading.Lock) -> bytes:
     """The next bytes; b"" at the end."""
     while True:
         try:
-            kind, data = connection.recv_data()
-        except (websocket.WebSocketException, OSError) as exc:
+            _await_input(connection.sock)
+            with lock:
+                kind, data = connection.recv_data()
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as exc:  # the last two: closed here
             log.info("The Instance Connect Endpoint's tunnel ended: %s", _reason(exc))
             return b""
         if kind == websocket.ABNF.OPCODE_BINARY:
@@ -57,6 +67,13 @@ def _received(connection: Any) -> bytes:
         elif kind == websocket.ABNF.OPCODE_TEXT:
             log.info("The Instance Connect Endpoint's tunnel sent text, which it must not.")
             return b""
+
+
+def _await_input(sock: Any) -> None:
+    """Until there is something to read, or the end; at most a second."""
+    while not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
+        if wait_readable(sock, 1.0):
+            return
 
 
 def _close(connection: Any) -> None:

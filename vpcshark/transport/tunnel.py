@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import select
 import socket
 import subprocess
 import threading
@@ -69,6 +70,15 @@ def pumped(receive: Callable[[], bytes], send: Callable[[bytes], object], close:
     for thread in threads:
         thread.start()
     return Tunnel(ours, lambda: None)
+
+
+def wait_readable(sock: socket.socket, timeout: float) -> bool:
+    """Is there something to read, or the end, within ``timeout`` seconds? ValueError or OSError if it is closed."""
+    if not hasattr(select, "poll"):  # Windows
+        return bool(select.select([sock], [], [], timeout)[0])
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(timeout * 1000))
 
 
 def process(command: Sequence[str], environment: Mapping[str, str] | None = None, name: str = "") -> Tunnel:

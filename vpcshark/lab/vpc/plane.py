@@ -18,7 +18,7 @@ from typing import Any
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import mirror, netns, record, sshd, topology, traffic, users
+from vpcshark.lab.vpc import mirror, netns, record, sshd, ssm_agent, topology, traffic, users
 from vpcshark.lab.vpc.worker import Worker, python
 
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -104,6 +104,10 @@ class NamespacePlane:
         ]
         players = [self._spawn(made, place, python(traffic.__name__), "traffic") for place, _ in parts]
         self._mirror = self._spawn(made, plan.fabric, python(mirror.__name__), "mirror")
+        for instance in plan.world.instances:
+            if "ssm" in instance.roles:
+                agent = [*python(ssm_agent.__name__), instance.id, plan.world.resolver]
+                self._spawn(made, plan.namespaces[instance.id], agent, "ssm")
         servers = [self._start_sshd(plan, made, instance) for instance in plan.world.instances if is_ssh_host(instance)]
         for player, (_, part) in zip(players, parts, strict=True):
             player.say(json.dumps(asdict(part)))

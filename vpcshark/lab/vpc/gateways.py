@@ -1,0 +1,114 @@
+"""The AWS ways into the lab's instances: pushed keys, Session Manager, an Instance Connect Endpoint, console output.
+
+What ``api.moto_logins`` answers with stands here. Must not know moto.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
+
+from vpcshark.lab import keys, plugin
+from vpcshark.lab.model import LabWorld
+from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
+from vpcshark.lab.vpc.ssm_service import SsmService
+
+CERTIFICATES = "ca.pem"
+PROGRAMS = "bin"
+_ENDPOINT_ID = "eice-0123456789abcdef0"
+
+
+class Gateways:
+    """From its making to ``close``. ``place`` has VpcId and SubnetId, ``credentials`` access key id and secret."""
+
+    def __init__(
+        self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, str], region: str, credentials: Any
+    ) -> None:
+        self._folder = folder
+        self._world = world
+        self._place = dict(place)
+        key_id, secret = credentials
+        _write_plugin(folder / PROGRAMS)
+        certificate = _write_certificate(folder)
+        self._ssm = SsmService(fabric, world.resolver)
+        rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, {key_id: secret})
+        self._endpoint = EndpointServer(fabric, rules, certificate)
+
+    def push_key(self, instance: str, user: str, key: str) -> bool:
+        """See ``LoginServices``; sshd asks for what lies there (``users``)."""
+        if instance not in {each.id for each in self._world.instances}:
+            return False
+        place = self._folder / "instance-connect" / instance / user
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
+        keys.write_private(place / secrets.token_hex(8), key.strip().encode() + b"\n")
+        return True
+
+    def managed(self) -> Sequence[str]:
+        """See ``LoginServices``."""
+        return self._ssm.managed()
+
+    def start_session(self, instance: str, port: int) -> Mapping[str, str]:
+        """See ``LoginServices``."""
+        return self._ssm.start(instance, port)
+
+    def end_session(self, session: str) -> None:
+        """See ``LoginServices``."""
+        self._ssm.end(session)
+
+    def endpoints(self) -> Sequence[Mapping[str, Any]]:
+        """See ``LoginServices``."""
+        facts = {"InstanceConnectEndpointId": _ENDPOINT_ID, "State": "create-complete", "DnsName": self._endpoint.host}
+        return [{**facts, **self._place}]
+
+    def console(self, instance: str) -> str:
+        """See ``LoginServices``; as cloud-init prints it, through a serial console."""
+        host = (self._folder / "ssh" / "host_ed25519.pub").read_text(encoding="ascii").split()
+        lines = ["cloud-init: booted", "-----BEGIN SSH HOST KEY KEYS-----", f"{host[0]} {host[1]} ip-10-0-0-1"]
+        return "\r\n".join([*lines, "-----END SSH HOST KEY KEYS-----", ""])
+
+    def close(self) -> None:
+        """End every connection."""
+        self._endpoint.close()
+        self._ssm.close()
+
+
+def _write_plugin(folder: Path) -> None:
+    folder.mkdir(mode=0o700, exist_ok=True)
+    program = folder / "session-manager-plugin"
+    source = Path(plugin.__file__).read_text(encoding="utf-8")
+    program.write_text(f"#!{sys.executable} -ISu\n{source}", encoding="utf-8")
+    program.chmod(0o700)
+
+
+def _write_certificate(folder: Path) -> Path:
+    """A certificate for localhost that vouches for itself; the file for clients, and with its key the one returned."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=30))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public = certificate.public_bytes(Encoding.PEM)
+    keys.write_private(folder / CERTIFICATES, public)
+    private = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+    keys.write_private(folder / "endpoint.pem", private + public)
+    return folder / "endpoint.pem"
