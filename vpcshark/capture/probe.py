@@ -119,7 +119,8 @@ def parse(output: bytes) -> Facts:
         )
     single = {name: found[-1] for name, found in values.items()}
     return Facts(
-        **{name: single.get(name, "") for name in ("user", "rights", "refusal", "tcpdump", "timeout")},
+        **{name: single.get(name, "") for name in ("user", "rights", "tcpdump", "timeout")},
+        refusal=single.get("refusal", "").removeprefix("sudo: "),
         python=single.get("python3", ""),
         sshd=int(single.get("sshd", "0")),
         knows=frozenset(values.get("knows", [])),

@@ -72,8 +72,10 @@ class _Hop:
         self.send = stream.send
         self.recv = stream.recv
         self.settimeout = stream.settimeout
+        self._closed = False  # paramiko asks sockets for this private name
 
     def close(self) -> None:
         """End the stream, and with it the connection to the jump host."""
+        self._closed = True
         self._stream.close()
         self._bastion.close()

@@ -35,6 +35,11 @@ class Tunnel:
         self.settimeout = inner.settimeout
         self.fileno = inner.fileno
 
+    @property
+    def _closed(self) -> bool:
+        """paramiko asks sockets for this private name."""
+        return self._is_closed
+
     def close(self) -> None:
         """End the stream; may be called again, by any thread."""
         with self._lock:
