@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.capture import here, life, mirror, reach, tcpdump
+from vpcshark.capture import auto, here, life, mirror, reach, tcpdump
 from vpcshark.cleanup.ledger import Ledger
 
 
@@ -16,9 +16,16 @@ def choose(context: life.Context, book: Ledger) -> life.Feed:
     """The feed for the options' mode."""
     options = context.options
     connect = _once(lambda: client.connect(options.profile, options.region))
-    if options.mode == "tcpdump":
-        return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect))
-    return mirror.MirrorFeed(context, _mirror_world(context, connect, book))
+
+    def mirrored(context: life.Context, is_described: bool) -> life.Feed:
+        return mirror.MirrorFeed(context, _mirror_world(context, connect, book))
+
+    def dumped(context: life.Context, is_described: bool) -> life.Feed:
+        return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect), is_described=is_described)
+
+    if options.mode == "auto":
+        return auto.AutoFeed(context, mirrored, dumped)
+    return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
 
 
 def _tcpdump_world(context: life.Context, connect: Callable[[], Aws]) -> tcpdump.World:

@@ -22,7 +22,7 @@ class CaptureOptions:
     source's instance.
     """
 
-    mode: str = "mirror"
+    mode: str = "auto"
     direction: str = "both"
     mirror_filter: str = "auto"
     host: str = "auto"

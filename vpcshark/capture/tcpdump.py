@@ -38,8 +38,10 @@ class World:
 class TcpdumpFeed:
     """Brings tcpdump up on the source's instance."""
 
-    def __init__(self, context: Context, world: World) -> None:
+    def __init__(self, context: Context, world: World, *, is_described: bool = False) -> None:
+        """``is_described``: the interface is in the sink already."""
         self._context = context
+        self._is_described = is_described
         self._world = world
         self._aws: Aws | None = None
 

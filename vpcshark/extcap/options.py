@@ -20,10 +20,14 @@ OPTIONS = (
         kind=Kind.SELECTOR,
         display="Mode",
         tooltip="How the packets are had. Mirror: VPC Traffic Mirroring copies them to a capture host, "
-        "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance itself, for types "
-        "that AWS does not mirror, or without the right to.",
-        default="mirror",
-        choices=(("mirror", "Mirror (VPC Traffic Mirroring)"), ("tcpdump", "tcpdump on the instance")),
+        "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance "
+        "itself. Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it.",
+        default="auto",
+        choices=(
+            ("auto", "Automatic"),
+            ("mirror", "Mirror (VPC Traffic Mirroring)"),
+            ("tcpdump", "tcpdump on the instance"),
+        ),
     ),
     Option(
         name="direction",

@@ -127,7 +127,10 @@ class NamespacePlane:
     def _start_sshd(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> Worker:
         missing = tuple(role.removeprefix(_LACKING) for role in instance.roles if role.startswith(_LACKING))
         among = users.command(
-            self._folder / "etc" / instance.id, self._keys, missing, self._folder.parent / "instance-connect" / instance.id
+            self._folder / "etc" / instance.id,
+            self._keys,
+            missing,
+            self._folder.parent / "instance-connect" / instance.id,
         )
         command = [*among, *sshd.command(self._keys, self._folder / "sshd_config")]
         return self._spawn(made, plan.namespaces[instance.id], command, "sshd")

@@ -1,0 +1,83 @@
+"""Mode "auto": a mirror where the source can be mirrored and something can receive it, else tcpdump on its instance.
+
+AWS decides what can be mirrored, not a table of ours: the mirror is tried, and what AWS or the plan refuses is the
+reason for tcpdump, in the log and on the screen. Must not know how either feed works.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.life import Context, Feed
+from vpcshark.capture.sink import Sink
+from vpcshark.cleanup import sweep
+from vpcshark.errors import AwsError, VpcsharkError
+
+log = logging.getLogger(__name__)
+
+MakeFeed = Callable[[Context, bool], Feed]
+"""(context, whether the interface is described in the sink already) -> a feed."""
+
+
+class AutoFeed:
+    """``mirror`` first, ``tcpdump`` if that cannot be; both have the shape of ``MakeFeed``."""
+
+    def __init__(self, context: Context, mirror: MakeFeed, tcpdump: MakeFeed) -> None:
+        self._sink = _Noticing(context.sink)
+        self._context = replace(context, sink=self._sink)
+        self._mirror = mirror(self._context, False)
+        self._make_tcpdump = tcpdump
+        self._feed: Feed = self._mirror
+
+    def up(self, jobs: Jobs) -> Any:
+        """See ``life.Feed``."""
+        try:
+            return self._mirror.up(jobs)
+        except VpcsharkError as error:
+            if isinstance(error, AwsError) and not error.code:
+                raise  # AWS cannot be asked: then the instance cannot be found either
+            return self._second(jobs, error)
+
+    def close(self) -> None:
+        """See ``life.Feed``."""
+        self._mirror.close()
+        self._feed.close()
+
+    def account(self) -> sweep.Account:
+        """See ``life.Feed``: what was made, the mirror made."""
+        return self._mirror.account()
+
+    def renew(self, made: Mapping[str, str], expires: float) -> None:
+        """See ``life.Feed``."""
+        self._mirror.renew(made, expires)
+
+    def _second(self, jobs: Jobs, why: VpcsharkError) -> Any:
+        log.info("No mirror, so tcpdump on the instance: %s", why)
+        self._context.status.log(f"No mirror, so tcpdump on the instance: {why.problem}")
+        self._context.status.say("No mirror can be had; trying tcpdump on the instance ...")
+        self._feed = self._make_tcpdump(self._context, self._sink.is_used)
+        try:
+            return self._feed.up(jobs)
+        except VpcsharkError as error:
+            raise VpcsharkError(f"No mirror: {why.problem} No tcpdump: {error.problem}", error.remedy) from error
+
+
+class _Noticing:
+    """A sink that knows whether anything was written to it."""
+
+    def __init__(self, sink: Sink) -> None:
+        self._sink = sink
+        self.is_used = False
+
+    def write(self, data: bytes) -> None:
+        """Pass it on."""
+        self.is_used = True
+        self._sink.write(data)
+
+    def close(self) -> None:
+        """Pass it on."""
+        self._sink.close()
