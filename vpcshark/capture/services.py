@@ -60,6 +60,8 @@ class Services:
             lambda place: inventory.list_enis(client.connect(place.profile, place.region).ec2),
             _known(),
         )
+        left = overview.remark(self._ledgers)
+        problems = [*problems, VpcsharkError(left)] if left else problems
         return catalog.offer(entries, problems, wanted, recent.load())
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:

@@ -13,6 +13,7 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+_QUIT = b"Q\0\0\0"
 INITIALIZED, SET, ADD = 0, 1, 2
 STATUSBAR = 6
 LOG = 0  # the number of the Log button in the listing
@@ -38,18 +39,23 @@ def encode(message: Message) -> bytes:
 
 
 class Decoder:
-    """Messages from bytes as they come, in pieces of any size."""
+    """Messages from bytes as they come, in pieces of any size. ``quit``: Wireshark 5 asks the extcap to end, in place
+    of a signal (SP_QUIT: ``Q`` and a length of 0), as far as the tool's sentence says ``{control=2}``."""
 
     def __init__(self) -> None:
         self._rest = b""
+        self.quit = False
 
     def feed(self, data: bytes) -> list[Message]:
         """The messages that ``data`` completes; ValueError if it is not this protocol."""
         self._rest += data
         messages = []
         while self._rest:
-            if self._rest[:1] != b"T":
-                raise ValueError("a control message does not begin with T")
+            if self._rest[:4] == _QUIT:
+                self.quit, self._rest = True, self._rest[4:]
+                continue
+            if self._rest[:1] not in (b"T", b"Q"):
+                raise ValueError("a control message begins with neither T nor Q")
             end = 4 + int.from_bytes(self._rest[1:4], "big")
             if len(self._rest) < 4 or len(self._rest) < end:
                 break
@@ -121,7 +127,7 @@ class Toolbar:
             logger.warning("the control pipe is unusable: %s", exc)
             return False
         self._begun = self._begun or bool(data)
-        return bool(data) or not self._begun
+        return not self._decoder.quit and (bool(data) or not self._begun)
 
     def _take(self, message: Message) -> None:
         if message.command == INITIALIZED:

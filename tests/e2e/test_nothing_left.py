@@ -1,0 +1,386 @@
+"""Whatever ends a capture, and however many there are: nothing is left, on the account and on the capture host."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hands import VPCSHARK, Lab, command_line, wait_until
+
+from vpcshark.lab.control import LabControl
+
+pytestmark = pytest.mark.e2e
+LONG = os.environ.get("VPCSHARK_CHAOS") == "long"
+
+
+@pytest.fixture
+def eni(clean_lab: Lab) -> str:
+    """The source of most tests."""
+    return str(clean_lab.eni("web-1")["NetworkInterfaceId"])
+
+
+@pytest.fixture
+def control(clean_lab: Lab) -> Iterator[LabControl]:
+    """The lab's control path; no fault outlives its test."""
+    made = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
+    made.clear_calls()
+    yield made
+    made.clear_faults()
+
+
+@pytest.fixture
+def before(clean_lab: Lab) -> set[int]:
+    """What ran on the capture host before the test."""
+    return set(clean_lab.processes("capture-1"))
+
+
+def ledgers(lab: Lab) -> list[Path]:
+    """The ledgers that lie in the lab's state folder."""
+    return list(Path(lab.environment["XDG_STATE_HOME"], "vpcshark", "captures").glob("*.ledger"))
+
+
+def janitors(lab: Lab) -> list[int]:
+    """The janitors of this lab's captures, by the ledger in their command line."""
+    mark = lab.environment["XDG_STATE_HOME"]
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if "janitor" in (line := command_line(pid)) and mark in line]
+
+
+def tree(pid: int) -> list[int]:
+    """A process and all below it."""
+    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [pid, *(one for child in listed for one in tree(int(child)))]
+
+
+def streams(lab: Lab) -> bool:
+    """Is there a session?"""
+    return bool(lab.mirror_resources()["sessions"])
+
+
+def capture(lab: Lab, eni: str, file: Path, *options: str, **more) -> subprocess.Popen[str]:
+    """``vpcshark capture``, started."""
+    return lab.start(*VPCSHARK, "capture", eni, "-w", str(file), *options, **more)
+
+
+def list_by_tshark(lab: Lab) -> None:
+    """What a person does next."""
+    assert lab.run("tshark", "-D").returncode == 0
+
+
+def clean_up_by_hand(lab: Lab) -> None:
+    """vpcshark cleanup."""
+    done = lab.run(*VPCSHARK, "cleanup")
+    assert done.returncode == 0, done.stderr
+
+
+def capture_again(lab: Lab) -> None:
+    """Another capture, of another source."""
+    eni = lab.eni("db-1")["NetworkInterfaceId"]
+    done = lab.run(*VPCSHARK, "capture", eni, "-a", "duration:2", "-w", "/dev/null")
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, capture_again])
+def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
+    clean_lab: Lab, eni: str, tmp_path: Path, go_on: Callable[[Lab], None], record_property
+):
+    """Capture, janitor, dumpcap and tshark get SIGKILL at once; nobody is left to clean up until the next start."""
+    tmp_path.chmod(0o777)
+    tshark = clean_lab.start("tshark", "-q", "-i", eni, "-w", str(tmp_path / "out.pcapng"))
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    for pid in {*tree(tshark.pid), *janitors(clean_lab)}:
+        os.kill(pid, signal.SIGSTOP)  # so that none sees another's end
+    for pid in {*tree(tshark.pid), *janitors(clean_lab)}:
+        os.kill(pid, signal.SIGKILL)
+    tshark.communicate(timeout=10)
+    assert not clean_lab.is_clean()
+    assert "dead" in clean_lab.run(*VPCSHARK, "ps").stdout
+    go_on(clean_lab)
+    seconds = wait_until(clean_lab.is_clean, "the account is clean", 30)
+    record_property("seconds", round(seconds, 1))
+    wait_until(lambda: not ledgers(clean_lab), "the ledger is closed", 30)
+
+
+def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path: Path, before: set[int]):
+    """The capture gets no signal and its FIFO stays open; it sees that its parent has gone."""
+    tmp_path.chmod(0o777)
+    tshark = clean_lab.start("tshark", "-q", "-i", eni, "-w", str(tmp_path / "out.pcapng"))
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    others = tree(tshark.pid)[1:]
+    tshark.kill()
+    wait_until(clean_lab.is_clean, "the account is clean", 5)
+    wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receiver has gone")
+    for pid in others:
+        if "dumpcap" in command_line(pid):
+            os.kill(pid, signal.SIGKILL)
+    tshark.communicate(timeout=10)
+
+
+def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
+    """Nobody has to wait for an AWS that throttles: the process ends, and the janitor goes on until all is gone."""
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng")
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    control.add_fault("Delete.*", code="RequestLimitExceeded", status=503, seconds=8.0)
+    for _ in range(2):
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.6)
+    start = time.monotonic()
+    _, said = process.communicate(timeout=20)
+    assert time.monotonic() - start < 5
+    assert process.returncode == 1
+    assert "in the background" in said
+    wait_until(clean_lab.is_clean, "the account is clean", 40)
+    wait_until(lambda: not ledgers(clean_lab) and not janitors(clean_lab), "the ledger is closed", 30)
+
+
+def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Path):
+    """--extcap-cleanup-postkill finishes the dead capture and lets a living one be."""
+    dead = capture(clean_lab, eni, tmp_path / "dead.pcapng")
+    other = str(clean_lab.eni("db-1")["NetworkInterfaceId"])
+    living = capture(clean_lab, other, tmp_path / "living.pcapng")
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both sessions are there", 30)
+    for pid in janitors(clean_lab):
+        if str(dead.pid) in Path(f"/proc/{pid}/stat").read_text().split():
+            os.kill(pid, signal.SIGKILL)
+    dead.kill()
+    dead.communicate()
+    done = clean_lab.run(sys.executable, "-m", "vpcshark.extcap", "--extcap-cleanup-postkill")
+    assert (done.returncode, done.stderr) == (0, "")
+    sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert [session["NetworkInterfaceId"] for session in sessions] == [other]
+    living.send_signal(signal.SIGINT)
+    living.communicate(timeout=30)
+    assert living.returncode == 0
+
+
+def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
+    clean_lab: Lab, eni: str, tmp_path: Path, before: set[int], record_property
+):
+    """No FIN, no RST: the link goes down and the capture is killed. Receiver, shells and sshd's children end alone."""
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng")
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    assert set(clean_lab.processes("capture-1")) - before
+    link = [*clean_lab.namespace("capture-1"), "ip", "link", "set", "eth0"]
+    subprocess.run([*link, "down"], check=True)
+    try:
+        process.kill()
+        process.communicate()
+        gone = wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "nothing of it runs", 10)
+    finally:
+        subprocess.run([*link, "up"], check=True)
+    record_property("seconds", round(gone, 1))
+    wait_until(clean_lab.is_clean, "the account is clean", 30)
+
+
+def test_with_slow_calls_it_starts_and_stops_in_time(
+    clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, record_property
+):
+    """100 ms per call. Stop to session gone < 1 s, to everything < 3 s; three calls in a row before the first frame."""
+    control.add_fault(".*", delay=0.1)
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng", "--trace", "-c", "1")
+    process.communicate(timeout=60)
+    control.clear_calls()
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng", "--trace")
+    wait_until(lambda: (tmp_path / "out.pcapng").exists() and frames(tmp_path / "out.pcapng"), "a frame is there", 20)
+    up = control.calls()
+    control.clear_calls()
+    stopped = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, trace = process.communicate(timeout=30)
+    everything = time.monotonic() - stopped
+    assert process.returncode == 0, trace
+    down = control.calls()
+    session = next(call for call in down if call["action"] == "DeleteTrafficMirrorSession")
+    first = min(call["start"] for call in down)
+    record_property("trace", trace)
+    record_property("session gone after", round(session["end"] - stopped, 2))
+    record_property("everything after", round(everything, 2))
+    assert session["end"] - stopped < 1  # the lab's clock is this machine's
+    assert max(call["end"] for call in down) - stopped < 3
+    assert first >= stopped - 0.2
+    assert rounds(up) <= 3, [(c["action"], round(c["start"], 2), round(c["end"], 2)) for c in up]
+    assert clean_lab.is_clean()
+
+
+def frames(file: Path) -> bool:
+    """Does the file have a packet block yet?"""
+    return b"\x06\x00\x00\x00" in file.read_bytes()[300:]
+
+
+def rounds(calls: list[dict]) -> int:
+    """How many calls that the session waited for came one after the other: the longest chain ending with it."""
+    last = next(call for call in calls if call["action"] == "CreateTrafficMirrorSession")
+    count = 1
+    while True:
+        earlier = [call for call in calls if call["end"] <= last["start"] and call["action"] != "GetCallerIdentity"]
+        if not earlier:
+            return count
+        last = max(earlier, key=lambda call: call["end"])
+        count += 1
+
+
+def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_lab: Lab, eni: str, tmp_path: Path):
+    """Started at the same moment they race for numbers; each gets another. The fourth learns the sessions' owners."""
+    running = [capture(clean_lab, eni, tmp_path / f"{n}.pcapng") for n in range(3)]
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all three are there", 30)
+    sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert sorted(one["SessionNumber"] for one in sessions) == [1, 2, 3]
+    assert len({one["VirtualNetworkId"] for one in sessions}) == 3
+    fourth = clean_lab.run(*VPCSHARK, "capture", eni, "-w", str(tmp_path / "4.pcapng"))
+    assert fourth.returncode == 1
+    for session in sessions:
+        assert session["TrafficMirrorSessionId"] in fourth.stderr
+    assert "(vpcshark)" in fourth.stderr
+    assert len(clean_lab.mirror_resources()["filters"]) == 3
+    for one in running:
+        one.send_signal(signal.SIGINT)
+    assert [one.communicate(timeout=30) and one.returncode for one in running] == [0, 0, 0]
+
+
+def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int]):
+    """Seven sources, three sessions each but one, all through one capture host: none fails, nothing is left."""
+    ec2 = clean_lab.client()
+    subnet = clean_lab.eni("db-1")["SubnetId"]
+    made = [ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"] for _ in range(7)]
+    enis = [one["NetworkInterfaceId"] for one in made]
+    running = [capture(clean_lab, enis[n % 7], tmp_path / f"{n}.pcapng") for n in range(20)]
+    try:
+        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 20, "all twenty are there", 90)
+        sessions = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+        assert len({one["VirtualNetworkId"] for one in sessions}) == 20
+    finally:
+        for one in running:
+            one.send_signal(signal.SIGINT)
+        ends = [(one.communicate(timeout=90)[1], one.returncode) for one in running]
+    assert [said for said, status in ends if status] == []
+    wait_until(clean_lab.is_clean, "the account is clean", 10)
+    wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")
+    assert ledgers(clean_lab) == []
+    wait_until(lambda: not janitors(clean_lab), "the janitors have gone")
+    for one in enis:
+        ec2.delete_network_interface(NetworkInterfaceId=one)
+
+
+MANY = """
+import gc, json, os, resource, sys, threading
+from vpcshark import logs
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.services import Services
+from vpcshark.capture.sink import FileSink
+from vpcshark.capture.status import Silent
+from vpcshark.capture.stop import Stop
+
+class Streaming(Silent):
+    def __init__(self, stop): self.stop = stop
+    def say(self, text):
+        if text.startswith("Capturing"): self.stop.request("enough")
+
+def figures():
+    gc.collect()
+    size = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 10
+    children = open(f"/proc/self/task/{os.getpid()}/children").read().split()
+    return {"descriptors": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(), "kB": size,
+            "children": len(children)}
+
+logs.set_up("warning")
+eni, rounds = sys.argv[1], int(sys.argv[2])
+seen = []
+for number in range(rounds):
+    stop = Stop()
+    sink = FileSink.open("/dev/null")
+    Services().capture(eni, CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
+    sink.close()
+    if number + 1 in (max(5, rounds // 5), rounds): seen.append(figures())
+print(json.dumps(seen))
+"""
+
+
+@pytest.mark.parametrize("host", ["local", "auto"])
+def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set[int], host: str, record_property):
+    """One process runs them all: no descriptor, thread, child or memory more at the end than after the first ones;
+    the lab and the capture host have no more either."""
+    rounds = 500 if LONG else 12
+    daemon = json.loads(Path(clean_lab.environment["VPCSHARK_LAB"], "lab.json").read_text())["pid"]
+    held = len(os.listdir(f"/proc/{daemon}/fd"))
+    done = clean_lab.run(sys.executable, "-c", MANY, eni, str(rounds), host, timeout=3600)
+    assert done.returncode == 0, done.stderr
+    early, late = json.loads(done.stdout)
+    record_property("early", early)
+    record_property("late", late)
+    assert late["descriptors"] <= early["descriptors"]
+    assert late["threads"] <= early["threads"]
+    assert late["children"] <= early["children"]
+    assert late["kB"] < early["kB"] + 8000 + (rounds * 8)
+    assert clean_lab.is_clean()
+    assert ledgers(clean_lab) == []
+    wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")
+    assert len(os.listdir(f"/proc/{daemon}/fd")) <= held + 4
+
+
+def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
+    """A living capture of mine, an expired one of a colleague's: state, source, resources; --json for scripts."""
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng")
+    ec2 = clean_lab.client()
+    labels = {"vpcshark:capture": "c-bob", "vpcshark:owner": "bob@there", "vpcshark:expires": "2020-01-01T00:00:00Z"}
+    listed = [{"Key": key, "Value": value} for key, value in labels.items()]
+    ec2.create_traffic_mirror_filter(TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": listed}])
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    seen = {one["capture"]: one for one in json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)}
+    bob = seen.pop("c-bob")
+    assert (bob["state"], bob["owner"], bob["here"]) == ("expired", "bob@there", False)
+    (mine,) = seen.values()
+    assert (mine["state"], mine["source"], mine["here"]) == ("live", eni, True)
+    assert sorted(one["kind"] for one in mine["resources"]) == ["filter", "session", "target"]
+    assert mine["cost_usd"] < 0.01
+    kept = clean_lab.run(*VPCSHARK, "cleanup", "--mine")
+    assert "c-bob is left alone" in kept.stdout
+    would = clean_lab.run(*VPCSHARK, "cleanup", "--expired", "--dry-run")
+    assert "would be removed" in would.stdout
+    assert clean_lab.mirror_resources()["filters"] != []
+    removed = clean_lab.run(*VPCSHARK, "cleanup", "--expired")
+    assert removed.returncode == 0
+    assert len(clean_lab.mirror_resources()["filters"]) == 1  # the living capture's
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=30)
+    assert process.returncode == 0
+
+
+def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
+    """Stopped with credentials that have run out: the list and ps say what is left; renewed, the janitor removes it."""
+    process = capture(clean_lab, eni, tmp_path / "out.pcapng")
+    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    control.add_fault(".*", code="ExpiredToken", status=403, message="The security token has expired.")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == 1
+    assert "expired" in said
+    told = clean_lab.run(*VPCSHARK, "ps")
+    assert "expired" in told.stdout
+    assert eni in told.stdout
+    control.clear_faults()
+    wait_until(clean_lab.is_clean, "the account is clean", 30)
+
+
+def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path):
+    """Same source, same host, other owner and other ledgers: neither's clean-up touches the other's."""
+    bob = Lab({**clean_lab.environment, "VPCSHARK_OWNER": "bob@there", "XDG_STATE_HOME": str(tmp_path / "bob")})
+    with ThreadPoolExecutor(2) as pool:
+        files = (tmp_path / "mine.pcapng", tmp_path / "bobs.pcapng")
+        mine, bobs = pool.map(lambda pair: capture(pair[0], eni, pair[1]), zip((clean_lab, bob), files, strict=True))
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both are there", 30)
+    mine.send_signal(signal.SIGINT)
+    mine.communicate(timeout=30)
+    assert mine.returncode == 0
+    assert clean_lab.run(*VPCSHARK, "cleanup", "--all").returncode == 0
+    assert len(clean_lab.mirror_resources()["sessions"]) == 1
+    bobs.send_signal(signal.SIGINT)
+    bobs.communicate(timeout=30)
+    assert bobs.returncode == 0
