@@ -53,7 +53,9 @@ class TcpdumpFeed:
             self._aws = jobs.result(jobs.start(self._world.connect))
         source, enis, host = self._look_up(jobs, self._aws)
         snaplen = options.packet_length or 0
-        self._context.sink.write(headers.of(source, enis, options.capture_filter, names=options.names, snaplen=snaplen))
+        if not self._is_described:
+            head = headers.of(source, enis, options.capture_filter, names=options.names, snaplen=snaplen)
+            self._context.sink.write(head)
         say(f"Starting tcpdump on {host.name} ...")
         wanted = Wanted(source.mac, options.capture_filter, snaplen or 262144, options.decap)
 
