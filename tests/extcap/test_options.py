@@ -39,7 +39,7 @@ def test_command_line_beats_environment_beats_default():
         ("session-number", "0", "a whole number from 1 to 32766"),
         ("packet-length", "8501", "a whole number from 1 to 8500"),
         ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
-        ("mode", "tunnel", "one of: mirror, tcpdump"),
+        ("mode", "tunnel", "one of: auto, mirror, tcpdump"),
         ("log-level", "chatty", "one of: debug, info, warning, error"),
         ("host", "web-1", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),
         ("host", "i-0a\n", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),

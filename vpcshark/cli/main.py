@@ -25,6 +25,7 @@ COMMANDS = {
     "decap": "decap",
     "explain": "explain",
     "ps": "ps",
+    "trust": "trust",
     "cleanup": "cleanup",
     "lab": "lab",
     "demo": "demo",

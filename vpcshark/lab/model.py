@@ -27,8 +27,9 @@ class LabEni:
 @dataclass(frozen=True)
 class LabInstance:
     """One instance. ``roles`` says what runs in it: "http", "dns", "talk:<name>" (makes traffic to the instance of
-    that Name), "sshd", "ssm" (Session Manager's agent), "without:<program>" (its users find no such program), "host"
-    (it is this machine's root namespace, not a namespace of its own)."""
+    that Name), "sshd", "ssm" (Session Manager's agent), "console" (its console output still has its host keys),
+    "without:<program>" (its users find no such program), "host" (it is this machine's root namespace, not a namespace
+    of its own)."""
 
     id: str
     name: str

@@ -29,7 +29,7 @@ class Machine:
 
 
 _TALKERS = (
-    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd", "ssm")),
+    Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd", "ssm", "console")),
     Machine("db-1", ((1, 20),), ("http", "dns", "sshd", "without:python3")),
     Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1", "sshd", "ssm", "without:tcpdump")),
 )

@@ -71,7 +71,10 @@ class Gateways:
         return [{**facts, **self._place}]
 
     def console(self, instance: str) -> str:
-        """See ``LoginServices``; as cloud-init prints it, through a serial console."""
+        """See ``LoginServices``; as cloud-init prints it, through a serial console. EC2 keeps its last 64 KB, so an
+        instance that has run for long shows its host keys no more."""
+        if not any(each.id == instance and "console" in each.roles for each in self._world.instances):
+            return "cloud-init: booted long ago\r\n"
         host = (self._folder / "ssh" / "host_ed25519.pub").read_text(encoding="ascii").split()
         lines = ["cloud-init: booted", "-----BEGIN SSH HOST KEY KEYS-----", f"{host[0]} {host[1]} ip-10-0-0-1"]
         return "\r\n".join([*lines, "-----END SSH HOST KEY KEYS-----", ""])

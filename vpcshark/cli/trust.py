@@ -1,0 +1,86 @@
+"""``vpcshark trust``: accept the SSH host key of an instance, after comparing it with what AWS shows. The only place
+where a person decides about a host key. Must not know how captures use it."""
+
+from __future__ import annotations
+
+import argparse
+import base64
+from typing import Any
+
+from vpcshark.cli import console
+from vpcshark.errors import AwsError, InputError
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "trust",
+        help="accept an instance's SSH host key",
+        description=(
+            "Show the SSH host key of an instance and whether the instance's console output, as AWS keeps it, has the "
+            "same; accept it if it has, or if you say so."
+        ),
+    )
+    parser.add_argument("instance", metavar="INSTANCE", help="its id (i-…)")
+    parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default 22)")
+    parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept this key, and no other, unasked")
+    parser.add_argument("--profile", default="", help="AWS profile")
+    parser.add_argument("--region", default="", help="AWS region")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """0 if the key is trusted now, 1 if the person does not accept it."""
+    from vpcshark.aws import client, hosts
+    from vpcshark.capture import trusted
+    from vpcshark.transport.known_hosts import fingerprint
+
+    out = console.err()
+    aws = client.connect(options.profile, options.region)
+    host = hosts.find_host(aws.ec2, options.instance)
+    key_type, key = _shown_key([a for a in (host.address, host.public_address) if a], options.port)
+    shown = fingerprint(key)
+    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
+    if _is_on_console(aws, host.instance, key_type, key):
+        out.print("The instance's console output has the same key.")
+    elif options.fingerprint:
+        if options.fingerprint != shown:
+            raise InputError(
+                f"The key is not the one with the fingerprint {options.fingerprint}.", "It was not accepted."
+            )
+    elif not _asked(f"Its console output does not have it (any more). Trust {shown}? [y/N] "):
+        out.print("It was not accepted.")
+        return 1
+    trusted.add(host.instance, key_type, key)
+    out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
+    return 0
+
+
+def _shown_key(addresses: list[str], port: int) -> tuple[str, bytes]:
+    from vpcshark.errors import Unreachable
+    from vpcshark.transport import ssh
+
+    *others, last = addresses
+    for address in others:
+        try:
+            return ssh.host_key(address, port)
+        except Unreachable:
+            continue
+    return ssh.host_key(last, port)
+
+
+def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:
+    from vpcshark.aws import connect
+
+    try:
+        return (key_type, base64.b64encode(key).decode()) in connect.console_keys(aws, instance)
+    except AwsError as error:
+        console.err().print(str(error), markup=False)
+        return False
+
+
+def _asked(question: str) -> bool:
+    try:
+        return console.err().input(question, markup=False).strip().lower() in ("y", "yes")
+    except EOFError:
+        return False
