@@ -7,62 +7,16 @@ import contextlib
 import ctypes
 import socket
 import struct
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
+from outer import FILES, SHAPES, WORKERS
 from scapy.libs import winpcapy
 
+from vpcshark.wire.decap import Decapsulator
+from vpcshark.wire.decapstream import Worker
+
 Program = Sequence[tuple[int, int, int, int]]
-
-
-def udp(payload: bytes, port: int = 4789) -> bytes:
-    return struct.pack(">HHHH", 50123, port, 8 + len(payload), 0) + payload
-
-
-def ipv4(payload: bytes, options: bytes = b"", protocol: int = 17) -> bytes:
-    head = 0x45 + len(options) // 4, 0, 20 + len(options) + len(payload), 7, 0, 64, protocol, 0
-    return struct.pack(">BBHHHBBH", *head) + bytes([10, 0, 0, 1, 10, 0, 0, 2]) + options + payload
-
-
-def ipv6(payload: bytes, extensions: Sequence[int] = ()) -> bytes:
-    kinds = [*extensions, 17]
-    headers = b"".join(bytes([following, 0]) + bytes(6) for following in kinds[1:])
-    head = struct.pack(">IHBB", 6 << 28, len(headers) + len(payload), kinds[0], 64)
-    return head + bytes(15) + b"\x01" + bytes(15) + b"\x02" + headers + payload
-
-
-def ethernet(kind: int, payload: bytes, tags: Sequence[int] = ()) -> bytes:
-    tagged = b"".join(struct.pack(">HH", tag, 100) for tag in tags)
-    return bytes.fromhex("0a0000000b02 0a0000000b01") + tagged + struct.pack(">H", kind) + payload
-
-
-def vxlan(inner: bytes, vni: int, flags: int = 8) -> bytes:
-    return struct.pack(">BxxxI", flags, vni << 8) + inner
-
-
-def geneve(payload: bytes, kind: int, vni: int = 0, options: bytes = b"") -> bytes:
-    return struct.pack(">BBHI", len(options) // 4, 0, kind, vni << 8) + options + payload
-
-
-GWLB_OPTIONS = bytes.fromhex("0108010201020304050607080108020211121314151617180108030121222324")
-"""Three TLVs, as AWS's Gateway Load Balancer sends them: 32 bytes."""
-
-SHAPES: dict[str, Callable[[bytes, int], bytes]] = {
-    "ipv4": lambda inner, vni: ethernet(0x0800, ipv4(udp(vxlan(inner, vni)))),
-    "ipv4 with options": lambda inner, vni: ethernet(0x0800, ipv4(udp(vxlan(inner, vni)), b"\x94\x04\0\0" * 3)),
-    "ipv6": lambda inner, vni: ethernet(0x86DD, ipv6(udp(vxlan(inner, vni)))),
-    "ipv6 with a fragment header": lambda inner, vni: ethernet(0x86DD, ipv6(udp(vxlan(inner, vni)), (44,))),
-    "ipv6 with extensions": lambda inner, vni: ethernet(0x86DD, ipv6(udp(vxlan(inner, vni)), (0, 43, 60))),
-    "vlan": lambda inner, vni: ethernet(0x0800, ipv4(udp(vxlan(inner, vni))), (0x8100,)),
-    "qinq": lambda inner, vni: ethernet(0x86DD, ipv6(udp(vxlan(inner, vni))), (0x88A8, 0x8100)),
-    "geneve, ipv4, vxlan": lambda inner, vni: ethernet(
-        0x0800, ipv4(udp(geneve(ipv4(udp(vxlan(inner, vni))), 0x0800, 5, GWLB_OPTIONS), 6081))
-    ),
-    "geneve, ipv6, vxlan": lambda inner, vni: ethernet(
-        0x0800, ipv4(udp(geneve(ipv6(udp(vxlan(inner, vni))), 0x86DD, 5), 6081))
-    ),
-    "geneve, ethernet": lambda inner, vni: ethernet(0x86DD, ipv6(udp(geneve(inner, 0x6558, vni, GWLB_OPTIONS), 6081))),
-}
 
 
 @pytest.fixture(params=sorted(SHAPES))
@@ -132,3 +86,15 @@ def kernel() -> Iterator[KernelFilter]:
     filter_ = KernelFilter()
     with filter_.near, filter_.far:
         yield filter_
+
+
+@pytest.fixture(params=sorted(FILES))
+def file_of(request: pytest.FixtureRequest) -> Callable[[Iterable[bytes]], bytes]:
+    """``file_of(frames)``: a capture file, in each format."""
+    return FILES[request.param]
+
+
+@pytest.fixture(params=sorted(WORKERS))
+def worker(request: pytest.FixtureRequest) -> Callable[[Decapsulator], Worker]:
+    """Each way of decapsulating records."""
+    return WORKERS[request.param]

@@ -12,30 +12,20 @@ import queue
 import sys
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any
 
 from vpcshark import __version__
 from vpcshark.capture.sink import FileSink, Sink, SinkClosed
 from vpcshark.cli import console
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError, VpcsharkError
-from vpcshark.wire import pcapng
-from vpcshark.wire.capturefile import open_reader
-from vpcshark.wire.decap import LINKS, Counts, Decapsulator
+from vpcshark.wire.decap import Counts, Decapsulator
+from vpcshark.wire.decapstream import Stream, worker_of
 from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
-from vpcshark.wire.records import SLACK, Reader, Run
 from vpcshark.wire.vxlan import Ports
 
-CHUNK = 1 << 21
 _MAY_WAIT = 4
 """Chunks that wait to be written."""
-
-
-class Worker(Protocol):
-    """What makes packet blocks of a run of records: ``Decapsulator`` or, faster, ``decaptable.Table``."""
-
-    def run(self, data: bytearray, run: Run, reader: Reader) -> bytes:
-        """The packet blocks; ``data`` may be scratched where the run lies."""
 
 
 def add(commands: Any) -> None:
@@ -116,76 +106,29 @@ def engine_of(options: argparse.Namespace) -> Decapsulator:
     return Decapsulator(options.vnis, options.macs, wanted, text, Ports(vxlan=options.port))
 
 
-def worker_of(engine: Decapsulator) -> Worker:
-    """The fast one where NumPy is installed; what comes out is the same."""
-    try:
-        from vpcshark.wire.decaptable import Table
-    except ImportError:
-        return engine
-    return Table(engine)
-
-
 class Job:
-    """One file on its way: read into a buffer, its whole records worked on, the rest kept for the next turn."""
+    """One file on its way from ``source`` to what ``open_sink`` opens, once it is clear that this is a capture."""
 
     def __init__(self, source: InFile, engine: Decapsulator, open_sink: Callable[[], Sink]) -> None:
         self._source = source
         self._engine = engine
         self._open_sink = open_sink
-        self._worker: Worker = engine
         self._sink: Sink | None = None
-        self._reader: Reader | None = None
-        self._buffer = bytearray(CHUNK + SLACK)
-        self._filled = self._origin = 0
+        self._stream = Stream(worker_of(engine), f"vpcshark {__version__}")
 
     def run(self, show: Callable[[], None]) -> None:
         """All of it. ``ValueError`` with the byte offset at what is no capture, ``OSError`` from reading."""
-        while self._fill():
-            if self._reader is None:
-                self._begin()
-            if self._reader is not None:
-                self._work(self._reader)
-            show()
-        if self._reader is None:
-            raise ValueError(f"It is no capture: it has {self._filled} bytes.")
-        if self._filled:
-            raise ValueError(f"It is cut off: what begins at byte {self._origin} is not whole.")
-
-    def _fill(self) -> int:
-        if self._filled == len(self._buffer) - SLACK:
-            self._buffer += bytes(len(self._buffer))
-        with memoryview(self._buffer) as view:
-            count = self._source.readinto(view[self._filled : -SLACK])
-        self._filled += count
-        return count
-
-    def _begin(self) -> None:
-        self._reader = open_reader(bytes(self._buffer[: min(24, self._filled)]))
-        if self._reader is not None:
-            self._worker = worker_of(self._engine)
-            self._sink = WriteBehind(self._open_sink())
-            self._sink.write(pcapng.section_header(application=f"vpcshark {__version__}"))
-
-    def _work(self, reader: Reader) -> None:
-        at, buffer = 0, self._buffer
-        while (run := reader.scan(buffer, at, self._filled, self._origin)).end > at:
-            self._check_link(reader)
-            if run.starts and (blocks := self._worker.run(buffer, run, reader)) and self._sink is not None:
+        while count := self._source.readinto(self._stream.room()):
+            for blocks in self._stream.take(count):
+                if self._sink is None:
+                    self._sink = WriteBehind(self._open_sink())
                 self._sink.write(blocks)
-            at = run.end
-        buffer[: self._filled - at] = buffer[at : self._filled]
-        self._origin += at
-        self._filled -= at
-
-    def _check_link(self, reader: Reader) -> None:
-        """A pcap file has one link type, at byte 20."""
-        layout = reader.layout
-        if not layout.interfaces and layout.link >= 0 and layout.link not in LINKS:
-            raise ValueError(f"At byte 20 it has link type {layout.link}, not Ethernet, IP or Linux cooked.")
+            show()
+        self._stream.finish()
 
     def remarks(self) -> list[str]:
         """What the user should know of the file."""
-        return [f"{self._source.name}: {remark}" for remark in self._reader.remarks] if self._reader else []
+        return [f"{self._source.name}: {remark}" for remark in self._stream.remarks]
 
     def kept(self, out: str) -> str:
         """What is in the output when reading ended early."""

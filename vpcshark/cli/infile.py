@@ -63,27 +63,35 @@ class InFile:
 
 
 class _Gunzip:
-    """Members of a gzip file (RFC 1952), one behind the other."""
+    """Members of a gzip file (RFC 1952), one behind the other; what follows them and is none is left alone."""
 
     def __init__(self, file: InFile) -> None:
         self._file = file
         self._packed = b""
         self._member = zlib.decompressobj(31)
+        self._is_between = False
 
     def readinto(self, view: memoryview) -> int:
-        while True:
-            if not self._packed and not self._more():
+        while self._packed or self._more():
+            if self._is_between and not self._packed.startswith(_GZIP[: len(self._packed)]):
                 return 0
-            try:
-                data = self._member.decompress(self._packed, len(view))
-            except zlib.error as exc:
-                raise ValueError(f"The gzip data before byte {self._file.position} are rotten ({exc}).") from exc
-            self._packed = self._member.unconsumed_tail
-            if self._member.eof:
-                self._packed, self._member = self._member.unused_data, zlib.decompressobj(31)
+            data = self._unpack(len(view))
             if data:
                 view[: len(data)] = data
                 return len(data)
+        if not self._is_between:
+            raise ValueError(f"The gzip data are cut off at byte {self._file.position}.")
+        return 0
+
+    def _unpack(self, most: int) -> bytes:
+        try:
+            data = self._member.decompress(self._packed, most)
+        except zlib.error as exc:
+            raise ValueError(f"The gzip data before byte {self._file.position} are rotten ({exc}).") from exc
+        self._packed, self._is_between = self._member.unconsumed_tail, self._member.eof
+        if self._is_between:
+            self._packed, self._member = self._member.unused_data, zlib.decompressobj(31)
+        return data
 
     def _more(self) -> bool:
         piece = bytearray(_PIECE)

@@ -17,8 +17,11 @@ _DLT_EN10MB = 1
 _NETMASK_UNKNOWN = -1  # PCAP_NETMASK_UNKNOWN, 0xffffffff
 
 
-def compile_filter(text: str, snaplen: int = 262144) -> list[Instruction]:
+def compile_filter(text: str, snaplen: int = 262144, *, optimise: bool = False) -> list[Instruction]:
     """Compile ``text`` (pcap-filter(7)) for whole Ethernet frames; an empty text accepts all.
+
+    Not optimised unless asked: libpcap 1.10's optimiser takes minutes for a thousand hosts, and drops conditions of
+    some filters (``not (host A) and (ip host A or B)`` loses its test for B's source), so that wanted frames were lost.
 
     Raises ``FilterError`` with libpcap's own words, or when libpcap is not installed.
     """
@@ -33,7 +36,7 @@ def compile_filter(text: str, snaplen: int = 262144) -> list[Instruction]:
     handle = winpcapy.pcap_open_dead(_DLT_EN10MB, snaplen)
     program = winpcapy.bpf_program()
     try:
-        if winpcapy.pcap_compile(handle, program, text.encode(), 1, _NETMASK_UNKNOWN) != 0:
+        if winpcapy.pcap_compile(handle, program, text.encode(), int(optimise), _NETMASK_UNKNOWN) != 0:
             raise FilterError(winpcapy.pcap_geterr(handle).decode(errors="replace"))
         instructions = [program.bf_insns[index] for index in range(program.bf_len)]
         copied = [(int(i.code), int(i.jt), int(i.jf), int(i.k) & 0xFFFFFFFF) for i in instructions]
@@ -49,10 +52,10 @@ class Matcher:
     def __init__(self, program: Sequence[Instruction]) -> None:
         import ctypes
 
-        from scapy.libs import winpcapy
+        from scapy.libs import structures, winpcapy
 
-        self._instructions = (winpcapy.bpf_insn * len(program))(*program)
-        self._program = winpcapy.bpf_program(len(program), self._instructions)
+        self._instructions = (structures.bpf_insn * len(program))(*program)
+        self._program = structures.bpf_program(len(program), self._instructions)
         self._header = winpcapy.pcap_pkthdr()
         # A function of our own: scapy's says that the result is a bool, and takes its lowest byte.
         run = winpcapy._lib["pcap_offline_filter"]

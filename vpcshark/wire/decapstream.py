@@ -1,0 +1,98 @@
+"""A capture file that comes in pieces of any size -> the pcapng of its inner frames.
+
+Holds a buffer that whoever reads the file fills; whole records are worked on, the rest waits for its other half. Must
+not know files: bytes in, bytes out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Protocol
+
+from vpcshark.wire.capturefile import open_reader
+from vpcshark.wire.decap import LINKS, Decapsulator
+from vpcshark.wire.pcapng import section_header
+from vpcshark.wire.records import SLACK, Reader, Run
+
+CHUNK = 1 << 21
+
+
+class Worker(Protocol):
+    """What makes packet blocks of a run of records: ``Decapsulator``, or ``decaptable.Table``, which is faster."""
+
+    def run(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+        """The packet blocks; ``data`` may be scratched where the run lies, and has ``SLACK`` bytes beyond it."""
+
+
+def worker_of(engine: Decapsulator) -> Worker:
+    """The fast one where NumPy is installed; what comes out is the same."""
+    try:
+        from vpcshark.wire.decaptable import Table
+    except ImportError:
+        return engine
+    return Table(engine)
+
+
+class Stream:
+    """Fill ``room()``, say with ``take`` how much; at the end call ``finish``.
+
+    All raise ``ValueError`` with the byte offset at what is no capture; everything before that has been given by then.
+    """
+
+    def __init__(self, worker: Worker, application: str = "", chunk: int = CHUNK) -> None:
+        self._worker = worker
+        self._application = application
+        self._buffer = bytearray(chunk + SLACK)
+        self._filled = self._origin = 0
+        self._reader: Reader | None = None
+
+    @property
+    def has_begun(self) -> bool:
+        """Is the input a capture, as far as its first bytes tell?"""
+        return self._reader is not None
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know of the file: sentences."""
+        return self._reader.remarks if self._reader else []
+
+    def room(self) -> memoryview:
+        """Where the next bytes go. Grows only for a record that is longer than the buffer."""
+        if self._filled == len(self._buffer) - SLACK:
+            self._buffer = self._buffer + bytes(len(self._buffer))
+        return memoryview(self._buffer)[self._filled : -SLACK]
+
+    def take(self, count: int) -> Iterator[bytes]:
+        """The blocks that ``count`` bytes more make: a section header, then interfaces and packets."""
+        self._filled += count
+        if self._reader is None:
+            self._reader = open_reader(bytes(self._buffer[: min(4, self._filled)]))
+            if self._reader is None:
+                return
+            yield section_header(application=self._application)
+        yield from self._work(self._reader)
+
+    def finish(self) -> None:
+        """Nothing follows."""
+        if self._reader is None:
+            raise ValueError(f"It is no capture: it has {self._filled} bytes.")
+        if self._filled:
+            raise ValueError(f"It is cut off: what begins at byte {self._origin} is not whole.")
+
+    def _work(self, reader: Reader) -> Iterator[bytes]:
+        at, buffer = 0, self._buffer
+        while (run := reader.scan(buffer, at, self._filled, self._origin)).end > at:
+            _check_link(reader)
+            if run.starts and (blocks := self._worker.run(buffer, run, reader)):
+                yield blocks
+            at = run.end
+        buffer[: self._filled - at] = buffer[at : self._filled]
+        self._origin += at
+        self._filled -= at
+
+
+def _check_link(reader: Reader) -> None:
+    """A pcap file has one link type, at byte 20; of a pcapng file some interfaces may be of use."""
+    layout = reader.layout
+    if not layout.interfaces and layout.link >= 0 and layout.link not in LINKS:
+        raise ValueError(f"At byte 20 it has link type {layout.link}, not Ethernet, IP or Linux cooked.")
