@@ -22,7 +22,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan, reception
-from vpcshark.capture.filtering import mirror_rules
+from vpcshark.capture.filtering import check, mirror_rules, programs
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
 from vpcshark.capture.reception import Reception
@@ -30,7 +30,7 @@ from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
 from vpcshark.transport.base import Transport
-from vpcshark.wire import bpf, libpcap, pcapng
+from vpcshark.wire import pcapng
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -77,8 +77,7 @@ class MirrorFeed:
         say, step = context.status.say, context.timeline.step
         say("Connecting to AWS ...")
         connecting = jobs.start(self._connect)
-        program = self._compiled()
-        self._rules = mirror_rules(context.options.capture_filter)
+        self._prepare_filter()
         self._aws = jobs.result(connecting)
         jobs.start(self._identify)
         say("Looking up the interface and creating the mirror filter ...")
@@ -88,7 +87,7 @@ class MirrorFeed:
         with step("write the interface block"):
             self._write_headers(around)
         say(f"Starting the receiver on {around.host.name} and creating the mirror target ...")
-        receiving = jobs.start(self._receive, around, vni, program)
+        receiving = jobs.start(self._receive, around, vni)
         targeting = jobs.start(self._make_target, around.host)
         filter_id = jobs.result(filtering)
         filling = self._fill_filter(jobs, filter_id)
@@ -132,15 +131,11 @@ class MirrorFeed:
         except AwsError as error:
             log.warning("The account is not known: %s", error)
 
-    def _compiled(self) -> list[libpcap.Instruction]:
+    def _prepare_filter(self) -> None:
+        """Beside the connect: what AWS is told of the filter, and whether it is one."""
         with self._context.timeline.step("compile the filter"):
-            try:
-                return libpcap.compile_filter(self._context.options.capture_filter)
-            except libpcap.FilterError as error:
-                raise InputError(
-                    f'"{self._context.options.capture_filter}" is no capture filter: {error}.',
-                    "The manual page pcap-filter(7) has the language.",
-                ) from error
+            check(self._context.options.capture_filter)
+            self._rules = mirror_rules(self._context.options.capture_filter)
 
     def _look_around(self, jobs: Jobs) -> Surroundings:
         """One round: everything that is asked is asked at the same time."""
@@ -186,7 +181,7 @@ class MirrorFeed:
         if records:
             sink.write(pcapng.name_resolution(records))
 
-    def _receive(self, around: Surroundings, vni: int, program: list[libpcap.Instruction]) -> Reception:
+    def _receive(self, around: Surroundings, vni: int) -> Reception:
         """Connect to the capture host and start the receiver there."""
         host, clock = around.host, self._context.clock
         start = clock.monotonic()
@@ -195,11 +190,12 @@ class MirrorFeed:
         with self._context.timeline.step("start the receiver"):
             channel = transport.open(receiver_command(transport, self._world.python))
             receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
+            compiled = programs(self._context.options.capture_filter, {vni: around.source.mac})
             config = reception.config(
                 [{"vni": vni, "id": 0, "mac": around.source.mac}],
                 host.address,
-                bpf.relocate_frames(program, [vni]),
-                bpf.relocate_datagrams(program, [vni]),
+                compiled.frames,
+                compiled.datagrams,
             )
             try:
                 ready = receiving.begin(config, RECEIVER_DEADLINE - (clock.monotonic() - start))
