@@ -206,13 +206,15 @@ def fabric_settings(topology: Topology) -> list[tuple[str, str]]:
 
 
 NAMESPACE_SETTINGS = tuple(
-    (f"{family}/conf/{scope}/{name}", "0")
+    (f"{family}/conf/{scope}/{name}", value)
     for scope in ("all", "default")
-    for family, name in (
-        ("ipv4", "rp_filter"),  # an answer may leave by another ENI than the question came in by
-        ("ipv6", "accept_dad"),  # an address can be used at once
-        ("ipv6", "accept_ra"),
-        ("ipv6", "router_solicitations"),
+    for family, name, value in (
+        ("ipv4", "rp_filter", "0"),  # an answer may leave by another ENI than the question came in by
+        ("ipv4", "arp_ignore", "1"),  # an ENI answers for its own addresses alone, not for those of its neighbour
+        ("ipv4", "arp_announce", "2"),
+        ("ipv6", "accept_dad", "0"),  # an address can be used at once
+        ("ipv6", "accept_ra", "0"),
+        ("ipv6", "router_solicitations", "0"),
     )
 )
 """Kernel settings of every namespace of the lab, to be written before its devices exist."""
