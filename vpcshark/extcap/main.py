@@ -77,9 +77,11 @@ def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, 
 
 def _interfaces(environ: Mapping[str, str], refresh: Refresh) -> str:
     """Fresh answers as they are; else what a refresh brings in time; else old ones, else that there are none yet."""
+    from vpcshark.cleanup import background
     from vpcshark.extcap import refresh as refreshing
     from vpcshark.extcap.answers import Answers
 
+    background.sweep_in_background()
     answers = Answers(environ)
     age = answers.age()
     known = answers.read(prepared.INTERFACES)

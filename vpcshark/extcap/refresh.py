@@ -19,6 +19,7 @@ from typing import TextIO
 
 from vpcshark import logs, threads
 from vpcshark.capture.listed import Offer
+from vpcshark.cleanup import background
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.answers import Answers
@@ -68,6 +69,7 @@ def run(services: Callable[[], Services], environ: Mapping[str, str], stdout: Te
     if not wait:
         _yield_to_others()
     logs.set_up()
+    background.sweep_in_background()  # what a crash left, each time that somebody looks at the list
     answers = Answers(environ)
     with answers.refreshing(wait=wait) as is_mine:
         if not is_mine:
