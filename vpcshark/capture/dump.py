@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from vpcshark.capture import dumping, probe
+from vpcshark.capture.sink import SinkClosed
 from vpcshark.errors import InputError, TransportError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire import bpf, libpcap
@@ -44,6 +45,7 @@ class Dump:
         self._said: list[str] = []
         self._counts: dict[str, int] = {}
         self._over = threading.Event()
+        self._follower: Channel | None = None
         self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
         self.facts = ask(transport)
         self.converter = self._converter(remark)
@@ -70,6 +72,16 @@ class Dump:
         self._threads[1].start()
         return blocks
 
+    def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
+        """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
+        self._follower = self._transport.open(dumping.follow(self.facts, path))
+        threading.Thread(target=self._follow, args=(self._follower, on_data), name="key log", daemon=True).start()
+
+    def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
+        with contextlib.suppress(TransportError, SinkClosed):
+            while data := channel.read(CHUNK):
+                on_data(data)
+
     def read(self) -> bytes:
         """Packet blocks; waits for some. b"" at the end. TransportError for what is no packets."""
         while data := self._channel.read(CHUNK):
@@ -89,6 +101,8 @@ class Dump:
         """Let it write its last packets and counts; ``read`` comes to its end."""
         self._over.set()
         self._channel.close_input()
+        if self._follower is not None:
+            self._follower.close_input()
 
     def close(self, timeout: float = 0.0) -> None:
         """Wait at most ``timeout`` seconds for its last words, then end it and the way to it."""
@@ -130,6 +144,8 @@ class Dump:
         while not self._over.wait(dumping.BEAT):
             try:
                 self._channel.write(b".\n")
+                if self._follower is not None:
+                    self._follower.write(b".\n")
             except TransportError:
                 return
 

@@ -17,12 +17,12 @@ BEAT = 2.5  # seconds between two signs of life to the host
 DEADLINE = 7  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
 STATISTICS = re.compile(rb"(\d+) packets? (captured|received by filter|dropped by kernel|dropped by interface)")
 
-# $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4 on: the capture. stdin's end ends it (sshd passes no signal
-# on to root's commands), and so does silence: a broken link ends nothing by itself. Then our own sshd is told to end,
-# for it would wait for the network for many minutes. Each sign of life also asks for the counts. sh gives /dev/null to
-# what runs in the background, so stdin is descriptor 3 there.
+# $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4: the signal that asks for counts, $5 on: the capture. stdin's
+# end ends it (sshd passes no signal on to root's commands), and so does silence: a broken link ends nothing by itself.
+# Then our own sshd is told to end, for it would wait for the network for many minutes. sh gives /dev/null to what runs
+# in the background, so stdin is descriptor 3 there.
 _KEEPER = r"""
-sshd=$1 silence=$2 clock=$3; shift 3
+sshd=$1 silence=$2 clock=$3 sign=$4; shift 4
 hear() { ${clock:+"$clock" "$silence"} dd bs=64 count=1 2>/dev/null; }
 exec 3<&0
 "$@" </dev/null 3<&- &
@@ -30,7 +30,7 @@ capture=$!
 (
   while heard=$(hear <&3); do
     [ -n "$heard" ] || { sshd=0; break; }
-    kill -USR1 $capture
+    kill "-$sign" $capture
   done
   kill -TERM $capture
   [ "$sshd" -gt 1 ] && kill "$sshd"
@@ -53,7 +53,16 @@ def command(facts: Facts, interface: str, capture_filter: str, snaplen: int, *, 
     """
     text = combined(own_traffic(facts), capture_filter, outer=outer)
     capture = _capture(facts, interface, text, snaplen)
-    keeper = ["sh", "-c", _KEEPER, "sh", str(facts.sshd), str(DEADLINE), facts.timeout, *capture]
+    return _kept(facts, "USR1", capture)
+
+
+def follow(facts: Facts, path: str) -> list[str]:
+    """The argv that gives the file's lines, from its first on and as they come, also if it is yet to be made."""
+    return _kept(facts, "0", ["tail", "-n", "+1", "-F", "--", path])
+
+
+def _kept(facts: Facts, sign: str, capture: Sequence[str]) -> list[str]:
+    keeper = ["sh", "-c", _KEEPER, "sh", str(facts.sshd), str(DEADLINE), facts.timeout, sign, *capture]
     return ["sudo", "-n", *keeper] if facts.rights == "sudo" else keeper
 
 

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 
 from vpcshark.capture.dump import Dump
+from vpcshark.capture.secrets import HeldSink, Secrets
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -29,14 +30,27 @@ Restart = Callable[[str], Dump]
 class Pouring:
     """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``Reception``."""
 
-    def __init__(self, dump: Dump, first: bytes, restart: Restart, stop: Stop, clock: Clock, status: Status) -> None:
+    def __init__(
+        self,
+        dump: Dump,
+        first: bytes,
+        restart: Restart,
+        stop: Stop,
+        clock: Clock,
+        status: Status,
+        key_log: str = "",
+    ) -> None:
+        """``key_log`` is a file of TLS secrets on the host, "" for none."""
         self._dump = dump
         self._first = first
         self._restart = restart
         self._stop = stop
         self._clock = clock
         self._status = status
+        self._key_log = key_log
+        self._secrets = Secrets()
         self._sink: Sink | None = None
+        self._held: HeldSink | None = None
         self._pump: threading.Thread | None = None
         self._ending = False
         self._started = int(clock.now() * 1e9)
@@ -47,6 +61,9 @@ class Pouring:
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move packets in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
         self._sink = sink
+        if self._key_log:
+            sink = self._held = HeldSink(sink, self._clock)
+            self._follow(self._dump)
         self._pump = threading.Thread(target=self._run, args=(sink, on_end), name="frames", daemon=True)
         self._pump.start()
 
@@ -57,6 +74,16 @@ class Pouring:
         if self._pump is not None:
             self._pump.join(timeout)
         self._dump.close(timeout / 2)
+        if self._held is not None:
+            self._held.close()
+
+    def _follow(self, dump: Dump) -> None:
+        self._secrets.begin_anew()
+        dump.follow(self._key_log, self._secret)
+
+    def _secret(self, data: bytes) -> None:
+        if (block := self._secrets.feed(data)) and self._held is not None:
+            self._held.at_once(block)
 
     def _run(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None
@@ -106,6 +133,8 @@ class Pouring:
             dump.close()
             raise
         self._dump = dump
+        if self._key_log:
+            self._follow(dump)
         if self._ending:  # asked to end meanwhile
             dump.close()
             return

@@ -64,7 +64,8 @@ class TcpdumpFeed:
 
         with step(f"start tcpdump on {host.name}"):
             dump, first = jobs.result(jobs.start(self._begun, restart))
-        return Pouring(dump, first, restart, self._context.stop, self._context.clock, self._context.status)
+        context = self._context
+        return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
 
     def close(self) -> None:
         """See ``life.Feed``."""

@@ -1,0 +1,97 @@
+"""TLS secrets on their way into a capture: key log lines become decryption secrets blocks, and go before the packets.
+
+Wireshark decrypts a packet as it reads it only if it has read the secret by then, and a secret comes by another channel
+than the packets; so packets wait a moment. Must not know where lines or packets come from.
+"""
+
+from __future__ import annotations
+
+import collections
+import re
+import threading
+
+from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.clock import Clock
+from vpcshark.errors import VpcsharkError
+from vpcshark.wire import pcapng
+
+HOLD = 0.4  # seconds; a line takes less than that from the file to here
+# https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile-02.html, 2: label, client random, secret
+_LINE = re.compile(rb"[A-Z0-9_]{1,64} [0-9A-Fa-f]{16,128} [0-9A-Fa-f]{2,512}")
+
+
+class Secrets:
+    """Takes pieces of a key log, gives blocks. A line comes out once, however often the file is read anew."""
+
+    def __init__(self) -> None:
+        self._seen: set[bytes] = set()
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """One block for the new whole lines in ``data``, or nothing."""
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        new = [line for each in lines if _LINE.fullmatch(line := each.strip()) and line not in self._seen]
+        self._seen.update(new)
+        return pcapng.decryption_secrets(b"".join(line + b"\n" for line in dict.fromkeys(new))) if new else b""
+
+    def begin_anew(self) -> None:
+        """The file is read from its start again."""
+        self._rest = b""
+
+
+class HeldSink:
+    """A sink that passes packets on after ``HOLD`` seconds, and with ``at_once`` what must be before them."""
+
+    def __init__(self, sink: Sink, clock: Clock, hold: float = HOLD) -> None:
+        self._sink = sink
+        self._clock = clock
+        self._hold = hold
+        self._waiting: collections.deque[tuple[float, bytes]] = collections.deque()
+        self._changed = threading.Condition()
+        self._is_ending = False
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._pass_on, name="held packets", daemon=True)
+        self._thread.start()
+
+    def write(self, data: bytes) -> None:
+        """Keep ``data`` for a moment. Raises what writing earlier data raised."""
+        with self._changed:
+            if self._failure is not None:
+                raise self._failure
+            if self._is_ending:
+                raise SinkClosed("no more packets are taken")
+            self._waiting.append((self._clock.monotonic() + self._hold, data))
+            self._changed.notify()
+
+    def at_once(self, data: bytes) -> None:
+        """Write ``data`` now."""
+        self._sink.write(data)
+
+    def close(self) -> None:
+        """Pass on what still waits; the sink itself stays open."""
+        with self._changed:
+            self._is_ending = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _pass_on(self) -> None:
+        while (data := self._next()) is not None:
+            try:
+                self._sink.write(data)
+            except (SinkClosed, VpcsharkError) as error:  # whoever writes next hears of it
+                with self._changed:
+                    self._failure = error
+                return
+
+    def _next(self) -> bytes | None:
+        with self._changed:
+            while True:
+                if not self._waiting:
+                    if self._is_ending:
+                        return None
+                    self._changed.wait()
+                    continue
+                early = self._waiting[0][0] - self._clock.monotonic()
+                if early <= 0 or self._is_ending:
+                    return self._waiting.popleft()[1]
+                self._changed.wait(early)
