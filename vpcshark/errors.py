@@ -24,7 +24,7 @@ class InputError(VpcsharkError):
 
 
 class AwsError(VpcsharkError):
-    """AWS answered with an error, or could not be asked. ``code`` is EC2's own error code, "" if there was no answer."""
+    """AWS answered with an error, or could not be asked. ``code`` is EC2's own error code, "" without an answer."""
 
     def __init__(self, problem: str, remedy: str = "", *, code: str = "") -> None:
         super().__init__(problem, remedy)

@@ -1,4 +1,4 @@
-"""Tags on resources that stand already, and the name of the account that they stand in. Must not know what tags mean."""
+"""Tags on resources that stand already, and the number of their account. Must not know what tags mean."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ BEAT = 2.5  # seconds between two signs of life to the host
 DEADLINE = 7  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
 STATISTICS = re.compile(rb"(\d+) packets? (captured|received by filter|dropped by kernel|dropped by interface)")
 
-# $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4: the signal that asks for counts, $5 on: the capture. stdin's
+# $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4: the signal for counts, $5 on: the capture. stdin's
 # end ends it (sshd passes no signal on to root's commands), and so does silence: a broken link ends nothing by itself.
 # Then our own sshd is told to end, for it would wait for the network for many minutes. sh gives /dev/null to what runs
 # in the background, so stdin is descriptor 3 there.

@@ -1,4 +1,4 @@
-"""``vpcshark capture``: a capture without Wireshark, with the options of its dialog. Must not know how a capture works."""
+"""``vpcshark capture``: a capture without Wireshark, with its dialog's options. Must not know how a capture works."""
 
 from __future__ import annotations
 
