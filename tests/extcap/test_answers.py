@@ -183,3 +183,16 @@ def test_reading_prepared_answers_imports_nothing_else(environ, tmp_path):
     assert answer == "arg {number=0}"
     ours = {"vpcshark", "vpcshark.context", "vpcshark.extcap", "vpcshark.extcap.prepared", "vpcshark.extcap.__main__"}
     assert set(json.loads(modules)) <= ours | {"__future__", "__main__"}
+
+
+def test_in_a_long_list_only_the_first_keep_their_values(environ):
+    """Wireshark's time grows with the square of the preferences that it keeps."""
+    answers = kept(environ, **{"config-unsaved": "unsaved\n"})
+    answers.write({}, ["eni-0a", "it's"])
+    asked = {
+        name: prepared.answer(["--extcap-config", "--extcap-interface", name], environ, 1)
+        for name in ("eni-0a", "it's", "eni-0")
+    }
+    assert asked == {"eni-0a": "arg {number=0}\n", "it's": "arg {number=0}\n", "eni-0": "unsaved\n"}
+    answers.write({})
+    assert prepared.answer(["--extcap-config", "--extcap-interface=eni-0"], environ, 1) == "arg {number=0}\n"

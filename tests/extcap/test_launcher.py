@@ -249,3 +249,17 @@ def test_shellcheck_has_nothing_to_say():
         pytest.skip("shellcheck is not installed")
     done = subprocess.run(["shellcheck", str(LAUNCHER)], capture_output=True, text=True)
     assert done.stdout == ""
+
+
+def test_in_a_long_list_only_the_first_keep_their_values(shell, python, environ, kept):
+    """By a file that a shell reads as fast; one that was cut is asked of Python."""
+    answers = Answers(environ)
+    answers.write({"config-unsaved": "unsaved\n"}, ["eni-0b", "it's", "eni-0a"])
+    names = ("eni-0a", "it's", "eni-0", "*", "")
+    asked = [run(shell, python, "--extcap-config", "--extcap-interface", name, **environ).stdout for name in names]
+    assert asked == [TEXT * 99, TEXT * 99, "unsaved\n", "unsaved\n", "unsaved\n"]
+    whole = (kept / "saved").read_text()
+    for size in (len(whole) - 4, len(whole) // 2, 0):
+        (kept / "saved").write_text(whole[:size])
+        done = run(shell, python, *CONFIG, **environ)
+        assert (done.stdout.count("asked: "), done.stderr) == (1, "")

@@ -10,7 +10,7 @@ import errno
 import os
 import shutil
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vpcshark import context, folders
@@ -46,12 +46,17 @@ class Answers:
             return None
         return age if age >= 0 else float("inf")
 
-    def write(self, answers: Mapping[str, str]) -> None:
-        """Keep ``answers`` (question -> text). OSError."""
+    def write(self, answers: Mapping[str, str], saved: Sequence[str] | None = None) -> None:
+        """Keep ``answers`` (question -> text). ``saved``: the interfaces whose dialog keeps its values, None for all.
+        OSError."""
         if self.folder is None or self._root is None:
             raise FileNotFoundError(errno.ENOENT, "there is no home folder")
         with self._locked(self._root):
             self._write(self._root, self.folder, answers)
+            if saved is None:
+                (self.folder / prepared.SAVED).unlink(missing_ok=True)
+            else:
+                folders.write_whole(self.folder / prepared.SAVED, prepared.render_saved(saved).encode(errors="replace"))
 
     def begin(self, answers: Mapping[str, str]) -> None:
         """Keep ``answers`` as old ones, unless there is a list meanwhile. OSError."""

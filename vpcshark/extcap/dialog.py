@@ -11,18 +11,25 @@ from vpcshark.extcap.options import resolve_leniently, table
 from vpcshark.extcap.sentences import sentence
 
 
-def dialog(environ: Mapping[str, str], defaults: Mapping[str, str] | None = None, *, is_chooser: bool = False) -> str:
+def dialog(
+    environ: Mapping[str, str],
+    defaults: Mapping[str, str] | None = None,
+    *,
+    is_chooser: bool = False,
+    save: bool = True,
+) -> str:
     """The ``arg`` and ``value`` sentences of the options dialog, numbered by their place in the table.
 
     Wireshark passes a boolean's default as if the user had chosen it, so that default is the word of environment and
     settings. Selector defaults are not passed, and a text's default would always be: it is a placeholder instead.
+    ``save`` false: Wireshark makes no preferences of the values (which it would forget with the dialog's window).
     """
     known = resolve_leniently({}, environ, defaults)
     said = resolve_leniently({}, {}, defaults)
     lines = []
     for number, option in enumerate(table(is_chooser=is_chooser)):
         chosen = getattr(known, option.field, "") or option.default
-        lines.append(_argument(number, option, known, said))
+        lines.append(_argument(number, option, known, said, save))
         lines += [_choice(number, value, text, value == chosen) for value, text in _choices(option, str(chosen))]
     return "".join(lines)
 
@@ -34,7 +41,7 @@ def _choices(option: Option, chosen: str) -> tuple[tuple[str, str], ...]:
     return ((chosen, f"{chosen} (from the settings)"), *option.choices)
 
 
-def _argument(number: int, option: Option, known: CaptureOptions, said: CaptureOptions) -> str:
+def _argument(number: int, option: Option, known: CaptureOptions, said: CaptureOptions, save: bool) -> str:
     return sentence(
         "arg",
         number=number,
@@ -45,6 +52,7 @@ def _argument(number: int, option: Option, known: CaptureOptions, said: CaptureO
         validation=_validation(option),
         mustexist=option.must_exist if option.kind is Kind.FILE else None,
         reload=True if option.reload else None,
+        save=None if save else False,
         placeholder=_placeholder(option, said) or None,
         tooltip=option.tooltip,
         group=option.group,

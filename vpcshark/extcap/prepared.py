@@ -17,7 +17,9 @@ if TYPE_CHECKING:
     from typing import TextIO
 
 INTERFACES, CONFIG, CHOOSER, DLTS = "interfaces", "config", "config-choose", "dlts"
-QUESTIONS = (INTERFACES, CONFIG, CHOOSER, DLTS)
+UNSAVED = "config-unsaved"  # the dialog for ENIs beyond the first, where the list is long
+QUESTIONS = (INTERFACES, CONFIG, CHOOSER, UNSAVED, DLTS)
+SAVED = "saved"  # which ENIs have the dialog whose values are kept; no such file: all
 CHOOSE = "vpcshark-choose"  # the value of the entry that browses everything
 ASKED = "asked"  # in a context's folder: the process id of who asked for the interfaces last
 _HEAD = "answer='"
@@ -40,6 +42,12 @@ def render_index(folders: Mapping[str, str]) -> str:
     """The file that maps contexts to folders' names, for a shell's ``case``."""
     lines = [f"'{escape(one)}') slot={name} ;;" for one, name in folders.items()]
     return "\n".join(["case $context in", *lines, "esac", "indexed=whole", ""])
+
+
+def render_saved(interfaces: Sequence[str]) -> str:
+    """The file that says for which interfaces values are kept, as a shell's ``case``."""
+    patterns = "|".join(f"'{escape(one)}'" for one in interfaces)
+    return f"case $interface in\n{patterns}) saved=yes ;;\nesac\nsorted=whole\n"
 
 
 def escape(text: str) -> str:
@@ -88,10 +96,26 @@ def answer(argv: Sequence[str], environ: Mapping[str, str], parent: int) -> str 
     if not wanted:
         return None
     place = slot(context.folder(environ), environ)
-    text = read(place, wanted)
+    text = read(place, variant(place, wanted, interface_of(argv)))
     if text is None or wanted != INTERFACES:
         return text
     return text if note_asker(place, parent) else None
+
+
+def variant(place: str, wanted: str, interface: str) -> str:
+    """The question whose answer ``interface`` gets: dialogs may keep their values or not."""
+    path = os.path.join(place, SAVED)
+    if wanted != CONFIG or not os.path.exists(path):
+        return wanted
+    _, _, rest = _read(path).partition("\n")
+    is_saved = f"'{escape(interface)}'" in rest.partition(") saved")[0].split("|")
+    return CONFIG if is_saved else UNSAVED
+
+
+def interface_of(argv: Sequence[str]) -> str:
+    """The interface that ``argv`` names, "" if none."""
+    words = [one for word in argv for one in word.split("=", 1)]
+    return words[words.index("--extcap-interface") + 1] if "--extcap-interface" in words[:-1] else ""
 
 
 def note_asker(place: str, parent: int) -> bool:

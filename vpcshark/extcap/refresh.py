@@ -29,6 +29,7 @@ from vpcshark.extcap.services import Services
 
 FRESH = 5.0  # seconds for which nobody asks again
 PATIENCE = 2.0  # seconds that a list is waited for
+KEPT = 200  # ENIs whose dialog keeps its values; see listing.config
 LONGEST = 60.0  # seconds after which a refresh that hangs is given up
 WORD = "--vpcshark-refresh"
 
@@ -86,7 +87,8 @@ def renew(services: Callable[[], Services], environ: Mapping[str, str], answers:
     """Ask, keep every answer, and return the list. Says in the list what went wrong."""
     offer = _offered(services, environ)
     try:
-        answers.write(fixed(environ) | {prepared.INTERFACES: listing.interfaces(offer)})
+        saved = [one.value for one in offer.listed[:KEPT]] if len(offer.listed) > KEPT else None
+        answers.write(fixed(environ) | {prepared.INTERFACES: listing.interfaces(offer)}, saved)
     except OSError as error:
         log.warning("the answers can't be kept in %s: %s", answers.folder, error)
         offer = Offer(offer.listed, [*offer.problems, not_kept(answers, error)])
@@ -107,6 +109,7 @@ def fixed(environ: Mapping[str, str]) -> dict[str, str]:
     return {
         prepared.CONFIG: listing.config(environ, defaults()),
         prepared.CHOOSER: listing.config(environ, defaults(), is_chooser=True),
+        prepared.UNSAVED: listing.config(environ, defaults(), save=False),
         prepared.DLTS: listing.dlts(),
     }
 

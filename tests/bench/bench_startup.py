@@ -1,0 +1,254 @@
+"""What Wireshark's start costs: one answer, and ``tshark -D`` with many ENIs, beside programs that do nothing.
+
+    python tests/bench/bench_startup.py [--runs 100] [--enis 0,100,1000,5000]
+
+Starts a lab, fills it with ENIs through its API, has vpcshark list them, and measures in turns, so that what else the
+machine does meets all alike. The compiled C extcap prints the very texts that vpcshark's launcher prints.
+Exit status 1 if a limit is not kept.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import boto3
+
+VPCSHARK = [sys.executable, "-m", "vpcshark"]
+C_EXTCAP = r"""
+#include <stdio.h>
+#include <string.h>
+#include <fcntl.h>
+#include <unistd.h>
+static int is_saved(const char *name) {
+    static char names[1 << 16];
+    int file = open(FOLDER "/saved", O_RDONLY);
+    return file < 0 || (read(file, names, sizeof names - 1) > 0 && strstr(names, name));
+}
+static void print(const char *path) {
+    static char text[1 << 16];
+    ssize_t size;
+    int file = open(path, O_RDONLY);
+    while ((size = read(file, text, sizeof text)) > 0) if (write(1, text, size) < 0) break;
+}
+int main(int count, char **words) {
+    const char *name = "";
+    for (int i = 1; i < count - 1; i++) if (!strcmp(words[i], "--extcap-interface")) name = words[i + 1];
+    for (int i = 1; i < count; i++) {
+        if (!strcmp(words[i], "--extcap-interfaces")) print(FOLDER "/interfaces");
+        if (!strcmp(words[i], "--extcap-config")) print(is_saved(name) ? FOLDER "/config" : FOLDER "/config-unsaved");
+        if (!strcmp(words[i], "--extcap-dlts")) print(FOLDER "/dlts");
+    }
+    return 0;
+}
+"""
+LIMITS = {"config / true": 2.5, "config / sshdump": 0.5, "tshark -D / C": 1.5, "growth": 1.5}
+
+
+def main() -> int:
+    """Measure, print the table, judge."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--enis", default="0,100,1000,5000")
+    options = parser.parse_args()
+    sizes = [int(size) for size in options.enis.split(",")]
+    lab = start_lab()
+    try:
+        fill(lab, max(sizes))
+        with TemporaryDirectory(prefix="vpcshark-bench-") as folder:
+            bench = Bench(Path(folder), lab, options.runs)
+            return bench.judge(bench.answers() | bench.lists(sizes))
+    finally:
+        subprocess.run([*VPCSHARK, "lab", "stop"], env=lab, check=True, capture_output=True)
+
+
+def start_lab() -> dict[str, str]:
+    """A lab's environment."""
+    started = subprocess.run([*VPCSHARK, "lab", "start"], check=True, stdout=subprocess.PIPE, text=True)
+    words = [shlex.split(line) for line in started.stdout.splitlines()]
+    return {**os.environ, **dict(word[1].split("=", 1) for word in words if word[:1] == ["export"])}
+
+
+def fill(lab: Mapping[str, str], count: int) -> None:
+    """``count`` ENIs in a VPC of their own, as the API makes them."""
+    ec2 = boto3.client(
+        "ec2",
+        endpoint_url=lab["AWS_ENDPOINT_URL"],
+        region_name=lab["AWS_REGION"],
+        aws_access_key_id=lab["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=lab["AWS_SECRET_ACCESS_KEY"],
+    )
+    vpc = ec2.create_vpc(CidrBlock="10.200.0.0/16")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.200.0.0/18")["Subnet"]["SubnetId"]
+    for number in range(count):
+        tags = [{"Key": "Name", "Value": f"node-{number}"}]
+        ec2.create_network_interface(
+            SubnetId=subnet, TagSpecifications=[{"ResourceType": "network-interface", "Tags": tags}]
+        )
+
+
+class Bench:
+    """Two homes side by side, each with one extcap: vpcshark's launcher, and the compiled one."""
+
+    def __init__(self, folder: Path, lab: Mapping[str, str], runs: int) -> None:
+        self.runs = runs
+        self.folder = folder
+        homes = {name: folder / name for name in ("launcher", "compiled", "empty")}
+        self.environ = {name: home_environ(lab, home) for name, home in homes.items()}
+        self.launcher = extcap_folder(self.environ["launcher"]) / "vpcshark"
+        install = [*VPCSHARK, "install", "--dir", str(self.launcher.parent)]
+        subprocess.run(install, check=True, capture_output=True, env=self.environ["launcher"])
+        self.texts = folder / "texts"
+        self.texts.mkdir()
+        source = folder / "extcap.c"
+        source.write_text(C_EXTCAP.replace("FOLDER", f'"{self.texts}"'))
+        compiled = extcap_folder(self.environ["compiled"]) / "compiled"
+        subprocess.run(["cc", "-O2", "-o", str(compiled), str(source)], check=True)
+        extcap_folder(self.environ["empty"])
+
+    def answers(self) -> dict[str, float]:
+        """One answer beside programs that do nothing. The ratios."""
+        self.list_only(7)
+        sshdump = next(Path("/usr").glob("lib*/**/wireshark/extcap/sshdump"))
+        ours, config = str(self.launcher), ["--extcap-config", "--extcap-interface", "eni-0a"]
+        commands = {
+            "/bin/true": ["/bin/true"],
+            "sh -c :": ["/bin/sh", "-c", ":"],
+            "launcher --extcap-config": [ours, *config],
+            "launcher --extcap-dlts": [ours, "--extcap-dlts", "--extcap-interface", "eni-0a"],
+            "sshdump --extcap-interfaces": [str(sshdump), "--extcap-interfaces"],
+            "python -c pass": [sys.executable, "-I", "-c", "pass"],
+        }
+        environ = self.environ["launcher"]
+        medians = in_turns({n: lambda c=c: spawn(c, environ) for n, c in commands.items()}, max(self.runs, 100))
+        out("one answer", "median ms")
+        for name, seconds in medians.items():
+            out(name, f"{seconds * 1000:.2f}")
+        mine = medians["launcher --extcap-config"]
+        return {
+            "config / true": mine / medians["/bin/true"],
+            "config / sshdump": mine / medians["sshdump --extcap-interfaces"],
+        }
+
+    def lists(self, sizes: Sequence[int]) -> dict[str, float]:
+        """``tshark -D`` with so many ENIs. The ratio at a thousand, and how far growth is from linear."""
+        out("", "")
+        out("tshark -D with", "nothing", "compiled C", "launcher", "launcher / C", "ms per ENI")
+        ratios: dict[str, float] = {}
+        per_eni: dict[int, float] = {}
+        for size in sizes:
+            count = self.list_only(size)
+            medians = in_turns({n: lambda e=e: tshark(e) for n, e in self.environ.items()}, self.runs)
+            ratio = medians["launcher"] / medians["compiled"]
+            extra = medians["launcher"] - medians["empty"]
+            per_eni[count] = extra / max(count, 1)
+            shown = [f"{medians[name]:.3f} s" for name in ("empty", "compiled", "launcher")]
+            out(f"{count} ENIs", *shown, f"{ratio:.2f}", f"{per_eni[count] * 1000:.2f}")
+            if size == 1000:
+                ratios["tshark -D / C"] = ratio
+        large = {count: each for count, each in per_eni.items() if count >= 1000}
+        if len(large) > 1:
+            ratios["growth"] = large[max(large)] / large[min(large)]
+        return ratios
+
+    def list_only(self, size: int) -> int:
+        """Have vpcshark list at most ``size`` ENIs, and the compiled extcap the same; how many there are."""
+        environ = self.environ["launcher"]
+        settings = Path(environ["XDG_CONFIG_HOME"]) / "vpcshark" / "config.ini"
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(f"[list]\nlimit = {size}\n")
+        shutil.rmtree(Path(environ["XDG_CACHE_HOME"]) / "vpcshark", ignore_errors=True)
+        refresh = [sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait"]
+        subprocess.run(refresh, env=environ, check=True, capture_output=True)
+        shutil.rmtree(self.texts)
+        self.texts.mkdir()
+        listed = self.keep("interfaces", "interfaces", "")
+        enis = [line.split("{value=")[1].split("}")[0] for line in listed.splitlines() if "{value=eni-" in line]
+        for question, name in (("config", "config"), ("dlts", "dlts")):
+            self.keep(question, name, (enis or ["eni-0"])[0])
+        if self.keep("config", "config-unsaved", (enis or ["eni-0"])[-1]) != (self.texts / "config").read_text("utf-8"):
+            saved = [eni for eni in enis if "{save=false}" not in self.answer("config", eni)]
+            (self.texts / "saved").write_text("\n".join(saved))
+        return (self.texts / "interfaces").read_text("utf-8").count("{value=eni-")
+
+    def answer(self, question: str, eni: str) -> str:
+        """What the launcher prints."""
+        command = [str(self.launcher), f"--extcap-{question}", "--extcap-interface", eni]
+        environ = self.environ["launcher"]
+        return subprocess.run(command, env=environ, check=True, capture_output=True, encoding="utf-8").stdout
+
+    def keep(self, question: str, name: str, eni: str) -> str:
+        """The same, kept for the compiled extcap."""
+        text = self.answer(question, eni)
+        (self.texts / name).write_text(text, "utf-8")
+        return text
+
+    def judge(self, ratios: Mapping[str, float]) -> int:
+        """Print each ratio beside its limit; 1 if one is beyond it."""
+        out("", "")
+        out("ratio", "is", "at most")
+        for name, ratio in ratios.items():
+            out(name, f"{ratio:.2f}", f"{LIMITS[name]:g}", "" if ratio <= LIMITS[name] else "TOO MUCH")
+        return int(any(ratio > LIMITS[name] for name, ratio in ratios.items()))
+
+
+def home_environ(lab: Mapping[str, str], home: Path) -> dict[str, str]:
+    """The lab's environment with a home of its own."""
+    names = {"XDG_CONFIG_HOME": "config", "XDG_CACHE_HOME": "cache", "XDG_STATE_HOME": "state", "HOME": "home"}
+    places = {name: home / folder for name, folder in names.items()}
+    for place in places.values():
+        place.mkdir(parents=True)
+    return {**lab, **{name: str(place) for name, place in places.items()}}
+
+
+def extcap_folder(environ: Mapping[str, str]) -> Path:
+    """Where that home's tshark looks for extcaps."""
+    said = subprocess.run(["tshark", "-G", "folders"], env=environ, check=True, capture_output=True, text=True).stdout
+    named = dict(line.split(":", 1) for line in said.splitlines() if ":" in line)
+    place = named.get("Personal Extcap path") or named["Personal configuration"].strip() + "/extcap"
+    folder = Path(place.strip())
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def in_turns(works: Mapping[str, Callable[[], None]], runs: int) -> dict[str, float]:
+    """The median seconds of each, ``runs`` rounds in which each runs once."""
+    times: dict[str, list[float]] = {name: [] for name in works}
+    for _ in range(runs):
+        for name, work in works.items():
+            begun = time.perf_counter()
+            work()
+            times[name].append(time.perf_counter() - begun)
+    return {name: statistics.median(seconds) for name, seconds in times.items()}
+
+
+def spawn(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Run a command to its end, with as little of our own as can be."""
+    actions = [(os.POSIX_SPAWN_OPEN, 1, "/dev/null", os.O_WRONLY, 0)]
+    pid = os.posix_spawn(command[0], list(command), environ, file_actions=actions)
+    _, status = os.waitpid(pid, 0)
+    assert status == 0, command
+
+
+def tshark(environ: Mapping[str, str]) -> None:
+    """``tshark -D``."""
+    subprocess.run(["tshark", "-D"], env=environ, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def out(name: str, *cells: str) -> None:
+    """One line of the table."""
+    sys.stdout.write(f"{name:<30}" + "".join(f"{cell:>14}" for cell in cells) + "\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
