@@ -45,6 +45,13 @@ exit $status
 """
 
 
+# GNU tail sees at once what is added to a file that is there, but looks only once a second for one that is yet to come.
+_FOLLOW = """
+until [ -e "$1" ]; do sleep 0.1 2>/dev/null || sleep 1; done
+exec tail -n +1 -F -- "$1"
+"""
+
+
 def command(facts: Facts, interface: str, capture_filter: str, snaplen: int, *, outer: bool = False) -> list[str]:
     """The argv that captures on ``interface`` until its stdin ends, falls silent or the capture ends.
 
@@ -58,7 +65,7 @@ def command(facts: Facts, interface: str, capture_filter: str, snaplen: int, *, 
 
 def follow(facts: Facts, path: str) -> list[str]:
     """The argv that gives the file's lines, from its first on and as they come, also if it is yet to be made."""
-    return _kept(facts, "0", ["tail", "-n", "+1", "-F", "--", path])
+    return _kept(facts, "0", ["sh", "-c", _FOLLOW, "sh", path])
 
 
 def _kept(facts: Facts, sign: str, capture: Sequence[str]) -> list[str]:
