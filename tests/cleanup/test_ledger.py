@@ -95,3 +95,43 @@ def test_the_lock_dies_with_its_process(path):
     assert adopted is not None
     assert ledgers.read(path).unanswered == {"t1": "session"}
     adopted.finish()
+
+
+@pytest.fixture
+def full_disk(tmp_path):
+    """A file system of 64 KiB with no byte left; needs root to mount it."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can mount a file system")
+    place = tmp_path / "small"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", str(place)], check=True)
+
+
+def fill(place) -> None:
+    """Take the last byte."""
+    with open(place / "ballast", "wb", buffering=0) as file:
+        try:
+            while file.write(bytes(512)):
+                pass
+        except OSError:
+            return
+
+
+def test_a_full_disk_stops_creates_and_nothing_else(full_disk):
+    """Nothing is created that can't be written down; what clean-up has to say is not worth its death."""
+    ledger = ledgers.Ledger(full_disk / "c-1.ledger", HEADER)
+    ledger.creating("filter", "t1")
+    fill(full_disk)
+    with pytest.raises(OSError, match="No space"):
+        ledger.creating("target", "t" * 5000)  # more than what is left of the file's last page
+    ledger.created("filter", "t1", "tmf-1")
+    ledger.deleted("tmf-1")
+    ledger.note("A sentence.")
+    ledger.leave_open()
+    adopted = ledgers.adopt(ledger.path)
+    (full_disk / "ballast").unlink()
+    adopted.created("session", "t2", "tms-1")
+    assert ledgers.read(ledger.path).made["tms-1"] == "session"
+    adopted.finish()

@@ -74,3 +74,31 @@ def test_a_living_capture_is_left_alone(tmp_path, account, clock):
 
     assert tidy.tidy(ledger.path, reach=reach, clock=clock, patience=30).outcome is None
     ledger.finish()
+
+
+def test_expired_credentials_are_read_anew(dead, account, clock):
+    """A sign-in that the user renews meanwhile is used: each round reaches AWS again."""
+    expired = AwsError("The AWS credentials have expired.", code="ExpiredToken")
+    ways = [AwsError("The AWS credentials have expired.", code="ExpiredToken")] * 3
+    account.describe_failures = [expired] * 2
+
+    def reach(profile, region):
+        if ways:
+            raise ways.pop()
+        return account
+
+    assert tidy.tidy(dead, reach=reach, clock=clock, patience=600).outcome.is_clean
+    assert account.resources == {}
+    assert not dead.exists()
+
+
+def test_an_unknown_account_that_shows_nothing_is_not_taken_for_clean(tmp_path, account, clock):
+    """Killed before its account was known: other credentials prove nothing; the capture's own do."""
+    ledger = ledgers.Ledger(tmp_path / "c-1.ledger", HEADER)
+    ledger.creating("filter", "t1")
+    ledger.leave_open()
+    reach = lambda profile, region: account  # noqa: E731
+    assert not tidy.tidy(ledger.path, reach=reach, clock=clock, patience=60).outcome.is_clean
+    assert ledger.path.exists()
+    assert tidy.tidy(ledger.path, reach=reach, clock=clock, patience=60, is_sure=True).outcome.is_clean
+    assert not ledger.path.exists()

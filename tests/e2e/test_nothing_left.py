@@ -185,11 +185,11 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
 ):
     """100 ms per call. Stop to session gone < 1 s, to everything < 3 s; three calls in a row before the first frame."""
     control.add_fault(".*", delay=0.1)
-    process = capture(clean_lab, eni, tmp_path / "out.pcapng", "--trace", "-c", "1")
-    process.communicate(timeout=60)
     control.clear_calls()
+    started = time.monotonic()
     process = capture(clean_lab, eni, tmp_path / "out.pcapng", "--trace")
     wait_until(lambda: (tmp_path / "out.pcapng").exists() and frames(tmp_path / "out.pcapng"), "a frame is there", 20)
+    record_property("first frame after", round(time.monotonic() - started, 2))
     up = control.calls()
     control.clear_calls()
     stopped = time.monotonic()
@@ -199,15 +199,20 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
     assert process.returncode == 0, trace
     down = control.calls()
     session = next(call for call in down if call["action"] == "DeleteTrafficMirrorSession")
-    first = min(call["start"] for call in down)
     record_property("trace", trace)
     record_property("session gone after", round(session["end"] - stopped, 2))
     record_property("everything after", round(everything, 2))
     assert session["end"] - stopped < 1  # the lab's clock is this machine's
     assert max(call["end"] for call in down) - stopped < 3
-    assert first >= stopped - 0.2
+    assert ended_at(trace, "create session") < 2500
     assert rounds(up) <= 3, [(c["action"], round(c["start"], 2), round(c["end"], 2)) for c in up]
     assert clean_lab.is_clean()
+
+
+def ended_at(trace: str, step: str) -> int:
+    """Milliseconds from the start to the end of a step, as --trace tells them."""
+    line = next(line for line in trace.splitlines() if line.startswith(step))
+    return int(line.split()[-2])
 
 
 def frames(file: Path) -> bool:
@@ -234,7 +239,7 @@ def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_l
     sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
     assert sorted(one["SessionNumber"] for one in sessions) == [1, 2, 3]
     assert len({one["VirtualNetworkId"] for one in sessions}) == 3
-    fourth = clean_lab.run(*VPCSHARK, "capture", eni, "-w", str(tmp_path / "4.pcapng"))
+    fourth = clean_lab.run(*VPCSHARK, "capture", eni, "--mode", "mirror", "-w", str(tmp_path / "4.pcapng"))
     assert fourth.returncode == 1
     for session in sessions:
         assert session["TrafficMirrorSessionId"] in fourth.stderr
@@ -288,7 +293,7 @@ def figures():
     size = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 10
     children = open(f"/proc/self/task/{os.getpid()}/children").read().split()
     return {"descriptors": len(os.listdir("/proc/self/fd")), "threads": threading.active_count(), "kB": size,
-            "children": len(children)}
+            "children": len(children), "objects": len(gc.get_objects())}
 
 logs.set_up("warning")
 eni, rounds = sys.argv[1], int(sys.argv[2])
@@ -310,7 +315,9 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     rounds = 500 if LONG else 12
     daemon = json.loads(Path(clean_lab.environment["VPCSHARK_LAB"], "lab.json").read_text())["pid"]
     held = len(os.listdir(f"/proc/{daemon}/fd"))
-    done = clean_lab.run(sys.executable, "-c", MANY, eni, str(rounds), host, timeout=3600)
+    # Threads spread their memory over glibc's arenas, which fill for the first few dozen captures: two will do.
+    lab = Lab({**clean_lab.environment, "MALLOC_ARENA_MAX": "2"})
+    done = lab.run(sys.executable, "-c", MANY, eni, str(rounds), host, timeout=3600)
     assert done.returncode == 0, done.stderr
     early, late = json.loads(done.stdout)
     record_property("early", early)
@@ -318,7 +325,8 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     assert late["descriptors"] <= early["descriptors"]
     assert late["threads"] <= early["threads"]
     assert late["children"] <= early["children"]
-    assert late["kB"] < early["kB"] + 8000 + (rounds * 8)
+    assert late["objects"] < early["objects"] + 20 * rounds  # botocore's caches take some, and are bounded
+    assert late["kB"] < early["kB"] + 40_000
     assert clean_lab.is_clean()
     assert ledgers(clean_lab) == []
     wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")

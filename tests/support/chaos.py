@@ -200,6 +200,7 @@ class Chaos:
         seconds = self._until_clean(worker, ended, scenario.limit)
         problem = problem or ("" if seconds is not None else f"left: {self._left(worker)}")
         problem = problem or self._check_decoys(worker)
+        self._start_something(worker)
         if not problem and self._open_ledgers(worker):
             problem = "the ledger is still open"
         return Result(scenario, -1.0 if seconds is None else seconds, problem, said)
@@ -296,9 +297,20 @@ class Chaos:
                 last = self.watcher.looked
                 if last - since > limit:
                     return None
-            elif not self._open_ledgers(worker):
+            elif not self._open_ledgers(worker) or self._is_for_the_next_start(worker):
                 break
         return max(0.0, last - since)
+
+    def _is_for_the_next_start(self, worker: Worker) -> bool:
+        """Killed before it had a janitor, a capture has made nothing; its ledger waits for whatever is started next."""
+        dead = [path for path in self._open_ledgers(worker) if not ledger.is_live(path)]
+        records = [ledger.read(path) for path in dead]
+        return bool(records) and not any(one.adopted or one.made or one.unanswered for one in records)
+
+    def _start_something(self, worker: Worker) -> None:
+        if self._is_for_the_next_start(worker):
+            where = str(worker.folder / "state" / "vpcshark" / "captures")
+            subprocess.run([sys.executable, "-m", "vpcshark.cleanup.background", where], check=True, timeout=60)
 
     def _left(self, worker: Worker) -> list[str]:
         return [name for name, labels in self.watcher.fresh().items() if self._is_mine(worker, name, labels)]

@@ -1,0 +1,100 @@
+"""The sweep at the next start of anything: costs nothing where nothing lies, works alone, holds nobody up."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+import pytest
+
+from vpcshark.cleanup import background, lock
+from vpcshark.cleanup import ledger as ledgers
+
+HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "", "region": "eu-west-1"}
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """The folder of the ledgers."""
+    return tmp_path / "captures"
+
+
+@pytest.fixture
+def dead(folder, account):
+    """The ledger of a capture that died with a filter."""
+    ledger = ledgers.Ledger(folder / "c-1.ledger", HEADER)
+    ledger.belongs_to("123456789012")
+    ledger.created("filter", "t1", "tmf-1")
+    ledger.leave_open()
+    account.add("filter", "tmf-1")
+    return ledger.path
+
+
+def test_nothing_is_started_where_nothing_lies(folder, clock):
+    """No folder, an empty folder, a living capture: no process."""
+    assert not background.sweep_in_background(folder, clock)
+    living = ledgers.Ledger(folder / "c-2.ledger", HEADER)
+    assert not background.sweep_in_background(folder, clock)
+    living.finish()
+    assert not background.sweep_in_background(folder, clock)
+
+
+def test_the_look_is_cheap(folder, clock):
+    """A thousand looks into an empty folder in less than a second: it is on everybody's way."""
+    folder.mkdir()
+    start = time.monotonic()
+    for _ in range(1000):
+        background.sweep_in_background(folder, clock)
+    assert time.monotonic() - start < 1
+
+
+def test_a_dead_captures_ledger_starts_one_that_holds_no_descriptor_of_ours(dead, folder, clock, tmp_path):
+    """Wireshark waits for the end of everything that holds stdout or stderr; this process holds neither."""
+    fake = tmp_path / "python"
+    fake.write_text(f"#!/bin/sh\nls -l /proc/$$/fd >{tmp_path}/seen.new\nmv {tmp_path}/seen.new {tmp_path}/seen\n")
+    fake.chmod(0o755)
+    read_end, write_end = os.pipe()
+    os.set_inheritable(write_end, True)
+    assert background.sweep_in_background(folder, clock, python=str(fake))
+    os.close(write_end)
+    assert os.read(read_end, 1) == b""  # nobody else has it: else this would wait for ever
+    os.close(read_end)
+    while not (tmp_path / "seen").exists():
+        time.sleep(0.01)
+    assert "pipe" not in (tmp_path / "seen").read_text()
+
+
+def test_it_works_the_ledgers_off(dead, folder, account, clock):
+    """The account is clean and the folder empty."""
+    background.run(folder, reach=lambda profile, region: account, clock=clock)
+    assert account.resources == {}
+    assert ledgers.all_paths(folder) == []
+
+
+def test_two_never_work_at_once(dead, folder, account, clock):
+    """The second finds the lock taken and leaves."""
+    with open(folder / background.LOCK, "ab") as held:
+        assert lock.take(held)
+        assert background.run(folder, reach=lambda profile, region: account, clock=clock) == []
+    assert dead.exists()
+
+
+def test_what_failed_a_moment_ago_rests(dead, folder, clock):
+    """A list that is refreshed every few seconds does not start a process each time for expired credentials."""
+    adopted = ledgers.adopt(dead)
+    adopted.note("The AWS credentials have expired.")
+    adopted.leave_open()
+    clock.time = dead.stat().st_mtime + 1
+    assert background.waiting(folder, clock) == []
+    clock.time += background.REST
+    assert background.waiting(folder, clock) == [dead]
+
+
+def test_the_process_can_be_started_by_a_launcher(folder):
+    """python -m vpcshark.cleanup.background FOLDER ends at once where nothing is to do, and says nothing."""
+    folder.mkdir()
+    command = [sys.executable, "-m", "vpcshark.cleanup.background", str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -1,0 +1,72 @@
+"""What ``vpcshark ps`` and the interface list know of captures, from ledgers and tags."""
+
+from __future__ import annotations
+
+import pytest
+
+from vpcshark.aws import prices
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import overview, tags
+from vpcshark.cleanup.sweep import Resource
+
+NOW = 1_700_003_600.0
+HEADER = {"owner": "me@here", "started": NOW - 3600, "expires": NOW + 60, "source": "eni-1"}
+
+
+@pytest.fixture
+def mine(tmp_path):
+    """The open ledger of a living capture with a session, an hour old."""
+    ledger = ledgers.Ledger(tmp_path / "c-1.ledger", HEADER)
+    ledger.created("session", "t", "tms-1")
+    yield ledger
+    ledger.leave_open()
+
+
+def of_bob(expires: float) -> Resource:
+    """A session of somebody else's."""
+    labels = tags.Lease("c-bob", "bob@there", expires, NOW - 7200).as_tags()
+    return Resource("session", "tms-bob", labels, "eni-9")
+
+
+def test_mine_is_live_as_long_as_its_process_is(mine, tmp_path):
+    """The lock decides; the cost is that of one session for an hour."""
+    (seen,) = overview.overview([], NOW, tmp_path)
+    assert (seen.state, seen.source, seen.is_here) == ("live", "eni-1", True)
+    mine.leave_open()
+    (seen,) = overview.overview(None, NOW, tmp_path)
+    assert seen.state == "dead"
+    assert seen.resources == (("session", "tms-1"),)
+    assert seen.cost == pytest.approx(prices.SESSION_HOUR_USD)
+
+
+def test_a_capture_that_is_cleaned_up_now_says_so(mine, tmp_path):
+    """The janitor holds the same lock, but the capture is dead."""
+    mine.leave_open()
+    adopted = ledgers.adopt(mine.path)
+    assert overview.overview([], NOW, tmp_path)[0].state == "cleaning up"
+    adopted.leave_open()
+
+
+@pytest.mark.parametrize(("expires", "state"), [(NOW + 10, "live"), (NOW - 30, "live"), (NOW - 3600, "expired")])
+def test_others_are_judged_by_their_lease(tmp_path, expires, state):
+    """With a minute for clocks that differ."""
+    (seen,) = overview.overview([of_bob(expires)], NOW, tmp_path)
+    assert (seen.state, seen.owner, seen.source) == (state, "bob@there", "eni-9")
+    assert seen.cost == pytest.approx(2 * prices.SESSION_HOUR_USD)
+
+
+def test_what_could_not_be_cleaned_up_is_one_sentence(mine, tmp_path):
+    """For the list of interfaces; nothing where nothing is wrong."""
+    assert overview.remark(tmp_path) == ""
+    mine.note("The AWS credentials have expired.")
+    assert overview.remark(tmp_path) == (
+        "A dead capture is not cleaned up yet: The AWS credentials have expired. (vpcshark ps)"
+    )
+
+
+def test_json_has_null_for_what_nobody_knows(tmp_path):
+    """Scripts can tell "unknown" from a time."""
+    resource = Resource("filter", "tmf-1", {"vpcshark:capture": "c-x"})
+    (seen,) = overview.overview([resource], NOW, tmp_path)
+    assert overview.as_json(seen)["expires"] is None
+    assert overview.as_json(seen)["resources"] == [{"kind": "filter", "id": "tmf-1"}]
