@@ -1,0 +1,171 @@
+"""The life of a capture without AWS: renewals, the longest duration, and who has the rest when it can't clean up."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+
+import pytest
+
+from vpcshark.capture.life import LEASE, Capture, Context
+from vpcshark.capture.making import Maker
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.status import Silent
+from vpcshark.capture.stop import Stop
+from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import tags
+from vpcshark.errors import AwsError, VpcsharkError
+
+LEASED = tags.Lease("c-1", "me@here", 1_700_000_900.0)
+
+
+class PassingStop(Stop):
+    """Waiting for it takes the fake clock's time."""
+
+    def __init__(self, clock, after: float) -> None:
+        super().__init__()
+        self._clock, self._end = clock, clock.monotonic() + after
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.sleep(min(timeout, max(0.0, self._end - self._clock.monotonic())))
+        if self._clock.monotonic() >= self._end:
+            self.request("the test is over")
+        return self.requested()
+
+
+class Nothing:
+    """A sink and a reception in one: no frame ever comes."""
+
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
+    def stream(self, sink, on_end) -> None: ...
+    def finish(self, timeout: float) -> None: ...
+
+
+@dataclass
+class Account:
+    """Deletes at once, unless ``gate`` is shut."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    deleted: list[str] = field(default_factory=list)
+    failure: AwsError | None = None
+
+    def tagged(self) -> list:
+        return []
+
+    def delete(self, kind: str, resource: str) -> None:
+        self.gate.wait(10)
+        if self.failure is not None:
+            raise self.failure
+        self.deleted.append(resource)
+
+
+class Feed:
+    """Makes one session; remembers the renewals."""
+
+    def __init__(self, maker: Maker, account: Account) -> None:
+        self._maker, self._account = maker, account
+        self.renewals: list[float] = []
+        self.failures: list[VpcsharkError] = []
+        self.is_closed = False
+
+    def up(self, jobs):
+        self._maker.make("session", lambda labels, token: "tms-1")
+        return Nothing()
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    def account(self) -> Account:
+        return self._account
+
+    def renew(self, made, expires: float) -> None:
+        if self.failures:
+            raise self.failures.pop()
+        assert made == {"tms-1": "session"}
+        self.renewals.append(expires)
+
+
+@pytest.fixture
+def run(tmp_path, clock):
+    """Runs a capture for ``after`` seconds of the fake clock; gives the feed."""
+
+    def run(after: float = 1.0, longest: int = 8 * 3600, prepare=lambda feed, stop: None) -> Feed:
+        book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
+        timeline, stop, account = Timeline(clock), PassingStop(clock, after), Account()
+        account.gate.set()
+        maker = Maker(book, LEASED, timeline)
+        options = CaptureOptions(max_duration=longest)
+        feed = Feed(maker, account)
+        prepare(feed, stop)
+        context = Context("eni-1", options, Nothing(), Silent(), stop, clock, timeline, maker)
+        try:
+            Capture(context, book, feed).run()
+        finally:
+            run.stop = stop
+        return feed
+
+    return run
+
+
+def test_the_lease_is_renewed_three_times_within_each(run, clock):
+    """Each time for a whole lease from now."""
+    start = clock.now()
+    feed = run(after=LEASE + 1)
+    assert feed.renewals == [start + LEASE / 3 * n + LEASE for n in (1, 2, 3)]
+
+
+def test_a_renewal_that_fails_is_no_end(run, clock):
+    """AWS may be slow for a while: the next one comes in time."""
+    start = clock.now()
+
+    def prepare(feed, stop):
+        feed.failures = [AwsError("Slow down.", code="RequestLimitExceeded")]
+
+    assert run(after=LEASE, prepare=prepare).renewals[0] == start + LEASE / 3 * 2 + LEASE
+
+
+def test_a_forgotten_capture_ends(run, clock):
+    """After its longest duration, with everything removed."""
+    start = clock.now()
+    feed = run(after=10 * 3600, longest=3600)
+    assert clock.now() - start == pytest.approx(3600)
+    assert "--max-duration" in run.stop.reason
+    assert feed.account().deleted == ["tms-1"]
+    assert feed.is_closed
+
+
+def test_clean_means_no_ledger(run, tmp_path):
+    """What lies in the folder is alive or unfinished."""
+    run()
+    assert ledgers.all_paths(tmp_path) == []
+
+
+def test_expired_credentials_leave_the_ledger_open_with_the_reason(run, tmp_path, clock):
+    """At once: waiting in this process helps nobody, and Wireshark waits."""
+
+    def prepare(feed, stop):
+        feed.account().failure = AwsError("The AWS credentials have expired.", code="ExpiredToken")
+        feed.account().tagged = lambda: (_ for _ in ()).throw(feed.account().failure)
+
+    start = clock.now()
+    with pytest.raises(VpcsharkError, match="expired"):
+        run(prepare=prepare)
+    assert clock.now() - start < 5
+    (left,) = ledgers.all_paths(tmp_path)
+    assert not ledgers.is_live(left)
+    assert ledgers.read(left).made == {"tms-1": "session"}
+    assert "expired" in ledgers.read(left).notes[-1]
+
+
+def test_who_asks_twice_does_not_wait(run, tmp_path):
+    """The capture returns while a delete hangs; its ledger is not finished, so the janitor has it."""
+
+    def prepare(feed, stop):
+        feed.account().gate.clear()
+        stop.hurry()
+
+    with pytest.raises(VpcsharkError, match="in the background"):
+        run(prepare=prepare)
+    assert len(ledgers.all_paths(tmp_path)) == 1
