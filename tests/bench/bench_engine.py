@@ -12,6 +12,7 @@ import argparse
 import contextlib
 import json
 import os
+import resource
 import select
 import shutil
 import socket
@@ -62,11 +63,12 @@ def mixed_sizes() -> list[int]:
     return [66 if n * 7919 % 10 < 4 else 1500 if n * 7919 % 10 < 8 else 60 + n * 104_729 % 1440 for n in range(4999)]
 
 
-def seconds(command: Sequence[str]) -> float:
-    """How long a program runs."""
-    began = time.perf_counter()
+def seconds(command: Sequence[str]) -> tuple[float, float]:
+    """How long a program runs, and the CPU time that it takes."""
+    began, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    return time.perf_counter() - began
+    took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 class Rows:
@@ -101,15 +103,19 @@ def bench_decap(rows: Rows, folder: Path, frames: int, runs: int) -> None:
         outer = folder / "outer.pcap"
         write_outer(outer, frames, sizes)
         rates: tuple[list[float], list[float]] = ([], [])
+        costs: tuple[list[float], list[float]] = ([], [])
         for _ in range(runs):
             for place, command in enumerate(
                 ([*VPCSHARK, "decap", str(outer), str(ours)], [*EDITCAP, str(outer), str(theirs)])
             ):
                 with contextlib.suppress(FileNotFoundError):
                     Path(command[-1]).unlink()
-                rates[place].append(frames / seconds(command))
+                took, cpu = seconds(command)
+                rates[place].append(frames / took)
+                costs[place].append(frames / cpu)
         assert_same_frames(ours, theirs)
         rows.ratio(f"decap of {name}", rates[0], rates[1], "editcap", least)
+        rows.ratio("the same per second of CPU time", costs[0], costs[1], "editcap", None)
         if least is not None:
             scapy = [scapy_rate(folder, sizes) for _ in range(runs)]
             rows.ratio("the same", rates[0], scapy, "scapy, file to file", 100)
@@ -286,7 +292,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--frames", type=int, default=1_000_000)
-    parser.add_argument("--folder", help="where the files are; a disk, or memory such as /dev/shm")
+    memory = "/dev/shm" if os.path.isdir("/dev/shm") else None
+    parser.add_argument(
+        "--folder", default=memory, help="where the files are (default: memory, lest a disk is measured)"
+    )
     parser.add_argument("--only", default="decap,path,receiver")
     given = parser.parse_args()
     rows, only = Rows(), given.only.split(",")

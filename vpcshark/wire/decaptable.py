@@ -84,6 +84,13 @@ class Table:
         layout = reader.layout
         if not run.is_plain or layout.scale == MIXED_SCALE or layout.link != ETHERNET or len(run.starts) < _FEWEST:
             return self._engine.run(data, run, reader)
+        if not self._engine.interfaces:  # else all frames of this run would wait for the first one's interface block
+            first, rest = Run(run.starts[:1], run.starts[1]), Run(run.starts[1:], run.end)
+            return self._engine.run(data, first, reader) + self._table(data, rest, reader)
+        return self._table(data, run, reader)
+
+    def _table(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+        layout = reader.layout
         self._choose(layout, data, run.starts[0])
         batch = _Batch(data, run.starts, self._gather(data, run.starts), layout, self._shape)
         batch.sort_out(self._engine)
@@ -189,6 +196,10 @@ class _Batch:
 
     def _find_interfaces(self, engine: Decapsulator) -> Array:
         """Set the interface numbers; tell which are known already."""
+        first = engine.interfaces.get(int(self._vni[0]), -1)
+        if (self._vni == self._vni[0]).all():
+            self._number[:] = max(first, 0)
+            return np.full(len(self._vni), first >= 0)
         found, places = np.unique(self._vni, return_inverse=True)
         numbers = np.array([engine.interfaces.get(vni, -1) for vni in found.tolist()], np.int64)[places]
         self._number = numbers.astype(np.uint32)
