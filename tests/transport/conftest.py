@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+import contextlib
 import getpass
 import os
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import boto3
 import pytest
+
+from vpcshark.aws.client import Aws
+from vpcshark.aws.connect import Endpoint, tunnel_url
+from vpcshark.lab import plugin
+from vpcshark.lab.vpc import relay
+from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
+from vpcshark.lab.vpc.gateways import write_certificate
+from vpcshark.transport import eice, ssm
 
 PLAIN_USER = "vpcshark-test"
 
@@ -149,3 +162,76 @@ def make_ssh_key() -> Callable[..., str]:
 def unused_port() -> int:
     """A TCP port that nothing listens on."""
     return free_port()
+
+
+@pytest.fixture
+def dials(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], object]]]:
+    """By name, ways to the test's sshd that are no plain connection: each call opens one."""
+    from vpcshark.transport import proxy, ssh
+    from vpcshark.transport.ssh_config import Settings
+
+    credentials = proxy.Credentials(sshd.key, ssh.Trust(files=[sshd.known_hosts]))
+    jump = Settings(jumps=(f"{sshd.user}@127.0.0.1:{sshd.port}",))
+    program = Settings(proxy_command=(sys.executable, "-c", RELAY.format(port=sshd.port)))
+    with ssm_service(sshd.port) as session, endpoint(sshd.port, tmp_path) as url:
+        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+        yield {
+            "jump": lambda: proxy.dial(jump, "127.0.0.1", sshd.port, credentials),
+            "proxy command": lambda: proxy.dial(program, "127.0.0.1", sshd.port, credentials),
+            "ssm": lambda: open_session(session, tmp_path),
+            "endpoint": lambda: eice.open_tunnel(url()),
+        }
+
+
+RELAY = """
+import os, socket, threading
+s = socket.create_connection(("127.0.0.1", {port}))
+def up():
+    while data := os.read(0, 65536): s.sendall(data)
+    s.shutdown(socket.SHUT_WR)
+threading.Thread(target=up, daemon=True).start()
+while data := s.recv(65536):
+    while data: data = data[os.write(1, data):]
+"""
+
+
+@contextmanager
+def ssm_service(port: int) -> Iterator[str]:
+    """What the plugin's stand-in connects to: a token line, then sshd's bytes. The address is the StreamUrl."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with contextlib.suppress(OSError):
+                while True:
+                    client, _ = server.accept()
+                    threading.Thread(target=join_after_token, args=(client, port), daemon=True).start()
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"ws://127.0.0.1:{server.getsockname()[1]}/"
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def join_after_token(client: socket.socket, port: int) -> None:
+    """One session of the service."""
+    if relay.line_of(client) == "a token":
+        relay.join(client, socket.create_connection(("127.0.0.1", port)))
+
+
+def open_session(url: str, folder: Path) -> object:
+    """SSH's bytes through the plugin's stand-in."""
+    program = folder / "session-manager-plugin"
+    program.write_text(f"#!{sys.executable} -ISu\n{Path(plugin.__file__).read_text()}")
+    program.chmod(0o755)
+    response = {"SessionId": "s-1", "TokenValue": "a token", "StreamUrl": url}
+    return ssm.open_tunnel(str(program), ssm.Started(response, "i-1", "eu-west-1", "", "http://127.0.0.1"))
+
+
+@contextmanager
+def endpoint(port: int, folder: Path) -> Iterator[Callable[[], str]]:
+    """An Instance Connect Endpoint with TLS and SigV4; what makes a signed URL for it."""
+    rules = Rules("eice-1", "eu-west-1", "127.0.0.0/8", {"AKIA": "secret"}, (str(port),))
+    server = EndpointServer(lambda where: socket.create_connection(where, 3), rules, write_certificate(folder))
+    aws = Aws(boto3.Session("AKIA", "secret", region_name="eu-west-1"), None, "", "eu-west-1")
+    there = Endpoint("eice-1", server.host, "subnet-1")
+    yield lambda: tunnel_url(aws, there, "127.0.0.1", port)
+    server.close()

@@ -16,16 +16,25 @@ from vpcshark.errors import TransportError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.transport.local import LocalTransport
 
-TRANSPORTS = ("local", "ssh")
+TRANSPORTS = ("local", "ssh", "jump", "proxy command", "ssm", "endpoint")
 EVERY_BYTE = bytes(range(256))
 
 
 @pytest.fixture(params=TRANSPORTS)
 def transport(request: pytest.FixtureRequest) -> Iterator[Transport]:
     """Each transport in turn, to this machine."""
-    made = LocalTransport() if request.param == "local" else request.getfixturevalue("log_in")()
+    made = make(request.param, request)
     yield made
     made.close()
+
+
+def make(way: str, request: pytest.FixtureRequest, **changes: object) -> Transport:
+    """A transport of this kind; ``changes`` are for the login."""
+    if way == "local":
+        return LocalTransport()
+    dial = None if way == "ssh" else request.getfixturevalue("dials")[way]
+    transport: Transport = request.getfixturevalue("log_in")(dial=dial, **changes)
+    return transport
 
 
 def read_all(read: Callable[[int], bytes]) -> bytes:
@@ -176,13 +185,13 @@ def test_close_ends_a_command_that_reads_its_input(transport: Transport) -> None
 @pytest.mark.parametrize("way", TRANSPORTS)
 def test_close_ends_a_command_that_sleeps(way: str, request: pytest.FixtureRequest) -> None:
     """A command that neither reads nor writes is ended by SIGTERM; sshd passes it on to all users but root."""
-    if way == "ssh":
+    changes = {}
+    if way != "local":
         plain_user = request.getfixturevalue("sshd").plain_user
         if not plain_user:
             pytest.skip("this root may not make a mount namespace, so there is no other user to log in as")
-        transport = request.getfixturevalue("log_in")(user=plain_user)
-    else:
-        transport = LocalTransport()
+        changes = {"user": plain_user}
+    transport = make(way, request, **changes)
     channel = transport.open(["sh", "-c", "echo $$; exec sleep 600"])
     pid = read_number(channel)
     channel.close()

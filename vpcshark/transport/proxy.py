@@ -5,9 +5,13 @@ Must not know what is reached with it.
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import paramiko
 
 from vpcshark.errors import TransportError
 from vpcshark.transport import ssh, ssh_config, tunnel
@@ -72,10 +76,15 @@ class _Hop:
         self.send = stream.send
         self.recv = stream.recv
         self.settimeout = stream.settimeout
+        self._lock = threading.Lock()
         self._closed = False  # paramiko asks sockets for this private name
 
     def close(self) -> None:
         """End the stream, and with it the connection to the jump host."""
-        self._closed = True
-        self._stream.close()
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):  # the connection may be gone already
+            self._stream.close()
         self._bastion.close()

@@ -18,16 +18,14 @@ import ssl
 import struct
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from urllib.parse import parse_qsl, urlsplit
 
-from vpcshark.lab.vpc import netns
-
 _log = logging.getLogger(__name__)
-_PORTS = ("22", "3389")
+_PORTS = ("22", "3389")  # all that AWS lets through
 _MOST = 65_000  # bytes that a message may carry
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NOTHING = hashlib.sha256(b"").hexdigest()
@@ -41,6 +39,7 @@ class Rules:
     region: str
     network: str
     keys: Mapping[str, str] = field(repr=False)
+    ports: tuple[str, ...] = _PORTS
 
 
 def refusal(target: str, host: str, rules: Rules, now: datetime) -> str:
@@ -55,7 +54,7 @@ def refusal(target: str, host: str, rules: Rules, now: datetime) -> str:
 def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
     if query.get("instanceConnectEndpointId") != rules.endpoint:
         return "The endpoint does not exist"
-    if query.get("remotePort") not in _PORTS:
+    if query.get("remotePort") not in rules.ports:
         return "The remote port must be 22 or 3389"
     duration = query.get("maxTunnelDuration", "3600")
     if not duration.isdecimal() or not 1 <= int(duration) <= 3600:
@@ -93,11 +92,15 @@ def _signature_problem(text: str, query: Mapping[str, str], host: str, rules: Ru
     return ""
 
 
+Connect = Callable[[tuple[str, int]], socket.socket]
+"""(address, port) inside the VPC -> a connection. OSError."""
+
+
 class EndpointServer:
     """Runs in threads of this process from its making to ``close``; ``host`` is what its DnsName would be."""
 
-    def __init__(self, fabric: str, rules: Rules, certificate: Path) -> None:
-        self._fabric = fabric
+    def __init__(self, connect: Connect, rules: Rules, certificate: Path) -> None:
+        self._connect = connect
         self._rules = rules
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
@@ -132,7 +135,7 @@ class EndpointServer:
 
     def _tunnel(self, sock: ssl.SSLSocket, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
         where = (query["privateIpAddress"], int(query["remotePort"]))
-        inner = netns.inside(self._fabric, lambda: socket.create_connection(where, 3))
+        inner = self._connect(where)
         accept = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + _GUID).digest()).decode()
         sock.sendall(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"

@@ -6,6 +6,7 @@ What ``api.moto_logins`` answers with stands here. Must not know moto.
 from __future__ import annotations
 
 import secrets
+import socket
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -20,6 +21,7 @@ from cryptography.x509.oid import NameOID
 
 from vpcshark.lab import keys, plugin
 from vpcshark.lab.model import LabWorld
+from vpcshark.lab.vpc import netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
 from vpcshark.lab.vpc.ssm_service import SsmService
 
@@ -39,10 +41,12 @@ class Gateways:
         self._place = dict(place)
         key_id, secret = credentials
         _write_plugin(folder / PROGRAMS)
-        certificate = _write_certificate(folder)
+        certificate = write_certificate(folder)
         self._ssm = SsmService(fabric, world.resolver)
         rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, {key_id: secret})
-        self._endpoint = EndpointServer(fabric, rules, certificate)
+        self._endpoint = EndpointServer(
+            lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
+        )
 
     def push_key(self, instance: str, user: str, key: str) -> bool:
         """See ``LoginServices``; sshd asks for what lies there (``users``)."""
@@ -93,7 +97,7 @@ def _write_plugin(folder: Path) -> None:
     program.chmod(0o700)
 
 
-def _write_certificate(folder: Path) -> Path:
+def write_certificate(folder: Path) -> Path:
     """A certificate for localhost that vouches for itself; the file for clients, and with its key the one returned."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])

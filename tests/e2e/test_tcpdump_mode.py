@@ -1,0 +1,437 @@
+"""Mode tcpdump over every way to an instance, against real sshd, sudo and tcpdump in the lab."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hands import VPCSHARK, Lab, preference, read_frames, wait_until
+
+from vpcshark.wire import pcapng
+
+pytestmark = pytest.mark.e2e
+WAYS = ("ssh", "eic", "eice", "ssm")
+GONE_WITHIN = 10.0
+ARTIFACT = Path(__file__).parents[2] / "artifacts" / "transports.txt"
+TLS = """
+import socket, ssl, sys, threading
+address, certificate, log = sys.argv[1:]
+server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+server.load_cert_chain(certificate)
+client = ssl.create_default_context()
+client.check_hostname, client.verify_mode, client.keylog_filename = False, ssl.CERT_NONE, log
+client.minimum_version = ssl.TLSVersion.TLSv1_3
+"""
+SERVE = (
+    TLS
+    + """
+listener = socket.create_server((address, 8443))
+print("up", flush=True)
+with server.wrap_socket(listener.accept()[0], server_side=True) as peer:
+    peer.recv(4096)
+    peer.sendall(b"HTTP/1.1 200 OK\\r\\nContent-Length: 6\\r\\n\\r\\nhidden")
+    peer.recv(1)
+"""
+)
+ASK = (
+    TLS
+    + """
+with client.wrap_socket(socket.create_connection((address, 8443))) as peer:
+    peer.sendall(b"GET /not-for-everybody HTTP/1.1\\r\\nHost: db-1\\r\\n\\r\\n")
+    peer.recv(4096)
+"""
+)
+
+
+class Running:
+    """``vpcshark capture`` in mode tcpdump, as a process of its own."""
+
+    def __init__(self, lab: Lab, file: Path, *options: str, instance: str = "web-1", mode: str = "tcpdump") -> None:
+        self.lab, self.file, self.instance = lab, file, instance
+        self.before = set(lab.processes(instance))
+        eni = lab.eni(instance)["NetworkInterfaceId"]
+        command = [*VPCSHARK, "capture", eni, "--mode", mode, "-w", str(file), *options]
+        self.process = lab.start(*command)
+        self.said: list[str] = []
+        self._listener = threading.Thread(target=self._listen)
+        self._listener.start()
+
+    def _listen(self) -> None:
+        self.said.extend(line.strip() for line in self.process.stderr or [])
+
+    def is_capturing(self) -> bool:
+        return any("Capturing from" in line for line in self.said)
+
+    def await_frames(self) -> None:
+        """Return when it captures and the file has packets; fail with its words if it ends before."""
+        wait_until(lambda: self.is_capturing() or self.process.poll() is not None, "it captures", 25)
+        assert self.is_capturing(), self.said
+        wait_until(lambda: self.file.stat().st_size > 4000, "packets come", 15)
+
+    def stop(self) -> str:
+        """Ctrl-C; everything that it said."""
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        return self.end()
+
+    def end(self, seconds: float = 70) -> str:
+        """Wait for its end; everything that it said."""
+        self.process.wait(seconds)
+        self._listener.join()
+        for stream in (self.process.stdout, self.process.stderr):
+            if stream:
+                stream.close()
+        return "\n".join(self.said)
+
+    def left(self) -> dict[int, str]:
+        """What runs on the instance and did not before."""
+        return {p: c for p, c in self.lab.processes(self.instance).items() if p not in self.before and c}
+
+    def kill(self) -> None:
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.end()
+
+
+@contextmanager
+def running(lab: Lab, file: Path, *options: str, **more: str) -> Iterator[Running]:
+    """A capture that does not outlive its test."""
+    capture = Running(lab, file, *options, **more)
+    try:
+        yield capture
+    finally:
+        capture.kill()
+
+
+@contextmanager
+def cut_off(lab: Lab, instance: str) -> Iterator[None]:
+    """The instance's network swallows everything, without a FIN."""
+    inside = lab.namespace(instance)
+    rules = (
+        "table inet cut { chain i { type filter hook input priority -300; policy drop; iif lo accept; };"
+        " chain o { type filter hook output priority -300; policy drop; oif lo accept; }; }"
+    )
+    subprocess.run([*inside, "nft", rules], check=True)
+    try:
+        yield
+    finally:
+        subprocess.run([*inside, "nft", "delete table inet cut"], check=True)
+
+
+def gone(capture: Running) -> float:
+    """How long it takes until nothing of the capture runs on the instance."""
+    return wait_until(lambda: not capture.left(), f"nothing is left on the instance: {capture.left()}", GONE_WITHIN)
+
+
+@dataclass
+class Stage:
+    """What a row of the matrix may use."""
+
+    lab: Lab
+    way: str
+    folder: Path
+
+    def run(self, *options: str, **more: str) -> Any:
+        return running(self.lab, self.folder / "out.pcapng", "--connection", self.way, *options, **more)
+
+    def trouble(self, *options: str, **more: str) -> str:
+        """The message of a capture that must fail, with nothing left on the instance."""
+        with self.run(*options, **more) as capture:
+            said = capture.end()
+            assert capture.process.returncode == 1, said
+            gone(capture)
+        return said.splitlines()[-1]
+
+
+def captures(stage: Stage) -> str:
+    with stage.run() as capture:
+        capture.await_frames()
+        capture.stop()
+        assert capture.process.returncode == 0
+        seconds = gone(capture)
+        blocks = pcapng.read_blocks(capture.file.read_bytes())
+        assert blocks[-1].kind == pcapng.STATISTICS
+    return f"{len(read_frames(stage.folder / 'out.pcapng'))} frames; nothing left {seconds:.1f} s after the stop"
+
+
+def is_killed(stage: Stage) -> str:
+    with stage.run() as capture:
+        capture.await_frames()
+        os.kill(capture.process.pid, signal.SIGKILL)
+        return f"nothing left after {gone(capture):.1f} s"
+
+
+def is_cut(stage: Stage) -> str:
+    with stage.run() as capture:
+        capture.await_frames()
+        with cut_off(stage.lab, "web-1"):
+            return f"nothing left after {gone(capture):.1f} s"
+
+
+def has_another_host_key(stage: Stage) -> str:
+    other = stage.folder / "other"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", other], check=True)
+    known = stage.folder / "known"
+    public = other.with_suffix(".pub").read_text().split()
+    known.write_text(f"{instance_id(stage.lab, 'web-1')} {public[0]} {public[1]}\n")
+    said = stage.trouble("--ssh-known-hosts", str(known))
+    assert "host key" in said
+    assert "has changed" in said
+    return said
+
+
+def instance_id(lab: Lab, name: str) -> str:
+    """The id of the instance with this Name tag."""
+    found = lab.client().describe_instances(Filters=[{"Name": "tag:Name", "Values": [name]}])["Reservations"]
+    return str(found[0]["Instances"][0]["InstanceId"])
+
+
+def has_a_wrong_user(stage: Stage) -> str:
+    said = stage.trouble("--ssh-user", "nobody-here")
+    assert "does not let nobody-here in" in said
+    return said
+
+
+def has_no_sudo(stage: Stage) -> str:
+    said = stage.trouble("--ssh-user", "asked")
+    assert "may not capture" in said
+    assert "NOPASSWD" in said
+    return said
+
+
+def key_is_refused(stage: Stage) -> str:
+    if stage.way != "ssh":
+        said = stage.trouble("--ssh-user", "nobody-here")  # the pushed key is not taken for an unknown user
+    else:
+        stranger = stage.folder / "stranger"
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+        said = stage.trouble("--ssh-key", str(stranger))
+    assert "does not let" in said
+    assert "key" in said
+    return said
+
+
+def host_is_down(stage: Stage) -> str:
+    with cut_off(stage.lab, "web-1"):
+        said = stage.trouble()
+    assert any(words in said for words in ("did not answer", "not online", "refused", "does not speak SSH", "ended"))
+    return said
+
+
+ROWS: tuple[Callable[[Stage], str], ...] = (
+    captures,
+    is_killed,
+    is_cut,
+    has_another_host_key,
+    has_a_wrong_user,
+    has_no_sudo,
+    key_is_refused,
+    host_is_down,
+)
+
+
+@dataclass
+class Table:
+    """What each row came to, printed at the end."""
+
+    rows: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "".join(f"{way:5} {row:22} {outcome}\n" for way, row, outcome in sorted(self.rows))
+
+
+@pytest.fixture(scope="module")
+def table() -> Iterator[Table]:
+    """Collects the outcomes; writes the table when all are there."""
+    collected = Table()
+    yield collected
+    ARTIFACT.parent.mkdir(exist_ok=True)
+    ARTIFACT.write_text(collected.text())
+    sys.stdout.write("\n" + collected.text())
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
+@pytest.mark.parametrize("way", WAYS)
+def test_every_way_gives_frames_or_the_right_sentence(
+    lab: Lab, way: str, row: Callable[[Stage], str], tmp_path: Path, table: Table
+) -> None:
+    """And nothing stays on the instance, whatever ends the capture."""
+    table.rows.append((way, row.__name__, row(Stage(lab, way, tmp_path))))
+
+
+def ssh(lab: Lab, *command: str, user: str = "ec2-user") -> list[str]:
+    """The ssh client's command line to web-1."""
+    address = lab.eni("web-1")["PrivateIpAddress"]
+    env = lab.environment
+    options = ["-o", "BatchMode=yes", "-o", f"UserKnownHostsFile={env['VPCSHARK_SSH_KNOWN_HOSTS']}"]
+    return ["ssh", "-F", "none", *options, "-i", env["VPCSHARK_SSH_KEY"], f"{user}@{address}", *command]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_own_traffic_never_appears_and_other_ssh_does(lab: Lab, way: str, tmp_path: Path) -> None:
+    """Another SSH session on the same instance is in the file, the capture's own connections are not."""
+    with running(lab, tmp_path / "out.pcapng", "--connection", way) as capture:
+        capture.await_frames()
+        other = subprocess.run(ssh(lab, "echo $SSH_CONNECTION"), capture_output=True, text=True, check=True)
+        port = other.stdout.split()[1]
+        time.sleep(1)  # own traffic, if it were captured, would come on and on
+        capture.stop()
+    fields = lab.run(
+        "tshark",
+        "-r",
+        str(capture.file),
+        "-Y",
+        "tcp.port == 22 || tcp.port == 443",
+        "-T",
+        "fields",
+        "-e",
+        "tcp.srcport",
+        "-e",
+        "tcp.dstport",
+    ).stdout
+    assert {line.replace("\t", " ") for line in fields.splitlines()} == {f"{port} 22", f"22 {port}"}
+
+
+def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path) -> None:
+    """A secondary ENI is found by its MAC: its traffic and no other's."""
+    eni = lab.eni("web-1", 1)
+    done = lab.run(
+        *VPCSHARK,
+        "capture",
+        eni["NetworkInterfaceId"],
+        "--mode",
+        "tcpdump",
+        "-c",
+        "5",
+        "-w",
+        str(tmp_path / "o"),
+        "-a",
+        "duration:15",
+    )
+    assert done.returncode == 0, done.stderr
+    mac = bytes.fromhex(eni["MacAddress"].replace(":", ""))
+    frames = read_frames(tmp_path / "o")
+    assert frames
+    assert all(mac in (f.data[:6], f.data[6:12]) or f.data[0] & 1 for f in frames)
+
+
+@pytest.mark.parametrize(("user", "instance"), [("noisy", "web-1"), ("dumper", "web-1"), ("root", "web-1")])
+@pytest.mark.parametrize("ending", ["stop", "kill"])
+def test_users_of_all_kinds_can_capture(lab: Lab, user: str, instance: str, ending: str, tmp_path: Path) -> None:
+    """Login scripts that print, sudo for tcpdump alone, root: packets come, and nothing stays."""
+    with running(lab, tmp_path / "o", "--ssh-user", user, "--connection", "ssh", instance=instance) as capture:
+        capture.await_frames()
+        capture.stop() if ending == "stop" else capture.kill()
+        gone(capture)
+    assert len(read_frames(tmp_path / "o")) > 5
+
+
+@pytest.mark.parametrize("instance", ["api-1", "db-1"])
+def test_it_works_without_tcpdump_and_without_python(lab: Lab, instance: str, tmp_path: Path) -> None:
+    """api-1 has no tcpdump, db-1 no python3: each does with the other."""
+    with running(lab, tmp_path / "o", "--connection", "ssh", "-f", "tcp port 80", instance=instance) as capture:
+        capture.await_frames()
+        capture.stop()
+        gone(capture)
+    assert all(80 in (_port(f.data, 0), _port(f.data, 2)) for f in read_frames(tmp_path / "o"))
+
+
+def _port(frame: bytes, at: int) -> int:
+    begin = 14 + (40 if frame[12:14] == b"\x86\xdd" else 20) + at
+    return int.from_bytes(frame[begin : begin + 2], "big")
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_path: Path) -> None:
+    """Our own sshd process on the instance dies in mid-capture: packets come again, and the first one says why."""
+    with running(lab, tmp_path / "o", "--connection", way) as capture:
+        capture.await_frames()
+        for pid, line in capture.left().items():
+            if "@notty" in line:
+                os.kill(pid, signal.SIGKILL)
+        wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 30)
+        size = capture.file.stat().st_size
+        wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again", 15)
+        capture.stop()
+        gone(capture)
+    comments = lab.run(
+        "tshark", "-r", str(tmp_path / "o"), "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"
+    )
+    assert comments.stdout.count("the connection to the host broke") == 1
+
+
+def test_tshark_decrypts_tls_live(lab: Lab, tmp_path: Path) -> None:
+    """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs."""
+    tmp_path.chmod(0o777)
+    log = tmp_path / "keys.log"
+    address, eni = lab.eni("db-1")["PrivateIpAddress"], lab.eni("web-1")["NetworkInterfaceId"]
+    certificate = str(Path(lab.environment["VPCSHARK_LAB"]) / "endpoint.pem")
+    options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "tlskeylog", str(log))]
+    before = set(lab.processes("web-1"))
+    tshark = lab.start(
+        "tshark", "-l", "-i", eni, *options, "-f", "tcp port 8443", "-d", "tcp.port==8443,tls", "-Y", "http"
+    )
+    server = subprocess.Popen(
+        [*lab.namespace("db-1"), sys.executable, "-c", SERVE, address, certificate, "/dev/null"], stdout=subprocess.PIPE
+    )
+    try:
+        assert server.stdout
+        assert server.stdout.readline() == b"up\n"
+        wait_until(
+            lambda: any("tcpdump -i" in c for p, c in lab.processes("web-1").items() if p not in before), "it runs", 30
+        )
+        wait_until(
+            lambda: any("until" in c for p, c in lab.processes("web-1").items() if p not in before), "it follows", 10
+        )
+        time.sleep(0.5)
+        subprocess.run(
+            [*lab.namespace("web-1"), sys.executable, "-c", ASK, address, certificate, str(log)], check=True, timeout=20
+        )
+        line = _line_with(tshark, "not-for-everybody")
+        assert "GET /not-for-everybody" in line
+    finally:
+        tshark.terminate()
+        tshark.communicate(timeout=30)
+        server.kill()
+        server.communicate()
+
+
+def _line_with(process: subprocess.Popen[str], text: str, seconds: float = 15) -> str:
+    alarm = threading.Timer(seconds, process.terminate)
+    alarm.start()
+    try:
+        for line in process.stdout or []:
+            if text in line:
+                return line
+        return ""
+    finally:
+        alarm.cancel()
+
+
+def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Path) -> None:
+    """-o extcap.<eni>.mode:tcpdump -o extcap.<eni>.connection:ssm works headless."""
+    tmp_path.chmod(0o777)
+    eni = lab.eni("web-1")["NetworkInterfaceId"]
+    options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "connection", "ssm")]
+    done = lab.run("tshark", "-q", "-i", eni, *options, "-c", "20", "-w", str(tmp_path / "o"), timeout=60)
+    assert done.returncode == 0, done.stderr
+    assert len(read_frames(tmp_path / "o")) >= 20
+
+
+def test_auto_falls_back_and_says_why(lab: Lab, tmp_path: Path) -> None:
+    """A capture host that does not exist: no mirror, so tcpdump; the reason is in the log file."""
+    with running(lab, tmp_path / "o", "--host", "i-0123456789abcdef0", mode="auto") as capture:
+        capture.await_frames()
+        capture.stop()
+        assert any("trying tcpdump" in line for line in capture.said)
+    assert lab.is_clean()
