@@ -14,7 +14,7 @@ from vpcshark.errors import TransportError
 from vpcshark.wire import libpcap
 
 BEAT = 2.5  # seconds between two signs of life to the host
-DEADLINE = 7  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
+DEADLINE = 6  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
 STATISTICS = re.compile(rb"(\d+) packets? (captured|received by filter|dropped by kernel|dropped by interface)")
 
 # $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4: the signal for counts, $5 on: the capture. stdin's

@@ -125,17 +125,20 @@ class EndpointServer:
             target, headers = _request(sock)
             problem = refusal(target, headers.get("host", ""), self._rules, datetime.now(timezone.utc))
             if problem:
-                _log.info("tunnel refused: %s", problem)
-                body = problem.encode()
-                head = f"HTTP/1.1 403 Forbidden\r\nx-amzn-requestid: lab\r\nContent-Length: {len(body)}\r\n\r\n"
-                sock.sendall(head.encode() + body)
+                _refuse(sock, "403 Forbidden", problem)
                 return
             query = dict(parse_qsl(urlsplit(target).query))
-            self._tunnel(sock, headers, query)
+            try:
+                inner = self._connect((query["privateIpAddress"], int(query["remotePort"])))
+            except OSError as error:
+                _refuse(sock, "500 Internal Server Error", f"No connection to the target: {error}")
+                return
+            self._tunnel(sock, inner, headers, query)
 
-    def _tunnel(self, sock: ssl.SSLSocket, headers: Mapping[str, str], query: Mapping[str, str]) -> None:
-        where = (query["privateIpAddress"], int(query["remotePort"]))
-        inner = self._connect(where)
+    @staticmethod
+    def _tunnel(
+        sock: ssl.SSLSocket, inner: socket.socket, headers: Mapping[str, str], query: Mapping[str, str]
+    ) -> None:
         accept = base64.b64encode(hashlib.sha1(headers["sec-websocket-key"].encode() + _GUID).digest()).decode()
         sock.sendall(
             b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
@@ -158,6 +161,12 @@ class EndpointServer:
             with contextlib.suppress(OSError):
                 inner.shutdown(socket.SHUT_RDWR)
             inner.close()
+
+
+def _refuse(sock: ssl.SSLSocket, status: str, why: str) -> None:
+    _log.info("tunnel refused: %s", why)
+    body = why.encode()
+    sock.sendall(f"HTTP/1.1 {status}\r\nx-amzn-requestid: lab\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body)
 
 
 def _from_inside(inner: socket.socket, sock: ssl.SSLSocket, lock: threading.Lock) -> None:
