@@ -1,0 +1,140 @@
+"""What a fuzzer does with bytes: each target gives them to a parser of wire, whole and in pieces, and checks what must
+hold for any. A target raises only if the product is wrong.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+from outer import SHAPES
+
+from vpcshark.wire import bpf, pcap, pcapng, rules, vxlan
+from vpcshark.wire.decap import Decapsulator
+from vpcshark.wire.decapstream import Stream, Worker
+from vpcshark.wire.decaptable import Table
+from vpcshark.wire.libpcap import compile_filter
+from vpcshark.wire.records import SLACK
+
+MAC = bytes.fromhex("0a0000000001")
+FILTERS = ("", "tcp port 80", "ip6 or vlan", "udp[4:2] > 50 and not host 10.0.0.1", "tcp[13] & 2 != 0", "greater 100")
+SMALLEST_BUFFER = 64
+
+
+def pieces(data: bytes) -> Iterator[bytes]:
+    """``data`` split at places that it says itself: its first bytes are the lengths of the pieces."""
+    lengths, data, at = data[:8], data[8:], 0
+    for length in lengths:
+        yield data[at : at + length]
+        at += length
+    yield data[at:]
+
+
+def frames(data: bytes) -> None:
+    """Any bytes as an outer frame: what is found lies within them."""
+    for unwrap in (vxlan.unwrap, vxlan.unwrap_ip, lambda d, s, e: vxlan.unwrap_vxlan(d, s, e, e)):
+        found = unwrap(data, 0, len(data))
+        assert found is None or (0 <= found.start <= found.end <= len(data) and 0 <= found.vni < 1 << 24)
+    assert vxlan.original_length(data, 0, len(data)) >= len(data)
+    assert vxlan.direction(data, 0, len(data), MAC) in (0, 1, 2)
+
+
+def blocks(data: bytes) -> None:
+    """Any bytes as pcapng: the same blocks and the same complaint, however they come."""
+
+    def read(parts: list[bytes]) -> tuple[list[pcapng.Block], str]:
+        reader, found = pcapng.Reader(), []
+        try:
+            for part in parts:
+                for block in reader.feed(part):
+                    found.append(block)
+            reader.finish()
+        except ValueError as exc:
+            return found, str(exc)
+        return found, ""
+
+    assert read(list(pieces(data))) == read([data[8:]])
+    with contextlib.suppress(ValueError):
+        assert 0 <= pcapng.whole_blocks(data) <= len(data)
+
+
+def tcpdump(data: bytes) -> None:
+    """Any bytes as tcpdump's output: the same packets, however they come, and whole blocks."""
+
+    def convert(parts: list[bytes]) -> tuple[bytes, str]:
+        converter, made = pcap.Converter(MAC, decapsulate=True), b""
+        try:
+            for part in parts:
+                made += converter.feed(part)
+        except ValueError as exc:
+            return made, str(exc)
+        return made, ""
+
+    parts = list(pieces(data))
+    made, complaint = convert(parts)
+    whole, same = convert([b"".join(parts)])
+    assert complaint == same
+    assert made == whole or complaint
+    assert pcapng.whole_blocks(made) == len(made)
+
+
+def capture_files(data: bytes) -> None:
+    """Any bytes as a capture file: both ways make the same of it, which is pcapng; the buffer stays in bounds."""
+    made = [_decapsulate(data, make) for make in (lambda engine: engine, Table)]
+    assert made[0] == made[1]
+    if made[0][0]:
+        pcapng.read_blocks(made[0][0])
+
+
+def _decapsulate(data: bytes, make: Callable[[Decapsulator], Worker]) -> tuple[bytes, str, dict[str, int]]:
+    engine = Decapsulator(macs=[MAC])
+    running, made, complaint = Stream(make(engine), chunk=SMALLEST_BUFFER), b"", ""
+    try:
+        for part in pieces(data):
+            at = 0
+            while at < len(part):
+                room = running.room()
+                assert 0 < len(room) <= 2 * len(data) + SMALLEST_BUFFER + SLACK
+                count = min(len(room), len(part) - at)
+                room[:count] = part[at : at + count]
+                made += b"".join(running.take(count))
+                at += count
+        running.finish()
+    except ValueError as exc:
+        complaint = str(exc)
+        assert complaint.endswith(".")
+    return made, complaint, vars(engine.counts)
+
+
+def filters(data: bytes) -> None:
+    """Any text as a capture filter: at most ten rules, or less than all said."""
+    translation = rules.translate(data.decode("utf-8", "replace"))
+    assert len(translation.rules) <= rules.MAX_RULES
+
+
+def programs(data: bytes) -> None:
+    """Any bytes as an inner frame: a filter gives the same verdict where the frame lies inside an outer one."""
+    if not data:
+        return
+    inner = data[1:1400]
+    program, moved = _PROGRAMS[data[0] % len(_PROGRAMS)]
+    assert bool(bpf.run(moved, SHAPES["ipv4"](inner, 77))) == bool(bpf.run(program, inner))
+
+
+_PROGRAMS = [(program, bpf.relocate_frames(program, [77])) for program in map(compile_filter, FILTERS)]
+
+TARGETS: dict[str, Callable[[bytes], None]] = {
+    "frames": frames,
+    "blocks": blocks,
+    "tcpdump": tcpdump,
+    "capture_files": capture_files,
+    "filters": filters,
+    "programs": programs,
+}
+"""In the order of the numbers that corpus files begin with: append only."""
+
+
+def one_input(data: bytes) -> None:
+    """What a fuzzer calls: the first byte chooses the target."""
+    if data:
+        [*TARGETS.values()][data[0] % len(TARGETS)](data[1:])
