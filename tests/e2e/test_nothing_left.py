@@ -289,6 +289,8 @@ class Streaming(Silent):
         if text.startswith("Capturing"): self.stop.request("enough")
 
 def figures():
+    for other in threading.enumerate():  # the look for expired captures may still be under way
+        if other is not threading.current_thread(): other.join(10)
     gc.collect()
     size = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 10
     children = open(f"/proc/self/task/{os.getpid()}/children").read().split()

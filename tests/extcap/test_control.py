@@ -39,6 +39,17 @@ def test_what_is_not_this_protocol_is_refused(data):
         Decoder().feed(data)
 
 
+def test_the_quit_message_of_wireshark_5_is_heard():
+    """SP_QUIT, a Q with a length of 0, between other messages and in pieces."""
+    decoder = Decoder()
+    data = encode(Message(1, SET, b"x")) + b"Q\0\0\0"
+    for byte in data[:-1]:
+        decoder.feed(bytes([byte]))
+    assert not decoder.quit
+    decoder.feed(data[-1:])
+    assert decoder.quit
+
+
 @pytest.fixture
 def gui(tmp_path):
     """Both pipes, and a toolbar that waits for them at most as long as a test may."""
