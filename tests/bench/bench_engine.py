@@ -159,22 +159,28 @@ class Dumpcap:
         self.fifo, self.out = folder / "fifo", folder / "dumpcap.pcapng"
         os.mkfifo(self.fifo)
         self.first = 0.0
+        # Both ends, so that nobody's opening waits, and to see the first byte without reading it.
+        self.peek = os.open(self.fifo, os.O_RDWR | os.O_NONBLOCK)
         command = ["dumpcap", "-q", "-i", str(self.fifo), "-w", str(self.out)]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        while not self._is_open():
+            time.sleep(0.01)
         self.looking = threading.Thread(target=self._look)
-        self.began = threading.Event()
         self.looking.start()
 
+    def _is_open(self) -> bool:
+        if self.process.poll() is not None:
+            raise SystemExit(f"dumpcap ended with status {self.process.returncode}.")
+        links = Path(f"/proc/{self.process.pid}/fd").iterdir()
+        return any(os.readlink(link) == str(self.fifo) for link in links)
+
     def _look(self) -> None:
-        """A second reading end, that never reads, tells when the first byte comes."""
-        descriptor = os.open(self.fifo, os.O_RDONLY | os.O_NONBLOCK)
         poll = select.poll()
-        poll.register(descriptor, select.POLLIN)
-        while not any(event & select.POLLIN for _, event in poll.poll(1)):
+        poll.register(self.peek, select.POLLIN)
+        while self.process.poll() is None and not poll.poll(100):
             pass
         self.first = time.perf_counter()
-        self.began.set()
-        os.close(descriptor)
+        os.close(self.peek)
 
     def rate(self) -> tuple[float, int]:
         """Packets per second once it has read all, and how many packets it wrote."""

@@ -15,9 +15,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from vpcshark import receiver
-from vpcshark.aws import hosts, inventory, mirror, tagging
+from vpcshark.aws import existing, hosts, inventory, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.errors import is_refusal
+from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -143,8 +144,10 @@ class MirrorFeed:
         named = options.host not in ("auto", "local")
         listing = jobs.start(self._timed, "describe interfaces", inventory.list_enis, ec2)
         sessions = jobs.start(self._timed, "describe sessions", mirror.sessions_of, ec2, self._context.source)
-        hosting: Future[CaptureHost | list[CaptureHost]]
-        if named:
+        hosting: Future[CaptureHost | Target | list[CaptureHost]]
+        if options.host.startswith("tmt-"):
+            hosting = jobs.start(self._timed, "describe the target", existing.find_target, ec2, options.host)
+        elif named:
             hosting = jobs.start(self._timed, "describe the host", hosts.find_host, ec2, options.host)
         else:
             hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
@@ -155,6 +158,8 @@ class MirrorFeed:
         found = jobs.result(hosting)
         if isinstance(found, list):
             found = plan.choose_host(options.host, source, found, enis, self._world.is_here)
+        if isinstance(found, Target):
+            found = plan.host_at(found, enis)
         plan.check_host(source, found)
         taken = jobs.result(sessions)
         mirror.claim_number(taken, options.session_number)  # what cannot be had is told before more is made
@@ -206,6 +211,9 @@ class MirrorFeed:
         return receiving
 
     def _make_filter(self) -> str:
+        """A filter of our own, unless the user names one that is there already, which is used and left alone."""
+        if self._context.options.mirror_filter != "auto":
+            return self._context.options.mirror_filter
         ec2 = self._ec2()
         return self._context.maker.make(
             "filter", lambda labels, token: mirror.create_filter(ec2, labels, token, description=self._description())
@@ -214,12 +222,16 @@ class MirrorFeed:
     def _fill_filter(self, jobs: Jobs, filter_id: str) -> list[Future[None]]:
         """Rules and network services in one round."""
         ec2 = self._ec2()
+        if self._context.options.mirror_filter != "auto":
+            return []
         filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, self._rules)]
         if self._context.options.dns:
             filling.append(jobs.start(self._timed, "allow DNS", mirror.allow_dns, ec2, filter_id))
         return filling
 
     def _make_target(self, host: CaptureHost) -> str:
+        if self._context.options.host.startswith("tmt-"):
+            return self._context.options.host
         ec2 = self._ec2()
         return self._context.maker.make(
             "target",

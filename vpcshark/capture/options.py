@@ -45,3 +45,11 @@ class CaptureOptions:
     ssh_known_hosts: str = ""
     log_level: str = "info"
     log_file: str = ""
+
+    @property
+    def whole_filter(self) -> str:
+        """The capture filter with the direction in it, which is what libpcap and AWS are told."""
+        word = {"in": "inbound", "out": "outbound"}.get(self.direction, "")
+        if not word or not self.capture_filter.strip():
+            return word or self.capture_filter
+        return f"{word} and ({self.capture_filter})"

@@ -9,6 +9,7 @@ import random
 from collections.abc import Callable, Collection, Iterable, Iterator
 
 from vpcshark.aws import hosts, inventory
+from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.errors import InputError
@@ -52,6 +53,17 @@ def choose_host(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",
         "Choose a running instance as capture host (--host i-…).",
     )
+
+
+def host_at(target: Target, enis: Iterable[Eni]) -> CaptureHost:
+    """The capture host behind an existing mirror target; InputError if its ENI is not in the list."""
+    found = next((eni for eni in enis if eni.id == target.eni), None)
+    if found is None:
+        raise InputError(
+            f"The network interface {target.eni} of the mirror target {target.id} cannot be seen in this account.",
+            "Choose a running instance as capture host (--host i-…).",
+        )
+    return host_of(found)
 
 
 def check_host(source: Eni, host: CaptureHost) -> None:

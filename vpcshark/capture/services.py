@@ -74,7 +74,7 @@ class Services:
     def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
-        options = _placed(interface, options)
+        options = _placed(interface, replace(options, capture_filter=options.whole_filter))
         recent.note(interface)
         background.sweep_in_background(self._ledgers, self._clock)
         now = self._clock.now()

@@ -51,7 +51,7 @@ def install(directory: Path | None, out: TextIO, run: Run = run_command) -> Path
     Returns the launcher's path. InputError if the folder can't be written or holds a foreign file of that name.
     """
     target = (directory or extcap_folder(out, run)) / launcher_name()
-    text = filled_in(_launcher().read_text(encoding="utf-8"), sys.executable)
+    text = filled_in(packaged().read_text(encoding="utf-8"), sys.executable)
     _refuse_foreign(target)
     try:
         _write(target, text)
@@ -59,7 +59,7 @@ def install(directory: Path | None, out: TextIO, run: Run = run_command) -> Path
         raise InputError(
             f"{target} can't be written: {exc.strerror}.", "Name a folder that you may write to with --dir."
         ) from exc
-    _check(target, run)
+    check(target, run)
     out.write(f"{target} is installed; it runs {sys.executable}.\n")
     out.write("Start Wireshark again (or press F5 in it): the ENIs are in its list. Without a screen: tshark -D\n")
     return target
@@ -134,7 +134,7 @@ def filled_in(launcher: str, python: str) -> str:
     raise VpcsharkError("The launcher has no line for the Python to run.", "Install vpcshark again with pip.")
 
 
-def _launcher() -> Path:
+def packaged() -> Path:
     """The launcher as it was packaged: beside the package in a checkout, in share/ after an installation."""
     checkout = Path(vpcshark.__file__).parents[1]
     if (checkout / "setup.cfg").is_file() and (checkout / "extcap" / launcher_name()).is_file():
@@ -170,7 +170,7 @@ def _write(target: Path, text: str) -> None:
         raise
 
 
-def _check(target: Path, run: Run) -> None:
+def check(target: Path, run: Run) -> None:
     """Ask the launcher what Wireshark will ask; VpcsharkError with what it said if it doesn't answer."""
     answer = run([str(target), "--extcap-dlts", "--extcap-interface", "eni-0"])
     if not answer.startswith("dlt "):

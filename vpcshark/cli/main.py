@@ -22,6 +22,8 @@ COMMANDS = {
     "uninstall": "plugin",
     "interfaces": "interfaces",
     "capture": "capture",
+    "config": "config",
+    "doctor": "doctor",
     "decap": "decap",
     "explain": "explain",
     "ps": "ps",

@@ -28,6 +28,8 @@ def run(services: Callable[[], Services] = _services, program: Sequence[str] = P
     A prepared answer is printed before anything else is imported.
     """
     argv = sys.argv[1:]
+    if "--vpcshark-refresh" in argv and hasattr(os, "nice"):
+        os.nice(19)  # in the background of Wireshark's start, whose questions come first
     text = prepared.answer(argv, os.environ, os.getppid())
     if text is not None:
         prepared.write(text, sys.stdout)
@@ -48,8 +50,7 @@ def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequ
         _ask_nobody()
     status = main(argv, services, sys.stdout, sys.stderr, os.environ, lambda seconds: _refresh(program, seconds))
     if prepared.question(argv) == prepared.INTERFACES:
-        place = prepared.slot(context.folder(os.environ), os.environ)
-        prepared.note_asker(place, os.getppid())
+        prepared.note_asker(prepared.slot(context.folder(os.environ), os.environ), os.getppid())
     return status
 
 

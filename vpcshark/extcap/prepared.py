@@ -121,7 +121,7 @@ def interface_of(argv: Sequence[str]) -> str:
 def note_asker(place: str, parent: int) -> bool:
     """Remember who asks for the interfaces; False if it is the same as last time, or can't be remembered."""
     path = os.path.join(place, ASKED)
-    if _read(path) == str(parent):
+    if not place or _read(path) == str(parent):
         return False
     try:
         with open(path, "w", encoding="ascii", opener=_private) as file:

@@ -20,6 +20,7 @@ from typing import TextIO
 from vpcshark import logs, threads
 from vpcshark.capture.listed import Offer
 from vpcshark.cleanup import background
+from vpcshark.clock import Clock
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.answers import Answers
@@ -63,15 +64,22 @@ def starter(program: Sequence[str]) -> Refresh:
     return refresh
 
 
-def run(services: Callable[[], Services], environ: Mapping[str, str], stdout: TextIO, *, wait: bool) -> int:
+def run(
+    services: Callable[[], Services],
+    environ: Mapping[str, str],
+    stdout: TextIO,
+    *,
+    wait: bool,
+    clock: Clock | None = None,
+) -> int:
     """Refresh the answers unless they are fresh, and print the list. ``wait``: somebody waits for it, so wait for
-    another one's turn to end; else leave if it is another's turn."""
+    another one's turn to end; else Wireshark's start comes first, and another's turn is left to the other."""
     _detach()
-    if not wait:
-        _yield_to_others()
     logs.set_up()
-    background.sweep_in_background()  # what a crash left, each time that somebody looks at the list
     answers = Answers(environ)
+    if not wait:
+        (clock or SystemClock()).sleep(start_time(answers))
+    background.sweep_in_background()  # what a crash left, each time that somebody looks at the list
     with answers.refreshing(wait=wait) as is_mine:
         if not is_mine:
             return 0
@@ -143,7 +151,6 @@ def _detach() -> None:
     alarm.start()
 
 
-def _yield_to_others() -> None:
-    """Wireshark is starting just now, and its questions come first."""
-    if hasattr(os, "nice"):
-        os.nice(19)
+def start_time(answers: Answers) -> float:
+    """About how many seconds Wireshark will be busy with asking for the dialog of each interface."""
+    return 0.5 + 0.004 * min((answers.read(prepared.INTERFACES) or "").count("\ninterface "), 4000)

@@ -1,0 +1,72 @@
+"""What the signed-in user may do, asked of EC2 without doing it (DryRun), and how far this machine's clock is off.
+
+Must not know why it is asked.
+"""
+
+from __future__ import annotations
+
+import email.utils
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from vpcshark.aws.client import Aws
+from vpcshark.aws.errors import mapped
+from vpcshark.errors import AwsError
+
+ALLOWED = "DryRunOperation"
+DENIED = ("UnauthorizedOperation", "AccessDenied")
+_ENI, _FILTER, _TARGET, _SESSION = (f"{kind}-0123456789abcdef0" for kind in ("eni", "tmf", "tmt", "tms"))
+_RULE: Mapping[str, Any] = {
+    "TrafficMirrorFilterId": _FILTER,
+    "TrafficDirection": "ingress",
+    "RuleNumber": 1,
+    "RuleAction": "accept",
+    "SourceCidrBlock": "0.0.0.0/0",
+    "DestinationCidrBlock": "0.0.0.0/0",
+}
+_NEW_SESSION: Mapping[str, Any] = {
+    "NetworkInterfaceId": _ENI,
+    "TrafficMirrorTargetId": _TARGET,
+    "TrafficMirrorFilterId": _FILTER,
+    "SessionNumber": 1,
+}
+# What a capture calls, in the order in which it does. EC2 judges the permission before it looks for the resource.
+OPERATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
+    ("describe_network_interfaces", {}),
+    ("describe_instances", {}),
+    ("describe_traffic_mirror_sessions", {}),
+    ("describe_traffic_mirror_filters", {}),
+    ("describe_traffic_mirror_targets", {}),
+    ("create_traffic_mirror_filter", {}),
+    ("create_traffic_mirror_filter_rule", _RULE),
+    ("modify_traffic_mirror_filter_network_services", {"TrafficMirrorFilterId": _FILTER}),
+    ("create_traffic_mirror_target", {"NetworkInterfaceId": _ENI}),
+    ("create_traffic_mirror_session", _NEW_SESSION),
+    ("delete_traffic_mirror_session", {"TrafficMirrorSessionId": _SESSION}),
+    ("delete_traffic_mirror_filter", {"TrafficMirrorFilterId": _FILTER}),
+    ("delete_traffic_mirror_target", {"TrafficMirrorTargetId": _TARGET}),
+)
+
+
+def permitted(aws: Aws) -> Iterator[tuple[str, bool]]:
+    """(IAM action, is it allowed?) for every EC2 call of a capture. AwsError if AWS can't be asked."""
+    for operation, parameters in OPERATIONS:
+        action = "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
+        try:
+            with mapped(f"check the permission {action}"):
+                getattr(aws.ec2, operation)(DryRun=True, **parameters)
+        except AwsError as error:
+            if not error.code:
+                raise
+            yield action, error.code not in DENIED  # any other code comes after the permission was judged
+        else:
+            yield action, True
+
+
+def identity(aws: Aws) -> tuple[str, float]:
+    """(the ARN of who is signed in, AWS's time of day in seconds since the epoch). AwsError."""
+    with mapped("see who is signed in", service="sts"):
+        answer = aws.sts.get_caller_identity()
+    headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
+    stamp = email.utils.parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else 0.0
+    return str(answer["Arn"]), stamp

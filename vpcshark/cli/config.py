@@ -1,0 +1,109 @@
+"""``vpcshark config``: shows and changes the user's settings. Must not know what a setting does."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from vpcshark import folders, settings
+from vpcshark.cli import console
+from vpcshark.errors import InputError
+from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.options import resolve
+
+
+def add(commands: Any) -> None:
+    """Declare the command and its sub-commands."""
+    parser = commands.add_parser(
+        "config",
+        help="which accounts, regions and ENIs are listed, and defaults for the options",
+        description="Show or change the settings: what Wireshark's list has, defaults for all ENIs, named captures.",
+        epilog="example: vpcshark config set list.regions 'eu-west-1, eu-central-1'",
+    )
+    actions = parser.add_subparsers(dest="action", metavar="ACTION")
+    actions.add_parser("show", help="show them (default)").set_defaults(run=run_show)
+    setting = actions.add_parser("set", help="change one")
+    setting.add_argument("name", metavar="SECTION.NAME", help='"list.regions", "defaults.host", "capture web.enis"')
+    setting.add_argument("value", metavar="VALUE", help='"" takes it out')
+    setting.set_defaults(run=run_set)
+    actions.add_parser("edit", help="open them in $EDITOR").set_defaults(run=run_edit)
+    actions.add_parser("path", help="say where they are").set_defaults(run=run_path)
+    parser.set_defaults(run=run_show)
+
+
+def run_show(options: argparse.Namespace) -> int:
+    """The file as it is, or an example of one; and what is wrong with it."""
+    file = settings.path()
+    text = _text(file)
+    if not file.exists():
+        console.err().print(f"There are no settings yet; {file} could say:", markup=False)
+    console.out().print(text or settings.EXAMPLE, end="", markup=False, soft_wrap=True)
+    check(text, file)
+    return 0
+
+
+def run_path(options: argparse.Namespace) -> int:
+    """Where the settings are."""
+    console.out().print(str(settings.path()), markup=False, soft_wrap=True)
+    return 0
+
+
+def run_set(options: argparse.Namespace) -> int:
+    """Change one setting; nothing is written if the result would not do."""
+    section, dot, name = options.name.rpartition(".")
+    if not dot or not section or not name:
+        raise InputError(f'"{options.name}" is not SECTION.NAME.', "For example: list.regions, defaults.host")
+    if "\n" in options.value:
+        raise InputError("A value is one line.", "Take vpcshark config edit for more.")
+    file = settings.path()
+    write(file, settings.change(_text(file), section.strip(), name.strip().lower(), options.value))
+    return 0
+
+
+def run_edit(options: argparse.Namespace) -> int:
+    """Let the user's editor change a copy; it becomes the settings if it will do."""
+    file = settings.path()
+    draft = folders.private(file.parent) / "config.draft.ini"
+    folders.write_whole(draft, (_text(draft) or _text(file) or settings.EXAMPLE).encode())
+    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
+    try:
+        subprocess.run([*shlex.split(editor), str(draft)], check=True)
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise InputError(f"The editor {editor} failed: {error}.", "Name another one in EDITOR.") from error
+    write(file, _text(draft))  # the draft stays if it will not do, for the next edit
+    draft.unlink()
+    return 0
+
+
+def write(file: Path, text: str) -> None:
+    """Keep ``text`` as the settings, and have the next list made by them. InputError if it will not do."""
+    check(text, file)
+    try:
+        folders.write_whole(file, text.encode())
+    except OSError as error:
+        raise InputError(
+            f"{file} cannot be written: {error.strerror}.", "Make room there, or make it yours."
+        ) from error
+    Answers(os.environ).forget()
+
+
+def check(text: str, file: Path) -> None:
+    """InputError with what is wrong in ``text``: its shape, an option that there is not, a value that does not fit."""
+    read = settings.parse(text, str(file))
+    resolve({}, {}, "", read.defaults)
+    for named in read.captures.values():
+        resolve({}, {}, "", named.options)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except FileNotFoundError:
+        return ""
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"{file} cannot be read: {error}.", "Move it away, then try again.") from error

@@ -1,0 +1,196 @@
+"""``vpcshark doctor``: looks at everything between Wireshark and AWS, and says for each what is wrong and what to do.
+
+A check is a function that returns a remark, or raises a VpcsharkError with problem and remedy. Must not know how a
+capture works.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vpcshark import settings
+from vpcshark.cli import config, console, install
+from vpcshark.clock import Clock, SystemClock
+from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import prepared
+from vpcshark.extcap.answers import Answers
+
+SKEW = 240.0  # seconds; AWS refuses signatures that are five minutes off
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a check found. ``problem`` and ``remedy`` are "" if all is well."""
+
+    subject: str
+    remark: str = ""
+    problem: str = ""
+    remedy: str = ""
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "doctor",
+        help="find out why something does not work",
+        description="Check Wireshark, launcher, settings, answers, sign-in, permissions and clock.",
+    )
+    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
+    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """One line for each check, and what to do below those that failed; 1 if one did."""
+    out, failed = console.out(), 0
+    for finding in examine(Doctor(options.profile, options.region)):
+        mark = "FAILED" if finding.problem else "ok"
+        out.print(f"{mark:<7}{finding.subject}: {finding.problem or finding.remark}", markup=False, soft_wrap=True)
+        if finding.remedy:
+            out.print(f"       -> {finding.remedy}", markup=False, soft_wrap=True)
+        failed += bool(finding.problem)
+    return 1 if failed else 0
+
+
+class Doctor:
+    """The checks, in the order of the way from Wireshark to AWS."""
+
+    def __init__(
+        self, profile: str = "", region: str = "", run: install.Run = install.run_command, clock: Clock | None = None
+    ) -> None:
+        self._profile, self._region = profile, region
+        self._run = run
+        self._clock = clock or SystemClock()
+        self._aws: Any = None
+
+    def checks(self) -> list[tuple[str, Callable[[], str]]]:
+        """(subject, check)."""
+        return [
+            ("Wireshark", self.wireshark),
+            ("launcher", self.launcher),
+            ("Python", self.interpreter),
+            ("settings", self.settings),
+            ("prepared answers", self.answers),
+            ("sign-in", self.sign_in),
+            ("clock", self.clock),
+            ("permissions", self.permissions),
+        ]
+
+    def wireshark(self) -> str:
+        """Which one, and where it looks for extcaps."""
+        said = self._run(["tshark", "--version"]).splitlines()
+        folder = install.extcap_folder(io.StringIO(), self._run)
+        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {folder}"
+
+    def launcher(self) -> str:
+        """Is it there, ours, as this version has it, and does it answer?"""
+        path = self._launcher()
+        if not path.exists():
+            raise VpcsharkError(f"{path} is not there, so Wireshark lists no ENI.", "Run: vpcshark install")
+        text = path.read_text("utf-8", "replace")
+        if install.MARK not in text:
+            raise VpcsharkError(f"{path} is not vpcshark's.", "Move it away, then run: vpcshark install")
+        if not os.access(path, os.X_OK):
+            raise VpcsharkError(f"{path} is not executable.", "Run: vpcshark install")
+        if text != install.filled_in(install.packaged().read_text("utf-8"), sys.executable):
+            raise VpcsharkError(f"{path} is of another vpcshark than this one.", "Run: vpcshark install")
+        install.check(path, self._run)
+        return f"{path} answers"
+
+    def interpreter(self) -> str:
+        """The Python that the launcher runs."""
+        path = self._launcher()
+        found = re.search(r"^python='?([^'\n]*)'?$", path.read_text("utf-8"), re.MULTILINE) if path.exists() else None
+        python = found[1] if found and found[1] else sys.executable
+        said = self._run([python, "-c", "import sys, vpcshark; print(vpcshark.__version__, sys.version.split()[0])"])
+        version, _, of_python = said.strip().partition(" ")
+        return f"{python} is {of_python} and has vpcshark {version}"
+
+    def settings(self) -> str:
+        """Can they be read, and do all options fit?"""
+        file = settings.path()
+        if not file.exists():
+            return f"none ({file} is not there); everything is as the AWS command line chooses"
+        config.check(file.read_text("utf-8"), file)
+        return f"{file} is in order"
+
+    def answers(self) -> str:
+        """Are there any, how old are they, and do they tell of a problem?"""
+        answers = Answers(os.environ, self._clock)
+        text, age = answers.read(prepared.INTERFACES), answers.age()
+        if answers.folder is None:
+            raise VpcsharkError("There is no home folder to keep them in.", "Set HOME.")
+        if text is None or age is None:
+            return f"none yet for this environment; the first list makes them in {answers.folder}"
+        problem = re.search(r"\{value=vpcshark-problem[^}]*\}\{display=(?:AWS: )?([^}]*)\}", text)
+        if problem:
+            raise VpcsharkError(f"The last list said: {problem[1]}")
+        probe = answers.folder / ".doctor"
+        try:
+            probe.write_bytes(b"")
+            probe.unlink()
+        except OSError as error:
+            raise VpcsharkError(
+                f"{answers.folder} cannot be written ({error.strerror}), so Wireshark starts slowly.",
+                "Make room there, or make it writable.",
+            ) from error
+        return f"{text.count('{value=eni-')} ENIs, {age:.0f} seconds old, in {answers.folder}"
+
+    def sign_in(self) -> str:
+        """Who is signed in, and where."""
+        from vpcshark.aws import client, permissions
+
+        aws = client.connect(self._profile, self._region)
+        arn, self._aws_time = permissions.identity(aws)
+        self._aws = aws
+        return f"{arn} in {aws.region}"
+
+    def clock(self) -> str:
+        """AWS refuses requests whose time is off."""
+        self._need_sign_in()
+        if not self._aws_time:
+            return "AWS did not say what time it is"
+        skew = self._clock.now() - self._aws_time
+        if abs(skew) > SKEW:
+            raise VpcsharkError(f"This machine's clock is {skew:.0f} seconds off AWS's.", "Set it, best by NTP.")
+        return f"within {abs(skew) + 1:.0f} seconds of AWS's"
+
+    def permissions(self) -> str:
+        """Every call of a capture, as EC2's DryRun judges it."""
+        from vpcshark.aws import permissions
+
+        self._need_sign_in()
+        judged = dict(permissions.permitted(self._aws))
+        missing = [action for action, is_allowed in judged.items() if not is_allowed]
+        if missing:
+            raise VpcsharkError(
+                f"{len(missing)} of {len(judged)} are missing: {', '.join(missing)}.",
+                "Ask whoever administers the account for them.",
+            )
+        return f"all {len(judged)} calls of a capture are allowed"
+
+    def _need_sign_in(self) -> None:
+        if self._aws is None:
+            raise VpcsharkError("It cannot be checked without being signed in.")
+
+    def _launcher(self) -> Path:
+        return install.extcap_folder(io.StringIO(), self._run) / install.launcher_name()
+
+
+def examine(doctor: Doctor) -> Iterator[Finding]:
+    """What each check finds, as it is found."""
+    for subject, check in doctor.checks():
+        try:
+            yield Finding(subject, check())
+        except VpcsharkError as error:
+            yield Finding(subject, problem=error.problem, remedy=error.remedy)
+        except OSError as error:
+            yield Finding(subject, problem=f"It cannot be checked: {error}.")
