@@ -20,7 +20,7 @@ from typing import TextIO
 from vpcshark import logs, threads
 from vpcshark.capture.listed import Offer
 from vpcshark.cleanup import background
-from vpcshark.clock import Clock
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.answers import Answers
