@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable
 from typing import Any
 
@@ -112,3 +113,36 @@ def test_faults_can_be_seen_and_cleared(api: Any, ec2: Any) -> None:
     assert [(fault["action"], fault["times"]) for fault in api.control.faults()] == [("DescribeVpcs", 1)]
     api.control.clear_faults()
     assert ec2.describe_vpcs()["Vpcs"]
+
+
+def test_a_fault_can_choose_its_caller(api: Any) -> None:
+    """Several captures share a lab: each has its own accidents, and its own calls in the log."""
+    api.control.clear_calls()
+    api.control.add_fault("DescribeVpcs", code="InternalError", status=500, caller="AKIAONE", times=1)
+    assert api.client(key=("AKIATWO", "x")).describe_vpcs()["Vpcs"]
+    with pytest.raises(ClientError, match="InternalError"):
+        api.client(key=("AKIAONE", "x")).describe_vpcs()
+    assert [call["status"] for call in api.control.calls("AKIAONE")] == [500]
+    assert [fault["count"] for fault in api.control.faults("AKIAONE")] == [1]
+    api.control.clear_faults("AKIAONE")
+    assert api.control.faults() == []
+
+
+def test_a_fault_can_signal_the_caller(api: Any) -> None:
+    """Just before the call is performed, or just after."""
+    for is_after in (False, True):
+        with subprocess.Popen(["sleep", "60"]) as process:
+            api.control.add_fault("DescribeVpcs", process=process.pid, signal=15, signal_after=is_after, times=1)
+            api.client().describe_vpcs()
+            assert process.wait(5) == -15
+    api.control.clear_faults()
+
+
+def test_a_fault_can_spread_to_every_call(api: Any) -> None:
+    """Credentials that expire at one call are expired for all that follow."""
+    api.control.add_fault("DescribeVpcs", code="ExpiredToken", status=403, spreads=True)
+    assert api.client().describe_subnets()
+    for call in (api.client().describe_vpcs, api.client().describe_subnets):
+        with pytest.raises(ClientError, match="ExpiredToken"):
+            call()
+    api.control.clear_faults()
