@@ -49,6 +49,7 @@ class TcpdumpFeed:
         """See ``life.Feed``."""
         say, step, options = self._context.status.say, self._context.timeline.step, self._context.options
         say("Connecting to AWS ...")
+        jobs.start(_preload)
         with step("connect to AWS"):
             self._aws = jobs.result(jobs.start(self._world.connect))
         source, enis, host = self._look_up(jobs, self._aws)
@@ -107,3 +108,8 @@ class TcpdumpFeed:
         except BaseException:
             dump.close()
             raise
+
+
+def _preload() -> None:
+    """paramiko takes a while to import: beside the calls to AWS, not after them."""
+    import vpcshark.capture.logins  # noqa: F401

@@ -1,0 +1,83 @@
+"""The user's SSH configuration, as far as it makes a difference."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vpcshark.transport import ssh_config, ssm
+
+CONFIG = """
+Host web-1
+  HostName 10.9.9.9
+  User deploy
+  ProxyJump ops@bastion:2222,inner
+  UserKnownHostsFile /etc/one /etc/two
+  HostKeyAlias web
+Host i-*
+  Port 2200
+  IdentityFile ~/keys/ec2
+  IdentitiesOnly yes
+Host proxied
+  ProxyCommand corkscrew proxy 8080 %h %p
+Host *
+  User everybody
+"""
+
+
+@pytest.fixture
+def settings(tmp_path: Path):
+    """What the configuration says of a host with these names."""
+    file = tmp_path / "config"
+    file.write_text(CONFIG)
+    return lambda *names: ssh_config.lookup(ssh_config.read([str(file)]), names)
+
+
+def test_all_names_of_a_host_count(settings) -> None:
+    """The instance id's settings and those of its Name tag, together."""
+    found = settings("i-0abc", "web-1", "10.1.0.5")
+    assert (found.port, found.address, found.identities_only) == (2200, "10.9.9.9", True)
+    assert found.key_files == (str(Path("~/keys/ec2").expanduser()),)
+    assert found.jumps == ("ops@bastion:2222", "inner")
+    assert found.known_hosts_files == ("/etc/one", "/etc/two")
+    assert found.host_key_alias == "web"
+
+
+def test_a_proxy_command_gets_host_and_port(settings) -> None:
+    """As ssh(1) fills them in."""
+    assert settings("proxied").proxy_command == ("sh", "-c", "exec corkscrew proxy 8080 proxied 22")
+
+
+def test_a_host_that_is_not_named_has_only_what_is_for_all(settings) -> None:
+    """And no address but its own."""
+    found = settings("10.0.0.1")
+    assert (found.user, found.address, found.port, found.jumps) == ("everybody", "", 0, ())
+
+
+def test_no_file_says_nothing() -> None:
+    """A user without a configuration."""
+    assert ssh_config.lookup(ssh_config.read(["/nonexistent/config"]), ["web-1"]) == ssh_config.Settings()
+
+
+@pytest.mark.parametrize(
+    ("jump", "parts"),
+    [
+        ("host", ("", "host", 0)),
+        ("me@host:2222", ("me", "host", 2222)),
+        ("[2600::1]:22", ("", "2600::1", 22)),
+        ("2600::1", ("", "2600::1", 0)),
+        ("ssh://a@b@host", ("a@b", "host", 0)),
+    ],
+)
+def test_a_jump_is_taken_apart(jump: str, parts: tuple[str, str, int]) -> None:
+    """User, host, port."""
+    assert ssh_config.split_jump(jump) == parts
+
+
+@pytest.mark.parametrize(
+    ("version", "safe"), [("1.2.497.0", False), ("1.2.553.0", True), ("2.0.0.0", True), ("", False)]
+)
+def test_the_token_goes_into_the_environment_where_the_plugin_takes_it_there(version: str, safe: bool) -> None:
+    """From the version after 1.2.497.0 on."""
+    assert ssm.is_token_safe(version) is safe
