@@ -143,7 +143,8 @@ class Capture:
     def _down(self, jobs: Jobs) -> None:
         """Runs once, and to its end, whatever signals come meanwhile."""
         log.info("Stopping: %s", self._context.stop.reason)
-        self._context.status.say("Stopping: deleting the mirror session ...")
+        made = self._context.maker.made
+        self._context.status.say("Stopping: deleting the mirror session ..." if made else "Stopping ...")
         self._context.maker.close()
         self._feed.close()
         if not jobs.settle(0.0 if self._is_cut_off else SETTLE):
