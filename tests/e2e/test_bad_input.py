@@ -62,7 +62,8 @@ class Stage:
         return self.undo.enter_context(context)
 
     def trouble(self, **what) -> Trouble:
-        return Trouble(self.source, **what)
+        """A capture by mirror: mode auto would go on and try tcpdump on the source."""
+        return Trouble(self.source, **{**what, "options": {"mode": "mirror", **what.get("options", {})}})
 
 
 @dataclass(frozen=True)
@@ -91,7 +92,7 @@ def by_tshark(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
         for name, value in trouble.options.items()
         for word in preference(trouble.eni, name.replace("-", ""), value)
     ]
-    command = ["tshark", "-q", "-i", trouble.eni, *options, "-w", str(folder / "out.pcapng")]
+    command = ["tshark", "-q", "-i", trouble.eni, *options, "-a", "duration:45", "-w", str(folder / "out.pcapng")]
     if trouble.capture_filter:
         command += ["-f", trouble.capture_filter]
     running = Lab({**lab.environment, **trouble.environment}).start(*command)
@@ -113,7 +114,7 @@ def by_tshark(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
 def by_command(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     """vpcshark capture ENI."""
     options = [word for name, value in trouble.options.items() for word in (f"--{name}", value)]
-    command = [*VPCSHARK, "capture", trouble.eni, *options, "-w", str(folder / "out.pcapng")]
+    command = [*VPCSHARK, "capture", trouble.eni, *options, "-a", "duration:45", "-w", str(folder / "out.pcapng")]
     if trouble.capture_filter:
         command += ["-f", trouble.capture_filter]
     began = time.monotonic()
@@ -352,38 +353,46 @@ def ssh_says_nothing(stage: Stage) -> Trouble:
 
 
 def host_key_unknown(stage: Stage) -> Trouble:
-    """Nobody has ever accepted the capture host's key."""
+    """Nobody has ever accepted the server's key, and the instance's console output does not show it."""
+    sshd = stage.enter(sshds.sshd(stage.lab, 2306))
     (stage.folder / "none").write_text("")
-    return stage.trouble(options={"ssh-known-hosts": str(stage.folder / "none")})
+    return stage.trouble(options={"ssh-port": str(sshd.port), "ssh-known-hosts": str(stage.folder / "none")})
 
 
 def host_key_changed(stage: Stage) -> Trouble:
-    """known_hosts has another key for the address."""
+    """known_hosts has another key for the address and port."""
+    sshd = stage.enter(sshds.sshd(stage.lab, 2307))
     other = sshds.make_key(stage.folder / "other").with_suffix(".pub")
-    (stage.folder / "known").write_text(f"{sshds.address(stage.lab)} {other.read_text()}")
-    return stage.trouble(options={"ssh-known-hosts": str(stage.folder / "known")})
+    (stage.folder / "known").write_text(f"[{sshds.address(stage.lab)}]:{sshd.port} {other.read_text()}")
+    return stage.trouble(options={"ssh-port": str(sshd.port), "ssh-known-hosts": str(stage.folder / "known")})
+
+
+def _by_own_key_alone(stage: Stage, options: dict[str, str]) -> Trouble:
+    """EC2 Instance Connect, which would let in whoever may push a key, is not allowed."""
+    fault = {"action": "SendSSHPublicKey", "code": "AccessDeniedException", "status": 400}
+    return stage.trouble(options=options, fault=fault)
 
 
 def wrong_key(stage: Stage) -> Trouble:
     """The capture host lets nobody in with that key."""
-    return stage.trouble(options={"ssh-key": str(sshds.make_key(stage.folder / "stranger"))})
+    return _by_own_key_alone(stage, {"ssh-key": str(sshds.make_key(stage.folder / "stranger"))})
 
 
 def wrong_user(stage: Stage) -> Trouble:
     """There is no such user."""
-    return stage.trouble(options={"ssh-user": "nobody-at-all"})
+    return _by_own_key_alone(stage, {"ssh-user": "nobody-at-all"})
 
 
 def no_such_key(stage: Stage) -> Trouble:
     """The key's file is not there."""
-    return stage.trouble(options={"ssh-key": str(stage.folder / "missing")})
+    return _by_own_key_alone(stage, {"ssh-key": str(stage.folder / "missing")})
 
 
 def key_with_passphrase(stage: Stage) -> Trouble:
     """The key needs a passphrase, and there is nobody to ask."""
     path = stage.folder / "locked"
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "secret", "-f", str(path)], check=True)
-    return stage.trouble(options={"ssh-key": str(path)})
+    return _by_own_key_alone(stage, {"ssh-key": str(path)})
 
 
 def _on(sshd: sshds.Sshd, **more: str) -> dict[str, str]:
@@ -585,13 +594,19 @@ def is_helpful(message: str, words: list[str]) -> None:
     assert re.search(r"[.?]$|: [\w/ .…-]+$", message), message
 
 
-def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(stage: Stage):
-    """An unknown host key is named by its fingerprint; a changed one together with the one that was expected."""
-    shown = sshds.fingerprint(Path(stage.lab.environment["VPCSHARK_SSH_KEY"]).parent / "host_ed25519.pub")
-    assert shown in by_command(stage.lab, host_key_unknown(stage), stage.folder).message
-    changed = by_command(stage.lab, host_key_changed(stage), stage.folder).message
-    assert shown in changed
-    assert sshds.fingerprint(stage.folder / "other.pub") in changed
+@pytest.mark.parametrize("prepare", [host_key_unknown, host_key_changed])
+def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(stage: Stage, prepare):
+    """A host key that is not trusted is named by its fingerprint; if it changed, together with the expected one."""
+    trouble = prepare(stage)
+    port = trouble.options["ssh-port"]
+    shown = subprocess.run(
+        ["ssh-keyscan", "-t", "ed25519", "-p", port, sshds.address(stage.lab)], capture_output=True, check=True
+    )
+    (stage.folder / "shown").write_bytes(shown.stdout)
+    message = by_command(stage.lab, trouble, stage.folder).message
+    assert sshds.fingerprint(stage.folder / "shown") in message
+    if prepare is host_key_changed:
+        assert sshds.fingerprint(stage.folder / "other.pub") in message
 
 
 def test_tshark_lists_why_there_is_no_interface(lab: Lab):
