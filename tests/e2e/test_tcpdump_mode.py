@@ -130,7 +130,7 @@ def cut_off(lab: Lab, instance: str) -> Iterator[None]:
 
 def gone(capture: Running) -> float:
     """How long it takes until nothing of the capture runs on the instance."""
-    return wait_until(lambda: not capture.left(), f"nothing is left on the instance: {capture.left()}", GONE_WITHIN)
+    return wait_until(lambda: not capture.left(), "nothing is left on the instance", GONE_WITHIN)
 
 
 @dataclass

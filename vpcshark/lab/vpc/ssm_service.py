@@ -27,6 +27,7 @@ class SsmService:
         self._changed = threading.Condition()
         self._agents: dict[str, socket.socket] = {}
         self._sessions: dict[str, tuple[str, str, int]] = {}  # token -> session, instance, port
+        self._awaited: set[str] = set()
         self._data: dict[str, socket.socket] = {}
         self._joined: dict[str, list[socket.socket]] = {}
         for server, serve in ((self._inside, self._agent), (self._outside, self._plugin)):
@@ -63,8 +64,10 @@ class SsmService:
         with self._changed:
             if word == "control":
                 self._agents[rest] = sock
-            elif word == "data":
+            elif word == "data" and rest in self._awaited:
                 self._data[rest] = sock
+            else:
+                sock.close()  # too late: nobody waits for it any more
             self._changed.notify_all()
         if word == "control":
             with contextlib.suppress(OSError):
@@ -82,9 +85,12 @@ class SsmService:
             sock.close()
             return
         session, _, port = facts
+        with self._changed:
+            self._awaited.add(token)
         agent.sendall(f"open {token} {port}\n".encode())
         with self._changed:
             self._changed.wait_for(lambda: token in self._data, _PATIENCE)
+            self._awaited.discard(token)
             data = self._data.pop(token, None)
             if data is not None:
                 self._joined[session] = [sock, data]
