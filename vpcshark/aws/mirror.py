@@ -160,6 +160,12 @@ def claim_number(sessions: Iterable[MirrorSession], wanted: int | None) -> int:
     return wanted or lowest
 
 
+def use_filter(ec2: Ec2, session_id: str, filter_id: str) -> None:
+    """Have a session mirror by another filter from now on. AwsError."""
+    with mapped("change the filter of a mirror session"):
+        ec2.modify_traffic_mirror_session(TrafficMirrorSessionId=session_id, TrafficMirrorFilterId=filter_id)
+
+
 def delete_session(ec2: Ec2, session_id: str) -> None:
     """Stop mirroring. A session that is gone is done. AwsError."""
     with _done_if_gone("delete the mirror session", session_id):

@@ -13,6 +13,7 @@ from typing import Any
 
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context, Feed
+from vpcshark.capture.live import Refilters
 from vpcshark.capture.sink import Sink
 from vpcshark.cleanup import sweep
 from vpcshark.errors import AwsError, VpcsharkError
@@ -54,6 +55,12 @@ class AutoFeed:
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``life.Feed``."""
         self._mirror.renew(made, expires)
+
+    def refilter(self, capture_filter: str, reception: Any) -> str:
+        """See ``live.Refilters``: as the mode can that was taken."""
+        if not isinstance(self._feed, Refilters):
+            raise VpcsharkError("tcpdump cannot change it while it runs.", "Stop, and start with another.")
+        return self._feed.refilter(capture_filter, reception)
 
     def _second(self, jobs: Jobs, why: VpcsharkError) -> Any:
         log.info("No mirror, so tcpdump on the instance: %s", why)

@@ -15,6 +15,7 @@ from typing import Protocol
 from vpcshark import threads
 from vpcshark.aws.errors import is_expired, is_unreachable
 from vpcshark.capture.jobs import Jobs, Stopped
+from vpcshark.capture.live import Live
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.reception import Reception
@@ -87,6 +88,7 @@ class Capture:
             self._reception = self._feed.up(jobs)
             self._reception.stream(self._context.sink, self._stream_ended)
             self._context.status.say(f"Capturing from {self._context.source}.")
+            self._show()
             self._hold()
         except (Stopped, SinkClosed):
             self._context.stop.request("The reader closed the capture.")
@@ -96,6 +98,13 @@ class Capture:
             self._down(jobs)
         if self._failure is not None:
             raise self._failure
+
+    def _show(self) -> None:
+        """Let a toolbar, where there is one, see and steer."""
+        context, maker, reception = self._context, self._context.maker, self._reception
+        assert reception is not None
+        text = context.options.capture_filter
+        Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
 
     def _fail(self, error: VpcsharkError) -> None:
         """Remember the first failure and stop."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import receiver
@@ -27,6 +27,7 @@ from vpcshark.capture.filtering import check, mirror_rules, programs
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
 from vpcshark.capture.reception import Reception
+from vpcshark.capture.swap import swap_filter
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
@@ -71,6 +72,7 @@ class MirrorFeed:
         self._world = world
         self._aws: Aws | None = None
         self._rules: Sequence[mirror.Rule] = mirror.ALL_TRAFFIC
+        self._sources: dict[int, str] = {}  # VNI -> the source's MAC
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -85,6 +87,7 @@ class MirrorFeed:
         filtering = jobs.start(self._make_filter)
         around = self._look_around(jobs)
         vni = plan.choose_vni(context.options.vni, {session.vni for session in around.sessions})
+        self._sources = {vni: around.source.mac}
         with step("write the interface block"):
             self._write_headers(around)
         say(f"Starting the receiver on {around.host.name} and creating the mirror target ...")
@@ -105,6 +108,18 @@ class MirrorFeed:
         """See ``life.Feed``."""
         if self._aws is not None:
             self._aws.stop_creating()
+
+    def refilter(self, capture_filter: str, reception: Reception) -> str:
+        """See ``live.Refilters``. AWS is told only where its rules differ, and never where the filter is the user's."""
+        options = replace(self._context.options, capture_filter=capture_filter)
+        whole = options.whole_filter
+        check(whole)
+        rules, compiled = mirror_rules(whole), programs(whole, self._sources)
+        if options.mirror_filter == "auto" and rules != self._rules:
+            swap_filter(self._ec2(), self._context.maker, rules, dns=options.dns, describe=self._description)
+            self._rules = rules
+        reception.command(program=compiled.frames, socket_program=compiled.datagrams)
+        return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
 
     def account(self) -> sweep.Account:
         """See ``life.Feed``."""

@@ -13,10 +13,12 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vpcshark import threads
+
 _QUIT = b"Q\0\0\0"
-INITIALIZED, SET, ADD = 0, 1, 2
+INITIALIZED, SET, ADD, DISABLE = 0, 1, 2, 5
 STATUSBAR = 6
-LOG = 0  # the number of the Log button in the listing
+LOG, HELP, STATE, FILTER = 0, 1, 2, 3  # the controls' numbers in the listing
 MAX_PAYLOAD = 4000  # with its head below PIPE_BUF (4096 on Linux), so a write without blocking is whole or not at all
 
 logger = logging.getLogger(__name__)
@@ -80,6 +82,8 @@ class Toolbar:
         self._begun = False
         self.values: dict[int, bytes] = {}  # what the toolbar's controls are set to, by number
         self.initialized = False  # all values that the GUI has at the start have come
+        self._change: Callable[[str], None] | None = None
+        self._last_filter = b""
 
     @classmethod
     def open(cls, control_in: str, control_out: str, wait: Callable[[Callable[[], int | None]], int | None]) -> Toolbar:
@@ -102,6 +106,17 @@ class Toolbar:
     def log(self, line: str) -> None:
         """Add ``line`` to what the Log button shows."""
         self._send(Message(LOG, ADD, line.encode(errors="replace")[: MAX_PAYLOAD - 1] + b"\n"))
+
+    def show(self, text: str) -> None:
+        """Show the state and figures of now in the toolbar."""
+        self._send(Message(STATE, SET, text.encode(errors="replace")[:MAX_PAYLOAD]))
+
+    def on_filter(self, change: Callable[[str], None], now: str) -> None:
+        """See ``capture.live.Controls``."""
+        self._last_filter = now.encode(errors="replace")[:MAX_PAYLOAD]
+        self._send(Message(STATE, DISABLE, b""))  # it is for reading
+        self._send(Message(FILTER, SET, self._last_filter))  # not what was typed into an earlier capture
+        self._change = change
 
     def _send(self, message: Message) -> None:
         with self._lock:
@@ -134,6 +149,10 @@ class Toolbar:
             self.initialized = True
         elif message.command == SET:
             self.values[message.control] = message.payload
+            is_new = message.control == FILTER and message.payload != self._last_filter
+            if is_new and self._change is not None:
+                self._last_filter = message.payload
+                threads.start(self._change, message.payload.decode(errors="replace").strip(), name="filter")
 
     def close(self) -> None:
         """Close both pipes; again is harmless."""

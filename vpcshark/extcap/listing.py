@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 import vpcshark
 from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import dialog
-from vpcshark.extcap.control import LOG
+from vpcshark.extcap import control, dialog
 from vpcshark.extcap.options import KNOWN
 from vpcshark.extcap.prepared import CHOOSE
 from vpcshark.extcap.sentences import sentence
@@ -48,14 +47,16 @@ def waiting(seconds: float) -> VpcsharkError:
 
 
 def _toolbar() -> str:
-    return sentence(
-        "control",
-        number=LOG,
-        type="button",
-        role="logger",
-        display="Log",
-        tooltip="What the capture is doing",
-    ) + sentence("control", number=LOG + 1, type="button", role="help", display="Help", tooltip="Open the help page")
+    controls = (
+        (control.LOG, "button", "logger", "Log", "What the capture is doing"),
+        (control.HELP, "button", "help", "Help", "Open the help page"),
+        (control.STATE, "string", None, "State", "Frames received and dropped, time, cost without data transfer"),
+        (control.FILTER, "string", None, "Filter", "Another capture filter for the capture that runs"),
+    )
+    return "".join(
+        sentence("control", number=number, type=kind, role=role, display=display, tooltip=tooltip)
+        for number, kind, role, display, tooltip in controls
+    )
 
 
 def dlts() -> str:

@@ -1,0 +1,87 @@
+"""What a running capture shows, and what becomes of a filter that is typed while it runs."""
+
+import pytest
+
+from vpcshark.capture.live import Live
+from vpcshark.capture.status import Silent
+from vpcshark.capture.stop import Stop
+from vpcshark.errors import VpcsharkError
+
+
+class Reception:
+    """A receiver's counts."""
+
+    stats: dict = {}  # noqa: RUF012
+
+
+class Seen:
+    """A status with controls, that remembers."""
+
+    def __init__(self):
+        self.said, self.shown, self.filter = [], [], None
+
+    def say(self, text):
+        self.said.append(text)
+
+    def log(self, line):
+        """For the log."""
+
+    def show(self, text):
+        self.shown.append(text)
+
+    def on_filter(self, change, now):
+        self.filter = (change, now)
+
+
+class Feed:
+    """Changes its filter, or fails as it was made to."""
+
+    def __init__(self, failure=None):
+        self.failure = failure
+
+    def refilter(self, capture_filter, reception):
+        """Say so."""
+        if self.failure:
+            raise self.failure
+        return f"now {capture_filter}"
+
+
+def test_the_figures_of_now_in_one_line(clock):
+    """Frames once the receiver has counted, cost where there is a session."""
+    reception = Reception()
+    live = Live(Silent(), reception, Feed(), lambda: {"tms-1": "session", "tmf-1": "filter"}, clock)
+    clock.sleep(3725)
+    assert live.text() == "Capturing · 1:02:05 · about $0.0155"
+    reception.stats = {"received": 12345, "dropped": 6}
+    assert live.text() == "Capturing · 12,345 frames · 6 dropped · 1:02:05 · about $0.0155"
+    assert "$" not in Live(Silent(), reception, Feed(), dict, clock).text()
+
+
+def test_nobody_looks_and_nothing_runs(clock):
+    """A terminal gets no line a second."""
+    Live(Silent(), Reception(), Feed(), dict, clock).begin(Stop())
+
+
+def test_the_toolbar_is_told_until_the_stop_and_gets_the_filter_of_the_start(clock):
+    """It may still hold what was typed into an earlier capture."""
+    seen, stop = Seen(), Stop()
+    stop.request("over")
+    live = Live(seen, Reception(), Feed(), dict, clock, "tcp")
+    live.begin(stop)
+    assert seen.filter == (live.change, "tcp")
+
+
+@pytest.mark.parametrize(
+    ("feed", "words"),
+    [
+        (Feed(), "now udp"),
+        (Feed(VpcsharkError("No rules are left.", "Wait.")), "The filter stays as it was: No rules are left."),
+        (Feed(KeyError("x")), "The filter stays as it was: vpcshark failed unexpectedly (KeyError)."),
+        (object(), "The filter stays as it was: This mode cannot change it while it runs."),
+    ],
+)
+def test_a_new_filter_is_taken_or_it_is_said_why_not(clock, feed, words):
+    """The capture goes on either way."""
+    seen = Seen()
+    Live(seen, Reception(), feed, dict, clock).change("udp")
+    assert seen.said[0].startswith(words)

@@ -1,0 +1,101 @@
+"""What a running capture shows and takes: state, counts, time and cost once a second; a new filter at any time.
+
+Only where somebody looks (``Controls``): a toolbar, not a terminal. Must not know Wireshark.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol, runtime_checkable
+
+from vpcshark import threads
+from vpcshark.aws import prices
+from vpcshark.capture.reception import Reception
+from vpcshark.capture.status import Status
+from vpcshark.capture.stop import Stop
+from vpcshark.clock import Clock
+from vpcshark.errors import VpcsharkError
+
+TICK = 1.0  # seconds
+
+log = logging.getLogger(__name__)
+
+
+@runtime_checkable
+class Controls(Protocol):
+    """A status that shows figures and lets the user change the filter. Nothing here waits or raises."""
+
+    def show(self, text: str) -> None:
+        """The state and figures of now, in place of the last."""
+
+    def on_filter(self, change: Callable[[str], None], now: str) -> None:
+        """From now on, the filter being ``now``, call ``change`` with each new one, in a thread that may wait."""
+
+
+@runtime_checkable
+class Refilters(Protocol):
+    """A feed that can change its filter while it runs."""
+
+    def refilter(self, capture_filter: str, reception: Reception) -> str:
+        """Change it, for AWS and the receiver; returns what to tell the user. VpcsharkError: why not."""
+
+
+class Live:
+    """One running capture, seen and steered."""
+
+    def __init__(
+        self,
+        status: Status,
+        reception: Reception,
+        feed: object,
+        made: Callable[[], Mapping[str, str]],
+        clock: Clock,
+        capture_filter: str = "",
+    ) -> None:
+        self._filter = capture_filter
+        self._status = status
+        self._reception = reception
+        self._feed = feed
+        self._made = made
+        self._clock = clock
+        self._begun = clock.monotonic()
+
+    def begin(self, stop: Stop) -> None:
+        """Show and steer until ``stop``, in threads of its own; nothing where nobody looks."""
+        if isinstance(self._status, Controls):
+            self._status.on_filter(self.change, self._filter)
+            threads.start(self._tick, self._status, stop, name="figures")
+
+    def _tick(self, controls: Controls, stop: Stop) -> None:
+        while not stop.wait(TICK):
+            controls.show(self.text())
+        controls.show("Stopping")
+
+    def text(self) -> str:
+        """``Capturing · 1,234 frames · 0 dropped · 0:01:05 · about $0.0003``."""
+        seconds = self._clock.monotonic() - self._begun
+        stats: Mapping[str, Any] = self._reception.stats
+        parts = ["Capturing"]
+        if stats:
+            parts += [f"{stats.get('received', 0):,} frames", f"{stats.get('dropped', 0):,} dropped"]
+        minutes, rest = divmod(int(seconds), 60)
+        parts.append(f"{minutes // 60}:{minutes % 60:02}:{rest:02}")
+        sessions = sum(kind == "session" for kind in self._made().values())
+        if sessions:
+            parts.append(f"about ${prices.mirroring(sessions, seconds):.4f}")
+        return " · ".join(parts)
+
+    def change(self, capture_filter: str) -> None:
+        """Change the filter, or say why not."""
+        try:
+            if not isinstance(self._feed, Refilters):
+                raise VpcsharkError("This mode cannot change it while it runs.", "Stop, and start with another.")
+            said = self._feed.refilter(capture_filter, self._reception)
+        except VpcsharkError as error:
+            said = f"The filter stays as it was: {error}"
+        except Exception as error:  # logged and said
+            log.exception("the filter could not be changed")
+            said = f"The filter stays as it was: vpcshark failed unexpectedly ({type(error).__name__})."
+        self._status.say(said)
+        self._status.log(said)
