@@ -241,8 +241,10 @@ def through_ring(rows: Rows, folder: Path, frames: int, rate: float) -> float:
         assert relay.stdout
         relay.stdout.readline()
         with pair.socket(pair.source, socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-            frame = bench_receiver.outer(SIZE, pair.mac(pair.host, "down0"), 4)
-            bench_receiver.Source(sock, frame).send(frames, int(rate))
+            source = bench_receiver.Source(sock, bench_receiver.outer(SIZE, pair.mac(pair.host, "down0"), 4))
+            dumpcap.looking.join()
+            dumpcap.first = time.perf_counter()  # the header was there before the first frame
+            source.send(frames, int(rate))
         counted, _ = relay.communicate("\n")
         found, packets = dumpcap.rate()
         stats: Mapping[str, int] = json.loads(counted)
@@ -264,12 +266,11 @@ def relay(fifo: str, prefix: Sequence[str]) -> None:
     sink = open_sink(fifo, Stop())
     transport = LocalTransport()
     reception = Reception(transport.open([*prefix, *bench_receiver.receiver.command(sys.executable)]), transport)
+    sink.write(pcapng.section_header() + pcapng.interface_description("eni-0a"))
     reception.begin(make_config(4789, address="10.77.0.2"), 20.0)
     reception.stream(sink, lambda error: None)
     sys.stdout.write("ready\n")
     sys.stdout.flush()
-    # The header comes last, so that the time begins with the first frames and not with the receiver's start.
-    sink.write(pcapng.section_header() + pcapng.interface_description("eni-0a"))
     sys.stdin.readline()
     reception.finish(20.0)
     sink.close()

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from ipaddress import IPv4Address, ip_network
+from ipaddress import IPv4Address, IPv4Network, ip_network
 from typing import NamedTuple, TypeAlias
 
 Ports: TypeAlias = tuple[int, int]  # inclusive
@@ -203,7 +203,7 @@ def _network(value: str, is_net: bool) -> tuple[Network, bool]:
             raise ValueError("libpcap refuses bits outside the mask")
         return Network(number, 32, 32).shortened(length), is_whole
     if rest:
-        length = int(ip_network((number, _number(rest[2:]))).prefixlen)  # libpcap too refuses bits outside the mask
+        length = IPv4Network((number, _number(rest[2:]))).prefixlen  # libpcap too refuses bits outside the mask
     return Network(number, length, 32), True
 
 
