@@ -10,6 +10,7 @@ import pytest
 from outer import SHAPES, ethernet, ipv4, pcapng_block, pcapng_head, pcapng_packet, stream, udp
 
 from vpcshark.wire.decap import Decapsulator
+from vpcshark.wire.decaptable import Table
 from vpcshark.wire.pcapngfile import MAX_INTERFACES
 
 INNER = ethernet(0x0800, ipv4(udp(b"x" * 58, 53)))
@@ -28,22 +29,51 @@ def told(path: Path, data: bytes) -> list[str]:
     return [f"{float(time):.6f} {length}" for time, length in (line.split("\t") for line in lines)]
 
 
-@pytest.mark.parametrize("order", ["<", ">"])
-@pytest.mark.parametrize(("resolution", "ticks"), [
-    (None, 10**15 + 250_000), (6, 10**15 + 250_000), (9, 10**18 + 250_000_000), (3, 10**12 + 250), (0, 10**9),
-    (12, 10**18 + 10**10), (0x80 | 20, 10**9 << 20 | 1 << 18), (0x80 | 30, 10**9 << 30 | 1 << 28),
-])  # fmt: skip
-@pytest.mark.parametrize("offset", [None, 0, 3600, -3600])
-def test_times_are_those_that_tshark_reads(worker, tmp_path: Path, order, resolution, ticks, offset):
-    """Powers of ten and of two, and an offset; the lengths differ by the outer headers alone."""
+CLOCKS = {
+    "default": (None, 10**15 + 250_000),
+    "microseconds": (6, 10**15 + 250_000),
+    "nanoseconds": (9, 10**18 + 250_000_000),
+    "milliseconds": (3, 10**12 + 250),
+    "seconds": (0, 10**9),
+    "picoseconds": (12, 10**18 + 10**10),
+    "2^-20 s": (0x80 | 20, 10**9 << 20 | 1 << 18),
+    "2^-30 s": (0x80 | 30, 10**9 << 30 | 1 << 28),
+}
+"""if_tsresol and a number of ticks."""
+
+
+def clock_options(order: str, resolution: int | None, offset: int | None = None) -> bytes:
     options = b"" if resolution is None else option(9, bytes([resolution]), order)
-    options += b"" if offset is None else option(14, struct.pack(order + "q", offset), order)
-    outer = pcapng_head(order, options=options + bytes(4)) + pcapng_packet(OUTER, ticks, order) * 20
-    made, complaint = stream(outer, worker(Decapsulator()))
+    return options + (b"" if offset is None else option(14, struct.pack(order + "q", offset), order)) + bytes(4)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("clock", ["default", "nanoseconds", "milliseconds", "2^-20 s"])
+def test_times_are_those_that_tshark_reads(tmp_path: Path, order, clock):
+    """The lengths differ by the outer headers alone."""
+    resolution, ticks = CLOCKS[clock]
+    outer = pcapng_head(order, options=clock_options(order, resolution)) + pcapng_packet(OUTER, ticks, order) * 20
+    made, complaint = stream(outer, Table(Decapsulator()))
     assert complaint == ""
     theirs = told(tmp_path / "outer.pcapng", outer)
     assert told(tmp_path / "inner.pcapng", made) == [line.replace(" 150", " 100") for line in theirs]
     assert len(theirs) == 20
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_each_interface_has_its_own_clock(worker, tmp_path: Path, order):
+    """Powers of ten and of two, with and without an offset, all in one section."""
+    section, packets = pcapng_head(order)[:28], []
+    for offset in (None, 0, 3600, -3600):
+        for resolution, ticks in CLOCKS.values():
+            section += pcapng_head(order, options=clock_options(order, resolution, offset))[28:]
+            packets.append(pcapng_packet(OUTER, ticks, order, interface=len(packets)))
+    outer = section + b"".join(packets)
+    made, complaint = stream(outer, worker(Decapsulator()))
+    assert complaint == ""
+    theirs = told(tmp_path / "outer.pcapng", outer)
+    assert told(tmp_path / "inner.pcapng", made) == [line.replace(" 150", " 100") for line in theirs]
+    assert len(theirs) == len(packets)
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
