@@ -88,7 +88,16 @@ def test_the_list_has_the_tool_first_then_its_toolbar_then_the_interfaces_in_ord
     status, out, err = ask("--extcap-interfaces --extcap-version=4.0")
     assert (status, err) == (0, "")
     read = sentences(out)
-    assert [kind for kind, _ in read] == ["extcap", "control", "control", "control", "control", "interface", "interface", "interface"]
+    assert [kind for kind, _ in read] == [
+        "extcap",
+        "control",
+        "control",
+        "control",
+        "control",
+        "interface",
+        "interface",
+        "interface",
+    ]
     assert {"version", "help", "display"} <= read[0][1].keys()
     assert [fields["role"] for kind, fields in read if "role" in fields] == ["logger", "help"]
     assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a", "vpcshark-choose"]

@@ -111,8 +111,10 @@ def test_refresh_interfaces_waits_for_what_is_new(wireshark, launcher):
     program = (
         "import os, subprocess, sys, time\n"
         "def ask(**more): return subprocess.run(sys.argv[1:], env={**os.environ, **more}, capture_output=True).stdout\n"
-        "first = ask(); again = ask(FAKE_INTERFACES='[]')\n"
         "from vpcshark.extcap.answers import Answers\n"
+        "first = ask()\n"
+        "os.utime(Answers(os.environ).folder / 'interfaces')\n"
+        "again = ask(FAKE_INTERFACES='[]')\n"
         "os.utime(Answers(os.environ).folder / 'interfaces', (1, 1))\n"
         'third = ask(FAKE_INTERFACES=\'[["eni-0c", "new-1"]]\')\n'
         "print(b'web-1' in first, b'web-1' in again, b'new-1' in third)\n"

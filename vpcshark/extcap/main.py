@@ -85,7 +85,7 @@ def _interfaces(environ: Mapping[str, str], refresh: Refresh) -> str:
     answers = Answers(environ)
     age = answers.age()
     known = answers.read(prepared.INTERFACES)
-    if known and age is not None and age < refreshing.FRESH:
+    if known and age is not None and age < refreshing.JUST_NOW:
         return known
     try:
         text = refresh(refreshing.PATIENCE)

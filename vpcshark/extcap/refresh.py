@@ -28,7 +28,8 @@ from vpcshark.extcap.defaults import defaults
 from vpcshark.extcap.options import resolve_leniently
 from vpcshark.extcap.services import Services
 
-FRESH = 5.0  # seconds for which nobody asks again
+FRESH = 5.0  # seconds for which nobody asks again in the background
+JUST_NOW = 1.0  # seconds for which not even Refresh Interfaces does
 PATIENCE = 2.0  # seconds that a list is waited for
 KEPT = 200  # ENIs whose dialog keeps its values; see listing.config
 LONGEST = 60.0  # seconds after which a refresh that hangs is given up
@@ -84,7 +85,8 @@ def run(
         if not is_mine:
             return 0
         age = answers.age()
-        text = answers.read(prepared.INTERFACES) if age is not None and age < FRESH else None
+        is_fresh = age is not None and age < (JUST_NOW if wait else FRESH)
+        text = answers.read(prepared.INTERFACES) if is_fresh else None
         text = text or renew(services, environ, answers)
     with contextlib.suppress(OSError):  # who waited has gone
         prepared.write(text, stdout)

@@ -31,9 +31,19 @@ def source(call: Call, environ: Mapping[str, str]) -> tuple[str, CaptureOptions]
         name = interface.removeprefix(NAMED)
         raise InputError(f"There is no capture named {name} in the settings.", "vpcshark config shows them.")
     if named is not None:
+        interface = _only(named)
         place = {"profile": named.profile, "region": named.region}
         defaults |= {key: text for key, text in {**place, **named.options}.items() if text}
     return interface, resolve(values, environ, call.capture_filter, defaults)
+
+
+def _only(named: settings.NamedCapture) -> str:
+    if len(named.enis) != 1 or named.tags:
+        raise InputError(
+            f"The capture {named.name} has several ENIs, and vpcshark captures from one at a time.",
+            "Select its ENIs in Wireshark's list (Ctrl and click), or give tshark several -i.",
+        )
+    return named.enis[0]
 
 
 def _check(listed: str, interface: str) -> None:

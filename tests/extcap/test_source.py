@@ -1,0 +1,68 @@
+"""Which source a capture call means, by what was chosen and by what the settings say."""
+
+import os
+
+import pytest
+
+from vpcshark.errors import InputError
+from vpcshark.extcap.arguments import parse
+from vpcshark.extcap.source import source
+
+SETTINGS = """\
+[defaults]
+host = local
+vni = 3
+[capture web]
+enis = eni-0b
+region = eu-west-1
+vni = 4
+[capture two]
+enis = eni-0a eni-0b
+"""
+
+
+@pytest.fixture
+def ask(tmp_path, monkeypatch):
+    """The source of a command line, with settings in a home of its own."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "vpcshark").mkdir()
+    (tmp_path / "vpcshark" / "config.ini").write_text(SETTINGS)
+    return lambda line, environ=os.environ: source(parse(["--capture", *line.split()]), environ)
+
+
+def test_an_eni_has_the_settings_defaults_unless_the_call_says_more(ask):
+    """Command line, environment, settings."""
+    interface, options = ask("--extcap-interface eni-0a --vni 9", {"VPCSHARK_HOST": "auto"})
+    assert (interface, options.vni, options.host) == ("eni-0a", 9, "auto")
+    assert ask("--extcap-interface eni-0a", {})[1].vni == 3
+
+
+def test_the_chooser_means_what_was_chosen_in_it(ask):
+    """What is still "auto" is not said."""
+    line = "--extcap-interface vpcshark-choose --profile auto --region eu-west-2 --vpc vpc-0a --eni eni-0c"
+    interface, options = ask(line, {})
+    assert (interface, options.profile, options.region) == ("eni-0c", "", "eu-west-2")
+
+
+def test_a_named_capture_has_options_of_its_own(ask):
+    """Stronger than the defaults, weaker than the call."""
+    interface, options = ask("--extcap-interface vpcshark-web", {})
+    assert (interface, options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", "local")
+
+
+@pytest.mark.parametrize(
+    ("line", "words"),
+    [
+        ("", "needs --extcap-interface"),
+        ("--extcap-interface vpcshark-choose --eni auto", "No ENI is chosen"),
+        ("--extcap-interface vpcshark-choose", "No ENI is chosen"),
+        ("--extcap-interface vpcshark-problem-2", "no network interface"),
+        ("--extcap-interface vpcshark-gone", "no capture named gone"),
+        ("--extcap-interface vpcshark-two", "several ENIs"),
+    ],
+)
+def test_what_cannot_be_captured_from_is_told(ask, line, words):
+    """In words, with what to do."""
+    with pytest.raises(InputError, match=words) as caught:
+        ask(line, {})
+    assert caught.value.remedy
