@@ -353,7 +353,7 @@ def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path
         "-w",
         str(tmp_path / "o"),
         "-a",
-        "duration:15",
+        "duration:40",
     )
     assert done.returncode == 0, done.stderr
     mac = bytes.fromhex(eni["MacAddress"].replace(":", ""))
