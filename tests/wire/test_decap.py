@@ -113,6 +113,26 @@ def test_both_ways_give_the_same_bytes(file_of, options):
     assert len(packets(results[0][0][0])) > 50
 
 
+@pytest.mark.parametrize("shape", ["ipv4", "ipv6"])
+def test_both_ways_see_every_bit_of_the_headers(file_of, shape):
+    """Each one flipped in turn, each length that a frame can be cut to; within a run of common frames."""
+    six, silent = (ethernet(0x86DD, ipv6(payload)) for payload in (udp(b"x" * 58, 53), b""))
+    common = [SHAPES[shape](frame, 7) for frame in (UDP_FRAME, six, silent[:40])]
+    frames = []
+    for frame in common:
+        for bit in range(8 * 90):
+            spoilt = bytearray(frame)
+            spoilt[bit // 8] ^= 1 << bit % 8
+            frames += [bytes(spoilt), frame]
+        frames += [frame[:length] for length in range(len(frame))]
+    results = []
+    for name in sorted(WORKERS):
+        engine = Decapsulator(macs=[MAC])
+        results.append((stream(file_of(frames), WORKERS[name](engine)), vars(engine.counts), engine.interfaces))
+    assert results[0] == results[1]
+    assert len(packets(results[0][0][0])) > len(frames) / 2
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_both_ways_give_the_same_bytes_for_spoilt_files(data):
