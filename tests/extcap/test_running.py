@@ -185,7 +185,7 @@ def test_tshark_without_settings_gives_the_defaults(installed, tmp_path):
     """Selector defaults are not passed, booleans' are: both end as the table says."""
     installed.tshark("-i", "eni-0b", "-a", "packets:1", "-w", str(tmp_path / "out.pcapng"), VPCSHARK_NAMES="no")
     options = installed.wait_for("capture")["options"]
-    assert (options["host"], options["mode"], options["dns"], options["names"]) == ("auto", "mirror", True, False)
+    assert (options["host"], options["mode"], options["dns"], options["names"]) == ("auto", "auto", True, False)
     assert (options["vni"], options["ssh_port"], options["log_level"]) == (None, 22, "info")
 
 
