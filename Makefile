@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 
-.PHONY: help venv tools check test demo screenshots clean
+.PHONY: help venv tools check test demo screenshots chaos fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -32,6 +32,22 @@ demo: venv tools ## see it work: a capture from the lab through real tshark
 
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
+
+chaos: venv tools ## each step of a capture with each fault, all schedules, a thousand captures (long)
+	VPCSHARK_CHAOS=long $(PY) -m pytest tests/chaos -s
+
+fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--seconds N")
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check atheris
+	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
+
+bench-startup: venv tools ## Wireshark's start with many ENIs, beside programs that do nothing
+	$(PY) tests/bench/bench_startup.py
+
+bench-engine: venv tools ## decapsulation, the whole path and the receiver, beside editcap, scapy and cat
+	$(PY) tests/bench/bench_engine.py
+
+bench-transport: venv tools ## SSH, beside sshdump and ssh
+	$(PY) tests/bench/bench_transport.py
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
