@@ -152,7 +152,9 @@ def test_it_works_from_an_installed_wheel(tmp_path):
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
     python = venv / "bin" / "python"
     [wheel] = wheels.iterdir()
-    subprocess.run([*pip, "--python", str(python), "install", "--no-deps", str(wheel), "appdirs"], check=True, timeout=300)
+    subprocess.run(
+        [*pip, "--python", str(python), "install", "--no-deps", str(wheel), "appdirs"], check=True, timeout=300
+    )
     program = (
         "import sys, pathlib, vpcshark; from vpcshark.cli.install import install\n"
         "print(vpcshark.__file__); install(pathlib.Path(sys.argv[1]), sys.stdout)"

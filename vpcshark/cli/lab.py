@@ -55,7 +55,12 @@ def run_status(options: argparse.Namespace) -> int:
 def run_run(options: argparse.Namespace) -> int:
     """Run a command in a lab of its own."""
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
-    return int(_commands().run(argv, _install_quietly, say=_say))
+    commands = _commands()
+    try:
+        return int(commands.run(argv, _install_quietly, say=_say))
+    except commands.CommandError as error:
+        sys.stderr.write(f"vpcshark: {error}\n")
+        return int(error.status)
 
 
 def _say(text: str) -> None:
