@@ -37,7 +37,7 @@ VPCSHARK = [sys.executable, "-m", "vpcshark"]
 EDITCAP = ["editcap", "-C", "0:50"]
 SIZE = 500
 SCAPY_FRAMES = 3000
-OFFERED_FASTER = 1.1
+OFFERED_FASTER = 1.05
 """On the path frames are offered this much faster than dumpcap takes ready ones: then it is never without work."""
 SECOND = 100_000
 """Frames to the second, in files."""

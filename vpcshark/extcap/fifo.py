@@ -25,6 +25,7 @@ from vpcshark.errors import InputError
 _TICK = 0.02  # seconds between two tries to open
 _GRACE = 2.0  # seconds that a reader may take none of the last bytes after stop was requested
 _PIPE_SIZE = 1 << 20  # bytes; the system's default of 64 KiB makes dumpcap and us take turns
+_PAUSE = 0.002  # seconds in which dumpcap takes a sixth of a full pipe
 _T = TypeVar("_T")
 
 
@@ -80,7 +81,7 @@ class FifoSink:
         self._stop = stop
         self._lock = threading.Lock()
         self._closed = False
-        _enlarge(descriptor)
+        self._pause = _PAUSE * _enlarge(descriptor) / _PIPE_SIZE
 
     def fileno(self) -> int:
         """The descriptor, for poll: POLLERR on it means that the reader has closed (Linux, measured <10 ms)."""
@@ -113,6 +114,8 @@ class FifoSink:
             poll.register(self._stop, select.POLLIN)
         if not poll.poll(_GRACE * 1000 if stopped else None):
             raise SinkClosed("the FIFO's reader takes nothing any more")
+        if not stopped:  # there is room for one page: wait for more, else reader and writer wake each other for each
+            self._stop.wait(self._pause)
 
     def wait_closed(self, timeout: float) -> bool:
         """True once the reader has closed its end, noticed without writing; false after ``timeout`` seconds."""
@@ -128,9 +131,12 @@ class FifoSink:
                 os.close(self._descriptor)
 
 
-def _enlarge(descriptor: int) -> None:
-    if sys.platform == "linux":
-        import fcntl
+def _enlarge(descriptor: int) -> int:
+    """Make the pipe as large as it may be; its size, 0 where nobody knows it."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
 
-        with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: the default will do
-            fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: the default will do
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
+    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
