@@ -49,7 +49,8 @@ def fuzz(target: str, arguments: list[str]) -> None:
         import fuzz_targets
 
     one = fuzz_targets.TARGETS[target] if target else fuzz_targets.one_input
-    atheris.Setup([sys.argv[0], *arguments], one)
+    again = f"{sys.executable} {__file__} --libfuzzer '{target}'"  # what libFuzzer's merging runs, through a shell
+    atheris.Setup([again, *arguments], one)
     atheris.Fuzz()
 
 

@@ -14,7 +14,7 @@ from vpcshark.wire.decap import LINKS, Decapsulator
 from vpcshark.wire.pcapng import section_header
 from vpcshark.wire.records import SLACK, Reader, Run
 
-CHUNK = 1 << 21
+CHUNK = 1 << 22
 
 
 class Worker(Protocol):
