@@ -1,16 +1,18 @@
-"""The sweep at the next start of anything: costs nothing where nothing lies, works alone, holds nobody up."""
+"""The sweep at the next start of anything: costs nothing where nothing lies, holds nobody up."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
-from vpcshark.cleanup import background, lock
+from vpcshark.cleanup import background
 from vpcshark.cleanup import ledger as ledgers
+from vpcshark.errors import InputError
 
 HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "", "region": "eu-west-1"}
 
@@ -73,12 +75,30 @@ def test_it_works_the_ledgers_off(dead, folder, account, clock):
     assert ledgers.all_paths(folder) == []
 
 
-def test_two_never_work_at_once(dead, folder, account, clock):
-    """The second finds the lock taken and leaves."""
-    with open(folder / background.LOCK, "ab") as held:
-        assert lock.take(held)
-        assert background.run(folder, reach=lambda profile, region: account, clock=clock) == []
-    assert dead.exists()
+def test_two_never_work_at_one_ledger(dead, folder, account, clock):
+    """The second finds the ledger taken and leaves it."""
+    first = ledgers.adopt(dead)
+    assert background.run(folder, reach=lambda profile, region: account, clock=clock) == []
+    assert account.deletes == []
+    first.leave_open()
+
+
+def test_an_account_that_cannot_be_reached_keeps_no_other_capture_waiting(dead, folder, account, clock):
+    """The stuck one is asked first, and still waits when the other is done."""
+    stuck = ledgers.Ledger(folder / "c-0.ledger", {**HEADER, "profile": "gone"})
+    stuck.created("filter", "t0", "tmf-0")
+    stuck.leave_open()
+    other_is_done = threading.Event()
+    account.delete = lambda kind, resource: (account.resources.pop(resource), other_is_done.set())
+
+    def reach(profile, region):
+        if profile:
+            assert other_is_done.wait(10)
+            raise InputError("There is no profile gone.")
+        return account
+
+    background.run(folder, reach=reach, clock=clock)
+    assert (dead.exists(), stuck.path.exists()) == (False, True)
 
 
 def test_what_failed_a_moment_ago_rests(dead, folder, clock):

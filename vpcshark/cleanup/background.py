@@ -3,25 +3,25 @@ process work them off while whoever was started goes on.
 
 The look costs one directory listing where nothing lies there. ``python -m vpcshark.cleanup.background`` is that
 process; a launcher in another language may start it as well, whenever a ``*.ledger`` lies in the folder: it looks
-itself, ends at once if there is nothing to do, and works alone. Must not import boto3 before there is work.
+itself, and ends at once if there is nothing to do. Must not import boto3 before there is work.
 """
 
 from __future__ import annotations
 
 import logging
-import os
 import signal
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from vpcshark.cleanup import detached, lock, tidy
+from vpcshark.cleanup import detached, tidy
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
 PATIENCE = 10 * 60.0
-LOCK = "sweep.lock"
+WORKERS = 8
 REST = 60.0  # seconds after a try that failed before the next: Wireshark's lists are refreshed often
 
 
@@ -45,11 +45,11 @@ def waiting(folder: Path, clock: Clock) -> list[Path]:
 
 
 def run(folder: Path, *, reach: tidy.Reach, clock: Clock) -> list[tidy.Tidied]:
-    """Work off every ledger that is due, unless another sweep is at it."""
-    with open(folder / LOCK, "ab", opener=_private) as file:
-        if not lock.take(file):
-            return []
-        return [tidy.tidy(path, reach=reach, clock=clock, patience=PATIENCE) for path in waiting(folder, clock)]
+    """Work off every ledger that is due, side by side: one whose account can't be reached must not keep the others
+    waiting, nor those that other sweeps find meanwhile. A ledger's own lock keeps two sweeps from one ledger."""
+    due = waiting(folder, clock)
+    with ThreadPoolExecutor(max_workers=WORKERS) as pool:
+        return list(pool.map(lambda path: tidy.tidy(path, reach=reach, clock=clock, patience=PATIENCE), due))
 
 
 def _is_due(path: Path, now: float) -> bool:
@@ -58,10 +58,6 @@ def _is_due(path: Path, now: float) -> bool:
         return not ledgers.read(path).notes or not 0 <= now - path.stat().st_mtime < REST
     except FileNotFoundError:
         return False
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
 
 
 def main() -> None:

@@ -71,6 +71,8 @@ def _received(connection: Any, lock: threading.Lock) -> bytes:
 
 def _await_input(sock: Any) -> None:
     """Until there is something to read, or the end; at most a second."""
+    if sock is None:
+        raise ConnectionError("closed here")
     while not (isinstance(sock, ssl.SSLSocket) and sock.pending()):
         if wait_readable(sock, 1.0):
             return
