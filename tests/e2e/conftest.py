@@ -1,4 +1,4 @@
-"""A lab for the session, for tests that run real tools against it."""
+"""A lab for each module of tests that run real tools: what one leaves open on purpose is not in another's way."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from hands import NEEDED, VPCSHARK, Lab, parse_exports, wait_until
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def lab() -> Iterator[Lab]:
     """A root lab. Where it cannot run, end-to-end tests fail in CI and are skipped elsewhere."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
