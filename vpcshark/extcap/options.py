@@ -76,9 +76,9 @@ OPTIONS = (
         kind=Kind.UNSIGNED,
         display="VNI",
         tooltip="The VXLAN network identifier of the mirror session, by which the capture host tells copies of "
-        "different sessions apart. Empty: AWS picks one at random.",
+        "different sessions apart. Empty: a random one that is free.",
         limits=(0, 16777215),
-        placeholder="picked by AWS",
+        placeholder="a random one",
     ),
     Option(
         name="session-number",
@@ -122,7 +122,7 @@ OPTIONS = (
         tooltip="What colleagues read in the VPC console beside the mirror session while it runs.",
         pattern=r"[^\r\n]{1,255}",
         meaning="one line of at most 255 characters",
-        placeholder="made by vpcshark",
+        placeholder="vpcshark capture by USER@HOST",
     ),
     Option(
         name="host",
