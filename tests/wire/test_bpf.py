@@ -159,6 +159,23 @@ def test_direction_is_the_sources(kernel, shape, text, source, wanted):
     )
 
 
+@pytest.mark.parametrize("number", [0, 57, 99])
+@pytest.mark.parametrize("text", ["inbound and (tcp port 80 or udp port 53 or icmp)", "outbound and udp"])
+def test_direction_of_a_hundred_sources_fits_into_the_kernel(kernel, shape, text, number):
+    """As many as AWS lets a target have: each frame's way is told by the MAC of its own VNI, in any outer headers."""
+    macs = [bytes.fromhex("0a00000002") + bytes([n]) for n in range(100)]
+    sources = dict(zip(range(1000, 1100), macs, strict=True))
+    program = bpf.relocate_frames(compile_filter(text), sources)
+    assert len(program) <= bpf.MAX_INSTRUCTIONS
+    datagrams = bpf.relocate_datagrams(compile_filter(text), sources)
+    packet = bytes.fromhex("0800 4500001c00010000 40110000 0a000001 0a000002 0035 0035 0008 0000")
+    for origin in (number, (number + 1) % 100):
+        frame = OTHER_MAC + macs[origin] + packet
+        wanted = (origin == number) == text.startswith("outbound")
+        assert kernel.accepts(program, shape(frame, 1000 + number)) == wanted
+        assert kernel.accepts(datagrams, struct.pack(">II", 8 << 24, 1000 + number << 8) + frame) == wanted
+
+
 def test_direction_needs_the_sources_address():
     """Without a MAC the user is told; a filter that matches nothing would be worse."""
     with pytest.raises(FilterError, match="MAC address"):

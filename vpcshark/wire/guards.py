@@ -37,7 +37,7 @@ from vpcshark.wire.instructions import (
     W,
     X,
 )
-from vpcshark.wire.relocation import PACKET_TYPE, Fixed, Floating, free_slots, move
+from vpcshark.wire.relocation import PACKET_TYPE, Fixed, Floating, find_way, free_slots, move
 from vpcshark.wire.vxlan import MAX_EXTENSIONS, MAX_OUTER_TAGS, VLAN_TAGS
 
 _HEADROOM = 512
@@ -68,23 +68,31 @@ def vni_chain(
 ) -> None:
     """With the VNI in A: run ``program`` at ``place`` for ours; ``other`` is the verdict for others, and the label for
     a 0 of it.
+
+    However many sources there are, the program is there once; where it asks for the direction of several, each VNI
+    first has its frame's way found out by its own MAC.
     """
     spare = place.spare if isinstance(place, Floating) else free_slots(program, 1)[0]
-    directed = any(k == PACKET_TYPE and code & 0xE7 == LD | ABS for code, _, _, k in program)
-    copies: dict[bytes | None, int] = {}
-    for vni, mac in sources.macs.items():
-        label = copies.setdefault(mac if directed else None, 0) or out.label()
-        copies[mac if directed else None] = label
+    macs = set(sources.macs.values())
+    way = way_slot(program, sources)
+    found = out.label()
+    labels = {vni: found if way is None else out.label() for vni in sources.macs}
+    for vni, label in labels.items():
         out.jump(JEQ, vni, label, -1)
-    if not sources.macs:
-        move(out, program, place, spare, returns, None)
-    elif other[0]:
+    if sources.macs and other[0]:
         out.emit(RET, other[0])
-    else:
+    elif sources.macs:
         out.goto(other[1])
-    for copy_mac, label in copies.items():
-        out.place(label)
-        move(out, program, place, spare, returns, copy_mac)
+    if way is not None:
+        find_way(out, place, {labels[vni]: mac for vni, mac in sources.macs.items()}, way)
+    out.place(found)
+    move(out, program, place, spare, returns, next(iter(macs)) if len(macs) == 1 else None, way)
+
+
+def way_slot(program: Sequence[Instruction], sources: Sources) -> int | None:
+    """The scratch slot that holds which way a frame goes; None where the program never asks, or one MAC is enough."""
+    asks = any(k == PACKET_TYPE and code & 0xE7 == LD | ABS for code, _, _, k in program)
+    return free_slots(program, 4)[3] if asks and len(set(sources.macs.values())) > 1 else None
 
 
 def _frame_verdict(k: int) -> int:

@@ -8,7 +8,7 @@ shifts by 32 and more). Must not know the outer headers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vpcshark.wire.instructions import (
@@ -95,12 +95,44 @@ def move(
     spare: int,
     returns: Callable[[int], int],
     mac: bytes | None,
+    way: int | None = None,
 ) -> None:
     """Append ``program`` (checked before), moved to ``place``. ``returns`` maps its verdicts, ``mac`` is the source's.
 
-    The MAC is needed only by ``inbound`` and ``outbound``; ``FilterError`` if it is missing there.
+    The MAC is needed only by ``inbound`` and ``outbound``, unless ``find_way`` has filled the scratch slot ``way``;
+    ``FilterError`` if it is missing there.
     """
-    _Move(assembler, program, place, spare, returns, mac).run()
+    _Move(assembler, program, place, spare, returns, mac, way).run()
+
+
+def find_way(out: Assembler, place: Fixed | Floating, macs: Mapping[int, bytes | None], way: int) -> None:
+    """At each label of ``macs``: put into scratch[``way``] what ``PACKET_TYPE`` is for that source's MAC, and go on
+    behind all of this. A and X are lost. ``FilterError`` if a MAC is missing."""
+    outgoing, incoming, done = out.label(), out.label(), out.label()
+    for label, mac in macs.items():
+        out.place(label)
+        _compare_origin(out, place, mac, incoming)
+        out.goto(outgoing)
+    out.place(incoming)
+    out.emit(LD | IMM, 0)
+    out.goto(done)
+    out.place(outgoing)
+    out.emit(LD | IMM, OUTGOING)
+    out.place(done)
+    out.emit(ST, way)
+
+
+def _compare_origin(out: Assembler, place: Fixed | Floating, mac: bytes | None, incoming: int) -> None:
+    """Fall through if the inner frame's source address is ``mac``, else go to ``incoming``. A and X are lost."""
+    if mac is None:
+        raise FilterError("inbound and outbound need the MAC address of the source, which is not known here.")
+    for offset, size, part in ((8, 0, mac[2:]), (6, H, mac[:2])):
+        if isinstance(place, Fixed):
+            out.emit(LD | size | ABS, offset + place.base)
+        else:
+            out.emit(LDX | MEM, place.base)
+            out.emit(LD | size | IND, offset)
+        out.jump(JEQ, int.from_bytes(part, "big"), -1, incoming)
 
 
 class _Move:
@@ -112,6 +144,7 @@ class _Move:
         spare: int,
         returns: Callable[[int], int],
         mac: bytes | None,
+        way: int | None,
     ) -> None:
         self.out = assembler
         self.program = program
@@ -119,6 +152,7 @@ class _Move:
         self.spare = spare
         self.returns = returns
         self.mac = mac
+        self.way = way
         self.small = _small_indices(program)
         self.a_alive, self.x_alive = _alive_after(program)
 
@@ -239,17 +273,12 @@ class _Move:
 
     def _packet_type(self) -> None:
         """A = PACKET_OUTGOING if the inner frame's source is our source, else 0 (PACKET_HOST)."""
-        if self.mac is None:
-            raise FilterError("inbound and outbound need the MAC address of the source, which is not known here.")
+        if self.way is not None:
+            self.out.emit(LD | MEM, self.way)
+            return
         incoming, done = self.out.label(), self.out.label()
         with _Kept(self.out, STX, self.spare, True):
-            for offset, size, part in ((8, 0, self.mac[2:]), (6, H, self.mac[:2])):
-                if isinstance(self.place, Fixed):
-                    self.out.emit(LD | size | ABS, offset + self.place.base)
-                else:
-                    self.out.emit(LDX | MEM, self.place.base)
-                    self.out.emit(LD | size | IND, offset)
-                self.out.jump(JEQ, int.from_bytes(part, "big"), -1, incoming)
+            _compare_origin(self.out, self.place, self.mac, incoming)
             self.out.emit(LD | IMM, OUTGOING)
             self.out.goto(done)
             self.out.place(incoming)
