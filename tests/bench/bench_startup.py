@@ -178,7 +178,10 @@ class Bench:
         if self.keep("config", "config-unsaved", (enis or ["eni-0"])[-1]) != (self.texts / "config").read_text("utf-8"):
             saved = [eni for eni in enis if "{save=false}" not in self.answer("config", eni)]
             (self.texts / "saved").write_text("\n".join(saved))
-        return (self.texts / "interfaces").read_text("utf-8").count("{value=eni-")
+        count = (self.texts / "interfaces").read_text("utf-8").count("{value=eni-")
+        if count != size and size:
+            raise RuntimeError(f"vpcshark lists {count} ENIs instead of {size}:\n{listed}")
+        return count
 
     def make_old(self, is_old: bool) -> None:
         """Each start finds old answers and has them refreshed. Once it is over they are fresh: the refresh, which would
