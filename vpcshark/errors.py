@@ -37,3 +37,11 @@ class TransportError(VpcsharkError):
 
 class Unreachable(TransportError):
     """Nobody answered at the other machine's address; by another way it may be there."""
+
+
+class Refused(TransportError):
+    """The other machine answered and let nobody in with these keys; it will not by another way either."""
+
+
+class Hopeless(TransportError):
+    """What is wrong is on this side (a key file that is not there), so no way leads to any machine."""

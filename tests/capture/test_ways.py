@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from vpcshark.capture.ways import Way, first
-from vpcshark.errors import TransportError, Unreachable
+from vpcshark.errors import Refused, TransportError, Unreachable
 from vpcshark.transport.local import LocalTransport
 
 
@@ -67,12 +67,68 @@ def test_a_way_that_waits_does_not_begin_where_it_is_not_needed() -> None:
     assert not begun.wait(0.5)
 
 
-def test_every_reason_is_told() -> None:
-    """In the order of the ways."""
+def test_the_reason_of_the_first_way_is_told_and_the_log_has_all(caplog: pytest.LogCaptureFixture) -> None:
+    """One sentence and what to do; a page of reasons is read by nobody."""
+    caplog.set_level("INFO")
     ways = [Way("A", fails(TransportError("No key.", "Get one."))), Way("B", fails(TransportError("No plugin.")))]
     with pytest.raises(TransportError) as caught:
         first(ways, "web-1", 5)
-    assert str(caught.value) == "No way leads to web-1. A: No key. B: No plugin. Get one."
+    assert str(caught.value) == "No key. Get one."
+    assert "B does not work: No plugin." in caplog.text
+
+
+def test_a_machine_that_refused_a_key_is_not_asked_by_other_ways_with_it() -> None:
+    """It is the same sshd behind each: nobody waits for the same answer, not even where it was asked already."""
+    begun, stuck = threading.Event(), threading.Event()
+
+    def asked() -> Opened:
+        begun.set()
+        return Opened()
+
+    def slow() -> Opened:
+        stuck.wait(10)
+        return Opened()
+
+    own, start = frozenset({"own"}), time.monotonic()
+    ways = [
+        Way("A", fails(Refused("Not with this key.")), keys=own),
+        Way("B", slow, keys=own),
+        Way("C", asked, 0.2, keys=own),
+    ]
+    with pytest.raises(Refused, match=r"^Not with this key\.$"):
+        first(ways, "web-1", 20)
+    stuck.set()
+    assert time.monotonic() - start < 5
+    assert not begun.wait(0.5)
+
+
+def test_a_way_with_other_keys_is_tried_where_one_was_refused() -> None:
+    """A pushed key may be taken."""
+    there = Opened()
+    ways = [
+        Way("A", fails(Refused("no")), keys=frozenset({"own"})),
+        Way("B", lambda: there, 30, keys=frozenset({"own", "pushed"})),
+    ]
+    assert first(ways, "web-1", 60) is there
+
+
+def test_the_machine_s_own_word_counts_more_than_a_way_that_did_not_lead_there() -> None:
+    """Whoever was refused has the way already."""
+    ways = [Way("A", fails(TransportError("No endpoint."))), Way("B", fails(Refused("Not with this key.")))]
+    with pytest.raises(Refused, match=r"^Not with this key\.$"):
+        first(ways, "web-1", 5)
+
+
+def test_where_nobody_is_at_the_address_the_next_way_s_reason_is_told_too() -> None:
+    """A private address that does not answer may be as it should be."""
+    ways = [
+        Way("A", fails(Unreachable("Nobody.", "Look."))),
+        Way("B", fails(TransportError("No plugin.", "Install it."))),
+        Way("C", fails(TransportError("No endpoint.", "Make one."))),
+    ]
+    with pytest.raises(TransportError) as caught:
+        first(ways, "web-1", 5)
+    assert str(caught.value) == "Nobody. No other way leads to web-1: No plugin. Look. Install it."
 
 
 def test_an_address_without_anybody_is_not_worth_a_word_beside_another() -> None:

@@ -17,6 +17,7 @@ from vpcshark.errors import AwsError
 
 PORT_DOCUMENT = "AWS-StartSSHSession"
 URL_SECONDS = 60  # a signed tunnel URL's life, as AWS's own client has it
+TUNNEL_PORTS = (22, 3389)  # what OpenTunnel takes as remotePort
 LONGEST_TUNNEL = 3600  # seconds: what AWS allows, and the default
 _READY = ("create-complete", "update-in-progress", "update-complete", "update-failed")
 _KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)

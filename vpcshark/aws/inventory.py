@@ -50,6 +50,7 @@ class Eni:
     attachment_status: str = ""
     requester_managed: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
+    instance_tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_enis(ec2: Ec2) -> list[Eni]:
@@ -175,6 +176,7 @@ def _eni(raw: Mapping[str, Any], instance: Mapping[str, Any]) -> Eni:
         attachment_status=attachment.get("Status", ""),
         requester_managed=bool(raw.get("RequesterManaged")),
         tags=tags,
+        instance_tags=tags_of(instance),
     )
 
 

@@ -16,7 +16,7 @@ from vpcshark.capture.life import Context, Feed
 from vpcshark.capture.live import Refilters
 from vpcshark.capture.sink import Sink
 from vpcshark.cleanup import sweep
-from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.errors import AwsError, Hopeless, TransportError, VpcsharkError
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +39,8 @@ class AutoFeed:
         try:
             return self._mirror.up(jobs)
         except VpcsharkError as error:
-            if isinstance(error, AwsError) and not error.code:
-                raise  # AWS cannot be asked: then the instance cannot be found either
+            if isinstance(error, Hopeless) or (isinstance(error, AwsError) and not error.code):
+                raise  # AWS cannot be asked, or no machine reached: then the instance cannot be either
             return self._second(jobs, error)
 
     def close(self) -> None:
@@ -70,7 +70,15 @@ class AutoFeed:
         try:
             return self._feed.up(jobs)
         except VpcsharkError as error:
-            raise VpcsharkError(f"No mirror: {why.problem} No tcpdump: {error.problem}", error.remedy) from error
+            log.info("Nor tcpdump: %s", error)
+            raise _both(why, error) from error
+
+
+def _both(mirror: VpcsharkError, tcpdump: VpcsharkError) -> VpcsharkError:
+    """One sentence. Where neither machine was reached, the capture host's reason is enough; the log has the other."""
+    if isinstance(mirror, TransportError) and isinstance(tcpdump, TransportError):
+        return VpcsharkError(f"{mirror.problem} The instance itself can't be captured on either.", mirror.remedy)
+    return VpcsharkError(f"No mirror: {mirror.problem} No tcpdump: {tcpdump.problem}", tcpdump.remedy)
 
 
 class _Noticing:

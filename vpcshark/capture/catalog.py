@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 from vpcshark import folders, threads
 from vpcshark.aws import inventory
 from vpcshark.aws.inventory import Eni
+from vpcshark.capture import here, modes
 from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.clock import Clock, SystemClock
@@ -63,7 +64,12 @@ def places(settings: Settings, options: CaptureOptions) -> list[Place]:
 
 
 def survey(
-    wanted: Sequence[Place], settings: Settings, lister: Lister, known: Path | None, clock: Clock | None = None
+    wanted: Sequence[Place],
+    settings: Settings,
+    lister: Lister,
+    known: Path | None,
+    clock: Clock | None = None,
+    is_here: Callable[[str], bool] = here.is_here,
 ) -> tuple[list[Entry], list[VpcsharkError]]:
     """The entries of all places, and what is wrong. Where AWS can't be asked, the file ``known`` speaks, which is
     brought up to date."""
@@ -76,7 +82,10 @@ def survey(
     for place, future in asked:
         try:
             found = _answer(place, future, end - clock.monotonic())
-            entries += [entry(eni, place, many=len(wanted) > 1) for eni in found if is_wanted(eni, settings)]
+            marks = modes.marks(found, is_here)
+            entries += [
+                entry(eni, place, many=len(wanted) > 1, mark=marks[eni.id]) for eni in found if is_wanted(eni, settings)
+            ]
         except VpcsharkError as error:
             problems.append(error)
             entries += [one for one in before if one.place == place]
@@ -109,10 +118,10 @@ def _of(place: Place) -> str:
     return "".join(f" {word}" for word in words)
 
 
-def entry(eni: Eni, place: Place, *, many: bool) -> Entry:
-    """``eni`` for a list; ``many``: of several places, so the display says which."""
+def entry(eni: Eni, place: Place, *, many: bool, mark: str = "") -> Entry:
+    """``eni`` for a list; ``many``: of several places, so the display says which; ``mark`` says what else to know."""
     where = inventory.SEPARATOR.join(part for part in place if part) if many else ""
-    display = inventory.SEPARATOR.join(filter(None, (inventory.display(eni), where)))
+    display = inventory.SEPARATOR.join(filter(None, (inventory.display(eni), where, mark)))
     index = 1 << 16 if eni.device_index is None else eni.device_index
     return Entry(eni.id, eni.instance_name or eni.name, display, eni.instance_state == "running", index, place)
 

@@ -23,13 +23,15 @@ from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import trusted
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way
-from vpcshark.errors import AwsError, TransportError
+from vpcshark.errors import AwsError, Hopeless, TransportError
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.known_hosts import fingerprint
-from vpcshark.transport.ssh_auth import Keys
+from vpcshark.transport.ssh_auth import Keys, load_key
 
 log = logging.getLogger(__name__)
 Dial = Callable[[], ssh.Stream]
+OWN = frozenset({"own"})  # what a way logs in with, see ``ways.Way``
+PUSHED = frozenset({"pushed"})
 
 
 @dataclass(frozen=True)
@@ -43,23 +45,44 @@ class Logins:
 
     def direct(self) -> list[Way]:
         """SSH with the user's own keys: to each address, or as the SSH configuration has it, if it has the host."""
-        return self._straight(self._own_keys, "SSH")
+        return self._straight(self._own_keys, "SSH", OWN)
 
     def with_pushed_key(self) -> list[Way]:
         """The same with a key that EC2 Instance Connect lets in for a minute."""
-        return self._straight(self._pushed_keys, "Instance Connect")
+        return self._straight(self._pushed_keys, "Instance Connect", PUSHED)
 
-    def over_endpoint(self) -> ssh.SshTransport:
-        """SSH through an Instance Connect Endpoint, with a pushed key."""
+    def endpoint(self) -> Way:
+        """SSH through an Instance Connect Endpoint, with the key that the user named, else a pushed one."""
+        return Way("an Instance Connect Endpoint", self._over_endpoint, keys=OWN if self._named_key else PUSHED)
+
+    def session_manager(self) -> Way:
+        """SSH through Session Manager, with the key that the user named, else a pushed one, else the user's others."""
+        return Way("Session Manager", self._over_session, keys=OWN if self._named_key else OWN | PUSHED)
+
+    def check_named_key(self) -> None:
+        """Hopeless if the user named a key file that cannot be used: no other key may hide that."""
+        try:
+            self._named_key  # noqa: B018 - it is loaded here
+        except TransportError as error:
+            raise Hopeless(error.problem, error.remedy) from error
+
+    @cached_property
+    def _named_key(self) -> paramiko.PKey | None:
+        """Loaded once, so that nobody is asked twice for its passphrase."""
+        return load_key(self.options.ssh_key) if self.options.ssh_key else None
+
+    def _over_endpoint(self) -> ssh.SshTransport:
+        if self._port not in aws_connect.TUNNEL_PORTS:
+            raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}.", "It does to 22.")
         aws = self._aws()
         endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet)
         url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
         dial = partial(eice.open_tunnel, url)
         via = f" over the endpoint {endpoint.id}"
-        return self._log_in(self.host.address, dial, self._pushed_keys, via=via, vouch=self._tunnel_vouches)
+        keys = self._own_keys if self._named_key else self._pushed_keys
+        return self._log_in(self.host.address, dial, keys, via=via, vouch=self._tunnel_vouches)
 
-    def over_ssm(self) -> ssh.SshTransport:
-        """SSH through Session Manager, with the user's own keys or, if they are not taken, a pushed one."""
+    def _over_session(self) -> ssh.SshTransport:
         plugin = ssm.find_plugin()
         aws = self._aws()
         if not aws_connect.is_managed(aws, self.host.instance):
@@ -67,6 +90,8 @@ class Logins:
                 f"{self.host.name} is not online in Session Manager.",
                 "It needs the SSM agent, its instance role AmazonSSMManagedInstanceCore, and a way to the service.",
             )
+        if self._named_key:
+            return self._over_ssm(aws, plugin, self._own_keys)
         try:
             return self._over_ssm(aws, plugin, self._pushed_keys)
         except (TransportError, AwsError) as error:
@@ -88,7 +113,7 @@ class Logins:
         transport.on_close(end)
         return transport
 
-    def _straight(self, keys: Callable[[], Keys], what: str) -> list[Way]:
+    def _straight(self, keys: Callable[[], Keys], what: str, kind: frozenset[str]) -> list[Way]:
         settings = self._settings
         if settings.proxy_command or settings.jumps:
             address = settings.address or self.addresses[0]
@@ -96,10 +121,14 @@ class Logins:
             dial = partial(proxy.dial, settings, address, self._port, credentials)
             via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
             log_in = partial(self._log_in, address, dial, keys, via=via, vouch=self._console_vouches)
-            return [Way(f"{what}{via}", log_in)]
+            return [Way(f"{what}{via}", log_in, keys=kind)]
         addresses = [settings.address] if settings.address else self.addresses
         return [
-            Way(f"{what} to {address}", partial(self._log_in, address, None, keys, vouch=self._console_vouches))
+            Way(
+                f"{what} to {address}",
+                partial(self._log_in, address, None, keys, vouch=self._console_vouches),
+                keys=kind,
+            )
             for address in addresses
         ]
 
@@ -153,8 +182,9 @@ class Logins:
         return self.options.ssh_port if self.options.ssh_port != 22 else self._settings.port or 22
 
     def _own_keys(self) -> Keys:
-        settings = self._settings
-        return Keys(self.options.ssh_key, settings.key_files, settings.identities_only)
+        if self._named_key:
+            return Keys(only=((self._named_key, self.options.ssh_key),))
+        return Keys(files=self._settings.key_files, files_only=self._settings.identities_only)
 
     def _pushed_keys(self) -> Keys:
         """A fresh key that never touches a disk."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpcshark.aws.hosts import CaptureHost
@@ -32,7 +33,8 @@ def open_transport(
     addresses: Sequence[str] = (),
 ) -> Transport:
     """Local if the host is this machine, else by ``options.connection``. ``connect`` gives AWS for those ways that need
-    it; ``addresses`` are further ones of the host. TransportError that says what was tried."""
+    it; ``addresses`` are further ones of the host. TransportError with the reason that matters; Hopeless if no machine
+    can be reached so."""
     if is_here(host.address):
         from vpcshark.transport.local import LocalTransport
 
@@ -46,15 +48,16 @@ def open_transport(
 
 
 def _ways(logins: Logins, connection: str, *, has_aws: bool) -> list[Way]:
-    direct = logins.direct()
+    if connection == "eic" and has_aws:
+        return logins.with_pushed_key()
+    logins.check_named_key()
     if connection == "ssh" or not has_aws:
-        return direct
-    further = {
-        "eic": logins.with_pushed_key(),
-        "eice": [Way("an Instance Connect Endpoint", logins.over_endpoint)],
-        "ssm": [Way("Session Manager", logins.over_ssm)],
-    }
-    if connection != "auto":
-        return further[connection]
-    later = [Way(way.name, way.open, HEAD_START) for name in ("eic", "eice", "ssm") for way in further[name]]
-    return [*direct, *later]
+        return logins.direct()
+    if connection == "eice":
+        return [logins.endpoint()]
+    if connection == "ssm":
+        return [logins.session_manager()]
+    # A key that the user named is the one that is meant: where it is refused, no pushed one heals that silently.
+    pushed = [] if logins.options.ssh_key else logins.with_pushed_key()
+    later = [*pushed, logins.endpoint(), logins.session_manager()]
+    return [*logins.direct(), *(replace(way, wait=HEAD_START) for way in later)]

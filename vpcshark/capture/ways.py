@@ -10,55 +10,59 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vpcshark.errors import TransportError, Unreachable, VpcsharkError
+from vpcshark.errors import Refused, TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
+Problem = tuple[str, VpcsharkError]
 
 
 @dataclass(frozen=True)
 class Way:
     """``open`` gives a transport or raises VpcsharkError. It begins after ``wait`` seconds, or as soon as all that
-    began earlier have failed: what costs a call or leaves a trace does not begin without need."""
+    began earlier have failed: what costs a call or leaves a trace does not begin without need.
+
+    ``keys`` names all that it logs in with: once the machine refused each of those (Refused), it is not waited for."""
 
     name: str
     open: Callable[[], Transport]
     wait: float = 0.0
+    keys: frozenset[str] = frozenset()
 
 
 def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
-    """The first transport to ``where``. TransportError that says why each way did not work, the earliest way first."""
+    """The first transport to ``where``. TransportError with the one reason that matters; the log has them all."""
     race = _Race(ways)
     for way in ways:
         threading.Thread(target=race.run, args=(way,), name=f"way {way.name}", daemon=True).start()
     transport = race.winner(deadline)
     if transport is not None:
         return transport
-    problems = race.problems()
-    # An address at which nobody is says little beside one where somebody is; but the first way is the one expected.
-    problems = problems[:1] + [problem for problem in problems[1:] if not isinstance(problem[1], Unreachable)]
-    if len(problems) == 1:
-        raise TransportError(problems[0][1].problem, problems[0][1].remedy)
-    listed = " ".join(_listed(problems))
-    remedies = dict.fromkeys(error.remedy for _, error in problems if error.remedy)
-    # Nobody at the first way's address may be as it should be (a private one): then the next remedy may be the one.
-    remedy = " ".join([*remedies][: 2 if isinstance(problems[0][1], Unreachable) else 1])
-    raise TransportError(f"No way leads to {where}. {listed}", remedy)
+    raise _told(race.problems(), where)
 
 
-def _listed(problems: Sequence[tuple[str, VpcsharkError]]) -> list[str]:
-    """A sentence for each problem; ways that have the same one share it."""
-    names: dict[str, list[str]] = {}
-    for name, error in problems:
-        names.setdefault(error.problem, []).append(name)
-    together = [(" and ".join(shared), problem) for problem, shared in names.items()]
-    return [f"{name[:1].upper()}{name[1:]}: {problem}" for name, problem in together]
+def _told(problems: Sequence[Problem], where: str) -> TransportError:
+    """The machine's own word (Refused), else why the first way failed, which is the expected one."""
+    main = next((error for _, error in problems if isinstance(error, Refused)), problems[0][1])
+    others = [error for _, error in problems if error.problem != main.problem]
+    answered = [error for error in others if not isinstance(error, Unreachable)]
+    if isinstance(main, Refused):
+        return Refused(main.problem, main.remedy)
+    if isinstance(main, Unreachable) and answered:  # that may be as it should be: then the next remedy may be the one
+        problem = f"{main.problem} No other way leads to {where}: {answered[0].problem}"
+        return TransportError(problem, " ".join(dict.fromkeys(filter(None, (main.remedy, answered[0].remedy)))))
+    return TransportError(main.problem, main.remedy)
+
+
+def _late(way: Way) -> Unreachable:
+    return Unreachable(f"{way.name[:1].upper()}{way.name[1:]} did not answer in time.", "Try again.")
 
 
 class _Race:
     def __init__(self, ways: Sequence[Way]) -> None:
         self._ways = ways
         self._failed: dict[str, VpcsharkError] = {}
+        self._refused: dict[str, Refused] = {}  # keys -> the machine's word on them
         self._won: Transport | None = None
         self._is_over = False
         self._changed = threading.Condition()
@@ -87,10 +91,11 @@ class _Race:
             self._changed.notify_all()
             return self._won
 
-    def problems(self) -> list[tuple[str, VpcsharkError]]:
+    def problems(self) -> list[Problem]:
         """Why each way failed, in the ways' order."""
-        late = Unreachable("It did not answer in time.")
-        return [(way.name, self._failed.get(way.name, late)) for way in self._ways]
+        with self._changed:
+            failed = dict(self._failed)
+        return [(way.name, failed.get(way.name) or _late(way)) for way in self._ways]
 
     def _its_turn(self, way: Way) -> bool:
         earlier = [other.name for other in self._ways if other.wait < way.wait]
@@ -98,12 +103,21 @@ class _Race:
             self._changed.wait_for(
                 lambda: self._is_over or (bool(earlier) and all(name in self._failed for name in earlier)), way.wait
             )
-            return not self._is_over
+            return not self._is_over and way.name not in self._failed
 
     def _fail(self, way: Way, error: VpcsharkError) -> None:
         with self._changed:
-            self._failed[way.name] = error
+            self._failed.setdefault(way.name, error)
+            if isinstance(error, Refused):
+                self._refused.update(dict.fromkeys(way.keys, error))
+                self._give_up_on_those_with_the_same_keys(error)
             self._changed.notify_all()
+
+    def _give_up_on_those_with_the_same_keys(self, error: Refused) -> None:
+        for other in self._ways:
+            if other.keys and other.keys <= self._refused.keys() and other.name not in self._failed:
+                log.info("%s has no other keys, so it would be refused too.", other.name)
+                self._failed[other.name] = error
 
     def _succeed(self, way: Way, transport: Transport) -> None:
         with self._changed:

@@ -14,6 +14,7 @@ from typing import Any
 
 from rich.table import Table
 
+from vpcshark import logs
 from vpcshark.capture.sink import FileSink, Sink
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
@@ -49,6 +50,7 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.capture.services import Services
 
     wanted = table.resolve(command_line.given(options), os.environ, options.filter)
+    logs.set_up(wanted.log_level, wanted.log_file)
     name = options.file or (
         "-" if not sys.stdout.isatty() else f"{options.eni}-{time.strftime('%Y%m%d-%H%M%S')}.pcapng"
     )

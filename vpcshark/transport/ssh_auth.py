@@ -14,7 +14,7 @@ from typing import Any
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from vpcshark.errors import TransportError
+from vpcshark.errors import Refused, TransportError
 from vpcshark.transport import askpass
 
 log = logging.getLogger(__name__)
@@ -34,14 +34,14 @@ class Keys:
 
 
 def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str) -> None:
-    """Log in as ``user`` on ``host`` (for messages) with one of ``keys``. TransportError if the server takes none."""
+    """Log in as ``user`` on ``host`` (for messages) with one of ``keys``. Refused if the server takes none."""
     tried = 0
     for key, origin in _keys(keys):
         tried += 1
         try:
             transport.auth_publickey(user, key)
         except paramiko.BadAuthenticationType as exc:
-            raise TransportError(f"{host} does not let {user} in by key.", f"It takes {_listed(exc)}.") from exc
+            raise Refused(f"{host} does not let {user} in by key.", f"It takes {_listed(exc)}.") from exc
         except paramiko.AuthenticationException:
             log.info("%s does not take the key %s for %s.", host, origin, user)
             continue
@@ -116,16 +116,16 @@ def _agent_keys() -> tuple[paramiko.AgentKey, ...]:
         return ()
 
 
-def _refused(host: str, user: str, keys: Keys, tried: int) -> TransportError:
+def _refused(host: str, user: str, keys: Keys, tried: int) -> Refused:
     if not tried:
-        return TransportError(
+        return Refused(
             f"There is no SSH key to log in to {host} with.",
             "Name one with --ssh-key, or add one to the agent (ssh-add).",
         )
     shown = f"any of the {tried} keys of the agent and ~/.ssh"
     if keys.file or keys.only:
         shown = f"the key {keys.file or keys.only[0][1]}"
-    return TransportError(
+    return Refused(
         f"{host} does not let {user} in with {shown}.", "Check the user with --ssh-user and the key with --ssh-key."
     )
 
