@@ -39,6 +39,10 @@ class Unreachable(TransportError):
     """Nobody answered at the other machine's address; by another way it may be there."""
 
 
+class Closed(Unreachable):
+    """The machine at that address answered that nobody listens there."""
+
+
 class Refused(TransportError):
     """The other machine answered and let nobody in with these keys; it will not by another way either."""
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from vpcshark.capture.ways import Way, first
-from vpcshark.errors import Refused, TransportError, Unreachable
+from vpcshark.errors import Closed, Refused, TransportError, Unreachable
 from vpcshark.transport.local import LocalTransport
 
 
@@ -136,6 +136,36 @@ def test_an_address_without_anybody_is_not_worth_a_word_beside_another() -> None
     ways = [Way("A", fails(TransportError("Refused."))), Way("B", fails(Unreachable("Nobody.")))]
     with pytest.raises(TransportError, match=r"^Refused\.$"):
         first(ways, "web-1", 5)
+
+
+def test_where_one_address_answers_that_nobody_listens_the_others_have_a_moment_left() -> None:
+    """Nobody waits three seconds for an address that swallows everything."""
+    stuck, start = threading.Event(), time.monotonic()
+
+    def swallowed() -> Opened:
+        stuck.wait(20)
+        return Opened()
+
+    ways = [
+        Way("A", fails(Closed("A refuses.", "Start sshd.")), is_direct=True),
+        Way("B", swallowed, is_direct=True),
+        Way("C", fails(TransportError("C is not online."))),
+    ]
+    with pytest.raises(TransportError, match=r"^A refuses\. Start sshd\.$"):
+        first(ways, "web-1", 15)
+    stuck.set()
+    assert time.monotonic() - start < 10
+
+
+def test_another_address_is_used_though_the_first_is_closed() -> None:
+    """A private address may be that of somebody else's machine where we are."""
+    there = Opened()
+
+    def late() -> Opened:
+        time.sleep(0.2)
+        return there
+
+    assert first([Way("A", fails(Closed("no")), is_direct=True), Way("B", late, is_direct=True)], "web-1", 15) is there
 
 
 def test_time_is_limited() -> None:

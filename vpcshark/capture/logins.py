@@ -73,7 +73,7 @@ class Logins:
 
     def _over_endpoint(self) -> ssh.SshTransport:
         if self._port not in aws_connect.TUNNEL_PORTS:
-            raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}.", "It does to 22.")
+            raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}, only to 22.")
         aws = self._aws()
         endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet)
         url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
@@ -128,6 +128,7 @@ class Logins:
                 f"{what} to {address}",
                 partial(self._log_in, address, None, keys, vouch=self._console_vouches),
                 keys=kind,
+                is_direct=True,
             )
             for address in addresses
         ]

@@ -10,10 +10,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from vpcshark.errors import Refused, TransportError, Unreachable, VpcsharkError
+from vpcshark.errors import Closed, Refused, TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
+PATIENCE = 1.0  # seconds for the machine's other addresses, once one is Closed
 Problem = tuple[str, VpcsharkError]
 
 
@@ -22,12 +23,14 @@ class Way:
     """``open`` gives a transport or raises VpcsharkError. It begins after ``wait`` seconds, or as soon as all that
     began earlier have failed: what costs a call or leaves a trace does not begin without need.
 
-    ``keys`` names all that it logs in with: once the machine refused each of those (Refused), it is not waited for."""
+    ``keys`` names all that it logs in with: once the machine refused each of those (Refused), it is not waited for.
+    ``is_direct``: to an address of the machine; once another one is Closed, it is waited for a moment only."""
 
     name: str
     open: Callable[[], Transport]
     wait: float = 0.0
     keys: frozenset[str] = frozenset()
+    is_direct: bool = False
 
 
 def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
@@ -42,13 +45,15 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
 
 
 def _told(problems: Sequence[Problem], where: str) -> TransportError:
-    """The machine's own word (Refused), else why the first way failed, which is the expected one."""
-    main = next((error for _, error in problems if isinstance(error, Refused)), problems[0][1])
+    """The machine's own last word (Refused), else why the first way failed, which is the expected one."""
+    main = next((error for _, error in reversed(problems) if isinstance(error, Refused)), problems[0][1])
     others = [error for _, error in problems if error.problem != main.problem]
     answered = [error for error in others if not isinstance(error, Unreachable)]
     if isinstance(main, Refused):
         return Refused(main.problem, main.remedy)
-    if isinstance(main, Unreachable) and answered:  # that may be as it should be: then the next remedy may be the one
+    if (
+        isinstance(main, Unreachable) and not isinstance(main, Closed) and answered
+    ):  # that may be as it should be: then the next remedy may be the one
         problem = f"{main.problem} No other way leads to {where}: {answered[0].problem}"
         return TransportError(problem, " ".join(dict.fromkeys(filter(None, (main.remedy, answered[0].remedy)))))
     return TransportError(main.problem, main.remedy)
@@ -62,7 +67,7 @@ class _Race:
     def __init__(self, ways: Sequence[Way]) -> None:
         self._ways = ways
         self._failed: dict[str, VpcsharkError] = {}
-        self._refused: dict[str, Refused] = {}  # keys -> the machine's word on them
+        self._refused: frozenset[str] = frozenset()  # keys
         self._won: Transport | None = None
         self._is_over = False
         self._changed = threading.Condition()
@@ -109,15 +114,26 @@ class _Race:
         with self._changed:
             self._failed.setdefault(way.name, error)
             if isinstance(error, Refused):
-                self._refused.update(dict.fromkeys(way.keys, error))
-                self._give_up_on_those_with_the_same_keys(error)
+                self._refused |= way.keys
+                hopeless = [other for other in self._ways if other.keys and other.keys <= self._refused]
+                self._give_up(hopeless, error, "it has no other keys")
+            self._changed.notify_all()
+        if isinstance(error, Closed) and way.is_direct:
+            # Not at once: a private address may be that of somebody else's machine in the network that we are in.
+            timer = threading.Timer(PATIENCE, self._give_up_on_addresses, [error])
+            timer.daemon = True
+            timer.start()
+
+    def _give_up_on_addresses(self, error: Closed) -> None:
+        with self._changed:
+            self._give_up([way for way in self._ways if way.is_direct], error, "another address answered")
             self._changed.notify_all()
 
-    def _give_up_on_those_with_the_same_keys(self, error: Refused) -> None:
-        for other in self._ways:
-            if other.keys and other.keys <= self._refused.keys() and other.name not in self._failed:
-                log.info("%s has no other keys, so it would be refused too.", other.name)
-                self._failed[other.name] = error
+    def _give_up(self, ways: Sequence[Way], error: VpcsharkError, why: str) -> None:
+        for way in ways:
+            if way.name not in self._failed:
+                log.info("%s is not waited for: %s.", way.name, why)
+                self._failed[way.name] = error
 
     def _succeed(self, way: Way, transport: Transport) -> None:
         with self._changed:

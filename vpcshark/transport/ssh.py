@@ -19,7 +19,7 @@ from typing import Any, Protocol, cast
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST
 
-from vpcshark.errors import TransportError, Unreachable
+from vpcshark.errors import Closed, TransportError, Unreachable
 from vpcshark.transport import known_hosts
 from vpcshark.transport.base import NO_STATUS
 from vpcshark.transport.ssh_auth import Keys, authenticate
@@ -243,7 +243,7 @@ def _dial(address: str, port: int, name: str, timeout: float) -> socket.socket:
     try:
         connection = socket.create_connection((address, port), timeout)
     except ConnectionRefusedError as exc:
-        raise Unreachable(f"{name} refuses SSH connections.", "Check that sshd runs there, on that port.") from exc
+        raise Closed(f"{name} refuses SSH connections.", "Check that sshd runs there, on that port.") from exc
     except (TimeoutError, socket.timeout) as exc:  # noqa: UP041 - one class since Python 3.10
         raise Unreachable(f"{name} did not answer to SSH within {timeout:g} seconds.", group) from exc
     except socket.gaierror as exc:
