@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import time
@@ -66,6 +67,55 @@ def test_without_the_setting_silence_is_nothing(started):
 
 
 def test_a_receiver_that_never_gets_its_config_ends(started):
-    """The capture died while it sent the program: SIGALRM after ten seconds, whatever is read."""
+    """The capture died while it sent the program: it ends by itself, whatever is read."""
     process = started()
-    assert process.wait(15) == -14
+    began = time.monotonic()
+    assert process.wait(15) == 1
+    assert time.monotonic() - began < 10
+
+
+CONFIGURED = receiver.preamble() + json.dumps({**CONFIG, "silence_seconds": 1}).encode() + b"\n"
+CUT = receiver.preamble()[:-1000]
+
+
+@pytest.fixture
+def under_sshd(tmp_path):
+    """Starts a command under a shell that is called sshd, gives it input that never ends, and returns the shell."""
+    sshd = tmp_path / "sshd"
+    sshd.symlink_to("/bin/sh")
+    running: list[subprocess.Popen] = []
+
+    def start(command: list[str], given: bytes) -> subprocess.Popen:
+        script = 'exec 3<&0; "$@" <&3 & wait $!; echo $?'  # as an sshd does, it hears signals while its command runs
+        process = subprocess.Popen(
+            [str(sshd), "-c", script, "sh", *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+        )
+        running.append(process)
+        process.stdin.write(given)
+        process.stdin.flush()
+        return process
+
+    yield start
+    for process in running:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("given", [b"", CUT, CONFIGURED], ids=["nothing", "a cut program", "all"])
+def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given):
+    """A path that is cut in silence, before the config or after it: sshd would stay for a quarter of an hour."""
+    process = under_sshd(receiver.command(sys.executable, owns_connection=True), given)
+    began = time.monotonic()
+    assert process.wait(15) == -signal.SIGTERM
+    assert time.monotonic() - began < 10
+
+
+@pytest.mark.parametrize("given", [b"", CONFIGURED], ids=["nothing", "all"])
+def test_the_sshd_of_the_users_login_is_let_be(under_sshd, given):
+    """A receiver on the user's own machine has the user's login above it."""
+    process = under_sshd(receiver.command(sys.executable), given)
+    assert process.stdout.readline() == b"1\n"
+    assert process.wait(5) == 0

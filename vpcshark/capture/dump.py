@@ -10,7 +10,7 @@ import logging
 import re
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpcshark.capture import dumping, probe
 from vpcshark.capture.sink import SinkClosed
@@ -197,4 +197,6 @@ def ask(transport: Transport) -> probe.Facts:
     finally:
         alarm.cancel()
         channel.close()
-    return probe.parse(output)
+    facts = probe.parse(output)
+    # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
+    return replace(facts, sshd=0) if transport.name == "local" else facts

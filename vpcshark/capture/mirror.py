@@ -321,4 +321,4 @@ def receiver_command(transport: Transport, python: str) -> list[str]:
         return receiver.command(python)
     begin = f"echo {BEGIN.decode().strip()}; echo >&2"
     choose = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n "$@"; else exec "$@"; fi'
-    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3")]
+    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3", owns_connection=True)]

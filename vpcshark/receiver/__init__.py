@@ -15,6 +15,8 @@ from __future__ import annotations
 import json
 from importlib import resources
 
+from vpcshark.receiver.lifeline import OWNS_CONNECTION
+
 MODULES = (
     "vpcshark.wire.blocks",
     "vpcshark.wire.vxlan",
@@ -40,18 +42,26 @@ for name, source in MODULES:
 sys.exit(sys.modules["vpcshark.receiver.program"].main())
 """
 
-# The alarm ends a receiver whose capture died before the config; ``program.main`` takes it off.
+# The alarm ends a receiver whose capture died before the config, and the sshd that serves its connection, as
+# ``lifeline`` does later; ``program.main`` takes it off. A capture itself has given up by then.
 # No newline and no quote but ", so that any shell on the way can carry it. Reads no byte more than the source.
 _BOOTSTRAP = (
-    r'exec("import signal\nsignal.alarm(10)\nf=open(0,\"rb\",0,closefd=False)\nn=int(f.readline())\ns=b\"\"\n'
+    r'exec("import os,signal,sys\ndef e(*a):\n p=os.getppid()\n while p>1 and sys.argv[1:]:\n'
+    r"  n,_,r=open(\"/proc/%d/stat\"%p).read().rpartition(\")\")\n  if \"(sshd\" in n:os.kill(p,15);break\n"
+    r"  p=int(r.split()[1])\n os._exit(1)\nsignal.signal(signal.SIGALRM,e)\nsignal.alarm(8)\n"
+    r"f=open(0,\"rb\",0,closefd=False)\nn=int(f.readline())\ns=b\"\"\n"
     r"while len(s)<n:\n c=f.read(n-len(s))\n if not c:raise SystemExit(1)\n s+=c\n"
     r'exec(compile(s,\"receiver\",\"exec\"))")'
 )
 
 
-def command(python: str = "python3") -> list[str]:
-    """The argv to run on the capture host; it reads ``preamble()`` and then the config from stdin."""
-    return [python, "-I", "-c", _BOOTSTRAP]
+def command(python: str = "python3", *, owns_connection: bool = False) -> list[str]:
+    """The argv to run on the capture host; it reads ``preamble()`` and then the config from stdin.
+
+    ``owns_connection``: it came by an SSH connection that is there for it alone, which it ends when its capture has
+    gone. On the user's own machine the sshd above us is the user's login, and none of our business.
+    """
+    return [python, "-I", "-c", _BOOTSTRAP, *([OWNS_CONNECTION] if owns_connection else [])]
 
 
 def program() -> bytes:

@@ -2,16 +2,19 @@
 
 A path that is cut in silence keeps a TCP connection, and with it sshd and all under it, for a quarter of an hour. So a
 capture sends a line every few seconds, and a receiver that hears none ends itself and the process of sshd that serves
-this one connection. Sent to the capture host: Python 3.6 and the standard library only. Must not know frames.
+this one connection, if its command line says that the connection is its own. Sent to the capture host: Python 3.6 and
+the standard library only. Must not know frames.
 """
 # ruff: noqa: UP006, UP035
 
 import contextlib
 import os
 import signal
+import sys
 import time
 from typing import Tuple
 
+OWNS_CONNECTION = "owns-connection"
 _SERVERS = ("sshd", "sshd-session")  # the latter since OpenSSH 9.8
 _MOST_ANCESTORS = 5  # shell, sudo and its monitor may stand between
 
@@ -34,7 +37,12 @@ class Lifeline:
 
 
 def end_connection() -> None:
-    """End the sshd that serves the connection we came by, if we came by one. The listening sshd is further up."""
+    """End the sshd that serves the connection we came by, if it is ours. The listening sshd is further up.
+
+    On the user's own machine the next sshd up is the one of the user's login.
+    """
+    if OWNS_CONNECTION not in sys.argv[1:]:
+        return
     pid = os.getppid()
     for _ in range(_MOST_ANCESTORS):
         if pid <= 1:
