@@ -22,6 +22,7 @@ from paramiko.common import cMSG_CHANNEL_REQUEST
 from vpcshark.errors import Closed, TransportError, Unreachable
 from vpcshark.transport import known_hosts
 from vpcshark.transport.base import NO_STATUS
+from vpcshark.transport.buffers import Chunks, ReadAhead
 from vpcshark.transport.ssh_auth import Keys, authenticate
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ DEAD_AFTER = 20.0
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 WINDOW = 128 << 20
 PACKET = 256 << 10
+HOP_WINDOW = 4 << 20  # paramiko's buffer, which a jump host's channel has, is slow with more in it
 
 
 class Stream(Protocol):
@@ -136,6 +138,7 @@ class SshTransport:
         """Start the command in the user's login shell, which gets every argument quoted. TransportError."""
         try:
             channel = self._transport.open_session(timeout=CONNECT_TIMEOUT)
+            channel.in_buffer = cast("Any", Chunks())  # nothing comes before a command is asked for
             channel.exec_command(shlex.join(command))
         except (paramiko.SSHException, EOFError, OSError) as exc:
             raise TransportError(f"{self.name} does not start a command: {_reason(exc)}.") from exc
@@ -154,7 +157,9 @@ class SshTransport:
     def dial(self, address: str, port: int) -> Stream:
         """A TCP connection from that machine on (RFC 4254, 7.2), for SSH to a machine behind it. TransportError."""
         try:
-            return self._transport.open_channel("direct-tcpip", (address, port), ("127.0.0.1", 0), timeout=AUTH_TIMEOUT)
+            return self._transport.open_channel(
+                "direct-tcpip", (address, port), ("127.0.0.1", 0), window_size=HOP_WINDOW, timeout=AUTH_TIMEOUT
+            )
         except (paramiko.SSHException, EOFError, OSError) as exc:
             raise TransportError(
                 f"{self.name} does not get through to {address}, port {port}: {_reason(exc)}.",
@@ -237,7 +242,7 @@ class SshChannel:
         return TransportError(f"The connection {self._name} broke.", "Start the capture again.")
 
 
-def _dial(address: str, port: int, name: str, timeout: float) -> socket.socket:
+def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
     """A TCP connection that notices a dead path. TransportError with what is probably wrong."""
     group = "Check that its security group and the network let you reach that port."
     try:
@@ -254,7 +259,7 @@ def _dial(address: str, port: int, name: str, timeout: float) -> socket.socket:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: give up on keepalives that nobody acknowledges (RFC 5482)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER * 1000))
-    return connection
+    return ReadAhead(connection)
 
 
 def _negotiate(connection: Stream, key_types: Sequence[str], name: str, timeout: float) -> paramiko.Transport:
