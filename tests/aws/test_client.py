@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import re
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from vpcshark.aws import inventory
-from vpcshark.aws.client import Aws, connect
+from vpcshark import threads
+from vpcshark.aws import inventory, mirror
+from vpcshark.aws.client import NEVER_SENT, Aws, connect
+from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
 from vpcshark.errors import AwsError
 
 SSO = """
@@ -172,3 +176,53 @@ def test_a_refusal_is_told(
         inventory.list_enis(aws.ec2)
     assert (caught.value.problem, caught.value.code) == (problem, code)
     assert remedy in caught.value.remedy
+
+
+class Dying:
+    """An API that takes one request whole, says nothing and is not there any more."""
+
+    def __init__(self) -> None:
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._future = threads.start(self._serve)
+
+    def _serve(self) -> None:
+        connection, _ = self._listener.accept()
+        self._listener.close()
+        head, _, body = connection.recv(65536).partition(b"\r\n\r\n")
+        length = int(re.search(rb"(?i)content-length: (\d+)", head)[1])
+        while len(body) < length:
+            body += connection.recv(65536)
+        connection.close()
+
+
+def making_a_filter(url: str, environment: pytest.MonkeyPatch) -> tuple[Aws, Future[str]]:
+    """A create that is under way."""
+    environment.setenv("AWS_ENDPOINT_URL", url)
+    aws = connect(region="eu-central-1")
+    return aws, threads.start(mirror.create_filter, aws.ec2, {}, "token")
+
+
+def test_a_create_that_no_connection_came_about_for_was_not_sent(environment: pytest.MonkeyPatch) -> None:
+    """Nobody listens: the failure itself proves that nothing was made."""
+    _, making = making_a_filter("http://127.0.0.1:9", environment)
+    assert is_unsent(making.exception(20))
+
+
+def test_a_create_that_left_once_is_doubtful_whatever_became_of_its_repetitions(
+    environment: pytest.MonkeyPatch,
+) -> None:
+    """The first attempt was read whole, the others found nobody: the last exception alone would say "never sent"."""
+    _, making = making_a_filter(Dying().url, environment)
+    error = making.exception(20)
+    assert is_unreachable(error)
+    assert not is_unsent(error)
+
+
+def test_a_create_that_is_called_off_before_it_left_was_not_sent(environment: pytest.MonkeyPatch) -> None:
+    """The capture ends while its create waits for a connection."""
+    aws, making = making_a_filter("http://127.0.0.1:9", environment)
+    aws.stop_creating()
+    error = making.exception(20)
+    assert error.code == NEVER_SENT
+    assert is_refusal(error)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
+from vpcshark import threads
 from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.making import Maker
 from vpcshark.capture.timeline import Timeline
@@ -71,6 +74,43 @@ def test_only_a_clear_refusal_settles_it(maker, book, code, repeated, doubtful):
         maker.make("filter", failing(code, repeated))
     assert maker.is_doubtful is doubtful
     assert bool(ledgers.read(book.path).unanswered) is doubtful
+
+
+def unsent(labels, token):
+    """A create that never left: nobody listens where AWS should be."""
+    try:
+        cause = Exception()
+        cause.was_never_sent = True
+        raise cause
+    except Exception as error:
+        raise AwsError("AWS cannot be reached.") from error
+
+
+def test_what_was_never_sent_has_made_nothing(maker, book):
+    """No ledger and no janitor need stay for it."""
+    with pytest.raises(AwsError):
+        maker.make("filter", unsent)
+    assert not maker.is_doubtful
+    assert not ledgers.read(book.path).unanswered
+
+
+def test_it_waits_for_what_is_under_way_and_for_no_answer_that_was_lost(maker):
+    """A create that ended without an answer is doubtful for ever, but over."""
+    with pytest.raises(AwsError):
+        maker.make("filter", failing(""))
+    assert maker.settle(0)
+    begun, gate = threading.Event(), threading.Event()
+
+    def create(labels, token):
+        begun.set()
+        return gate.wait(10) and "tmt-1"
+
+    making = threads.start(maker.make, "target", create)
+    assert begun.wait(5)
+    assert not maker.settle(0.05)
+    gate.set()
+    assert maker.settle(5)
+    assert making.result(5) == "tmt-1"
 
 
 def test_nothing_is_made_after_the_end(maker):

@@ -13,17 +13,18 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import vpcshark
-from vpcshark.aws.errors import mapped
+from vpcshark.aws.errors import is_unconnected, mapped
 from vpcshark.errors import AwsError
 
 CONNECT_TIMEOUT = 3.0  # seconds; a person waits
 READ_TIMEOUT = 10.0
 ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
 RESOLVE_TIMEOUT = 2.0
-NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before its first attempt
+NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
+_SENT = "vpcshark_sent"  # in a call's context: at least one of its attempts may have reached AWS
 
 
 class Ec2(Protocol):
@@ -105,6 +106,7 @@ class Aws:
             if service not in self._clients:
                 client = self._session.client(service, config=self._config)
                 client.meta.events.register("request-created", self._check)
+                client.meta.events.register("response-received", self._note)
                 self._clients[service] = client
             return self._clients[service]
 
@@ -116,9 +118,23 @@ class Aws:
     def _check(self, operation_name: str = "", request: Any = None, **_: Any) -> None:
         """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
         if self._is_closing and operation_name.startswith("Create"):
-            attempt = getattr(request, "context", {}).get("retries", {}).get("attempt", 0)
-            code = NEVER_SENT if attempt == 1 else ""
-            raise AwsError(f"{operation_name} was called off, because the capture ends.", code=code)
+            _call_off(operation_name, request.context)
+
+    def _note(self, context: Any, exception: Exception | None, event_name: str, **_: Any) -> None:
+        """Called by botocore after each attempt: whether a request left at all is known only here, as the exception
+        that comes out in the end is the last attempt's. (``context`` is one for all attempts of a call.)"""
+        if exception is None or not is_unconnected(exception):
+            context[_SENT] = True
+        elif _SENT not in context:
+            exception.was_never_sent = True  # type: ignore[attr-defined]  # errors.is_unsent reads it
+            operation = event_name.rpartition(".")[2]
+            if self._is_closing and operation.startswith("Create"):
+                _call_off(operation, context)  # at once: botocore would rest first
+
+
+def _call_off(operation: str, context: Mapping[str, Any]) -> NoReturn:
+    code = "" if context.get(_SENT) else NEVER_SENT
+    raise AwsError(f"{operation} was called off, because the capture ends.", code=code)
 
 
 def profiles() -> list[str]:

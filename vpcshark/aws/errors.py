@@ -18,6 +18,7 @@ from vpcshark.errors import AwsError
 _GONE = re.compile(r"^InvalidTrafficMirror(Filter|FilterRule|Session|Target)(Id)?\.?No(t)?Found$")
 _IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exception)?$|^DependencyViolation$")
 _NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
+_UNCONNECTED = {"EndpointConnectionError", "ConnectTimeoutError"}
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
 
 _THROTTLES = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"}
@@ -151,6 +152,18 @@ def is_refusal(error: AwsError) -> bool:
     metadata = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
     status, repeated = metadata.get("HTTPStatusCode", 400), metadata.get("RetryAttempts", 0)
     return is_answer(error) and not is_throttle(error) and status < 500 and not repeated and error.code not in _FAULTS
+
+
+def is_unconnected(exc: BaseException) -> bool:
+    """Does botocore's exception for one attempt prove that no byte of its request was sent? It does where no connection
+    came about (DNS, refused, time-out of connect); broken connections and late answers leave that open, and so do
+    proxies."""
+    return any(cls.__name__ in _UNCONNECTED for cls in type(exc).__mro__)
+
+
+def is_unsent(error: AwsError) -> bool:
+    """Was no attempt of the call sent? Then it surely did nothing. ``client`` marks such exceptions."""
+    return bool(getattr(error.__cause__, "was_never_sent", False))
 
 
 def is_answer(error: AwsError) -> bool:

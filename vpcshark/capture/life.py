@@ -35,6 +35,7 @@ PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janit
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes during up
+UNREACHED = 3.5  # for creates whose connection does not come about, a little more than ``aws.client.CONNECT_TIMEOUT``
 
 
 @dataclass(frozen=True)
@@ -156,7 +157,7 @@ class Capture:
         self._context.status.say("Stopping: deleting the mirror session ..." if made else "Stopping ...")
         self._context.maker.close()
         self._feed.close()
-        if not jobs.settle(0.0 if self._is_cut_off else SETTLE):
+        if not (self._context.maker.settle(UNREACHED) if self._is_cut_off else jobs.settle(SETTLE)):
             log.warning("A call was still under way; the janitor will look after it.")
         session_gone = threading.Event()
         removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up", daemon=True)

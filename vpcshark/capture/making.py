@@ -9,7 +9,7 @@ import threading
 import uuid
 from collections.abc import Callable, Mapping
 
-from vpcshark.aws.errors import is_refusal
+from vpcshark.aws.errors import is_refusal, is_unsent
 from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cleanup.ledger import Ledger
@@ -27,9 +27,10 @@ class Maker:
         self.lease = lease
         self._ledger = ledger
         self._timeline = timeline
-        self._guard = threading.Lock()
+        self._guard = threading.Condition()
         self._made: dict[str, str] = {}
         self._open: set[str] = set()  # ClientTokens whose answer has not come
+        self._running: set[str] = set()
         self._closed = False
 
     @property
@@ -45,20 +46,34 @@ class Maker:
         with self._guard:
             return bool(self._open)
 
+    def settle(self, timeout: float) -> bool:
+        """Wait for creates under way to end, whatever the end, at most ``timeout`` seconds; False if one still runs."""
+        with self._guard:
+            return self._guard.wait_for(lambda: not self._running, timeout)
+
     def close(self) -> None:
         """The capture ends: nothing is made from now on."""
         with self._guard:
             self._closed = True
 
     def make(self, kind: str, create: Create) -> str:
-        """Run one create; returns the id. On an AwsError without a clear refusal the ledger keeps the token open.
+        """Run one create; returns the id. On an AwsError that leaves open whether it was done, so does the ledger.
         VpcsharkError where the ledger can't be written; Stopped after ``close``."""
-        token = self._begin(kind)
+        token = str(uuid.uuid4())
+        try:
+            self._begin(kind, token)
+            return self._made_under(token, kind, create)
+        finally:
+            with self._guard:
+                self._running.discard(token)
+                self._guard.notify_all()
+
+    def _made_under(self, token: str, kind: str, create: Create) -> str:
         with self._timeline.step(f"create {kind}"):
             try:
                 resource = create(self.lease.as_tags(), token)
             except AwsError as error:
-                if is_refusal(error):
+                if is_refusal(error) or is_unsent(error):
                     self._ledger.refused(token)
                     self._end(token)
                 raise
@@ -66,12 +81,12 @@ class Maker:
         self._end(token, {resource: kind})
         return resource
 
-    def _begin(self, kind: str) -> str:
-        token = str(uuid.uuid4())
+    def _begin(self, kind: str, token: str) -> None:
         with self._guard:
             if self._closed:
                 raise Stopped
             self._open.add(token)
+            self._running.add(token)
         try:
             self._ledger.creating(kind, token)
         except (OSError, ValueError) as error:
@@ -80,7 +95,6 @@ class Maker:
                 f"The mirror {kind} was not created, because the capture's ledger cannot be written: {error}.",
                 "Make room on the disk that holds it.",
             ) from error
-        return token
 
     def _end(self, token: str, made: Mapping[str, str] | None = None) -> None:
         with self._guard:
