@@ -101,6 +101,26 @@ def test_an_account_that_cannot_be_reached_keeps_no_other_capture_waiting(dead, 
     assert (dead.exists(), stuck.path.exists()) == (False, True)
 
 
+def test_more_of_those_than_workers_do_not_either(dead, folder, account, clock):
+    """Each gets a short try before any gets a long one; in between, the good one is done."""
+    for number in range(3 * background.WORKERS):
+        stuck = ledgers.Ledger(folder / f"c-0{number:02}.ledger", {**HEADER, "profile": "gone"})
+        stuck.created("filter", "t0", "tmf-0")
+        stuck.leave_open()
+    began, done_after = clock.time, []
+    account.delete = lambda kind, resource: (account.resources.pop(resource), done_after.append(clock.time - began))
+
+    def reach(profile, region):
+        if profile:
+            raise InputError("There is no profile gone.")
+        return account
+
+    background.run(folder, reach=reach, clock=clock)
+    assert not dead.exists()
+    assert done_after[0] < background.PATIENCE
+    assert len(ledgers.all_paths(folder)) == 3 * background.WORKERS
+
+
 def test_what_failed_a_moment_ago_rests(dead, folder, clock):
     """A list that is refreshed every few seconds does not start a process each time for expired credentials."""
     adopted = ledgers.adopt(dead)

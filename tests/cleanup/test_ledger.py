@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import stat
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 
@@ -95,6 +97,17 @@ def test_the_lock_dies_with_its_process(path):
     assert adopted is not None
     assert ledgers.read(path).unanswered == {"t1": "session"}
     adopted.finish()
+
+
+def test_who_only_asks_does_not_make_a_dead_capture_look_alive(path):
+    """A list asks who lives at the very moment when a sweep adopts what is dead."""
+    ledgers.Ledger(path, HEADER).leave_open()
+    with open(path, "rb") as asking, ThreadPoolExecutor() as pool:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        adopting = pool.submit(ledgers.adopt, path)
+        assert not wait([adopting], 0.2).done
+        fcntl.flock(asking, fcntl.LOCK_UN)
+        adopting.result(5).leave_open()
 
 
 @pytest.fixture

@@ -54,6 +54,15 @@ def test_each_choice_removes_its_own(crowd, clock, tmp_path, which, removed):
     assert all(done.kept.values())
 
 
+def test_what_a_janitor_is_stuck_at_goes_too(crowd, clock, tmp_path):
+    """Its credentials have run out and it holds the ledger for a quarter of an hour; mine are good."""
+    held = ledgers.adopt(tmp_path / "c-dead.ledger")
+    assert set(clean(crowd, clock, tmp_path, "mine").removed) == {"c-dead", "c-gone"}
+    assert "tmf-c-dead" not in crowd.resources
+    assert "tmf-c-living" in crowd.resources
+    held.leave_open()
+
+
 def test_a_dry_run_removes_nothing(crowd, clock, tmp_path):
     """It only says what it would do."""
     before = dict(crowd.resources)

@@ -11,6 +11,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from vpcshark.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
+SHORT = 15.0
 PATIENCE = 10 * 60.0
 WORKERS = 8
 REST = 60.0  # seconds after a try that failed before the next: Wireshark's lists are refreshed often
@@ -46,10 +48,18 @@ def waiting(folder: Path, clock: Clock) -> list[Path]:
 
 def run(folder: Path, *, reach: tidy.Reach, clock: Clock) -> list[tidy.Tidied]:
     """Work off every ledger that is due, side by side: one whose account can't be reached must not keep the others
-    waiting, nor those that other sweeps find meanwhile. A ledger's own lock keeps two sweeps from one ledger."""
-    due = waiting(folder, clock)
+    waiting, nor those that other sweeps find meanwhile. A ledger's own lock keeps two sweeps from one ledger.
+
+    First a short try for each: there may be more accounts out of reach than workers.
+    """
+    tidied = _tidy(waiting(folder, clock), SHORT, reach, clock)
+    left = [one.path for one in tidied if one.outcome is not None and not one.outcome.is_clean]
+    return [*(one for one in tidied if one.path not in left), *_tidy(left, PATIENCE, reach, clock)]
+
+
+def _tidy(paths: Sequence[Path], patience: float, reach: tidy.Reach, clock: Clock) -> list[tidy.Tidied]:
     with ThreadPoolExecutor(max_workers=WORKERS) as pool:
-        return list(pool.map(lambda path: tidy.tidy(path, reach=reach, clock=clock, patience=PATIENCE), due))
+        return list(pool.map(lambda path: tidy.tidy(path, reach=reach, clock=clock, patience=patience), paths))
 
 
 def _is_due(path: Path, now: float) -> bool:

@@ -165,13 +165,22 @@ def adopt(path: Path) -> Ledger | None:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)
     except FileNotFoundError:
         return None
-    if not lock.take(file) or not _is_at(path, file):  # finished between open and lock
+    if not _take(file) or not _is_at(path, file):  # finished between open and lock
         file.close()
         return None
     ledger = Ledger.__new__(Ledger)
     ledger.path, ledger._guard, ledger._file = path, threading.Lock(), file
     ledger._try_to_append({"adopted": True})
     return ledger
+
+
+def _take(file: BinaryIO) -> bool:
+    """The lock, unless somebody living has it. Who only asks whether somebody has it, holds it for a moment as well,
+    and must not make a dead capture look alive; no two of those are in each other's way."""
+    while not lock.take(file):
+        if not lock.probe(file):
+            return False
+    return True
 
 
 def is_live(path: Path) -> bool:
