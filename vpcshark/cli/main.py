@@ -34,6 +34,9 @@ COMMANDS = {
 }
 """Which module of this room declares a command. Only the one that is asked for is imported, which halves the start."""
 
+SWEEP_THEMSELVES = {"cleanup", "capture"}
+NO_ACCOUNT = {"lab", "demo"}
+
 EPILOG = """\
 first steps:
   vpcshark install                 put the ENIs into Wireshark's interface list
@@ -70,6 +73,19 @@ def run(arguments: Sequence[str] | None = None) -> int:
         log.exception("vpcshark %s failed unexpectedly.", options.command)
         sys.stderr.write(f"vpcshark: This is a defect of vpcshark; {log_file} tells more.\n")
         return 1
+    finally:
+        if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:
+            _sweep()
+
+
+def _sweep() -> None:
+    """What a crash left goes at the next start of anything; here after the command, so that nobody waits for it."""
+    from vpcshark.cleanup import ledger
+
+    if ledger.all_paths():
+        from vpcshark.cleanup import background
+
+        background.sweep_in_background()
 
 
 def build_parser(command: str = "") -> argparse.ArgumentParser:
