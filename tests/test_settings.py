@@ -52,7 +52,7 @@ def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
         ("[list]\nlimit = 1\nlimit = 2\n", 3, "limit is there twice"),
         ("[list]\n[list]\n", 2, "[list] is there twice"),
         ("[capture Web 1]\nenis = eni-0a\n", 1, "small letters"),
-        ("[list]\n[capture web]\nvni = 7\n", 2, "needs enis or tags"),
+        ("[list]\n[capture web]\nvni = 7\n", 2, "needs enis, tags, asg or lb"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text, line, words):

@@ -18,7 +18,7 @@ LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond a
 _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _LIST = ("profiles", "regions", "vpcs", "tags", "limit")
-_CAPTURE = ("enis", "tags", "profile", "region")
+_CAPTURE = ("enis", "tags", "asg", "lb", "profile", "region")
 EXAMPLE = """\
 # vpcshark's settings. A line that begins with # is a remark.
 
@@ -37,7 +37,10 @@ EXAMPLE = """\
 # A capture of several ENIs, with a name of its own in the list.
 #[capture web]
 #enis = eni-0a1b2c3d, eni-0a1b2c3e
-#tags = role=web
+# And all that AWS finds: by tags of the ENI or its instance, of an Auto Scaling group, behind a load balancer.
+#tags = Name=web-*, env=prod
+#asg = web-group
+#lb = web-balancer
 """
 
 
@@ -51,11 +54,14 @@ class Tag:
 
 @dataclass(frozen=True)
 class NamedCapture:
-    """Several ENIs under one name: those that are named, and those that bear every one of the tags."""
+    """Several ENIs under one name: those that are named, those that bear every one of the tags, those of Auto Scaling
+    ``groups`` and those behind load ``balancers``."""
 
     name: str
     enis: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
+    groups: tuple[str, ...] = ()
+    balancers: tuple[str, ...] = ()
     profile: str = ""
     region: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
@@ -140,12 +146,14 @@ class _Reader:
             name=name,
             enis=self._words(section, "enis"),
             tags=self._tags(section),
+            groups=self._names(section, "asg"),
+            balancers=self._names(section, "lb"),
             profile=values.get("profile", ""),
             region=values.get("region", ""),
             options={key: text for key, text in values.items() if key not in _CAPTURE},
         )
-        if not capture.enis and not capture.tags:
-            raise _Wrong(section, "", f"[{section}] needs enis or tags: what is captured")
+        if not (capture.enis or capture.tags or capture.groups or capture.balancers):
+            raise _Wrong(section, "", f"[{section}] needs enis, tags, asg or lb: what is captured")
         return capture
 
     def _section(self, section: str) -> dict[str, str]:
@@ -153,6 +161,10 @@ class _Reader:
 
     def _words(self, section: str, key: str) -> tuple[str, ...]:
         return tuple(word for word in _SPLIT.split(self._section(section).get(key, "")) if word)
+
+    def _names(self, section: str, key: str) -> tuple[str, ...]:
+        """Names may have blanks in them."""
+        return tuple(name.strip() for name in self._section(section).get(key, "").split(",") if name.strip())
 
     def _tags(self, section: str) -> tuple[Tag, ...]:
         tags = []

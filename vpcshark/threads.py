@@ -5,6 +5,7 @@ a call that hangs must not hold a process that Wireshark waits for. Knows no roo
 from __future__ import annotations
 
 import threading
+from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import Any, TypeVar
@@ -19,12 +20,24 @@ def start(work: Callable[..., T], *arguments: Any, name: str = "work") -> Future
     return future
 
 
-def together(works: Iterable[Callable[[], T]]) -> list[T]:
-    """Do all of ``works`` at the same time, one of them here; their results, or the first failure once all are done."""
+def together(works: Iterable[Callable[[], T]], most: int = 0) -> list[T]:
+    """Do all of ``works`` at the same time, or ``most`` of them (0: all), some of them here; their results in order, or
+    the first failure once all are done."""
     wanted = [*works]
-    futures: list[Future[T]] = [Future(), *(start(work) for work in wanted[1:])] if wanted else []
-    if wanted:
-        _run(futures[0], wanted[0], ())
+    futures: list[Future[T]] = [Future() for _ in wanted]
+    waiting = deque(zip(futures, wanted, strict=True))
+
+    def work() -> None:
+        while True:
+            try:
+                future, one = waiting.popleft()
+            except IndexError:
+                return
+            _run(future, one, ())
+
+    for _ in range(min(most or len(wanted), len(wanted)) - 1):
+        start(work)
+    work()
     for future in futures:
         future.exception()
     return [future.result() for future in futures]

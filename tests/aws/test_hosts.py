@@ -45,19 +45,19 @@ def test_the_tagged_running_instance_is_found(ec2: Ec2, enis: dict[str, Any]) ->
 )
 def test_the_nearest_host_is_chosen(offered: list[CaptureHost], chosen: CaptureHost) -> None:
     """Same subnet before same zone before same VPC before anything."""
-    assert hosts.nearest(offered, SOURCE) == chosen
+    assert hosts.nearest(offered, [SOURCE]) == chosen
 
 
 def test_the_source_is_never_its_own_target() -> None:
     """Mirroring an interface to itself would mirror the mirrored."""
     own = CaptureHost("i-1", "web-1", SOURCE.id, "10.0.0.1", vpc="vpc-1", subnet="subnet-1", az="a")
-    assert hosts.nearest([own, FAR], SOURCE) == FAR
+    assert hosts.nearest([own, FAR], [SOURCE]) == FAR
 
 
 def test_no_host_is_told_with_what_to_do() -> None:
     """The tag that is missing, and the option that needs none."""
     with pytest.raises(InputError) as caught:
-        hosts.nearest([], SOURCE)
+        hosts.nearest([], [SOURCE])
     assert "vpcshark:capture-host" in caught.value.problem
     assert "--host" in caught.value.remedy
 

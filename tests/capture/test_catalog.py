@@ -148,8 +148,8 @@ def test_an_eni_is_found_where_it_was_listed(known):
     catalog.survey(
         [Place("a", "r1"), Place("b", "r1")], Settings(), lambda place: [eni("ab".index(place.profile))], known
     )
-    assert catalog.place_of("eni-01", known) == Place("b", "r1")
-    assert catalog.place_of("eni-09", known) == Place()
+    assert catalog.places_of(["eni-01", "eni-09"], known) == {Place("b", "r1"): "eni-01"}
+    assert list(catalog.places_of(["eni-09"], known)) == [Place()]
 
 
 @pytest.mark.parametrize("text", [b"", b"[{", b'[{"id": 1}]', b"{}", b"\xff"])

@@ -10,6 +10,7 @@ import pytest
 from vpcshark.capture.life import LEASE, Capture, Context
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.status import Silent
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
@@ -99,7 +100,7 @@ def run(tmp_path, clock):
         options = CaptureOptions(max_duration=longest)
         feed = Feed(maker, account)
         prepare(feed, stop)
-        context = Context("eni-1", options, Nothing(), Silent(), stop, clock, timeline, maker)
+        context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), stop, clock, timeline, maker)
         try:
             Capture(context, book, feed).run()
         finally:

@@ -22,43 +22,43 @@ def tagged(name: str, **more: str) -> CaptureHost:
 
 def test_auto_is_the_tagged_host():
     """A tag wins over this machine."""
-    assert plan.choose_host("auto", SOURCE, [tagged("a")], [HERE], lambda address: True).name == "a"
+    assert plan.choose_host("auto", [SOURCE], [tagged("a")], [HERE], lambda address: True).name == "a"
 
 
 def test_auto_without_a_tagged_host_is_this_machine_where_it_stands_in_the_vpc():
     """Wireshark on an instance of the VPC needs no tag."""
-    found = plan.choose_host("auto", SOURCE, [], [SOURCE, HERE], lambda address: address == "10.1.0.9")
+    found = plan.choose_host("auto", [SOURCE], [], [SOURCE, HERE], lambda address: address == "10.1.0.9")
     assert (found.eni, found.address) == ("eni-9", "10.1.0.9")
 
 
 def test_auto_with_nothing_says_which_tag_helps():
     """The sentence names the tag and the option."""
     with pytest.raises(InputError, match=r"vpcshark:capture-host.*--host"):
-        plan.choose_host("auto", SOURCE, [], [HERE], lambda address: False)
+        plan.choose_host("auto", [SOURCE], [], [HERE], lambda address: False)
 
 
 def test_local_where_this_machine_has_no_eni_is_refused():
     """A laptop can't be a mirror target."""
     with pytest.raises(InputError, match="This machine has no network interface"):
-        plan.choose_host("local", SOURCE, [tagged("a")], [HERE], lambda address: False)
+        plan.choose_host("local", [SOURCE], [tagged("a")], [HERE], lambda address: False)
 
 
 def test_the_source_is_never_its_own_capture_host():
     """A session from an ENI to itself is refused by AWS."""
     own = CaptureHost("i-1", "web-1", "eni-1", "10.1.0.5", vpc="vpc-1")
     with pytest.raises(InputError):
-        plan.choose_host("auto", SOURCE, [own], [SOURCE], lambda address: True)
+        plan.choose_host("auto", [SOURCE], [own], [SOURCE], lambda address: True)
 
 
 def test_a_random_vni_is_none_that_is_taken():
     """Two captures on one host must not mix."""
     picks = iter([5, 6, 7])
-    assert plan.choose_vni(None, {5, 6}, lambda low, high: next(picks)) == 7
+    assert plan.choose_vnis(None, 1, {5, 6}, lambda low, high: next(picks)) == [7]
 
 
 def test_a_wanted_vni_is_kept_even_zero():
     """0 is a VNI like any other."""
-    assert plan.choose_vni(0, {0}) == 0
+    assert plan.choose_vnis(0, 1, {0}) == [0]
 
 
 def test_the_description_is_what_a_person_recognises():
@@ -70,4 +70,4 @@ def test_names_are_those_of_the_sources_vpc():
     """An address means something only within its VPC; an ENI without a name gives none."""
     other = Eni("eni-2", "db", vpc="vpc-2", addresses=("10.1.0.6",))
     nameless = Eni("eni-3", "eni-3", vpc="vpc-1", addresses=("10.1.0.8",))
-    assert list(plan.names(SOURCE, [SOURCE, other, nameless])) == [("10.1.0.5", "web-1"), ("2001:db8::5", "web-1")]
+    assert list(plan.names([SOURCE], [SOURCE, other, nameless])) == [("10.1.0.5", "web-1"), ("2001:db8::5", "web-1")]

@@ -54,7 +54,7 @@ def test_a_setting_is_written_for_the_user_alone_and_shown(config, file):
         ("defaults.vni", "x", "0 to 16777215"),
         ("defaults.colour", "red", "colour"),
         ("regions", "x", "SECTION.NAME"),
-        ("capture web.vni", "7", "enis or tags"),
+        ("capture web.vni", "7", "enis, tags, asg or lb"),
         ("list.regions", "a\nb", "one line"),
     ],
 )

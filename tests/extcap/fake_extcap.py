@@ -45,7 +45,7 @@ class FakeServices:
     def capture(self, interface, options, sink, stop, status):
         """Header first; then fail, end, or wait for the stop and clean up, as the test wants."""
         how = os.environ.get("FAKE_CAPTURE", "wait")
-        note(capture=interface, options=vars(options))
+        note(capture=str(interface), options=vars(options))
         sink.write(HEADER)
         if how == "refused":
             raise InputError(f"{interface} can't be mirrored: " + "its type is too old. " * 200, "Use another.")

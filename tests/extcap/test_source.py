@@ -4,9 +4,11 @@ import os
 
 import pytest
 
+from vpcshark.capture.selection import Selection
 from vpcshark.errors import InputError
 from vpcshark.extcap.arguments import parse
 from vpcshark.extcap.source import source
+from vpcshark.settings import Tag
 
 SETTINGS = """\
 [defaults]
@@ -18,6 +20,11 @@ region = eu-west-1
 vni = 4
 [capture two]
 enis = eni-0a eni-0b
+[capture fleet]
+enis = eni-0a
+tags = Name=web-*, env=prod
+asg = web group, api
+lb = front
 """
 
 
@@ -33,7 +40,7 @@ def ask(tmp_path, monkeypatch):
 def test_an_eni_has_the_settings_defaults_unless_the_call_says_more(ask):
     """Command line, environment, settings."""
     interface, options = ask("--extcap-interface eni-0a --vni 9", {"VPCSHARK_HOST": "auto"})
-    assert (interface, options.vni, options.host) == ("eni-0a", 9, "auto")
+    assert (str(interface), options.vni, options.host) == ("eni-0a", 9, "auto")
     assert ask("--extcap-interface eni-0a", {})[1].vni == 3
 
 
@@ -41,13 +48,22 @@ def test_the_chooser_means_what_was_chosen_in_it(ask):
     """What is still "auto" is not said."""
     line = "--extcap-interface vpcshark-choose --profile auto --region eu-west-2 --vpc vpc-0a --eni eni-0c"
     interface, options = ask(line, {})
-    assert (interface, options.profile, options.region) == ("eni-0c", "", "eu-west-2")
+    assert (str(interface), options.profile, options.region) == ("eni-0c", "", "eu-west-2")
 
 
 def test_a_named_capture_has_options_of_its_own(ask):
     """Stronger than the defaults, weaker than the call."""
     interface, options = ask("--extcap-interface vpcshark-web", {})
-    assert (interface, options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", "local")
+    assert (str(interface), options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", "local")
+
+
+def test_a_named_capture_may_have_several_enis(ask):
+    """By name, and by what AWS finds."""
+    assert ask("--extcap-interface vpcshark-two", {})[0] == Selection(("eni-0a", "eni-0b"), name="two")
+    fleet, _ = ask("--extcap-interface vpcshark-fleet", {})
+    tags = (Tag("Name", "web-*"), Tag("env", "prod"))
+    assert fleet == Selection(("eni-0a",), tags, ("web group", "api"), ("front",), "fleet")
+    assert (fleet.single, fleet.label, str(fleet)) == ("", "fleet", "fleet")
 
 
 @pytest.mark.parametrize(
@@ -58,7 +74,6 @@ def test_a_named_capture_has_options_of_its_own(ask):
         ("--extcap-interface vpcshark-choose", "No ENI is chosen"),
         ("--extcap-interface vpcshark-problem-2", "no network interface"),
         ("--extcap-interface vpcshark-gone", "no capture named gone"),
-        ("--extcap-interface vpcshark-two", "several ENIs"),
     ],
 )
 def test_what_cannot_be_captured_from_is_told(ask, line, words):

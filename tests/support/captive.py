@@ -15,6 +15,7 @@ from contextlib import contextmanager
 
 from vpcshark import logs
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.services import Services
 from vpcshark.capture.sink import FileSink
 from vpcshark.capture.status import Silent
@@ -55,7 +56,9 @@ def main() -> int:
     with Watch(stop, parent=lambda: 0):
         try:
             options = CaptureOptions(host="local")
-            Services(timeline=timeline, lease=LEASE).capture(eni, options, FileSink.open(file), stop, Silent())
+            Services(timeline=timeline, lease=LEASE).capture(
+                Selection((eni,)), options, FileSink.open(file), stop, Silent()
+            )
         except VpcsharkError as error:
             sys.stderr.write(f"{error}\n")
             return 1

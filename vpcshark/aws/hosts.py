@@ -6,7 +6,7 @@ Must not know how a host is reached, nor what runs on it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,6 +35,7 @@ class CaptureHost:
     vpc: str = ""
     subnet: str = ""
     az: str = ""
+    instance_type: str = ""
     state: str = "running"
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -69,26 +70,27 @@ def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:
     return found[0]
 
 
-def nearest(hosts: Iterable[CaptureHost], source: Eni) -> CaptureHost:
-    """The host that the source's frames reach by the shortest way: same subnet, then availability zone, then VPC.
-    The source itself can't be its own target. InputError if there is none."""
-    usable = [host for host in hosts if host.eni != source.id]
+def nearest(hosts: Iterable[CaptureHost], sources: Collection[Eni]) -> CaptureHost:
+    """The host that the frames of all ``sources`` reach by the shortest way: same subnet, then availability zone, then
+    VPC. A source can't be its own target. InputError if there is none."""
+    ids = {source.id for source in sources}
+    usable = [host for host in hosts if host.eni not in ids]
     if not usable:
         raise InputError(
             f"No running instance is tagged {HOST_TAG}, so nothing can receive the mirrored packets.",
             "Tag one in the source's VPC, or name one with --host i-…; --host local takes this machine.",
         )
-    return min(usable, key=lambda host: _distance(host, source))
+    return min(usable, key=lambda host: _distance(host, sources))
 
 
-def _distance(host: CaptureHost, source: Eni) -> tuple[bool, bool, bool, bool, str]:
-    """Other instances before the source's own (its frames would be mirrored twice over its wire), the id at the end so
-    that two captures of one source choose alike."""
+def _distance(host: CaptureHost, sources: Collection[Eni]) -> tuple[int, int, int, int, str]:
+    """For how many sources it is elsewhere. Other instances before a source's own (its frames would be mirrored twice
+    over its wire), the id at the end so that two captures of one source choose alike."""
     return (
-        host.vpc != source.vpc,
-        host.instance == source.instance,
-        host.subnet != source.subnet,
-        host.az != source.az,
+        sum(host.vpc != source.vpc for source in sources),
+        sum(host.instance == source.instance for source in sources),
+        sum(host.subnet != source.subnet for source in sources),
+        sum(host.az != source.az for source in sources),
         host.instance,
     )
 
@@ -110,6 +112,7 @@ def _host(raw: Mapping[str, Any]) -> CaptureHost:
         vpc=eni.get("VpcId", "") or raw.get("VpcId", ""),
         subnet=eni.get("SubnetId", "") or raw.get("SubnetId", ""),
         az=raw.get("Placement", {}).get("AvailabilityZone", ""),
+        instance_type=raw.get("InstanceType", ""),
         state=raw.get("State", {}).get("Name", ""),
         tags=tags,
     )

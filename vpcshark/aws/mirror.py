@@ -122,12 +122,12 @@ def create_session(
     return _session(answer["TrafficMirrorSession"])
 
 
-def sessions_of(ec2: Ec2, source: str) -> list[MirrorSession]:
-    """The sessions that mirror the ``source`` ENI, whoever made them. AwsError."""
-    wanted = [{"Name": "network-interface-id", "Values": [source]}]
+def sessions_of(ec2: Ec2, source: str = "") -> list[MirrorSession]:
+    """The sessions that mirror the ``source`` ENI, or any ("") in the account, whoever made them. AwsError."""
+    wanted: dict[str, Any] = {"Filters": [{"Name": "network-interface-id", "Values": [source]}]} if source else {}
     with mapped("list the mirror sessions"):
-        found = list(pages(ec2, "describe_traffic_mirror_sessions", "TrafficMirrorSessions", Filters=wanted))
-    return [session for session in map(_session, found) if session.source == source]
+        found = list(pages(ec2, "describe_traffic_mirror_sessions", "TrafficMirrorSessions", **wanted))
+    return [session for session in map(_session, found) if source in ("", session.source)]
 
 
 def free_number(sessions: Iterable[MirrorSession]) -> int:

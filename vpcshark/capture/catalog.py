@@ -6,10 +6,9 @@ Must not know AWS's calls (they are handed in), nor who shows the list.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as TookTooLong
 from dataclasses import asdict, dataclass
@@ -22,9 +21,10 @@ from vpcshark.aws.inventory import Eni
 from vpcshark.capture import here, modes
 from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.sources import has_tags
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.settings import NamedCapture, Settings, Tag
+from vpcshark.settings import NamedCapture, Settings
 
 NAMED = "vpcshark-"  # before a named capture's name, where it is an interface
 DEADLINE = 40.0  # seconds for all places together
@@ -128,12 +128,7 @@ def entry(eni: Eni, place: Place, *, many: bool, mark: str = "") -> Entry:
 
 def is_wanted(eni: Eni, settings: Settings) -> bool:
     """Do the settings' filters let it into the list?"""
-    return (not settings.vpcs or eni.vpc in settings.vpcs) and has_tags(eni.tags, settings.tags)
-
-
-def has_tags(tags: Mapping[str, str], wanted: Iterable[Tag]) -> bool:
-    """Is every wanted tag there, with a value that fits?"""
-    return all(tag.key in tags and fnmatch.fnmatchcase(tags[tag.key], tag.value) for tag in wanted)
+    return (not settings.vpcs or eni.vpc in settings.vpcs) and has_tags(eni, settings.tags)
 
 
 def offer(
@@ -154,12 +149,14 @@ def named_display(capture: NamedCapture) -> str:
     """A named capture in a list: ``web · 2 ENIs · role=web``."""
     count = f"{len(capture.enis)} ENI{'s' if len(capture.enis) > 1 else ''}" if capture.enis else ""
     tags = " ".join(f"{tag.key}={tag.value}" for tag in capture.tags)
-    return inventory.SEPARATOR.join(filter(None, (capture.name, count, tags)))
+    owners = [*(f"asg:{name}" for name in capture.groups), *(f"lb:{name}" for name in capture.balancers)]
+    return inventory.SEPARATOR.join(filter(None, (capture.name, count, tags, *owners)))
 
 
-def place_of(eni: str, known: Path | None) -> Place:
-    """Where an ENI was last seen; the place that the AWS command line would choose if it never was."""
-    return next((one.place for one in load_known(known) if one.id == eni), Place())
+def places_of(enis: Collection[str], known: Path | None) -> dict[Place, str]:
+    """Where ENIs were last seen: each place with one of them; the place that the AWS command line would choose if none
+    ever was."""
+    return {one.place: one.id for one in load_known(known) if one.id in enis} or {DEFAULT: ""}
 
 
 def load_known(file: Path | None) -> list[Entry]:

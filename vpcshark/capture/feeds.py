@@ -10,11 +10,17 @@ from vpcshark.aws import client
 from vpcshark.aws.client import Aws
 from vpcshark.capture import auto, here, life, mirror, reach, tcpdump
 from vpcshark.cleanup.ledger import Ledger
+from vpcshark.errors import InputError
 
 
 def choose(context: life.Context, book: Ledger) -> life.Feed:
-    """The feed for the options' mode."""
-    options = context.options
+    """The feed for the options' mode. InputError for tcpdump where several ENIs may be meant."""
+    options, is_single = context.options, bool(context.selection.single)
+    if options.mode == "tcpdump" and not is_single:
+        raise InputError(
+            f"{context.selection} may be several ENIs, and tcpdump runs on one instance.",
+            "Capture with --mode mirror, or from one ENI at a time.",
+        )
     connect = _once(lambda: client.connect(options.profile, options.region))
 
     def mirrored(context: life.Context, is_described: bool) -> life.Feed:
@@ -23,7 +29,7 @@ def choose(context: life.Context, book: Ledger) -> life.Feed:
     def dumped(context: life.Context, is_described: bool) -> life.Feed:
         return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect), is_described=is_described)
 
-    if options.mode == "auto":
+    if options.mode == "auto" and is_single:  # several can only be mirrored
         return auto.AutoFeed(context, mirrored, dumped)
     return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
 

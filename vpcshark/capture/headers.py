@@ -1,4 +1,4 @@
-"""The blocks at the head of a capture file that describe its one source. Must not know how its frames are got."""
+"""The blocks at the head of a capture file that describe its sources. Must not know how their frames are got."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from vpcshark.capture import plan
 from vpcshark.wire import pcapng
 
 
-def of(source: Eni, enis: Sequence[Eni], capture_filter: str, *, names: bool, snaplen: int = 0) -> bytes:
-    """Interface 0, and the VPC's names if they are wanted."""
-    described = plan.describe(source)
-    blocks = pcapng.interface_description(source.id, described, capture_filter=capture_filter, snaplen=snaplen)
-    records = list(plan.names(source, enis)) if names else []
+def of(sources: Sequence[Eni], enis: Sequence[Eni], capture_filter: str, *, names: bool, snaplen: int = 0) -> bytes:
+    """One interface block for each source, whose place among them is its interface id (pcapng: "the first IDB in a
+    section has id 0"), and the names of their VPCs if they are wanted."""
+    blocks = b"".join(
+        pcapng.interface_description(eni.id, plan.describe(eni), capture_filter=capture_filter, snaplen=snaplen)
+        for eni in sources
+    )
+    records = list(plan.names(sources, enis)) if names else []
     return blocks + pcapng.name_resolution(records) if records else blocks

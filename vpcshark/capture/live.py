@@ -82,6 +82,8 @@ class Live:
         minutes, rest = divmod(int(seconds), 60)
         parts.append(f"{minutes // 60}:{minutes % 60:02}:{rest:02}")
         sessions = sum(kind == "session" for kind in self._made().values())
+        if sessions > 1:
+            parts.insert(1, f"{sessions} ENIs")
         if sessions:
             parts.append(f"about ${prices.mirroring(sessions, seconds):.4f}")
         return " · ".join(parts)

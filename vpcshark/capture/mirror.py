@@ -1,8 +1,8 @@
 """Mode "mirror": VPC Traffic Mirroring to a capture host. Three rounds of calls, side by side within each:
 
-    describe ∥ filter  ->  target ∥ rules ∥ amazon-dns ∥ connect + receiver  ->  session
+    describe ∥ filter  ->  target ∥ rules ∥ amazon-dns ∥ connect + receiver  ->  sessions, one for each source
 
-The receiver is up before the session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
+The receiver is up before a session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
 port-unreachable to the source. Must not know Wireshark.
 """
 
@@ -15,30 +15,26 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import receiver
-from vpcshark.aws import existing, hosts, inventory, mirror, tagging
+from vpcshark.aws import mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
-from vpcshark.aws.errors import is_refusal
-from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.mirror import MirrorSession
-from vpcshark.capture import plan, reception
+from vpcshark.capture import headers, reception
 from vpcshark.capture.filtering import check, mirror_rules, programs
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
+from vpcshark.capture.looking import Look, Surroundings
 from vpcshark.capture.reception import Reception
+from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.swap import swap_filter
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.account import MirrorAccount
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError
 from vpcshark.transport.base import Transport
-from vpcshark.wire import pcapng
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 RECEIVER_DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
-TRIES_FOR_A_NUMBER = 4
 BEGIN = b"vpcshark-receiver-begins\n"
 
 
@@ -54,16 +50,6 @@ class World:
     on_account: Callable[[str], None]  # told which AWS account it is
 
 
-@dataclass(frozen=True)
-class Surroundings:
-    """What the first round learns."""
-
-    source: Eni
-    enis: Sequence[Eni]
-    host: CaptureHost
-    sessions: Sequence[MirrorSession]
-
-
 class MirrorFeed:
     """Brings a mirror session up."""
 
@@ -72,7 +58,7 @@ class MirrorFeed:
         self._world = world
         self._aws: Aws | None = None
         self._rules: Sequence[mirror.Rule] = mirror.ALL_TRAFFIC
-        self._sources: dict[int, str] = {}  # VNI -> the source's MAC
+        self._macs: dict[int, str] = {}  # VNI -> its source's MAC
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -85,20 +71,19 @@ class MirrorFeed:
         jobs.start(self._identify)
         say("Looking up the interface and creating the mirror filter ...")
         filtering = jobs.start(self._make_filter)
-        around = self._look_around(jobs)
-        vni = plan.choose_vni(context.options.vni, {session.vni for session in around.sessions})
-        self._sources = {vni: around.source.mac}
+        around = Look(context, self._aws, self._world.is_here).around(jobs)
+        self._macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
             self._write_headers(around)
         say(f"Starting the receiver on {around.host.name} and creating the mirror target ...")
-        receiving = jobs.start(self._receive, around, vni)
+        receiving = jobs.start(self._receive, around)
         targeting = jobs.start(self._make_target, around.host)
         filter_id = jobs.result(filtering)
         filling = self._fill_filter(jobs, filter_id)
         try:
             jobs.wait_for(targeting, receiving, *filling)
-            say("Creating the mirror session ...")
-            jobs.result(jobs.start(self._make_session, around, filter_id, targeting.result(), vni))
+            say(f"Creating {_sessions(len(around.sources))} ...")
+            jobs.result(jobs.start(self._make_sessions, around, filter_id, targeting.result()))
         except BaseException:
             _abandon(receiving)
             raise
@@ -114,7 +99,7 @@ class MirrorFeed:
         options = replace(self._context.options, capture_filter=capture_filter)
         whole = options.whole_filter
         check(whole)
-        rules, compiled = mirror_rules(whole), programs(whole, self._sources)
+        rules, compiled = mirror_rules(whole), programs(whole, self._macs)
         if options.mirror_filter == "auto" and rules != self._rules:
             swap_filter(self._ec2(), self._context.maker, rules, dns=options.dns, describe=self._description)
             self._rules = rules
@@ -153,55 +138,12 @@ class MirrorFeed:
             check(self._context.options.capture_filter)
             self._rules = mirror_rules(self._context.options.capture_filter)
 
-    def _look_around(self, jobs: Jobs) -> Surroundings:
-        """One round: everything that is asked is asked at the same time."""
-        options, ec2 = self._context.options, self._ec2()
-        named = options.host not in ("auto", "local")
-        listing = jobs.start(self._timed, "describe interfaces", inventory.list_enis, ec2)
-        sessions = jobs.start(self._timed, "describe sessions", mirror.sessions_of, ec2, self._context.source)
-        hosting: Future[CaptureHost | Target | list[CaptureHost]]
-        if options.host.startswith("tmt-"):
-            hosting = jobs.start(self._timed, "describe the target", existing.find_target, ec2, options.host)
-        elif named:
-            hosting = jobs.start(self._timed, "describe the host", hosts.find_host, ec2, options.host)
-        else:
-            hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
-        enis = jobs.result(listing)
-        source = next((eni for eni in enis if eni.id == self._context.source), None)
-        if source is None:
-            source = self._unlisted()
-        found = jobs.result(hosting)
-        if isinstance(found, list):
-            found = plan.choose_host(options.host, source, found, enis, self._world.is_here)
-        if isinstance(found, Target):
-            found = plan.host_at(found, enis)
-        plan.check_host(source, found)
-        taken = jobs.result(sessions)
-        mirror.claim_number(taken, options.session_number)  # what cannot be had is told before more is made
-        return Surroundings(source, enis, found, taken)
-
-    def _unlisted(self) -> Eni:
-        """Why an ENI is not in the list: it does not exist (raises), or is of a kind that cannot be mirrored."""
-        eni = inventory.find_eni(self._ec2(), self._context.source)
-        if eni.interface_type == "interface":
-            return eni  # made a moment ago
-        raise InputError(
-            f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only interfaces of instances.",
-            "Choose an ENI of an instance; vpcshark interfaces lists them.",
-        )
-
     def _write_headers(self, around: Surroundings) -> None:
-        options, sink = self._context.options, self._context.sink
-        sink.write(
-            pcapng.interface_description(
-                around.source.id, description=plan.describe(around.source), capture_filter=options.capture_filter
-            )
-        )
-        records = list(plan.names(around.source, around.enis)) if options.names else []
-        if records:
-            sink.write(pcapng.name_resolution(records))
+        options = self._context.options
+        enis = [source.eni for source in around.sources]
+        self._context.sink.write(headers.of(enis, around.enis, options.capture_filter, names=options.names))
 
-    def _receive(self, around: Surroundings, vni: int) -> Reception:
+    def _receive(self, around: Surroundings) -> Reception:
         """Connect to the capture host and start the receiver there."""
         host, clock = around.host, self._context.clock
         start = clock.monotonic()
@@ -210,9 +152,9 @@ class MirrorFeed:
         with self._context.timeline.step("start the receiver"):
             channel = transport.open(receiver_command(transport, self._world.python))
             receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
-            compiled = programs(self._context.options.capture_filter, {vni: around.source.mac})
+            compiled = programs(self._context.options.capture_filter, self._macs)
             config = reception.config(
-                [{"vni": vni, "id": 0, "mac": around.source.mac}],
+                [{"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources],
                 host.address,
                 compiled.frames,
                 compiled.datagrams,
@@ -253,42 +195,9 @@ class MirrorFeed:
             lambda labels, token: mirror.create_target(ec2, host.eni, labels, token, description=self._description()),
         )
 
-    def _make_session(self, around: Surroundings, filter_id: str, target: str, vni: int) -> str:
-        """With the number that the user gave, or the lowest free one: another capture may take it before us."""
-        sessions = around.sessions
-        wanted = self._context.options.session_number
-        for _ in range(TRIES_FOR_A_NUMBER):
-            number = mirror.claim_number(sessions, wanted)
-            try:
-                return self._create_session(around.source, filter_id, target, vni, number)
-            except AwsError as error:
-                if not is_refusal(error):
-                    raise  # it may have been made: another one would be a second
-                sessions = mirror.sessions_of(self._ec2(), around.source.id)
-                mirror.claim_number(sessions, wanted)  # says who has it, or all
-                if number not in {session.number for session in sessions}:
-                    raise
-                log.info("Session number %d was taken meanwhile; trying the next.", number)
-        raise AwsError(f"Other captures of {around.source.id} took every session number first.", "Start it again.")
-
-    def _create_session(self, source: Eni, filter_id: str, target: str, vni: int, number: int) -> str:
-        ec2, options = self._ec2(), self._context.options
-
-        def create(labels: Mapping[str, str], token: str) -> str:
-            return mirror.create_session(
-                ec2,
-                source=source.id,
-                target=target,
-                filter_id=filter_id,
-                number=number,
-                vni=vni,
-                packet_length=options.packet_length,
-                description=self._description(),
-                tags=labels,
-                token=token,
-            ).id
-
-        return self._context.maker.make("session", create)
+    def _make_sessions(self, around: Surroundings, filter_id: str, target: str) -> list[str]:
+        sessions = Sessions(self._context, self._ec2(), filter_id, target, around.sessions, self._description())
+        return sessions.make(around.sources)
 
     def _description(self) -> str:
         return self._context.options.description or f"vpcshark capture by {self._context.maker.lease.owner}"
@@ -300,6 +209,10 @@ class MirrorFeed:
     def _timed(self, name: str, call: Callable[..., T], *arguments: object) -> T:
         with self._context.timeline.step(name):
             return call(*arguments)
+
+
+def _sessions(count: int) -> str:
+    return "the mirror session" if count == 1 else f"{count} mirror sessions"
 
 
 def _abandon(receiving: Future[Reception]) -> None:

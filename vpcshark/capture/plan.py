@@ -6,49 +6,61 @@ Must not call AWS nor open anything.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 
-from vpcshark.aws import hosts, inventory
+from vpcshark.aws import hosts, inventory, quotas
 from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
-from vpcshark.errors import InputError
+from vpcshark.errors import AwsError, InputError
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
 
 
-def choose_vni(wanted: int | None, taken: Collection[int], pick: Callable[[int, int], int] = random.randint) -> int:
-    """``wanted``, or a random VNI that no session shown to us uses.
+def choose_vnis(
+    wanted: int | None, count: int, taken: Collection[int], pick: Callable[[int, int], int] = random.randint
+) -> list[int]:
+    """A VNI for each of ``count`` sources: consecutive ones from ``wanted`` on, or random ones that no session shown to
+    us uses. InputError where ``wanted`` leaves no room for all.
 
     We choose instead of EC2 because the receiver must know the VNI before the session exists.
     """
     if wanted is not None:
-        return wanted
-    while (vni := pick(1, MOST_VNI)) in taken:
-        pass
-    return vni
+        if wanted + count - 1 > MOST_VNI:
+            raise InputError(
+                f"{count} sources need {count} VNIs from {wanted} on, and the last one there is is {MOST_VNI}.",
+                "Give a smaller one with --vni, or none.",
+            )
+        return list(range(wanted, wanted + count))
+    chosen: list[int] = []
+    while len(chosen) < count:
+        vni = pick(1, MOST_VNI)
+        if vni not in taken and vni not in chosen:
+            chosen.append(vni)
+    return chosen
 
 
 def choose_host(
     wanted: str,
-    source: Eni,
+    sources: Sequence[Eni],
     tagged: Collection[CaptureHost],
     enis: Iterable[Eni],
     is_here: Callable[[str], bool],
 ) -> CaptureHost:
-    """The capture host that ``wanted`` ("auto" or "local") means for ``source``; InputError if there is none.
+    """The capture host that ``wanted`` ("auto" or "local") means for ``sources``; InputError if there is none.
 
     "auto": the nearest tagged host, else this machine where it stands in the VPC. ``is_here(address)`` tells whether
     an address belongs to this machine.
     """
-    if wanted == "auto" and any(host.eni != source.id for host in tagged):
-        return hosts.nearest(tagged, source)
-    here = (eni for eni in enis if eni.id != source.id and eni.primary_address and is_here(eni.primary_address))
+    ids = {source.id for source in sources}
+    if wanted == "auto" and any(host.eni not in ids for host in tagged):
+        return hosts.nearest(tagged, sources)
+    here = (eni for eni in enis if eni.id not in ids and eni.primary_address and is_here(eni.primary_address))
     mine = next(here, None)
     if mine is not None:
         return host_of(mine)
     if wanted == "auto":
-        return hosts.nearest([], source)
+        return hosts.nearest([], sources)
     raise InputError(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",
         "Choose a running instance as capture host (--host i-…).",
@@ -66,19 +78,35 @@ def host_at(target: Target, enis: Iterable[Eni]) -> CaptureHost:
     return host_of(found)
 
 
-def check_host(source: Eni, host: CaptureHost) -> None:
-    """InputError if the source would be its own target, which AWS does not allow."""
-    if host.eni == source.id:
-        raise InputError(
-            f"{source.id} cannot be the source and its own capture host.",
-            "Choose another running instance as capture host (--host i-…).",
-        )
+def check_room(host: CaptureHost, sources: Collection[str], others: Collection[str] = ()) -> None:
+    """AwsError if the host's target can't have all of ``sources`` (ENI ids) beside the ``others`` that it has already:
+    told before anything is made, because AWS would refuse only the last of them."""
+    most = quotas.sources_per_target(host.instance_type)
+    together = {*sources, *others}
+    if len(together) <= most:
+        return
+    more = f" beside {len(set(others))} of other captures" if others else ""
+    size = f" (it is {host.instance_type})" if host.instance_type else ""
+    raise AwsError(
+        f"AWS lets the mirror target on {host.name}{size} have {most} sources,"
+        f" and {len(set(sources))} are wanted{more}.",
+        "Choose a capture host of one of the largest sizes, which may have 100 (--host i-…), or capture from fewer ENIs"
+        " at a time.",
+        code="TrafficMirrorSourcesPerTargetLimitExceeded",
+    )
 
 
 def host_of(eni: Eni) -> CaptureHost:
     """The capture host whose target is ``eni``."""
     return CaptureHost(
-        instance=eni.instance, name=eni.name, eni=eni.id, address=eni.primary_address, vpc=eni.vpc, subnet=eni.subnet
+        instance=eni.instance,
+        name=eni.name,
+        eni=eni.id,
+        address=eni.primary_address,
+        vpc=eni.vpc,
+        subnet=eni.subnet,
+        az=eni.az,
+        instance_type=eni.instance_type,
     )
 
 
@@ -88,9 +116,10 @@ def describe(eni: Eni) -> str:
     return inventory.SEPARATOR.join(dict.fromkeys(inventory.clean(part) for part in parts if part))
 
 
-def names(source: Eni, enis: Iterable[Eni]) -> Iterator[tuple[str, str]]:
-    """(address, name) of every private address in the source's VPC that has a name of its own."""
+def names(sources: Collection[Eni], enis: Iterable[Eni]) -> Iterator[tuple[str, str]]:
+    """(address, name) of every private address in the sources' VPCs that has a name of its own."""
+    vpcs = {source.vpc for source in sources}
     for eni in enis:
-        if eni.vpc == source.vpc and eni.name != eni.id:
+        if eni.vpc in vpcs and eni.name != eni.id:
             for address in eni.addresses:
                 yield address, inventory.clean(eni.name)

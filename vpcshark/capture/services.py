@@ -18,6 +18,7 @@ from vpcshark.capture import catalog, choices, life, recent
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -68,26 +69,27 @@ class Services:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
-        options = _placed(interface, options)
+        options = _placed([interface], options)
         return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
-    def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
+    def capture(self, selection: Selection, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
-        options = _placed(interface, replace(options, capture_filter=options.whole_filter))
-        recent.note(interface)
+        options = _placed(selection.enis, replace(options, capture_filter=options.whole_filter))
+        if selection.single:
+            recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)
         now = self._clock.now()
         identity = tags.Lease(f"c-{secrets.token_hex(6)}", tags.default_owner(), now + self._lease, now)
-        log.info("Capture %s of %s begins.", identity.capture, interface)
+        log.info("Capture %s of %s begins.", identity.capture, selection)
         with self.timeline.step("open the ledger"):
-            book = self._open_ledger(identity, interface, options)
+            book = self._open_ledger(identity, str(selection), options)
         with self.timeline.step("start the janitor"):
             keeper = _start_janitor(book)
         try:
             maker = Maker(book, identity, self.timeline)
             context = life.Context(
-                interface, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
+                selection, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
             )
             life.Capture(context, book, _feed(context, book)).run()
         finally:
@@ -166,12 +168,19 @@ def _known() -> Path | None:
     return Path(folder) / "known" if folder else None
 
 
-def _placed(interface: str, options: CaptureOptions) -> CaptureOptions:
-    """With profile and region of the place where the ENI was listed, unless the user says them."""
-    if options.profile or options.region:
+def _placed(enis: Sequence[str], options: CaptureOptions) -> CaptureOptions:
+    """With profile and region of the place where the ENIs were listed, unless the user says them. InputError where
+    they were listed in several: one capture host can't have sources of two accounts or regions."""
+    if options.profile or options.region or not enis:
         return options
-    place = catalog.place_of(interface, _known())
-    return replace(options, profile=place.profile, region=place.region)
+    found = catalog.places_of(enis, _known())
+    if len(found) > 1:
+        where = ", ".join(f"{eni} in {' '.join(filter(None, place)) or 'the usual'}" for place, eni in found.items())
+        raise InputError(
+            f"The ENIs are not all of one account and region: {where}.", "Capture from those of one place at a time."
+        )
+    ((profile, region),) = found
+    return replace(options, profile=profile, region=region)
 
 
 def _reach() -> Callable[[str, str], tidy.Reached]:

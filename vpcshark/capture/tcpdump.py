@@ -55,7 +55,7 @@ class TcpdumpFeed:
         source, enis, host = self._look_up(jobs, self._aws)
         snaplen = options.packet_length or 0
         if not self._is_described:
-            head = headers.of(source, enis, options.capture_filter, names=options.names, snaplen=snaplen)
+            head = headers.of([source], enis, options.capture_filter, names=options.names, snaplen=snaplen)
             self._context.sink.write(head)
         say(f"Starting tcpdump on {host.name} ...")
         wanted = Wanted(source.mac, options.capture_filter, snaplen or 262144, options.decap)
@@ -82,9 +82,9 @@ class TcpdumpFeed:
     def _look_up(self, jobs: Jobs, aws: Aws) -> tuple[Eni, Sequence[Eni], CaptureHost]:
         with self._context.timeline.step("describe interfaces"):
             enis = jobs.result(jobs.start(inventory.list_enis, aws.ec2))
-            source = next((eni for eni in enis if eni.id == self._context.source), None)
+            source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
-                source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.source))
+                source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
         if not source.instance or source.instance_state != "running":
             what = f"belongs to {source.instance}, which is {source.instance_state}" if source.instance else "is unused"
             raise InputError(

@@ -20,7 +20,8 @@ LIVE, DEAD, EXPIRED, CLEANING = "live", "dead", "expired", "cleaning up"
 @dataclass(frozen=True)
 class Seen:
     """One capture. ``resources`` are (kind, id); times are seconds since the epoch, 0 unknown; ``cost`` is USD so far,
-    without data transfer; ``is_here`` tells that it was started on this machine; ``source`` may be "".
+    without data transfer; ``is_here`` tells that it was started on this machine; ``source`` is what it was started
+    from (an ENI, a named capture, a query) as far as that is known, ``sources`` the ENIs that are mirrored now.
 
     ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up".
     """
@@ -35,6 +36,7 @@ class Seen:
     cost: float = 0.0
     is_here: bool = False
     notes: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
 
 
 def overview(tagged: Iterable[Resource] | None, now: float, folder: Path | None = None) -> list[Seen]:
@@ -76,6 +78,7 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         cost=_cost(found, record.started, now),
         is_here=True,
         notes=record.notes,
+        sources=_sources(resources or ()),
     )
 
 
@@ -92,12 +95,17 @@ def _of_tags(capture: str, resources: Sequence[Resource], now: float) -> Seen:
         capture=capture,
         owner=lease.owner,
         state=EXPIRED if sweep.has_run_out(lease, now) else LIVE,
-        source=next((r.source for r in resources if r.source), ""),
+        source=" ".join(_sources(resources)),
         resources=found,
         started=lease.started,
         expires=lease.expires,
         cost=_cost(found, lease.started, now),
+        sources=_sources(resources),
     )
+
+
+def _sources(resources: Iterable[Resource]) -> tuple[str, ...]:
+    return tuple(sorted({r.source for r in resources if r.source and r.kind == "session"}))
 
 
 def _cost(resources: Iterable[tuple[str, str]], started: float, now: float) -> float:
@@ -110,6 +118,7 @@ def as_json(seen: Seen) -> Mapping[str, object]:
     return {
         "capture": seen.capture,
         "source": seen.source or None,
+        "sources": list(seen.sources),
         "owner": seen.owner,
         "state": seen.state,
         "here": seen.is_here,

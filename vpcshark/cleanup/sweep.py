@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
+AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
 CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
 
 
@@ -125,7 +126,7 @@ class _Removal:
         wanted = list(resources)
         for wave in ([r for r in wanted if r[0] == "session"], [r for r in wanted if r[0] != "session"]):
             if wave:
-                threads.together([partial(self._delete_one, *item) for item in wave])
+                threads.together([partial(self._delete_one, *item) for item in wave], AT_ONCE)
 
     def problems_of(self, left: Sequence[Resource] | None) -> list[str]:
         """A sentence per resource that is still there, with the reason where one is known."""

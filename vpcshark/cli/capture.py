@@ -9,18 +9,21 @@ import select
 import sys
 import threading
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.table import Table
 
-from vpcshark import logs
+from vpcshark import logs, settings
+from vpcshark.capture.selection import Selection, of_words
 from vpcshark.capture.sink import FileSink, Sink
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cli import console
 from vpcshark.extcap import command_line as command_line
 from vpcshark.extcap import options as table
+from vpcshark.extcap.source import NAMED, named
 from vpcshark.extcap.watch import Watch
 from vpcshark.wire import pcapng
 from vpcshark.wire.blocks import block as encoded
@@ -30,12 +33,21 @@ def add(commands: Any) -> None:
     """Declare the command; the options of the dialog come from the one table."""
     parser = commands.add_parser(
         "capture",
-        help="capture from an ENI into a file or a pipe",
-        description="Capture from an ENI, decapsulated, as pcapng. Ctrl-C ends it; nothing stays in the account.",
+        help="capture from one or several ENIs into a file or a pipe",
+        description="Capture from ENIs, decapsulated, as pcapng with an interface for each. Ctrl-C ends it; nothing "
+        "stays in the account. An ENI that is named and cannot be mirrored is an error, before anything is made; of "
+        "those that a tag, group or load balancer means, what cannot be mirrored is left out, and said.",
     )
-    parser.add_argument("eni", metavar="ENI", help='what to capture from: an id of "vpcshark interfaces"')
     parser.add_argument(
-        "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: ENI-TIME.pcapng)"
+        "source",
+        metavar="SOURCE",
+        nargs="+",
+        help='what to capture from: ids of "vpcshark interfaces"; tag:KEY=VALUE (several: all must fit; * for any '
+        "text), asg:NAME (the instances of an Auto Scaling group), lb:NAME (the targets of a load balancer); or the "
+        "name of a capture in the settings",
+    )
+    parser.add_argument(
+        "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: SOURCE-TIME.pcapng)"
     )
     parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="capture filter, as in pcap-filter(7)")
     parser.add_argument("-c", dest="count", metavar="N", type=_count, default=0, help="stop after N packets")
@@ -49,10 +61,11 @@ def run(options: argparse.Namespace) -> int:
     """Capture until stopped."""
     from vpcshark.capture.services import Services
 
-    wanted = table.resolve(command_line.given(options), os.environ, options.filter)
+    selection, defaults = sources(options.source)
+    wanted = table.resolve(command_line.given(options), os.environ, options.filter, defaults)
     logs.set_up(wanted.log_level, wanted.log_file)
     name = options.file or (
-        "-" if not sys.stdout.isatty() else f"{options.eni}-{time.strftime('%Y%m%d-%H%M%S')}.pcapng"
+        "-" if not sys.stdout.isatty() else f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.pcapng"
     )
     stop = Stop()
     counter = Counter(FileSink.open(name), stop, options.count)
@@ -64,15 +77,24 @@ def run(options: argparse.Namespace) -> int:
         if options.autostop:
             alarm.start()
         try:
-            services.capture(options.eni, wanted, counter, stop, console.ConsoleStatus(console.err()))
+            services.capture(selection, wanted, counter, stop, console.ConsoleStatus(console.err()))
         finally:
             alarm.cancel()
             counter.close()
             _drop_if_empty(name, counter)
-    console.err().print(f"{counter.packets} packets captured from {options.eni}" + _into(name), markup=False)
+    console.err().print(f"{counter.packets} packets captured from {selection}" + _into(name), markup=False)
     if options.trace:
         print_timeline(services.timeline)
     return 0
+
+
+def sources(words: Sequence[str]) -> tuple[Selection, Mapping[str, str]]:
+    """What the words mean, with the defaults of its options: a capture of that name in the settings, or ENIs.
+    InputError."""
+    known = settings.load()
+    if len(words) == 1 and words[0].removeprefix(NAMED) in known.captures:
+        return named(words[0].removeprefix(NAMED), known)
+    return of_words(words), known.defaults
 
 
 class Counter:

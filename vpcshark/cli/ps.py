@@ -13,6 +13,8 @@ from rich.table import Table
 from vpcshark.cleanup.overview import Seen, as_json
 from vpcshark.cli import console
 
+_SHOWN = 5  # ids of one capture
+
 
 def add(commands: Any) -> None:
     """Declare the command."""
@@ -66,13 +68,26 @@ def _row(one: Seen, now: float) -> list[str]:
     return [
         one.capture,
         one.state,
-        one.source or "-",
+        _source(one),
         one.owner or "-",
         span(now - one.started) if one.started else "-",
         _until(one.expires - now) if one.expires else "-",
         f"${one.cost:.3f}",
-        " ".join(resource for _, resource in one.resources) or "none",
+        _held(one),
     ]
+
+
+def _source(one: Seen) -> str:
+    """Of several ENIs the number, where their ids would fill the screen (--json has them)."""
+    several = len(one.sources)
+    named = one.source if several <= _SHOWN or one.source not in ("", " ".join(one.sources)) else ""
+    return " ".join(filter(None, (named, f"({several} ENIs)" if several > 1 else ""))) or "-"
+
+
+def _held(one: Seen) -> str:
+    ids = [resource for _, resource in one.resources]
+    more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
+    return " ".join(ids[:_SHOWN]) + more or "none"
 
 
 def _until(seconds: float) -> str:

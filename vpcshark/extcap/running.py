@@ -55,11 +55,11 @@ def _with_pipes(
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
-        interface, options = source(call, environ)
+        selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
         if options.capture_filter:
             _check_filter(options.capture_filter)
-        services().capture(interface, options, sink, stop, toolbar)
+        services().capture(selection, options, sink, stop, toolbar)
         return 0
     except SinkClosed as closed:
         log.info("ended: %s", closed)

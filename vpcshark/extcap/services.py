@@ -10,6 +10,7 @@ from typing import Protocol
 
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -35,8 +36,8 @@ class Inventory(Protocol):
 class Services(Inventory, Protocol):
     """All that the extcap phases need. The class is made without arguments, and its making imports nothing heavy."""
 
-    def capture(self, interface: str, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
-        """Capture from the ENI ``interface`` into ``sink`` until ``stop`` is requested; then clean up and return.
+    def capture(self, selection: Selection, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
+        """Capture from what ``selection`` means into ``sink`` until ``stop`` is requested; then clean up and return.
 
         The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
         has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the

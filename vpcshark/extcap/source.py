@@ -1,4 +1,4 @@
-"""Which source a capture call means, with which options: an ENI, what the chooser chose, or a named capture.
+"""Which source a capture call means, with which options: an ENI, what the chooser chose, or a named capture's ENIs.
 
 Must not know how a capture works.
 """
@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from vpcshark import settings
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection, of_named
 from vpcshark.errors import InputError
 from vpcshark.extcap import listing
 from vpcshark.extcap.arguments import Call
@@ -18,32 +19,26 @@ from vpcshark.extcap.prepared import CHOOSE
 NAMED = "vpcshark-"  # before a named capture's name, where it is an interface
 
 
-def source(call: Call, environ: Mapping[str, str]) -> tuple[str, CaptureOptions]:
-    """The interface to capture from, and the options for it: the call's, the environment's, the named capture's own,
-    the settings' defaults. InputError if nothing can be captured from it, or an option does not fit."""
+def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
+    """What to capture from, and the options for it: the call's, the environment's, the named capture's own, the
+    settings' defaults. InputError if nothing can be captured from it, or an option does not fit."""
     known = settings.load()
     values = chosen(call.values)
     interface = values.get("eni", "") if call.interface == CHOOSE else call.interface
     _check(call.interface, interface)
-    defaults = dict(known.defaults)
-    named = known.captures.get(interface.removeprefix(NAMED)) if interface.startswith(NAMED) else None
-    if interface.startswith(NAMED) and named is None:
-        name = interface.removeprefix(NAMED)
+    if not interface.startswith(NAMED):
+        return Selection((interface,)), resolve(values, environ, call.capture_filter, known.defaults)
+    selection, defaults = named(interface.removeprefix(NAMED), known)
+    return selection, resolve(values, environ, call.capture_filter, defaults)
+
+
+def named(name: str, known: settings.Settings) -> tuple[Selection, Mapping[str, str]]:
+    """What the named capture means, and the defaults of its options. InputError if there is none of that name."""
+    if name not in known.captures:
         raise InputError(f"There is no capture named {name} in the settings.", "vpcshark config shows them.")
-    if named is not None:
-        interface = _only(named)
-        place = {"profile": named.profile, "region": named.region}
-        defaults |= {key: text for key, text in {**place, **named.options}.items() if text}
-    return interface, resolve(values, environ, call.capture_filter, defaults)
-
-
-def _only(named: settings.NamedCapture) -> str:
-    if len(named.enis) != 1 or named.tags:
-        raise InputError(
-            f"The capture {named.name} has several ENIs, and vpcshark captures from one at a time.",
-            "Select its ENIs in Wireshark's list (Ctrl and click), or give tshark several -i.",
-        )
-    return named.enis[0]
+    found = known.captures[name]
+    own = {"profile": found.profile, "region": found.region, **found.options}
+    return of_named(found), {**known.defaults, **{key: text for key, text in own.items() if text}}
 
 
 def _check(listed: str, interface: str) -> None:

@@ -1,0 +1,134 @@
+"""The first round of a mirror: which sources, which capture host, which sessions stand already. All asked at once.
+
+Makes nothing. Must not know how a mirror is made, nor who receives it.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from vpcshark.aws import existing, hosts, inventory, mirror, registered
+from vpcshark.aws.client import Aws
+from vpcshark.aws.existing import Target
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.inventory import Eni
+from vpcshark.aws.mirror import MirrorSession
+from vpcshark.aws.registered import Registered
+from vpcshark.capture import plan, sources
+from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.life import Context
+from vpcshark.capture.sources import Chosen, Source
+from vpcshark.errors import InputError
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+Hosting = Future[CaptureHost | Target | list[CaptureHost]]
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already."""
+
+    sources: Sequence[Source]
+    enis: Sequence[Eni]
+    host: CaptureHost
+    sessions: Mapping[str, Sequence[MirrorSession]]
+
+
+class Look:
+    """One look around for one capture."""
+
+    def __init__(self, context: Context, aws: Aws, is_here: Callable[[str], bool]) -> None:
+        self._context = context
+        self._aws = aws
+        self._is_here = is_here
+
+    def around(self, jobs: Jobs) -> Surroundings:
+        """One round: everything that is asked is asked at the same time. VpcsharkError for whatever the user wants and
+        cannot have, so that nothing is made in vain."""
+        ec2, options = self._aws.ec2, self._context.options
+        listing = jobs.start(self._timed, "describe interfaces", inventory.list_enis, ec2)
+        in_use = jobs.start(self._timed, "describe sessions", mirror.sessions_of, ec2)
+        hosting = self._ask_for_hosts(jobs)
+        behind = [jobs.start(self._registered, name) for name in self._context.selection.balancers]
+        enis = jobs.result(listing)
+        named = [self._named(jobs, eni, enis) for eni in self._context.selection.enis]
+        targets = [one for future in behind for one in jobs.result(future)]
+        found = sources.find(self._context.selection, enis, targets)
+        host = self._host(jobs, hosting, named, found, enis)
+        sessions = jobs.result(in_use)
+        by_source = _by_source(sessions)
+        chosen = sources.choose(self._context.selection, named, found, host, by_source, options.session_number)
+        plan.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
+        vnis = plan.choose_vnis(options.vni, len(chosen.enis), {session.vni for session in sessions})
+        self._tell(chosen, vnis, sessions)
+        return Surroundings(sources.assign(chosen, vnis), enis, host, by_source)
+
+    def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
+        host, ec2 = self._context.options.host, self._aws.ec2
+        hosting: Hosting
+        if host.startswith("tmt-"):
+            hosting = jobs.start(self._timed, "describe the target", existing.find_target, ec2, host)
+        elif host not in ("auto", "local"):
+            hosting = jobs.start(self._timed, "describe the host", hosts.find_host, ec2, host)
+        else:
+            hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
+        return hosting
+
+    def _registered(self, balancer: str) -> list[Registered]:
+        return self._timed("describe targets", registered.registered, self._aws.client("elbv2"), balancer)
+
+    def _named(self, jobs: Jobs, eni_id: str, enis: Sequence[Eni]) -> Eni:
+        """One that is not in the list may be of another type, or made a moment ago, or not there at all (raises)."""
+        listed = next((eni for eni in enis if eni.id == eni_id), None)
+        return listed or jobs.result(jobs.start(inventory.find_eni, self._aws.ec2, eni_id))
+
+    def _host(
+        self, jobs: Jobs, hosting: Hosting, named: Sequence[Eni], found: Sequence[Eni], enis: Sequence[Eni]
+    ) -> CaptureHost:
+        asked = jobs.result(hosting)
+        if isinstance(asked, Target):
+            return plan.host_at(asked, enis)
+        if isinstance(asked, CaptureHost):
+            return asked
+        wanted = self._context.options.host
+        try:
+            return plan.choose_host(wanted, [*named, *found], asked, enis, self._is_here)
+        except InputError:
+            if not found:
+                raise
+            # a query may have found the only host, which is then no source
+            return plan.choose_host(wanted, named, asked, enis, self._is_here)
+
+    def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
+        """The sources that an existing target has already; a new one has none."""
+        return [session.source for session in sessions if session.target == self._context.options.host]
+
+    def _tell(self, chosen: Chosen, vnis: Sequence[int], sessions: Sequence[MirrorSession]) -> None:
+        said = list(chosen.left_out)
+        if not self._context.selection.single:
+            shown = ", ".join(f"{eni.id} {eni.name}" for eni in chosen.enis)
+            said.insert(0, f"{self._context.selection}: {len(chosen.enis)} ENIs: {shown}.")
+        said += [
+            f"{session.id} has the VNI {session.vni} too: where both have one capture host, their frames mix."
+            for session in sessions
+            if session.vni in vnis
+        ]
+        for sentence in said:
+            log.info("%s", sentence)
+            self._context.status.log(sentence)
+
+    def _timed(self, name: str, call: Callable[..., T], *arguments: object) -> T:
+        with self._context.timeline.step(name):
+            return call(*arguments)
+
+
+def _by_source(sessions: Sequence[MirrorSession]) -> dict[str, list[MirrorSession]]:
+    found: dict[str, list[MirrorSession]] = {}
+    for session in sessions:
+        found.setdefault(session.source, []).append(session)
+    return found
