@@ -133,6 +133,22 @@ def test_both_ways_see_every_bit_of_the_headers(file_of, shape):
     assert len(packets(results[0][0][0])) > len(frames) / 2
 
 
+@pytest.mark.parametrize("shape", ["ipv4", "ipv6"])
+@pytest.mark.parametrize("inner", [UDP_FRAME, ethernet(0x86DD, ipv6(udp(b"x" * 58, 53)))], ids=["IPv4", "IPv6"])
+@pytest.mark.parametrize("options", [{}, {"vnis": [7]}, {"macs": [MAC, UDP_FRAME[:6]]}])
+def test_one_bit_of_one_frame_in_a_run_of_equals_is_seen(shape, inner, options):
+    """Where all others of a run are alike, so that the first one's fate could be taken for all."""
+    frame = SHAPES[shape](inner, 7)
+    for bit in range(8 * (len(frame) - len(inner) + 22)):
+        spoilt = bytearray(frame)
+        spoilt[bit // 8] ^= 1 << bit % 8
+        data, results = pcap_file([*[frame] * 270, bytes(spoilt), *[frame] * 10]), []
+        for name in sorted(WORKERS):
+            engine = Decapsulator(**options)
+            results.append((stream(data, WORKERS[name](engine)), vars(engine.counts), engine.interfaces))
+        assert results[0] == results[1], bit
+
+
 @settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_both_ways_give_the_same_bytes_for_spoilt_files(data):

@@ -50,7 +50,7 @@ class FileSink:
         except OSError as exc:
             raise InputError(f"{path} can't be written: {exc.strerror}.", "Name another file.") from exc
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: bytes | memoryview) -> None:
         """Write all of ``data``; SinkClosed if the reader of a pipe has gone, InputError if the disk is full."""
         with self._lock:
             if self._closed:

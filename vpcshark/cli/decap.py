@@ -15,16 +15,17 @@ from collections.abc import Callable
 from typing import Any
 
 from vpcshark import __version__
-from vpcshark.capture.sink import FileSink, Sink, SinkClosed
+from vpcshark.capture.sink import FileSink, SinkClosed
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire.decap import Counts, Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
 from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
+from vpcshark.wire.records import Blocks
 from vpcshark.wire.vxlan import Ports
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_MAY_WAIT = 4
+_MAY_WAIT = 2
 """Chunks that wait to be written."""
 
 
@@ -68,6 +69,7 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("A terminal can't show pcapng.", "Name a file, or lead standard output into a program.")
     if "-" not in (options.file, options.out) and _is_same(options.file, options.out):
         raise InputError(f"{options.out} is the file to be read.", "Name another file to write.")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
     _keep_freed_memory()
     source = InFile.open(options.file)
     job = Job(source, engine, lambda: FileSink.open(options.out))
@@ -123,11 +125,11 @@ def engine_of(options: argparse.Namespace) -> Decapsulator:
 class Job:
     """One file on its way from ``source`` to what ``open_sink`` opens, once it is clear that this is a capture."""
 
-    def __init__(self, source: InFile, engine: Decapsulator, open_sink: Callable[[], Sink]) -> None:
+    def __init__(self, source: InFile, engine: Decapsulator, open_sink: Callable[[], FileSink]) -> None:
         self._source = source
         self._engine = engine
         self._open_sink = open_sink
-        self._sink: Sink | None = None
+        self._sink: WriteBehind | None = None
         self._stream = Stream(worker_of(engine), f"vpcshark {__version__}")
 
     def run(self, show: Callable[[], None]) -> None:
@@ -163,14 +165,14 @@ class WriteBehind:
     What goes wrong with a write is raised by the next one, or by ``close``.
     """
 
-    def __init__(self, sink: Sink) -> None:
+    def __init__(self, sink: FileSink) -> None:
         self._sink = sink
-        self._waiting: queue.Queue[bytes] = queue.Queue(_MAY_WAIT)
+        self._waiting: queue.Queue[Blocks] = queue.Queue(_MAY_WAIT)
         self._error: Exception | None = None
         self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
         self._thread.start()
 
-    def write(self, data: bytes) -> None:
+    def write(self, data: Blocks) -> None:
         """Have ``data`` written."""
         if self._error is not None:
             raise self._error

@@ -12,15 +12,16 @@ from typing import Protocol
 from vpcshark.wire.capturefile import open_reader
 from vpcshark.wire.decap import LINKS, Decapsulator
 from vpcshark.wire.pcapng import section_header
-from vpcshark.wire.records import SLACK, Reader, Run
+from vpcshark.wire.records import SLACK, Blocks, Reader, Run
 
-CHUNK = 1 << 22
+CHUNK = 1 << 21
+"""Bytes that are read at once: with what comes of them, they stay in the processor's caches."""
 
 
 class Worker(Protocol):
     """What makes packet blocks of a run of records: ``Decapsulator``, or ``decaptable.Table``, which is faster."""
 
-    def run(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+    def run(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         """The packet blocks; ``data`` may be scratched where the run lies, and has ``SLACK`` bytes beyond it."""
 
 
@@ -62,7 +63,7 @@ class Stream:
             self._buffer = self._buffer + bytes(len(self._buffer))
         return memoryview(self._buffer)[self._filled : -SLACK]
 
-    def take(self, count: int) -> Iterator[bytes]:
+    def take(self, count: int) -> Iterator[Blocks]:
         """The blocks that ``count`` bytes more make: a section header, then interfaces and packets."""
         self._filled += count
         if self._reader is None:
@@ -79,7 +80,7 @@ class Stream:
         if self._filled:
             raise ValueError(f"It is cut off: what begins at byte {self._origin} is not whole.")
 
-    def _work(self, reader: Reader) -> Iterator[bytes]:
+    def _work(self, reader: Reader) -> Iterator[Blocks]:
         at, buffer = 0, self._buffer
         while (run := reader.scan(buffer, at, self._filled, self._origin)).end > at:
             _check_link(reader)

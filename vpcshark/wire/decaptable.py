@@ -2,7 +2,8 @@
 
 VXLAN straight over UDP and IPv4 without options or IPv6, untagged, with an inner frame that is whole or says how long
 it was. Each packet block is completed where its frame lies: the head over the outer headers, the tail over the next
-record's header, so one copy gathers them all. Everything else goes through ``decap.Decapsulator``, in its place, and
+record's header, so one copy gathers them all; where frames differ in nothing but time and payload, the first one's head
+is copied, too. Everything else goes through ``decap.Decapsulator``, in its place, and
 the bytes that come out are the same (a test holds the two together). Must not know files.
 """
 
@@ -16,7 +17,7 @@ import numpy.typing as npt
 
 from vpcshark.wire.blocks import ENHANCED_PACKET
 from vpcshark.wire.decap import ETHERNET, Decapsulator, Wanted
-from vpcshark.wire.records import MIXED_SCALE, SLACK, Layout, Reader, Run
+from vpcshark.wire.records import MIXED_SCALE, SLACK, Blocks, Layout, Reader, Run
 from vpcshark.wire.vxlan import INBOUND, OUTBOUND
 
 Array = npt.NDArray[Any]
@@ -28,6 +29,7 @@ _BLOCK_WORDS = ("length", "number", "high", "low", "captured")
 _FLAGS_OPTION = 4 << 16 | 2
 _IPV4, _IPV6, _VLAN_TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
 _ADDRESS = (1 << 48) - 1
+_HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
 class _Shape(NamedTuple):
@@ -78,8 +80,9 @@ class Table:
         self._type: np.dtype[Any] | None = None
         self._shape = _SHAPES[0]
         self._layout: Layout | None = None
+        self._mould: _Mould | None = None
 
-    def run(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+    def run(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         """The packet blocks of ``run``. ``data`` is scratched where the run lies, with ``SLACK`` bytes beyond it."""
         layout = reader.layout
         if not run.is_plain or layout.scale == MIXED_SCALE or layout.link != ETHERNET or len(run.starts) < _FEWEST:
@@ -89,21 +92,63 @@ class Table:
             return self._engine.run(data, first, reader) + self._table(data, rest, reader)
         return self._table(data, run, reader)
 
-    def _table(self, data: bytearray, run: Run, reader: Reader) -> bytes:
+    def _table(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         layout = reader.layout
         self._choose(layout, data, run.starts[0])
-        batch = _Batch(data, run.starts, self._gather(data, run.starts), layout, self._shape)
-        batch.sort_out(self._engine)
+        rows = self._gather(data, run.starts)
         spilt = data[run.end : run.end + _SPILL]
-        done = self._join(data, run, reader, batch)
+        done = self._alike(data, run, rows, layout) if isinstance(run.starts, range) and len(rows) > 1 else None
+        if done is None:
+            batch = _Batch(data, run.starts, rows, layout, self._shape)
+            batch.sort_out(self._engine)
+            done = self._join(data, run, reader, batch)
         data[run.end : run.end + _SPILL] = spilt
         return done
+
+    def _alike(self, data: bytearray, run: Run, rows: Array, layout: Layout) -> Blocks | None:
+        """A run of frames that differ in nothing which matters here but the time: what the first one becomes is true
+        for all. None, and nothing done, if they do differ, or if the first one is uncommon.
+        """
+        raw = rows.view(np.uint8).reshape(len(rows), -1)
+        start, stride = run.starts[0], run.starts[1] - run.starts[0]
+        if self._mould is None or not self._mould.fits(raw[0]):
+            self._mould = self._cast(data[start : start + stride], rows[:1], layout)
+        mould = self._mould
+        if mould is None or not mould.fits(raw):
+            return None
+        self._engine.counts.taken += len(rows)
+        done = np.empty((len(rows), mould.total), np.uint8)
+        done[:] = np.ndarray(done.shape, np.uint8, data, start + mould.begin, (stride, 1))
+        done[:, :_HEAD_BYTES], done[:, mould.tail_at :] = mould.head, mould.tail
+        words, times = done.view(_WORD), _times(rows, layout)
+        words[:, 3], words[:, 4] = times >> _HALF, times & _LOW
+        return done.reshape(-1).data
+
+    def _cast(self, record: bytearray, row: Array, layout: Layout) -> _Mould | None:
+        """What becomes of one record, if it is common."""
+        batch = _Batch(record + bytes(SLACK), range(1), row, layout, self._shape)
+        batch.settle(self._engine)
+        if self._engine.wanted is not None or not batch.common[0]:
+            return None
+        return _Mould(row.view(np.uint8), self._mask(row), batch)
+
+    def _mask(self, rows: Array) -> Array:
+        """Ones where rows must be equal for the same to become of them: all fields but the time, and of the inner
+        header's the length that counts, for what stands in its place with the other IP version differs.
+        """
+        assert self._type is not None
+        free = {"high", "low", "total" if rows["ethertype"][0] == _IPV6 else "payload"}
+        free |= set() if self._engine.macs else {"to", "by"}
+        mask = np.zeros(1, self._type)
+        for name in set(self._type.names or ()) - free:
+            mask[name] = ~np.zeros(1, self._type[name])
+        return mask.view(np.uint8)
 
     def _choose(self, layout: Layout, data: bytearray, at: int) -> None:
         """The shape of the first frame is looked for in all of them."""
         shape = _SHAPES[data[at + layout.header + 12] == 0x86]
         if self._type is None or (shape, layout) != (self._shape, self._layout):
-            self._shape, self._layout, self._type = shape, layout, _record_type(layout, shape)
+            self._shape, self._layout, self._type, self._mould = shape, layout, _record_type(layout, shape), None
 
     def _gather(self, data: bytearray, starts: Sequence[int]) -> Array:
         """A row of fields per record."""
@@ -114,21 +159,17 @@ class Table:
         if isinstance(starts, range):
             rows = np.ndarray(len(starts), f"V{size}", data, starts.start, (starts.step,)).copy()
         else:
-            rows = np.ndarray(len(data) - size + 1, f"V{size}", data, strides=(1,))[np.array(starts)]
+            rows = np.ndarray(len(data) - size + 1, f"V{size}", data, strides=(1,))[_numbers(starts)]
         return rows.view(self._type)
 
-    def _join(self, data: bytearray, run: Run, reader: Reader, batch: _Batch) -> bytes:
+    def _join(self, data: bytearray, run: Run, reader: Reader, batch: _Batch) -> Blocks:
         """Uncommon frames are done first: their bytes are still untouched then."""
         uncommon = np.flatnonzero(~(batch.common | batch.passed)).tolist()
         slow = Run([run.starts[place] for place in uncommon], run.end)
         parts: list[Any] = [b""] * len(run.starts)
         for place, record in zip(uncommon, reader.records(data, slow), strict=True):
             parts[place] = self._engine.frame(data, record)
-        begins, totals = batch.complete(data)
-        if isinstance(run.starts, range) and len(begins) == len(run.starts) and (totals == totals[0]).all():
-            shape, strides = (len(begins), int(totals[0])), (run.starts.step, 1)
-            rows: Array = np.ndarray(shape, np.uint8, data, int(begins[0]), strides)
-            return rows.tobytes()
+        begins, totals = batch.complete()
         view, ends = memoryview(data), begins + totals
         if len(begins) == len(run.starts):
             return b"".join([view[begin:end] for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)])
@@ -138,16 +179,40 @@ class Table:
         return b"".join(parts)
 
 
+def _numbers(starts: Sequence[int]) -> Array:
+    return np.arange(starts.start, starts.stop, starts.step) if isinstance(starts, range) else np.array(starts)
+
+
+class _Mould:
+    """What becomes of the one record of ``batch``, and of every other whose fields (``row``) are equal by ``mask``.
+
+    Once a frame is common it stays so: interfaces and first cut frames that are told of are not forgotten.
+    """
+
+    def __init__(self, row: Array, mask: Array, batch: _Batch) -> None:
+        self._mask, self._row = mask, row & mask
+        begin, total = batch.complete()
+        self.begin, self.total = int(begin[0]), int(total[0])
+        done = np.frombuffer(batch.data, np.uint8, self.total, self.begin)
+        self.tail_at = _HEAD_BYTES + int(batch.captured[0])
+        self.head, self.tail = done[:_HEAD_BYTES], done[self.tail_at :]
+
+    def fits(self, raw: Array) -> bool:
+        """Is this true for all these rows of bytes?"""
+        return not ((raw & self._mask) ^ self._row).any()
+
+
 class _Batch:
-    """The records of one run as columns. ``common``: those done here; ``passed``: those that give nothing."""
+    """The records of one run as columns. ``common``: those done here; ``passed``: those that give nothing;
+    ``captured``: bytes of each inner frame that are there."""
 
     def __init__(self, data: bytearray, starts: Sequence[int], rows: Array, layout: Layout, shape: _Shape) -> None:
-        self._data = data
+        self.data = data
         self._layout = layout
-        self._begin = np.array(starts, np.int64) + (layout.header + shape.headers - _HEAD_BYTES)
+        self._begin = _numbers(starts) + (layout.header + shape.headers - _HEAD_BYTES)
         self._rows = rows
         claimed = rows["udp"].astype(np.int64) - 16
-        self._captured = np.minimum(rows["captured"].astype(np.int64) - shape.headers, claimed)
+        self.captured = np.minimum(rows["captured"].astype(np.int64) - shape.headers, claimed)
         self._length = np.maximum(claimed, self._own_length())
         self._vni = rows["vni"].astype(np.uint32) >> 8
         self._number = np.zeros(len(rows), np.uint32)
@@ -167,7 +232,7 @@ class _Batch:
         """Which frames have the outer headers of ``shape``, and an untagged inner frame long enough to be read here."""
         rows = self._rows
         found: Array = (rows["kind"] == shape.ethertype) & (rows["version"] & shape.version_mask == shape.version)
-        found &= (rows["protocol"] == 17) & (rows["flags"] & 8 != 0) & (self._captured >= 20)
+        found &= (rows["protocol"] == 17) & (rows["flags"] & 8 != 0) & (self.captured >= 20)
         if shape.has_fragments:
             found &= rows["fragment"] & 0x1FFF == 0
         for tag in _VLAN_TAGS:
@@ -179,17 +244,22 @@ class _Batch:
 
     def sort_out(self, engine: Decapsulator) -> None:
         """Leave to ``engine`` what it has to say more about, drop what is not wanted, count the rest."""
+        self.settle(engine)
+        if self.passed.any():
+            engine.pass_foreign(set(self._vni[self.passed][:1].tolist()), int(self.passed.sum()))
+        if engine.wanted is not None:
+            engine.counts.refused += self._filter(engine.wanted)
+        engine.counts.taken += int(self.common.sum())
+
+    def settle(self, engine: Decapsulator) -> None:
+        """The same without filter and counts."""
         self.common &= self._rows["port"] == engine.ports.vxlan
         if engine.vnis:
             self.passed = self.common & ~np.isin(self._vni, list(engine.vnis))
             self.common &= ~self.passed
-            engine.pass_foreign(set(self._vni[self.passed][:1].tolist()), int(self.passed.sum()))
         known = self._find_interfaces(engine)
-        self.common &= known & ((self._length <= self._captured) | self._among(engine.cut_said))
+        self.common &= known & ((self._length <= self.captured) | self._among(engine.cut_said))
         self._tell_directions(engine.macs)
-        if engine.wanted is not None:
-            engine.counts.refused += self._filter(engine.wanted)
-        engine.counts.taken += int(self.common.sum())
 
     def _among(self, vnis: set[int]) -> Array:
         return np.isin(self._vni, list(vnis)) if vnis else np.zeros(len(self._vni), bool)
@@ -217,18 +287,18 @@ class _Batch:
     def _filter(self, wanted: Wanted) -> int:
         """Ask for each frame; how many are refused."""
         begins = (self._begin + _HEAD_BYTES).tolist()
-        captured, lengths = self._captured.tolist(), self._length.tolist()
+        captured, lengths = self.captured.tolist(), self._length.tolist()
         before = int(self.passed.sum())
         for place in np.flatnonzero(self.common).tolist():
             begin = begins[place]
-            if not wanted(bytes(self._data[begin : begin + captured[place]]), lengths[place]):
+            if not wanted(bytes(self.data[begin : begin + captured[place]]), lengths[place]):
                 self.passed[place], self.common[place] = True, False
         return int(self.passed.sum()) - before
 
-    def complete(self, data: bytearray) -> tuple[Array, Array]:
+    def complete(self) -> tuple[Array, Array]:
         """Write heads and tails around the common frames; give where each block begins and how long it is."""
-        kept = self.common
-        begin, captured, way = self._begin[kept], self._captured[kept], self._way[kept]
+        kept, data = self.common, self.data
+        begin, captured, way = self._begin[kept], self.captured[kept], self._way[kept]
         padding = -captured & 3
         optional = np.where(way > 0, _OPTIONS, 0)
         total = captured + padding + optional + (_HEAD_BYTES + 4)
@@ -245,7 +315,7 @@ class _Batch:
         return begin, total
 
     def _heads(self, kept: Array, captured: Array, total: Array) -> Array:
-        times = self._times()[kept]
+        times = _times(self._rows, self._layout)[kept]
         heads = np.empty((len(captured), _HEAD_BYTES // 4), _WORD)
         columns: tuple[Any, ...] = (ENHANCED_PACKET, total, self._number[kept], times >> 32, times & 0xFFFFFFFF)
         for place, column in enumerate((*columns, captured, self._length[kept])):
@@ -253,10 +323,11 @@ class _Batch:
         packed: Array = heads.view(f"V{_HEAD_BYTES}").ravel()
         return packed
 
-    def _times(self) -> Array:
-        """Nanoseconds modulo 2^64, as ``blocks.time_halves`` takes them."""
-        high, low = self._rows["high"].astype(np.uint64), self._rows["low"].astype(np.uint64)
-        scale = np.uint64(self._layout.scale)
-        whole = high << np.uint64(32) if self._layout.interfaces else high * np.uint64(1_000_000_000)
-        times: Array = (whole | low) * scale if self._layout.interfaces else whole + low * scale
-        return times
+
+def _times(rows: Array, layout: Layout) -> Array:
+    """Nanoseconds modulo 2^64, as ``blocks.time_halves`` takes them."""
+    high, low = rows["high"].astype(np.uint64), rows["low"].astype(np.uint64)
+    scale = np.uint64(layout.scale)
+    whole = high << _HALF if layout.interfaces else high * np.uint64(1_000_000_000)
+    times: Array = (whole | low) * scale if layout.interfaces else whole + low * scale
+    return times

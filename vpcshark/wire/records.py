@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
 
+Blocks = bytes | memoryview
+"""pcapng blocks; a view is nobody else's memory."""
 MAX_RECORD = 16 * 1024 * 1024
 """No record of a sane file is longer (Wireshark's limit for blocks, MAX_BLOCK_SIZE in wiretap/pcapng.c)."""
 EQUAL_RUN = 256
