@@ -59,10 +59,12 @@ class Look:
         named = [self._named(jobs, eni, enis) for eni in self._context.selection.enis]
         targets = [one for future in behind for one in jobs.result(future)]
         found = sources.find(self._context.selection, enis, targets)
-        host = self._host(jobs, hosting, named, found, enis)
+        asked = jobs.result(hosting)
+        spared = {one.eni for one in asked} if isinstance(asked, list) else set()
+        host = self._host(asked, named, [eni for eni in found if eni.id not in spared], enis)
         sessions = jobs.result(in_use)
         by_source = _by_source(sessions)
-        chosen = sources.choose(self._context.selection, named, found, host, by_source, options.session_number)
+        chosen = sources.choose(self._context.selection, named, found, host, by_source, options.session_number, spared)
         plan.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
         vnis = plan.choose_vnis(options.vni, len(chosen.enis), {session.vni for session in sessions})
         self._tell(chosen, vnis, sessions)
@@ -88,9 +90,12 @@ class Look:
         return listed or jobs.result(jobs.start(inventory.find_eni, self._aws.ec2, eni_id))
 
     def _host(
-        self, jobs: Jobs, hosting: Hosting, named: Sequence[Eni], found: Sequence[Eni], enis: Sequence[Eni]
+        self,
+        asked: CaptureHost | Target | list[CaptureHost],
+        named: Sequence[Eni],
+        found: Sequence[Eni],
+        enis: Sequence[Eni],
     ) -> CaptureHost:
-        asked = jobs.result(hosting)
         if isinstance(asked, Target):
             return plan.host_at(asked, enis)
         if isinstance(asked, CaptureHost):
@@ -101,7 +106,7 @@ class Look:
         except InputError:
             if not found:
                 raise
-            # a query may have found the only host, which is then no source
+            # a query may have found this very machine, which is then no source
             return plan.choose_host(wanted, named, asked, enis, self._is_here)
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:

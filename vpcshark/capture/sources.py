@@ -7,7 +7,7 @@ out, with the reason. Must not call AWS.
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from vpcshark.aws import mirror
@@ -74,16 +74,18 @@ def choose(
     host: CaptureHost,
     sessions: Mapping[str, Sequence[MirrorSession]],
     number: int | None,
+    spared: Collection[str] = (),
 ) -> Chosen:
     """What of ``named`` and ``found`` is captured from at ``host``, where ``sessions`` (ENI id -> those that mirror it)
-    exist already and each source's new session is to have ``number`` (None: the lowest free). VpcsharkError for named
-    ones that cannot be, with all reasons, and where nothing is left."""
+    exist already and each source's new session is to have ``number`` (None: the lowest free). ``spared`` are the ENIs
+    of capture hosts: a query that finds one does not mean it. VpcsharkError for named ones that cannot be, with the
+    reasons, and where nothing is left."""
 
     def problem(eni: Eni) -> VpcsharkError | None:
         return _problem(eni, host, sessions.get(eni.id, ()), number)
 
     _refuse([wrong for eni in named if (wrong := problem(eni)) is not None])
-    left_out = {eni.id: wrong for eni in found if (wrong := problem(eni) or _silent(eni)) is not None}
+    left_out = {eni.id: wrong for eni in found if (wrong := problem(eni) or _unwanted(eni, spared)) is not None}
     enis = (*named, *(eni for eni in found if eni.id not in left_out))
     sentences = tuple(f"{eni} is left out: {wrong.problem}" for eni, wrong in left_out.items())
     if not enis:
@@ -150,8 +152,11 @@ def _check_host(eni: Eni, host: CaptureHost) -> None:
         )
 
 
-def _silent(eni: Eni) -> VpcsharkError | None:
-    """Why an ENI that nobody named is not worth a session, which costs by the hour: there are no frames."""
+def _unwanted(eni: Eni, spared: Collection[str]) -> VpcsharkError | None:
+    """Why an ENI that nobody named is not worth a session, which costs by the hour: it receives mirrored frames, which
+    would be captured once more, or it has none at all."""
+    if eni.id in spared:
+        return InputError("it is a capture host's.")
     if eni.instance and eni.instance_state != "running":
         return InputError(f"its instance {eni.instance} is {eni.instance_state or 'not known'}.")
     if not eni.instance and not eni.requester_managed:

@@ -1,0 +1,199 @@
+"""Several ENIs as one capture, by real tshark and by command: each one's frames under its own interface block."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wait_until
+
+from vpcshark.lab.control import LabControl
+
+pytestmark = pytest.mark.e2e
+
+NAMES = ("web-1", "db-1", "api-1")
+UNKNOWN = "eni-0123456789abcdef0"
+
+
+@pytest.fixture
+def settings(clean_lab: Lab) -> Iterator[Path]:
+    """The lab's config file, gone after the test; the list that tshark was given without it is forgotten."""
+    file = Path(clean_lab.environment["XDG_CONFIG_HOME"]) / "vpcshark" / "config.ini"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    yield file
+    file.unlink(missing_ok=True)
+    refresh(clean_lab)
+
+
+def refresh(lab: Lab) -> None:
+    """Have the prepared answers made anew, as Refresh Interfaces does."""
+    done = lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+    assert done.returncode == 0, done.stderr
+
+
+def name(lab: Lab, settings: Path, text: str) -> None:
+    """Put a named capture into the settings, and have it listed."""
+    settings.write_text(text, "utf-8")
+    time.sleep(1.1)  # an answer that is a second old is not made anew
+    refresh(lab)
+
+
+def ids(lab: Lab, *names: str) -> list[str]:
+    """The ENIs of eth0."""
+    return [lab.eni(one)["NetworkInterfaceId"] for one in names]
+
+
+@pytest.fixture
+def recordings(clean_lab: Lab, tmp_path: Path) -> Iterator[dict[str, Recording]]:
+    """tcpdump at each of ``NAMES``: ENI id -> recording."""
+    with (
+        recording(clean_lab, "web-1", tmp_path / "web-1.pcap") as web,
+        recording(clean_lab, "db-1", tmp_path / "db-1.pcap") as db,
+        recording(clean_lab, "api-1", tmp_path / "api-1.pcap") as api,
+    ):
+        yield dict(zip(ids(clean_lab, *NAMES), (web, db, api), strict=True))
+
+
+def assert_each_under_its_own(lab: Lab, file: Path, recordings: dict[str, Recording]) -> None:
+    """What tcpdump saw at each source is under that source's interface, and nothing else is."""
+    seen = {eni: one.stop() for eni, one in recordings.items()}
+    for eni, frames in seen.items():
+        single = file.with_name(f"{eni}.pcapng")
+        lab.run("tshark", "-r", str(file), "-Y", f"frame.interface_name == {eni}", "-w", str(single))
+        compared, missing, extra = compare(frames, read_frames(single))
+        assert compared > 50
+        assert (eni, missing, extra) == (eni, 0, 0)
+
+
+def interfaces(lab: Lab, file: Path) -> list[str]:
+    """The names of the file's interfaces, in their order."""
+    lines = lab.run("capinfos", "-I", str(file)).stdout.splitlines()
+    return [line.partition("Name = ")[2] for line in lines if "Name = " in line]
+
+
+def tshark(lab: Lab, interface: str, file: Path, count: int) -> None:
+    """A capture by tshark, until each of ``count`` interfaces has had its share; then Ctrl-C."""
+    file.parent.chmod(0o777)
+    process = lab.start("tshark", "-q", "-i", interface, "-w", str(file))
+    try:
+        wait_until(lambda: len(enough(lab, file)) == count, f"{count} interfaces have frames", 40)
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=40)
+    assert process.returncode == 0, said
+
+
+def enough(lab: Lab, file: Path) -> list[str]:
+    """The interfaces that have 200 frames by now."""
+    shown = lab.run("tshark", "-r", str(file), "-T", "fields", "-e", "frame.interface_id").stdout
+    return [one for one, frames in Counter(shown.split()).items() if frames >= 200]
+
+
+@pytest.mark.parametrize("interface", ["vpcshark-web", "web · 3 ENIs"])
+def test_a_list_of_enis_is_one_capture(clean_lab: Lab, settings, recordings, tmp_path: Path, interface: str):
+    """By the interface's name and by what the list shows: three blocks in the order of the list; nothing is left."""
+    enis = ids(clean_lab, *NAMES)
+    name(clean_lab, settings, f"[capture web]\nenis = {', '.join(enis)}\n")
+    file = tmp_path / "out.pcapng"
+    tshark(clean_lab, interface, file, 3)
+    assert clean_lab.is_clean()
+    assert interfaces(clean_lab, file) == enis
+    assert_each_under_its_own(clean_lab, file, recordings)
+
+
+def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab, settings, recordings, tmp_path: Path):
+    """Name=*-1 means the instances' names, for ENIs have none: all interfaces of all three, and not capture-1, which
+    receives and is of that name too."""
+    name(clean_lab, settings, "[capture web]\ntags = Name=*-1\n")
+    file = tmp_path / "out.pcapng"
+    tshark(clean_lab, "vpcshark-web", file, 3)  # web-1's second interface is quiet
+    assert clean_lab.is_clean()
+    second = clean_lab.eni("web-1", 1)["NetworkInterfaceId"]
+    assert sorted(interfaces(clean_lab, file)) == sorted([*ids(clean_lab, *NAMES), second])
+    assert_each_under_its_own(clean_lab, file, recordings)
+
+
+def test_one_that_cannot_be_is_told_before_anything_is_made(clean_lab: Lab, settings, tmp_path: Path):
+    """A list is wanted as a whole: which one and why, and no create has left this machine."""
+    control = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
+    (web,) = ids(clean_lab, "web-1")
+    nat = next(
+        eni["NetworkInterfaceId"]
+        for eni in clean_lab.client().describe_network_interfaces()["NetworkInterfaces"]
+        if eni["InterfaceType"] == "nat_gateway"
+    )
+    for wrong, words in ((nat, "of the type nat_gateway"), (UNKNOWN, "no network interface")):
+        name(clean_lab, settings, f"[capture web]\nenis = {web}, {wrong}\n")
+        control.clear_calls()
+        done = clean_lab.run(*VPCSHARK, "capture", "web", "-w", str(tmp_path / "out.pcapng"))
+        assert done.returncode == 2
+        assert wrong in done.stderr
+        assert words in done.stderr
+        assert [call["action"] for call in control.calls() if call["action"].startswith("Create")] == []
+
+
+def test_tcpdump_is_for_one_eni(clean_lab: Lab, tmp_path: Path):
+    """Several need a mirror, and the message says so."""
+    done = clean_lab.run(*VPCSHARK, "capture", *ids(clean_lab, "web-1", "db-1"), "--mode", "tcpdump", "-w", os.devnull)
+    assert done.returncode == 2
+    assert "--mode mirror" in done.stderr
+
+
+def test_what_a_load_balancer_sends_to(clean_lab: Lab, tmp_path: Path):
+    """Its own interfaces cannot be mirrored; those of its registered targets are, by instance and by address."""
+    elb, first = clean_lab.client("elbv2"), clean_lab.eni("web-1")
+    balancer = elb.create_load_balancer(Name="front", Type="network", Subnets=[first["SubnetId"]])["LoadBalancers"][0]
+    for kind, targets in (("instance", [instance(clean_lab, "web-1")]), ("ip", [private(clean_lab, "db-1")])):
+        group = elb.create_target_group(
+            Name=f"front-{kind}", Protocol="TCP", Port=80, VpcId=first["VpcId"], TargetType=kind
+        )["TargetGroups"][0]["TargetGroupArn"]
+        elb.register_targets(TargetGroupArn=group, Targets=[{"Id": one} for one in targets])
+        elb.create_listener(
+            LoadBalancerArn=balancer["LoadBalancerArn"],
+            Protocol="TCP",
+            Port=80 if kind == "ip" else 81,
+            DefaultActions=[{"Type": "forward", "TargetGroupArn": group}],
+        )
+    file = tmp_path / "out.pcapng"
+    done = clean_lab.run(*VPCSHARK, "capture", "lb:front", "-w", str(file), "-c", "50")
+    assert done.returncode == 0, done.stderr
+    assert sorted(interfaces(clean_lab, file)) == sorted(ids(clean_lab, "web-1", "db-1"))
+    unknown = clean_lab.run(*VPCSHARK, "capture", "lb:gone", "-w", str(file))
+    assert (unknown.returncode, 'Load Balancer "gone"' in unknown.stderr) == (2, True)
+
+
+def instance(lab: Lab, name: str) -> str:
+    """The instance of that name."""
+    filters = [{"Name": "tag:Name", "Values": [name]}]
+    return lab.client().describe_instances(Filters=filters)["Reservations"][0]["Instances"][0]["InstanceId"]
+
+
+def private(lab: Lab, name: str) -> str:
+    """Its primary private address."""
+    return lab.eni(name)["PrivateIpAddress"]
+
+
+def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab: Lab, tmp_path: Path):
+    """Consecutive VNIs from the one that is given; one filter and one target for all; ps counts what it costs."""
+    enis = ids(clean_lab, *NAMES)
+    capture = clean_lab.start(*VPCSHARK, "capture", *enis, "--vni", "700", "-w", str(tmp_path / "out.pcapng"))
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all sessions are there", 20)
+    made = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+    assert {one["NetworkInterfaceId"]: one["VirtualNetworkId"] for one in made} == dict(
+        zip(enis, (700, 701, 702), strict=True)
+    )
+    assert [len({one[key] for one in made}) for key in ("TrafficMirrorFilterId", "TrafficMirrorTargetId")] == [1, 1]
+    (shown,) = json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)
+    assert sorted(shown["sources"]) == sorted(enis)
+    assert [one["kind"] for one in shown["resources"]].count("session") == 3
+    capture.terminate()
+    _, said = capture.communicate(timeout=30)
+    assert capture.returncode == 0, said
+    assert clean_lab.is_clean()
