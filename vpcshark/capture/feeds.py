@@ -47,6 +47,9 @@ def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledge
     return mirror.World(
         connect=connect,
         open_transport=lambda host: reach.open_transport(host, context.options, here.is_here, connect),
+        open_instance=lambda host, addresses: reach.open_transport(
+            host, context.options, here.is_here, connect, addresses
+        ),
         is_here=here.is_here,
         python=sys.executable,
         on_connected=book.is_in,

@@ -5,6 +5,7 @@ Must not know AWS, nor look into the blocks that it moves.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import threading
@@ -12,7 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vpcshark import receiver
+from vpcshark.capture.clocks import Clocks
+from vpcshark.capture.following import Following
 from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.transport.base import Channel, Transport
 
@@ -28,13 +32,16 @@ NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 class Reception:
     """One running receiver."""
 
-    def __init__(self, channel: Channel, transport: Transport, begin: bytes = b"") -> None:
+    def __init__(
+        self, channel: Channel, transport: Transport, begin: bytes = b"", clock: Clock | None = None
+    ) -> None:
         """``transport`` is closed with the receiver: it was opened for it alone. What comes on stdout before ``begin``,
         and that itself, is no frame: start-up files of a login shell may print banners."""
         self._begin = begin
         self._channel = channel
         self._transport = transport
         self._where = transport.name
+        self._clocks = Clocks(transport.name, clock or SystemClock())
         self._settled = threading.Event()
         self._ended = threading.Event()
         self._problem = ""
@@ -42,6 +49,7 @@ class Reception:
         self._ready: Mapping[str, Any] | None = None
         self._said: list[str] = []
         self._pump: threading.Thread | None = None
+        self.following: Following | None = None  # puts secrets before the frames; ends with the receiver
         self.stats: Mapping[str, Any] = {}
         self.on_stats: Callable[[Mapping[str, Any]], None] = lambda stats: None
         self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
@@ -63,8 +71,9 @@ class Reception:
 
     def _beat(self) -> None:
         try:
+            self.command(ping=self._clocks.ping())
             while not self._ended.wait(BEAT):
-                self.command(alive=True)
+                self.command(ping=self._clocks.ping())
         except TransportError as error:
             log.info("%s", error)
 
@@ -74,6 +83,8 @@ class Reception:
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move blocks into ``sink`` in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
+        if self.following is not None:
+            sink = self.following.before(sink)
         self._pump = threading.Thread(target=self._move, args=(sink, on_end), name="frames", daemon=True)
         self._pump.start()
 
@@ -87,6 +98,8 @@ class Reception:
         finally:
             self._channel.close()
             self._transport.close()
+            if self.following is not None:
+                self.following.end()
 
     def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None
@@ -151,9 +164,21 @@ class Reception:
         elif kind == "error":
             self._problem, self._remedy = str(event.get("problem", "")), str(event.get("remedy", ""))
             self._settled.set()
+        elif kind == "pong":
+            self._compare_clocks(event)
         elif kind == "stats":
             self.stats = event
             self.on_stats(event)
+
+    def _compare_clocks(self, pong: Mapping[str, Any]) -> None:
+        """Have the receiver write how its clock differs: among its blocks is the one place for it where none is torn.
+        A receiver on this machine has our clock.
+        """
+        remark = self._clocks.answered(pong)
+        if remark and self._where != "local":
+            log.info("%s", remark)
+            with contextlib.suppress(TransportError):  # it is ending
+                self.command(remark=remark)
 
     def _failure(self, deadline: float) -> TransportError:
         if self._problem:

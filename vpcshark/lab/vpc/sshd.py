@@ -48,6 +48,9 @@ def _configuration(keys: Path, use_pam: str) -> str:
         "AllowTcpForwarding yes",
         "LogLevel VERBOSE",
     ]
+    for user in users.USERS:
+        if not user.has_keys:
+            lines += [f"Match User {user.name}", "AuthorizedKeysFile none", "AuthorizedKeysCommand none"]
     return "\n".join(lines) + "\n"
 
 

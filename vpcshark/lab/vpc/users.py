@@ -22,12 +22,15 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class User:
-    """One login. ``sudo`` is what stands behind the user's name in sudoers ("": nothing); ``rc`` is its .bashrc."""
+    """One login. ``sudo`` is what stands behind the user's name in sudoers ("": nothing), ``defaults`` what is set there
+    for the user; ``rc`` is its .bashrc. Without ``has_keys`` sshd takes no key for it, not even a pushed one."""
 
     name: str
     uid: int
     sudo: str = ""
     rc: str = ""
+    defaults: str = ""
+    has_keys: bool = True
 
 
 USERS = (
@@ -37,6 +40,8 @@ USERS = (
     User("asked", 54004, "ALL=(ALL) ALL"),
     User("noisy", 54005, "ALL=(ALL) NOPASSWD: ALL", "echo 'Welcome to the lab.'\necho 'Be good.' >&2\n"),
     User("dumper", 54006, "ALL=(root) NOPASSWD: /usr/bin/tcpdump, /usr/sbin/tcpdump"),
+    User("seated", 54007, "ALL=(ALL) NOPASSWD: ALL", defaults="requiretty"),
+    User("keyless", 54008, "ALL=(ALL) NOPASSWD: ALL", has_keys=False),
 )
 
 
@@ -63,7 +68,8 @@ def _files() -> list[tuple[str, str, int]]:
     passwd = "".join(f"{u.name}:x:{u.uid}:{u.uid}:lab:/home/{u.name}:{shell}\n" for u in USERS)
     shadow = "".join(f"{u.name}:*:19000:0:99999:7:::\n" for u in USERS)
     group = "".join(f"{u.name}:x:{u.uid}:\n" for u in USERS)
-    rules = "".join(f"{u.name} {u.sudo}\n" for u in USERS if u.sudo)
+    rules = "".join(f"Defaults:{u.name} {u.defaults}\n" for u in USERS if u.defaults)
+    rules += "".join(f"{u.name} {u.sudo}\n" for u in USERS if u.sudo)
     sudoers = f'Defaults secure_path="{_PATH}"\nroot ALL=(ALL:ALL) ALL\n{rules}'
     return [
         ("passwd", _machine("passwd") + passwd, 0o644),
