@@ -15,11 +15,12 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import receiver
-from vpcshark.aws import mirror, tagging
+from vpcshark.aws import hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import headers, reception
-from vpcshark.capture.filtering import check, mirror_rules, programs
+from vpcshark.capture import dumping, headers, reception
+from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
+from vpcshark.capture.following import Following
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Look, Surroundings
@@ -28,7 +29,7 @@ from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.swap import swap_filter
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.account import MirrorAccount
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, InputError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -44,6 +45,7 @@ class World:
 
     connect: Callable[[], Aws]
     open_transport: Callable[[CaptureHost], Transport]
+    open_instance: Callable[[CaptureHost, Sequence[str]], Transport]  # the source's own; its further addresses
     is_here: Callable[[str], bool]
     python: str
     on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
@@ -59,6 +61,8 @@ class MirrorFeed:
         self._aws: Aws | None = None
         self._rules: Sequence[mirror.Rule] = mirror.ALL_TRAFFIC
         self._macs: dict[int, str] = {}  # VNI -> its source's MAC
+        self._filter = context.options.capture_filter
+        self._own = ""  # a filter for our own packets at the source
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -75,17 +79,56 @@ class MirrorFeed:
             self._write_headers(around)
         say(f"Starting the receiver on {around.host.name} and creating the mirror target ...")
         receiving = jobs.start(self._receive, around)
+        following = jobs.start(self._follow, around)
         targeting = jobs.start(self._make_target, around.host)
         filter_id = jobs.result(filtering)
         filling = self._fill_filter(jobs, filter_id)
         try:
-            jobs.wait_for(targeting, receiving, *filling)
+            jobs.wait_for(targeting, receiving, following, *filling)
+            self._use(following.result(), receiving.result())
             say(f"Creating {_sessions(len(around.sources))} ...")
             jobs.result(jobs.start(self._make_sessions, around, filter_id, targeting.result()))
         except BaseException:
             _abandon(receiving)
+            _abandon_key_log(following)
             raise
         return receiving.result()
+
+    def _follow(self, around: Surroundings) -> Following | None:
+        """A way to the source's own instance, where a key log is wanted; the mirror itself needs none."""
+        path, source = self._context.options.tls_keylog, around.sources[0].eni
+        if not path:
+            return None
+        if len(around.sources) > 1 or not source.instance:
+            raise InputError(
+                "A TLS key log is a file on one instance, and what is captured here is not.",
+                "Capture from one ENI of an instance, or without --tls-keylog.",
+            )
+
+        def open_transport() -> Transport:
+            return self._world.open_instance(hosts.find_host(self._ec2(), source.instance), source.addresses)
+
+        following = Following(open_transport, path, self._context.clock)
+        with self._context.timeline.step("follow the key log"):
+            following.begin()
+        return following
+
+    def _use(self, following: Following | None, reception: Reception) -> None:
+        """Leave the way to the key log out of the frames: it passes the source's interface."""
+        reception.following = following
+        if following is None:
+            return
+
+        def leave_out(own: str) -> None:
+            self._own = own
+            compiled = self._programs(self._filter)
+            reception.command(program=compiled.frames, socket_program=compiled.datagrams)
+
+        following.on_connection = leave_out
+        leave_out(following.own_traffic)
+
+    def _programs(self, whole: str) -> Programs:
+        return programs(dumping.combined(self._own, whole), self._macs)
 
     def _look(self, jobs: Jobs, aws: Aws) -> tuple[Future[str], Surroundings]:
         """What there is, and the filter, which is begun: beside the look for one ENI, whose first frame is waited for;
@@ -109,11 +152,12 @@ class MirrorFeed:
         options = replace(self._context.options, capture_filter=capture_filter)
         whole = options.whole_filter
         check(whole)
-        rules, compiled = mirror_rules(whole), programs(whole, self._macs)
+        rules, compiled = mirror_rules(whole), self._programs(whole)
         if options.mirror_filter == "auto" and rules != self._rules:
             swap_filter(self._ec2(), self._context.maker, rules, dns=options.dns, describe=self._description)
             self._rules = rules
         reception.command(program=compiled.frames, socket_program=compiled.datagrams)
+        self._filter = whole
         return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
 
     def account(self) -> sweep.Account:
@@ -162,7 +206,7 @@ class MirrorFeed:
         with self._context.timeline.step("start the receiver"):
             channel = transport.open(receiver_command(transport, self._world.python))
             receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
-            compiled = programs(self._context.options.capture_filter, self._macs)
+            compiled = self._programs(self._context.options.capture_filter)
             config = reception.config(
                 [{"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources],
                 host.address,
@@ -233,6 +277,14 @@ def _abandon(receiving: Future[Reception]) -> None:
             done.result().finish(0.0)
 
     receiving.add_done_callback(end)
+
+
+def _abandon_key_log(following: Future[Following | None]) -> None:
+    def end(done: Future[Following | None]) -> None:
+        if not done.cancelled() and done.exception() is None and (followed := done.result()) is not None:
+            followed.end()
+
+    following.add_done_callback(end)
 
 
 def receiver_command(transport: Transport, python: str) -> list[str]:
