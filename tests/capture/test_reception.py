@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 
@@ -85,7 +86,9 @@ def test_program_and_config_are_sent_as_the_contract_has_them():
     channel = FakeChannel()
     begun(channel).finish(1.0)
     length, rest = channel.sent.split(b"\n", 1)
-    assert rest[int(length) :] == b'{"port": 4789}\n'
+    config, *commands = rest[int(length) :].splitlines()
+    assert config == b'{"port": 4789}'
+    assert all(set(json.loads(command)) == {"ping"} for command in commands)
 
 
 @pytest.mark.parametrize(

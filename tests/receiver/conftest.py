@@ -104,6 +104,15 @@ class Receiving:
             assert enough, (len(self.blocks(pcapng.PACKET)), self.events)
         return [unpack_packet(block.body) for block in self.blocks(pcapng.PACKET)]
 
+    def until(self, holds: Callable[[], bool]) -> None:
+        """Wait until what came so far is such that ``holds()``."""
+        with self.changed:
+            assert self.changed.wait_for(holds, PATIENCE), self.events
+
+    def comments(self) -> list[bytes]:
+        """Of each statistics block that came so far."""
+        return [read_options(block.body[12:]).get(1, b"") for block in self.blocks(pcapng.STATISTICS)]
+
     def counts(self) -> tuple[int, int]:
         """(received, dropped) of the last statistics block of each interface, summed."""
         last = {block.body[:4]: block.body for block in self.blocks(pcapng.STATISTICS)}

@@ -142,6 +142,21 @@ def test_a_ping_tells_the_hosts_time(start, config, port, mode):
     assert before - 1000 <= answer["time"] <= time.time_ns()
 
 
+def test_a_remark_is_a_comment_of_the_next_statistics_block_and_the_last(start, config, port, mode):
+    """And of no other, so that a file does not fill with it."""
+    running = start(config(port, mode=mode, statistics_seconds=0.05))
+    running.event("ready")
+    running.command({"remark": "The clocks agree."})
+    running.command({"ping": 1})
+    running.event("pong")
+    seen = len(running.blocks(pcapng.STATISTICS))
+    running.until(lambda: len(running.blocks(pcapng.STATISTICS)) >= seen + 3)
+    running.end()
+    comments = running.comments()
+    assert comments[-1] == b"The clocks agree."
+    assert len([comment for comment in comments if comment]) == 2
+
+
 def test_a_cut_frame_keeps_its_length_and_says_so_once(start, config, sender, port, inner_frame, vxlan, mode):
     """PacketLength: the rest of the frame never came."""
     running = start(config(port, mode=mode))

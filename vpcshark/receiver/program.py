@@ -12,7 +12,8 @@ each with "event":
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
 ends, with the sshd that it came by, when it gets no line for so long). Commands: {"program", "socket_program"} swaps
-the filter, {"ping": any} asks for a pong, {"alive": true} breaks the silence, as every other line does.
+the filter, {"ping": any} asks for a pong, {"remark": text} is a comment for the next statistics block and for the last;
+every line, also {"alive": true}, breaks the silence.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -195,6 +196,8 @@ class Receiver:
         self._started = now()
         self._due = time.monotonic() + period
         self._said: Optional[Dict[str, Any]] = None
+        self._remark = ""
+        self._remark_is_new = False
         self._wakeup = _wake_on_signals()
 
     def run(self) -> int:
@@ -252,6 +255,8 @@ class Receiver:
             for command in self._commands.read():
                 if "ping" in command:
                     say("pong", ping=command["ping"], time=now())
+                if "remark" in command:
+                    self._remark, self._remark_is_new = str(command["remark"]), True
                 key = "program" if isinstance(self._source, Ring) else "socket_program"
                 if key in command:
                     self._source.attach(command[key])
@@ -268,6 +273,7 @@ class Receiver:
             if not self._source.left() or self._output.full or time.monotonic() > deadline:
                 break
             select.select(self._source.descriptors(), [], [], 0.002)
+        self._remark_is_new = True
         self._report(self._source.dropped() + self._source.abandon())
         self._output.close(_LAST_FLUSH_SECONDS)
 
@@ -276,7 +282,9 @@ class Receiver:
 
         The kernel counts drops for all sources together: the first one's block has them.
         """
-        comment = "The dropped frames are those of all interfaces." if len(self._frames.sources) > 1 else ""
+        shared = "The dropped frames are those of all interfaces." if len(self._frames.sources) > 1 else ""
+        comment = " ".join(filter(None, [shared, self._remark if self._remark_is_new else ""]))
+        self._remark_is_new = False
         for place, source in enumerate(self._frames.sources):
             lost, said = (0, "") if place else (dropped, comment)
             self._output.put(interface_statistics(source.id, now(), source.received, lost, self._started, said))
