@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vpcshark"
-ORDER = ["__main__", "cli", "extcap", "capture", "cleanup", "aws", "transport", "receiver", "wire"]
+ORDER = ["__main__", "cli", "extcap", "capture", "cleanup", "aws", "preflight", "transport", "receiver", "wire"]
 SHARED = {"errors", "clock", "folders", "logs", "threads"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}

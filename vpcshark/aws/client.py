@@ -46,8 +46,15 @@ class Ec2(Protocol):
     def describe_instances(self, **parameters: Any) -> Mapping[str, Any]: ...
     def describe_network_interfaces(self, **parameters: Any) -> Mapping[str, Any]: ...
 
+    def describe_instance_types(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def describe_vpc_endpoints(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def search_transit_gateway_routes(self, **parameters: Any) -> Mapping[str, Any]: ...
+
     def get_paginator(self, operation_name: str) -> Any:
-        """For describe_instances, describe_network_interfaces, describe_traffic_mirror_{filters,sessions,targets}."""
+        """For describe_instances, describe_network_interfaces, describe_traffic_mirror_{filters,sessions,targets}, and
+        what preflight looks at: describe_{subnets,route_tables,network_acls,security_groups,security_group_rules},
+        describe_vpc_peering_connections, describe_transit_gateway_{attachments,vpc_attachments} and
+        get_managed_prefix_list_entries."""
 
 
 class Aws:
@@ -164,7 +171,7 @@ def connect(profile: str = "", region: str = "") -> Aws:
             connect_timeout=CONNECT_TIMEOUT,
             read_timeout=READ_TIMEOUT,
             tcp_keepalive=True,
-            max_pool_connections=16,
+            max_pool_connections=32,
             retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
             user_agent_extra=f"vpcshark/{vpcshark.__version__}",
         )

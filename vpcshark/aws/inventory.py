@@ -49,6 +49,8 @@ class Eni:
     interface_type: str = "interface"
     attachment_status: str = ""
     requester_managed: bool = False
+    requester: str = ""
+    groups: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     instance_tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -175,6 +177,8 @@ def _eni(raw: Mapping[str, Any], instance: Mapping[str, Any]) -> Eni:
         interface_type=raw.get("InterfaceType", "interface"),
         attachment_status=attachment.get("Status", ""),
         requester_managed=bool(raw.get("RequesterManaged")),
+        requester=raw.get("RequesterId", ""),
+        groups=tuple(group["GroupId"] for group in raw.get("Groups", [])),
         tags=tags,
         instance_tags=tags_of(instance),
     )

@@ -135,7 +135,7 @@ def free_number(sessions: Iterable[MirrorSession]) -> int:
     no more, so it names whose they are."""
     taken = list(sessions)
     if len(taken) >= SESSIONS_PER_SOURCE:
-        holders = ", ".join(f"{session.id} of {_holder(session)}" for session in taken)
+        holders = ", ".join(f"{session.id} of {held_by(session)}" for session in taken)
         raise AwsError(
             f"{taken[0].source or 'The source'} has {len(taken)} mirror sessions already, which is all that AWS allows:"
             f" {holders}.",
@@ -154,7 +154,7 @@ def claim_number(sessions: Iterable[MirrorSession], wanted: int | None) -> int:
     holder = next((session for session in taken if session.number == wanted), None)
     if holder is not None:
         raise InputError(
-            f"Session number {wanted} of {holder.source} is taken by {holder.id} of {_holder(holder)}.",
+            f"Session number {wanted} of {holder.source} is taken by {holder.id} of {held_by(holder)}.",
             f"Give another with --session-number, or none: the lowest free one is {lowest}.",
         )
     return wanted or lowest
@@ -267,7 +267,7 @@ def _session(raw: Mapping[str, Any]) -> MirrorSession:
     )
 
 
-def _holder(session: MirrorSession) -> str:
+def held_by(session: MirrorSession) -> str:
     """Whose a session is, as far as its tags or its description say."""
     owner = session.tags.get("vpcshark:owner")
     if owner:

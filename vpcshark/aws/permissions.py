@@ -16,7 +16,7 @@ from vpcshark.errors import AwsError
 ALLOWED = "DryRunOperation"
 DENIED = ("UnauthorizedOperation", "AccessDenied")
 _ENI, _FILTER, _TARGET, _SESSION = (f"{kind}-0123456789abcdef0" for kind in ("eni", "tmf", "tmt", "tms"))
-_RULE: Mapping[str, Any] = {
+RULE: Mapping[str, Any] = {
     "TrafficMirrorFilterId": _FILTER,
     "TrafficDirection": "ingress",
     "RuleNumber": 1,
@@ -24,7 +24,7 @@ _RULE: Mapping[str, Any] = {
     "SourceCidrBlock": "0.0.0.0/0",
     "DestinationCidrBlock": "0.0.0.0/0",
 }
-_NEW_SESSION: Mapping[str, Any] = {
+NEW_SESSION: Mapping[str, Any] = {
     "NetworkInterfaceId": _ENI,
     "TrafficMirrorTargetId": _TARGET,
     "TrafficMirrorFilterId": _FILTER,
@@ -38,10 +38,10 @@ OPERATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("describe_traffic_mirror_filters", {}),
     ("describe_traffic_mirror_targets", {}),
     ("create_traffic_mirror_filter", {}),
-    ("create_traffic_mirror_filter_rule", _RULE),
+    ("create_traffic_mirror_filter_rule", RULE),
     ("modify_traffic_mirror_filter_network_services", {"TrafficMirrorFilterId": _FILTER}),
     ("create_traffic_mirror_target", {"NetworkInterfaceId": _ENI}),
-    ("create_traffic_mirror_session", _NEW_SESSION),
+    ("create_traffic_mirror_session", NEW_SESSION),
     ("delete_traffic_mirror_session", {"TrafficMirrorSessionId": _SESSION}),
     ("delete_traffic_mirror_filter", {"TrafficMirrorFilterId": _FILTER}),
     ("delete_traffic_mirror_target", {"TrafficMirrorTargetId": _TARGET}),

@@ -23,6 +23,7 @@ COMMANDS = {
     "interfaces": "interfaces",
     "capture": "capture",
     "config": "config",
+    "preflight": "preflight",
     "doctor": "doctor",
     "decap": "decap",
     "explain": "explain",

@@ -33,10 +33,11 @@ class ApiServer:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2
+        from vpcshark.lab.api import moto_ec2, moto_network
         from vpcshark.lab.api.faults import Faults
 
         moto_ec2.install()
+        moto_network.install()
         self._sessions_in_force = moto_ec2.sessions_in_force
         self._mirrors: Mirrors | None = None
         self._applied: list[LabSession] = []

@@ -1,0 +1,70 @@
+"""The lab's API in this process, a scene in it, and what preflight says of a scene."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from scenes import Scene
+
+from vpcshark.aws.client import Aws
+from vpcshark.capture import preflight
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.lab.api.server import ApiServer
+from vpcshark.preflight import Finding
+
+REGIONS = ["us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1"]
+
+
+class Account:
+    """A session of boto3 whose every client speaks to the lab."""
+
+    def __init__(self, endpoint: str, region: str) -> None:
+        self._endpoint = endpoint
+        self._session = boto3.session.Session("lab", "lab", region_name=region)
+
+    def client(self, service: str, **more: Any) -> Any:
+        return self._session.client(service, endpoint_url=self._endpoint, **more)
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """One API for all: moto takes seconds to wake up."""
+    server = ApiServer()
+    server.start()
+    yield server.endpoint
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def regions(endpoint: str) -> Iterator[Aws]:
+    """Connections to one region after another, over and over: moto's describes slow down with all that a region has."""
+    config = Config(retries={"total_max_attempts": 1}, max_pool_connections=16)
+    return itertools.cycle([Aws(Account(endpoint, region), config, "", region) for region in REGIONS])
+
+
+@pytest.fixture
+def aws(regions: Iterator[Aws]) -> Aws:
+    """What production code is handed."""
+    return next(regions)
+
+
+@pytest.fixture
+def scene(endpoint: str, aws: Aws) -> Scene:
+    """An empty one."""
+    return Scene(aws.ec2, aws.client("elbv2"))
+
+
+@pytest.fixture
+def look(aws: Aws) -> Callable[[Scene], list[Finding]]:
+    """Preflight of a scene."""
+
+    def findings(scene: Scene) -> list[Finding]:
+        options = CaptureOptions(host=scene.host, packet_length=scene.packet_length)
+        return preflight.findings(aws, scene.source, options, lambda address: False)
+
+    return findings

@@ -1,0 +1,109 @@
+"""Preflight of a capture: which source and target are meant, what AWS shows of the way between them, what that means.
+
+Makes nothing. Must not know who shows the findings.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from vpcshark import threads
+from vpcshark.aws import balancers, existing, hosts, inventory, network, rehearsal
+from vpcshark.aws.client import Aws, pages
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.inventory import Eni
+from vpcshark.capture import plan
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.cleanup import tags
+from vpcshark.errors import AwsError, InputError
+from vpcshark.preflight import Finding, Picture, examine
+from vpcshark.preflight.finding import FAIL, command
+from vpcshark.preflight.picture import Balancer, Endpoint
+
+NO_HOST = "No capture host can be had: "
+
+
+def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[str], bool]) -> list[Finding]:
+    """What ``vpcshark preflight`` tells of ``source`` (an ENI's id). InputError where there is no such ENI; AwsError
+    where AWS cannot be asked at all."""
+    ec2 = aws.ec2
+    surveying = threads.start(network.survey, ec2)
+    listing = threads.start(inventory.list_enis, ec2)
+    hosting = _ask_for_host(aws, options.host)
+    enis = listing.result()
+    eni = next((each for each in enis if each.id == source), None) or inventory.find_eni(ec2, source)
+    survey = surveying.result()
+    told = network.plan(options.packet_length)
+    try:
+        target = _target(aws, eni, hosting.result(), enis, options.host, is_here)
+    except InputError as error:
+        alone = network.draw(survey, eni, None, told, ec2, aws.profile)
+        rest = [finding for finding in examine(alone) if finding.check != "target"]
+        return [*rest, _no_host(alone, options.host, source, error)]
+    seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, told, ec2, aws.profile)
+    return examine(_besides(aws, seen, target))
+
+
+def verdict(ec2: Any, found: network.Survey, source: Eni, target: Eni | None, options: CaptureOptions) -> list[Finding]:
+    """For a capture that has described everything already: asks only where the verdict hangs on more."""
+    seen = network.draw(found, source, target, network.plan(options.packet_length), ec2, options.profile)
+    return examine(network.complete(ec2, seen))
+
+
+def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:
+    start = command(seen, "ec2", "start-instances", instance_ids=wanted) if wanted.startswith("i-") else ""
+    resource = source if wanted in ("auto", "local") else wanted
+    return Finding("target", FAIL, resource, f"{NO_HOST}{error.problem} {error.remedy}", command=start)
+
+
+def _ask_for_host(aws: Aws, host: str) -> Future[Any]:
+    if host.startswith("tmt-"):
+        return threads.start(_mirror_target, aws, host)
+    if host not in ("auto", "local"):
+        return threads.start(hosts.find_host, aws.ec2, host)
+    return threads.start(hosts.list_hosts, aws.ec2)
+
+
+def _mirror_target(aws: Aws, identity: str) -> Any:
+    """The ENI's target, the load balancer or the endpoint behind an existing mirror target."""
+    with mapped("look up the mirror target"):
+        wanted = [{"Name": "traffic-mirror-target-id", "Values": [identity]}]
+        found = list(pages(aws.ec2, "describe_traffic_mirror_targets", "TrafficMirrorTargets", Filters=wanted))
+    raw: Mapping[str, Any] = next((each for each in found if each["TrafficMirrorTargetId"] == identity), {})
+    if raw.get("NetworkLoadBalancerArn"):
+        return balancers.find_balancer(aws.client("elbv2"), raw["NetworkLoadBalancerArn"])
+    if raw.get("GatewayLoadBalancerEndpointId"):
+        return balancers.find_endpoint(aws.ec2, raw["GatewayLoadBalancerEndpointId"])
+    return existing.find_target(aws.ec2, identity)
+
+
+def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str, is_here: Callable[[str], bool]) -> Any:
+    """The target's ENI, or what stands in its place; None where it cannot be seen."""
+    if isinstance(found, list):
+        found = plan.choose_host(wanted, [source], found, enis, is_here)
+    if isinstance(found, (existing.Target, CaptureHost)):
+        return next((eni for eni in enis if eni.id == found.eni), None)
+    return found
+
+
+def _besides(aws: Aws, seen: Picture, target: Any) -> Picture:
+    """What only a person wants to know: bandwidth and permissions; and what the verdict hangs on."""
+    lease = tags.Lease(uuid.uuid4().hex[:12], tags.default_owner(), 0.0)
+    at = seen.target.id if seen.target is not None else ""
+    rehearsing = threads.start(rehearsal.rehearse, aws.ec2, seen.source.id, at, lease.as_tags())
+    types = [seen.source.instance_type, seen.target.instance_type if seen.target is not None else ""]
+    weighing = threads.start(network.bandwidth, aws.ec2, types)
+    if isinstance(target, Balancer):
+        seen = replace(seen, balancer=target)
+    elif isinstance(target, Endpoint):
+        seen = replace(seen, endpoint=target)
+    seen = network.complete(aws.ec2, seen)
+    try:
+        return replace(seen, bandwidth=weighing.result(), permitted=rehearsing.result())
+    except AwsError:
+        return seen  # what can be told is told

@@ -1,0 +1,89 @@
+"""``vpcshark preflight``: why a capture would be empty, before it is made. Must not know how that is found out."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.cli import console
+from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, as_json, failures
+
+STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
+
+
+def add(commands: Any) -> None:
+    """Declare the command."""
+    parser = commands.add_parser(
+        "preflight",
+        help="say why a capture would be empty, before anything is made",
+        description=(
+            "Look at the way from an ENI to its capture host: source, sessions, routes, network ACLs, security groups, "
+            "MTU, permissions. Nothing is made. Exit status 1: a capture would stay empty."
+        ),
+    )
+    parser.add_argument("eni", metavar="ENI", help='what would be captured from: an id of "vpcshark interfaces"')
+    parser.add_argument("--host", default="auto", help="capture host: auto, local, i-… or tmt-… (default: auto)")
+    parser.add_argument("--packet-length", type=int, metavar="N", help="bytes of each packet that would be mirrored")
+    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
+    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
+    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
+    parser.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look, tell; 1 if a capture would stay empty."""
+    from vpcshark.aws import client
+    from vpcshark.capture import preflight
+    from vpcshark.capture.here import is_here
+
+    wanted = CaptureOptions(
+        host=options.host, packet_length=options.packet_length, profile=options.profile, region=options.region
+    )
+    with console.err().status("Asking AWS about the way of the packets ..."):
+        found = preflight.findings(client.connect(options.profile, options.region), options.eni, wanted, is_here)
+    if options.json:
+        json.dump([as_json(finding) for finding in found], sys.stdout, indent=2, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        show(found, console.out())
+    return 1 if failures(found) else 0
+
+
+def show(found: Sequence[Finding], out: Console) -> None:
+    """Every finding in the order of the packets' way, then the commands that mend what is not in order."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("", no_wrap=True)
+    table.add_column("CHECK", no_wrap=True)
+    table.add_column("FINDING", overflow="fold")
+    for finding in found:
+        style = STYLES[finding.level]
+        table.add_row(
+            Text(finding.level, style), finding.check, Text(finding.sentence, "" if finding.level == OK else style)
+        )
+    out.print(table)
+    mending = [finding for finding in found if finding.command]
+    for number, finding in enumerate(mending):
+        out.print(Text(f"{'' if number else chr(10)}To mend {finding.check} ({finding.level}):", STYLES[finding.level]))
+        out.print(Text(f"  {finding.command}"), soft_wrap=True)
+    out.print()
+    out.print(Text(summary(found)))
+
+
+def summary(found: Sequence[Finding]) -> str:
+    """One line: will packets arrive?"""
+    failed = failures(found)
+    doubtful = [finding for finding in found if finding.level == WARN]
+    if failed:
+        count = "one reason" if len(failed) == 1 else f"{len(failed)} reasons"
+        return f"A capture would stay empty, for {count}."
+    if doubtful:
+        return "Packets will arrive; mind the warnings."
+    return "Nothing is in the way of the packets."

@@ -1,0 +1,150 @@
+"""Where moto's routes and transit gateways say less than EC2: blackholes, associations, what a route table leads to.
+
+https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_SearchTransitGatewayRoutes.html. Changes moto for the whole
+process. Must not know Traffic Mirroring.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from ipaddress import ip_network
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.route_tables import Route
+from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
+from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRelations
+from moto.ec2.responses.transit_gateway_route_tables import TransitGatewayRouteTable
+
+_LEFT = "vpcshark_left_its_table"
+_GONE = ("deleted", "deleting", "rejected", "failed", "expired")
+_disassociate = EC2Backend.disassociate_transit_gateway_route_table
+
+
+def install() -> None:
+    """Put our answers into moto. Doing it again changes nothing."""
+    Route.state = property(_state)
+    TransitGatewayAttachment.association = property(_association)
+    EC2Backend.disassociate_transit_gateway_route_table = _leave
+    TransitGatewayRouteTable.search_transit_gateway_routes = _search
+    TransitGatewayRouteTable.replace_transit_gateway_route = TransitGatewayRouteTable.create_transit_gateway_route
+
+
+def _state(route: Any) -> str:
+    """ "blackhole" where what the route leads to is gone: a peering, a transit gateway's attachment, an instance."""
+    if route.vpc_pcx is not None and route.vpc_pcx.status["Code"] in _GONE:
+        return "blackhole"
+    if route.transit_gateway is not None and not _is_attached(route):
+        return "blackhole"
+    if route.instance is not None and route.instance.state != "running":
+        return "blackhole"
+    return "active"
+
+
+def _is_attached(route: Any) -> bool:
+    backend = route.route_table.ec2_backend
+    return any(
+        attachment.transit_gateway_id == route.transit_gateway.id
+        and attachment.resource_id == route.route_table.vpc_id
+        and attachment.state not in _GONE
+        for attachment in backend.transit_gateway_attachments.values()
+    )
+
+
+def _association(attachment: Any) -> dict[str, str] | None:
+    """The table that it was associated with last; the default one, unless it left that."""
+    backend = attachment.ec2_backend
+    tables = [
+        table.id
+        for table in backend.transit_gateways_route_tables.values()
+        if attachment.id in table.route_table_associations and table.state != "deleted"
+    ]
+    default = attachment.transit_gateway_route_table
+    if not tables and default and not getattr(attachment, _LEFT, False):
+        tables = [default.id]
+    if attachment.state != "available" or not tables:
+        return None
+    return {"State": "associated", "TransitGatewayRouteTableId": tables[-1]}
+
+
+def _leave(backend: Any, tgw_attach_id: str, tgw_rt_id: str) -> Any:
+    """An attachment has one table at most; moto keeps the default one beside that which was asked for."""
+    setattr(backend.transit_gateway_attachments[tgw_attach_id], _LEFT, True)
+    for table in backend.transit_gateways_route_tables.values():
+        if table.id != tgw_rt_id:
+            table.route_table_associations.pop(tgw_attach_id, None)
+    if tgw_attach_id in backend.transit_gateway_associations:
+        return _disassociate(backend, tgw_attach_id, tgw_rt_id)
+    return TransitGatewayRelations(backend, tgw_attach_id, tgw_rt_id, state="disassociated")
+
+
+def _search(response: Any) -> ActionResult:
+    backend = response.ec2_backend
+    table = backend.transit_gateways_route_tables.get(response._get_param("TransitGatewayRouteTableId"))
+    filters = response._filters_from_querystring()
+    found = list(_matching(_routes(backend, table), filters)) if table else []
+    return ActionResult({"Routes": found, "AdditionalRoutesAvailable": False})
+
+
+def _routes(backend: Any, table: Any) -> list[dict[str, Any]]:
+    """Static routes, and one per block of each VPC whose attachment is propagated."""
+    static = [_described(backend, route) for route in table.routes.values()]
+    taken = {route["DestinationCidrBlock"] for route in static}
+    propagated = [
+        {
+            "DestinationCidrBlock": block,
+            "State": "active",
+            "Type": "propagated",
+            "TransitGatewayAttachments": [_attachment(backend, each.transitGatewayAttachmentId)],
+        }
+        for each in table.route_table_propagation
+        for block in _blocks(backend, each.resourceId)
+        if block not in taken
+    ]
+    return static + propagated
+
+
+def _described(backend: Any, route: Mapping[str, Any]) -> dict[str, Any]:
+    described = {
+        "DestinationCidrBlock": route["destinationCidrBlock"],
+        "State": route["state"],
+        "Type": route["type"],
+    }
+    kept = (route.get("transitGatewayAttachments") or {}).get("transitGatewayAttachmentId", "")
+    if not kept:
+        return described
+    if kept not in backend.transit_gateway_attachments or backend.transit_gateway_attachments[kept].state in _GONE:
+        return {**described, "State": "blackhole"}
+    return {**described, "TransitGatewayAttachments": [_attachment(backend, kept)]}
+
+
+def _attachment(backend: Any, identity: str) -> dict[str, str]:
+    attachment = backend.transit_gateway_attachments[identity]
+    return {
+        "TransitGatewayAttachmentId": identity,
+        "ResourceId": attachment.resource_id,
+        "ResourceType": attachment.resource_type,
+    }
+
+
+def _blocks(backend: Any, vpc_id: str) -> list[str]:
+    return [block["cidr_block"] for block in backend.get_vpc(vpc_id).get_cidr_block_association_set()]
+
+
+def _matching(routes: Iterable[dict[str, Any]], filters: Mapping[str, list[str]]) -> Iterable[dict[str, Any]]:
+    tests: Mapping[str, Callable[[dict[str, Any], str], bool]] = {
+        "state": lambda route, value: route["State"] == value,
+        "type": lambda route, value: route["Type"] == value,
+        "route-search.exact-match": lambda route, value: route["DestinationCidrBlock"] == value,
+        "route-search.supernet-of-match": lambda route, value: _holds(route["DestinationCidrBlock"], value),
+        "route-search.subnet-of-match": lambda route, value: _holds(value, route["DestinationCidrBlock"]),
+    }
+    for route in routes:
+        if all(any(tests[name](route, value) for value in values) for name, values in filters.items()):
+            yield route
+
+
+def _holds(larger: str, smaller: str) -> bool:
+    one, other = ip_network(larger), ip_network(smaller)
+    return one.version == other.version and bool(one.supernet_of(other))  # type: ignore[arg-type]

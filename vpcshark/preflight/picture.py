@@ -1,0 +1,268 @@
+"""What preflight knows of the way from a source to its target: plain facts, as EC2's describes tell them.
+
+Ids and texts are "" where AWS says nothing. A part that could not be asked for is named in ``Picture.unknown``, and its
+list is empty. Must not know how the facts were asked for, nor what they mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+VXLAN_PORT = 4789
+UDP = 17
+
+
+@dataclass(frozen=True)
+class Interface:
+    """An ENI. ``address`` is its primary private IPv4 address, which outer frames come from and go to; ``kind`` EC2's
+    interface type; ``requester`` which AWS service manages it; ``instance_state`` of the instance it is attached to.
+    ``is_listed``: AWS's list of types that can be mirrored has its instance's; ``most_sources`` that a target on it can
+    have."""
+
+    id: str
+    name: str = ""
+    kind: str = "interface"
+    is_managed: bool = False
+    requester: str = ""
+    attachment: str = ""
+    instance: str = ""
+    instance_type: str = ""
+    instance_state: str = ""
+    vpc: str = ""
+    subnet: str = ""
+    az: str = ""
+    address: str = ""
+    groups: tuple[str, ...] = ()
+    is_listed: bool = True
+    most_sources: int = 10
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """A subnet. ``cidr`` is its IPv4 block; ``is_ipv6_only`` that it has none."""
+
+    id: str
+    vpc: str
+    az: str = ""
+    cidr: str = ""
+    is_ipv6_only: bool = False
+
+
+@dataclass(frozen=True)
+class Route:
+    """A route. ``destination`` is a CIDR block or a prefix list's id, ``via`` the id that it leads to ("local" for the
+    VPC itself), ``state`` "active" or "blackhole"."""
+
+    destination: str
+    via: str
+    state: str = "active"
+    is_propagated: bool = False
+
+
+@dataclass(frozen=True)
+class RouteTable:
+    """A route table with the subnets that are associated with it explicitly."""
+
+    id: str
+    vpc: str
+    is_main: bool = False
+    subnets: tuple[str, ...] = ()
+    routes: tuple[Route, ...] = ()
+
+
+@dataclass(frozen=True)
+class AclEntry:
+    """A network ACL's entry; lower numbers first. ``protocol`` is "-1" for all; ``ports`` (low, high) or None: all."""
+
+    number: int
+    is_egress: bool
+    is_allow: bool
+    protocol: str
+    cidr: str
+    ports: tuple[int, int] | None = None
+
+
+@dataclass(frozen=True)
+class Acl:
+    """A network ACL with the subnets that it guards."""
+
+    id: str
+    vpc: str
+    subnets: tuple[str, ...] = ()
+    entries: tuple[AclEntry, ...] = ()
+
+
+@dataclass(frozen=True)
+class GroupRule:
+    """A security group's inbound rule: exactly one of ``cidr``, ``prefix_list`` and ``group`` is set. ``id`` is "" as
+    long as only DescribeSecurityGroups was asked, which tells none."""
+
+    group_id: str
+    protocol: str
+    ports: tuple[int, int] | None = None
+    cidr: str = ""
+    prefix_list: str = ""
+    group: str = ""
+    id: str = ""
+
+
+@dataclass(frozen=True)
+class Peering:
+    """A VPC peering connection; ``vpcs`` and ``regions`` of requester and accepter."""
+
+    id: str
+    state: str
+    vpcs: tuple[str, str]
+    regions: tuple[str, str] = ("", "")
+
+
+@dataclass(frozen=True)
+class Attachment:
+    """A transit gateway's attachment. ``resource`` is the VPC's id where ``kind`` is "vpc", ``table`` the route table
+    that it is associated with, ``subnets`` where a VPC's attachment has its network interfaces."""
+
+    id: str
+    gateway: str
+    kind: str
+    resource: str
+    state: str = "available"
+    table: str = ""
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class GatewayRoute:
+    """A transit gateway's route; ``attachments`` is empty for a blackhole."""
+
+    destination: str
+    state: str
+    attachments: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Session:
+    """A mirror session; ``holder`` says whose it is, as far as its tags tell."""
+
+    id: str
+    source: str
+    target: str
+    number: int
+    holder: str = ""
+
+
+@dataclass(frozen=True)
+class MirrorTarget:
+    """A mirror target: an ENI, a Network Load Balancer (ARN) or a Gateway Load Balancer endpoint."""
+
+    id: str
+    eni: str = ""
+    balancer: str = ""
+    endpoint: str = ""
+
+
+@dataclass(frozen=True)
+class Registered:
+    """What is registered with a load balancer's target group: an instance or an address."""
+
+    id: str
+    az: str
+    health: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A load balancer's listener and what is registered behind it."""
+
+    id: str
+    protocol: str
+    port: int
+    target_group: str = ""
+    registered: tuple[Registered, ...] = ()
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A Network Load Balancer that is a target."""
+
+    arn: str
+    name: str
+    vpc: str
+    state: str = "active"
+    is_cross_zone: bool = False
+    zones: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+    listeners: tuple[Listener, ...] = ()
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A Gateway Load Balancer endpoint that is a target."""
+
+    id: str
+    kind: str
+    vpc: str
+    state: str
+    subnets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the capture will do and what it is told: ``packet_length`` bytes of each frame (None: whole frames), the
+    price of a session's hour and of a GB between availability zones (both directions together), in USD, with the date
+    ``priced``; ``listed`` is the date of AWS's list of instance types."""
+
+    packet_length: int | None = None
+    session_hour: float = 0.0
+    zone_gb: float = 0.0
+    priced: str = ""
+    listed: str = ""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Everything. ``target`` is the capture host's ENI, None where the target is a load balancer or cannot be seen.
+
+    ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``bandwidth`` an instance
+    type to EC2's words for its network performance; ``permitted`` an IAM action to what DryRun said, empty where that
+    was not asked.
+    """
+
+    source: Interface
+    target: Interface | None = None
+    balancer: Balancer | None = None
+    endpoint: Endpoint | None = None
+    subnets: tuple[Subnet, ...] = ()
+    route_tables: tuple[RouteTable, ...] = ()
+    acls: tuple[Acl, ...] = ()
+    rules: tuple[GroupRule, ...] = ()
+    prefix_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    peerings: tuple[Peering, ...] = ()
+    attachments: tuple[Attachment, ...] = ()
+    gateway_routes: Mapping[str, tuple[GatewayRoute, ...]] = field(default_factory=dict)
+    sessions: tuple[Session, ...] = ()
+    mirror_targets: tuple[MirrorTarget, ...] = ()
+    bandwidth: Mapping[str, str] = field(default_factory=dict)
+    permitted: Mapping[str, bool] = field(default_factory=dict)
+    unknown: Mapping[str, str] = field(default_factory=dict)
+    plan: Plan = field(default_factory=Plan)
+    region: str = ""
+    profile: str = ""
+
+    def subnet(self, subnet_id: str) -> Subnet | None:
+        """The subnet with this id, None if it was not shown."""
+        return next((subnet for subnet in self.subnets if subnet.id == subnet_id), None)
+
+    def table_of(self, subnet_id: str, vpc: str) -> RouteTable | None:
+        """The route table in force in a subnet: its own, else the VPC's main one."""
+        own = next((table for table in self.route_tables if subnet_id in table.subnets), None)
+        return own or next((table for table in self.route_tables if table.is_main and table.vpc == vpc), None)
+
+    def peering(self, peering_id: str) -> Peering | None:
+        """The peering connection with this id."""
+        return next((peering for peering in self.peerings if peering.id == peering_id), None)
+
+    def are_peered(self, one: str, other: str) -> bool:
+        """Is there an active peering connection between two VPCs?"""
+        return any(p.state == "active" and set(p.vpcs) == {one, other} for p in self.peerings)

@@ -1,0 +1,124 @@
+"""Can the target take it: the capture host's state, its number of sources, availability zone and bandwidth. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command
+from vpcshark.preflight.picture import Interface, Picture
+
+
+def state(picture: Picture) -> Iterator[Finding]:
+    """Is the capture host there, and does it run?"""
+    target = picture.target
+    if target is None:
+        if picture.balancer is None and picture.endpoint is None:
+            yield Finding(
+                "target",
+                WARN,
+                "",
+                "The target cannot be seen in this account, so its security groups, routes and state are not known.",
+            )
+        return
+    if target.kind != "interface":
+        yield Finding("target", FAIL, target.id, f"{target.id} is of the type {target.kind}, which cannot be a target.")
+    elif target.attachment != "attached":
+        yield Finding(
+            "target",
+            FAIL,
+            target.id,
+            f"The target {target.id} is attached to no instance, so nobody receives.",
+            command=command(
+                picture,
+                "ec2",
+                "attach-network-interface",
+                network_interface_id=target.id,
+                instance_id="INSTANCE",
+                device_index=1,
+            ),
+        )
+    elif target.instance_state not in ("running", ""):
+        yield Finding(
+            "target",
+            FAIL,
+            target.instance,
+            f"The capture host {target.instance} is {target.instance_state}, so nobody receives.",
+            command=command(picture, "ec2", "start-instances", instance_ids=target.instance),
+        )
+    else:
+        yield Finding("target", OK, target.id, f"The capture host {target.instance} runs.")
+
+
+def sources(picture: Picture) -> Iterator[Finding]:
+    """How many sources a target may have depends on its instance type."""
+    target = picture.target
+    if target is None or "sessions" in picture.unknown or "targets" in picture.unknown:
+        return
+    mine = {other.id for other in picture.mirror_targets if other.eni == target.id}
+    others = sorted({s.source for s in picture.sessions if s.target in mine} - {picture.source.id})
+    most = target.most_sources
+    if len(others) >= most:
+        yield Finding(
+            "sources",
+            FAIL,
+            target.id,
+            f"{target.id} receives from {len(others)} sources, and a {target.instance_type or 'host'} may from {most}; "
+            "choose another capture host.",
+        )
+    else:
+        yield Finding("sources", OK, target.id, f"{target.id} receives from {len(others)} of {most} sources.")
+
+
+def zone(picture: Picture) -> Iterator[Finding]:
+    """The same availability zone, or what the way to another one costs."""
+    source, target, plan = picture.source, picture.target, picture.plan
+    if target is None or not source.az or not target.az:
+        return
+    if source.az == target.az:
+        yield Finding("zone", OK, target.az, f"Source and target are both in {source.az}; the way costs nothing.")
+        return
+    price = (
+        f" That costs about {plan.zone_gb:.2f} USD per GB of mirrored traffic (as of {plan.priced})."
+        if plan.priced
+        else ""
+    )
+    yield Finding(
+        "zone",
+        WARN,
+        target.az,
+        f"The source is in {source.az} and the target in {target.az}.{price} A capture host in {source.az} is cheaper.",
+    )
+
+
+def bandwidth(picture: Picture) -> Iterator[Finding]:
+    """Mirrored bytes count against the source's bandwidth, and go first where it is short: a note, not a fault."""
+    source = picture.source
+    speed = picture.bandwidth.get(source.instance_type, "")
+    if not speed:
+        return
+    target = picture.target
+    end = _speed(picture, target) if target is not None else ""
+    yield Finding(
+        "bandwidth",
+        OK,
+        source.instance,
+        f"Copies count against the bandwidth of {source.instance_type} ({speed}){end}; where it is short, AWS drops "
+        "the copies first.",
+    )
+
+
+def _speed(picture: Picture, target: Interface) -> str:
+    speed = picture.bandwidth.get(target.instance_type, "")
+    return f" and of the target's {target.instance_type} ({speed})" if speed else ""
+
+
+def cost(picture: Picture) -> Iterator[Finding]:
+    """What AWS takes for the session."""
+    plan = picture.plan
+    if plan.priced:
+        yield Finding(
+            "cost",
+            OK,
+            picture.source.id,
+            f"A session costs about {plan.session_hour:.3f} USD per hour (as of {plan.priced}), plus data transfer.",
+        )
