@@ -1,8 +1,11 @@
 """How fast SSH is here, beside Wireshark's sshdump and the ssh client: the same sshd, key, file and reader in one run.
 
 ``bench_transport.py [MB] [ROUNDS]`` starts an sshd on loopback and prints a line per way, with medians
-and ratios. Every way's bytes go through a FIFO into the same reader, which stands in for Wireshark. ``first frame``
-needs root: it is the time from the start until the reader has a packet, tcpdump of loopback running on the other side.
+and ratios. Every way's bytes go through a FIFO into the same reader, which stands in for Wireshark.
+
+The first packet is that of the whole product, so it needs root and the lab: from the start of tshark until it shows a
+packet of an instance that talks all the time, mode tcpdump over SSH, beside tshark on sshdump with the same user, key
+and instance. sshdump is measured as it comes, and with tcpdump in immediate mode, which it does not ask for.
 """
 
 from __future__ import annotations
@@ -20,6 +23,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[2]
+sys.path.insert(0, str(REPOSITORY / "tests" / "support"))
+
+from hands import VPCSHARK, Lab, parse_exports  # noqa: E402
+
 CHUNK = 1 << 20
 OURS = """
 import sys
@@ -117,13 +124,14 @@ def main(megabytes: int = 500, rounds: int = 5) -> None:
         shutil.copy(sshd.known, folder / ".ssh" / "known_hosts")
         try:
             compare(sshd, folder, megabytes, rounds)
+            first_packets(folder, rounds)
         finally:
             sshd.process.terminate()
             sshd.process.wait()
 
 
 def compare(sshd: Sshd, folder: Path, megabytes: int, rounds: int) -> None:
-    """Throughput, then the first packet."""
+    """Throughput."""
     ways = {"vpcshark": sshd.ours, "sshdump": sshd.sshdump, "ssh client": sshd.client}
     big, size = folder / "big.pcap", megabytes << 20
     with open(big, "wb") as file:
@@ -137,12 +145,83 @@ def compare(sshd: Sshd, folder: Path, megabytes: int, rounds: int) -> None:
     for name, speed in speeds.items():
         ratio = speeds["vpcshark"] / speed
         print(f"{name:10} {speed:7.0f} MB/s   vpcshark is {ratio:.2f} times as fast")  # noqa: T201
-    first = {
-        name: statistics.median(first for first, _ in runs)
-        for name, runs in measure(ways, "tcpdump -i lo -U -w -", fifo, 200, rounds).items()
+
+
+def first_packets(folder: Path, rounds: int) -> None:
+    """In a lab of its own; the lines say how much later vpcshark is."""
+    lab = Lab({**os.environ, **parse_exports(vpcshark("lab", "start"))})
+    try:
+        seconds = compare_first_packets(lab, folder, rounds)
+    finally:
+        lab.run(*VPCSHARK, "lab", "stop")
+    ours = seconds["vpcshark"]
+    for name, taken in seconds.items():
+        print(f"{name:24} {taken:7.3f} s to the first packet   vpcshark {ours - taken:+.3f} s")  # noqa: T201
+
+
+def vpcshark(*words: str) -> str:
+    """What a command says that must succeed."""
+    return subprocess.run([*VPCSHARK, *words], text=True, stdout=subprocess.PIPE, check=True).stdout
+
+
+def compare_first_packets(lab: Lab, folder: Path, rounds: int) -> dict[str, float]:
+    """Way -> the median of its seconds, the ways taking turns."""
+    env, eni = lab.environment, lab.eni("web-1")
+    address = eni["PrivateIpAddress"]
+    # sshdump trusts ~/.ssh/known_hosts, and needs it to have the address.
+    known = Path(env["VPCSHARK_SSH_KNOWN_HOSTS"]).read_text().split()
+    home = folder / "home"
+    (home / ".ssh").mkdir(parents=True)
+    (home / ".ssh" / "known_hosts").write_text(f"{address} {' '.join(known[1:3])}\n")
+    login = {"remotehost": address, "remoteusername": "ec2-user", "sshkey": env["VPCSHARK_SSH_KEY"]}
+    remote = {"remoteinterface": "eth0", "remotefilter": "not port 22", "remotesudo": "true"}
+    immediate = "sudo tcpdump -i eth0 -U --immediate-mode -w - not port 22"
+    other = {"remotecapturecommandselect": "other", "remotecapturecommand": immediate}
+    ways = {
+        "vpcshark": ("vpcshark", eni["NetworkInterfaceId"], {"mode": "tcpdump", "connection": "ssh"}),
+        "sshdump": ("sshdump", "sshdump", {**login, **remote}),
+        "sshdump, immediate mode": ("sshdump", "sshdump", {**login, **other}),
     }
-    for name, seconds in first.items():
-        print(f"{name:10} {seconds:7.3f} s to the first packet   vpcshark {first['vpcshark'] - seconds:+.3f} s")  # noqa: T201
+    environment = {**env, "HOME": str(home)}
+    vpcshark_is_known(environment)
+    found: dict[str, list[float]] = {name: [] for name in ways}
+    for number in range(rounds + 1):  # the first round warms up: files in memory, what vpcshark knows of the ENI
+        for name, (_, interface, options) in ways.items():
+            taken = first_packet(interface, options, environment)
+            if number:
+                found[name].append(taken)
+    return {name: statistics.median(taken) for name, taken in found.items()}
+
+
+def vpcshark_is_known(environment: dict[str, str]) -> None:
+    """The list was shown before, as it is when somebody chooses an ENI in it."""
+    subprocess.run(["tshark", "-D"], env=environment, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait"],
+        env=environment, check=True, capture_output=True,
+    )  # fmt: skip
+
+
+def first_packet(interface: str, options: dict[str, str], environment: dict[str, str]) -> float:
+    """Seconds from tshark's start to its first packet."""
+    preferences = [
+        word
+        for name, value in options.items()
+        for word in ("-o", f"extcap.{interface.replace('-', '_')}.{name}:{value}")
+    ]
+    command = ["tshark", "-l", "-n", "-i", interface, *preferences, "-T", "fields", "-e", "frame.number"]
+    start = time.monotonic()
+    tshark = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert tshark.stdout
+    alarm = threading.Timer(60, tshark.kill)
+    alarm.start()
+    line = tshark.stdout.readline()
+    taken = time.monotonic() - start
+    alarm.cancel()
+    tshark.send_signal(signal.SIGINT)
+    said = tshark.communicate(timeout=60)[1]
+    assert line.strip() == "1", said
+    return taken
 
 
 if __name__ == "__main__":

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
+from vpcshark import context as slots
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.capture import auto, here, life, mirror, reach, tcpdump
+from vpcshark.capture import here, life, reach, remembered, tcpdump
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.errors import InputError
+
+if TYPE_CHECKING:
+    from vpcshark.capture import mirror
 
 
 def choose(context: life.Context, book: Ledger) -> life.Feed:
@@ -24,26 +31,34 @@ def choose(context: life.Context, book: Ledger) -> life.Feed:
     connect = _once(lambda: client.connect(options.profile, options.region))
 
     def mirrored(context: life.Context, is_described: bool) -> life.Feed:
+        from vpcshark.capture import mirror  # here: tcpdump's first packet need not wait for it
+
         return mirror.MirrorFeed(context, _mirror_world(context, connect, book))
 
     def dumped(context: life.Context, is_described: bool) -> life.Feed:
         return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect), is_described=is_described)
 
     if options.mode == "auto" and is_single:  # several can only be mirrored
+        from vpcshark.capture import auto
+
         return auto.AutoFeed(context, mirrored, dumped)
     return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
 
 
 def _tcpdump_world(context: life.Context, connect: Callable[[], Aws]) -> tcpdump.World:
+    options, folder = context.options, Path(slot) if (slot := slots.slot(os.environ)) else None
+    place = (options.profile, options.region)
     return tcpdump.World(
         connect=connect,
-        open_transport=lambda aws, host, addresses: reach.open_transport(
-            host, context.options, here.is_here, lambda: aws, addresses
-        ),
+        open_transport=lambda host, addresses: reach.open_transport(host, options, here.is_here, connect, addresses),
+        recall=lambda eni: remembered.recall(folder, place, eni),
+        remember=lambda enis: remembered.keep(folder, place, enis),
     )
 
 
 def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledger) -> mirror.World:
+    from vpcshark.capture import mirror
+
     return mirror.World(
         connect=connect,
         open_transport=lambda host: reach.open_transport(host, context.options, here.is_here, connect),

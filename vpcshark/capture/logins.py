@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from vpcshark.aws import connect as aws_connect
 from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
-from vpcshark.capture import trusted
+from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way
 from vpcshark.errors import AwsError, Hopeless, TransportError
@@ -142,7 +142,7 @@ class Logins:
         vouch: Callable[[str, bytes], bool],
         via: str = "",
     ) -> ssh.SshTransport:
-        return ssh.connect(
+        transport = ssh.connect(
             address,
             user=self._user,
             port=self._port,
@@ -151,6 +151,9 @@ class Logins:
             dial=dial,
             via=via,
         )
+        if not (self.options.ssh_user or self._settings.user):
+            remembered.note_user(self.host.instance, self._user)
+        return transport
 
     def _trust(self, vouch: Callable[[str, bytes], bool] | None) -> ssh.Trust:
         named, alias = self.options.ssh_known_hosts, self._settings.host_key_alias
@@ -172,6 +175,8 @@ class Logins:
         said = self.options.ssh_user or self._settings.user or self.host.tags.get(USER_TAG, "")
         if said or self.connect is None:
             return said or self.host.user
+        if known := remembered.user_of(self.host.instance):  # an instance keeps its image
+            return known
         try:
             return aws_connect.login_user(self._aws(), self.host.instance) or DEFAULT_USER
         except AwsError as error:

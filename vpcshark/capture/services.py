@@ -14,7 +14,7 @@ from pathlib import Path
 
 import vpcshark
 from vpcshark import context, settings
-from vpcshark.capture import catalog, choices, life, recent
+from vpcshark.capture import catalog, choices, life, recent, remembered
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
@@ -58,7 +58,9 @@ class Services:
         entries, problems = catalog.survey(
             places,
             wanted,
-            lambda place: inventory.list_enis(client.connect(place.profile, place.region).ec2),
+            lambda place: remembered.keep(
+                _slot(), place, inventory.list_enis(client.connect(place.profile, place.region).ec2)
+            ),
             _known(),
         )
         left = overview.remark(self._ledgers)
@@ -164,8 +166,13 @@ def _problems(tidied: tidy.Tidied) -> Sequence[str]:
 
 def _known() -> Path | None:
     """Where the list of this environment's ENIs is kept."""
+    folder = _slot()
+    return folder / "known" if folder else None
+
+
+def _slot() -> Path | None:
     folder = context.slot(os.environ)
-    return Path(folder) / "known" if folder else None
+    return Path(folder) if folder else None
 
 
 def _placed(enis: Sequence[str], options: CaptureOptions) -> CaptureOptions:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,23 +17,31 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture import headers
 from vpcshark.capture.dump import Dump, Wanted
-from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.life import Context
 from vpcshark.capture.pouring import Pouring
+from vpcshark.capture.remembered import Remembered
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
+CALM = 2.0  # seconds
+HEAD_START = 1.0  # seconds for what is known, before AWS is asked whether it still holds
+TICK = 0.02
 
 
 @dataclass(frozen=True)
 class World:
-    """The seams of this mode: how AWS and the instance are reached."""
+    """The seams of this mode: how AWS and the instance are reached, and what is known of them from the last time.
+
+    ``connect`` gives the same connection each time."""
 
     connect: Callable[[], Aws]
-    open_transport: Callable[[Aws, CaptureHost, Sequence[str]], Transport]
+    open_transport: Callable[[CaptureHost, Sequence[str]], Transport]
+    recall: Callable[[str], Remembered | None] = lambda eni: None
+    remember: Callable[[Sequence[Eni]], object] = lambda enis: None
 
 
 class TcpdumpFeed:
@@ -43,45 +52,91 @@ class TcpdumpFeed:
         self._context = context
         self._is_described = is_described
         self._world = world
-        self._aws: Aws | None = None
+        self._is_early = False
 
     def up(self, jobs: Jobs) -> Any:
         """See ``life.Feed``."""
-        say, step, options = self._context.status.say, self._context.timeline.step, self._context.options
-        say("Connecting to AWS ...")
-        jobs.start(_preload)
-        with step("connect to AWS"):
-            self._aws = jobs.result(jobs.start(self._world.connect))
-        source, enis, host = self._look_up(jobs, self._aws)
-        snaplen = options.packet_length or 0
+        known = self._world.recall(self._context.selection.single)
+        if known is None:
+            found = self._ask(jobs)
+            return self._described(found, self._start(jobs, found))
+        early = jobs.start(self._start, jobs, known)
+        if not self._works_soon(early):
+            found = self._ask(jobs)  # beside the early try, if that goes on
+            if not _is_same(known, found):
+                log.info("What was known of %s does not hold any more.", known.source.id)
+                early.add_done_callback(_abandon)
+                return self._described(found, self._start(jobs, found))
+        pouring = jobs.result(early)
+        self._is_early = True
+        jobs.start(self._refresh)
+        return self._described(known, pouring)
+
+    def _works_soon(self, early: Future[Pouring]) -> bool:
+        """Does what is known lead to a capture before it is worth asking AWS?"""
+        end = self._context.clock.monotonic() + HEAD_START
+        while not early.done() and self._context.clock.monotonic() < end:
+            if self._context.stop.wait(TICK):
+                raise Stopped
+        if early.done() and (failure := early.exception()) is not None:
+            log.info("It does not work with what is known; asking AWS. %s", failure)
+            return False
+        return early.done()
+
+    def _described(self, found: Remembered, pouring: Pouring) -> Pouring:
+        """The interface block, once it is certain which interface it is; before any packet."""
+        options = self._context.options
         if not self._is_described:
-            head = headers.of([source], enis, options.capture_filter, names=options.names, snaplen=snaplen)
+            snaplen = options.packet_length or 0
+            head = headers.of([found.source], found.enis, options.capture_filter, names=options.names, snaplen=snaplen)
             self._context.sink.write(head)
-        say(f"Starting tcpdump on {host.name} ...")
-        wanted = Wanted(source.mac, options.capture_filter, snaplen or 262144, options.decap)
+        return pouring
+
+    def _ask(self, jobs: Jobs) -> Remembered:
+        self._context.status.say("Connecting to AWS ...")
+        jobs.start(_preload)
+        with self._context.timeline.step("connect to AWS"):
+            aws = jobs.result(jobs.start(self._world.connect))
+        return self._look_up(jobs, aws)
+
+    def _start(self, jobs: Jobs, found: Remembered) -> Pouring:
+        context, options = self._context, self._context.options
+        source, host = found.source, found.host
+        context.status.say(f"Starting tcpdump on {host.name} ...")
+        wanted = Wanted(source.mac, options.capture_filter, options.packet_length or 262144, options.decap)
 
         def restart(remark: str) -> Dump:
             return self._dump(host, source, wanted, remark)
 
-        with step(f"start tcpdump on {host.name}"):
+        with context.timeline.step(f"start tcpdump on {host.name}"):
             dump, first = jobs.result(jobs.start(self._begun, restart))
-        context = self._context
         return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
+
+    def _refresh(self) -> None:
+        """For the next time. Not at once: boto3's import would hold up the first packets."""
+        if self._context.stop.wait(CALM):
+            return
+        try:
+            self._world.remember(inventory.list_enis(self._world.connect().ec2))
+        except VpcsharkError as error:
+            log.info("What is known of the ENIs stays as it was: %s", error)
 
     def close(self) -> None:
         """See ``life.Feed``."""
 
     def account(self) -> sweep.Account:
-        """See ``life.Feed``."""
-        assert self._aws is not None
-        return MirrorAccount(self._aws)
+        """See ``life.Feed``. Called by a thread beside the first packets, which it must not hold up either."""
+        if self._is_early:
+            self._context.stop.wait(CALM)
+        return MirrorAccount(self._world.connect())
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``life.Feed``; there is nothing to renew."""
 
-    def _look_up(self, jobs: Jobs, aws: Aws) -> tuple[Eni, Sequence[Eni], CaptureHost]:
+    def _look_up(self, jobs: Jobs, aws: Aws) -> Remembered:
         with self._context.timeline.step("describe interfaces"):
             enis = jobs.result(jobs.start(inventory.list_enis, aws.ec2))
+            self._world.remember(enis)
             source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
                 source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
@@ -90,11 +145,10 @@ class TcpdumpFeed:
             raise InputError(
                 f"{source.id} {what}: tcpdump needs a running instance.", "Start it, or choose another interface."
             )
-        return source, enis, jobs.result(jobs.start(hosts.find_host, aws.ec2, source.instance))
+        return Remembered(source, enis, jobs.result(jobs.start(hosts.find_host, aws.ec2, source.instance)))
 
     def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
-        assert self._aws is not None
-        transport = self._world.open_transport(self._aws, host, source.addresses)
+        transport = self._world.open_transport(host, source.addresses)
         try:
             return Dump(transport, wanted, remark)
         except BaseException:
@@ -108,6 +162,21 @@ class TcpdumpFeed:
         except BaseException:
             dump.close()
             raise
+
+
+def _abandon(early: Future[Pouring]) -> None:
+    if early.exception() is None:
+        early.result().finish(0.0)
+
+
+def _is_same(known: Remembered, found: Remembered) -> bool:
+    """Would another try with what AWS says be the same try?"""
+    return (known.source.mac, known.source.addresses, known.host.address, known.host.public_address) == (
+        found.source.mac,
+        found.source.addresses,
+        found.host.address,
+        found.host.public_address,
+    )
 
 
 def _preload() -> None:
