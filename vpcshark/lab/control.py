@@ -25,6 +25,17 @@ class LabControl:
         """Answer RequestLimitExceeded, as EC2 does."""
         self.add_fault(action, code="RequestLimitExceeded", message="Request limit exceeded.", status=503, times=times)
 
+    def limit(self, action: str, bucket: float, refill: float) -> None:
+        """Throttle as EC2 does: so many calls at once, and so many more each second."""
+        self.add_fault(
+            action,
+            code="RequestLimitExceeded",
+            message="Request limit exceeded.",
+            status=503,
+            bucket=bucket,
+            refill=refill,
+        )
+
     def lose_reply(self, action: str, times: int = 1) -> None:
         """Perform the call, but drop its answer."""
         self.add_fault(action, lost_reply=True, times=times)

@@ -146,3 +146,19 @@ def test_a_fault_can_spread_to_every_call(api: Any) -> None:
         with pytest.raises(ClientError, match="ExpiredToken"):
             call()
     api.control.clear_faults()
+
+
+def test_a_bucket_lets_so_many_through_and_refills(api: Any, ec2: Any) -> None:
+    """As EC2 throttles: the burst passes, what comes beyond it is refused until some time has gone by."""
+    api.control.limit("DescribeVpcs", bucket=2, refill=0.001)
+    outcomes = []
+    for _ in range(4):
+        try:
+            ec2.describe_vpcs()
+            outcomes.append("well")
+        except ClientError as error:
+            outcomes.append(error.response["Error"]["Code"])
+    assert outcomes == ["well", "well", "RequestLimitExceeded", "RequestLimitExceeded"]
+    api.control.clear_faults()
+    api.control.limit("DescribeVpcs", bucket=1, refill=1e6)
+    assert [ec2.describe_vpcs()["ResponseMetadata"]["HTTPStatusCode"] for _ in range(3)] == [200] * 3

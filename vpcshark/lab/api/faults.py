@@ -35,7 +35,8 @@ class Fault:
     hit (-1: all). ``caller``: only calls that are signed with this access key id. ``process``: send ``signal`` to that
     process when the call comes, or once it is performed if ``signal_after``; the answer then waits ``pause`` seconds,
     so that the process is gone before it could come. ``seconds``: over so long after the first hit (0: never).
-    ``spreads``: from the first hit on every action is hit. ``count`` counts hits.
+    ``spreads``: from the first hit on every action is hit. ``count`` counts hits. ``bucket``: as EC2 throttles, so many
+    matches are let through at first and ``refill`` more each second; only those beyond are hit (0: no bucket).
     """
 
     action: str
@@ -53,6 +54,10 @@ class Fault:
     pause: float = 0.05
     seconds: float = 0.0
     spreads: bool = False
+    bucket: float = 0.0
+    refill: float = 0.0
+    tokens: float = 0.0
+    drawn: float = 0.0
     count: int = 0
     first: float = 0.0
 
@@ -60,10 +65,23 @@ class Fault:
         """Whether this call is hit; counts it. ``now``: monotonic seconds."""
         if not self._matches(action, caller) or (self.seconds and self.count and now - self.first > self.seconds):
             return False
+        if self.bucket and self._draw(now):
+            return False
         self.first = self.first if self.count else now
         self.count += 1
         if self.spreads:
             self.action = ".*"
+        return True
+
+    def _draw(self, now: float) -> bool:
+        """Take a token out of the bucket, if there is one."""
+        if not self.drawn:
+            self.tokens = self.bucket
+        self.tokens = min(self.bucket, self.tokens + (now - (self.drawn or now)) * self.refill)
+        self.drawn = now
+        if self.tokens < 1:
+            return False
+        self.tokens -= 1
         return True
 
     def _matches(self, action: str, caller: str) -> bool:

@@ -54,6 +54,11 @@ class MotoVpc:
             return "only network interfaces of type 'interface' that no AWS service manages can be mirrored."
         return ""
 
+    def instance_type(self, eni_id: str) -> str:
+        """Of the instance that has the ENI; "" if none has."""
+        eni = self._backend.enis.get(eni_id)
+        return str(eni.instance.instance_type) if eni is not None and eni.instance is not None else ""
+
     def resolver(self, eni_id: str) -> str:
         """The VPC's base address + 2."""
         vpc = self._backend.get_vpc(self._backend.enis[eni_id].subnet.vpc_id)

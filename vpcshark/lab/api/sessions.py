@@ -20,7 +20,9 @@ from vpcshark.lab.api.state import (
 from vpcshark.lab.model import LabRule, LabSession
 
 SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, "Quotas"; not adjustable
-SOURCES_PER_TARGET = 10  # 100 on the largest instance sizes
+SOURCES_PER_TARGET = 10
+SOURCES_PER_LARGE_TARGET = 100
+_LARGE = {"m5.24xlarge", "m6i.32xlarge", "m7i.48xlarge"}  # some of those that the guide lists under "Sources"
 _TARGET_TYPES = {
     "NetworkInterfaceId": "network-interface",
     "NetworkLoadBalancerArn": "network-load-balancer",
@@ -162,11 +164,19 @@ def _check_others(state: State, session: Record) -> None:
         )
     target = session["TrafficMirrorTargetId"]
     sources = {other["NetworkInterfaceId"] for other in others if other["TrafficMirrorTargetId"] == target}
-    if state.targets[target]["Type"] == "network-interface" and len(sources | {source}) > SOURCES_PER_TARGET:
+    most = _most_sources(state, state.targets[target])
+    if len(sources | {source}) > most:
         raise ApiError(
             "TrafficMirrorSourcesPerTargetLimitExceeded",
-            f"Traffic mirror target {target} already has {SOURCES_PER_TARGET} sources, the maximum.",
+            f"Traffic mirror target {target} already has {most} sources, the maximum.",
         )
+
+
+def _most_sources(state: State, target: Record) -> float:
+    if target["Type"] != "network-interface":
+        return float("inf")
+    is_large = state.vpc.instance_type(target["NetworkInterfaceId"]) in _LARGE
+    return SOURCES_PER_LARGE_TARGET if is_large else SOURCES_PER_TARGET
 
 
 def _check_eni_exists(state: State, eni_id: str) -> None:

@@ -33,6 +33,9 @@ class Vpc(Protocol):
     def eni_problem(self, eni_id: str) -> str | None:
         """Why this ENI cannot be a source, "" if it can; None: there is no such ENI."""
 
+    def instance_type(self, eni_id: str) -> str:
+        """Of the instance that has the ENI; "" if none has."""
+
     def resolver(self, eni_id: str) -> str:
         """The DNS address of the ENI's VPC (its base address + 2)."""
 
