@@ -19,6 +19,7 @@ from vpcshark.capture.live import Live
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.reception import Reception
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -42,7 +43,7 @@ UNREACHED = 3.5  # for creates whose connection does not come about, a little mo
 class Context:
     """What every step of one capture works with: what is wanted, and the seams to the world."""
 
-    source: str
+    selection: Selection
     options: CaptureOptions
     sink: Sink
     status: Status
@@ -88,7 +89,7 @@ class Capture:
         try:
             self._reception = self._feed.up(jobs)
             self._reception.stream(self._context.sink, self._stream_ended)
-            self._context.status.say(f"Capturing from {self._context.source}.")
+            self._context.status.say(f"Capturing from {self._context.selection}.")
             self._show()
             self._hold()
         except (Stopped, SinkClosed):
@@ -154,7 +155,7 @@ class Capture:
         """Runs once, and to its end, whatever signals come meanwhile."""
         log.info("Stopping: %s", self._context.stop.reason)
         made = self._context.maker.made
-        self._context.status.say("Stopping: deleting the mirror session ..." if made else "Stopping ...")
+        self._context.status.say(f"Stopping: deleting {_sessions(made)} ..." if made else "Stopping ...")
         self._context.maker.close()
         self._feed.close()
         if not (self._context.maker.settle(UNREACHED) if self._is_cut_off else jobs.settle(SETTLE)):
@@ -227,3 +228,8 @@ class Capture:
             on_deleted=on_deleted,
             give_up=is_expired,
         )
+
+
+def _sessions(made: Mapping[str, str]) -> str:
+    count = sum(kind == "session" for kind in made.values())
+    return f"{count} mirror sessions" if count > 1 else "the mirror session"
