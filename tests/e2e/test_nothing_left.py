@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -81,6 +83,16 @@ def clean_up_by_hand(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
+def look_at_captures(lab: Lab) -> None:
+    """vpcshark ps shows the dead one; what it holds goes after that."""
+    assert "dead" in lab.run(*VPCSHARK, "ps").stdout
+
+
+def list_by_command(lab: Lab) -> None:
+    """vpcshark interfaces."""
+    assert lab.run(*VPCSHARK, "interfaces").returncode == 0
+
+
 def capture_again(lab: Lab) -> None:
     """Another capture, of another source."""
     eni = lab.eni("db-1")["NetworkInterfaceId"]
@@ -88,7 +100,7 @@ def capture_again(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, capture_again])
+@pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, look_at_captures, list_by_command, capture_again])
 def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
     clean_lab: Lab, eni: str, tmp_path: Path, go_on: Callable[[Lab], None], record_property
 ):
@@ -102,11 +114,80 @@ def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
         os.kill(pid, signal.SIGKILL)
     tshark.communicate(timeout=10)
     assert not clean_lab.is_clean()
-    assert "dead" in clean_lab.run(*VPCSHARK, "ps").stdout
     go_on(clean_lab)
     seconds = wait_until(clean_lab.is_clean, "the account is clean", 30)
     record_property("seconds", round(seconds, 1))
     wait_until(lambda: not ledgers(clean_lab), "the ledger is closed", 30)
+
+
+@contextmanager
+def dropping() -> Iterator[str]:
+    """An address where what is sent vanishes: here, the queue of connections is full."""
+    with ExitStack() as stack:
+        listener = stack.enter_context(socket.create_server(("127.0.0.1", 0), backlog=0))
+        for _ in range(8):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(listener.getsockname())
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+@contextmanager
+def closed() -> Iterator[str]:
+    """An address where nobody listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{probe.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("endpoint", [closed, dropping])
+def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
+    clean_lab: Lab, eni: str, endpoint: Callable[[], AbstractContextManager[str]]
+):
+    """The creates never left, so there is nothing to look after for a quarter of an hour."""
+    with endpoint() as url:
+        lost = Lab({**clean_lab.environment, "AWS_ENDPOINT_URL": url})
+        done = lost.run(*VPCSHARK, "capture", eni, "--mode", "mirror", "-w", "/dev/null")
+    assert done.returncode == 1
+    assert "reached" in done.stderr
+    assert ledgers(clean_lab) == []
+    wait_until(lambda: not janitors(clean_lab), "the janitor has gone", 5)
+
+
+def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: Lab, eni: str, tmp_path: Path):
+    """A sweep that is stuck at them, from the start before, keeps the next from nothing."""
+    with closed() as url:
+        lost = Lab({**clean_lab.environment, "AWS_ENDPOINT_URL": url})
+        for number in range(10):
+            write_dead_ledger(clean_lab, f"c-0{number}")
+        assert lost.run(*VPCSHARK, "ps").returncode == 1
+        wait_until(lambda: sweeps(clean_lab), "the sweep is at work")
+        process = capture(clean_lab, eni, tmp_path / "out.pcapng")
+        wait_until(lambda: streams(clean_lab), "the session is there", 20)
+        for pid in (process.pid, *janitors(clean_lab)):
+            os.kill(pid, signal.SIGKILL)
+        process.communicate()
+        assert clean_lab.run(*VPCSHARK, "ps").returncode == 0
+        wait_until(clean_lab.is_clean, "the account is clean", 30)
+        for pid in sweeps(clean_lab):
+            os.kill(pid, signal.SIGKILL)
+    for path in ledgers(clean_lab):
+        path.unlink()
+
+
+def write_dead_ledger(lab: Lab, capture: str) -> None:
+    """What a capture leaves that was killed in the middle of a create."""
+    lines = [{"capture": capture, "owner": "me@here", "source": "eni-1"}, {"creating": "filter", "token": capture}]
+    folder = Path(lab.environment["XDG_STATE_HOME"], "vpcshark", "captures")
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{capture}.ledger").write_text("\n".join(map(json.dumps, lines)))
+
+
+def sweeps(lab: Lab) -> list[int]:
+    """The sweeps of this lab's ledgers."""
+    mark = lab.environment["XDG_STATE_HOME"]
+    pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [pid for pid in pids if "cleanup.background" in (line := command_line(pid)) and mark in line]
 
 
 def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path: Path, before: set[int]):
@@ -278,6 +359,7 @@ MANY = """
 import gc, json, os, resource, sys, threading, time
 from vpcshark import logs
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
 from vpcshark.capture.services import Services
 from vpcshark.capture.sink import FileSink
 from vpcshark.capture.status import Silent
@@ -310,7 +392,7 @@ seen = []
 for number in range(rounds):
     stop = Stop()
     sink = FileSink.open("/dev/null")
-    Services().capture(eni, CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
+    Services().capture(Selection((eni,)), CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
     sink.close()
     if number + 1 in (max(5, rounds // 5), rounds): seen.append(figures())
 print(json.dumps(seen))
