@@ -95,7 +95,8 @@ def _plain(eni: Eni) -> dict[str, Any]:
 
 
 def _eni(raw: dict[str, Any]) -> Eni:
-    return Eni(**{name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()})
+    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
+    return Eni(**values)
 
 
 def _host(first: Eni) -> CaptureHost:
