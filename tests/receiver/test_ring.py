@@ -8,6 +8,7 @@ import socket
 import struct
 
 import pytest
+from outer import GWLB_OPTIONS, ethernet, geneve, ipv4, ipv6, udp, vxlan
 from scapy.layers.inet import IP, TCP, UDP, IPOption_Router_Alert
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrDestOpt
 from scapy.layers.l2 import Dot1AD, Dot1Q, Ether
@@ -76,6 +77,50 @@ def test_every_shape_comes_through_the_ring(on_host, wire, outer):
     assert [packet[3] for packet in packets] == [len(bytes(inner)) for inner in INNERS.values()]
     running.end()
     assert running.counts() == (len(INNERS), 0)
+
+
+GENEVE_CASES = {
+    "VXLAN in IPv4": (lambda inner: geneve(ipv4(udp(vxlan(inner, 77))), 0x0800, 0, GWLB_OPTIONS), b""),
+    "VXLAN in IPv6": (lambda inner: geneve(ipv6(udp(vxlan(inner, 77))), 0x86DD, 0, GWLB_OPTIONS), b""),
+    "Ethernet": (lambda inner: geneve(inner, 0x6558, 77, GWLB_OPTIONS), b""),
+    "Ethernet, no options": (lambda inner: geneve(inner, 0x6558, 77), b""),
+    "bare IPv4": (lambda inner: geneve(inner[14:], 0x0800, 77, GWLB_OPTIONS), bytes(12) + b"\x08\0"),
+}
+
+
+@pytest.mark.parametrize("case", GENEVE_CASES)
+@pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
+def test_geneve_datagrams_of_a_load_balancer_endpoint_come_through(on_host, namespaces, case, family):
+    """Sent by a kernel, as GWLB sends them; bare IP gets the made-up header that it gets in files; no ICMP."""
+    wrap, header = GENEVE_CASES[case]
+    host = "10.77.0.2" if family == socket.AF_INET else "fd77::2"
+    running = on_host(address=host, geneve_port=6081)
+    inners = [ethernet(0x0800, ipv4(udp(b"x" * length, 53))) for length in (0, 100, 1300)]
+    with namespaces.socket(namespaces.source, family, socket.SOCK_DGRAM) as sock:
+        sock.connect((host, 6081))
+        for inner in inners:
+            sock.send(wrap(inner))
+        found = [packet[2] for packet in running.packets(len(inners))]
+        sock.settimeout(0.2)
+        with pytest.raises(TimeoutError):
+            sock.recv(1)
+    assert found == [header + inner[14:] if header else inner for inner in inners]
+    running.end()
+    assert running.counts() == (len(inners), 0)
+
+
+def test_a_filter_is_asked_about_frames_in_geneve(on_host, namespaces):
+    """It speaks of Ethernet: bare IP stays outside wherever there is one."""
+    running = on_host("udp port 53", geneve_port=6081)
+    wanted, other = (ethernet(0x0800, ipv4(udp(b"x", port))) for port in (53, 80))
+    with namespaces.socket(namespaces.source, socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.connect(("10.77.0.2", 6081))
+        for inner in (other, wanted):
+            for wrap, _ in GENEVE_CASES.values():
+                sock.send(wrap(inner))
+    assert [packet[2] for packet in running.packets(4)] == [wanted] * 4
+    running.end()
+    assert running.counts() == (4, 0)
 
 
 def test_fast_and_slow_reading_agree(on_host, wire):

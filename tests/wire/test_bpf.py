@@ -7,6 +7,7 @@ import struct
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from outer import GWLB_OPTIONS, ethernet, geneve, ipv4, ipv6, udp, vxlan
 
 from vpcshark.wire import bpf
 from vpcshark.wire.libpcap import FilterError, compile_filter
@@ -192,6 +193,20 @@ def test_guard_and_parser_agree(kernel, shapes, data, frame, vni):
     inner = unwrap(bytes(outer), 0, len(outer))
     if inner is not None and not inner.header:
         assert kernel.accepts(bpf.relocate_frames(compile_filter(""), [inner.vni]), bytes(outer))
+
+
+@pytest.mark.parametrize("kind", [0x0800, 0x86DD])
+@pytest.mark.parametrize("is_vxlan", [False, True], ids=["UDP", "VXLAN without the I flag"])
+def test_bare_ip_in_geneve_passes_where_everything_does(kernel, kind, is_vxlan):
+    """By Geneve's VNI; a filter, which means Ethernet, can't be asked about it."""
+    payload = udp(vxlan(bytes(60), 77, flags=0) if is_vxlan else bytes(60), 4789 if is_vxlan else 53)
+    packet = ipv4(payload) if kind == 0x0800 else ipv6(payload)
+    frame = ethernet(0x0800, ipv4(udp(geneve(packet, kind, 5, GWLB_OPTIONS), 6081)))
+    assert unwrap(frame, 0, len(frame)).vni == 5
+    assert kernel.accepts(bpf.relocate_frames(compile_filter(""), []), frame)
+    assert kernel.accepts(bpf.relocate_frames(compile_filter(""), [7, 5]), frame)
+    assert not kernel.accepts(bpf.relocate_frames(compile_filter(""), [77]), frame)
+    assert not kernel.accepts(bpf.relocate_frames(compile_filter("udp"), [5]), frame)
 
 
 @pytest.mark.parametrize("kind", ["later fragment", "no udp", "other port", "I flag clear", "arp"])

@@ -31,11 +31,11 @@ _HEADER = struct.Struct("<IIII8xH").unpack_from  # next, seconds, nanoseconds, c
 
 
 class _Shape(NamedTuple):
-    """Outer headers of one common form, for ``BlockReader.fast``.
+    """Outer headers of one common form (IPv4: without options), for ``BlockReader.fast``.
 
     ``unpack`` gives what ``_HEADER`` gives, and of the frame, which begins at ``_MAC_AT``: the word at its EtherType;
-    the IP protocol; the UDP length; the VNI; the inner addresses, EtherType, IPv4's total length and IPv6's payload
-    length. What is big-endian on the wire is read byte by byte or compared in its little-endian form.
+    the IP protocol; the UDP port and length; the VNI; the inner addresses, EtherType, IPv4's total length and IPv6's
+    payload length. What is big-endian on the wire is read byte by byte or compared in its little-endian form.
     """
 
     headers: int
@@ -45,8 +45,10 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = (
-    _Shape(50, struct.Struct("<IIII8xH68xI7xB14xBB6xI6s6sH2xBBBB").unpack_from, 0xFFFFFF, 0x450008),  # IPv4, no options
-    _Shape(70, struct.Struct("<IIII8xH68xI4xB37xBB6xI6s6sH2xBBBB").unpack_from, 0xF0FFFF, 0x60DD86),  # IPv6
+    _Shape(
+        50, struct.Struct("<IIII8xH68xI7xB12xHBB6xI6s6sH2xBBBB").unpack_from, 0xFFFFFF, 0x450008
+    ),  # IPv4, no options
+    _Shape(70, struct.Struct("<IIII8xH68xI4xB35xHBB6xI6s6sH2xBBBB").unpack_from, 0xF0FFFF, 0x60DD86),  # IPv6
 )
 _UDP = 17
 _IPV4, _IPV6, _VLAN_TAGS = 0x0008, 0xDD86, (0x0081, 0xA888, 0x0091)
@@ -61,6 +63,7 @@ class BlockReader:
         self.view = view
         self._frames = frames
         self._by_wire_vni = {int.from_bytes(s.vni.to_bytes(3, "big"), "little"): s for s in frames.sources}
+        self._wire_port = int.from_bytes(frames.ports.vxlan.to_bytes(2, "big"), "little")
         self._tails: Dict[int, Tuple[int, bytes]] = {}
 
     def slow(self, at: int, count: int) -> List[Any]:
@@ -74,19 +77,19 @@ class BlockReader:
         return parts
 
     def fast(self, at: int, count: int) -> List[Any]:
-        """The same, fast if they have the first one's common shape. The kernel's filter has seen to ports and I flag.
+        """The same, fast if they have the first one's common shape. The kernel's filter has seen to the I flag.
 
         Everything that is not VXLAN straight over UDP and IP with a whole, untagged inner frame goes through ``slow``.
         """
-        view, tails, sources = self.view, self._tails, self._by_wire_vni
+        view, tails, sources, vxlan_port = self.view, self._tails, self._by_wire_vni, self._wire_port
         headers, unpack, mask, value = _SHAPES[view[at + _MAC_AT + 12] == 0x86]
         outer, shortest, longest = headers - 16, headers + 20, headers + self._frames.snaplen
         parts: List[Any] = []
         second = high = delta = -1
         try:
             for _ in range(count):
-                (following, seconds, nanoseconds, captured, mac, shape, protocol, udp_high, udp_low, vni, destination,
-                 origin, kind, v4_high, v4_low, v6_high, v6_low) = unpack(view, at)  # fmt: skip
+                (following, seconds, nanoseconds, captured, mac, shape, protocol, port, udp_high, udp_low, vni,
+                 destination, origin, kind, v4_high, v4_low, v6_high, v6_low) = unpack(view, at)  # fmt: skip
                 source = sources.get(vni & 0xFFFFFF)
                 if kind == _IPV4:
                     claimed = (v4_high << 8 | v4_low) + headers + 14
@@ -100,6 +103,7 @@ class BlockReader:
                     or (udp_high << 8 | udp_low) + outer != captured
                     or shape & mask != value
                     or protocol != _UDP
+                    or port != vxlan_port
                     or mac != _MAC_AT
                     or not shortest <= captured <= longest
                 ):

@@ -253,7 +253,30 @@ class FrameGuard:
 
     def _geneve(self, vxlan: int) -> None:
         """RFC 8926, 3.4. IP inside is what a Gateway Load Balancer sends: VXLAN in UDP is looked for within it."""
-        out, ethernet, v4, v6, udp = self.out, *(self.out.label() for _ in range(4))
+        out, ethernet, v4, v6, udp, bare = self.out, *(self.out.label() for _ in range(5))
+        self._geneve_head(ethernet, v4, v6)
+        outside, self.reject = self.reject, bare
+        out.place(v4)
+        self._ipv4(udp)
+        out.place(v6)
+        self._ipv6(udp)
+        out.place(udp)
+        out.emit(LD | H | IND, 2)
+        out.jump(JEQ, self.port, -1, bare)
+        out.emit(LD | B | IND, 8)
+        out.jump(JSET, 0x08, vxlan, bare)
+        self.reject = outside
+        out.place(bare)
+        self._bare_ip()
+        out.place(ethernet)
+        self._geneve_ethernet()
+
+    def _geneve_head(self, ethernet: int, v4: int, v6: int) -> None:
+        """On by the type of the payload; the VNI is in the slot of the base, where no inner frame is known yet."""
+        out = self.out
+        out.emit(LD | W | IND, 12)
+        out.emit(ALU | RSH, 8)
+        out.emit(ST, self.base)
         out.emit(LD | B | IND, 8)
         out.jump(JSET, 0xC0, self.reject, -1)
         out.emit(ALU | AND, 0x3F)
@@ -269,15 +292,23 @@ class FrameGuard:
             out.goto(label)
             out.place(miss)
         out.goto(self.reject)
-        out.place(v4)
-        self._ipv4(udp)
-        out.place(v6)
-        self._ipv6(udp)
-        out.place(udp)
-        out.emit(LD | H | IND, 2)
-        out.jump(JEQ, self.port, vxlan, self.reject)
-        out.place(ethernet)
-        self._geneve_ethernet()
+
+    def _bare_ip(self) -> None:
+        """IP that carries no VXLAN: it has no Ethernet header for a filter to look at, so it is taken where the filter
+        takes everything, by Geneve's own VNI.
+        """
+        out, taken = self.out, self.out.label()
+        code, _, _, k = self.program[0]
+        if code == RET and k:
+            out.emit(LD | MEM, self.base)
+            for vni in self.sources.macs:
+                out.jump(JEQ, vni, taken, -1)
+            if self.sources.macs:
+                out.goto(self.reject)
+            out.place(taken)
+            out.emit(RET, _frame_verdict(k))
+        else:
+            out.goto(self.reject)
 
     def _past_geneve(self) -> None:
         """A = where Geneve's payload begins; the length of its options is in the spare slot."""
