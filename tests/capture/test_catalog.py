@@ -172,3 +172,16 @@ def test_named_captures_are_listed_before_the_enis():
     web = NamedCapture("web", ("eni-01", "eni-02"), (Tag("role", "web"),))
     offered = catalog.offer([], [], Settings(captures={"web": web}), [])
     assert offered.listed == [("vpcshark-web", "web · 2 ENIs · role=web")]
+
+
+def test_a_named_captures_line_says_what_it_means():
+    """What is named is counted, what is asked for is written out."""
+    named = NamedCapture("web", ("eni-01", "eni-02"), (Tag("env", "prod"),), ("group",), ("front",))
+    assert catalog.named_display(named) == "web · 2 ENIs · env=prod · asg:group · lb:front"
+
+
+def test_enis_of_several_places_are_told_apart(known):
+    """One capture is of one account and region."""
+    wanted = [Place("a", "r1"), Place("b", "r1")]
+    catalog.survey(wanted, Settings(), lambda place: [eni(1 if place.profile == "a" else 2)], known)
+    assert catalog.places_of(["eni-01", "eni-02"], known) == {Place("a", "r1"): "eni-01", Place("b", "r1"): "eni-02"}

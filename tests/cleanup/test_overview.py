@@ -70,3 +70,17 @@ def test_json_has_null_for_what_nobody_knows(tmp_path):
     (seen,) = overview.overview([resource], NOW, tmp_path)
     assert overview.as_json(seen)["expires"] is None
     assert overview.as_json(seen)["resources"] == [{"kind": "filter", "id": "tmf-1"}]
+
+
+def test_a_capture_of_several_enis_names_them_all(mine, tmp_path):
+    """By the sessions' sources; what it was started from is the ledger's to say."""
+    lease = tags.Lease("c-1", "me@here", NOW + 60, NOW - 60)
+    sessions = [Resource("session", f"tms-{n}", lease.as_tags(), f"eni-{n}") for n in (3, 1, 2)]
+    target = Resource("target", "tmt-1", lease.as_tags(), "eni-host")
+    (seen,) = overview.overview([*sessions, target], NOW, tmp_path)
+    assert (seen.source, seen.sources) == ("eni-1", ("eni-1", "eni-2", "eni-3"))
+    assert overview.as_json(seen)["sources"] == ["eni-1", "eni-2", "eni-3"]
+    mine.finish()
+    (seen,) = overview.overview([*sessions, target], NOW, tmp_path)
+    assert seen.source == "eni-1 eni-2 eni-3"
+    assert seen.cost == pytest.approx(3 * prices.mirroring(1, 60))
