@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "gui"
 GROUPS = ["Capture", "Mirror", "Capture host", "Connection", "AWS", "Debug"]
 WEB = "web-1 · eth0"
+ICMP = {1, 44, 58}  # protocol numbers: ICMP, IPv6 fragments (their protocol is known later), ICMPv6
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,52 @@ def test_f5_shows_a_new_eni_that_can_be_captured(
     assert wait_for_session(clean_lab)["NetworkInterfaceId"] == eni
     window.stop()
     assert clean_lab.is_clean()
+
+
+def show_toolbar(window: gui.Wireshark) -> None:
+    """View > Interface Toolbars > the first one, by the keyboard."""
+    window.key("alt+v", "Down", "Down", "Down", "Right", "Return")
+    window.wait_for("push button", "^Log$")
+
+
+def rules(lab: Lab) -> set[tuple]:
+    """The protocols of the one mirror filter's rules, freshly described."""
+    [one] = lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+    return {rule.get("Protocol") for way in ("Ingress", "Egress") for rule in one[f"{way}FilterRules"]}
+
+
+def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capture(
+    window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
+):
+    """State and status text are live; a filter typed there reaches AWS and the packets; the log can be read."""
+    show_toolbar(window)
+    start(window, WEB)
+    figures = re.compile(r"^Capturing · ([\d,]+) frames · 0 dropped · 0:00:\d\d · ")
+    shown = gui.wait_for(lambda: figures.match(window.field("^State$").content), "the toolbar counts frames", 20)
+    window.wait_for("label", r"^Capturing from eni-")
+    shoot("figures")
+    later = gui.wait_for(
+        lambda: (now := figures.match(window.field("^State$").content)) and now[1] != shown[1] and now, "it goes on"
+    )
+    assert int(later[1].replace(",", "")) > int(shown[1].replace(",", ""))
+    assert rules(clean_lab) != ICMP
+    window.fill("Filter", "icmp or icmp6")
+    window.key("Return")
+    window.wait_for("label", "^The filter is now")
+    before = packets(window)
+    assert rules(clean_lab) == ICMP
+    wait_until(lambda: packets(window) > before + 20, "packets come on", 20)
+    shoot("filtered")
+    window.press("Log")
+    window.wait_for("text", "", 20)
+    shoot("log")
+    window.key("Escape")
+    window.stop()
+    assert clean_lab.is_clean()
+    [file] = (window.folder / "tmp").glob("*.pcapng")
+    kinds = [packet["_source"]["layers"]["frame"]["frame.protocols"] for packet in tshark_json(clean_lab, file)]
+    assert not [kind for kind in kinds[before + 5 :] if "icmp" not in kind]
+    assert [kind for kind in kinds[:before] if "icmp" not in kind]
 
 
 def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wireshark, clean_lab: Lab):

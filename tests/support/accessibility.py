@@ -19,6 +19,7 @@ from jeepney.io.blocking import DBusConnection, open_dbus_connection
 
 ACCESSIBLE = "org.a11y.atspi.Accessible"
 COMPONENT = "org.a11y.atspi.Component"
+TEXT = "org.a11y.atspi.Text"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 ROOT = "/org/a11y/atspi/accessible/root"
 ENABLED, SHOWING = 8, 25  # the numbers of their bits in a state (at-spi2-core, atspi-constants.h)
@@ -36,6 +37,7 @@ class Thing:
     y: int
     width: int
     height: int
+    content: str = ""  # what stands in a field
 
     @property
     def middle(self) -> tuple[int, int]:
@@ -120,7 +122,8 @@ class Reader:
                     continue
                 name = self._call(owner, child, PROPERTIES, "Get", "ss", (ACCESSIBLE, "Name"))[0][1]
                 place = self._call(owner, child, COMPONENT, "GetExtents", "u", (0,))[0]
-                yield Thing(role, name, bool(state >> ENABLED & 1), *place)
+                content = self._call(owner, child, TEXT, "GetText", "ii", (0, -1))[0] if role == "text" else ""
+                yield Thing(role, name, bool(state >> ENABLED & 1), *place, content)
                 if name not in closed:
                     yield from self._walk(owner, child, closed)
 
