@@ -99,9 +99,10 @@ class Toolbar:
         return cls(reading, writing)
 
     def say(self, text: str) -> None:
-        """Show ``text`` in the status bar."""
+        """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows."""
         logger.info("%s", text)
         self._send(Message(LOG, STATUSBAR, text.encode(errors="replace")[:MAX_PAYLOAD]))
+        self.log(text)
 
     def log(self, line: str) -> None:
         """Add ``line`` to what the Log button shows."""
