@@ -186,19 +186,14 @@ def test_throttled_calls_are_repeated_for_a_while(clock):
 
 
 def test_only_so_many_are_under_way():
-    """Threads that nobody waits for would be all there at once."""
-    now, most, lock = [0], [0], threading.Lock()
-    enough = threading.Event()
+    """As many threads as are allowed do all of the work, and each piece once."""
+    workers: set[threading.Thread] = set()
+    never = threading.Event()
 
-    def work() -> None:
-        with lock:
-            now[0] += 1
-            most[0] = max(most[0], now[0])
-            if now[0] == 4:
-                enough.set()
-        enough.wait(5)
-        with lock:
-            now[0] -= 1
+    def work() -> int:
+        workers.add(threading.current_thread())
+        never.wait(0.02)  # long enough for every thread that there is to have begun
+        return len(workers)
 
-    threads.together([work] * 20, 4)
-    assert most[0] == 4
+    assert len(threads.together([work] * 20, 4)) == 20
+    assert len(workers) == 4
