@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import struct
 import sys
 import time
 from collections import Counter
@@ -19,6 +20,7 @@ from vpcshark.lab.control import LabControl
 pytestmark = pytest.mark.e2e
 
 NAMES = ("web-1", "db-1", "api-1")
+STATISTICS = 5  # the type of an Interface Statistics Block
 UNKNOWN = "eni-0123456789abcdef0"
 
 
@@ -197,3 +199,34 @@ def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab
     _, said = capture.communicate(timeout=30)
     assert capture.returncode == 0, said
     assert clean_lab.is_clean()
+
+
+def test_outbound_is_each_sources_own(clean_lab: Lab, tmp_path: Path):
+    """In the kernel of the capture host, by the MAC that belongs to the VNI: db-1 answers web-1, and each one's frames
+    are inbound at the other."""
+    names, file = ("web-1", "db-1"), tmp_path / "out.pcapng"
+    enis = ids(clean_lab, *names)
+    done = clean_lab.run(*VPCSHARK, "capture", *enis, "--direction", "out", "-w", str(file), "-c", "300")
+    assert done.returncode == 0, done.stderr
+    fields = ("-T", "fields", "-e", "frame.interface_name", "-e", "eth.src", "-e", "frame.packet_flags_direction")
+    shown = {tuple(line.split()) for line in clean_lab.run("tshark", "-r", str(file), *fields).stdout.splitlines()}
+    macs = {clean_lab.eni(one)["NetworkInterfaceId"]: clean_lab.eni(one)["MacAddress"] for one in names}
+    assert shown == {(eni, mac, "0x00000002") for eni, mac in macs.items()}
+
+
+def test_what_was_dropped_is_counted_once(clean_lab: Lab, tmp_path: Path):
+    """Every interface has its counts at the end; the ring's drops are of all together, in the first one's block."""
+    file, enis = tmp_path / "out.pcapng", ids(clean_lab, "web-1", "db-1")
+    done = clean_lab.run(*VPCSHARK, "capture", *enis, "-w", str(file), "-c", "100")
+    assert done.returncode == 0, done.stderr
+    last = {struct.unpack_from("<I", body)[0]: body for kind, body in blocks(file.read_bytes()) if kind == STATISTICS}
+    assert sorted(last) == [0, 1]
+    assert [b"those of all interfaces" in last[number] for number in (0, 1)] == [True, False]
+
+
+def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
+    """(type, body) of a little-endian pcapng file's blocks, read by the draft's own words (section 3.1)."""
+    while data:
+        kind, length = struct.unpack_from("<II", data)
+        yield kind, data[8 : length - 4]
+        data = data[length:]
