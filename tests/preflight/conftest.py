@@ -32,12 +32,18 @@ class Account:
 
 
 @pytest.fixture(scope="session")
-def endpoint() -> Iterator[str]:
+def server() -> Iterator[ApiServer]:
     """One API for all: moto takes seconds to wake up."""
-    server = ApiServer()
-    server.start()
-    yield server.endpoint
-    server.stop()
+    running = ApiServer()
+    running.start()
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def endpoint(server: ApiServer) -> str:
+    """Its URL."""
+    return server.endpoint
 
 
 @pytest.fixture(scope="session")

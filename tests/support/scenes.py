@@ -24,6 +24,11 @@ class Scene:
         self.table = ""  # the source's route table
         self.packet_length: int | None = None
 
+    def address_now(self) -> str:
+        """The source's address; a fault may have taken another source."""
+        found = self.ec2.describe_network_interfaces(NetworkInterfaceIds=[self.source])["NetworkInterfaces"][0]
+        return str(found["PrivateIpAddress"])
+
     def zone(self, letter: str) -> str:
         return self.region + letter
 

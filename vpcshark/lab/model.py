@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from vpcshark.lab.guards import Guard
+
 
 @dataclass(frozen=True)
 class LabEni:
@@ -55,7 +57,8 @@ class LabRule:
 class LabSession:
     """A mirror session in force. ``packet_length`` counts bytes of the inner frame; None: whole frames.
 
-    ``resolver`` is the DNS address of the source's VPC: traffic with it is mirrored only with ``amazon_dns``.
+    ``resolver`` is the DNS address of the source's VPC: traffic with it is mirrored only with ``amazon_dns``. ``guard``
+    is what stands between source and target (None: nothing is enforced).
     """
 
     id: str
@@ -67,6 +70,7 @@ class LabSession:
     amazon_dns: bool = False
     rules: tuple[LabRule, ...] = ()
     resolver: str = ""
+    guard: Guard | None = None
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from vpcshark.clock import Clock, SystemClock
@@ -33,12 +33,14 @@ class ApiServer:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2, moto_network
+        from vpcshark.lab.api import moto_ec2, moto_guards, moto_network
         from vpcshark.lab.api.faults import Faults
 
         moto_ec2.install()
         moto_network.install()
-        self._sessions_in_force = moto_ec2.sessions_in_force
+        self._sessions_in_force: Callable[[], list[LabSession]] = lambda: moto_guards.guarded(
+            moto_ec2.sessions_in_force()
+        )
         self._mirrors: Mirrors | None = None
         self._applied: list[LabSession] = []
         self._applying = threading.Lock()

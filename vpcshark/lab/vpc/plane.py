@@ -10,15 +10,15 @@ import os
 import re
 import socket
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import mirror, netns, record, sshd, ssm_agent, topology, traffic, users
+from vpcshark.lab.vpc import guard, mirror, netns, record, sshd, ssm_agent, topology, traffic, users
 from vpcshark.lab.vpc.worker import Worker, python
 
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -46,6 +46,8 @@ class NamespacePlane:
         self._workers: list[Worker] = []
         self._mirror: Worker | None = None
         self._made: record.Record | None = None
+        self._enforcer: guard.Enforcer | None = None
+        self._ports: dict[str, str] = {}  # ENI id -> the fabric's port
 
     def start(self, world: LabWorld) -> None:
         """Build the world and start its traffic; returns when packets flow."""
@@ -56,6 +58,8 @@ class NamespacePlane:
         made.save()
         try:
             build(plan)
+            self._enforcer = guard.Enforcer(plan.fabric)
+            self._ports = {link.eni.id: link.port for link in plan.links}
             self._run(plan, made)
         except OSError as error:
             self.stop()
@@ -65,8 +69,11 @@ class NamespacePlane:
             raise
 
     def apply(self, sessions: Sequence[LabSession]) -> None:
-        """Mirror exactly these sessions from now on; returns when they are in force."""
-        self._ask({"sessions": [asdict(session) for session in sessions]})
+        """Mirror exactly these sessions from now on, as the account's routes and rules allow; returns when they are in
+        force."""
+        if self._enforcer is not None:
+            self._enforcer.enforce(_pairs(sessions, self._ports))
+        self._ask({"sessions": [asdict(replace(session, guard=None)) for session in sessions]})
 
     def stats(self) -> dict[str, int]:
         """The mirror's counts of frames: "seen" at the sources, "mirrored", "dropped" unread, "unsent"."""
@@ -82,7 +89,7 @@ class NamespacePlane:
             made.path.unlink(missing_ok=True)
         for worker in self._workers:
             worker.close()
-        self._workers, self._mirror, self._made = [], None, None
+        self._workers, self._mirror, self._made, self._enforcer = [], None, None, None
 
     def _check(self, plan: topology.Topology) -> None:
         if os.geteuid() != 0:
@@ -184,6 +191,15 @@ def mirror_view(plan: topology.Topology) -> dict[str, dict[str, Any]]:
         )
         for link in plan.links
     }
+
+
+def _pairs(sessions: Sequence[LabSession], ports: Mapping[str, str]) -> list[guard.Pair]:
+    """What is to be enforced at which port."""
+    return [
+        guard.Pair(ports[session.target], session.guard)
+        for session in sessions
+        if session.guard is not None and session.target in ports
+    ]
 
 
 def _hear_all(workers: Sequence[Worker], word: str) -> None:
