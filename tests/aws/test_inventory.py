@@ -68,6 +68,10 @@ def test_the_display_is_what_a_person_recognises(ec2: Ec2, enis: dict[str, Any])
     wanted = enis["db-1 eth0"]
     found = inventory.find_eni(ec2, wanted["id"])
     assert inventory.display(found) == f"db-1 · eth0 · {wanted['ipv4']} · {wanted['id']}"
+    assert inventory.display(found, has_id=False) == f"db-1 · eth0 · {wanted['ipv4']}"
+    nameless = Eni("eni-1", "eni-1", device_index=0)
+    assert (inventory.display(nameless), inventory.display(nameless, has_id=False)) == ("eni-1 · eth0", "eth0")
+    assert inventory.display(Eni("eni-1", "eni-1"), has_id=False) == "eni-1"
 
 
 def test_only_interfaces_that_can_be_sources_are_listed(ec2: Any) -> None:

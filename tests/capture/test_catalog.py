@@ -87,7 +87,7 @@ def test_all_places_are_asked_at_the_same_time():
     wanted = [Place(profile, "r1") for profile in "abc"]
     entries, problems = catalog.survey(wanted, Settings(), ask, None)
     assert (ids(entries), problems) == (["eni-01", "eni-02", "eni-03"], [])
-    assert entries[0].display.endswith("eni-01 · a · r1")
+    assert entries[0].display.endswith("web-1 · eth0 · a · r1")
 
 
 def test_where_aws_cannot_be_asked_the_last_known_are_listed_with_the_reason(known):

@@ -89,10 +89,12 @@ def find_eni(ec2: Ec2, eni_id: str) -> Eni:
     return _eni(found[0], instances[0] if instances else {})
 
 
-def display(eni: Eni) -> str:
-    """What a person recognises: ``web-1 · eth0 · 10.1.0.105 · eni-0a…``, on one line, whatever the tags hold."""
+def display(eni: Eni, *, has_id: bool = True) -> str:
+    """What a person recognises: ``web-1 · eth0 · 10.1.0.105 · eni-0a…``, on one line, whatever the tags hold. Without
+    ``has_id`` for where the id is shown beside it."""
     parts = (eni.name, interface_name(eni), eni.primary_address, eni.id)
-    return SEPARATOR.join(dict.fromkeys(clean(part) for part in parts if part))
+    shown = [part for part in parts if part and (has_id or part != eni.id)] or [eni.id]
+    return SEPARATOR.join(dict.fromkeys(clean(part) for part in shown))
 
 
 def interface_name(eni: Eni) -> str:

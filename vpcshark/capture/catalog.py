@@ -121,7 +121,8 @@ def _of(place: Place) -> str:
 def entry(eni: Eni, place: Place, *, many: bool, mark: str = "") -> Entry:
     """``eni`` for a list; ``many``: of several places, so the display says which; ``mark`` says what else to know."""
     where = inventory.SEPARATOR.join(part for part in place if part) if many else ""
-    display = inventory.SEPARATOR.join(filter(None, (inventory.display(eni), where, mark)))
+    shown = inventory.display(eni, has_id=False)  # Wireshark and tshark show the id beside it
+    display = inventory.SEPARATOR.join(filter(None, (shown, where, mark)))
     index = 1 << 16 if eni.device_index is None else eni.device_index
     return Entry(eni.id, eni.instance_name or eni.name, display, eni.instance_state == "running", index, place)
 
