@@ -15,6 +15,7 @@ import os
 import resource
 import select
 import shutil
+import signal
 import socket
 import statistics
 import struct
@@ -69,6 +70,17 @@ def seconds(command: Sequence[str]) -> tuple[float, float]:
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     took, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
     return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+
+def children_cpu() -> float:
+    """CPU seconds of all programs that were started here and have ended."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def own_cpu() -> float:
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
 
 
 class Rows:
@@ -184,7 +196,9 @@ class Dumpcap:
 
     def rate(self) -> tuple[float, int]:
         """Packets per second once it has read all, and how many packets it wrote."""
+        before = children_cpu()
         self.process.wait()
+        self.cpu = children_cpu() - before
         took = time.perf_counter() - self.first
         self.looking.join()
         counted = subprocess.run(
@@ -201,19 +215,25 @@ def bench_path(rows: Rows, folder: Path, frames: int, runs: int) -> None:
     outer, inner = folder / "outer.pcap", folder / "inner.pcapng"
     write_outer(outer, frames, [SIZE])
     seconds([*VPCSHARK, "decap", str(outer), str(inner)])
-    rates: dict[str, list[float]] = {"cat": [], "replayed": [], "ring": []}
-    offered = 0.0
+    rates: dict[str, list[float]] = {"cat": [], "replayed": [], "ring": [], "beside": []}
+    offered, spent = 0.0, []
     for _ in range(runs):
         rates["cat"].append(piped(folder, ["cat", str(inner)], frames))
         rates["replayed"].append(piped(folder, [*VPCSHARK, "decap", str(outer), "-"], frames))
         if os.geteuid() == 0:
             offered = statistics.median(rates["cat"]) * OFFERED_FASTER
-            rates["ring"].append(through_ring(rows, folder, frames, offered))
+            rate, used = through_ring(folder, frames, offered)
+            rates["ring"].append(rate)
+            spent.append(used)
+            rates["beside"].append(beside_sender(folder, inner, frames, offered))
     outer.unlink(), inner.unlink()
     rows.ratio("replayed outer frames -> FIFO -> dumpcap", rates["replayed"], rates["cat"], "cat of inner frames", 0.97)
     if rates["ring"]:
         name = f"ring -> receiver -> FIFO -> dumpcap, offered {offered:,.0f}/s"
         rows.ratio(name, rates["ring"], rates["cat"], "cat of inner frames", 0.97)
+        rows.ratio("the same", rates["ring"], rates["beside"], "cat while the same sender sends to nobody", None)
+        shares = {key: 1e6 * statistics.median(used[key] for used in spent) / frames for key in spent[0]}
+        rows.say("CPU time of it, us a frame offered: " + ", ".join(f"{k} {v:.2f}" for k, v in shares.items()))
 
 
 def piped(folder: Path, command: Sequence[str], frames: int) -> float:
@@ -227,8 +247,11 @@ def piped(folder: Path, command: Sequence[str], frames: int) -> float:
     return rate
 
 
-def through_ring(rows: Rows, folder: Path, frames: int, rate: float) -> float:
-    """Packets per second of the real path: veth, receiver, a process that does what a capture does, dumpcap."""
+def through_ring(folder: Path, frames: int, rate: float) -> tuple[float, dict[str, float]]:
+    """Packets per second of the real path: veth, receiver, a process that does what a capture does, dumpcap. And the
+    CPU seconds of each: the sender's are mostly the kernel's, which carries frames across the veth pair and into the
+    ring on the sender's account; those of receiver and copying include their start.
+    """
     pair = Namespaces()
     try:
         pair.open()
@@ -240,16 +263,49 @@ def through_ring(rows: Rows, folder: Path, frames: int, rate: float) -> float:
         assert relay.stdin
         assert relay.stdout
         relay.stdout.readline()
-        with pair.socket(pair.source, socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
-            source = bench_receiver.Source(sock, bench_receiver.outer(SIZE, pair.mac(pair.host, "down0"), 4))
+        with sender(pair) as source:
             dumpcap.looking.join()
             dumpcap.first = time.perf_counter()  # the header was there before the first frame
+            before = own_cpu()
             source.send(frames, int(rate))
+            used = {"sending": own_cpu() - before}
         counted, _ = relay.communicate("\n")
         found, packets = dumpcap.rate()
         stats: Mapping[str, int] = json.loads(counted)
         if packets != stats["received"] or packets + stats["dropped"] != frames:
             raise SystemExit(f"Of {frames} frames dumpcap has {packets}, and the receiver counts {stats}.")
+        return found, {**used, "receiver": stats["receiver"], "copying": stats["copying"], "dumpcap": dumpcap.cpu}
+    finally:
+        pair.close()
+
+
+@contextlib.contextmanager
+def sender(pair: Namespaces) -> Iterator[bench_receiver.Source]:
+    """Outer frames from the source's namespace to the host's."""
+    with pair.socket(pair.source, socket.AF_PACKET, socket.SOCK_RAW, 0) as sock:
+        yield bench_receiver.Source(sock, bench_receiver.outer(SIZE, pair.mac(pair.host, "down0"), 4))
+
+
+def beside_sender(folder: Path, inner: Path, frames: int, rate: float) -> float:
+    """Packets per second of cat through dumpcap while frames are sent, at ``rate``, into a ring that nobody reads: what
+    a machine that has to send them too has left, for on two cores the sending takes from dumpcap.
+    """
+    pair = Namespaces()
+    try:
+        pair.open()
+        command = [*pair.within(pair.host), *bench_receiver.receiver.command(sys.executable)]
+        receiving = bench_receiver.Receiving(command, make_config(4789, address="10.77.0.2"), reading=False)
+        receiving.event("ready")
+        receiving.process.send_signal(signal.SIGSTOP)
+        dumpcap = Dumpcap(folder)
+        with sender(pair) as source, open(dumpcap.fifo, "wb", buffering=0) as fifo:
+            cat = subprocess.Popen(["cat", str(inner)], stdout=fifo)
+            while cat.poll() is None:
+                source.send(16 * bench_receiver.SLOTS, int(rate))  # whole rounds: each call begins at the first slot
+        found, packets = dumpcap.rate()
+        receiving.kill()
+        if packets != frames:
+            raise SystemExit(f"cat brought {packets} packets through dumpcap, not {frames}.")
         return found
     finally:
         pair.close()
@@ -263,6 +319,7 @@ def relay(fifo: str, prefix: Sequence[str]) -> None:
     from vpcshark.transport.local import LocalTransport
     from vpcshark.wire import pcapng
 
+    begun = own_cpu()
     sink = open_sink(fifo, Stop())
     transport = LocalTransport()
     reception = Reception(transport.open([*prefix, *bench_receiver.receiver.command(sys.executable)]), transport)
@@ -274,7 +331,8 @@ def relay(fifo: str, prefix: Sequence[str]) -> None:
     sys.stdin.readline()
     reception.finish(20.0)
     sink.close()
-    sys.stdout.write(json.dumps({key: reception.stats[key] for key in ("received", "dropped")}))
+    counts = {key: reception.stats[key] for key in ("received", "dropped")}
+    sys.stdout.write(json.dumps({**counts, "copying": own_cpu() - begun, "receiver": children_cpu()}))
 
 
 @contextlib.contextmanager

@@ -45,9 +45,7 @@ class _Shape(NamedTuple):
 
 
 _SHAPES = (
-    _Shape(
-        50, struct.Struct("<IIII8xH68xI7xB12xHBB6xI6s6sH2xBBBB").unpack_from, 0xFFFFFF, 0x450008
-    ),  # IPv4, no options
+    _Shape(50, struct.Struct("<IIII8xH68xI7xB12xHBB6xI6s6sH2xBBBB").unpack_from, 0xFFFFFF, 0x450008),  # IPv4
     _Shape(70, struct.Struct("<IIII8xH68xI4xB35xHBB6xI6s6sH2xBBBB").unpack_from, 0xF0FFFF, 0x60DD86),  # IPv6
 )
 _UDP = 17
