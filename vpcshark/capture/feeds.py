@@ -14,20 +14,14 @@ from vpcshark.aws import client
 from vpcshark.aws.client import Aws
 from vpcshark.capture import here, life, reach, remembered, tcpdump
 from vpcshark.cleanup.ledger import Ledger
-from vpcshark.errors import InputError
 
 if TYPE_CHECKING:
     from vpcshark.capture import mirror
 
 
 def choose(context: life.Context, book: Ledger) -> life.Feed:
-    """The feed for the options' mode. InputError for tcpdump where several ENIs may be meant."""
+    """The feed for the options' mode."""
     options, is_single = context.options, bool(context.selection.single)
-    if options.mode == "tcpdump" and not is_single:
-        raise InputError(
-            f"{context.selection} may be several ENIs, and tcpdump runs on one instance.",
-            "Capture with --mode mirror, or from one ENI at a time.",
-        )
     connect = _once(lambda: client.connect(options.profile, options.region))
 
     def mirrored(context: life.Context, is_described: bool) -> life.Feed:

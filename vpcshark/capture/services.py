@@ -18,7 +18,7 @@ from vpcshark.capture import catalog, choices, life, recent, remembered
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.selection import Selection, of_named
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -71,13 +71,19 @@ class Services:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
-        options = _placed([interface], options)
+        name = interface.removeprefix(catalog.NAMED) if interface.startswith(catalog.NAMED) else ""
+        named = settings.load().captures.get(name)
+        selection = Selection((interface,)) if named is None else of_named(named)
+        if named is not None and not (options.profile or options.region):
+            options = replace(options, profile=named.profile, region=named.region)
+        options = _placed(selection, options)
         return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
     def capture(self, selection: Selection, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
-        options = _placed(selection.enis, replace(options, capture_filter=options.whole_filter))
+        _check_mode(selection, options)
+        options = _placed(selection, replace(options, capture_filter=options.whole_filter))
         if selection.single:
             recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)
@@ -175,12 +181,23 @@ def _slot() -> Path | None:
     return Path(folder) if folder else None
 
 
-def _placed(enis: Sequence[str], options: CaptureOptions) -> CaptureOptions:
-    """With profile and region of the place where the ENIs were listed, unless the user says them. InputError where
-    they were listed in several: one capture host can't have sources of two accounts or regions."""
-    if options.profile or options.region or not enis:
+def _check_mode(selection: Selection, options: CaptureOptions) -> None:
+    if options.mode == "tcpdump" and not selection.single:
+        raise InputError(
+            f"{selection} may be several ENIs, and tcpdump runs on one instance.",
+            "Capture with --mode mirror, or from one ENI at a time.",
+        )
+
+
+def _placed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
+    """With profile and region of the place where the ENIs were listed, unless the user says them; where none is named,
+    of the one place that is listed. InputError where there are several: one capture host can't have sources of two
+    accounts or regions."""
+    if options.profile or options.region:
         return options
-    found = catalog.places_of(enis, _known())
+    if not selection.enis:
+        return _listed(selection, options)
+    found = catalog.places_of(selection.enis, _known())
     if len(found) > 1:
         where = ", ".join(f"{eni} in {' '.join(filter(None, place)) or 'the usual'}" for place, eni in found.items())
         raise InputError(
@@ -188,6 +205,16 @@ def _placed(enis: Sequence[str], options: CaptureOptions) -> CaptureOptions:
         )
     ((profile, region),) = found
     return replace(options, profile=profile, region=region)
+
+
+def _listed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
+    listed = catalog.places(settings.load(), options)
+    if len(listed) > 1:
+        raise InputError(
+            f"The settings list several profiles or regions, and {selection} does not say which is meant.",
+            "Give --profile and --region, or both in its section of the settings.",
+        )
+    return replace(options, profile=listed[0].profile, region=listed[0].region)
 
 
 def _reach() -> Callable[[str, str], tidy.Reached]:

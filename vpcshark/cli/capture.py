@@ -16,6 +16,7 @@ from typing import Any
 from rich.table import Table
 
 from vpcshark import logs, settings
+from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.selection import Selection, of_words
 from vpcshark.capture.sink import FileSink, Sink
 from vpcshark.capture.stop import Stop
@@ -23,7 +24,7 @@ from vpcshark.capture.timeline import Timeline
 from vpcshark.cli import console
 from vpcshark.extcap import command_line as command_line
 from vpcshark.extcap import options as table
-from vpcshark.extcap.source import NAMED, named
+from vpcshark.extcap.source import named
 from vpcshark.extcap.watch import Watch
 from vpcshark.wire import pcapng
 from vpcshark.wire.blocks import block as encoded

@@ -21,7 +21,8 @@ OPTIONS = (
         display="Mode",
         tooltip="How the packets are had. Mirror: VPC Traffic Mirroring copies them to a capture host, "
         "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance "
-        "itself. Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it.",
+        "itself. Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it; several ENIs "
+        "at once are always a mirror.",
         default="auto",
         choices=(
             ("auto", "Automatic"),
@@ -76,7 +77,7 @@ OPTIONS = (
         kind=Kind.UNSIGNED,
         display="VNI",
         tooltip="The VXLAN network identifier of the mirror session, by which the capture host tells copies of "
-        "different sessions apart. Empty: a random one that is free.",
+        "different sessions apart; several ENIs get consecutive ones from it on. Empty: random ones that are free.",
         limits=(0, 16777215),
         placeholder="a random one",
     ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vpcshark import settings
+from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection, of_named
 from vpcshark.errors import InputError
@@ -15,8 +16,6 @@ from vpcshark.extcap import listing
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.options import chosen, resolve
 from vpcshark.extcap.prepared import CHOOSE
-
-NAMED = "vpcshark-"  # before a named capture's name, where it is an interface
 
 
 def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
