@@ -67,7 +67,9 @@ def test_the_description_is_what_a_person_recognises():
 
 
 def test_names_are_those_of_the_sources_vpc():
-    """An address means something only within its VPC; an ENI without a name gives none."""
+    """An address means something only within its VPC; an ENI without a name gives none; AWS's resolver is in each."""
     other = Eni("eni-2", "db", vpc="vpc-2", addresses=("10.1.0.6",))
     nameless = Eni("eni-3", "eni-3", vpc="vpc-1", addresses=("10.1.0.8",))
-    assert list(plan.names([SOURCE], [SOURCE, other, nameless])) == [("10.1.0.5", "web-1"), ("2001:db8::5", "web-1")]
+    *named, dns, dns_6 = plan.names([SOURCE], [SOURCE, other, nameless])
+    assert named == [("10.1.0.5", "web-1"), ("2001:db8::5", "web-1")]
+    assert [dns, dns_6] == [("169.254.169.253", "AmazonProvidedDNS"), ("fd00:ec2::253", "AmazonProvidedDNS")]

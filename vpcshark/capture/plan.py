@@ -15,6 +15,8 @@ from vpcshark.aws.inventory import Eni
 from vpcshark.errors import AwsError, InputError
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
+RESOLVER = ("169.254.169.253", "fd00:ec2::253")
+"""In every VPC ("Understanding Amazon DNS" in the VPC user guide)."""
 
 
 def choose_vnis(
@@ -117,9 +119,14 @@ def describe(eni: Eni) -> str:
 
 
 def names(sources: Collection[Eni], enis: Iterable[Eni]) -> Iterator[tuple[str, str]]:
-    """(address, name) of every private address in the sources' VPCs that has a name of its own."""
+    """(address, name) of every private address in the sources' VPCs that has a name of its own, and of AWS's resolver.
+
+    The resolver's other address, the VPC's range plus two, hangs on that range, which nobody asks AWS for.
+    """
     vpcs = {source.vpc for source in sources}
     for eni in enis:
         if eni.vpc in vpcs and eni.name != eni.id:
             for address in eni.addresses:
                 yield address, inventory.clean(eni.name)
+    for address in RESOLVER:
+        yield address, "AmazonProvidedDNS"
