@@ -55,6 +55,9 @@ def test_the_figures_of_now_in_one_line(clock):
     reception.stats = {"received": 12345, "dropped": 6}
     assert live.text() == "12,345 frames · 6 dropped · 1:02:05 · $0.0155"
     assert Live(Silent(), reception, Feed(), dict, clock).text() == "12,345 frames · 6 dropped · 0:00"
+    three = Live(Silent(), reception, Feed(), lambda: dict.fromkeys("abc", "session"), clock)
+    clock.sleep(3600)
+    assert three.text() == "3 ENIs · 12,345 frames · 6 dropped · 1:00:00 · $0.0450"
 
 
 def test_nobody_looks_and_nothing_runs(clock):
