@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import os
 import queue
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from vpcshark import __version__
@@ -98,8 +99,23 @@ def _keep_freed_memory() -> None:
             mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
+@contextlib.contextmanager
+def _no_collector() -> Iterator[None]:
+    """Without the search for cycles: each chunk makes thousands of views, which are in none, and it would look through
+    them again and again.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _finish(job: Job, source: InFile, out: str) -> None:
     with contextlib.ExitStack() as stack:
+        stack.enter_context(_no_collector())
         stack.callback(job.close)
         progress = stack.enter_context(Progress(source))
         try:
