@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -15,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hands import VPCSHARK, Lab, preference, read_frames, wait_until
+from hands import VPCSHARK, Frame, Lab, compare, preference, read_frames, recording, wait_until
 
+from vpcshark.lab.control import LabControl
 from vpcshark.wire import pcapng
 
 pytestmark = pytest.mark.e2e
@@ -57,13 +59,22 @@ class Running:
     """``vpcshark capture`` in mode tcpdump, as a process of its own."""
 
     def __init__(
-        self, lab: Lab, file: Path, *options: str, instance: str = "web-1", mode: str = "tcpdump", index: int = 0
+        self,
+        lab: Lab,
+        file: Path,
+        *options: str,
+        instance: str = "web-1",
+        mode: str = "tcpdump",
+        index: int = 0,
+        key: str = "",
     ) -> None:
+        """``key``: the id of an AWS key that the capture uses instead of the lab's."""
         self.lab, self.file, self.instance = lab, file, instance
         self.before = set(lab.processes(instance))
         eni = lab.eni(instance, index)["NetworkInterfaceId"]
         command = [*VPCSHARK, "capture", eni, "--mode", mode, "-w", str(file), *options]
-        self.process = lab.start(*command)
+        ours = {"AWS_ACCESS_KEY_ID": key} if key else {}
+        self.process = replace(lab, environment={**lab.environment, **ours}).start(*command)
         self.said: list[str] = []
         self._listener = threading.Thread(target=self._listen)
         self._listener.start()
@@ -130,6 +141,33 @@ def cut_off(lab: Lab, instance: str) -> Iterator[None]:
         subprocess.run([*inside, "nft", "delete table inet cut"], check=True)
 
 
+@contextmanager
+def link_down(lab: Lab, instance: str) -> Iterator[None]:
+    """The instance's eth0 is down: no FIN, no answer, no carrier. Its addresses and routes come back with it."""
+    inside = lab.namespace(instance)
+
+    def ip(*words: str) -> str:
+        return subprocess.run([*inside, "ip", *words], check=True, capture_output=True, text=True).stdout
+
+    keep = [*inside, "sysctl", "-qw", "net.ipv6.conf.eth0.keep_addr_on_down=1"]
+    subprocess.run(keep, check=True, capture_output=True)
+    routes = {
+        family: [
+            line.split()[:3] for line in ip(family, "route", "show", "dev", "eth0").splitlines() if " via " in line
+        ]
+        for family in ("-4", "-6")
+    }
+    assert routes["-4"]
+    ip("link", "set", "eth0", "down")
+    try:
+        yield
+    finally:
+        ip("link", "set", "eth0", "up")
+        for family, lost in routes.items():
+            for route in lost:
+                ip(family, "route", "replace", *route, "dev", "eth0")
+
+
 def gone(capture: Running) -> float:
     """How long it takes until nothing of the capture runs on the instance."""
     return wait_until(lambda: not capture.left(), "nothing is left on the instance", GONE_WITHIN)
@@ -143,16 +181,27 @@ class Stage:
     way: str
     folder: Path
 
-    def run(self, *options: str, **more: str) -> Any:
-        return running(self.lab, self.folder / "out.pcapng", "--connection", self.way, *options, **more)
+    def run(self, *options: str, lab: Lab | None = None, **more: str) -> Any:
+        """Only the way "ssh" has a key of the user's: for the others one is pushed, or there is none."""
+        lab = lab or self.lab
+        if self.way != "ssh":
+            lab = without_a_key(lab, self.folder)
+        return running(lab, self.folder / "out.pcapng", "--connection", self.way, *options, **more)
 
-    def trouble(self, *options: str, **more: str) -> str:
+    def trouble(self, *options: str, **more: Any) -> str:
         """The message of a capture that must fail, with nothing left on the instance."""
         with self.run(*options, **more) as capture:
             said = capture.end()
             assert capture.process.returncode == 1, said
             gone(capture)
         return said.splitlines()[-1]
+
+
+def without_a_key(lab: Lab, folder: Path) -> Lab:
+    """The lab for somebody who has no SSH key at all."""
+    environment = {name: value for name, value in lab.environment.items() if name != "VPCSHARK_SSH_KEY"}
+    environment.pop("SSH_AUTH_SOCK", None)
+    return replace(lab, environment={**environment, "HOME": environment.get("HOME_OF_TEST", str(folder))})
 
 
 def captures(stage: Stage) -> str:
@@ -177,6 +226,13 @@ def is_cut(stage: Stage) -> str:
     with stage.run() as capture:
         capture.await_frames()
         with cut_off(stage.lab, "web-1"):
+            return f"nothing left after {gone(capture):.1f} s"
+
+
+def has_its_link_down(stage: Stage) -> str:
+    with stage.run() as capture:
+        capture.await_frames()
+        with link_down(stage.lab, "web-1"):
             return f"nothing left after {gone(capture):.1f} s"
 
 
@@ -212,15 +268,66 @@ def has_no_sudo(stage: Stage) -> str:
 
 
 def key_is_refused(stage: Stage) -> str:
-    if stage.way != "ssh":
-        said = stage.trouble("--ssh-user", "nobody-here")  # the pushed key is not taken for an unknown user
-    else:
-        stranger = stage.folder / "stranger"
-        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
-        said = stage.trouble("--ssh-key", str(stranger))
-    assert "does not let" in said
-    assert "key" in said
+    """The user is there, and sshd takes no key of it, pushed or not."""
+    said = stage.trouble("--ssh-user", "keyless")
+    assert "does not let keyless in with the key" in said
     return said
+
+
+def named_key_is_refused(stage: Stage) -> str:
+    """Said, and not healed by a key that could be pushed; with "eic" a pushed key is what was asked for."""
+    if stage.way == "eic":
+        return "n/a: a pushed key is what this way is"
+    stranger = stage.folder / "stranger"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", stranger], check=True)
+    said = stage.trouble("--ssh-key", str(stranger))
+    assert f"does not let ec2-user in with the key {stranger}" in said
+    return said
+
+
+def push_is_denied(stage: Stage) -> str:
+    """IAM has no SendSSHPublicKey for us."""
+    if stage.way == "ssh":
+        return "n/a: nothing is pushed"
+    control = LabControl(stage.lab.environment["AWS_ENDPOINT_URL"])
+    words = "User: me is not authorized to perform: ec2-instance-connect:SendSSHPublicKey"
+    control.add_fault("SendSSHPublicKey", code="AccessDeniedException", message=words, status=400)
+    try:
+        said = stage.trouble()
+    finally:
+        control.clear_faults()
+    assert "You may not send a key to the instance" in said
+    return said
+
+
+def needs_a_terminal_for_sudo(stage: Stage) -> str:
+    said = stage.trouble("--ssh-user", "seated")
+    assert "may not capture" in said
+    assert "requiretty" in said
+    return said
+
+
+def has_a_login_script_that_prints(stage: Stage) -> str:
+    with stage.run("--ssh-user", "noisy") as capture:
+        capture.await_frames()
+        capture.stop()
+        gone(capture)
+    return f"{len(read_frames(stage.folder / 'out.pcapng'))} frames"
+
+
+def bastion_is_down(stage: Stage) -> str:
+    """ProxyJump's host swallows everything. AWS's own ways do not lead through it, so there are frames."""
+    with behind_a_bastion(stage.lab, stage.folder / "home") as there, cut_off(stage.lab, "capture-1"):
+        if stage.way in ("ssh", "eic"):
+            said = stage.trouble(lab=there)
+            assert "The jump host root@" in said
+            assert "did not answer" in said
+            return said
+        with stage.run(lab=there) as capture:
+            capture.await_frames()
+            capture.stop()
+            gone(capture)
+    return f"{len(read_frames(stage.folder / 'out.pcapng'))} frames: this way leads through AWS, past ProxyJump's host"
 
 
 def host_is_down(stage: Stage) -> str:
@@ -234,11 +341,17 @@ ROWS: tuple[Callable[[Stage], str], ...] = (
     captures,
     is_killed,
     is_cut,
+    has_its_link_down,
     has_another_host_key,
     has_a_wrong_user,
     has_no_sudo,
+    needs_a_terminal_for_sudo,
+    has_a_login_script_that_prints,
     key_is_refused,
+    named_key_is_refused,
+    push_is_denied,
     host_is_down,
+    bastion_is_down,
 )
 
 
@@ -249,7 +362,7 @@ class Table:
     rows: list[tuple[str, str, str]] = field(default_factory=list)
 
     def text(self) -> str:
-        return "".join(f"{way:5} {row:22} {outcome}\n" for way, row, outcome in sorted(self.rows))
+        return "".join(f"{way:5} {row:30} {outcome}\n" for way, row, outcome in sorted(self.rows))
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +390,7 @@ def behind_a_bastion(lab: Lab, home: Path) -> Iterator[Lab]:
     (home / ".ssh").mkdir(parents=True)
     bastion = lab.eni("capture-1")["PrivateIpAddress"]
     (home / ".ssh" / "config").write_text(f"Host web-1\n  ProxyJump root@{bastion}\n")
-    yield replace(lab, environment={**lab.environment, "HOME": str(home)})
+    yield replace(lab, environment={**lab.environment, "HOME": str(home), "HOME_OF_TEST": str(home)})
 
 
 def test_a_jump_host_of_the_ssh_configuration_is_used(lab: Lab, tmp_path: Path, table: Table) -> None:
@@ -293,19 +406,6 @@ def test_a_jump_host_of_the_ssh_configuration_is_used(lab: Lab, tmp_path: Path, 
             gone(capture)
         wait_until(lambda: not set(lab.processes("capture-1")) - before, "the bastion is as before", GONE_WITHIN)
     table.rows.append(("jump", "captures", f"{len(read_frames(tmp_path / 'o'))} frames through a bastion"))
-
-
-def test_a_jump_host_that_is_down_is_named(lab: Lab, tmp_path: Path, table: Table) -> None:
-    """The sentence is about the bastion, not about the instance behind it."""
-    with (
-        behind_a_bastion(lab, tmp_path / "home") as there,
-        cut_off(lab, "capture-1"),
-        running(there, tmp_path / "o", "--connection", "ssh") as capture,
-    ):
-        said = capture.end().splitlines()[-1]
-    assert "jump host" in said
-    assert "did not answer" in said
-    table.rows.append(("jump", "bastion_is_down", said))
 
 
 def ssh(lab: Lab, *command: str, user: str = "ec2-user") -> list[str]:
@@ -383,29 +483,47 @@ def _port(frame: bytes, at: int) -> int:
 @pytest.mark.parametrize("way", WAYS)
 def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_path: Path) -> None:
     """Our own sshd process on the instance dies in mid-capture: packets come again, and the first one says why."""
-    with running(lab, tmp_path / "o", "--connection", way) as capture:
-        capture.await_frames()
-        for pid, line in capture.left().items():
-            if "@notty" in line:
-                os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 30)
-        size = capture.file.stat().st_size
-        wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again", 15)
-        capture.stop()
-        gone(capture)
-    comments = lab.run(
-        "tshark", "-r", str(tmp_path / "o"), "-Y", "frame.comment", "-T", "fields", "-e", "frame.comment"
-    )
-    assert comments.stdout.count("the connection to the host broke") == 1
+    others = "not port 22 and not tcp port 443"  # the capture's own connections are in tcpdump's file otherwise
+    with recording(lab, "web-1", tmp_path / "seen", others) as judge:
+        with running(lab, tmp_path / "o", "--connection", way, "-f", others) as capture:
+            capture.await_frames()
+            time.sleep(1.5)  # enough of it on either side of the gap to compare
+            for pid, line in capture.left().items():
+                if "@notty" in line:
+                    os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 30)
+            size = capture.file.stat().st_size
+            wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again", 15)
+            time.sleep(1.5)
+            capture.stop()
+            gone(capture)
+        seen = judge.stop()
+    remarks = ["-Y", "frame.comment", "-T", "fields", "-e", "frame.number", "-e", "frame.comment"]
+    (line,) = lab.run("tshark", "-r", str(tmp_path / "o"), *remarks).stdout.splitlines()
+    number, comment = line.split("\t")
+    assert "the connection to the host broke" in comment
+    got = read_frames(tmp_path / "o")
+    for part in (got[: int(number) - 1], got[int(number) - 1 :]):
+        compared, missing, extra = compare(seen, part)
+        assert compared > 10
+        assert (missing, extra) == (0, 0)
 
 
-def test_tshark_decrypts_tls_live(lab: Lab, tmp_path: Path) -> None:
-    """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs."""
+def list_enis(lab: Lab) -> None:
+    """On a busy machine the first list may not be there within the time that tshark waits for it."""
+    assert lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait").returncode == 0
+
+
+@pytest.mark.parametrize("mode", ["tcpdump", "mirror"])
+def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
+    """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs. A mirror gets
+    the secrets by a way of their own, which is not in the capture."""
     tmp_path.chmod(0o777)
+    list_enis(lab)
     log = tmp_path / "keys.log"
     address, eni = lab.eni("db-1")["PrivateIpAddress"], lab.eni("web-1")["NetworkInterfaceId"]
     certificate = str(Path(lab.environment["VPCSHARK_LAB"]) / "endpoint.pem")
-    options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "tlskeylog", str(log))]
+    options = [*preference(eni, "mode", mode), *preference(eni, "tlskeylog", str(log))]
     before = set(lab.processes("web-1"))
     tshark = lab.start(
         "tshark", "-l", "-i", eni, *options, "-f", "tcp port 8443", "-d", "tcp.port==8443,tls", "-Y", "http"
@@ -417,11 +535,11 @@ def test_tshark_decrypts_tls_live(lab: Lab, tmp_path: Path) -> None:
         assert server.stdout
         assert server.stdout.readline() == b"up\n"
         wait_until(
-            lambda: any("tcpdump -i" in c for p, c in lab.processes("web-1").items() if p not in before), "it runs", 30
+            lambda: any("until" in c for p, c in lab.processes("web-1").items() if p not in before), "it follows", 40
         )
-        wait_until(
-            lambda: any("until" in c for p, c in lab.processes("web-1").items() if p not in before), "it follows", 10
-        )
+        if mode == "mirror":
+            sessions = lab.client().describe_traffic_mirror_sessions
+            wait_until(lambda: bool(sessions()["TrafficMirrorSessions"]), "it is mirrored", 20)
         time.sleep(0.5)
         subprocess.run(
             [*lab.namespace("web-1"), sys.executable, "-c", ASK, address, certificate, str(log)], check=True, timeout=20
@@ -433,6 +551,32 @@ def test_tshark_decrypts_tls_live(lab: Lab, tmp_path: Path) -> None:
         tshark.communicate(timeout=30)
         server.kill()
         server.communicate()
+
+
+def test_a_mirror_with_a_key_log_leaves_its_own_way_out(lab: Lab, tmp_path: Path) -> None:
+    """The key log comes over SSH, through the interface that is mirrored; another SSH session stays visible."""
+    options = ["--tls-keylog", "/nowhere/keys.log", "--connection", "ssh"]
+    with running(lab, tmp_path / "o", *options, mode="mirror") as capture:
+        capture.await_frames()
+        other = subprocess.run(ssh(lab, "echo $SSH_CONNECTION"), capture_output=True, text=True, check=True)
+        port = other.stdout.split()[1]
+        time.sleep(3)  # a sign of life goes that way every 2.5 seconds
+        capture.stop()
+        gone(capture)
+    fields = ["-Y", "tcp.port == 22", "-T", "fields", "-e", "tcp.srcport", "-e", "tcp.dstport"]
+    seen = lab.run("tshark", "-r", str(tmp_path / "o"), *fields).stdout
+    assert {line.replace("\t", " ") for line in seen.splitlines()} == {f"{port} 22", f"22 {port}"}
+    assert lab.is_clean()
+
+
+def test_a_mirror_with_a_key_log_says_that_it_needs_a_way_to_the_instance(lab: Lab, tmp_path: Path) -> None:
+    """Which does not answer: nothing is mirrored in silence without the secrets that were asked for."""
+    options = ["--tls-keylog", "/nowhere/keys.log", "--connection", "ssh"]
+    with cut_off(lab, "web-1"), running(lab, tmp_path / "o", *options, mode="mirror") as capture:
+        said = capture.end().splitlines()[-1]
+    assert "The TLS key log needs a way to the source's instance: " in said
+    assert "--tls-keylog" in said
+    assert lab.is_clean()
 
 
 def _line_with(process: subprocess.Popen[str], text: str, seconds: float = 15) -> str:
@@ -450,6 +594,7 @@ def _line_with(process: subprocess.Popen[str], text: str, seconds: float = 15) -
 def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Path) -> None:
     """-o extcap.<eni>.mode:tcpdump -o extcap.<eni>.connection:ssm works headless."""
     tmp_path.chmod(0o777)
+    list_enis(lab)
     eni = lab.eni("web-1")["NetworkInterfaceId"]
     options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "connection", "ssm")]
     done = lab.run("tshark", "-q", "-i", eni, *options, "-c", "20", "-w", str(tmp_path / "o"), timeout=60)
@@ -459,8 +604,120 @@ def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Pat
 
 def test_auto_falls_back_and_says_why(lab: Lab, tmp_path: Path) -> None:
     """A capture host that does not exist: no mirror, so tcpdump; the reason is in the log file."""
-    with running(lab, tmp_path / "o", "--host", "i-0123456789abcdef0", mode="auto") as capture:
+    log = tmp_path / "log"
+    with running(lab, tmp_path / "o", "--host", "i-0123456789abcdef0", "--log-file", str(log), mode="auto") as capture:
         capture.await_frames()
         capture.stop()
         assert any("trying tcpdump" in line for line in capture.said)
+    reasons = [line for line in log.read_text().splitlines() if "No mirror, so tcpdump on the instance: " in line]
+    assert len(reasons) == 1
+    assert "There is no instance i-0123456789abcdef0" in reasons[0]
     assert lab.is_clean()
+
+
+def test_auto_that_nobody_lets_in_says_one_thing(lab: Lab, tmp_path: Path) -> None:
+    """Neither machine takes the user: one reason, what to do, and the rest in the log file."""
+    log = tmp_path / "log"
+    options = ["--ssh-user", "nobody-here", "--log-file", str(log)]
+    with running(lab, tmp_path / "o", *options, mode="auto") as capture:
+        said = capture.end().splitlines()[-1]
+    assert said.count("does not let nobody-here in") == 1
+    assert "--ssh-user" in said
+    assert len(said) < 400
+    assert "Nor tcpdump: " in log.read_text()
+    assert lab.is_clean()
+
+
+def test_a_named_key_that_is_missing_is_said(lab: Lab, tmp_path: Path) -> None:
+    """A pushed key would get in, and nobody would notice the typing error."""
+    with running(lab, tmp_path / "o", "--ssh-key", str(tmp_path / "no"), mode="auto") as capture:
+        said = capture.end().splitlines()[-1]
+    assert f"The SSH key {tmp_path / 'no'} cannot be read: No such file or directory." in said
+    assert lab.is_clean()
+
+
+def a_capture(lab: Lab, file: Path, log: Path, key: str = "") -> str:
+    """One that must succeed; what its log says."""
+    with running(lab, file, "--connection", "ssh", "--log-file", str(log), key=key) as capture:
+        capture.await_frames()
+        capture.stop()
+        assert capture.process.returncode == 0, capture.said
+        gone(capture)
+    return log.read_text()
+
+
+def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path: Path) -> None:
+    """The second capture needs no answer: it begins though EC2 gives us nothing but errors."""
+    a_capture(lab, tmp_path / "first", tmp_path / "log1")
+    control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
+    ours = "AKIDOFTHISTEST00" + lab.environment["AWS_ACCESS_KEY_ID"][16:]  # the tail is what an account is known by
+    control.add_fault(".*", code="InternalError", message="Sorry.", status=500, caller=ours)
+    try:
+        a_capture(lab, tmp_path / "second", tmp_path / "log2", ours)
+    finally:
+        control.clear_faults()
+    assert len(read_frames(tmp_path / "second")) > 10
+
+
+@pytest.mark.parametrize("changed", ["mac", "primary_address"])
+def test_what_is_known_and_wrong_does_no_harm(lab: Lab, changed: str, tmp_path: Path) -> None:
+    """The MAC address is not on the instance, or nobody is at the address: AWS is asked, and there are frames."""
+    a_capture(lab, tmp_path / "first", tmp_path / "log1")
+    eni = lab.eni("web-1")["NetworkInterfaceId"]
+    wrong = {"mac": "02:00:00:00:00:01", "primary_address": "127.0.0.2"}[changed]
+    for file in Path(lab.environment["XDG_CACHE_HOME"]).glob("vpcshark/answers/*/enis-*"):
+        known = json.loads(file.read_text())
+        file.write_text(
+            json.dumps(
+                [
+                    {**one, changed: wrong, "addresses": [], "public_address": ""} if one["id"] == eni else one
+                    for one in known
+                ]
+            )
+        )
+    log = a_capture(lab, tmp_path / "second", tmp_path / "log2")
+    assert "asking AWS" in log or "does not hold any more" in log
+    assert read_frames(tmp_path / "second")
+
+
+def libpcaps_verdict(file: Path, text: str) -> list[Frame]:
+    """The frames of ``file`` that tcpdump lets through."""
+    chosen = file.with_suffix(".chosen")
+    subprocess.run(["tcpdump", "-r", file, "-w", chosen, "--", text], check=True, capture_output=True)
+    return read_frames(chosen)
+
+
+def test_a_capture_filter_takes_what_libpcap_takes(lab: Lab, tmp_path: Path) -> None:
+    """Against tcpdump on the same interface without a filter, and its filter afterwards."""
+    peer = lab.eni("db-1")["PrivateIpAddress"]
+    text = f"tcp port 80 and host {peer} and greater 80"
+    with recording(lab, "web-1", tmp_path / "seen") as judge:
+        with running(lab, tmp_path / "o", "--connection", "ssh", "-f", text) as capture:
+            capture.await_frames()
+            time.sleep(2)
+            capture.stop()
+        everything = judge.stop()
+    seen = libpcaps_verdict(tmp_path / "seen", text)
+    assert len(seen) < len(everything)
+    compared, missing, extra = compare(seen, read_frames(tmp_path / "o"))
+    assert compared > 10
+    assert (missing, extra) == (0, 0)
+
+
+def test_decap_shows_the_frames_inside_and_filters_those(lab: Lab, tmp_path: Path) -> None:
+    """On a machine that is a mirror target already: the frames of its source that libpcap would take, whole."""
+    text = "tcp port 80"
+    with recording(lab, "web-1", tmp_path / "seen") as judge:
+        with running(lab, tmp_path / "mirror", mode="mirror") as mirror:
+            mirror.await_frames()
+            options = ["--decap", "--connection", "ssh", "-f", text]
+            with running(lab, tmp_path / "o", *options, instance="capture-1") as capture:
+                capture.await_frames()
+                time.sleep(2)
+                capture.stop()
+                gone(capture)
+            mirror.stop()
+        judge.stop()
+    compared, missing, extra = compare(libpcaps_verdict(tmp_path / "seen", text), read_frames(tmp_path / "o"))
+    assert compared > 10
+    assert (missing, extra) == (0, 0)

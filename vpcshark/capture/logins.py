@@ -23,7 +23,7 @@ from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way
-from vpcshark.errors import AwsError, Hopeless, TransportError
+from vpcshark.errors import AwsError, Hopeless, Refused, TransportError
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.known_hosts import fingerprint
 from vpcshark.transport.ssh_auth import Keys, load_key
@@ -94,9 +94,12 @@ class Logins:
             return self._over_ssm(aws, plugin, self._own_keys)
         try:
             return self._over_ssm(aws, plugin, self._pushed_keys)
-        except (TransportError, AwsError) as error:
+        except (Refused, AwsError) as error:
             log.info("A pushed key does not work over Session Manager: %s", error)
-            return self._over_ssm(aws, plugin, self._own_keys)
+            try:
+                return self._over_ssm(aws, plugin, self._own_keys)
+            except Refused:  # as the pushed one was, which is the expected one
+                raise error from None
 
     def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> ssh.SshTransport:
         instance = self.host.instance
