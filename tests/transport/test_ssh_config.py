@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -81,3 +83,17 @@ def test_a_jump_is_taken_apart(jump: str, parts: tuple[str, str, int]) -> None:
 def test_the_token_goes_into_the_environment_where_the_plugin_takes_it_there(version: str, safe: bool) -> None:
     """From the version after 1.2.497.0 on."""
     assert ssm.is_token_safe(version) is safe
+
+
+@pytest.mark.parametrize(("command", "user"), [("true", "matched"), ("false", "")])
+def test_match_exec_works_though_its_library_is_left_out_of_the_start(command: str, user: str, tmp_path: Path) -> None:
+    """In a process of its own, where paramiko was imported the quick way."""
+    (tmp_path / "config").write_text(f"Match exec {command}\n  User matched\n")
+    code = (
+        "import sys, vpcshark.transport.quick, paramiko.config\n"
+        "assert 'invoke' not in sys.modules and paramiko.config.invoke is None\n"
+        "from vpcshark.transport import ssh_config\n"
+        "print(ssh_config.lookup(ssh_config.read([sys.argv[1]]), ['web-1']).user)"
+    )
+    ran = [sys.executable, "-c", code, str(tmp_path / "config")]
+    assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip() == user

@@ -39,7 +39,8 @@ def open_transport(
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()
-    from vpcshark.capture.logins import Logins  # paramiko takes a while to import
+    import vpcshark.transport.quick  # noqa: F401 - paramiko takes a while to import
+    from vpcshark.capture.logins import Logins
 
     everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
     logins = Logins(host, everywhere, options, connect)

@@ -181,4 +181,5 @@ def _is_same(known: Remembered, found: Remembered) -> bool:
 
 def _preload() -> None:
     """paramiko takes a while to import: beside the calls to AWS, not after them."""
+    import vpcshark.transport.quick  # noqa: I001 - first
     import vpcshark.capture.logins  # noqa: F401

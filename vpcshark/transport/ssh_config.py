@@ -6,7 +6,9 @@ Must not know how a connection is made of it.
 from __future__ import annotations
 
 import getpass
+import io
 import logging
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +16,10 @@ from pathlib import Path
 
 import paramiko
 
+from vpcshark.transport import quick
+
 log = logging.getLogger(__name__)
+_EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
 FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
 
 
@@ -40,8 +45,10 @@ def read(files: Sequence[str] = FILES) -> paramiko.SSHConfig:
     for name in files:
         path = Path(name).expanduser()
         try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                config.parse(file)
+            text = path.read_text(encoding="utf-8", errors="replace")
+            if _EXEC.search(text):
+                quick.allow_exec()
+            config.parse(io.StringIO(text))
         except OSError as exc:
             log.debug("%s is not read: %s.", path, exc.strerror)
         except (paramiko.SSHException, ValueError) as exc:
