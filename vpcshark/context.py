@@ -36,6 +36,8 @@ VARIABLES = (
     "VPCSHARK_MIRROR_FILTER",
     "VPCSHARK_HOST",
     "VPCSHARK_CONNECTION",
+    "VPCSHARK_PREFLIGHT",
+    "VPCSHARK_OPEN_SECURITY_GROUP",
     "VPCSHARK_LOG_LEVEL",
 )
 _LENGTH = 16  # characters of an access key's id that are left out: its tail tells accounts apart, and is no key

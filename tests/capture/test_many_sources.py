@@ -73,9 +73,16 @@ def account() -> Iterator[Account]:
         ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=endpoint, **keys)
         subnet = ec2.describe_subnets()["Subnets"][0]["SubnetId"]
         made = [ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"] for _ in range(MANY)]
+        admit_each_other(ec2, made[0]["Groups"][0]["GroupId"])
         host(ec2, subnet, "m6i.32xlarge")
         yield Account(endpoint, ec2, LabControl(endpoint), [eni["NetworkInterfaceId"] for eni in made])
         process.stdin.close()
+
+
+def admit_each_other(ec2: Any, group: str) -> None:
+    """The rule that AWS's default security groups have, and moto's do not."""
+    members = [{"IpProtocol": "-1", "UserIdGroupPairs": [{"GroupId": group}]}]
+    ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=members)
 
 
 def host(ec2: Any, subnet: str, size: str) -> str:

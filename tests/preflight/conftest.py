@@ -49,14 +49,25 @@ def endpoint(server: ApiServer) -> str:
 @pytest.fixture(scope="session")
 def regions(endpoint: str) -> Iterator[Aws]:
     """Connections to one region after another, over and over: moto's describes slow down with all that a region has."""
+    return itertools.cycle([connection(endpoint, region) for region in REGIONS])
+
+
+def connection(endpoint: str, region: str) -> Aws:
+    """A new one."""
     config = Config(retries={"total_max_attempts": 1}, max_pool_connections=16)
-    return itertools.cycle([Aws(Account(endpoint, region), config, "", region) for region in REGIONS])
+    return Aws(Account(endpoint, region), config, "", region)
 
 
 @pytest.fixture
 def aws(regions: Iterator[Aws]) -> Aws:
     """What production code is handed."""
     return next(regions)
+
+
+@pytest.fixture
+def another(endpoint: str, aws: Aws) -> Aws:
+    """One to the same region, for a capture, which shuts its own at its end."""
+    return connection(endpoint, aws.region)
 
 
 @pytest.fixture

@@ -141,6 +141,11 @@ def is_number_taken(error: AwsError) -> bool:
     return error.code == "InvalidParameterValue" and bool(_NUMBER_TAKEN.search(error.problem))
 
 
+def is_denied(error: AwsError) -> bool:
+    """Is it the permission that is missing?"""
+    return error.code in _DENIALS
+
+
 def is_expired(error: AwsError) -> bool:
     """Are the credentials no good (any more)? The same call can succeed only after the user has signed in again."""
     return error.code in _EXPIRED or error.code in _BAD_KEYS

@@ -30,13 +30,23 @@ Hosting = Future[CaptureHost | Target | list[CaptureHost]]
 
 
 @dataclass(frozen=True)
+class Door:
+    """A rule that a security ``group`` lacks: UDP 4789 from a source's ``address``."""
+
+    group: str
+    address: str
+
+
+@dataclass(frozen=True)
 class Surroundings:
-    """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already."""
+    """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``doors``: what has to
+    be opened for the capture."""
 
     sources: Sequence[Source]
     enis: Sequence[Eni]
     host: CaptureHost
     sessions: Mapping[str, Sequence[MirrorSession]]
+    doors: Sequence[Door] = ()
 
 
 class Look:

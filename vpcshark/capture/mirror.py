@@ -1,8 +1,9 @@
 """Mode "mirror": VPC Traffic Mirroring to a capture host. Three rounds of calls, side by side within each:
 
-    describe ∥ filter  ->  target ∥ rules ∥ amazon-dns ∥ connect + receiver  ->  sessions, one for each source
+    describe ∥ survey the network  ->  filter ∥ target ∥ connect + receiver  ->  rules ∥ amazon-dns ∥ sessions
 
-The receiver is up before a session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
+Nothing is made before all is looked at. A session whose filter has no rules yet mirrors nothing; there is one for each
+source. The receiver is up before a session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
 port-unreachable to the source. Must not know Wireshark.
 """
 
@@ -15,15 +16,16 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import receiver
-from vpcshark.aws import hosts, mirror, tagging
+from vpcshark.aws import doors, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture import dumping, headers, reception
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
+from vpcshark.capture.gate import Gate
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
-from vpcshark.capture.looking import Look, Surroundings
+from vpcshark.capture.looking import Door, Look, Surroundings
 from vpcshark.capture.reception import Reception
 from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.swap import swap_filter
@@ -73,21 +75,23 @@ class MirrorFeed:
         self._prepare_filter()
         self._aws = jobs.result(connecting)
         jobs.start(self._identify)
-        filtering, around = self._look(jobs, self._aws)
+        around = self._look(jobs, self._aws)
         self._macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
             self._write_headers(around)
-        say(f"Starting the receiver on {around.host.name} and creating the mirror target ...")
+        say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
+        opening = [jobs.start(self._open, door) for door in around.doors]
+        filtering = jobs.start(self._make_filter)
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
         targeting = jobs.start(self._make_target, around.host)
-        filter_id = jobs.result(filtering)
-        filling = self._fill_filter(jobs, filter_id)
         try:
-            jobs.wait_for(targeting, receiving, following, *filling)
+            filter_id = jobs.result(filtering)
+            filling = self._fill_filter(jobs, filter_id)
+            jobs.wait_for(targeting, receiving, following, *opening)
             self._use(following.result(), receiving.result())
             say(f"Creating {_sessions(len(around.sources))} ...")
-            jobs.result(jobs.start(self._make_sessions, around, filter_id, targeting.result()))
+            jobs.wait_for(jobs.start(self._make_sessions, around, filter_id, targeting.result()), *filling)
         except BaseException:
             _abandon(receiving)
             _abandon_key_log(following)
@@ -130,17 +134,22 @@ class MirrorFeed:
     def _programs(self, whole: str) -> Programs:
         return programs(dumping.combined(self._own, whole), self._macs)
 
-    def _look(self, jobs: Jobs, aws: Aws) -> tuple[Future[str], Surroundings]:
-        """What there is, and the filter, which is begun: beside the look for one ENI, whose first frame is waited for;
-        after it where there are several, of which one may have to be refused before anything is made."""
-        look = Look(self._context, aws, self._world.is_here)
-        if self._context.selection.single:
-            self._context.status.say("Looking up the interface and creating the mirror filter ...")
-            filtering = jobs.start(self._make_filter)
-            return filtering, look.around(jobs)
-        self._context.status.say(f"Looking up the interfaces of {self._context.selection} ...")
-        around = look.around(jobs)
-        return jobs.start(self._make_filter), around
+    def _look(self, jobs: Jobs, aws: Aws) -> Surroundings:
+        """What there is, and whether the frames can come: after it nothing has to be refused any more."""
+        single = self._context.selection.single
+        self._context.status.say(
+            f"Looking up {'the interface' if single else f'the interfaces of {self._context.selection}'} ..."
+        )
+        gate = Gate(self._context, aws, jobs)
+        return gate.admit(Look(self._context, aws, self._world.is_here).around(jobs))
+
+    def _open(self, door: Door) -> str:
+        """The one rule that is missing at the capture host."""
+        ec2 = self._ec2()
+        return self._context.maker.make(
+            "security-group-rule",
+            lambda labels, token: doors.open_group(ec2, door.group, door.address, labels, self._description()),
+        )
 
     def close(self) -> None:
         """See ``life.Feed``."""

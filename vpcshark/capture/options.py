@@ -18,8 +18,10 @@ class CaptureOptions:
     ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: random,
     the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
     ``max_duration`` in seconds ends a forgotten capture. ``connection`` is the way to a host: "auto", "ssh", "eic",
-    "ssm" or "eice". ``ssh_key`` is a key file; no other key is used in its place. ``decap``: what is inside VXLAN
-    instead of it (mode "tcpdump"). ``tls_keylog`` is a path on the source's instance.
+    "ssm" or "eice". ``preflight``: look at the way of the frames first, and make nothing where it is closed;
+    ``open_security_group``: add the one rule that is missing for the time of the capture. ``ssh_key`` is a key file; no
+    other key is used in its place. ``decap``: what is inside VXLAN instead of it (mode "tcpdump"). ``tls_keylog`` is a
+    path on the source's instance.
     """
 
     mode: str = "auto"
@@ -32,6 +34,8 @@ class CaptureOptions:
     packet_length: int | None = None
     description: str = ""
     dns: bool = True
+    preflight: bool = True
+    open_security_group: bool = False
     names: bool = True
     max_duration: int = 8 * 3600
     profile: str = ""

@@ -49,10 +49,17 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
     return examine(_besides(aws, seen, target))
 
 
-def verdict(ec2: Any, found: network.Survey, source: Eni, target: Eni | None, options: CaptureOptions) -> list[Finding]:
-    """For a capture that has described everything already: asks only where the verdict hangs on more."""
-    seen = network.draw(found, source, target, network.plan(options.packet_length), ec2, options.profile)
-    return examine(network.complete(ec2, seen))
+def verdicts(
+    aws: Aws, found: network.Survey, sources: Sequence[Eni], target: Eni | None, packet_length: int | None
+) -> list[list[Finding]]:
+    """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
+    more."""
+    told = []
+    seen = network.draw(found, sources[0], target, network.plan(packet_length), aws.ec2, aws.profile)
+    for source in sources:  # what was asked for one is known for the next
+        seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
+        told.append(examine(seen))
+    return told
 
 
 def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:

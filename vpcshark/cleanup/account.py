@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from vpcshark.aws import client, mirror, tagging
+from vpcshark import threads
+from vpcshark.aws import client, doors, mirror, tagging
 from vpcshark.aws.client import Aws
+from vpcshark.cleanup import tags
 from vpcshark.cleanup.sweep import Resource
 
 
@@ -19,12 +21,18 @@ class MirrorAccount:
 
     def tagged(self) -> list[Resource]:
         """Every resource that bears ``vpcshark:capture``, whoever owns it."""
-        found = mirror.tagged_resources(self._aws.ec2)
+        mirrors, rules = threads.together(
+            [lambda: mirror.tagged_resources(self._aws.ec2), lambda: doors.tagged(self._aws.ec2, tags.CAPTURE)]
+        )
+        found = [*mirrors, *rules]
         return [Resource(resource.kind, resource.id, resource.tags, resource.source) for resource in found]
 
     def delete(self, kind: str, resource: str) -> None:
         """Delete one; one that is gone already is done."""
-        mirror.delete(self._aws.ec2, kind, resource)
+        if kind == doors.KIND:
+            doors.close(self._aws.ec2, resource)
+        else:
+            mirror.delete(self._aws.ec2, kind, resource)
 
 
 def reach(profile: str, region: str) -> MirrorAccount:

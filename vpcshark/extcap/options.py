@@ -141,6 +141,25 @@ OPTIONS = (
         reload=True,
     ),
     Option(
+        name="preflight",
+        group="Capture host",
+        kind=Kind.BOOLEAN,
+        display="Look at the way of the packets first",
+        tooltip="Routes, network ACLs and security groups between the source and the capture host are looked at before "
+        "anything is made, and a capture that would stay empty is not begun: it says which rule to change. Off: the "
+        "mirror is made all the same.",
+        default="true",
+    ),
+    Option(
+        name="open-security-group",
+        group="Capture host",
+        kind=Kind.BOOLEAN,
+        display="Open the security group for the capture",
+        tooltip="Where the capture host's security groups do not admit UDP 4789 from the source, add that one rule, "
+        "tagged, for the time of the capture. It is removed with the mirror session.",
+        default="false",
+    ),
+    Option(
         name="decap",
         group="Capture",
         kind=Kind.BOOLEAN,

@@ -56,8 +56,10 @@ class Seeder:
 
     def loopback(self) -> LabWorld:
         """The same VPC with made-up traffic; the capture host is this machine, by its address 127.0.0.1."""
-        world = self._populated(self._vpc("lab", "10.101.0.0/16", ("10.101.1.0/24", "10.101.2.0/24")), LOOPBACK)
+        network = self._vpc("lab", "10.101.0.0/16", ("10.101.1.0/24", "10.101.2.0/24"))
+        world = self._populated(network, LOOPBACK)
         here = _Network(self._ec2, "this-machine", "127.0.0.0/16", ("127.0.0.0/24",), has_ipv6=False)
+        network.join(here)
         instances = (*world.instances, here.launch(_THIS_MACHINE))
         return LabWorld(world.vpc_cidr, world.vpc_ipv6_cidr, world.resolver, instances)
 
@@ -86,7 +88,18 @@ class _Network:
         self._zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]]
         self._subnets = [self._subnet(name, index, block) for index, block in enumerate(subnets)]
         self._group = self._open_group(name)
-        self._add_routes(name)
+        self._table = self._add_routes(name)
+
+    def join(self, other: _Network) -> None:
+        """Peer with another VPC of ours, so that mirrored frames may go there."""
+        asked = self._ec2.create_vpc_peering_connection(VpcId=self._vpc_id, PeerVpcId=other._vpc_id)
+        peering = asked["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+        self._ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+        self._ec2.create_route(
+            RouteTableId=self._table, DestinationCidrBlock=other.cidr, VpcPeeringConnectionId=peering
+        )
+        permission = {"IpProtocol": "-1", "IpRanges": [{"CidrIp": self.cidr}]}
+        self._ec2.authorize_security_group_ingress(GroupId=other._group, IpPermissions=[permission])
 
     def launch(self, machine: Machine) -> LabInstance:
         """Make the instance with its ENIs."""
@@ -160,10 +173,11 @@ class _Network:
         self._ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
         return str(group)
 
-    def _add_routes(self, name: str) -> None:
+    def _add_routes(self, name: str) -> str:
         table = self._ec2.create_route_table(VpcId=self._vpc_id, TagSpecifications=_named("route-table", name))
         for subnet_id, _, _ in self._subnets:
             self._ec2.associate_route_table(RouteTableId=table["RouteTable"]["RouteTableId"], SubnetId=subnet_id)
+        return str(table["RouteTable"]["RouteTableId"])
 
 
 def make_keys(iam: Any) -> tuple[str, str]:

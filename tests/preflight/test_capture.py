@@ -1,0 +1,228 @@
+"""Preflight in a capture: a closed way ends it before anything is made; one missing rule is opened, then closed."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from faults import FAULTS
+from scenes import Scene, one_vpc
+
+from vpcshark.aws.client import Aws
+from vpcshark.capture.life import Capture, Context
+from vpcshark.capture.making import Maker
+from vpcshark.capture.mirror import MirrorFeed, World
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
+from vpcshark.capture.stop import Stop
+from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup.account import MirrorAccount
+from vpcshark.cleanup.ledger import Ledger
+from vpcshark.cleanup.tags import Lease
+from vpcshark.clock import SystemClock
+from vpcshark.errors import VpcsharkError
+from vpcshark.lab.control import LabControl
+
+MADE = ("Create", "Authorize", "Modify")
+
+
+class Host:
+    """A capture host whose receiver is ready at once and gets no frame."""
+
+    name = "a host"
+
+    def __init__(self, on_ready: Callable[[], None]) -> None:
+        self._on_ready = on_ready
+        self._errors: queue.Queue[bytes] = queue.Queue()
+        self._errors.put(b'{"event": "ready", "mode": "ring"}\n')
+        self._frames: queue.Queue[bytes] = queue.Queue()
+
+    def open(self, argv: list[str]) -> Host:
+        return self
+
+    def read(self, size: int) -> bytes:
+        self._on_ready()  # the capture holds, for it reads frames
+        return self._frames.get()
+
+    def read_error(self, size: int) -> bytes:
+        return self._errors.get()
+
+    def write(self, data: bytes) -> None:
+        """Whatever it is told is fine."""
+
+    def close_input(self) -> None:
+        self._frames.put(b"")
+        self._errors.put(b"")
+
+    def wait(self, timeout: float | None = None) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Remark:
+    """A status that remembers."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.said.append(text)
+
+    log = say
+
+
+class Bytes:
+    """A sink in memory."""
+
+    def write(self, data: bytes) -> None:
+        """Nobody looks."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@pytest.fixture
+def control(endpoint: str) -> LabControl:
+    """The lab's log of calls."""
+    return LabControl(endpoint)
+
+
+@pytest.fixture
+def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
+    """Run a capture of a scene; ``while_it_runs`` is called once its session stands."""
+
+    def run(scene: Scene, while_it_runs: Callable[[], None] = lambda: None, **options: Any) -> Remark:
+        clock, stop, status = SystemClock(), Stop(), Remark()
+        lease = Lease("test-capture", "me@here", clock.now() + 900)
+        book = Ledger(tmp_path / "test-capture.jsonl", {"owner": "me@here", "started": 0, "expires": 0})
+
+        def ready() -> None:
+            while_it_runs()
+            stop.request("enough")
+
+        world = World(
+            lambda: another,
+            lambda host: Host(ready),
+            None,
+            lambda address: False,
+            "python3",
+            lambda *_: None,
+            lambda _: None,
+        )
+        wanted = CaptureOptions(mode="mirror", host=scene.host, **options)
+        context = Context(
+            Selection((scene.source,)),
+            wanted,
+            Bytes(),
+            status,
+            stop,
+            clock,
+            Timeline(clock),
+            Maker(book, lease, Timeline(clock)),
+        )
+        Capture(context, book, MirrorFeed(context, world)).run()
+        return status
+
+    return run
+
+
+def made(control: LabControl) -> list[str]:
+    """What was created or changed since the log was cleared."""
+    return [call["action"] for call in control.calls() if call["action"].startswith(MADE)]
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "the target's security group has no rule",
+        "two VPCs are not joined at all",
+        "the transit gateway's table has no route to the target",
+        "the network ACL of the target's subnet lets nothing in",
+    ],
+)
+def test_a_closed_way_stops_it_before_anything_exists(
+    sentence: str, scene: Scene, look: Any, capture: Any, control: LabControl
+):
+    FAULTS[sentence](scene)
+    (fault,) = [finding for finding in look(scene) if finding.level == "fail"]
+    control.clear_calls()
+    with pytest.raises(VpcsharkError) as told:
+        capture(scene)
+    assert fault.sentence in str(told.value)
+    assert fault.command in str(told.value)
+    assert len(str(told.value).encode()) < 1024  # Wireshark shows no more
+    assert made(control) == []
+
+
+def test_it_can_be_switched_off(scene: Scene, capture: Any, control: LabControl):
+    one_vpc(scene, admitted=False)
+    control.clear_calls()
+    capture(scene, preflight=False)
+    assert "CreateTrafficMirrorSession" in made(control)
+    assert not [call for call in control.calls() if call["action"] == "DescribeRouteTables"]
+
+
+def test_an_open_way_is_asked_about_beside_the_rest(scene: Scene, capture: Any, control: LabControl):
+    """No further question of preflight's where nothing hangs on one."""
+    one_vpc(scene)
+    control.clear_calls()
+    capture(scene)
+    actions = [call["action"] for call in control.calls()]
+    first = next(number for number, action in enumerate(actions) if action.startswith(MADE))
+    assert "DescribeSecurityGroups" in actions[:first]
+    assert actions.count("DescribeSecurityGroups") == 1
+    assert not {"GetManagedPrefixListEntries", "SearchTransitGatewayRoutes"} & set(actions)
+
+
+def rules(scene: Scene) -> list[dict[str, Any]]:
+    """The target's inbound rules, as a fresh look shows them."""
+    found = scene.ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [scene.target_group]}])
+    return [rule for rule in found["SecurityGroupRules"] if not rule["IsEgress"]]
+
+
+def test_the_one_missing_rule_is_there_for_the_time_of_the_capture(scene: Scene, capture: Any):
+    one_vpc(scene, admitted=False)
+    other = scene.admit(scene.target_group, "tcp", (22, 22), cidr="10.1.0.0/16")
+    seen: list[dict[str, Any]] = []
+    capture(scene, lambda: seen.extend(rules(scene)), open_security_group=True)
+    (opened,) = [rule for rule in seen if rule["SecurityGroupRuleId"] != other]
+    assert (opened["IpProtocol"], opened["FromPort"], opened["ToPort"]) == ("udp", 4789, 4789)
+    assert opened["CidrIpv4"] == f"{scene.address}/32"
+    assert {tag["Key"]: tag["Value"] for tag in opened["Tags"]}["vpcshark:capture"] == "test-capture"
+    assert [rule["SecurityGroupRuleId"] for rule in rules(scene)] == [other]
+
+
+def test_no_rule_is_added_where_the_source_is_admitted(scene: Scene, capture: Any, control: LabControl):
+    one_vpc(scene)
+    control.clear_calls()
+    capture(scene, open_security_group=True)
+    assert "AuthorizeSecurityGroupIngress" not in made(control)
+
+
+def test_what_else_is_closed_still_stops_it(scene: Scene, capture: Any, control: LabControl):
+    FAULTS["the network ACL of the target's subnet lets nothing in"](scene)
+    scene.ec2.revoke_security_group_ingress(GroupId=scene.target_group, SecurityGroupRuleIds=[scene.rule])
+    control.clear_calls()
+    with pytest.raises(VpcsharkError, match="does not let UDP 4789"):
+        capture(scene, open_security_group=True)
+    assert made(control) == []
+
+
+def test_a_sweep_finds_the_rule_of_a_dead_capture(scene: Scene, aws: Aws):
+    one_vpc(scene, admitted=False)
+    mine = {"ResourceType": "security-group-rule", "Tags": [{"Key": "vpcshark:capture", "Value": "dead"}]}
+    permission = {"IpProtocol": "udp", "FromPort": 4789, "ToPort": 4789, "IpRanges": [{"CidrIp": "10.1.1.10/32"}]}
+    scene.ec2.authorize_security_group_ingress(
+        GroupId=scene.target_group, IpPermissions=[permission], TagSpecifications=[mine]
+    )
+    untagged = scene.admit(scene.target_group, cidr="10.1.1.11/32")
+    account = MirrorAccount(aws)
+    (found,) = [resource for resource in account.tagged() if resource.kind == "security-group-rule"]
+    account.delete(found.kind, found.id)
+    account.delete(found.kind, found.id)  # gone is done
+    assert [rule["SecurityGroupRuleId"] for rule in rules(scene)] == [untagged]

@@ -1,0 +1,92 @@
+"""Lets a capture begin only where its frames can come: preflight, beside the look-up of what is there.
+
+Makes nothing. Must not know how a mirror is made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import replace
+
+from vpcshark.aws import network
+from vpcshark.aws.client import Aws
+from vpcshark.capture import preflight
+from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.life import Context
+from vpcshark.capture.looking import Door, Surroundings
+from vpcshark.capture.sources import Source
+from vpcshark.errors import VpcsharkError
+from vpcshark.preflight import Finding
+from vpcshark.preflight.finding import OK, failures
+
+log = logging.getLogger(__name__)
+GROUP = "group"  # the check of the target's security groups
+
+
+class Gate:
+    """One capture's. Making it begins the survey."""
+
+    def __init__(self, context: Context, aws: Aws, jobs: Jobs) -> None:
+        self._context = context
+        self._aws = aws
+        self._jobs = jobs
+        self._surveying = jobs.start(self._survey) if context.options.preflight else None
+
+    def admit(self, around: Surroundings) -> Surroundings:
+        """The same surroundings, with what has to be opened, and without the sources that a query found and whose
+        frames cannot come. VpcsharkError for one that was named, and where none is left."""
+        if self._surveying is None:
+            return around
+        survey = self._jobs.result(self._surveying)
+        target = next((eni for eni in around.enis if eni.id == around.host.eni), None)
+        enis = [source.eni for source in around.sources]
+        judging = self._jobs.start(
+            preflight.verdicts, self._aws, survey, enis, target, self._context.options.packet_length
+        )
+        passed, opened, refused = [], [], []
+        verdicts = self._jobs.result(judging)
+        for source, found in zip(around.sources, verdicts, strict=True):
+            doors = self._doors(found, source)
+            failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
+            if failed and not source.is_found:
+                raise _refusal(source, failed)
+            self._tell(source, found)
+            if failed:
+                refused.append(_refusal(source, failed))
+                self._say(f"{source.eni.id} is left out: {failed[0].sentence}")
+            else:
+                passed.append(source)
+                opened += doors
+        if not passed:
+            raise refused[0]
+        return replace(around, sources=passed, doors=tuple(dict.fromkeys(opened)))
+
+    def _survey(self) -> network.Survey:
+        with self._context.timeline.step("look at the network"):
+            return network.survey(self._aws.ec2)
+
+    def _doors(self, found: Sequence[Finding], source: Source) -> list[Door]:
+        if not self._context.options.open_security_group:
+            return []
+        address = source.eni.primary_address
+        return [Door(f.resource, address) for f in failures(found) if f.check == GROUP and f.resource.startswith("sg-")]
+
+    def _tell(self, source: Source, found: Sequence[Finding]) -> None:
+        for finding in found:
+            log.info("Preflight of %s: %s: %s", source.eni.id, finding.level, finding.sentence)
+            if finding.level != OK:
+                self._context.status.log(f"Preflight of {source.eni.id}: {finding.level}: {finding.sentence}")
+
+    def _say(self, sentence: str) -> None:
+        log.warning("%s", sentence)
+        self._context.status.log(sentence)
+
+
+def _refusal(source: Source, failed: Sequence[Finding]) -> VpcsharkError:
+    """The first thing on the frames' way; the others are told by the command."""
+    first = failed[0]
+    more = f"; {len(failed) - 1} more in vpcshark preflight {source.eni.id}" if len(failed) > 1 else ""
+    mend = f"Run: {first.command}" if first.command else f"See vpcshark preflight {source.eni.id}"
+    option = " (or --open-security-group)" if first.check == GROUP else ""
+    return VpcsharkError(f"The capture would stay empty{more}: {first.sentence}", f"{mend}{option}.")
