@@ -53,6 +53,7 @@ class Pouring:
         self._held: HeldSink | None = None
         self._pump: threading.Thread | None = None
         self._ending = False
+        self._has_counts = False
         self._started = int(clock.now() * 1e9)
         self._before = (0, 0)
         self._now = (0, 0)
@@ -76,6 +77,8 @@ class Pouring:
         self._dump.close(timeout / 2)
         if self._held is not None:
             self._held.close()
+        if self._has_counts:
+            self._write_counts()  # behind the last packet, whichever of the two came first
 
     def _follow(self, dump: Dump) -> None:
         self._secrets.begin_anew()
@@ -146,8 +149,14 @@ class Pouring:
     def _count(self, received: int, dropped: int) -> None:
         """A statistics block; the counts of earlier dumps stay in it."""
         self._now = (received, dropped)
+        self._has_counts = True
+        if not self._ending:
+            self._write_counts()
+
+    def _write_counts(self) -> None:
         if self._sink is None:
             return
+        received, dropped = self._now
         taken, lost = self._before[0] + received, self._before[1] + dropped
         try:
             self._sink.write(pcapng.interface_statistics(0, int(self._clock.now() * 1e9), taken, lost, self._started))
