@@ -47,6 +47,12 @@ class Ec2(Protocol):
     def revoke_security_group_ingress(self, **parameters: Any) -> Mapping[str, Any]: ...
     def describe_security_group_rules(self, **parameters: Any) -> Mapping[str, Any]: ...
 
+    def create_security_group(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def delete_security_group(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def run_instances(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def terminate_instances(self, **parameters: Any) -> Mapping[str, Any]: ...
+    def describe_launch_template_versions(self, **parameters: Any) -> Mapping[str, Any]: ...
+
     def describe_instances(self, **parameters: Any) -> Mapping[str, Any]: ...
     def describe_network_interfaces(self, **parameters: Any) -> Mapping[str, Any]: ...
 
@@ -128,7 +134,7 @@ class Aws:
 
     def _check(self, operation_name: str = "", request: Any = None, **_: Any) -> None:
         """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
-        if self._is_closing and operation_name.startswith(("Create", "AuthorizeSecurityGroup")):
+        if self._is_closing and operation_name.startswith(("Create", "AuthorizeSecurityGroup", "RunInstances")):
             _call_off(operation_name, request.context)
 
     def _note(self, context: Any, exception: Exception | None, event_name: str, **_: Any) -> None:
@@ -139,7 +145,7 @@ class Aws:
         elif _SENT not in context:
             exception.was_never_sent = True  # type: ignore[attr-defined]  # errors.is_unsent reads it
             operation = event_name.rpartition(".")[2]
-            if self._is_closing and operation.startswith("Create"):
+            if self._is_closing and operation.startswith(("Create", "RunInstances")):
                 _call_off(operation, context)  # at once: botocore would rest first
 
 

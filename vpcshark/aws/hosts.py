@@ -96,10 +96,11 @@ def _distance(host: CaptureHost, sources: Collection[Eni]) -> tuple[int, int, in
 
 
 def _hosts(reservations: Iterable[Mapping[str, Any]]) -> list[CaptureHost]:
-    return [_host(raw) for reservation in reservations for raw in reservation.get("Instances", [])]
+    return [host_from(raw) for reservation in reservations for raw in reservation.get("Instances", [])]
 
 
-def _host(raw: Mapping[str, Any]) -> CaptureHost:
+def host_from(raw: Mapping[str, Any]) -> CaptureHost:
+    """The capture host that an instance of DescribeInstances is."""
     tags = tags_of(raw)
     eni = _primary_eni(raw)
     return CaptureHost(

@@ -26,6 +26,7 @@ MODULES = (
     "vpcshark.receiver.ring",
     "vpcshark.receiver.datagrams",
     "vpcshark.receiver.lifeline",
+    "vpcshark.receiver.heartbeat",
     "vpcshark.receiver.program",
 )
 

@@ -11,7 +11,8 @@ each with "event":
 
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
-ends, with the sshd that it came by, when it gets no line for so long). Commands: {"program", "socket_program"} swaps
+ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
+``heartbeat``) and heartbeat_seconds (how long). Commands: {"program", "socket_program"} swaps
 the filter, {"ping": any} asks for a pong, {"remark": text} is a comment for the next statistics block and for the last;
 every line, also {"alive": true}, breaks the silence.
 
@@ -35,6 +36,7 @@ from typing import Any, Dict, List, Optional, Union
 from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
 from vpcshark.receiver.frames import Frames, Source
+from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
 from vpcshark.receiver.lifeline import Lifeline, end_connection
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
@@ -113,6 +115,8 @@ class Config:
             self.mode = str(given.get("mode") or "")
             self.statistics_seconds = float(given.get("statistics_seconds") or 5.0)
             self.silence_seconds = float(given.get("silence_seconds") or 0.0)
+            self.heartbeat = str(given.get("heartbeat") or "")
+            self.heartbeat_seconds = float(given.get("heartbeat_seconds") or SILENCE)
         except (KeyError, TypeError, ValueError) as exc:
             raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
 
@@ -189,9 +193,11 @@ class Receiver:
         output: Output,
         period: float,
         silence: float = 0.0,
+        heartbeat: Optional[Heartbeat] = None,
     ) -> None:
         self._source, self._frames, self._period = source, frames, period
         self._lifeline = Lifeline(silence)
+        self._heartbeat = heartbeat or Heartbeat("", SILENCE)
         self._commands, self._output = commands, output
         self._started = now()
         self._due = time.monotonic() + period
@@ -217,7 +223,8 @@ class Receiver:
         poll.register(self._wakeup, select.POLLIN)
         while not self._commands.closed:
             self._watch(poll)
-            wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left))
+            self._heartbeat.beat()
+            wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left, self._heartbeat.left))
             events = dict(poll.poll(wait * 1000 + 1))
             if self._wakeup in events:
                 return
@@ -333,7 +340,9 @@ def main() -> int:
         return 1
     try:
         output = Output(1)
-        receiver = Receiver(source, frames, commands, output, config.statistics_seconds, config.silence_seconds)
+        heartbeat = Heartbeat(config.heartbeat, config.heartbeat_seconds)
+        periods = (config.statistics_seconds, config.silence_seconds)
+        receiver = Receiver(source, frames, commands, output, *periods, heartbeat)
         interfaces = _interfaces(config.address)
         python = sys.version.split()[0]
         say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)

@@ -1,0 +1,257 @@
+"""A capture host of our own: launched with its security group, found again, terminated. One small function per call.
+
+Nothing may get at it but the mirrored frames, and SSH where the connection needs it; it has no key pair, IMDSv2 alone,
+an encrypted volume, and ends by a shutdown. RunInstances takes the caller's ClientToken; CreateSecurityGroup takes none
+(a second group of the same name is refused by AWS). Must not know captures, ledgers or when to clean up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import Any
+
+from vpcshark import threads
+from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.errors import is_denied, mapped
+from vpcshark.aws.hosts import CaptureHost, host_from
+from vpcshark.aws.inventory import tags_of
+from vpcshark.aws.mirror import Tagged
+from vpcshark.errors import AwsError, InputError
+
+INSTANCE, GROUP = "instance", "security-group"  # the kinds of what is made here
+VXLAN, SSH = 4789, 22
+TYPE = "t4g.small"
+_TAGGED = ("instance", "volume", "network-interface")  # what RunInstances makes
+_ROOT = "/dev/xvda"  # the root device of Amazon Linux's images
+_ROOT_GIB = 8  # as large as the image, and no smaller: AWS refuses that
+_IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}"
+_STANDING = ("pending", "running", "stopping", "stopped", "shutting-down")
+_GONE = ("InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidGroupId.Malformed")
+
+
+@dataclass(frozen=True)
+class Template:
+    """A launch template of the user's, at one version. ``data`` is its LaunchTemplateData."""
+
+    reference: Mapping[str, str]
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def has_groups(self) -> bool:
+        """Does it say what may get at the host?"""
+        return bool(self.data.get("SecurityGroupIds") or self.data.get("NetworkInterfaces"))
+
+    @property
+    def has_user_data(self) -> bool:
+        """Does it put something of its own on the host?"""
+        return bool(self.data.get("UserData"))
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What is wanted. ``group`` "" where the template has its own; ``role`` is an instance profile's name or ARN."""
+
+    subnet: str
+    group: str
+    user_data: str
+    image: str = ""
+    instance_type: str = TYPE
+    role: str = ""
+    is_public: bool = False
+    template: Template | None = None
+
+
+def newest_image(ssm: Any, architecture: str) -> str:
+    """The id of the newest Amazon Linux 2023 image for "arm64" or "x86_64", by AWS's public parameter. AwsError.
+
+    https://docs.aws.amazon.com/systems-manager/latest/userguide/parameter-store-public-parameters-ami.html
+    """
+    with mapped("look up the newest Amazon Linux image", service="ssm"):
+        return str(ssm.get_parameter(Name=_IMAGE.format(architecture))["Parameter"]["Value"])
+
+
+def architecture(ec2: Ec2, instance_type: str) -> str:
+    """ "arm64" or "x86_64". InputError where there is no such type in the region; AwsError."""
+    try:
+        with mapped("look up the instance type"):
+            found = ec2.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
+    except AwsError as error:
+        if error.code != "InvalidInstanceType":
+            raise
+        found = []
+    known = found[0]["ProcessorInfo"]["SupportedArchitectures"] if found else []
+    usable = next((one for one in ("arm64", "x86_64") if one in known), "")
+    if not usable:
+        raise InputError(
+            f"A capture host cannot be of the type {instance_type}.",
+            "Choose another with --host-type, such as t4g.small.",
+        )
+    return usable
+
+
+def find_template(ec2: Ec2, name: str) -> Template:
+    """The launch template ``lt-…`` or a name, with ``:version`` behind it (else its default). AwsError; InputError."""
+    said, _, version = name.partition(":")
+    reference = {("LaunchTemplateId" if said.startswith("lt-") else "LaunchTemplateName"): said}
+    version = version or "$Default"
+    with mapped("look up the launch template"):
+        answer = ec2.describe_launch_template_versions(**reference, Versions=[version])
+    found = answer["LaunchTemplateVersions"]
+    if not found:
+        raise InputError(f"The launch template {said} has no version {version}.", "Choose one with --host-template.")
+    return Template({**reference, "Version": str(found[0]["VersionNumber"])}, found[0]["LaunchTemplateData"])
+
+
+def create_group(ec2: Ec2, vpc: str, name: str, tags: Mapping[str, str]) -> str:
+    """A security group that admits nothing yet; its id. AwsError."""
+    with mapped("create a security group"):
+        answer = ec2.create_security_group(
+            GroupName=name,
+            Description="Capture host of vpcshark",
+            VpcId=vpc,
+            TagSpecifications=[_specification(GROUP, tags)],
+        )
+    return str(answer["GroupId"])
+
+
+def admit_frames(ec2: Ec2, group: str, sources: Iterable[str]) -> None:
+    """Let mirrored frames in from these addresses alone. What is admitted already is done. AwsError."""
+    _admit(ec2, group, [_permission("udp", VXLAN, f"{one}/{128 if ':' in one else 32}") for one in sources])
+
+
+def admit_ssh(ec2: Ec2, group: str, blocks: Iterable[str], groups: Sequence[str] = ()) -> None:
+    """Let SSH in from these blocks and from the members of these groups (an Instance Connect Endpoint's). AwsError."""
+    members = [
+        {"IpProtocol": "tcp", "FromPort": SSH, "ToPort": SSH, "UserIdGroupPairs": [{"GroupId": one}]} for one in groups
+    ]
+    _admit(ec2, group, [*(_permission("tcp", SSH, block) for block in blocks), *members])
+
+
+def _admit(ec2: Ec2, group: str, permissions: Iterable[Mapping[str, Any]]) -> None:
+    for permission in permissions:
+        try:
+            with mapped("admit the capture's packets to its host"):
+                ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
+        except AwsError as error:
+            if error.code != "InvalidPermission.Duplicate":
+                raise
+
+
+def _permission(protocol: str, port: int, block: str) -> dict[str, Any]:
+    ranges = (
+        {"Ipv6Ranges": [{"CidrIpv6": block}]} if ip_network(block).version == 6 else {"IpRanges": [{"CidrIp": block}]}
+    )
+    return {"IpProtocol": protocol, "FromPort": port, "ToPort": port, **ranges}
+
+
+def run(ec2: Ec2, launch: Launch, tags: Mapping[str, str], token: str) -> str:
+    """Launch the host; its instance id. AwsError, also where AWS has none of that type left in the zone."""
+    with mapped("launch a capture host"):
+        answer = ec2.run_instances(**parameters(launch, tags, token))
+    return str(answer["Instances"][0]["InstanceId"])
+
+
+def parameters(launch: Launch, tags: Mapping[str, str], token: str) -> dict[str, Any]:
+    """RunInstances' parameters. A template's own words stand, but for what ends the host, and the tags."""
+    said: dict[str, Any] = {
+        "MinCount": 1,
+        "MaxCount": 1,
+        "ClientToken": token,
+        "InstanceInitiatedShutdownBehavior": "terminate",
+        "TagSpecifications": [_specification(kind, tags) for kind in _TAGGED],
+    }
+    template = launch.template
+    data = template.data if template is not None else {}
+    if template is None or not template.has_user_data:
+        said["UserData"] = launch.user_data
+    if template is None or not template.has_groups:
+        said["NetworkInterfaces"] = [_interface(launch)]
+    if not data.get("MetadataOptions"):
+        said["MetadataOptions"] = {"HttpTokens": "required", "HttpEndpoint": "enabled"}
+    if launch.role and not data.get("IamInstanceProfile"):
+        said["IamInstanceProfile"] = {("Arn" if launch.role.startswith("arn:") else "Name"): launch.role}
+    if template is not None:
+        return {**said, "LaunchTemplate": dict(template.reference)}
+    disk = {"Encrypted": True, "DeleteOnTermination": True, "VolumeType": "gp3", "VolumeSize": _ROOT_GIB}
+    return {
+        **said,
+        "ImageId": launch.image,
+        "InstanceType": launch.instance_type,
+        "BlockDeviceMappings": [{"DeviceName": _ROOT, "Ebs": disk}],
+    }
+
+
+def _interface(launch: Launch) -> dict[str, Any]:
+    return {
+        "DeviceIndex": 0,
+        "SubnetId": launch.subnet,
+        "Groups": [launch.group],
+        "AssociatePublicIpAddress": launch.is_public,
+        "DeleteOnTermination": True,
+    }
+
+
+def find(ec2: Ec2, instance: str) -> CaptureHost | None:
+    """The host as AWS shows it now, in whatever state; None where it is not shown (yet, or any more). AwsError."""
+    try:
+        with mapped("look at the capture host"):
+            reservations = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
+    except AwsError as error:
+        if error.code not in _GONE:
+            raise
+        return None
+    found = [raw for one in reservations for raw in one.get("Instances", [])]
+    return host_from(found[0]) if found else None
+
+
+def terminate(ec2: Ec2, instance: str) -> None:
+    """Tell the instance to terminate; one that is gone is done. AwsError."""
+    _unless_gone(f"terminate the capture host {instance}", lambda: ec2.terminate_instances(InstanceIds=[instance]))
+
+
+def delete_group(ec2: Ec2, group: str) -> None:
+    """Delete the security group; one that is gone is done. AwsError, ``is_in_use`` until its instance is terminated."""
+    _unless_gone(f"delete the security group {group}", lambda: ec2.delete_security_group(GroupId=group))
+
+
+def _unless_gone(doing: str, call: Any) -> None:
+    try:
+        with mapped(doing):
+            call()
+    except AwsError as error:
+        if error.code not in _GONE:
+            raise
+
+
+def tagged(ec2: Ec2, tag_key: str) -> list[Tagged]:
+    """Every instance that is not terminated and every security group that bears ``tag_key``; the tags are read here
+    again. AwsError; nothing of a kind that may not be listed: who may not list it has not made one."""
+    wanted = [{"Name": "tag-key", "Values": [tag_key]}]
+
+    def instances() -> list[Tagged]:
+        reservations = _listed(ec2, "describe_instances", "Reservations", wanted)
+        found = [raw for one in reservations for raw in one.get("Instances", [])]
+        standing = [raw for raw in found if raw.get("State", {}).get("Name") in _STANDING]
+        return [Tagged(INSTANCE, raw["InstanceId"], tags_of(raw), raw.get("InstanceType", "")) for raw in standing]
+
+    def groups() -> list[Tagged]:
+        found = _listed(ec2, "describe_security_groups", "SecurityGroups", wanted)
+        return [Tagged(GROUP, raw["GroupId"], tags_of(raw), raw.get("GroupName", "")) for raw in found]
+
+    return [one for found in threads.together([instances, groups]) for one in found if tag_key in one.tags]
+
+
+def _listed(ec2: Ec2, operation: str, key: str, wanted: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    try:
+        with mapped("list the launched capture hosts"):
+            return list(pages(ec2, operation, key, Filters=wanted))
+    except AwsError as error:
+        if not is_denied(error):
+            raise
+        return []
+
+
+def _specification(resource: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    return {"ResourceType": resource, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}
