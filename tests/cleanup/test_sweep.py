@@ -99,3 +99,69 @@ def test_a_capture_is_dead_by_its_lease_or_by_its_process(owner, expires, lives_
     """Of others' captures only the lease counts, and clocks may differ a little; of mine, whether they run here."""
     lease = tags.Lease("c-1", owner, expires)
     assert sweep.is_dead(lease, owner="me@here", now=1000.0, lives_here=lambda capture: lives_here) is dead
+
+
+class Slow:
+    """As EC2: an instance terminates only after some describes, and holds its security group until then."""
+
+    def __init__(self, account, describes: int) -> None:
+        self.account = account
+        self.describes = describes
+        self.is_told = False
+
+    def tagged(self):
+        self.describes -= self.is_told
+        if self.describes <= 0:
+            self.account.resources.pop("i-1", None)
+        return self.account.tagged()
+
+    def delete(self, kind: str, resource: str) -> None:
+        if kind == "instance":
+            self.is_told = True
+        elif kind == "security-group" and "i-1" in self.account.resources:
+            raise AwsError("The group is in use.", code="DependencyViolation")
+        else:
+            self.account.delete(kind, resource)
+
+
+def launched(account, describes: int) -> Slow:
+    """A capture with a host of its own."""
+    for kind, name in (("security-group", "sg-1"), ("instance", "i-1"), ("session", "tms-1"), ("target", "tmt-1")):
+        account.add(kind, name)
+    return Slow(account, describes)
+
+
+def test_a_security_group_goes_when_its_instance_has_terminated(account, clock):
+    """The wait is part of the removal; what is said to be deleted is what AWS shows no more."""
+    told: list[str] = []
+    known = {"sg-1": "security-group", "i-1": "instance"}
+    outcome = sweep.remove_capture(
+        launched(account, 4), "c-1", clock=clock, patience=900, known=known, on_deleted=told.append
+    )
+    assert outcome.is_clean
+    assert account.resources == {}
+    assert told[-2:] == ["i-1", "sg-1"]
+    assert sorted(told) == ["i-1", "sg-1", "tms-1", "tmt-1"]
+
+
+def test_who_has_no_time_hands_the_slow_ones_over(account, clock):
+    """Wireshark waits for a capture: that a host terminates is no problem; the janitor waits for it."""
+    slow = launched(account, 1000)
+    outcome = sweep.remove_capture(slow, "c-1", clock=clock, patience=20, hands_over=True)
+    assert (outcome.problems, len(outcome.later), outcome.is_clean) == ((), 2, False)
+    assert set(account.resources) == {"i-1", "sg-1"}
+    assert clock.slept == [] or sum(clock.slept) < 1
+
+
+def test_a_host_that_aws_does_not_let_go_is_a_problem(account, clock):
+    """A termination that was refused is not handed over silently."""
+
+    class Stubborn(Slow):
+        def delete(self, kind: str, resource: str) -> None:
+            if kind == "instance":
+                raise AwsError("You may not terminate it.", code="UnauthorizedOperation")
+            super().delete(kind, resource)
+
+    launched(account, 3)
+    outcome = sweep.remove_capture(Stubborn(account, 3), "c-1", clock=clock, patience=20, hands_over=True)
+    assert any("You may not terminate it." in problem for problem in outcome.problems)

@@ -198,6 +198,8 @@ class Capture:
             return
         for sentence in outcome.problems:
             self._ledger.note(sentence)
+        for sentence in outcome.later:
+            log.info("%s The janitor waits for that.", sentence)
         self._ledger.leave_open()
         if outcome.problems and self._failure is None:
             self._failure = VpcsharkError(
@@ -227,6 +229,7 @@ class Capture:
             known=maker.made,
             on_deleted=on_deleted,
             give_up=is_expired,
+            hands_over=True,
         )
 
 

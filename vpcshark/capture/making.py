@@ -92,7 +92,7 @@ class Maker:
         except (OSError, ValueError) as error:
             self._end(token)
             raise VpcsharkError(
-                f"The mirror {kind} was not created, because the capture's ledger cannot be written: {error}.",
+                f"The {kind} was not created, because the capture's ledger cannot be written: {error}.",
                 "Make room on the disk that holds it.",
             ) from error
 
@@ -101,8 +101,13 @@ class Maker:
             self._made.update(made or {})
             self._open.discard(token)
 
+    def adopt(self, kind: str, resource: str) -> None:
+        """What stands already is this capture's from now on: to be renewed and deleted with the rest. VpcsharkError
+        where the ledger can't be written; Stopped after ``close``."""
+        self.make(kind, lambda labels, token: resource)
+
     def forget(self, resource: str) -> None:
-        """The resource is deleted."""
+        """The resource is deleted, or somebody else's."""
         self._ledger.deleted(resource)
         with self._guard:
             self._made.pop(resource, None)

@@ -11,10 +11,10 @@ from pathlib import Path
 
 from vpcshark.aws import prices
 from vpcshark.cleanup import ledger as ledgers
-from vpcshark.cleanup import sweep
+from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.sweep import Resource
 
-LIVE, DEAD, EXPIRED, CLEANING = "live", "dead", "expired", "cleaning up"
+LIVE, DEAD, EXPIRED, CLEANING, KEPT = "live", "dead", "expired", "cleaning up", "kept"
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,8 @@ class Seen:
     without data transfer; ``is_here`` tells that it was started on this machine; ``source`` is what it was started
     from (an ENI, a named capture, a query) as far as that is known, ``sources`` the ENIs that are mirrored now.
 
-    ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up".
+    ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up", or "kept": a capture
+    host that waits for its owner's next capture, until it expires.
     """
 
     capture: str
@@ -75,7 +76,7 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         resources=found,
         started=record.started,
         expires=sweep.latest_lease(resources).expires if resources else record.expires,
-        cost=_cost(found, record.started, now),
+        cost=_cost(found, resources or (), record.started, now),
         is_here=True,
         notes=record.notes,
         sources=_sources(resources or ()),
@@ -94,12 +95,12 @@ def _of_tags(capture: str, resources: Sequence[Resource], now: float) -> Seen:
     return Seen(
         capture=capture,
         owner=lease.owner,
-        state=EXPIRED if sweep.has_run_out(lease, now) else LIVE,
+        state=EXPIRED if sweep.has_run_out(lease, now) else KEPT if tags.is_kept(lease) else LIVE,
         source=" ".join(_sources(resources)),
         resources=found,
         started=lease.started,
         expires=lease.expires,
-        cost=_cost(found, lease.started, now),
+        cost=_cost(found, resources, lease.started, now),
         sources=_sources(resources),
     )
 
@@ -108,9 +109,13 @@ def _sources(resources: Iterable[Resource]) -> tuple[str, ...]:
     return tuple(sorted({r.source for r in resources if r.source and r.kind == "session"}))
 
 
-def _cost(resources: Iterable[tuple[str, str]], started: float, now: float) -> float:
-    sessions = sum(kind == "session" for kind, _ in resources)
-    return prices.mirroring(sessions, now - started) if started else 0.0
+def _cost(found: Iterable[tuple[str, str]], resources: Iterable[Resource], started: float, now: float) -> float:
+    """Of mirror sessions and of launched hosts, whose type only AWS says."""
+    if not started:
+        return 0.0
+    sessions = sum(kind == "session" for kind, _ in found)
+    hosts = sum(prices.instance(r.instance_type, now - started) for r in resources if r.kind == sweep.INSTANCE)
+    return prices.mirroring(sessions, now - started) + hosts
 
 
 def as_json(seen: Seen) -> Mapping[str, object]:

@@ -72,6 +72,8 @@ def _kept(resources: Sequence[sweep.Resource], which: str, owner: str, now: floa
     if which == "mine" and lease.owner != owner:
         return f"it belongs to {lease.owner or 'somebody unknown'}."
     if not sweep.is_dead(lease, owner=owner, now=now, lives_here=lambda capture: _lives_here(folder, capture)):
+        if tags.is_kept(lease):
+            return f"it is kept for the next capture until {_until(lease)}."
         return f"it is a living capture of {lease.owner}, or runs elsewhere; its lease ends {_until(lease)}."
     return ""
 

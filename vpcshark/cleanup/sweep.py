@@ -1,7 +1,8 @@
 """Removes what captures left in the account: by tag, read on the client, until a describe shows nothing.
 
-Only what bears ``vpcshark:capture`` is ever deleted. Order: sessions, then everything else side by side. Knows neither
-how a capture runs nor which EC2 call removes what: that is ``Account``.
+Only what bears ``vpcshark:capture`` is ever deleted. Order: sessions, then everything else side by side, then security
+groups, which stay until their instance is terminated. Knows neither how a capture runs nor which EC2 call removes what:
+that is ``Account``.
 """
 
 from __future__ import annotations
@@ -23,16 +24,19 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
 CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
+INSTANCE, GROUP = "instance", "security-group"
+SLOW = (INSTANCE, GROUP)  # AWS takes a minute to terminate an instance, and holds its security group until then
 
 
 @dataclass(frozen=True)
 class Resource:
-    """One of our resources: its kind ("session", "filter", "target", …), id, tags."""
+    """One of our resources: its kind ("session", "filter", "instance", …), id, tags."""
 
     kind: str
     id: str
     tags: Mapping[str, str]
     source: str = ""  # the mirrored ENI, of a session
+    instance_type: str = ""
 
     @property
     def lease(self) -> Lease | None:
@@ -52,15 +56,16 @@ class Account(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a removal did: ids deleted, and a sentence for each that could not be."""
+    """What a removal did: ids deleted, a sentence for each that could not be, and one for each that AWS is at."""
 
     deleted: tuple[str, ...]
     problems: tuple[str, ...]
+    later: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
         """A describe showed nothing at the end."""
-        return not self.problems
+        return not self.problems and not self.later
 
 
 def remove_capture(
@@ -73,12 +78,14 @@ def remove_capture(
     settle: float = 0.0,
     on_deleted: Callable[[str], None] = lambda resource: None,
     give_up: Callable[[AwsError], bool] = lambda error: False,
+    hands_over: bool = False,
 ) -> Outcome:
     """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over, or ``give_up`` says
     that going on is of no use.
 
     ``known`` (id -> kind) is deleted at once, without a describe before it. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS.
+    ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, on_deleted, give_up)
     start = clock.monotonic()
@@ -88,6 +95,8 @@ def remove_capture(
         left = removal.look_for(capture)
         if left is not None and not left and clock.monotonic() - start >= settle:
             return Outcome(tuple(removal.deleted), ())
+        if hands_over and left and (later := removal.told_of(left)):
+            return Outcome(tuple(removal.deleted), (), later)
         if removal.is_hopeless or clock.monotonic() - start + pause > patience:
             return Outcome(tuple(removal.deleted), tuple(removal.problems_of(left)))
         if left:
@@ -108,6 +117,7 @@ class _Removal:
         self.is_hopeless = False
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
+        self._told: set[str] = set()  # instances that were told to terminate, and that AWS still shows
 
     def look_for(self, capture: str) -> list[Resource] | None:
         """What the account still shows of ``capture``; None where it could not be asked."""
@@ -119,12 +129,22 @@ class _Removal:
             self.problems["the account"] = str(error)
             return None
         self.problems.pop("the account", None)
+        for gone in self._told - {r.id for r in found}:
+            self._told.discard(gone)
+            self._done(INSTANCE, gone)
         return found
 
+    def told_of(self, left: Sequence[Resource]) -> tuple[str, ...]:
+        """A sentence for each, if all of them are slow and AWS is at it already; else none."""
+        is_under_way = all(r.id in self._told if r.kind == INSTANCE else r.kind in SLOW for r in left)
+        return tuple(f"AWS is still removing the {r.kind} {r.id}." for r in left) if is_under_way else ()
+
     def delete(self, resources: Iterable[tuple[str, str]]) -> None:
-        """Sessions first: a filter or target in use cannot be deleted. Then the rest side by side."""
-        wanted = list(resources)
-        for wave in ([r for r in wanted if r[0] == "session"], [r for r in wanted if r[0] != "session"]):
+        """Sessions first: a filter or target in use cannot be deleted. Then the rest side by side, groups last."""
+        waves: tuple[list[tuple[str, str]], ...] = ([], [], [])
+        for kind, resource in resources:
+            waves[{"session": 0, GROUP: 2}.get(kind, 1)].append((kind, resource))
+        for wave in waves:
             if wave:
                 threads.together([partial(self._delete_one, *item) for item in wave], AT_ONCE)
 
@@ -145,6 +165,12 @@ class _Removal:
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
         self.problems.pop(resource, None)
+        if kind == INSTANCE:
+            self._told.add(resource)
+        else:
+            self._done(kind, resource)
+
+    def _done(self, kind: str, resource: str) -> None:
         self.deleted.append(resource)
         self._on_deleted(resource)
         log.info("Deleted the %s %s.", kind, resource)

@@ -16,6 +16,7 @@ CAPTURE = "vpcshark:capture"
 OWNER = "vpcshark:owner"
 EXPIRES = "vpcshark:expires"
 STARTED = "vpcshark:started"
+_KEPT = "k-"  # how the id begins under which a capture host waits for its owner's next capture
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,17 @@ def read_lease(tags: Mapping[str, str]) -> Lease | None:
     if not capture:
         return None
     return Lease(capture, tags.get(OWNER, ""), parse_time(tags.get(EXPIRES, "")), parse_time(tags.get(STARTED, "")))
+
+
+def kept(lease: Lease, expires: float) -> Lease:
+    """The lease of a host that outlives its capture: under an id of its own, so that its capture's clean-up leaves it,
+    and everybody's removes it when it has expired."""
+    return Lease(_KEPT + lease.capture.partition("-")[2], lease.owner, expires, lease.started)
+
+
+def is_kept(lease: Lease) -> bool:
+    """Does it speak of a host that waits for the next capture?"""
+    return lease.capture.startswith(_KEPT)
 
 
 def format_time(seconds: float) -> str:
