@@ -16,13 +16,13 @@ from vpcshark import threads
 from vpcshark.aws import mirror, mirrorable, prices, quotas
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
-from vpcshark.aws.inventory import Eni, clean, region_of
+from vpcshark.aws.inventory import Eni, clean
 from vpcshark.errors import AwsError
 from vpcshark.preflight import picture as facts
 from vpcshark.preflight.checks import Questions, questions
 from vpcshark.preflight.picture import Picture
 
-ROUNDS = 3  # a prefix list may show a gateway, whose routes are asked then
+ROUNDS = 4  # a prefix list may show a gateway, whose routes are asked then
 T = TypeVar("T")
 
 
@@ -36,33 +36,30 @@ class Survey:
 
 def survey(ec2: Ec2) -> Survey:
     """Ask for everything of the region at once, in pages. Raises nothing: what is refused is unknown."""
-    parts: dict[str, Sequence[Any]] = {}
-    unknown: dict[str, str] = {}
-    asked = {name: partial(_part, ec2, name) for name in _PARTS} | {"sessions": partial(mirror.sessions_of, ec2)}
-    for name, answer in zip(asked, _answers(asked.values()), strict=True):
-        if isinstance(answer, AwsError):
-            unknown[_SUBJECTS.get(name, name)] = str(answer)
-        else:
-            parts[name] = answer
-    return Survey(parts, unknown)
+    return _surveyed(ec2, _PARTS)
 
 
-def draw(found: Survey, source: Eni, target: Eni | None, plan: facts.Plan, ec2: Ec2, profile: str = "") -> Picture:
-    """The picture of one source and its target, as far as ``found`` shows it. Asks nothing."""
+def draw(
+    found: Survey,
+    source: Eni,
+    target: Eni | None,
+    sessions: Iterable[mirror.MirrorSession],
+    plan: facts.Plan,
+    place: tuple[str, str],
+) -> Picture:
+    """The picture of one source and its target, as far as ``found`` and the region's ``sessions`` show it; ``place`` is
+    region and profile, for the commands. Asks nothing."""
     parts = found.parts
     pictured: dict[str, Any] = {name: tuple(map(parse, parts.get(name, ()))) for name, parse in _PARSERS.items()}
-    inside = {raw["TransitGatewayAttachmentId"]: tuple(raw.get("SubnetIds", ())) for raw in parts.get("inside", ())}
-    attachments = tuple(_attachment(raw, inside) for raw in parts.get("attachments", ()))
     return Picture(
         source=interface(source),
         target=interface(target) if target is not None else None,
         rules=tuple(rule for raw in parts.get("groups", ()) for rule in _rules(raw)),
-        attachments=attachments,
-        sessions=tuple(_session(session) for session in parts.get("sessions", ())),
+        sessions=tuple(map(_session, sessions)),
         plan=plan,
         unknown=found.unknown,
-        region=region_of(ec2),
-        profile=profile,
+        region=place[0],
+        profile=place[1],
         **pictured,
     )
 
@@ -72,7 +69,7 @@ def complete(ec2: Ec2, seen: Picture) -> Picture:
     asked: set[str] = set()
     for _ in range(ROUNDS):
         left = questions(seen)
-        wanted = {*left.prefix_lists, *left.gateway_tables, *left.groups} - asked
+        wanted = {*left.prefix_lists, *left.gateway_tables, *left.groups, *(("joints",) if left.joints else ())} - asked
         if not wanted:
             return seen
         asked |= wanted
@@ -122,6 +119,7 @@ def plan(packet_length: int | None = None) -> facts.Plan:
 
 def _asked(ec2: Ec2, seen: Picture, left: Questions) -> Picture:
     """One more round."""
+    joining = threads.start(_joined, ec2) if left.joints else None
     lists = [each for each in left.prefix_lists if each not in seen.prefix_lists]
     tables = [each for each in left.gateway_tables if each not in seen.gateway_routes]
     calls: list[Callable[[], Any]] = [partial(_entries, ec2, each) for each in lists]
@@ -141,7 +139,37 @@ def _asked(ec2: Ec2, seen: Picture, left: Questions) -> Picture:
     rules = seen.rules
     if left.groups and not isinstance(answers[-1], AwsError):  # else without ids
         rules = (*(rule for rule in rules if rule.group_id not in left.groups), *answers[-1])
-    return replace(seen, prefix_lists=prefix_lists, gateway_routes=gateway_routes, rules=rules, unknown=unknown)
+    seen = replace(seen, prefix_lists=prefix_lists, gateway_routes=gateway_routes, rules=rules, unknown=unknown)
+    return seen if joining is None else _with_joints(seen, joining.result())
+
+
+def _joined(ec2: Ec2) -> Survey:
+    """What joins VPCs."""
+    return _surveyed(ec2, _JOINTS)
+
+
+def _with_joints(seen: Picture, found: Survey) -> Picture:
+    inside = {
+        raw["TransitGatewayAttachmentId"]: tuple(raw.get("SubnetIds", ())) for raw in found.parts.get("inside", ())
+    }
+    return replace(
+        seen,
+        peerings=tuple(map(_peering, found.parts.get("peerings", ()))),
+        attachments=tuple(_attachment(raw, inside) for raw in found.parts.get("attachments", ())),
+        unknown={**seen.unknown, **found.unknown},
+        knows_joints=True,
+    )
+
+
+def _surveyed(ec2: Ec2, wanted: Mapping[str, tuple[str, str, str]]) -> Survey:
+    parts: dict[str, Sequence[Any]] = {}
+    unknown: dict[str, str] = {}
+    for name, answer in zip(wanted, _answers(partial(_part, ec2, *asked) for asked in wanted.values()), strict=True):
+        if isinstance(answer, AwsError):
+            unknown[_SUBJECTS.get(name, name)] = str(answer)
+        else:
+            parts[name] = answer
+    return Survey(parts, unknown)
 
 
 def _answers(calls: Iterable[Callable[[], T]]) -> list[T | AwsError]:
@@ -156,8 +184,7 @@ def _answers(calls: Iterable[Callable[[], T]]) -> list[T | AwsError]:
     return threads.together([partial(safely, call) for call in calls])
 
 
-def _part(ec2: Ec2, name: str) -> list[Any]:
-    operation, key, words = _PARTS[name]
+def _part(ec2: Ec2, operation: str, key: str, words: str) -> list[Any]:
     with mapped(f"list the {words}"):
         return list(pages(ec2, operation, key))
 
@@ -323,6 +350,9 @@ _PARTS = {  # part -> describe call, key of its answer, what it lists
     "route_tables": ("describe_route_tables", "RouteTables", "route tables"),
     "acls": ("describe_network_acls", "NetworkAcls", "network ACLs"),
     "groups": ("describe_security_groups", "SecurityGroups", "security groups"),
+    "mirror_targets": ("describe_traffic_mirror_targets", "TrafficMirrorTargets", "mirror targets"),
+}
+_JOINTS = {  # the same, asked only where the way leaves the VPC
     "peerings": ("describe_vpc_peering_connections", "VpcPeeringConnections", "VPC peering connections"),
     "attachments": ("describe_transit_gateway_attachments", "TransitGatewayAttachments", "transit gateway attachments"),
     "inside": (
@@ -330,7 +360,6 @@ _PARTS = {  # part -> describe call, key of its answer, what it lists
         "TransitGatewayVpcAttachments",
         "transit gateway VPC attachments",
     ),
-    "mirror_targets": ("describe_traffic_mirror_targets", "TrafficMirrorTargets", "mirror targets"),
 }
 _SUBJECTS = {  # part -> its name in Picture.unknown
     "route_tables": "route tables",
@@ -342,6 +371,5 @@ _PARSERS: Mapping[str, Callable[[Any], Any]] = {
     "subnets": _subnet,
     "route_tables": _route_table,
     "acls": _acl,
-    "peerings": _peering,
     "mirror_targets": _mirror_target,
 }

@@ -41,9 +41,9 @@ class Gate:
         survey = self._jobs.result(self._surveying)
         target = next((eni for eni in around.enis if eni.id == around.host.eni), None)
         enis = [source.eni for source in around.sources]
-        judging = self._jobs.start(
-            preflight.verdicts, self._aws, survey, enis, target, self._context.options.packet_length
-        )
+        sessions = [session for found in around.sessions.values() for session in found]
+        length = self._context.options.packet_length
+        judging = self._jobs.start(preflight.verdicts, self._aws, survey, enis, target, sessions, length)
         passed, opened, refused = [], [], []
         verdicts = self._jobs.result(judging)
         for source, found in zip(around.sources, verdicts, strict=True):

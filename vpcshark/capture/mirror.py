@@ -74,8 +74,8 @@ class MirrorFeed:
         connecting = jobs.start(self._connect)
         self._prepare_filter()
         self._aws = jobs.result(connecting)
-        jobs.start(self._identify)
         around = self._look(jobs, self._aws)
+        jobs.start(self._identify)
         self._macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
             self._write_headers(around)
@@ -87,11 +87,11 @@ class MirrorFeed:
         targeting = jobs.start(self._make_target, around.host)
         try:
             filter_id = jobs.result(filtering)
-            filling = self._fill_filter(jobs, filter_id)
             jobs.wait_for(targeting, receiving, following, *opening)
             self._use(following.result(), receiving.result())
             say(f"Creating {_sessions(len(around.sources))} ...")
-            jobs.wait_for(jobs.start(self._make_sessions, around, filter_id, targeting.result()), *filling)
+            making = jobs.start(self._make_sessions, around, filter_id, targeting.result())
+            jobs.wait_for(making, *self._fill_filter(jobs, filter_id))
         except BaseException:
             _abandon(receiving)
             _abandon_key_log(following)

@@ -12,11 +12,12 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws import balancers, existing, hosts, inventory, network, rehearsal
+from vpcshark.aws import balancers, existing, hosts, inventory, mirror, network, rehearsal
 from vpcshark.aws.client import Aws, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
@@ -33,29 +34,40 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
     where AWS cannot be asked at all."""
     ec2 = aws.ec2
     surveying = threads.start(network.survey, ec2)
+    mirroring = threads.start(mirror.sessions_of, ec2)
     listing = threads.start(inventory.list_enis, ec2)
     hosting = _ask_for_host(aws, options.host)
     enis = listing.result()
     eni = next((each for each in enis if each.id == source), None) or inventory.find_eni(ec2, source)
-    survey = surveying.result()
+    survey, place = surveying.result(), (aws.region, aws.profile)
+    try:
+        sessions = mirroring.result()
+    except AwsError as error:
+        sessions, survey = [], replace(survey, unknown={**survey.unknown, "sessions": str(error)})
     told = network.plan(options.packet_length)
     try:
         target = _target(aws, eni, hosting.result(), enis, options.host, is_here)
     except InputError as error:
-        alone = network.draw(survey, eni, None, told, ec2, aws.profile)
+        alone = network.draw(survey, eni, None, sessions, told, place)
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
-    seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, told, ec2, aws.profile)
+    seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, sessions, told, place)
     return examine(_besides(aws, seen, target))
 
 
 def verdicts(
-    aws: Aws, found: network.Survey, sources: Sequence[Eni], target: Eni | None, packet_length: int | None
+    aws: Aws,
+    found: network.Survey,
+    sources: Sequence[Eni],
+    target: Eni | None,
+    sessions: Sequence[MirrorSession],
+    packet_length: int | None,
 ) -> list[list[Finding]]:
     """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
     more."""
     told = []
-    seen = network.draw(found, sources[0], target, network.plan(packet_length), aws.ec2, aws.profile)
+    place = aws.region, aws.profile
+    seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
         told.append(examine(seen))

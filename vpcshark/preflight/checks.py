@@ -35,15 +35,16 @@ def examine(picture: Picture) -> list[Finding]:
 
 @dataclass(frozen=True)
 class Questions:
-    """What must be asked besides, because the verdict hangs on it: prefix lists' entries, transit gateway route
-    tables' routes, the ids of the rules of groups that do not admit."""
+    """What must be asked besides, because the verdict hangs on it: what joins VPCs, prefix lists' entries, routes of
+    transit gateways, the ids of the rules of groups that do not admit."""
 
+    joints: bool = False
     prefix_lists: tuple[str, ...] = ()
     gateway_tables: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.prefix_lists or self.gateway_tables or self.groups)
+        return bool(self.joints or self.prefix_lists or self.gateway_tables or self.groups)
 
 
 def questions(picture: Picture) -> Questions:
@@ -53,10 +54,19 @@ def questions(picture: Picture) -> Questions:
         return Questions(prefix_lists=_lists_of_rules(picture, of_balancer))
     lists = set() if groups.is_admitted(picture) else set(_lists_of_rules(picture, picture.target.groups))
     return Questions(
+        not picture.knows_joints and _leaves_the_vpc(picture),
         tuple(sorted(lists | _lists_of_routes(picture))),
         _gateway_tables(picture),
         () if groups.is_admitted(picture) or not picture.rules else picture.target.groups,
     )
+
+
+def _leaves_the_vpc(picture: Picture) -> bool:
+    """Is the target in another VPC, or does the route to it lead there?"""
+    assert picture.target is not None
+    found = routes.way(picture, picture.target)
+    via = found.route.via if found is not None and found.route is not None else ""
+    return picture.target.vpc != picture.source.vpc or via.startswith(("pcx-", "tgw-"))
 
 
 def _lists_of_rules(picture: Picture, of_target: tuple[str, ...]) -> tuple[str, ...]:

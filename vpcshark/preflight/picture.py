@@ -224,9 +224,9 @@ class Plan:
 class Picture:
     """Everything. ``target`` is the capture host's ENI, None where the target is a load balancer or cannot be seen.
 
-    ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``bandwidth`` an instance
-    type to EC2's words for its network performance; ``permitted`` an IAM action to what DryRun said, empty where that
-    was not asked.
+    ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``knows_joints``:
+    peerings and attachments were asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed;
+    ``permitted`` an IAM action to what DryRun said, empty where that was not asked.
     """
 
     source: Interface
@@ -246,6 +246,7 @@ class Picture:
     bandwidth: Mapping[str, str] = field(default_factory=dict)
     permitted: Mapping[str, bool] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
+    knows_joints: bool = False
     plan: Plan = field(default_factory=Plan)
     region: str = ""
     profile: str = ""

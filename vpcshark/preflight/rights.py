@@ -31,4 +31,4 @@ def permissions(picture: Picture) -> Iterator[Finding]:
             ),
         )
     if picture.permitted and not missing:
-        yield Finding("permission", OK, "", f"All {len(picture.permitted)} calls of a capture are allowed.")
+        yield Finding("permission", OK, "", f"DryRun allows all {len(picture.permitted)} creates of a capture.")
