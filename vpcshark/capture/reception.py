@@ -8,17 +8,18 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
+import os
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from vpcshark import receiver
 from vpcshark.capture.clocks import Clocks
 from vpcshark.capture.following import Following
-from vpcshark.capture.sink import Sink, SinkClosed
+from vpcshark.capture.sink import Drain, Sink, SinkClosed
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import TransportError, VpcsharkError
-from vpcshark.transport.base import Channel, Transport
+from vpcshark.transport.base import Channel, Piped, Transport
 
 log = logging.getLogger(__name__)
 
@@ -26,15 +27,14 @@ CHUNK = 1 << 18
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
 MOST_BANNER = 1 << 20
+HAS_SPLICE = hasattr(os, "splice")  # Linux, Python 3.10
 NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
 
 class Reception:
     """One running receiver."""
 
-    def __init__(
-        self, channel: Channel, transport: Transport, begin: bytes = b"", clock: Clock | None = None
-    ) -> None:
+    def __init__(self, channel: Channel, transport: Transport, begin: bytes = b"", clock: Clock | None = None) -> None:
         """``transport`` is closed with the receiver: it was opened for it alone. What comes on stdout before ``begin``,
         and that itself, is no frame: start-up files of a login shell may print banners."""
         self._begin = begin
@@ -104,10 +104,13 @@ class Reception:
     def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None
         try:
-            data = self._first_frames() or self._channel.read(CHUNK)
-            while data:
+            data = self._first_frames()
+            if data:
                 sink.write(data)
-                data = self._channel.read(CHUNK)
+            if HAS_SPLICE and isinstance(sink, Drain) and isinstance(self._channel, Piped):
+                _drain(self._channel, sink)
+            else:
+                _copy(self._channel, sink)
             error = TransportError(
                 f"The receiver on {self._where} ended by itself{self._last_words()}.",
                 "Start the capture again; the log file says more.",
@@ -210,6 +213,26 @@ class Reception:
             return self._channel.wait(0.5)
         except TransportError:
             return None
+
+
+def _copy(channel: Channel, sink: Sink) -> None:
+    """Move stdout into the sink until its end."""
+    while data := channel.read(CHUNK):
+        sink.write(data)
+
+
+def _drain(channel: Piped, sink: Drain) -> None:
+    """The same from pipe to pipe, where on two cores a copy would cost dumpcap's time."""
+    while True:
+        moved = channel.hand_over(lambda pipe: _Moved(sink.take(pipe)))
+        if moved is None or moved.size == 0:
+            return
+        if moved.size is None:
+            sink.wait_for_room()
+
+
+class _Moved(NamedTuple):
+    size: int | None
 
 
 def config(

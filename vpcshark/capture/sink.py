@@ -9,7 +9,7 @@ import os
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 from vpcshark.errors import InputError
 
@@ -26,6 +26,18 @@ class Sink(Protocol):
 
     def close(self) -> None:
         """Let go of the file; may be called again. A ``write`` after it raises SinkClosed."""
+
+
+@runtime_checkable
+class Drain(Protocol):
+    """A sink that can take what is in a pipe without a copy of it: a third of the work between two pipes."""
+
+    def take(self, pipe: int) -> int | None:
+        """Move what is in ``pipe``, which must not be empty. The number of bytes, 0 at the pipe's end, None if there is
+        no room now. SinkClosed."""
+
+    def wait_for_room(self) -> None:
+        """Wait until something can be taken; SinkClosed if that will not be."""
 
 
 class FileSink:

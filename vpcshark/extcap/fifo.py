@@ -94,19 +94,34 @@ class FifoSink:
             while view:
                 view = view[self._write_some(view) :]
 
+    def take(self, pipe: int) -> int | None:
+        """Move what is in ``pipe``, which must not be empty, without a copy of it (splice(2)).
+
+        The number of bytes, 0 at the pipe's end, None if there is no room (``wait_for_room``). SinkClosed as ``write``.
+        """
+        with self._lock:
+            if self._closed:
+                raise SinkClosed("the FIFO is closed")
+            try:
+                return os.splice(pipe, self._descriptor, _PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
+            except BlockingIOError:
+                return None
+            except OSError as exc:
+                raise SinkClosed(f"the FIFO's reader has gone: {exc.strerror}") from exc
+
     def _write_some(self, view: memoryview) -> int:
         if self._closed:
             raise SinkClosed("the FIFO is closed")
         try:
             return os.write(self._descriptor, view)
         except BlockingIOError:
-            self._wait_for_room()
+            self.wait_for_room()
             return 0
         except OSError as exc:
             raise SinkClosed(f"the FIFO's reader has gone: {exc.strerror}") from exc
 
-    def _wait_for_room(self) -> None:
-        """Wait until there is room; before stop as long as it takes, after it ``_GRACE`` seconds."""
+    def wait_for_room(self) -> None:
+        """Wait until there is room: before stop as long as it takes, after it ``_GRACE`` seconds, then SinkClosed."""
         poll = select.poll()
         poll.register(self._descriptor, select.POLLOUT)
         stopped = self._stop.requested()

@@ -5,9 +5,10 @@ Must not know any way to a machine. Several threads may use one channel, one per
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Protocol
+from collections.abc import Callable, Sequence
+from typing import Protocol, TypeVar, runtime_checkable
 
+T = TypeVar("T")
 NO_STATUS = 255  # what ssh(1) gives for a command that ended without an exit status
 
 
@@ -35,6 +36,15 @@ class Channel(Protocol):
 
         A command that should end in its own time gets ``close_input`` first, and is read until b"".
         """
+
+
+@runtime_checkable
+class Piped(Protocol):
+    """A channel whose stdout is a pipe of this machine."""
+
+    def hand_over(self, take: Callable[[int], T]) -> T | None:
+        """Wait until there is something on stdout, or its end, and return ``take(descriptor)``; ``take`` must not wait.
+        None after ``close``."""
 
 
 class Transport(Protocol):

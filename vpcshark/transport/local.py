@@ -12,12 +12,13 @@ import select
 import signal
 import subprocess
 import threading
-from collections.abc import Sequence
-from typing import IO, cast
+from collections.abc import Callable, Sequence
+from typing import IO, TypeVar, cast
 
 from vpcshark.errors import TransportError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 GRACE = 0.3  # seconds that a command has for ending at the end of its input, and again after SIGTERM
 
 
@@ -72,6 +73,10 @@ class LocalChannel:
     def read(self, size: int) -> bytes:
         """See Channel."""
         return self._output.read(size)
+
+    def hand_over(self, take: Callable[[int], T]) -> T | None:
+        """See Piped."""
+        return self._output.hand_over(take)
 
     def read_error(self, size: int) -> bytes:
         """See Channel."""
@@ -148,6 +153,12 @@ class _Pipe:
             if not self._woken and self._poll is not None:
                 self._poll.poll()
             return b"" if self._woken or self._file.closed else self._file.read(size)
+
+    def hand_over(self, take: Callable[[int], T]) -> T | None:
+        with self._lock:
+            if not self._woken and self._poll is not None:
+                self._poll.poll()
+            return None if self._woken or self._file.closed else take(self._file.fileno())
 
     def wake(self) -> None:
         if not self._woken:
