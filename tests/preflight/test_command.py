@@ -1,0 +1,61 @@
+"""``vpcshark preflight`` as a user runs it: its table, its JSON, its exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from scenes import Scene, one_vpc
+
+from vpcshark.lab.control import LabControl
+
+
+@pytest.fixture
+def run(endpoint: str, aws: Any) -> Any:
+    """The command against the lab."""
+
+    def started(*arguments: str) -> subprocess.CompletedProcess[str]:
+        keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "not a secret"}
+        variables = {**os.environ, **keys, "AWS_ENDPOINT_URL": endpoint, "AWS_CONFIG_FILE": "/dev/null"}
+        command = [sys.executable, "-m", "vpcshark", "preflight", *arguments, "--region", aws.region]
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+
+    return started
+
+
+def test_an_open_way_is_said_and_the_status_is_0(scene: Scene, run: Any):
+    one_vpc(scene)
+    done = run(scene.source, "--host", scene.host)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing is in the way of the packets." in done.stdout
+
+
+def test_a_closed_way_is_said_with_the_command_and_the_status_is_1(scene: Scene, run: Any):
+    one_vpc(scene, admitted=False)
+    done = run(scene.source, "--host", scene.host)
+    assert done.returncode == 1, done.stderr
+    assert f"aws ec2 authorize-security-group-ingress --group-id {scene.target_group}" in done.stdout
+    assert "A capture would stay empty, for one reason." in done.stdout
+
+
+def test_scripts_get_json(scene: Scene, run: Any):
+    one_vpc(scene, zone="b")
+    done = run(scene.source, "--host", scene.host, "--json")
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert {"check", "level", "resource", "rule", "sentence", "command"} == set(found[0])
+    assert [finding["check"] for finding in found if finding["level"] == "warn"] == ["zone"]
+
+
+def test_it_makes_nothing(scene: Scene, run: Any, endpoint: str):
+    one_vpc(scene)
+    control = LabControl(endpoint)
+    control.clear_calls()
+    run(scene.source, "--host", scene.host)
+    made = [call for call in control.calls() if call["action"].startswith(("Create", "Authorize", "Modify"))]
+    assert all(call["status"] == 412 for call in made), made  # DryRunOperation
+    assert scene.ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"] == []
