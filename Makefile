@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 
-.PHONY: help venv tools check test demo screenshots chaos fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -37,6 +37,9 @@ chaos: venv tools ## each step of a capture with each fault, random schedules, a
 	mkdir -p artifacts
 	VPCSHARK_CHAOS=long VPCSHARK_CHAOS_WORKERS=8 VPCSHARK_CHAOS_REPORT=artifacts/chaos.txt \
 		$(PY) -m pytest tests/chaos tests/e2e/test_nothing_left.py
+
+endurance: venv tools ## 500 captures here and 500 over SSH, one after the other, and 20 at once (long)
+	VPCSHARK_CHAOS=long $(PY) -m pytest -s tests/e2e/test_nothing_left.py -k "many_captures or twenty"
 
 fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--seconds N")
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check atheris
