@@ -84,9 +84,13 @@ class Gate:
 
 
 def _refusal(source: Source, failed: Sequence[Finding]) -> VpcsharkError:
-    """The first thing on the frames' way; the others are told by the command."""
+    """The first thing on the frames' way, with the command that mends it in the same breath: mode auto says the problem
+    alone, beside tcpdump's."""
     first = failed[0]
-    more = f"; {len(failed) - 1} more in vpcshark preflight {source.eni.id}" if len(failed) > 1 else ""
-    mend = f"Run: {first.command}" if first.command else f"See vpcshark preflight {source.eni.id}"
-    option = " (or --open-security-group)" if first.check == GROUP else ""
-    return VpcsharkError(f"The capture would stay empty{more}: {first.sentence}", f"{mend}{option}.")
+    mend = f" To mend it: {first.command}" if first.command else ""
+    option = " (or give --open-security-group)" if first.check == GROUP else ""
+    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+    return VpcsharkError(
+        f"The capture would stay empty. {first.sentence}{mend}{option}",
+        f"vpcshark preflight {source.eni.id} shows this{more}; --no-preflight goes on all the same.",
+    )
