@@ -416,7 +416,7 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     early, late = json.loads(done.stdout)
     record_property("early", early)
     record_property("late", late)
-    print(f"{host}: {early} -> {late}")
+    sys.stdout.write(f"{host}: {early} -> {late}\n")
     assert late["descriptors"] <= early["descriptors"]
     assert late["threads"] <= early["threads"]
     assert late["children"] <= early["children"]
