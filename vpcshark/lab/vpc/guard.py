@@ -58,6 +58,11 @@ class Enforcer:
         _run(["ip", "netns", "exec", self._fabric, "nft", "-f", "-"], script(wanted, reached))
         self._now = wanted
 
+    def others(self, pairs: Sequence[Pair]) -> list[Pair]:
+        """What is in force now for other sources and targets than those of ``pairs``."""
+        named = {(pair.port, pair.guard.source) for pair in pairs}
+        return [pair for pair in self._now if (pair.port, pair.guard.source) not in named]
+
     def _reached(self, guard: Guard) -> bool:
         """Do the routes lead into the target's VPC?"""
         key = (guard.routes, guard.start, guard.target)

@@ -71,9 +71,12 @@ class NamespacePlane:
     def apply(self, sessions: Sequence[LabSession]) -> None:
         """Mirror exactly these sessions from now on, as the account's routes and rules allow; returns when they are in
         force."""
+        pairs = _pairs(sessions, self._ports)
         if self._enforcer is not None:
-            self._enforcer.enforce(_pairs(sessions, self._ports))
+            self._enforcer.enforce([*pairs, *self._enforcer.others(pairs)])
         self._ask({"sessions": [asdict(replace(session, guard=None)) for session in sessions]})
+        if self._enforcer is not None:  # not before the mirror has sent the last frames of those that are gone
+            self._enforcer.enforce(pairs)
 
     def stats(self) -> dict[str, int]:
         """The mirror's counts of frames: "seen" at the sources, "mirrored", "dropped" unread, "unsent"."""
