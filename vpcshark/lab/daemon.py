@@ -18,11 +18,14 @@ import sys
 import threading
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab import environment, homes, keys, planes
 from vpcshark.lab.model import LabWorld
+
+if TYPE_CHECKING:
+    from vpcshark.lab.vpc.gateways import Gateways
 
 _log = logging.getLogger(__name__)
 
@@ -89,7 +92,12 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     plane.start(world)
     server.tell(plane)
     if kind == "namespaces":
-        _open_gateways(folder, world, client("ec2"), (key_id, secret), undo)
+        from vpcshark.lab.api import moto_launch
+        from vpcshark.lab.vpc.plane import NamespacePlane
+
+        assert isinstance(plane, NamespacePlane)
+        opened = _open_gateways(folder, world, client("ec2"), (key_id, secret), undo)
+        moto_launch.install(moto_launch.Fleet(plane, world.vpc_cidr, opened.join, opened.leave))
     variables = environment.variables(folder, server.endpoint, key_id, secret)
     if (folder / "ca.pem").exists():
         variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
@@ -105,7 +113,7 @@ def _wireshark_folders() -> str:
     return subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, check=False).stdout
 
 
-def _open_gateways(folder: Path, world: LabWorld, ec2: Any, credentials: tuple[str, str], undo: ExitStack) -> None:
+def _open_gateways(folder: Path, world: LabWorld, ec2: Any, credentials: tuple[str, str], undo: ExitStack) -> Gateways:
     from vpcshark.lab.api import moto_logins
     from vpcshark.lab.vpc import gateways
 
@@ -115,6 +123,7 @@ def _open_gateways(folder: Path, world: LabWorld, ec2: Any, credentials: tuple[s
     opened = gateways.Gateways(folder, f"{folder.name}-vpc", world, place, environment.REGION, credentials)
     undo.callback(opened.close)
     moto_logins.install(opened)
+    return opened
 
 
 def ssh_names(world: LabWorld) -> list[str]:

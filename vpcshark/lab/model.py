@@ -6,7 +6,7 @@ Must not know moto, namespaces or Wireshark.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -31,12 +31,14 @@ class LabInstance:
     """One instance. ``roles`` says what runs in it: "http", "dns", "talk:<name>" (makes traffic to the instance of
     that Name), "sshd", "ssm" (Session Manager's agent), "console" (its console output still has its host keys),
     "without:<program>" (its users find no such program), "host" (it is this machine's root namespace, not a namespace
-    of its own)."""
+    of its own), "launched" (it came later, as a machine of its own: without a key pair, with a boot clock, a /run and a
+    shutdown of its own, and cloud-init runs its ``user_data``)."""
 
     id: str
     name: str
     enis: tuple[LabEni, ...]
     roles: tuple[str, ...] = ()
+    user_data: str = ""
 
 
 @dataclass(frozen=True)
@@ -94,3 +96,13 @@ class DataPlane(Protocol):
 
     def stop(self) -> None:
         """Take everything down that ``start`` made, and nothing else."""
+
+
+class Machines(Protocol):
+    """A data plane that instances may come to and go from. All methods raise VpcsharkError."""
+
+    def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
+        """Boot it; returns when its network is there. ``on_end`` is told, in another thread, that it shut down."""
+
+    def remove(self, instance: str) -> None:
+        """Take it away; returns when nothing of it is left. One that is not there is done."""

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from vpcshark.lab import keys, plugin
-from vpcshark.lab.model import LabWorld
+from vpcshark.lab.model import LabInstance, LabWorld
 from vpcshark.lab.vpc import netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
 from vpcshark.lab.vpc.ssm_service import SsmService
@@ -37,7 +37,7 @@ class Gateways:
         self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, str], region: str, credentials: Any
     ) -> None:
         self._folder = folder
-        self._world = world
+        self._instances = {each.id: each for each in world.instances}
         self._place = dict(place)
         key_id, secret = credentials
         _write_plugin(folder / PROGRAMS)
@@ -48,9 +48,17 @@ class Gateways:
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
         )
 
+    def join(self, instance: LabInstance) -> None:
+        """It is there from now on."""
+        self._instances[instance.id] = instance
+
+    def leave(self, instance: str) -> None:
+        """It is not there any more."""
+        self._instances.pop(instance, None)
+
     def push_key(self, instance: str, user: str, key: str) -> bool:
         """See ``LoginServices``; sshd asks for what lies there (``users``)."""
-        if instance not in {each.id for each in self._world.instances}:
+        if instance not in self._instances:
             return False
         place = self._folder / "instance-connect" / instance / user
         place.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -77,7 +85,8 @@ class Gateways:
     def console(self, instance: str) -> str:
         """See ``LoginServices``; as cloud-init prints it, through a serial console. EC2 keeps its last 64 KB, so an
         instance that has run for long shows its host keys no more."""
-        if not any(each.id == instance and "console" in each.roles for each in self._world.instances):
+        known = self._instances.get(instance)
+        if known is None or "console" not in known.roles:
             return "cloud-init: booted long ago\r\n"
         host = (self._folder / "ssh" / "host_ed25519.pub").read_text(encoding="ascii").split()
         lines = ["cloud-init: booted", "-----BEGIN SSH HOST KEY KEYS-----", f"{host[0]} {host[1]} ip-10-0-0-1"]

@@ -134,6 +134,16 @@ class Mirror:
         is_neighbour = ip_address(source.ipv4) in ip_network(target.subnet)
         return vxlan.outer(source.mac if is_neighbour else target.router, target.mac, source.ipv4, target.ipv4)
 
+    def join(self, enis: dict[str, Eni]) -> None:
+        """These are in the VPC from now on."""
+        self._enis.update(enis)
+
+    def leave(self, gone: Iterable[str]) -> None:
+        """These ENIs are not there any more, nor what is mirrored from or to them."""
+        for eni in gone:
+            self._enis.pop(eni, None)
+        self.apply([session for sessions in self._sessions.values() for session in sessions])
+
     def pump(self, source: str, limit: int = _BATCH) -> None:
         """Mirror what has arrived at the source, at most ``limit`` frames."""
         tap = self.taps[source]
@@ -190,7 +200,8 @@ def _read_rule(fields: dict[str, Any]) -> LabRule:
 class Control:
     """Talks with the one who started the mirror: one JSON object per line in, one out.
 
-    In: ``{"enis": {id: {…}}, "resolver": "…"}`` first, then ``{"sessions": [{…}]}`` and ``{"stats": true}``.
+    In: ``{"enis": {id: {…}}, "resolver": "…"}`` first, then ``{"sessions": [{…}]}``, ``{"join": {id: {…}}}``,
+    ``{"leave": [id]}`` and ``{"stats": true}``.
     Out: ``{"ok": true}``, or the counts, or ``{"error": "…"}``; always after the request is in force.
     """
 
@@ -218,6 +229,10 @@ class Control:
             self.mirror = Mirror(enis)
         elif "sessions" in request:
             self.mirror.apply([read_session(fields, self._resolver) for fields in request["sessions"]])
+        elif "join" in request:
+            self.mirror.join({eni_id: Eni(**facts) for eni_id, facts in request["join"].items()})
+        elif "leave" in request:
+            self.mirror.leave(request["leave"])
         elif "stats" in request:
             return dict(self.mirror.stats())
         return {"ok": True}

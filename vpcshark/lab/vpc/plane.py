@@ -11,14 +11,14 @@ import re
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import guard, mirror, netns, record, sshd, ssm_agent, topology, traffic, users
+from vpcshark.lab.vpc import guard, machine, mirror, netns, record, sshd, ssm_agent, topology, traffic, users
 from vpcshark.lab.vpc.worker import Worker, python
 
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
@@ -48,6 +48,10 @@ class NamespacePlane:
         self._made: record.Record | None = None
         self._enforcer: guard.Enforcer | None = None
         self._ports: dict[str, str] = {}  # ENI id -> the fabric's port
+        self._plan: topology.Topology | None = None
+        self._next_port = 0
+        self._changing = threading.Lock()  # one instance comes or goes at a time
+        self._later: dict[str, _Launched] = {}  # instance id ->
 
     def start(self, world: LabWorld) -> None:
         """Build the world and start its traffic; returns when packets flow."""
@@ -61,6 +65,7 @@ class NamespacePlane:
             self._enforcer = guard.Enforcer(plan.fabric)
             self._ports = {link.eni.id: link.port for link in plan.links}
             self._run(plan, made)
+            self._plan, self._next_port = plan, len(plan.links)
         except OSError as error:
             self.stop()
             raise VpcsharkError(f"The lab's network could not be built: {error}.") from error
@@ -78,6 +83,61 @@ class NamespacePlane:
         if self._enforcer is not None:  # not before the mirror has sent the last frames of those that are gone
             self._enforcer.enforce(pairs)
 
+    def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
+        """See ``model.Machines``."""
+        with self._changing:
+            if self._plan is None or self._made is None:
+                raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
+            try:
+                plan = topology.joining(self._plan, instance, self._name, self._next_port)
+            except KeyError as error:
+                raise VpcsharkError(f"The lab has no subnet {error}.") from None
+            self._next_port += len(plan.links)
+            name = plan.namespaces[instance.id]
+            self._made.namespaces.append(name)
+            self._made.save()
+            add(plan)
+            self._ports |= {link.eni.id: link.port for link in plan.links}
+            self._ask({"join": mirror_view(plan)})
+            clock = self._boot_clock(instance)
+            server = self._start_sshd(plan, self._made, instance)
+            self._later[instance.id] = _Launched(plan, server, clock)
+            self._start_agent(plan, self._made, instance)
+        threading.Thread(target=self._await_end, args=(instance.id, server, on_end), daemon=True).start()
+
+    def remove(self, instance: str) -> None:
+        """See ``model.Machines``."""
+        with self._changing:
+            gone = self._later.pop(instance, None)
+            if gone is None or self._made is None:
+                return
+            name = gone.plan.namespaces[instance]
+            self._ask({"leave": [link.eni.id for link in gone.plan.links]})
+            if gone.clock is not None:
+                gone.clock.stop()
+            self._end_the_rest([name])
+            netns.ip_batch([f"netns del {name}"])
+            self._made.namespaces.remove(name)
+            self._made.save()
+            for link in gone.plan.links:
+                self._ports.pop(link.eni.id, None)
+
+    def _boot_clock(self, instance: LabInstance) -> machine.BootClock | None:
+        rate = machine.rate()
+        if rate == 1:
+            return None
+        folder = self._etc(instance)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return machine.BootClock(folder / "uptime", rate)
+
+    def _await_end(self, instance: str, server: Worker, on_end: Callable[[], None]) -> None:
+        server.wait()
+        if instance in self._later:  # else it is being taken away
+            on_end()
+
+    def _etc(self, instance: LabInstance) -> Path:
+        return self._folder / "etc" / instance.id
+
     def stats(self) -> dict[str, int]:
         """The mirror's counts of frames: "seen" at the sources, "mirrored", "dropped" unread, "unsent"."""
         return self._ask({"stats": True})
@@ -85,6 +145,11 @@ class NamespacePlane:
     def stop(self) -> None:
         """Take everything down that ``start`` made, whoever started it, and nothing else. Logs stay."""
         made = self._made or record.load(self._folder / "record.json")
+        with self._changing:
+            later, self._later, self._plan = self._later, {}, None
+        for one in later.values():
+            if one.clock is not None:
+                one.clock.stop()
         if made:
             record.end(made.processes, _PATIENCE)
             self._end_the_rest(made.namespaces)
@@ -115,9 +180,7 @@ class NamespacePlane:
         players = [self._spawn(made, place, python(traffic.__name__), "traffic") for place, _ in parts]
         self._mirror = self._spawn(made, plan.fabric, python(mirror.__name__), "mirror")
         for instance in plan.world.instances:
-            if "ssm" in instance.roles:
-                agent = [*python(ssm_agent.__name__), instance.id, plan.world.resolver]
-                self._spawn(made, plan.namespaces[instance.id], agent, "ssm")
+            self._start_agent(plan, made, instance)
         servers = [self._start_sshd(plan, made, instance) for instance in plan.world.instances if is_ssh_host(instance)]
         for player, (_, part) in zip(players, parts, strict=True):
             player.say(json.dumps(asdict(part)))
@@ -134,14 +197,18 @@ class NamespacePlane:
         made.add(worker.pid)
         return worker
 
+    def _start_agent(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> None:
+        if "ssm" in instance.roles:
+            agent = [*python(ssm_agent.__name__), instance.id, plan.world.resolver]
+            self._spawn(made, plan.namespaces[instance.id], agent, "ssm")
+
     def _start_sshd(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> Worker:
         missing = tuple(role.removeprefix(_LACKING) for role in instance.roles if role.startswith(_LACKING))
-        among = users.command(
-            self._folder / "etc" / instance.id,
-            self._keys,
-            missing,
-            self._folder.parent / "instance-connect" / instance.id,
-        )
+        folder = self._etc(instance)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        more = machine.lines(folder, instance.user_data) if "launched" in instance.roles else []
+        pushed = self._folder.parent / "instance-connect" / instance.id
+        among = users.command(folder, self._keys, missing, pushed, more)
         command = [*among, *sshd.command(self._keys, self._folder / "sshd_config")]
         return self._spawn(made, plan.namespaces[instance.id], command, "sshd")
 
@@ -179,6 +246,15 @@ class NamespacePlane:
         commands = [f"link del {name}" for name in made.devices if name in devices]
         commands += [f"netns del {name}" for name in made.namespaces if (netns.FOLDER / name).exists()]
         netns.ip_batch(commands)
+
+
+@dataclass(frozen=True)
+class _Launched:
+    """An instance that came later: its part of the topology, the process that it lives by, its boot clock."""
+
+    plan: topology.Topology
+    server: Worker
+    clock: machine.BootClock | None
 
 
 def is_ssh_host(instance: LabInstance) -> bool:
@@ -222,6 +298,24 @@ def build(plan: topology.Topology) -> None:
     netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
     for instance in plan.world.instances:
         _build_instance(plan, instance)
+
+
+def add(plan: topology.Topology) -> None:
+    """Put an instance's part (``topology.joining``) into a network that is built. OSError or VpcsharkError."""
+    (instance,) = plan.world.instances
+    name = plan.namespaces[instance.id]
+    netns.ip_batch([f"netns add {name}"])
+    netns.inside(name, lambda: netns.write_settings(topology.NAMESPACE_SETTINGS))
+    netns.ip_batch(topology.cable_commands(plan))
+    netns.inside(plan.fabric, lambda: _prepare_ports(plan))
+    netns.ip_batch(topology.port_commands(plan), plan.fabric)
+    netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
+    _build_instance(plan, instance)
+
+
+def _prepare_ports(plan: topology.Topology) -> None:
+    netns.write_settings(topology.port_settings(plan))
+    netns.disable_offloads([link.port for link in plan.links])
 
 
 def _prepare_fabric(plan: topology.Topology) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 
 from vpcshark.lab.model import LabEni, LabInstance, LabWorld
@@ -62,6 +62,18 @@ def plan(world: LabWorld, lab: str) -> Topology:
     return Topology(world, fabric, namespaces, tuple(links), bridges)
 
 
+def joining(topology: Topology, instance: LabInstance, lab: str, port: int) -> Topology:
+    """The part of ``instance``, which comes later: its ports from ``port`` on, on the bridges that are there. KeyError
+    for one in a subnet that the lab does not have."""
+    namespace = f"{lab}-{instance.id}"
+    links = tuple(
+        _link(eni, namespace, lab, port + index, topology.bridges[eni.subnet_cidr])
+        for index, eni in enumerate(instance.enis)
+    )
+    world = replace(topology.world, instances=(instance,))
+    return replace(topology, world=world, namespaces={instance.id: namespace}, links=links)
+
+
 def _namespaces(world: LabWorld, lab: str, taken: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for instance in world.instances:
@@ -104,7 +116,12 @@ def link_commands(topology: Topology) -> list[str]:
         " type bridge mcast_snooping 0 forward_delay 0"
         for cidr, bridge in topology.bridges.items()
     ]
-    return [*bridges, *(_veth(link, fabric) for link in topology.links)]
+    return [*bridges, *cable_commands(topology)]
+
+
+def cable_commands(topology: Topology) -> list[str]:
+    """Those of them that make the ENIs alone."""
+    return [_veth(link, topology.fabric) for link in topology.links]
 
 
 def _veth(link: Link, fabric: str) -> str:
@@ -119,11 +136,7 @@ def fabric_commands(topology: Topology) -> list[str]:
     """ip(8) commands inside the fabric: ports on bridges, the routers' addresses, the resolver's address."""
     commands = ["link set lo up", f"addr add {topology.world.resolver}/32 dev lo"]
     commands.append("route add blackhole 169.254.0.0/16")  # instance metadata and the like: the lab has none
-    for link in topology.links:
-        commands += [
-            f"link set {link.port} master {link.bridge} up",
-            f"link set {link.port} type bridge_slave flood off",
-        ]
+    commands += port_commands(topology)
     for cidr, bridge in topology.bridges.items():
         commands += [f"link set {bridge} up", f"addr add {interface_address(router_address(cidr), cidr)} dev {bridge}"]
         commands += [
@@ -131,6 +144,18 @@ def fabric_commands(topology: Topology) -> list[str]:
             for cidr6 in _ipv6_subnets(topology, cidr)
         ]
     return commands
+
+
+def port_commands(topology: Topology) -> list[str]:
+    """Those of them that put the ENIs' ports on their bridges."""
+    return [
+        command
+        for link in topology.links
+        for command in (
+            f"link set {link.port} master {link.bridge} up",
+            f"link set {link.port} type bridge_slave flood off",
+        )
+    ]
 
 
 def _ipv6_subnets(topology: Topology, cidr: str) -> list[str]:
@@ -199,10 +224,15 @@ def host_commands(topology: Topology) -> list[str]:
 
 def fabric_settings(topology: Topology) -> list[tuple[str, str]]:
     """Kernel settings inside the fabric, once its devices exist: ports speak no IP, bridges are routers."""
-    ports = [(f"ipv6/conf/{link.port}/disable_ipv6", "1") for link in topology.links]
+    ports = port_settings(topology)
     quiet = [(f"ipv4/conf/{name}/send_redirects", "0") for name in ("all", *topology.bridges.values())]
     filters = [(f"bridge/bridge-nf-call-{table}", "0") for table in ("iptables", "ip6tables", "arptables")]
     return [*ports, *quiet, *filters, ("ipv4/ip_forward", "1"), ("ipv6/conf/all/forwarding", "1")]
+
+
+def port_settings(topology: Topology) -> list[tuple[str, str]]:
+    """Those of them that are the ports'."""
+    return [(f"ipv6/conf/{link.port}/disable_ipv6", "1") for link in topology.links]
 
 
 NAMESPACE_SETTINGS = tuple(

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shlex
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,8 +23,8 @@ _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True)
 class User:
-    """One login. ``sudo`` is what stands behind the user's name in sudoers ("": nothing), ``defaults`` what is set there
-    for the user; ``rc`` is its .bashrc. Without ``has_keys`` sshd takes no key for it, not even a pushed one."""
+    """One login. ``sudo`` is what stands behind the user's name in sudoers ("": nothing), ``defaults`` what is set
+    there for the user; ``rc`` is its .bashrc. Without ``has_keys`` sshd takes no key for it, not even a pushed one."""
 
     name: str
     uid: int
@@ -45,11 +46,12 @@ USERS = (
 )
 
 
-def command(folder: Path, keys: Path, missing: tuple[str, ...], pushed: Path) -> list[str]:
+def command(folder: Path, keys: Path, missing: tuple[str, ...], pushed: Path, more: Sequence[str] = ()) -> list[str]:
     """Write the files into ``folder``; what to put before a command so that it runs among them.
 
     ``keys`` has the lab's public key, ``missing`` names programs that the instance lacks, ``pushed`` is where Instance
-    Connect leaves its keys, one file per user and key. VpcsharkError if the machine has no unshare(1).
+    Connect leaves its keys, one file per user and key; ``more`` are lines of shell that come last. VpcsharkError if the
+    machine has no unshare(1).
     """
     if shutil.which("unshare") is None:
         raise VpcsharkError("The lab needs the program unshare.", "Install the package util-linux.")
@@ -59,7 +61,7 @@ def command(folder: Path, keys: Path, missing: tuple[str, ...], pushed: Path) ->
         (folder / name).write_text(text)
         (folder / name).chmod(mode)
     (folder / "instance-connect").write_text(_keys_command(pushed))
-    script = "\n".join(_script(folder, keys, missing))
+    script = "\n".join([*_script(folder, keys, missing), *more, 'exec "$@"'])
     return ["unshare", "--mount", "--propagation", "private", "sh", "-c", script, "sh"]
 
 
@@ -107,11 +109,11 @@ def _script(folder: Path, keys: Path, missing: tuple[str, ...]) -> list[str]:
         lines.append(f"install -d -m 755 -o {user.uid} -g {user.uid} /home/{user.name}")
         if user.rc:
             lines.append(f"printf %s {shlex.quote(user.rc)} > /home/{user.name}/.bashrc")
-    lines += [f"mount --bind /dev/null {place}" for name in missing for place in _places(name)]
-    return [*lines, 'exec "$@"']
+    lines += [f"mount --bind /dev/null {place}" for name in missing for place in places(name)]
+    return lines
 
 
-def _places(name: str) -> list[str]:
+def places(name: str) -> list[str]:
     """Every file that a login would run as ``name``; a device without the right to execute in its place hides it."""
     found = [f"{folder}/{name}" for folder in _PATH.split(":") if os.access(f"{folder}/{name}", os.X_OK)]
     return sorted({shlex.quote(os.path.realpath(place)) for place in found})

@@ -68,6 +68,10 @@ class Worker:
         """Whether the process is gone (and nothing of it is left for the system to keep)."""
         return self._process.poll() is not None
 
+    def wait(self) -> None:
+        """Wait for its end."""
+        self._process.wait()
+
     def close(self) -> None:
         """End the talk, which ends a process that listens; what does not must be dead already, or is left running."""
         for pipe in (self._process.stdin, self._process.stdout):

@@ -1,0 +1,187 @@
+"""RunInstances and TerminateInstances in the lab's VPC: machines that boot and end; and where moto says less than EC2.
+
+ClientToken makes RunInstances idempotent; a launch template's network interfaces and shutdown behaviour count; tags
+reach network interfaces; a security group in use is not deleted. Changes moto for the whole process. Must not know
+namespaces.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from base64 import b64decode
+from collections.abc import Callable, Iterable, Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend
+from moto.ec2.models.instances import Instance
+
+from vpcshark.errors import VpcsharkError
+from vpcshark.lab.model import LabEni, LabInstance, Machines
+
+_log = logging.getLogger(__name__)
+_TOKENS = "vpcshark_client_tokens"
+_NO_TOKEN = "ABCDE"  # moto's, where none is given
+_STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopped": 80}
+
+_run = EC2Backend.run_instances
+_terminate = Instance.terminate
+_delete_group = EC2Backend.delete_security_group
+
+
+@dataclass
+class _Life:
+    """One machine of ours: its instance, and a lock that it is held by while it boots or ends."""
+
+    instance: Any
+    lock: threading.Lock = field(default_factory=threading.Lock)
+    is_ending: bool = False
+
+
+class Fleet:
+    """Boots what is launched in ``network``, ends what is terminated or shuts down. Who wants to know of each, is told:
+    ``joined`` when it is there, ``left`` (with its id) when it is not."""
+
+    def __init__(
+        self,
+        machines: Machines,
+        network: str,
+        joined: Callable[[LabInstance], None] = lambda instance: None,
+        left: Callable[[str], None] = lambda instance: None,
+    ) -> None:
+        self._machines = machines
+        self._network = ip_network(network)
+        self._joined, self._left = joined, left
+        self._lives: dict[str, _Life] = {}
+
+    def boot(self, instance: Any, *, has_role: bool) -> None:
+        """A moto instance was launched; with a role, its SSM agent gets a connection."""
+        facts = _facts(instance, has_role)
+        if not facts.enis or any(ip_address(eni.ipv4) not in self._network for eni in facts.enis):
+            return
+        _set_state(instance, "pending")
+        life = self._lives[instance.id] = _Life(instance)
+        life.lock.acquire()
+        threading.Thread(target=self._boot, args=(life, facts), name="lab-boot", daemon=True).start()
+
+    def end(self, instance: Any) -> bool:
+        """It is to be terminated; False if it is not one of ours."""
+        life = self._lives.get(instance.id)
+        if life is None:
+            return False
+        _set_state(instance, "shutting-down")
+        if not life.is_ending:
+            life.is_ending = True
+            threading.Thread(target=self._end, args=(life,), name="lab-end", daemon=True).start()
+        return True
+
+    def _boot(self, life: _Life, facts: LabInstance) -> None:
+        try:
+            self._machines.launch(facts, lambda: self._shut_down(life))
+            self._joined(facts)
+            if not life.is_ending:
+                _set_state(life.instance, "running")
+        except (VpcsharkError, OSError):
+            _log.exception("%s does not boot", facts.id)
+            threading.Thread(target=self.end, args=(life.instance,), daemon=True).start()
+        finally:
+            life.lock.release()
+
+    def _shut_down(self, life: _Life) -> None:
+        """From inside. What that means was said at the launch."""
+        _log.info("%s shut itself down", life.instance.id)
+        if life.instance.instance_initiated_shutdown_behavior == "terminate":
+            self.end(life.instance)
+        else:
+            _set_state(life.instance, "stopped")
+
+    def _end(self, life: _Life) -> None:
+        with life.lock:
+            try:
+                self._left(life.instance.id)
+                self._machines.remove(life.instance.id)
+            except (VpcsharkError, OSError):
+                _log.exception("%s does not end", life.instance.id)
+        del self._lives[life.instance.id]
+        _terminate(life.instance)
+
+
+_fleet: Fleet | None = None
+
+
+def install(fleet: Fleet | None) -> None:
+    """Put our answers into moto; ``fleet`` boots machines from now on (None: nobody does)."""
+    global _fleet
+    _fleet = fleet
+    EC2Backend.run_instances = _run_instances
+    Instance.terminate = _terminate_instance
+    EC2Backend.delete_security_group = _delete_security_group
+
+
+def _run_instances(
+    backend: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **more: Any
+) -> Any:
+    token = more.get("client_token") or _NO_TOKEN
+    known = backend.__dict__.setdefault(_TOKENS, {})
+    if token in known:
+        return known[token]
+    template = backend._get_template_from_args(more["launch_template"]).data if more.get("launch_template") else {}
+    _fill_in(more, template)
+    tags = more.get("tags", {}).get("network-interface", {})
+    reservation = _run(backend, image_id, count, user_data, security_group_names, **more)
+    if token != _NO_TOKEN:
+        known[token] = reservation
+    for instance in reservation.instances:
+        for nic in instance.nics.values():
+            nic.add_tags(tags)
+        if _fleet is not None:
+            has_role = bool(more.get("iam_instance_profile_name") or more.get("iam_instance_profile_arn"))
+            _fleet.boot(instance, has_role=has_role)
+    return reservation
+
+
+def _fill_in(more: dict[str, Any], template: Mapping[str, Any]) -> None:
+    """What the request does not say, the template does."""
+    if not more.get("nics") and not more.get("subnet_id") and template.get("NetworkInterfaces"):
+        more["nics"] = template["NetworkInterfaces"]
+    if not more.get("instance_initiated_shutdown_behavior"):
+        more["instance_initiated_shutdown_behavior"] = template.get("InstanceInitiatedShutdownBehavior")
+
+
+def _terminate_instance(instance: Any) -> Any:
+    before = copy(instance._state)
+    if instance.state == "terminated" or (_fleet is not None and _fleet.end(instance)):
+        return before  # moto would look for what went with it the first time
+    return _terminate(instance)
+
+
+def _delete_security_group(backend: Any, name: str | None = None, group_id: str | None = None) -> None:
+    for eni in list(backend.enis.values()):
+        is_gone = eni.instance is not None and eni.instance.state == "terminated"
+        if group_id and not is_gone and group_id in {group.id for group in eni.group_set or []}:
+            raise EC2ClientError("DependencyViolation", f"resource {group_id} has a dependent object")
+    _delete_group(backend, name=name, group_id=group_id)
+
+
+def _set_state(instance: Any, name: str) -> None:
+    instance._state.name, instance._state.code = name, _STATES[name]
+
+
+def _facts(instance: Any, has_role: bool) -> LabInstance:
+    name = next((tag["value"] for tag in instance.get_tags() if tag["key"] == "Name"), "")
+    agent = ("ssm",) if has_role else ()
+    text = b64decode(str(instance.user_data)).decode("utf-8", "replace") if instance.user_data else ""
+    roles = ("launched", "sshd", "console", *agent)
+    return LabInstance(instance.id, name or instance.id, tuple(_enis(instance.nics.values())), roles, text)
+
+
+def _enis(nics: Iterable[Any]) -> Iterable[LabEni]:
+    for nic in nics:
+        ipv6 = nic.ipv6_addresses[0] if nic.ipv6_addresses else ""
+        blocks = [each["ipv6CidrBlock"] for each in nic.subnet.ipv6_cidr_block_associations.values()] if ipv6 else [""]
+        cidr = nic.subnet.cidr_block
+        yield LabEni(nic.id, nic.mac_address, nic.private_ip_address, ipv6, nic.device_index, cidr, blocks[0])
