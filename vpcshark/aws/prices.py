@@ -6,8 +6,8 @@ on top and is not counted here.
 
 Data that crosses an availability zone inside a region: 0.01 USD per GB in each direction, that is 0.02 USD for each GB
 that arrives. Others quote it so from https://aws.amazon.com/ec2/pricing/on-demand/ ("Data Transfer within the same AWS
-Region"), one by a test and its bill (lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says); it was
-not read on AWS's own page.
+Region"), one by a test and its bill (lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says); not
+read on AWS's own page.
 
 Launched capture hosts: on demand, Linux, us-east-1, by the second, without their volume (8 GB of gp3, about 0.001 USD
 an hour). Each size of T4g and T3 costs twice what the smaller one does; the figures agree with third-party tables of
