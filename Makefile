@@ -32,6 +32,7 @@ demo: venv tools ## see it work: a capture from the lab through real tshark
 
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
+	$(PY) docs/terminals.py
 
 chaos: venv tools ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts

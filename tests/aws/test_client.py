@@ -62,6 +62,8 @@ def test_the_region_may_come_from_anywhere(environment: pytest.MonkeyPatch, tmp_
     assert connect().region == "ap-south-1"
     environment.setenv("AWS_DEFAULT_REGION", "eu-west-1")
     assert connect().region == "eu-west-1"
+    environment.setenv("AWS_REGION", "eu-north-1")
+    assert connect().region == "eu-north-1"
     assert connect(region="us-east-2").region == "us-east-2"
 
 

@@ -173,8 +173,9 @@ def connect(profile: str = "", region: str = "") -> Aws:
     from botocore.config import Config
 
     name = profile or os.environ.get("AWS_PROFILE", "")
+    place = region or os.environ.get("AWS_REGION", "")  # as the AWS command line and all SDKs but boto3 read it
     with mapped("sign in", service="sts", profile=name):
-        session = boto3.Session(profile_name=profile or None, region_name=region or None)
+        session = boto3.Session(profile_name=profile or None, region_name=place or None)
         chosen = _checked_region(session, _resolves)
         _obtain_credentials(session)
         config = Config(
