@@ -14,11 +14,12 @@ from typing import Any
 
 TAG = "vpcshark:capture"
 _ANY_VALUE = "?*"  # an empty tag proves nothing: clean-up does not touch what bears one
-_NEW = {"StringLike": {f"aws:RequestTag/{TAG}": _ANY_VALUE}}
-_OURS = {"StringLike": {f"aws:ResourceTag/{TAG}": _ANY_VALUE}}
-_HAS_KEYS = {"Null": {"aws:TagKeys": "false"}}  # ForAllValues alone is true of none
-_LEASE = {**_OURS, **_HAS_KEYS, "ForAllValues:StringEquals": {"aws:TagKeys": ["vpcshark:expires"]}}
-_ANY_OF_OURS = {**_OURS, **_HAS_KEYS, "ForAllValues:StringLike": {"aws:TagKeys": ["vpcshark:*"]}}
+_Condition = Mapping[str, Mapping[str, Any]]
+_NEW: _Condition = {"StringLike": {f"aws:RequestTag/{TAG}": _ANY_VALUE}}
+_OURS: _Condition = {"StringLike": {f"aws:ResourceTag/{TAG}": _ANY_VALUE}}
+_HAS_KEYS: _Condition = {"Null": {"aws:TagKeys": "false"}}  # ForAllValues alone is true of none
+_LEASE: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringEquals": {"aws:TagKeys": ["vpcshark:expires"]}}
+_ANY_OF_OURS: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringLike": {"aws:TagKeys": ["vpcshark:*"]}}
 _MINE = {"StringLike": {"ssm:resourceTag/aws:ssmmessages:session-id": ["${aws:userid}"]}}
 _MIRROR_CREATES = ("CreateTrafficMirrorFilter", "CreateTrafficMirrorSession", "CreateTrafficMirrorTarget")
 _LAUNCHED = ("instance", "network-interface", "volume")
@@ -35,7 +36,7 @@ class Allow:
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
-    condition: Mapping[str, Mapping[str, Any]] | None = None
+    condition: _Condition | None = None
 
 
 @dataclass(frozen=True)
