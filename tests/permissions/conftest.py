@@ -1,0 +1,256 @@
+"""The lab's API in this process, and captures in it as somebody whom a policy binds."""
+
+from __future__ import annotations
+
+import itertools
+import queue
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+from iam import REGION, Judge, Request
+from scenes import Scene, one_vpc
+
+from vpcshark.aws import inventory, mirror
+from vpcshark.aws.client import Aws
+from vpcshark.capture import preflight
+from vpcshark.capture.life import Capture, Context
+from vpcshark.capture.making import Maker
+from vpcshark.capture.mirror import MirrorFeed, World
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.selection import Selection
+from vpcshark.capture.stop import Stop
+from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup.account import MirrorAccount
+from vpcshark.cleanup.ledger import Ledger
+from vpcshark.cleanup.sweep import remove_capture
+from vpcshark.cleanup.tags import Lease
+from vpcshark.clock import SystemClock
+from vpcshark.errors import VpcsharkError
+from vpcshark.lab.api.server import ApiServer
+
+OWNER = "me@here"
+
+
+class Hurried(SystemClock):
+    """Thirty seconds pass in one: what is given up in the end is given up soon."""
+
+    def monotonic(self) -> float:
+        return super().monotonic() * 30
+
+    def sleep(self, seconds: float) -> None:
+        super().sleep(seconds / 30)
+
+
+class Account:
+    """A session of boto3 whose every client speaks to the lab, under a policy if there is a judge."""
+
+    def __init__(self, endpoint: str, judge: Judge | None = None) -> None:
+        self._endpoint, self._judge = endpoint, judge
+        self._session = boto3.session.Session("lab", "lab", region_name=REGION)
+
+    def client(self, service: str, **more: Any) -> Any:
+        made = self._session.client(service, endpoint_url=self._endpoint, **more)
+        return self._judge.watch(made) if self._judge else made
+
+
+class Host:
+    """A capture host whose receiver is ready at once and gets no frame."""
+
+    name = "a host"
+
+    def __init__(self) -> None:
+        self._errors: queue.Queue[bytes] = queue.Queue()
+        self._errors.put(b'{"event": "ready", "mode": "ring"}\n')
+        self._frames: queue.Queue[bytes] = queue.Queue()
+
+    def open(self, argv: list[str]) -> Host:
+        return self
+
+    def read(self, size: int) -> bytes:
+        return self._frames.get()
+
+    def read_error(self, size: int) -> bytes:
+        return self._errors.get()
+
+    def write(self, data: bytes) -> None:
+        """Whatever it is told is fine."""
+
+    def close_input(self) -> None:
+        self._frames.put(b"")
+        self._errors.put(b"")
+
+    def wait(self, timeout: float | None = None) -> int:
+        return 0
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class Person:
+    """Somebody who changes the filter of the running capture in the toolbar. ``seen`` is all that they were shown."""
+
+    def __init__(self) -> None:
+        self.seen: list[str] = []
+
+    def say(self, text: str) -> None:
+        self.seen.append(text)
+
+    log = say
+
+    def show(self, text: str) -> None:
+        """Figures."""
+
+    def on_filter(self, change: Callable[[str], None], now: str) -> None:
+        change("tcp port 443")
+
+
+class UntilRenewed(Timeline):
+    """Ends the capture once its lease was renewed, or could not be."""
+
+    def __init__(self, stop: Stop) -> None:
+        super().__init__(SystemClock())
+        self._stop = stop
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        try:
+            with super().step(name):
+                yield
+        finally:
+            if name == "renew the lease":
+                self._stop.request("enough")
+
+
+class Bytes:
+    """A sink that nobody looks into."""
+
+    def write(self, data: bytes) -> None:
+        """Gone."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass
+class Told:
+    """What a user was shown while they worked, and what IAM was asked for."""
+
+    judge: Judge
+    shown: list[str] = field(default_factory=list)
+
+    def speaks_of(self, action: str) -> bool:
+        return any(action in sentence for sentence in self.shown)
+
+    def refused_for_real(self) -> list[Request]:
+        """Without preflight's DryRun of rules in a filter that does not exist, which can bear no tag of ours."""
+        return [one for one in self.judge.refused if not one.resource.endswith("tmf-0123456789abcdef0")]
+
+
+@pytest.fixture(scope="session")
+def endpoint() -> Iterator[str]:
+    """One API for all: moto takes seconds to wake up."""
+    running = ApiServer()
+    running.start()
+    yield running.endpoint
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def as_user(endpoint: str) -> Callable[..., tuple[Aws, Judge]]:
+    """A connection under a policy."""
+
+    def connect(document: Mapping[str, Any], judge: Judge | None = None) -> tuple[Aws, Judge]:
+        judge = judge or Judge(document)
+        config = Config(retries={"total_max_attempts": 1}, max_pool_connections=16)
+        return Aws(Account(endpoint, judge), config, "", REGION), judge
+
+    return connect
+
+
+@pytest.fixture(scope="session")
+def scene(endpoint: str) -> Scene:
+    """A source and a capture host that its frames reach."""
+    account = Account(endpoint)
+    return one_vpc(Scene(account.client("ec2"), account.client("elbv2")))
+
+
+@pytest.fixture
+def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[Callable[..., Told]]:
+    """A user's day under a policy: list, preflight, a capture with ``options``, clean-up."""
+    everybody = Aws(Account(endpoint), Config(), "", REGION)
+    days = itertools.count()
+
+    def run(document: Mapping[str, Any], **options: Any) -> Told:
+        aws, judge = as_user(document)
+        another, _ = as_user(document, judge)  # a capture shuts its own
+        told = Told(judge)
+        wanted = CaptureOptions(**{"mode": "mirror", "host": scene.host, **options})
+        steps = [
+            lambda: inventory.list_enis(aws.ec2),
+            lambda: told.shown.extend(look(aws, scene)),
+            lambda: capture(another, scene, wanted, tmp_path / f"{next(days)}.jsonl", told.shown),
+            lambda: clean(aws, judge.overhear(Account(endpoint).client("ec2"))),
+        ]
+        for step in steps:
+            try:
+                step()
+            except VpcsharkError as error:
+                told.shown.append(str(error))
+        remove_all(everybody)
+        return told
+
+    yield run
+    remove_all(everybody)
+
+
+def look(aws: Aws, scene: Scene) -> list[str]:
+    """What preflight warns of."""
+    found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address: False)
+    return [finding.sentence for finding in found if finding.level != "ok"]
+
+
+def capture(aws: Aws, scene: Scene, options: CaptureOptions, ledger: Path, shown: list[str]) -> None:
+    """One, with a change of its filter and a renewal of its lease."""
+    clock, stop, person = Hurried(), Stop(), Person()
+    timeline, lease = UntilRenewed(stop), Lease("c-permissions", OWNER, clock.now() + 900)
+    book = Ledger(ledger, {"owner": OWNER, "started": 0, "expires": 0})
+    seams: dict[str, Any] = {
+        "connect": lambda: aws,
+        "open_transport": lambda host: Host(),
+        "open_instance": None,
+        "is_here": lambda address: False,
+        "python": "python3",
+        "on_connected": lambda *_: None,
+        "on_account": lambda _: None,
+        "own_address": lambda _: "192.0.2.1",
+    }
+    world = World(**{one.name: seams[one.name] for one in fields(World)})
+    maker = Maker(book, lease, timeline)
+    context = Context(Selection((scene.source,)), options, Bytes(), person, stop, clock, timeline, maker, lease=0.3)
+    try:
+        Capture(context, book, MirrorFeed(context, world)).run()
+    finally:
+        shown += person.seen
+
+
+def clean(aws: Aws, somebody: Any) -> None:
+    """What ps and cleanup do with a dead capture's remains, which ``somebody`` with all rights has planted."""
+    dead = Lease("c-dead", OWNER, 1.0).as_tags()
+    mirror.create_filter(somebody, dead, str(uuid.uuid4()))
+    outcome = remove_capture(MirrorAccount(aws), "c-dead", clock=Hurried(), patience=20.0)
+    if outcome.problems:
+        raise VpcsharkError(" ".join(outcome.problems))
+
+
+def remove_all(aws: Aws) -> None:
+    """By somebody with all rights."""
+    account = MirrorAccount(aws)
+    for one in sorted(account.tagged(), key=lambda found: found.kind != "session"):
+        account.delete(one.kind, one.id)

@@ -1,0 +1,146 @@
+"""What the shipped policies allow and refuse of single calls: the tag decides."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from iam import ACCOUNT, REGION, Request, allows, arn, requests
+
+from vpcshark.aws import launch, policies
+from vpcshark.aws.features import FEATURES
+
+OURS = {"vpcshark:capture": "c-1", "vpcshark:expires": "2026-01-01T00:00:00Z"}
+STANDING = {
+    **{f"{prefix}-1": OURS for prefix in ("tms", "tmf", "tmt", "sg", "sgr", "i", "vol", "eni")},
+    **{f"{prefix}-2": {"Name": "somebody's"} for prefix in ("tms", "tmf", "tmt", "sg", "sgr", "i", "vol", "eni")},
+    **{f"{prefix}-3": {"vpcshark:capture": ""} for prefix in ("tms", "tmf", "tmt", "sg", "sgr", "i")},
+}
+
+
+def tagging(kind: str, tags: dict[str, str]) -> dict[str, Any]:
+    """The parameter that tags what is made."""
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    return {"TagSpecifications": [{"ResourceType": kind, "Tags": pairs}]} if tags else {}
+
+
+def is_allowed(feature: str, action: str, **parameters: Any) -> bool:
+    """All that the call asks for."""
+    document = policies.policy([feature], ACCOUNT, REGION)
+    return all(allows(document, one) for one in requests(action, parameters, STANDING))
+
+
+@pytest.mark.parametrize("number", [1, 2, 3])
+@pytest.mark.parametrize(
+    ("feature", "action", "name", "prefix"),
+    [
+        ("mirror", "DeleteTrafficMirrorSession", "TrafficMirrorSessionId", "tms"),
+        ("mirror", "DeleteTrafficMirrorFilter", "TrafficMirrorFilterId", "tmf"),
+        ("mirror", "DeleteTrafficMirrorTarget", "TrafficMirrorTargetId", "tmt"),
+        ("mirror", "ModifyTrafficMirrorFilterNetworkServices", "TrafficMirrorFilterId", "tmf"),
+        ("mirror", "CreateTrafficMirrorFilterRule", "TrafficMirrorFilterId", "tmf"),
+        ("launch", "AuthorizeSecurityGroupIngress", "GroupId", "sg"),
+        ("launch", "DeleteSecurityGroup", "GroupId", "sg"),
+        ("launch", "TerminateInstances", "InstanceIds", "i"),
+    ],
+)
+def test_only_what_bears_our_tag_can_be_changed_or_deleted(
+    feature: str, action: str, name: str, prefix: str, number: int
+):
+    """2 bears somebody's tag, 3 ours without a value."""
+    identity = f"{prefix}-{number}"
+    value = [identity] if name.endswith("s") else identity
+    assert is_allowed(feature, action, **{name: value}) == (number == 1)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_session_of_ours_can_be_given_any_filter(number: int):
+    """The user may name somebody's filter; somebody's session stays as it is."""
+    session = {"TrafficMirrorSessionId": f"tms-{number}", "TrafficMirrorFilterId": "tmf-2"}
+    assert is_allowed("mirror", "ModifyTrafficMirrorSession", **session) == (number == 1)
+
+
+@pytest.mark.parametrize("tags", [OURS, {"Name": "mine"}, {"vpcshark:capture": ""}, {}])
+@pytest.mark.parametrize(
+    ("feature", "action", "kind", "more"),
+    [
+        ("mirror", "CreateTrafficMirrorFilter", "traffic-mirror-filter", {}),
+        ("mirror", "CreateTrafficMirrorTarget", "traffic-mirror-target", {"NetworkInterfaceId": "eni-2"}),
+        (
+            "mirror",
+            "CreateTrafficMirrorSession",
+            "traffic-mirror-session",
+            {"NetworkInterfaceId": "eni-2", "TrafficMirrorFilterId": "tmf-2", "TrafficMirrorTargetId": "tmt-2"},
+        ),
+        ("launch", "CreateSecurityGroup", "security-group", {"VpcId": "vpc-2"}),
+        ("open-security-group", "AuthorizeSecurityGroupIngress", "security-group-rule", {"GroupId": "sg-2"}),
+    ],
+)
+def test_what_is_made_must_bear_our_tag(
+    feature: str, action: str, kind: str, more: dict[str, str], tags: dict[str, str]
+):
+    # IAM asks nothing about a rule that gets no tag: that one can be made
+    is_right = tags is OURS or (kind == "security-group-rule" and not tags)
+    assert is_allowed(feature, action, **tagging(kind, tags), **more) == is_right
+
+
+@pytest.mark.parametrize("group", ["sg-1", "sg-2"])
+@pytest.mark.parametrize("tags", [OURS, {}])
+def test_a_host_is_launched_with_our_tag_and_our_group_alone(tags: dict[str, str], group: str):
+    wanted = launch.parameters(launch.Launch("subnet-2", group, "", "ami-2"), tags, "token")
+    if not tags:
+        del wanted["TagSpecifications"]
+    assert is_allowed("launch", "RunInstances", **wanted) == (bool(tags) and group == "sg-1")
+
+
+def test_a_host_is_launched_from_amazons_images_alone():
+    wanted = launch.parameters(launch.Launch("subnet-2", "sg-1", "", "ami-2"), OURS, "token")
+    document = policies.policy(["launch"])
+    refused = [one for one in requests("RunInstances", wanted, STANDING) if not allows(document, one)]
+    assert refused == []
+    assert not allows(document, Request("ec2:RunInstances", arn("image", "ami-2"), {"ec2:Owner": "111122223333"}))
+
+
+@pytest.mark.parametrize(
+    ("feature", "resource", "tags", "is_right"),
+    [
+        ("mirror", "tms-1", {"vpcshark:expires": "later"}, True),
+        ("mirror", "tms-2", {"vpcshark:expires": "later"}, False),
+        ("mirror", "tms-2", OURS, False),  # else everything could be made ours, and then deleted
+        ("mirror", "tms-1", {"vpcshark:expires": "later", "Name": "x"}, False),
+        ("mirror", "tms-1", {"vpcshark:capture": "c-2"}, False),
+        ("mirror", "i-1", {"vpcshark:expires": "later"}, False),
+        ("launch", "i-1", {"vpcshark:expires": "later"}, True),
+        ("launch", "i-1", {"vpcshark:capture": "k-1"}, True),  # a host that is kept gets an id of its own
+        ("launch", "i-1", {"Name": "x"}, False),
+        ("launch", "i-2", OURS, False),
+        ("launch", "sg-2", OURS, False),
+        ("open-security-group", "sgr-1", {"vpcshark:expires": "later"}, True),
+        ("open-security-group", "sgr-2", {"vpcshark:expires": "later"}, False),
+    ],
+)
+def test_tags_are_set_when_something_is_made_and_renewed_on_what_is_ours(
+    feature: str, resource: str, tags: dict[str, str], is_right: bool
+):
+    pairs = [{"Key": key, "Value": value} for key, value in tags.items()]
+    assert is_allowed(feature, "CreateTags", Resources=[resource], Tags=pairs) == is_right
+
+
+def test_one_resource_of_somebodys_is_enough_to_refuse_a_renewal():
+    pairs = [{"Key": "vpcshark:expires", "Value": "later"}]
+    assert is_allowed("mirror", "CreateTags", Resources=["tms-1", "tmf-1", "tmt-1"], Tags=pairs)
+    assert not is_allowed("mirror", "CreateTags", Resources=["tms-1", "tmf-2", "tmt-1"], Tags=pairs)
+
+
+@pytest.mark.parametrize("place", [("210987654321", REGION), (ACCOUNT, "us-east-1")])
+def test_another_account_and_another_region_are_refused(place: tuple[str, str]):
+    document = policies.policy(["mirror"], *place)
+    asked = requests("DeleteTrafficMirrorSession", {"TrafficMirrorSessionId": "tms-1"}, STANDING)
+    assert not any(allows(document, one) for one in asked)
+
+
+@pytest.mark.parametrize("feature", FEATURES)
+def test_no_policy_allows_everything_of_a_service(feature: str):
+    document = policies.policy([feature])
+    for action in ("ec2:DeleteVpc", "ec2:StopInstances", "ec2:DeleteTags", "iam:CreateUser", "ssm:SendCommand"):
+        assert not allows(document, Request(action, "*"))

