@@ -41,8 +41,8 @@ def test_command_line_beats_environment_beats_default():
         ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
         ("mode", "tunnel", "one of: auto, mirror, tcpdump"),
         ("log-level", "chatty", "one of: debug, info, warning, error"),
-        ("host", "web-1", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),
-        ("host", "i-0a\n", "auto, local, an instance id (i-…) or a mirror target (tmt-…)"),
+        ("host", "web-1", "auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)"),
+        ("host", "i-0a\n", "auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)"),
         ("dns", "maybe", "true or false"),
         ("region", "Ireland", "an AWS region such as eu-west-1"),
         ("ssh-user", "-oProxyCommand=x", "a user name"),
@@ -83,6 +83,7 @@ def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences)
         "Capture",
         "Mirror",
         "Capture host",
+        "Launched host",
         "Connection",
         "AWS",
         "Debug",
@@ -107,7 +108,8 @@ def test_a_booleans_default_in_the_dialog_is_what_the_environment_says(sentences
 def test_a_reload_gives_the_fixed_values_and_the_offered_ones(sentences):
     """Only for selectors that reload; the display is cleaned."""
     read = sentences(reloaded("host", [("i-0a", "web } 1")]))
-    assert [(f["value"], f["default"]) for _, f in read] == [("auto", "true"), ("local", "false"), ("i-0a", "false")]
+    values = [(f["value"], f["default"]) for _, f in read]
+    assert values == [("auto", "true"), ("local", "false"), ("launch", "false"), ("i-0a", "false")]
     assert read[-1][1]["display"] == "web ) 1"
     assert reloaded("vni", [("1", "one")]) == reloaded("nonsense", []) == ""
 
@@ -139,7 +141,7 @@ def test_the_help_tells_range_default_and_variable():
     add_arguments(parser)
     text = " ".join(parser.format_help().split())
     assert "0 to 16777215; $VPCSHARK_VNI" in text
-    assert "--host auto|local|ID" in text
+    assert "--host auto|local|launch|ID" in text
 
 
 def test_settings_are_weaker_than_the_environment_and_stronger_than_the_table():

@@ -41,6 +41,7 @@ class Endpoint:
     id: str
     host: str
     subnet: str
+    groups: tuple[str, ...] = ()
 
 
 def push_key(aws: Aws, instance: str, user: str, public_key: str) -> None:
@@ -61,7 +62,12 @@ def find_endpoint(aws: Aws, vpc: str, subnet: str) -> Endpoint:
     if not usable:
         raise AwsError(f"There is no EC2 Instance Connect Endpoint in {vpc}.", "Make one, or use another connection.")
     best = min(usable, key=lambda one: one.get("SubnetId") != subnet)
-    return Endpoint(best["InstanceConnectEndpointId"], best["DnsName"], best.get("SubnetId", ""))
+    return Endpoint(
+        best["InstanceConnectEndpointId"],
+        best["DnsName"],
+        best.get("SubnetId", ""),
+        tuple(best.get("SecurityGroupIds", [])),
+    )
 
 
 def tunnel_url(aws: Aws, endpoint: Endpoint, address: str, port: int = 22) -> str:

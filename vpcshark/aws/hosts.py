@@ -17,6 +17,7 @@ from vpcshark.errors import AwsError, InputError
 
 HOST_TAG = "vpcshark:capture-host"
 USER_TAG = "vpcshark:ssh-user"
+_LEASE_TAG = "vpcshark:capture"  # a capture's own host bears it, and goes with that capture
 DEFAULT_USER = "ec2-user"  # of Amazon Linux, the image that a capture host most likely has
 _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 
@@ -41,12 +42,22 @@ class CaptureHost:
 
 
 def list_hosts(ec2: Ec2) -> list[CaptureHost]:
-    """The running instances that are tagged ``vpcshark:capture-host``, by name. AwsError."""
-    wanted = [{"Name": "tag-key", "Values": [HOST_TAG]}, {"Name": "instance-state-name", "Values": ["running"]}]
+    """The running instances that are tagged ``vpcshark:capture-host``, by name, but for those that a capture launched
+    for itself. AwsError."""
+    return [host for host in _running(ec2, HOST_TAG) if _LEASE_TAG not in host.tags]
+
+
+def list_launched(ec2: Ec2) -> list[CaptureHost]:
+    """The running instances that captures launched for themselves, by name. AwsError."""
+    return _running(ec2, _LEASE_TAG)
+
+
+def _running(ec2: Ec2, tag: str) -> list[CaptureHost]:
+    wanted = [{"Name": "tag-key", "Values": [tag]}, {"Name": "instance-state-name", "Values": ["running"]}]
     with mapped("list the capture hosts"):
         reservations = list(pages(ec2, "describe_instances", "Reservations", Filters=wanted))
     hosts = _hosts(reservations)
-    return sorted((h for h in hosts if HOST_TAG in h.tags and h.state == "running"), key=lambda h: (h.name, h.instance))
+    return sorted((h for h in hosts if tag in h.tags and h.state == "running"), key=lambda h: (h.name, h.instance))
 
 
 def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:

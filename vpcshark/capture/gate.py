@@ -22,6 +22,7 @@ from vpcshark.preflight.finding import OK, failures
 
 log = logging.getLogger(__name__)
 GROUP = "group"  # the check of the target's security groups
+_OWN = ("target", GROUP)  # what the capture sees to itself where the host is its own
 
 
 class Gate:
@@ -46,7 +47,8 @@ class Gate:
         judging = self._jobs.start(preflight.verdicts, self._aws, survey, enis, target, sessions, length)
         passed, opened, refused = [], [], []
         verdicts = self._jobs.result(judging)
-        for source, found in zip(around.sources, verdicts, strict=True):
+        for source, told in zip(around.sources, verdicts, strict=True):
+            found = [finding for finding in told if not (around.is_own and finding.check in _OWN)]
             doors = self._doors(found, source)
             failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
             if failed and not source.is_found:

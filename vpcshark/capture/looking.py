@@ -20,6 +20,7 @@ from vpcshark.aws.mirror import MirrorSession
 from vpcshark.aws.registered import Registered
 from vpcshark.capture import plan, sources
 from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.launching import FROM_TAG, launched_from
 from vpcshark.capture.life import Context
 from vpcshark.capture.sources import Chosen, Source
 from vpcshark.errors import InputError
@@ -47,6 +48,7 @@ class Surroundings:
     host: CaptureHost
     sessions: Mapping[str, Sequence[MirrorSession]]
     doors: Sequence[Door] = ()
+    is_own: bool = False  # the host is the capture's own: launched for it, or about to be
 
 
 class Look:
@@ -78,13 +80,16 @@ class Look:
         plan.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
         vnis = plan.choose_vnis(options.vni, len(chosen.enis), {session.vni for session in sessions})
         self._tell(chosen, vnis, sessions)
-        return Surroundings(sources.assign(chosen, vnis), enis, host, by_source)
+        is_own = options.host == "launch"
+        return Surroundings(sources.assign(chosen, vnis), enis, host, by_source, is_own=is_own)
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
         host, ec2 = self._context.options.host, self._aws.ec2
         hosting: Hosting
         if host.startswith("tmt-"):
             hosting = jobs.start(self._timed, "describe the target", existing.find_target, ec2, host)
+        elif host == "launch":
+            hosting = jobs.start(self._timed, "describe hosts", hosts.list_launched, ec2)
         elif host not in ("auto", "local"):
             hosting = jobs.start(self._timed, "describe the host", hosts.find_host, ec2, host)
         else:
@@ -111,6 +116,8 @@ class Look:
         if isinstance(asked, CaptureHost):
             return asked
         wanted = self._context.options.host
+        if wanted == "launch":
+            return self._own_host(asked, [*named, *found])
         try:
             return plan.choose_host(wanted, [*named, *found], asked, enis, self._is_here)
         except InputError:
@@ -118,6 +125,16 @@ class Look:
                 raise
             # a query may have found this very machine, which is then no source
             return plan.choose_host(wanted, named, asked, enis, self._is_here)
+
+    def _own_host(self, launched: Sequence[CaptureHost], wanted: Sequence[Eni]) -> CaptureHost:
+        options, now = self._context.options, self._context.clock.now()
+        if not wanted:
+            raise InputError(
+                f"AWS knows no ENI for {self._context.selection}.", "vpcshark interfaces lists what there is."
+            )
+        like = {FROM_TAG: launched_from(options)}
+        kind = "" if options.host_template else options.host_type
+        return plan.own_host(wanted, launched, self._context.maker.lease.owner, now, like, kind)
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
         """The sources that an existing target has already; a new one has none."""

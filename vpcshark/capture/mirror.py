@@ -2,6 +2,7 @@
 
     describe ∥ survey the network  ->  filter ∥ target ∥ connect + receiver  ->  rules ∥ amazon-dns ∥ sessions
 
+A capture host of the capture's own is launched between the first and the second, beside the filter (``launching``).
 Nothing is made before all is looked at. A session whose filter has no rules yet mirrors nothing; there is one for each
 source. The receiver is up before a session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
 port-unreachable to the source. Must not know Wireshark.
@@ -24,6 +25,7 @@ from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
 from vpcshark.capture.jobs import Jobs
+from vpcshark.capture.launching import Launcher
 from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Door, Look, Surroundings
 from vpcshark.capture.reception import Reception
@@ -52,6 +54,7 @@ class World:
     python: str
     on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
     on_account: Callable[[str], None]  # told which AWS account it is
+    own_address: Callable[[str], str]  # this machine's on the way to another address
 
 
 class MirrorFeed:
@@ -65,6 +68,8 @@ class MirrorFeed:
         self._macs: dict[int, str] = {}  # VNI -> its source's MAC
         self._filter = context.options.capture_filter
         self._own = ""  # a filter for our own packets at the source
+        self._launcher: Launcher | None = None
+        self._is_up = False
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -82,6 +87,7 @@ class MirrorFeed:
         say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
         opening = [jobs.start(self._open, door) for door in around.doors]
         filtering = jobs.start(self._make_filter)
+        around = self._stand(jobs, around)
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
         targeting = jobs.start(self._make_target, around.host)
@@ -96,7 +102,17 @@ class MirrorFeed:
             _abandon(receiving)
             _abandon_key_log(following)
             raise
+        self._is_up = True
         return receiving.result()
+
+    def _stand(self, jobs: Jobs, around: Surroundings) -> Surroundings:
+        """With a capture host that runs: one of the capture's own does not yet."""
+        if not around.is_own:
+            return around
+        assert self._aws is not None
+        reach, own = self._world.open_transport, self._world.own_address
+        self._launcher = Launcher(self._context, self._aws, around.host, around.sources, reach, own)
+        return replace(around, host=jobs.result(jobs.start(self._launcher.stand)))
 
     def _follow(self, around: Surroundings) -> Following | None:
         """A way to the source's own instance, where a key log is wanted; the mirror itself needs none."""
@@ -152,7 +168,9 @@ class MirrorFeed:
         )
 
     def close(self) -> None:
-        """See ``life.Feed``."""
+        """See ``life.Feed``. A host is kept only if a capture has worked with it."""
+        if self._launcher is not None and self._is_up:
+            self._launcher.keep()
         if self._aws is not None:
             self._aws.stop_creating()
 
@@ -211,7 +229,8 @@ class MirrorFeed:
         host, clock = around.host, self._context.clock
         start = clock.monotonic()
         with self._context.timeline.step(f"connect to {host.name}"):
-            transport = self._world.open_transport(host)
+            transport = (self._launcher.reach if self._launcher else self._world.open_transport)(host)
+        start = clock.monotonic() if self._launcher else start  # the boot had a deadline of its own
         with self._context.timeline.step("start the receiver"):
             channel = transport.open(receiver_command(transport, self._world.python))
             receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
@@ -222,6 +241,7 @@ class MirrorFeed:
                 compiled.frames,
                 compiled.datagrams,
             )
+            config |= self._launcher.heartbeat if self._launcher else {}
             try:
                 ready = receiving.begin(config, RECEIVER_DEADLINE - (clock.monotonic() - start))
             except BaseException:

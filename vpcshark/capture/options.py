@@ -12,11 +12,13 @@ from dataclasses import dataclass
 class CaptureOptions:
     """What the user asked for. The defaults are those of a plain double-click.
 
-    ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine), an instance id or that
-    of an existing target (tmt-…). ``direction`` is "both", "in" or "out", as the source sees it; ``mirror_filter``
-    "auto" or the id of an existing filter (tmf-…).
-    ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be None: random,
-    the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
+    ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine), "launch" (one of the
+    capture's own), an instance id or that of an existing target (tmt-…). A launched one is of ``host_type``, or from
+    the launch template ``host_template`` (id or name, with :version), with the instance profile ``host_role``, logged
+    in to from the block ``host_ssh_from`` ("": this machine's), and stays ``keep`` minutes for the next capture.
+    ``direction`` is "both", "in" or "out", as the source sees it; ``mirror_filter`` "auto" or the id of an existing
+    filter (tmf-…). ``vni`` 0..2^24-1, ``session_number`` 1..32766 and ``packet_length`` (bytes of inner frame) may be
+    None: random, the lowest free one, the whole packet. ``capture_filter`` is pcap-filter(7) text for the inner frame;
     ``max_duration`` in seconds ends a forgotten capture. ``connection`` is the way to a host: "auto", "ssh", "eic",
     "ssm" or "eice". ``preflight``: look at the way of the frames first, and make nothing where it is closed;
     ``open_security_group``: add the one rule that is missing for the time of the capture. ``ssh_key`` is a key file; no
@@ -28,6 +30,12 @@ class CaptureOptions:
     direction: str = "both"
     mirror_filter: str = "auto"
     host: str = "auto"
+    host_type: str = "t4g.small"
+    host_template: str = ""
+    host_role: str = ""
+    host_ssh_from: str = ""
+    host_public_ip: bool = False
+    keep: int = 0
     capture_filter: str = ""
     vni: int | None = None
     session_number: int | None = None

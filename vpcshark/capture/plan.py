@@ -6,15 +6,17 @@ Must not call AWS nor open anything.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from vpcshark.aws import hosts, inventory, quotas
 from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
+LEAST_KEPT = 90.0  # seconds; a kept host with less before it may be gone before it is claimed
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
 """In every VPC ("Understanding Amazon DNS" in the VPC user guide)."""
 
@@ -66,6 +68,48 @@ def choose_host(
     raise InputError(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",
         "Choose a running instance as capture host (--host i-…).",
+    )
+
+
+def own_host(
+    sources: Sequence[Eni],
+    launched: Iterable[CaptureHost],
+    owner: str,
+    now: float,
+    wanted: Mapping[str, str],
+    kind: str,
+) -> CaptureHost:
+    """The host of the capture's own: one that ``owner`` kept for it, nearest first, else one that is to be launched in
+    the first source's subnet (its ``instance`` is "", its type ``kind``). ``wanted``: tags that a kept one must have.
+    InputError where the sources are in several VPCs."""
+    vpcs = {source.vpc for source in sources}
+    if len(vpcs) > 1:
+        raise InputError(
+            f"One launched capture host cannot have sources in several VPCs ({', '.join(sorted(vpcs))}).",
+            "Capture from the ENIs of one VPC at a time, or through an instance that all of them reach (--host i-…).",
+        )
+    usable = [
+        host
+        for host in launched
+        if (lease := tags.read_lease(host.tags)) is not None
+        and tags.is_kept(lease)
+        and lease.owner == owner
+        and lease.expires > now + LEAST_KEPT
+        and host.vpc in vpcs
+        and wanted.items() <= host.tags.items()
+    ]
+    if usable:
+        return hosts.nearest(usable, sources)
+    first = sources[0]
+    return CaptureHost(
+        instance="",
+        name="a new capture host",
+        eni="",
+        address="",
+        vpc=first.vpc,
+        subnet=first.subnet,
+        az=first.az,
+        instance_type=kind,
     )
 
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
+from vpcshark.cleanup import tags
 from vpcshark.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -43,9 +44,19 @@ def open_transport(
     from vpcshark.capture.logins import Logins
 
     everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
+    options = for_host(host, options)
     logins = Logins(host, everywhere, options, connect)
     ways = _ways(logins, options.connection, has_aws=connect is not None)
     return first(ways, host.name, DEADLINE)
+
+
+def for_host(host: CaptureHost, options: CaptureOptions) -> CaptureOptions:
+    """The options for this host: one that was launched without a template has no key pair, so that no key of the user's
+    is any good there, and its user is known."""
+    if tags.CAPTURE not in host.tags or options.host_template:
+        return options
+    connection = "eic" if options.connection == "ssh" else options.connection
+    return replace(options, connection=connection, ssh_key="", ssh_user="", ssh_port=22)
 
 
 def _ways(logins: Logins, connection: str, *, has_aws: bool) -> list[Way]:

@@ -131,14 +131,84 @@ OPTIONS = (
         kind=Kind.SELECTOR,
         display="Capture host",
         tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
-        "must be reachable from the source on UDP 4789. An existing mirror target (tmt-…) is used as it is and stays. "
+        "must be reachable from the source on UDP 4789. Launch one: in the source's subnet, for this capture "
+        "alone; it costs by the second and goes with it. An existing mirror target (tmt-…) is used as it is and stays. "
         "Reload lists running instances and mirror targets.",
         default="auto",
-        choices=(("auto", "Automatic (by its tag vpcshark:capture-host)"), ("local", "This machine")),
-        pattern=r"auto|local|i-[0-9a-f]+|tmt-[0-9a-f]+",
-        meaning="auto, local, an instance id (i-…) or a mirror target (tmt-…)",
+        choices=(
+            ("auto", "Automatic (by its tag vpcshark:capture-host)"),
+            ("local", "This machine"),
+            ("launch", "Launch one for this capture"),
+        ),
+        pattern=r"auto|local|launch|i-[0-9a-f]+|tmt-[0-9a-f]+",
+        meaning="auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)",
         placeholder="List instances and targets",
         reload=True,
+    ),
+    Option(
+        name="keep",
+        group="Launched host",
+        kind=Kind.UNSIGNED,
+        display="Keep for (minutes)",
+        tooltip="How long a launched capture host waits for your next capture, which then starts at once. It costs as "
+        "long as it stands, and ends by itself. Empty: it goes with the capture.",
+        default="0",
+        limits=(0, 1440),
+        placeholder="it goes with the capture",
+    ),
+    Option(
+        name="host-type",
+        group="Launched host",
+        kind=Kind.STRING,
+        display="Instance type",
+        tooltip="The type of a launched capture host: arm64 (t4g, c7gn) or x86 (t3, c6in). Larger ones receive more "
+        "per second. Empty: t4g.small.",
+        default="t4g.small",
+        pattern=r"[a-z0-9-]+\.[a-z0-9-]+",
+        meaning="an instance type such as t4g.small",
+        placeholder="t4g.small",
+    ),
+    Option(
+        name="host-template",
+        group="Launched host",
+        kind=Kind.STRING,
+        display="Launch template",
+        tooltip="Launch the capture host from this launch template (its id or name, with :version behind it if not the "
+        "default one). Its image, type and security groups are used; it is terminated like any launched host.",
+        pattern=r"[A-Za-z0-9().\-/_]{3,128}(:([0-9]+|\$Latest|\$Default))?",
+        meaning="the id or the name of a launch template, with :VERSION",
+        placeholder="none",
+    ),
+    Option(
+        name="host-role",
+        group="Launched host",
+        kind=Kind.STRING,
+        display="Instance profile",
+        tooltip="The instance profile (its name or ARN) of a launched capture host. Session Manager needs one with "
+        "AmazonSSMManagedInstanceCore; no other connection needs any.",
+        pattern=r"[\w+=,.@:/-]{1,2048}",
+        meaning="the name or the ARN of an instance profile",
+        placeholder="none",
+    ),
+    Option(
+        name="host-ssh-from",
+        group="Launched host",
+        kind=Kind.STRING,
+        display="SSH from",
+        tooltip="From where a launched capture host may be logged in to, as an address block (192.0.2.7/32). Empty: "
+        "from this machine's own address, and from the VPC's Instance Connect Endpoint.",
+        pattern=r"[0-9a-fA-F.:]+/[0-9]{1,3}",
+        meaning="an address block such as 192.0.2.7/32",
+        placeholder="this machine",
+    ),
+    Option(
+        name="host-public-ip",
+        group="Launched host",
+        kind=Kind.BOOLEAN,
+        display="Public address",
+        tooltip="Give a launched capture host a public IPv4 address, for SSH from outside where no VPN, Session "
+        "Manager or Instance Connect Endpoint leads into the VPC. Needs SSH from.",
+        default="false",
     ),
     Option(
         name="preflight",

@@ -118,9 +118,16 @@ class NamespacePlane:
             self._end_the_rest([name])
             netns.ip_batch([f"netns del {name}"])
             self._made.namespaces.remove(name)
+            self._forget([link.eni.ipv4 for link in gone.plan.links])
             self._made.save()
             for link in gone.plan.links:
                 self._ports.pop(link.eni.id, None)
+
+    def _forget(self, addresses: Sequence[str]) -> None:
+        """A VPC answers every ARP request by itself, so that nobody is sent what was an earlier instance's address."""
+        assert self._made is not None
+        for name in ("", *self._made.namespaces):
+            netns.ip_batch([f"neigh flush to {address}" for address in addresses], name)
 
     def _boot_clock(self, instance: LabInstance) -> machine.BootClock | None:
         rate = machine.rate()

@@ -1,0 +1,147 @@
+"""An account with no capture host at all: one is launched, used, and gone; kept if so wished; never forgotten."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hands import NEEDED, VPCSHARK, Lab, command_line, compare, parse_exports, preference, read_frames, recording
+from hands import wait_until as wait
+
+pytestmark = pytest.mark.e2e
+
+RATE = "60"  # an instance's quarter of an hour takes fifteen seconds
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Lab]:
+    """A lab of our own, with a fast boot clock, whose one capture host is no more."""
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
+    if os.geteuid() != 0 or missing:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs root and {', '.join(NEEDED)}")
+    outer = {**os.environ, "PATH": path, "VPCSHARK_LAB_UPTIME_RATE": RATE}
+    started = subprocess.run(
+        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=60, check=False
+    )
+    assert started.returncode == 0, started.stderr
+    lab = Lab({**outer, **parse_exports(started.stdout)})
+    try:
+        ec2 = lab.client()
+        prepared = [{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}]
+        for found in ec2.describe_instances(Filters=prepared)["Reservations"]:
+            ec2.delete_tags(Resources=[found["Instances"][0]["InstanceId"]], Tags=[{"Key": "vpcshark:capture-host"}])
+        yield lab
+    finally:
+        stopped = subprocess.run(
+            [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
+        )
+        assert stopped.returncode == 0, stopped.stderr
+
+
+def hosts(lab: Lab) -> dict[str, str]:
+    """The instances that bear our tag, by a fresh describe: id -> state."""
+    wanted = [{"Name": "tag-key", "Values": ["vpcshark:capture"]}]
+    found = [i for r in lab.client().describe_instances(Filters=wanted)["Reservations"] for i in r["Instances"]]
+    return {one["InstanceId"]: one["State"]["Name"] for one in found}
+
+
+def running(lab: Lab) -> list[str]:
+    """Those that cost."""
+    return [instance for instance, state in hosts(lab).items() if state != "terminated"]
+
+
+def groups(lab: Lab) -> list[str]:
+    """The security groups that bear our tag."""
+    wanted = [{"Name": "tag-key", "Values": ["vpcshark:capture"]}]
+    return [one["GroupId"] for one in lab.client().describe_security_groups(Filters=wanted)["SecurityGroups"]]
+
+
+def is_clean(lab: Lab) -> bool:
+    """Is nothing of ours left, of whatever kind?"""
+    return lab.is_clean() and not running(lab) and not groups(lab)
+
+
+@pytest.fixture
+def eni(bare: Lab) -> Iterator[str]:
+    """web-1's first ENI, in an account that is clean before and after."""
+    assert is_clean(bare)
+    yield bare.eni("web-1")["NetworkInterfaceId"]
+    wait(lambda: is_clean(bare), "the account is clean", 60)
+
+
+def tshark(lab: Lab, eni: str, file: Path, *options: str, seconds: int = 12) -> subprocess.CompletedProcess[str]:
+    """A capture with a launched host, by tshark."""
+    file.parent.chmod(0o777)
+    preferences = preference(eni, "host", "launch")
+    return lab.run("tshark", "-q", "-i", eni, *preferences, *options, "-a", f"duration:{seconds}", "-w", str(file))
+
+
+def test_with_nothing_prepared_frames_come_and_nothing_is_left(bare: Lab, eni: str, tmp_path: Path):
+    """What tcpdump saw at the source is in tshark's file; instance and security group are gone, by a fresh describe."""
+    file = tmp_path / "out.pcapng"
+    with recording(bare, "web-1", tmp_path / "source.pcap") as source:
+        done = tshark(bare, eni, file)
+        seen = source.stop()
+    assert done.returncode == 0, done.stderr
+    compared, missing, extra = compare(seen, read_frames(file))
+    assert compared > 50
+    assert (missing, extra) == (0, 0)
+    (host,) = hosts(bare)
+    wait(lambda: is_clean(bare), "the account is clean", 30)
+    assert hosts(bare)[host] == "terminated"
+
+
+def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path: Path, record_property):
+    """The second capture makes no host, and has its first frame sooner; when its owner wants none kept, it goes."""
+    before = set(hosts(bare))
+    keep = preference(eni, "keep", "5")
+    done = tshark(bare, eni, tmp_path / "first.pcapng", *keep)
+    assert done.returncode == 0, done.stderr
+    assert bare.is_clean()
+    (kept,) = running(bare)
+    listed = bare.run(*VPCSHARK, "ps").stdout
+    assert kept in listed
+    assert "kept" in listed
+    began = time.time()
+    done = tshark(bare, eni, tmp_path / "second.pcapng", seconds=6)
+    assert done.returncode == 0, done.stderr
+    frames = read_frames(tmp_path / "second.pcapng")
+    assert len(frames) > 20
+    record_property("seconds to the first frame", round(frames[0].time - began, 2))
+    assert set(hosts(bare)) - before == {kept}
+
+
+def janitor_of(lab: Lab) -> int:
+    """The janitor of the one capture that runs in this lab."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        line = command_line(int(folder.name))
+        if "vpcshark.cleanup.janitor" in line and lab.environment["VPCSHARK_LAB"] in line:
+            return int(folder.name)
+    raise AssertionError("no janitor")
+
+
+def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(bare: Lab, eni: str, tmp_path: Path):
+    """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
+    command = [*VPCSHARK, "capture", eni, "--host", "launch", "-w", str(tmp_path / "x.pcapng")]
+    capture = bare.start(*command)
+    try:
+        wait(lambda: bool(bare.mirror_resources()["sessions"]), "the session is there", 30)
+        time.sleep(20)  # more than the watchdog's time: it must hear the heartbeat
+        assert capture.poll() is None
+        (host,) = running(bare)
+        assert hosts(bare)[host] == "running"
+        for pid in (janitor_of(bare), capture.pid):
+            os.kill(pid, signal.SIGKILL)
+    finally:
+        if capture.poll() is None:
+            capture.kill()
+        capture.communicate(timeout=10)
+    wait(lambda: hosts(bare)[host] == "terminated", "the host has terminated itself", 60)
+    assert groups(bare) != []  # it has no credentials to delete that
+    bare.run(*VPCSHARK, "cleanup", timeout=90)
