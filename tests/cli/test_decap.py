@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import gzip
-import itertools
 import os
 import subprocess
 import sys
-from collections import deque
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,7 +16,9 @@ from outer import SHAPES, ethernet, ipv4, pcap_file, pcapng_file, udp
 
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.cli import decap
+from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError
+from vpcshark.wire.decap import Decapsulator
 
 INNER = ethernet(0x0800, ipv4(udp(b"x" * 58, 53)))
 OUTERS = [SHAPES["ipv4"](INNER, 77)] * 400 + [SHAPES["ipv6"](INNER, 78)] * 3
@@ -216,14 +217,16 @@ class FullDisk:
 
 
 @pytest.mark.parametrize("error", [SinkClosed("gone"), InputError("The disk is full.")])
-def test_a_write_that_fails_behind_is_told(error):
-    """By the next write, or at the end; and nothing waits for ever."""
-    disk = FullDisk(error)
-    behind = decap.WriteBehind(disk)
+def test_a_write_that_fails_ends_both_threads(outer, error):
+    """And is told; neither goes on, nor waits for the other for ever."""
+    outer.write_bytes(pcap_file(OUTERS * 5000))
+    disk, source = FullDisk(error), InFile.open(str(outer))
+    job = decap.Job(source, Decapsulator(), lambda: disk)
     with pytest.raises(type(error)):
-        deque(map(behind.write, itertools.repeat(b"x")))
-    with pytest.raises(type(error)):
-        behind.close()
+        job.run(lambda: None)
+    assert source.position < source.size
+    assert threading.active_count() == 1
+    job.close()
     assert disk.is_closed
 
 

@@ -9,16 +9,15 @@ import argparse
 import contextlib
 import gc
 import os
-import queue
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from vpcshark import __version__
+from vpcshark import __version__, threads
 from vpcshark.capture.sink import FileSink, SinkClosed
 from vpcshark.cli.infile import InFile
-from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.errors import InputError
 from vpcshark.wire.decap import Counts, Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
 from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
@@ -26,8 +25,6 @@ from vpcshark.wire.records import Blocks
 from vpcshark.wire.vxlan import Ports
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-_MAY_WAIT = 2
-"""Chunks that wait to be written."""
 
 
 def add(commands: Any) -> None:
@@ -139,24 +136,68 @@ def engine_of(options: argparse.Namespace) -> Decapsulator:
 
 
 class Job:
-    """One file on its way from ``source`` to what ``open_sink`` opens, once it is clear that this is a capture."""
+    """One file on its way from ``source`` to what ``open_sink`` opens, once it is clear that this is a capture.
+
+    Two threads, each of which makes blocks and then writes them while the other one makes the next: so what is written
+    is still in the cache of the processor that made it.
+    """
 
     def __init__(self, source: InFile, engine: Decapsulator, open_sink: Callable[[], FileSink]) -> None:
         self._source = source
         self._engine = engine
         self._open_sink = open_sink
-        self._sink: WriteBehind | None = None
+        self._sink: FileSink | None = None
         self._stream = Stream(worker_of(engine), f"vpcshark {__version__}")
+        self._making, self._writing = threading.Lock(), threading.Lock()
+        self._is_over = False
+        self._wrong: ValueError | OSError | None = None
 
     def run(self, show: Callable[[], None]) -> None:
-        """All of it. ``ValueError`` with the byte offset at what is no capture, ``OSError`` from reading."""
-        while count := self._source.readinto(self._stream.room()):
-            for blocks in self._stream.take(count):
-                if self._sink is None:
-                    self._sink = WriteBehind(self._open_sink())
-                self._sink.write(blocks)
+        """All of it. ``ValueError`` with the byte offset at what is no capture, ``OSError`` from reading, and as
+        ``Sink.write``; what was good before is written by then. ``show`` is called by one thread at a time."""
+        threads.together([lambda: self._work(show)] * 2)
+        if self._wrong is not None:
+            raise self._wrong
+
+    def _work(self, show: Callable[[], None]) -> None:
+        try:
+            while self._turn(show):
+                pass
+        finally:
+            self._is_over = True  # also for the other one, if this one failed
+
+    def _turn(self, show: Callable[[], None]) -> bool:
+        """Make the blocks of one chunk and write them; whether more may follow."""
+        with self._making:
+            blocks = [] if self._is_over else self._make()
             show()
-        self._stream.finish()
+            self._writing.acquire()  # before another one makes the next: the order of the file
+        try:
+            for block in blocks:
+                self._write(block)
+        finally:
+            self._writing.release()
+        return not self._is_over
+
+    def _make(self) -> list[Blocks]:
+        """What the next chunk gives. What is wrong in it waits until all that comes before it is written."""
+        made: list[Blocks] = []
+        try:
+            count = self._source.readinto(self._stream.room())
+            for blocks in self._stream.take(count) if count else ():
+                made.append(blocks)  # one by one: these are kept if the next one fails
+            if not count:
+                self._is_over = True
+                self._stream.finish()
+        except (ValueError, OSError) as wrong:
+            self._is_over, self._wrong = True, wrong
+        return made
+
+    def _write(self, blocks: Blocks) -> None:
+        if self._sink is None:
+            self._sink = self._open_sink()
+        if blocks:
+            self._sink.write(blocks)
 
     def remarks(self) -> list[str]:
         """What the user should know of the file."""
@@ -169,47 +210,10 @@ class Job:
         return f"{self._engine.counts.taken} frames from before that are in {'the output' if out == '-' else out}."
 
     def close(self) -> None:
-        """Write what waits, and close both files. As ``Sink.write`` if that fails."""
+        """Close both files."""
         self._source.close()
         if self._sink is not None:
             self._sink.close()
-
-
-class WriteBehind:
-    """A sink before a sink: a thread writes, so that the next blocks are made meanwhile. A few may wait.
-
-    What goes wrong with a write is raised by the next one, or by ``close``.
-    """
-
-    def __init__(self, sink: FileSink) -> None:
-        self._sink = sink
-        self._waiting: queue.Queue[Blocks] = queue.Queue(_MAY_WAIT)
-        self._error: Exception | None = None
-        self._thread = threading.Thread(target=self._write, name="writer", daemon=True)
-        self._thread.start()
-
-    def write(self, data: Blocks) -> None:
-        """Have ``data`` written."""
-        if self._error is not None:
-            raise self._error
-        if data:
-            self._waiting.put(data)
-
-    def close(self) -> None:
-        """Wait until all is written, and close the sink."""
-        self._waiting.put(b"")
-        self._thread.join()
-        self._sink.close()
-        if self._error is not None:
-            raise self._error
-
-    def _write(self) -> None:
-        while data := self._waiting.get():
-            try:
-                if self._error is None:
-                    self._sink.write(data)
-            except (SinkClosed, VpcsharkError) as error:
-                self._error = error
 
 
 class Progress:

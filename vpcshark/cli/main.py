@@ -37,7 +37,7 @@ COMMANDS = {
 """Which module of this room declares a command. Only the one that is asked for is imported, which halves the start."""
 
 SWEEP_THEMSELVES = {"cleanup", "capture"}
-NO_ACCOUNT = {"lab", "demo", "decap", "explain"}  # nobody expects a call to AWS of a tool for files
+NO_ACCOUNT = {"lab", "demo", "decap"}  # nobody expects a call to AWS of a tool for files
 
 EPILOG = """\
 first steps:

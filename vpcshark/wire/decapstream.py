@@ -14,7 +14,7 @@ from vpcshark.wire.decap import LINKS, Decapsulator
 from vpcshark.wire.pcapng import section_header
 from vpcshark.wire.records import SLACK, Blocks, Reader, Run
 
-CHUNK = 1 << 21
+CHUNK = 1 << 20
 """Bytes that are read at once: with what comes of them, they stay in the processor's caches."""
 
 
