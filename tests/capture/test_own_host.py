@@ -70,10 +70,12 @@ def test_sources_in_several_networks_cannot_share_a_launched_host():
 
 
 def test_no_key_of_the_users_is_tried_at_a_host_without_a_key_pair():
-    """Only a pushed one can be let in there; a standing host, and one from a template, are as the options say."""
+    """Only a pushed one can be let in there; a standing host, and one with a key pair, are as the options say."""
     options = CaptureOptions(connection="ssh", ssh_key="/home/me/key", ssh_user="root")
     launched, standing = host("new", kept()), CaptureHost("i-1", "standing", "eni-1", "10.0.0.9")
     changed = reach.for_host(launched, options)
     assert (changed.connection, changed.ssh_key, changed.ssh_user) == ("eic", "", "")
     assert reach.for_host(standing, options) == options
-    assert reach.for_host(launched, replace(options, host_template="lt-1")).ssh_key == "/home/me/key"
+    assert reach.for_host(replace(launched, key_pair="mine"), options) == options
+    of_template = reach.for_host(launched, replace(options, host_template="lt-1"))
+    assert (of_template.ssh_key, of_template.ssh_user) == ("", "root")  # its image is the user's choice

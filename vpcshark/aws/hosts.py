@@ -17,7 +17,7 @@ from vpcshark.errors import AwsError, InputError
 
 HOST_TAG = "vpcshark:capture-host"
 USER_TAG = "vpcshark:ssh-user"
-_LEASE_TAG = "vpcshark:capture"  # a capture's own host bears it, and goes with that capture
+LEASE_TAG = "vpcshark:capture"  # a capture's own host bears it, and goes with that capture
 DEFAULT_USER = "ec2-user"  # of Amazon Linux, the image that a capture host most likely has
 _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 
@@ -25,7 +25,8 @@ _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 @dataclass(frozen=True)
 class CaptureHost:
     """An instance that can be a target. ``eni`` is its primary ENI, ``address`` that ENI's primary private address
-    (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as."""
+    (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as, ``key_pair`` the name of
+    the one that it was launched with, "" if none."""
 
     instance: str
     name: str
@@ -38,18 +39,19 @@ class CaptureHost:
     az: str = ""
     instance_type: str = ""
     state: str = "running"
+    key_pair: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def list_hosts(ec2: Ec2) -> list[CaptureHost]:
     """The running instances that are tagged ``vpcshark:capture-host``, by name, but for those that a capture launched
     for itself. AwsError."""
-    return [host for host in _running(ec2, HOST_TAG) if _LEASE_TAG not in host.tags]
+    return [host for host in _running(ec2, HOST_TAG) if LEASE_TAG not in host.tags]
 
 
 def list_launched(ec2: Ec2) -> list[CaptureHost]:
     """The running instances that captures launched for themselves, by name. AwsError."""
-    return _running(ec2, _LEASE_TAG)
+    return _running(ec2, LEASE_TAG)
 
 
 def _running(ec2: Ec2, tag: str) -> list[CaptureHost]:
@@ -126,6 +128,7 @@ def host_from(raw: Mapping[str, Any]) -> CaptureHost:
         az=raw.get("Placement", {}).get("AvailabilityZone", ""),
         instance_type=raw.get("InstanceType", ""),
         state=raw.get("State", {}).get("Name", ""),
+        key_pair=raw.get("KeyName", ""),
         tags=tags,
     )
 

@@ -51,7 +51,10 @@ def _hosts(aws: Aws, interface: str) -> Pairs:
     running = {
         eni.instance: eni
         for eni in enis
-        if eni.instance_state == "running" and eni.device_index == 0 and eni.id != interface
+        if eni.instance_state == "running"
+        and eni.device_index == 0
+        and eni.id != interface
+        and hosts.LEASE_TAG not in eni.instance_tags  # it goes with the capture that launched it
     }
     ordered = sorted(running.values(), key=lambda eni: (eni.instance not in tagged, eni.vpc != vpc))
     instances = [(eni.instance, _text(eni.instance in tagged, inventory.display(eni))) for eni in ordered]

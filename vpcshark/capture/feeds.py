@@ -63,7 +63,6 @@ def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledge
         python=sys.executable,
         on_connected=book.is_in,
         on_account=book.belongs_to,
-        own_address=here.address_towards,
     )
 
 

@@ -20,7 +20,7 @@ from vpcshark import receiver
 from vpcshark.aws import doors, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import dumping, headers, reception
+from vpcshark.capture import dumping, headers, here, reception
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -54,7 +54,6 @@ class World:
     python: str
     on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
     on_account: Callable[[str], None]  # told which AWS account it is
-    own_address: Callable[[str], str]  # this machine's on the way to another address
 
 
 class MirrorFeed:
@@ -84,10 +83,10 @@ class MirrorFeed:
         self._macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
             self._write_headers(around)
-        say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
         opening = [jobs.start(self._open, door) for door in around.doors]
         filtering = jobs.start(self._make_filter)
         around = self._stand(jobs, around)
+        say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
         targeting = jobs.start(self._make_target, around.host)
@@ -110,8 +109,8 @@ class MirrorFeed:
         if not around.is_own:
             return around
         assert self._aws is not None
-        reach, own = self._world.open_transport, self._world.own_address
-        self._launcher = Launcher(self._context, self._aws, around.host, around.sources, reach, own)
+        own = (self._world.open_transport, here.address_towards)
+        self._launcher = Launcher(self._context, self._aws, around.host, around.sources, *own)
         return replace(around, host=jobs.result(jobs.start(self._launcher.stand)))
 
     def _follow(self, around: Surroundings) -> Following | None:

@@ -23,7 +23,7 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding, Picture, examine
-from vpcshark.preflight.finding import FAIL, command
+from vpcshark.preflight.finding import FAIL, OK, command
 from vpcshark.preflight.picture import Balancer, Endpoint
 
 NO_HOST = "No capture host can be had: "
@@ -52,7 +52,11 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
     seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, sessions, told, place)
-    return examine(_besides(aws, seen, target))
+    found = examine(_besides(aws, seen, target))
+    if options.host != "launch":
+        return found
+    launched = f"A capture host is launched in {eni.subnet}, with a security group for {eni.primary_address} alone."
+    return [Finding("target", OK, eni.subnet, launched) if each.check == "target" else each for each in found]
 
 
 def verdicts(

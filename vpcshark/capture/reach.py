@@ -51,12 +51,13 @@ def open_transport(
 
 
 def for_host(host: CaptureHost, options: CaptureOptions) -> CaptureOptions:
-    """The options for this host: one that was launched without a template has no key pair, so that no key of the user's
-    is any good there, and its user is known."""
-    if tags.CAPTURE not in host.tags or options.host_template:
+    """The options for this host: at one that a capture launched without a key pair no key of the user's is any good;
+    one from our own image has one user and port, whatever the user's other hosts have."""
+    if tags.CAPTURE not in host.tags or host.key_pair:
         return options
     connection = "eic" if options.connection == "ssh" else options.connection
-    return replace(options, connection=connection, ssh_key="", ssh_user="", ssh_port=22)
+    options = replace(options, connection=connection, ssh_key="")
+    return options if options.host_template else replace(options, ssh_user="", ssh_port=22)
 
 
 def _ways(logins: Logins, connection: str, *, has_aws: bool) -> list[Way]:
