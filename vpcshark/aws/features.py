@@ -30,8 +30,8 @@ _MIRROR = ("traffic-mirror-session", "traffic-mirror-filter", "traffic-mirror-ta
 
 @dataclass(frozen=True)
 class Allow:
-    """One statement. ``resources`` are types of EC2's ("instance"); "ssm:document/AWS-StartSSHSession" is another
-    service's and one of its type alone, "ec2::image" belongs to no account."""
+    """One statement. ``resources`` are types of EC2's ("instance"), perhaps with service, account and id
+    ("ssm:*:document/AWS-StartSSHSession", which is AWS's; "ec2::image" belongs to no account)."""
 
     sid: str
     actions: tuple[str, ...]
@@ -176,7 +176,7 @@ FEATURES: Mapping[str, Feature] = {
         "through Session Manager (with connect-eic where no key is named)",
         ("ssm:DescribeInstanceInformation",),
         (
-            Allow("TunnelToInstances", ("ssm:StartSession",), ("instance", "ssm:document/AWS-StartSSHSession")),
+            Allow("TunnelToInstances", ("ssm:StartSession",), ("instance", "ssm:*:document/AWS-StartSSHSession")),
             Allow("EndAndResumeOwnTunnels", ("ssm:ResumeSession", "ssm:TerminateSession"), ("ssm:session",), _MINE),
         ),
     ),

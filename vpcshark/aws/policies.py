@@ -95,9 +95,9 @@ class _Place:
 
     def _arn(self, resource: str) -> str:
         """``instance`` -> ``arn:aws:ec2:*:*:instance/*``."""
-        service, _, kind = resource.rpartition(":")
-        account = "" if service.endswith(":") else self._account or "*"
-        service = service.rstrip(":") or "ec2"
+        *whose, kind = resource.split(":")
+        service = whose[0] if whose else "ec2"
+        account = whose[1] if len(whose) > 1 else self._account or "*"
         region = "" if service == "iam" else self._region or "*"
         return f"arn:{self._partition}:{service}:{region}:{account}:{kind if '/' in kind else kind + '/*'}"
 
