@@ -129,14 +129,19 @@ def admit_ssh(ec2: Ec2, group: str, blocks: Iterable[str], groups: Sequence[str]
     _admit(ec2, group, [*(_permission("tcp", SSH, block) for block in blocks), *members])
 
 
-def _admit(ec2: Ec2, group: str, permissions: Iterable[Mapping[str, Any]]) -> None:
-    for permission in permissions:
-        try:
-            with mapped("admit the capture's packets to its host"):
-                ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[permission])
-        except AwsError as error:
-            if error.code != "InvalidPermission.Duplicate":
-                raise
+def _admit(ec2: Ec2, group: str, permissions: Sequence[Mapping[str, Any]]) -> None:
+    """All in one call; one by one where AWS refuses all because it has one of them already."""
+    if not permissions:
+        return
+    try:
+        with mapped("admit the capture's packets to its host"):
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=list(permissions))
+    except AwsError as error:
+        if error.code != "InvalidPermission.Duplicate":
+            raise
+        if len(permissions) > 1:
+            for permission in permissions:
+                _admit(ec2, group, [permission])
 
 
 def _permission(protocol: str, port: int, block: str) -> dict[str, Any]:

@@ -108,7 +108,13 @@ class Launcher:
         theirs = [one for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
         if self.planned.instance not in {one.id for one in theirs}:
             return False
-        tagging.put_tags(ec2, [one.id for one in theirs], maker.lease.as_tags())
+        try:
+            tagging.put_tags(ec2, [one.id for one in theirs], maker.lease.as_tags())
+        except AwsError as error:
+            if not error.code.startswith(("InvalidInstanceID", "InvalidGroup")):
+                raise
+            log.info("The kept host went a moment ago: %s", error)
+            return False
         found = launch.find(ec2, self.planned.instance)
         if found is None or found.tags.get(tags.CAPTURE) != maker.lease.capture:
             return False
