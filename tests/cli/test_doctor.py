@@ -154,6 +154,15 @@ def test_missing_permissions_are_named_as_iam_names_them(doctor):
     assert "ec2:DescribeInstances, ec2:CreateTrafficMirrorSession" in said
 
 
+def test_what_cannot_be_judged_without_a_tagged_mirror_is_no_problem(doctor):
+    """A policy that goes by tags, as ours do, refuses the DryRun of what does not exist."""
+    doctor.denied = ("delete_traffic_mirror_filter",)
+    assert "permissions" not in problems(doctor)
+    said = next(finding.remark for finding in examine(doctor) if finding.subject == "permissions")
+    assert "12 calls of a capture are allowed" in said
+    assert "ec2:DeleteTrafficMirrorFilter" in said
+
+
 def test_without_a_sign_in_what_needs_one_says_so(doctor):
     """And the sign-in says why."""
 

@@ -14,7 +14,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
-from iam import REGION, Judge, Request
+from iam import REGION, Judge
 from scenes import Scene, one_vpc
 
 from vpcshark.aws import inventory, mirror
@@ -147,10 +147,6 @@ class Told:
 
     def speaks_of(self, action: str) -> bool:
         return any(action in sentence for sentence in self.shown)
-
-    def refused_for_real(self) -> list[Request]:
-        """Without preflight's DryRun of rules in a filter that does not exist, which can bear no tag of ours."""
-        return [one for one in self.judge.refused if not one.resource.endswith("tmf-0123456789abcdef0")]
 
 
 @pytest.fixture(scope="session")

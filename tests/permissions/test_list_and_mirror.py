@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from iam import actions_of, less
 
-from vpcshark.aws import policies
+from vpcshark.aws import permissions, policies
 
 GRANTED = policies.policy(["list", "mirror", "preflight"])
 OWN = policies.policy(["list", "mirror"])
@@ -16,7 +16,7 @@ OWN = policies.policy(["list", "mirror"])
 def test_under_the_policies_nothing_is_refused_and_nothing_is_in_excess(work: Any):
     """Listing, preflight's verdict, a capture with a change of filter and a renewal of its lease, clean-up."""
     told = work(GRANTED)
-    assert told.refused_for_real() == []
+    assert told.judge.refused == []
     assert told.shown[-1].startswith("Stopping")
     assert set(actions_of(OWN)) <= told.judge.called <= set(actions_of(GRANTED))
 
@@ -32,3 +32,23 @@ def test_without_preflights_permissions_a_capture_goes_on(work: Any):
     told = work(OWN)
     assert told.judge.called == set(actions_of(OWN))
     assert told.shown[-1].startswith("Stopping")
+
+
+def test_doctor_calls_nothing_missing_that_is_not(as_user: Any):
+    """What goes by the tag of a resource cannot be asked about before there is one."""
+    aws, _ = as_user(OWN)
+    judged = dict(permissions.permitted(aws, {"vpcshark:capture": "doctor"}))
+    assert set(judged.values()) == {True, None}
+    assert {action for action, is_allowed in judged.items() if is_allowed is None} == {
+        "ec2:CreateTrafficMirrorFilterRule",
+        "ec2:ModifyTrafficMirrorFilterNetworkServices",
+        "ec2:DeleteTrafficMirrorFilter",
+        "ec2:DeleteTrafficMirrorSession",
+        "ec2:DeleteTrafficMirrorTarget",
+    }
+
+
+def test_doctor_names_a_create_that_is_missing(as_user: Any):
+    aws, _ = as_user(less("ec2:CreateTrafficMirrorTarget", OWN))
+    judged = dict(permissions.permitted(aws, {"vpcshark:capture": "doctor"}))
+    assert [action for action, is_allowed in judged.items() if is_allowed is False] == ["ec2:CreateTrafficMirrorTarget"]

@@ -47,20 +47,44 @@ OPERATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("delete_traffic_mirror_target", {"TrafficMirrorTargetId": _TARGET}),
 )
 
+# These are allowed for what bears the capture's tag alone, by the policies that we hand out.
+BY_TAG = {
+    "create_traffic_mirror_filter_rule",
+    "modify_traffic_mirror_filter_network_services",
+    "delete_traffic_mirror_session",
+    "delete_traffic_mirror_filter",
+    "delete_traffic_mirror_target",
+}
 
-def permitted(aws: Aws) -> Iterator[tuple[str, bool]]:
-    """(IAM action, is it allowed?) for every EC2 call of a capture. AwsError if AWS can't be asked."""
+
+def permitted(aws: Aws, labels: Mapping[str, str]) -> Iterator[tuple[str, bool | None]]:
+    """(IAM action, is it allowed?) for every EC2 call of a capture that tags with ``labels``; None where a refusal may
+    come of the made-up resource, which bears no tag that a policy could go by. AwsError if AWS can't be asked."""
     for operation, parameters in OPERATIONS:
         action = "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
         try:
             with mapped(f"check the permission {action}"):
-                getattr(aws.ec2, operation)(DryRun=True, **parameters)
+                getattr(aws.ec2, operation)(DryRun=True, **parameters, **tagged(operation, labels))
         except AwsError as error:
             if not error.code:
                 raise
-            yield action, error.code not in DENIED  # any other code comes after the permission was judged
+            is_allowed = error.code not in DENIED  # any other code comes after the permission was judged
+            yield action, (None if not is_allowed and operation in BY_TAG else is_allowed)
         else:
             yield action, True
+
+
+def tagged(operation: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
+    """The parameter that tags what the operation creates; none where that gets no tags."""
+    kind = operation.rpartition("_")[2]
+    if operation not in (
+        "create_traffic_mirror_filter",
+        "create_traffic_mirror_session",
+        "create_traffic_mirror_target",
+    ):
+        return {}
+    tags = [{"Key": key, "Value": value} for key, value in labels.items()]
+    return {"TagSpecifications": [{"ResourceType": f"traffic-mirror-{kind}", "Tags": tags}]}
 
 
 def identity(aws: Aws) -> tuple[str, float]:

@@ -12,20 +12,20 @@ from typing import Any
 from vpcshark import threads
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
-from vpcshark.aws.permissions import DENIED, NEW_SESSION, RULE
+from vpcshark.aws.permissions import DENIED, NEW_SESSION, tagged
 from vpcshark.errors import AwsError
 
 
 def rehearse(ec2: Ec2, source: str, target: str, labels: Mapping[str, str]) -> dict[str, bool]:
-    """IAM action -> may it be called? All are asked side by side; one that cannot be judged is left out."""
+    """IAM action -> may it be called? All are asked side by side; one that cannot be judged is left out, as rules are:
+    they go into a filter that bears the capture's tag, and there is none yet."""
     asked: dict[str, Mapping[str, Any]] = {
-        "create_traffic_mirror_filter": _tagged("filter", labels),
-        "create_traffic_mirror_filter_rule": RULE,
-        "create_traffic_mirror_session": {**NEW_SESSION, "NetworkInterfaceId": source, **_tagged("session", labels)},
+        "create_traffic_mirror_filter": {},
+        "create_traffic_mirror_session": {**NEW_SESSION, "NetworkInterfaceId": source},
     }
     if target:
-        asked["create_traffic_mirror_target"] = {"NetworkInterfaceId": target, **_tagged("target", labels)}
-    judged = threads.together([partial(_judge, ec2, operation, asked[operation]) for operation in asked])
+        asked["create_traffic_mirror_target"] = {"NetworkInterfaceId": target}
+    judged = threads.together([partial(_judge, ec2, one, {**asked[one], **tagged(one, labels)}) for one in asked])
     return {
         "ec2:" + "".join(word.capitalize() for word in operation.split("_")): verdict
         for operation, verdict in zip(asked, judged, strict=True)
@@ -40,8 +40,3 @@ def _judge(ec2: Ec2, operation: str, parameters: Mapping[str, Any]) -> bool | No
     except AwsError as error:
         return error.code not in DENIED if error.code else None
     return True
-
-
-def _tagged(kind: str, labels: Mapping[str, str]) -> Mapping[str, Any]:
-    tags = [{"Key": key, "Value": value} for key, value in labels.items()]
-    return {"TagSpecifications": [{"ResourceType": f"traffic-mirror-{kind}", "Tags": tags}]}

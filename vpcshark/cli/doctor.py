@@ -166,14 +166,22 @@ class Doctor:
     def permissions(self) -> str:
         """Every call of a capture, as EC2's DryRun judges it."""
         from vpcshark.aws import permissions
+        from vpcshark.cleanup import tags
 
         self._need_sign_in()
-        judged = dict(permissions.permitted(self._aws))
-        missing = [action for action, is_allowed in judged.items() if not is_allowed]
+        lease = tags.Lease("doctor", tags.default_owner(), self._clock.now())
+        judged = dict(permissions.permitted(self._aws, lease.as_tags()))
+        missing = [action for action, is_allowed in judged.items() if is_allowed is False]
         if missing:
             raise VpcsharkError(
                 f"{len(missing)} of {len(judged)} are missing: {', '.join(missing)}.",
-                "Ask whoever administers the account for them.",
+                "Ask whoever administers the account for them; vpcshark iam-policy prints what is needed.",
+            )
+        unknown = [action for action, is_allowed in judged.items() if is_allowed is None]
+        if unknown:
+            return (
+                f"{len(judged) - len(unknown)} calls of a capture are allowed; AWS does not tell without a mirror that "
+                f"bears vpcshark's tag: {', '.join(unknown)}"
             )
         return f"all {len(judged)} calls of a capture are allowed"
 
