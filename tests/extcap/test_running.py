@@ -74,7 +74,7 @@ def test_the_control_pipe_closed_ends_it(wireshark, fifo, reader, tmp_path, in_t
     thread.join(20)
     os.write(ends[0], b"T\0\0\x02\0\0")
     wireshark.wait_for("started")
-    assert os.read(ends[1], 100) == b"T\0\0\x0b\0\x06Capturing"
+    assert os.read(ends[1], 15) == b"T\0\0\x0b\0\x06Capturing"
     os.close(ends[0])
     assert process.communicate(timeout=20) == ("", "")
     os.close(ends[1])
