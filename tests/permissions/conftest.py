@@ -7,7 +7,7 @@ import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -223,17 +223,15 @@ def capture(aws: Aws, scene: Scene, options: CaptureOptions, ledger: Path, shown
     clock, stop, person = Hurried(), Stop(), Person()
     timeline, lease = UntilRenewed(stop), Lease("c-permissions", OWNER, clock.now() + 900)
     book = Ledger(ledger, {"owner": OWNER, "started": 0, "expires": 0})
-    seams: dict[str, Any] = {
-        "connect": lambda: aws,
-        "open_transport": lambda host: Host(),
-        "open_instance": None,
-        "is_here": lambda address: False,
-        "python": "python3",
-        "on_connected": lambda *_: None,
-        "on_account": lambda _: None,
-        "own_address": lambda _: "192.0.2.1",
-    }
-    world = World(**{one.name: seams[one.name] for one in fields(World)})
+    world = World(
+        connect=lambda: aws,
+        open_transport=lambda host: Host(),
+        open_instance=lambda host, addresses: Host(),
+        is_here=lambda address: False,
+        python="python3",
+        on_connected=lambda *_: None,
+        on_account=lambda _: None,
+    )
     maker = Maker(book, lease, timeline)
     context = Context(Selection((scene.source,)), options, Bytes(), person, stop, clock, timeline, maker, lease=0.3)
     try:
