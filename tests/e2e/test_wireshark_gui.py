@@ -19,7 +19,7 @@ from hands import Lab, read_frames, tshark_json, wait_until
 pytestmark = pytest.mark.e2e
 
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "gui"
-GROUPS = ["Capture", "Mirror", "Capture host", "Connection", "AWS", "Debug"]
+GROUPS = ["Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug"]
 WEB = "web-1 · eth0"
 LOG = re.compile(r'Connecting to AWS .*\nCapturing from eni-\w+\.\nThe filter is now "icmp or icmp6"\.\n?', re.S)
 ICMP = {1, 44, 58}  # protocol numbers: ICMP, IPv6 fragments (their protocol is known later), ICMPv6

@@ -83,7 +83,7 @@ def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences)
         "Capture",
         "Mirror",
         "Capture host",
-        "Launched host",
+        "Launch",
         "Connection",
         "AWS",
         "Debug",

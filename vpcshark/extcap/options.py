@@ -147,7 +147,7 @@ OPTIONS = (
     ),
     Option(
         name="keep",
-        group="Launched host",
+        group="Launch",
         kind=Kind.UNSIGNED,
         display="Keep for (minutes)",
         tooltip="How long a launched capture host waits for your next capture, which then starts at once. It costs as "
@@ -158,7 +158,7 @@ OPTIONS = (
     ),
     Option(
         name="host-type",
-        group="Launched host",
+        group="Launch",
         kind=Kind.STRING,
         display="Instance type",
         tooltip="The type of a launched capture host: arm64 (t4g, c7gn) or x86 (t3, c6in). Larger ones receive more "
@@ -170,7 +170,7 @@ OPTIONS = (
     ),
     Option(
         name="host-template",
-        group="Launched host",
+        group="Launch",
         kind=Kind.STRING,
         display="Launch template",
         tooltip="Launch the capture host from this launch template (its id or name, with :version behind it if not the "
@@ -181,7 +181,7 @@ OPTIONS = (
     ),
     Option(
         name="host-role",
-        group="Launched host",
+        group="Launch",
         kind=Kind.STRING,
         display="Instance profile",
         tooltip="The instance profile (its name or ARN) of a launched capture host. Session Manager needs one with "
@@ -192,7 +192,7 @@ OPTIONS = (
     ),
     Option(
         name="host-ssh-from",
-        group="Launched host",
+        group="Launch",
         kind=Kind.STRING,
         display="SSH from",
         tooltip="From where a launched capture host may be logged in to, as an address block (192.0.2.7/32). Empty: "
@@ -203,7 +203,7 @@ OPTIONS = (
     ),
     Option(
         name="host-public-ip",
-        group="Launched host",
+        group="Launch",
         kind=Kind.BOOLEAN,
         display="Public address",
         tooltip="Give a launched capture host a public IPv4 address, for SSH from outside where no VPN, Session "
