@@ -249,8 +249,10 @@ class Wireshark:
     def field(self, label: str) -> Thing:
         """The field of a form that stands on the same line as the label."""
         beside = self.wait_for("label", label)
-        found = [one for one in self.things("text") if beside.is_level_with(one) and one.x > beside.x]
-        assert found, f"there is no field beside “{label}”"
+        found = wait_for(  # a field whose text changes at this moment is not told of
+            lambda: [one for one in self.things("text") if beside.is_level_with(one) and one.x > beside.x],
+            f"there is a field beside “{label}”",
+        )
         return found[0]
 
     def row(self, text: str) -> Thing:
