@@ -5,6 +5,7 @@ The FIFO that Wireshark makes is a sink too; it lives in vpcshark/extcap/fifo.py
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import threading
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
 from vpcshark.errors import InputError
+
+PIPE_SIZE = 1 << 20  # bytes; the system's default of 64 KiB makes dumpcap and us take turns
 
 
 class SinkClosed(Exception):
@@ -56,6 +59,7 @@ class FileSink:
     def open(cls, path: str | Path) -> FileSink:
         """Open ``path`` for writing ("-": standard output), unbuffered."""
         if str(path) == "-":
+            enlarge(sys.stdout.fileno())
             return cls(os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0), "standard output")
         try:
             return cls(open(path, "wb", buffering=0, opener=_private), str(path))
@@ -85,3 +89,16 @@ class FileSink:
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
+
+
+def enlarge(descriptor: int) -> int:
+    """Make the pipe as large as it may be; its size, 0 where it is none or nobody knows."""
+    if sys.platform != "linux":
+        return 0
+    import fcntl
+
+    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: the default will do
+        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, PIPE_SIZE)
+    with contextlib.suppress(OSError):
+        return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
+    return 0

@@ -7,7 +7,6 @@ bytes are.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
@@ -17,14 +16,13 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from vpcshark.capture.sink import FileSink, Sink, SinkClosed
+from vpcshark.capture.sink import PIPE_SIZE, FileSink, Sink, SinkClosed, enlarge
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError
 
 _TICK = 0.02  # seconds between two tries to open
 _GRACE = 2.0  # seconds that a reader may take none of the last bytes after stop was requested
-_PIPE_SIZE = 1 << 20  # bytes; the system's default of 64 KiB makes dumpcap and us take turns
 _PAUSE = 0.002  # seconds in which dumpcap takes a sixth of a full pipe
 _T = TypeVar("_T")
 
@@ -81,7 +79,7 @@ class FifoSink:
         self._stop = stop
         self._lock = threading.Lock()
         self._closed = False
-        self._pause = _PAUSE * _enlarge(descriptor) / _PIPE_SIZE
+        self._pause = _PAUSE * enlarge(descriptor) / PIPE_SIZE
 
     def fileno(self) -> int:
         """The descriptor, for poll: POLLERR on it means that the reader has closed (Linux, measured <10 ms)."""
@@ -103,7 +101,7 @@ class FifoSink:
             if self._closed:
                 raise SinkClosed("the FIFO is closed")
             try:
-                return os.splice(pipe, self._descriptor, _PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
+                return os.splice(pipe, self._descriptor, PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
             except BlockingIOError:
                 return None
             except OSError as exc:
@@ -144,14 +142,3 @@ class FifoSink:
             if not self._closed:
                 self._closed = True
                 os.close(self._descriptor)
-
-
-def _enlarge(descriptor: int) -> int:
-    """Make the pipe as large as it may be; its size, 0 where nobody knows it."""
-    if sys.platform != "linux":
-        return 0
-    import fcntl
-
-    with contextlib.suppress(OSError):  # the user's share of pipe memory is used up: the default will do
-        fcntl.fcntl(descriptor, fcntl.F_SETPIPE_SZ, _PIPE_SIZE)
-    return fcntl.fcntl(descriptor, fcntl.F_GETPIPE_SZ)
