@@ -14,11 +14,13 @@ from pathlib import Path
 import pytest
 from outer import SHAPES, ethernet, ipv4, pcap_file, pcapng_file, udp
 
+from vpcshark import __version__
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.cli import decap
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError
 from vpcshark.wire.decap import Decapsulator
+from vpcshark.wire.decapstream import Stream
 
 INNER = ethernet(0x0800, ipv4(udp(b"x" * 58, 53)))
 OUTERS = [SHAPES["ipv4"](INNER, 77)] * 400 + [SHAPES["ipv6"](INNER, 78)] * 3
@@ -228,6 +230,39 @@ def test_a_write_that_fails_ends_both_threads(outer, error):
     assert threading.active_count() == 1
     job.close()
     assert disk.is_closed
+
+
+class Slow:
+    """A sink that lets others go first, and keeps what it gets."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def write(self, data: bytes) -> None:
+        piece = bytes(data)
+        for _ in range(200):
+            os.sched_yield()
+        self.data += piece
+
+    def close(self) -> None:
+        pass
+
+
+def test_two_threads_write_in_the_order_of_the_file(outer):
+    """What one thread alone makes of it; each frame has its own payload, and there are twenty chunks."""
+    frames = [ethernet(0x0800, ipv4(udp(number.to_bytes(4, "big") * 300, 53))) for number in range(16_000)]
+    outer.write_bytes(pcap_file([SHAPES["ipv4"](frame, 77) for frame in frames]))
+    sink, alone = Slow(), Stream(Decapsulator(), f"vpcshark {__version__}")
+    job = decap.Job(InFile.open(str(outer)), Decapsulator(), lambda: sink)
+    job.run(lambda: None)
+    job.close()
+    wanted, data = bytearray(), outer.read_bytes()
+    while data:
+        room = alone.room()
+        count = min(len(room), len(data))
+        room[:count], data = data[:count], data[count:]
+        wanted += b"".join(map(bytes, alone.take(count)))
+    assert sink.data == wanted
 
 
 def test_progress_is_shown_on_a_terminal(outer, inner):

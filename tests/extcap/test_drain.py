@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import queue
+import select
 import sys
 import threading
 from pathlib import Path
@@ -65,9 +66,13 @@ def drained(fifo: Path):
 
 
 def read(descriptor: int, size: int) -> bytes:
-    """So many bytes, or what there is until the end."""
+    """So many bytes, or what there is until the end; fails if none come for twenty seconds."""
     data = bytearray()
-    while len(data) < size and (more := os.read(descriptor, size - len(data))):
+    while len(data) < size:
+        assert select.select([descriptor], [], [], 20)[0], f"after {len(data)} bytes no more came"
+        more = os.read(descriptor, size - len(data))
+        if not more:
+            break
         data += more
     return bytes(data)
 
