@@ -656,7 +656,7 @@ def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path:
         a_capture(lab, tmp_path / "second", tmp_path / "log2", ours)
     finally:
         control.clear_faults()
-    assert len(read_frames(tmp_path / "second")) > 10
+    assert read_frames(tmp_path / "second")
 
 
 @pytest.mark.parametrize("changed", ["mac", "primary_address"])
