@@ -23,6 +23,10 @@ class InputError(VpcsharkError):
     """The user's input cannot be used: an option, a filter, an ENI id, a file."""
 
 
+class Mistake(InputError):
+    """An option of the user's own names what is not there, or cannot be: nothing else is tried in its stead."""
+
+
 class AwsError(VpcsharkError):
     """AWS answered with an error, or could not be asked. ``code`` is EC2's own error code, "" without an answer."""
 

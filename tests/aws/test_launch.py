@@ -9,7 +9,7 @@ import pytest
 
 from vpcshark.aws import launch, userdata
 from vpcshark.aws.launch import Launch, Template
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import Mistake
 
 TAGS = {"vpcshark:capture": "c-1", "vpcshark:owner": "me"}
 
@@ -48,8 +48,24 @@ def test_the_newest_amazon_linux_is_found_for_the_types_architecture(aws):
     images = {kind: launch.newest_image(aws.ssm, kind) for kind in ("arm64", "x86_64")}
     assert all(image.startswith("ami-") for image in images.values())
     assert images["arm64"] != images["x86_64"]
-    with pytest.raises(InputError, match="--host-type"):
+    with pytest.raises(Mistake, match="--host-type"):
         launch.architecture(aws.ec2, "q1.huge")
+
+
+def test_a_template_that_is_not_there_is_a_mistake(ec2):
+    """By name or by id."""
+    for name in ("no-such-template", "lt-0123456789abcdef0"):
+        with pytest.raises(Mistake, match="--host-template"):
+            launch.find_template(ec2, name)
+
+
+def test_a_role_that_is_none_is_a_mistake(ec2, place):
+    """AWS says so with a code that stands for many a parameter."""
+    group = launch.create_group(ec2, place["VpcId"], "vpcshark-role", TAGS)
+    wanted = launch.Launch(place["SubnetId"], group, "", "ami-12c6146b", role="nobody")
+    with pytest.raises(Mistake, match="--host-role"):
+        launch.run(ec2, wanted, TAGS, "token-role")
+    launch.delete_group(ec2, group)
 
 
 def test_the_group_admits_the_sources_frames_alone(ec2, place):
@@ -134,5 +150,5 @@ def test_a_template_is_found_by_name_and_by_id(ec2):
     identity = made["LaunchTemplate"]["LaunchTemplateId"]
     assert launch.find_template(ec2, "ours").data["InstanceType"] == "t3.nano"
     assert launch.find_template(ec2, f"{identity}:1").reference == {"LaunchTemplateId": identity, "Version": "1"}
-    with pytest.raises(AwsError):
+    with pytest.raises(Mistake):
         launch.find_template(ec2, "theirs")

@@ -13,7 +13,7 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.status import Silent
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.errors import AwsError, Hopeless, InputError, Refused, TransportError, VpcsharkError
+from vpcshark.errors import AwsError, Hopeless, InputError, Mistake, Refused, TransportError, VpcsharkError
 
 NO_HOST = InputError("No running instance is tagged vpcshark:capture-host.", "Tag one.")
 REFUSED = AwsError("AWS does not mirror t2.micro.", "Choose another.", code="InvalidParameterValue")
@@ -100,9 +100,17 @@ def test_an_interface_is_described_once(auto, writes):
     assert second.is_described is bool(writes)
 
 
-@pytest.mark.parametrize("why", [AwsError("AWS could not be reached."), Hopeless("The SSH key /k cannot be read.")])
-def test_where_tcpdump_would_fail_alike_it_is_not_tried(auto, why):
-    """Without AWS nobody knows the instance; without the key nobody gets in."""
+@pytest.mark.parametrize(
+    "why",
+    [
+        AwsError("AWS could not be reached."),
+        Hopeless("The SSH key /k cannot be read."),
+        Mistake("A capture host cannot be of the type t4g.smal."),
+        AwsError("AWS refused.", code="InvalidTrafficMirrorFilterId.NotFound"),
+    ],
+)
+def test_what_the_user_must_mend_is_told_and_tcpdump_is_not_tried(auto, why):
+    """Without AWS nobody knows the instance; without the key nobody gets in; a wrong option is wrong."""
     second = Feed("tcpdump")
     with pytest.raises(VpcsharkError) as caught:
         auto(Feed("mirror", why), second)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vpcshark.capture import filtering
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, Mistake
 from vpcshark.wire import bpf
 
 SOURCES = {77: "02:00:00:00:00:01"}
@@ -33,7 +33,7 @@ def test_a_filter_for_frames_that_aws_never_mirrors_is_refused():
 @pytest.mark.parametrize("text", ["tcp port", "host", "port 70000"])
 def test_what_is_no_filter_is_said_in_libpcaps_words(text: str):
     """With the filter, and where its language is described."""
-    with pytest.raises(InputError, match=r"is no capture filter: .*pcap-filter"):
+    with pytest.raises(Mistake, match=r"is no capture filter: .*pcap-filter"):
         filtering.check(text)
 
 

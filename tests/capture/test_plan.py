@@ -7,7 +7,7 @@ import pytest
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture import plan
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, Mistake
 
 SOURCE = Eni(
     "eni-1", "web-1", instance="i-1", device_index=0, vpc="vpc-1", subnet="s-1", addresses=("10.1.0.5", "2001:db8::5")
@@ -39,7 +39,7 @@ def test_auto_with_nothing_says_which_tag_helps():
 
 def test_local_where_this_machine_has_no_eni_is_refused():
     """A laptop can't be a mirror target."""
-    with pytest.raises(InputError, match="This machine has no network interface"):
+    with pytest.raises(Mistake, match="This machine has no network interface"):
         plan.choose_host("local", [SOURCE], [tagged("a")], [HERE], lambda address: False)
 
 

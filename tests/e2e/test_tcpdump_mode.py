@@ -603,16 +603,38 @@ def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Pat
 
 
 def test_auto_falls_back_and_says_why(lab: Lab, tmp_path: Path) -> None:
-    """A capture host that does not exist: no mirror, so tcpdump; the reason is in the log file."""
+    """AWS does not mirror the source's type: no mirror, so tcpdump; the reason is in the log file."""
     log = tmp_path / "log"
-    with running(lab, tmp_path / "o", "--host", "i-0123456789abcdef0", "--log-file", str(log), mode="auto") as capture:
+    control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
+    words = "The instance type t2.micro is not supported for traffic mirroring."
+    control.add_fault("CreateTrafficMirrorSession", code="InvalidParameterValue", message=words, status=400)
+    with running(lab, tmp_path / "o", "--log-file", str(log), mode="auto") as capture:
         capture.await_frames()
         capture.stop()
         assert any("trying tcpdump" in line for line in capture.said)
     reasons = [line for line in log.read_text().splitlines() if "No mirror, so tcpdump on the instance: " in line]
     assert len(reasons) == 1
-    assert "There is no instance i-0123456789abcdef0" in reasons[0]
+    control.clear_faults()
+    assert words in reasons[0]
     assert lab.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--host", "i-0123456789abcdef0"], "There is no instance i-0123456789abcdef0"),
+        (["--host", "launch", "--host-type", "t4g.smal"], "A capture host cannot be of the type t4g.smal."),
+        (["--host", "launch", "--host-template", "no-such"], "There is no such launch template."),
+        (["--mirror-filter", "tmf-0123456789abcdef0"], "tmf-0123456789abcdef0"),
+    ],
+)
+def test_auto_does_not_pass_over_a_wrong_option(lab: Lab, tmp_path: Path, options: list[str], words: str) -> None:
+    """Whoever asks for a host of their own must hear that it is none, not get tcpdump in its place."""
+    with running(lab, tmp_path / "o", *options, mode="auto") as capture:
+        said = capture.end()
+    assert words in said
+    assert "tcpdump" not in said
+    wait_until(lab.is_clean, "the account is clean", 20)
 
 
 def test_auto_that_nobody_lets_in_says_one_thing(lab: Lab, tmp_path: Path) -> None:

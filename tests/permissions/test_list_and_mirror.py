@@ -11,12 +11,22 @@ from vpcshark.aws import permissions, policies
 
 GRANTED = policies.policy(["list", "mirror", "preflight"])
 OWN = policies.policy(["list", "mirror"])
+BY_TAG = {
+    "ec2:CreateTrafficMirrorFilterRule",
+    "ec2:ModifyTrafficMirrorFilterNetworkServices",
+    "ec2:ModifyTrafficMirrorSession",
+    "ec2:DeleteTrafficMirrorFilter",
+    "ec2:DeleteTrafficMirrorSession",
+    "ec2:DeleteTrafficMirrorTarget",
+}
 
 
 def test_under_the_policies_nothing_is_refused_and_nothing_is_in_excess(work: Any):
     """Listing, preflight's verdict, a capture with a change of filter and a renewal of its lease, clean-up."""
     told = work(GRANTED)
     assert told.judge.refused == []
+    assert told.judge.rehearsed == BY_TAG
+    assert not any("not allowed" in sentence for sentence in told.shown)
     assert told.shown[-1].startswith("Stopping")
     assert set(actions_of(OWN)) <= told.judge.called <= set(actions_of(GRANTED))
 
@@ -39,13 +49,7 @@ def test_doctor_calls_nothing_missing_that_is_not(as_user: Any):
     aws, _ = as_user(OWN)
     judged = dict(permissions.permitted(aws, {"vpcshark:capture": "doctor"}))
     assert set(judged.values()) == {True, None}
-    assert {action for action, is_allowed in judged.items() if is_allowed is None} == {
-        "ec2:CreateTrafficMirrorFilterRule",
-        "ec2:ModifyTrafficMirrorFilterNetworkServices",
-        "ec2:DeleteTrafficMirrorFilter",
-        "ec2:DeleteTrafficMirrorSession",
-        "ec2:DeleteTrafficMirrorTarget",
-    }
+    assert {action for action, is_allowed in judged.items() if is_allowed is None} == BY_TAG
 
 
 def test_doctor_names_a_create_that_is_missing(as_user: Any):

@@ -85,3 +85,10 @@ def test_without_an_action_preflight_says_what_it_does_not_know(
             break
     assert lost
     assert is_named == (action not in UNNAMED)
+
+
+@pytest.mark.parametrize("action", actions_of(policies.policy(["list", "mirror"])))
+def test_every_action_of_a_capture_is_named_where_it_is_missing(action: str, networks: dict[str, Scene], look: Any):
+    """By a finding, or among what DryRun cannot judge where the policies go by tags."""
+    said, _ = look(networks["two peered VPCs"], less(action, GRANTED))
+    assert any(action in line for line in said)

@@ -160,13 +160,14 @@ def _listed(value: Any) -> list[Any]:
 
 class Judge:
     """A policy enforced in boto3 clients: ``watch`` each. ``called`` are the actions that were allowed, ``refused``
-    the requests that were not."""
+    the requests that were not; ``rehearsed`` the actions that were refused under DryRun, which does nothing."""
 
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self._tags: dict[str, dict[str, str]] = {}
         self.called: set[str] = set()
         self.refused: list[Request] = []
+        self.rehearsed: set[str] = set()
 
     def watch(self, client: Any) -> Any:
         """The same client, under the policy from now on."""
@@ -197,7 +198,10 @@ class Judge:
             asked = [Request(action, one) for one in _ELSEWHERE.get(action, lambda _: ["*"])(params)]
         refused = [one for one in asked if not allows(self._document, one)]
         context["refused"] = refused
-        self.refused += refused
+        if params.get("DryRun"):
+            self.rehearsed |= {one.action for one in refused}
+        else:
+            self.refused += refused
         if not refused:
             self.called |= {one.action for one in asked}
 

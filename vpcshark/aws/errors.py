@@ -146,6 +146,12 @@ def is_denied(error: AwsError) -> bool:
     return error.code in _DENIALS
 
 
+def denied_action(error: AwsError) -> str:
+    """The IAM action that AWS's refusal names; "" in the short refusals of older times."""
+    found = _DENIED_ACTION.search(str(error.__cause__))
+    return found.group(1) if found else ""
+
+
 def is_expired(error: AwsError) -> bool:
     """Are the credentials no good (any more)? The same call can succeed only after the user has signed in again."""
     return error.code in _EXPIRED or error.code in _BAD_KEYS

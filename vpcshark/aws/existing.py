@@ -11,7 +11,7 @@ from typing import Any
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory import SEPARATOR, clean, tags_of
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, Mistake
 
 _NO_SUCH = "InvalidTrafficMirror"
 
@@ -40,7 +40,7 @@ def targets(ec2: Ec2) -> list[Target]:
 
 
 def find_target(ec2: Ec2, target_id: str) -> Target:
-    """The mirror target with this id. InputError if there is none, or if it is no network interface; AwsError."""
+    """The mirror target with this id. Mistake if there is none, or if it is no network interface; AwsError."""
     try:
         with mapped("look up the mirror target"):
             found = list(
@@ -57,9 +57,9 @@ def find_target(ec2: Ec2, target_id: str) -> Target:
         found = []
     matching = [target for target in map(_target, found) if target.id == target_id]
     if not matching:
-        raise InputError(f"There is no mirror target {target_id}.", "Choose another capture host with --host.")
+        raise Mistake(f"There is no mirror target {target_id}.", "Choose another capture host with --host.")
     if not matching[0].eni:
-        raise InputError(
+        raise Mistake(
             f"{target_id} is a load balancer's, and vpcshark receives on network interfaces.",
             "Choose another capture host with --host.",
         )

@@ -13,7 +13,7 @@ from typing import Any
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory import Eni, clean, region_of, tags_of
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, InputError, Mistake
 
 HOST_TAG = "vpcshark:capture-host"
 USER_TAG = "vpcshark:ssh-user"
@@ -63,10 +63,10 @@ def _running(ec2: Ec2, tag: str) -> list[CaptureHost]:
 
 
 def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:
-    """The instance that the user named as capture host, tagged or not. InputError if it is unknown or does not run;
+    """The instance that the user named as capture host, tagged or not. Mistake if it is unknown or does not run;
     AwsError."""
     if not _INSTANCE_ID.match(instance_id):
-        raise InputError(
+        raise Mistake(
             f'"{clean(instance_id)}" is not a capture host.',
             "Give auto, local or the id of a running instance (i-…) with --host.",
         )
@@ -79,7 +79,7 @@ def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:
         found = []
     if not found or found[0].state != "running":
         what = f"The instance {instance_id} is {found[0].state}" if found else f"There is no instance {instance_id}"
-        raise InputError(f"{what}{_where(ec2)}.", "Choose a running one with --host.")
+        raise Mistake(f"{what}{_where(ec2)}.", "Choose a running one with --host.")
     return found[0]
 
 

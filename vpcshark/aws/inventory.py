@@ -13,7 +13,7 @@ from typing import Any
 from vpcshark import threads
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, Mistake
 
 SEPARATOR = " · "
 _ENI_ID = re.compile(r"^eni-[0-9a-f]{8,32}$")
@@ -70,9 +70,9 @@ def list_enis(ec2: Ec2) -> list[Eni]:
 
 
 def find_eni(ec2: Ec2, eni_id: str) -> Eni:
-    """The ENI with this id, of any type. InputError if there is none; AwsError."""
+    """The ENI with this id, of any type. Mistake if there is none; AwsError."""
     if not _ENI_ID.match(eni_id):
-        raise InputError(
+        raise Mistake(
             f'"{clean(eni_id)}" is not the id of a network interface.',
             "Ids look like eni-0a1b2c3d4e5f60718; vpcshark interfaces lists yours.",
         )
@@ -211,10 +211,10 @@ def natural(text: str) -> list[tuple[int, int, str]]:
     ]
 
 
-def _unknown(ec2: Ec2, eni_id: str) -> InputError:
+def _unknown(ec2: Ec2, eni_id: str) -> Mistake:
     region = region_of(ec2)
     where = f" in {region}" if region else ""
-    return InputError(
+    return Mistake(
         f"There is no network interface {eni_id}{where}.",
         "See vpcshark interfaces, or choose another --region or --profile.",
     )

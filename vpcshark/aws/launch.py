@@ -7,6 +7,7 @@ an encrypted volume, and ends by a shutdown. RunInstances takes the caller's Cli
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -18,7 +19,7 @@ from vpcshark.aws.errors import is_denied, mapped
 from vpcshark.aws.hosts import CaptureHost, host_from
 from vpcshark.aws.inventory import tags_of
 from vpcshark.aws.mirror import Tagged
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, Mistake
 
 INSTANCE, GROUP = "instance", "security-group"  # the kinds of what is made here
 VXLAN, SSH = 4789, 22
@@ -29,6 +30,8 @@ _ROOT_GIB = 8  # as large as the image, and no smaller: AWS refuses that
 _IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}"
 _STANDING = ("pending", "running", "stopping", "stopped", "shutting-down")
 _GONE = ("InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidGroupId.Malformed")
+_NO_ROLE = re.compile(r"instance ?profile", re.IGNORECASE)  # InvalidParameterValue, as for many a parameter
+_OTHER_TEMPLATE = "Choose one with --host-template."
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ def newest_image(ssm: Any, architecture: str) -> str:
 
 
 def architecture(ec2: Ec2, instance_type: str) -> str:
-    """ "arm64" or "x86_64". InputError where there is no such type in the region; AwsError."""
+    """ "arm64" or "x86_64". Mistake where there is no such type in the region; AwsError."""
     try:
         with mapped("look up the instance type"):
             found = ec2.describe_instance_types(InstanceTypes=[instance_type])["InstanceTypes"]
@@ -84,7 +87,7 @@ def architecture(ec2: Ec2, instance_type: str) -> str:
     known = found[0]["ProcessorInfo"]["SupportedArchitectures"] if found else []
     usable = next((one for one in ("arm64", "x86_64") if one in known), "")
     if not usable:
-        raise InputError(
+        raise Mistake(
             f"A capture host cannot be of the type {instance_type}.",
             "Choose another with --host-type, such as t4g.small.",
         )
@@ -92,15 +95,21 @@ def architecture(ec2: Ec2, instance_type: str) -> str:
 
 
 def find_template(ec2: Ec2, name: str) -> Template:
-    """The launch template ``lt-…`` or a name, with ``:version`` behind it (else its default). AwsError; InputError."""
+    """The launch template ``lt-…`` or a name, with ``:version`` behind it (else its default). AwsError;
+    Mistake where there is none."""
     said, _, version = name.partition(":")
     reference = {("LaunchTemplateId" if said.startswith("lt-") else "LaunchTemplateName"): said}
     version = version or "$Default"
-    with mapped("look up the launch template"):
-        answer = ec2.describe_launch_template_versions(**reference, Versions=[version])
+    try:
+        with mapped("look up the launch template"):
+            answer = ec2.describe_launch_template_versions(**reference, Versions=[version])
+    except AwsError as error:
+        if not error.code.startswith("InvalidLaunchTemplate"):
+            raise
+        raise Mistake(f"There is no such launch template. {error.problem}", _OTHER_TEMPLATE) from error
     found = answer["LaunchTemplateVersions"]
     if not found:
-        raise InputError(f"The launch template {said} has no version {version}.", "Choose one with --host-template.")
+        raise Mistake(f"The launch template {said} has no version {version}.", _OTHER_TEMPLATE)
     return Template({**reference, "Version": str(found[0]["VersionNumber"])}, found[0]["LaunchTemplateData"])
 
 
@@ -152,9 +161,15 @@ def _permission(protocol: str, port: int, block: str) -> dict[str, Any]:
 
 
 def run(ec2: Ec2, launch: Launch, tags: Mapping[str, str], token: str) -> str:
-    """Launch the host; its instance id. AwsError, also where AWS has none of that type left in the zone."""
-    with mapped("launch a capture host"):
-        answer = ec2.run_instances(**parameters(launch, tags, token))
+    """Launch the host; its instance id. Mistake where its role is none; AwsError, also where AWS has none of that
+    type left in the zone."""
+    try:
+        with mapped("launch a capture host"):
+            answer = ec2.run_instances(**parameters(launch, tags, token))
+    except AwsError as error:
+        if not launch.role or not _NO_ROLE.search(error.problem):
+            raise
+        raise Mistake(error.problem, "Give the name or ARN of an instance profile with --host-role.") from error
     return str(answer["Instances"][0]["InstanceId"])
 
 

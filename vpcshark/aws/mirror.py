@@ -21,7 +21,7 @@ from vpcshark.aws.inventory import clean, tags_of
 from vpcshark.aws.rules import ALL_TRAFFIC as ALL_TRAFFIC
 from vpcshark.aws.rules import Rule as Rule
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, Mistake
 
 log = logging.getLogger(__name__)
 
@@ -147,13 +147,13 @@ def free_number(sessions: Iterable[MirrorSession]) -> int:
 
 
 def claim_number(sessions: Iterable[MirrorSession], wanted: int | None) -> int:
-    """``wanted``, or the lowest session number that is free, of the source whose ``sessions`` are given. InputError if
+    """``wanted``, or the lowest session number that is free, of the source whose ``sessions`` are given. Mistake if
     somebody has the wanted one, AwsError if the source has three already; both say who."""
     taken = list(sessions)
     lowest = free_number(taken)
     holder = next((session for session in taken if session.number == wanted), None)
     if holder is not None:
-        raise InputError(
+        raise Mistake(
             f"Session number {wanted} of {holder.source} is taken by {holder.id} of {held_by(holder)}.",
             f"Give another with --session-number, or none: the lowest free one is {lowest}.",
         )

@@ -9,8 +9,8 @@ import email.utils
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vpcshark.aws.client import Aws
-from vpcshark.aws.errors import mapped
+from vpcshark.aws.client import Aws, Ec2
+from vpcshark.aws.errors import denied_action, mapped
 from vpcshark.errors import AwsError
 
 ALLOWED = "DryRunOperation"
@@ -42,6 +42,7 @@ OPERATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
     ("modify_traffic_mirror_filter_network_services", {"TrafficMirrorFilterId": _FILTER}),
     ("create_traffic_mirror_target", {"NetworkInterfaceId": _ENI}),
     ("create_traffic_mirror_session", NEW_SESSION),
+    ("modify_traffic_mirror_session", {"TrafficMirrorSessionId": _SESSION, "TrafficMirrorFilterId": _FILTER}),
     ("delete_traffic_mirror_session", {"TrafficMirrorSessionId": _SESSION}),
     ("delete_traffic_mirror_filter", {"TrafficMirrorFilterId": _FILTER}),
     ("delete_traffic_mirror_target", {"TrafficMirrorTargetId": _TARGET}),
@@ -51,6 +52,7 @@ OPERATIONS: tuple[tuple[str, Mapping[str, Any]], ...] = (
 BY_TAG = {
     "create_traffic_mirror_filter_rule",
     "modify_traffic_mirror_filter_network_services",
+    "modify_traffic_mirror_session",
     "delete_traffic_mirror_session",
     "delete_traffic_mirror_filter",
     "delete_traffic_mirror_target",
@@ -61,17 +63,30 @@ def permitted(aws: Aws, labels: Mapping[str, str]) -> Iterator[tuple[str, bool |
     """(IAM action, is it allowed?) for every EC2 call of a capture that tags with ``labels``; None where a refusal may
     come of the made-up resource, which bears no tag that a policy could go by. AwsError if AWS can't be asked."""
     for operation, parameters in OPERATIONS:
-        action = "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
-        try:
-            with mapped(f"check the permission {action}"):
-                getattr(aws.ec2, operation)(DryRun=True, **parameters, **tagged(operation, labels))
-        except AwsError as error:
-            if not error.code:
-                raise
-            is_allowed = error.code not in DENIED  # any other code comes after the permission was judged
-            yield action, (None if not is_allowed and operation in BY_TAG else is_allowed)
-        else:
-            yield action, True
+        yield judged(aws.ec2, operation, parameters, labels)
+
+
+def judged(
+    ec2: Ec2, operation: str, parameters: Mapping[str, Any], labels: Mapping[str, str]
+) -> tuple[str, bool | None]:
+    """The same for one operation. The action of a refusal is the one that AWS names: a create that tags is refused for
+    want of ec2:CreateTags, too."""
+    action = action_of(operation)
+    try:
+        with mapped(f"check the permission {action}"):
+            getattr(ec2, operation)(DryRun=True, **parameters, **tagged(operation, labels))
+    except AwsError as error:
+        if not error.code:
+            raise
+        if error.code not in DENIED:  # any other code comes after the permission was judged
+            return action, True
+        return (action, None) if operation in BY_TAG else (denied_action(error) or action, False)
+    return action, True
+
+
+def action_of(operation: str) -> str:
+    """boto3's ``create_traffic_mirror_filter`` as IAM calls it."""
+    return "ec2:" + "".join(word.capitalize() for word in operation.split("_"))
 
 
 def tagged(operation: str, labels: Mapping[str, str]) -> Mapping[str, Any]:

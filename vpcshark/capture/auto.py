@@ -1,7 +1,8 @@
 """Mode "auto": a mirror where the source can be mirrored and something can receive it, else tcpdump on its instance.
 
 AWS decides what can be mirrored, not a table of ours: the mirror is tried, and what AWS or the plan refuses is the
-reason for tcpdump, in the log and on the screen. Must not know how either feed works.
+reason for tcpdump, in the log and on the screen. A mistake in the user's own options is no such reason: it is told.
+Must not know how either feed works.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
+from vpcshark.aws.errors import is_gone
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context, Feed
 from vpcshark.capture.live import Refilters
 from vpcshark.capture.sink import Sink
 from vpcshark.cleanup import sweep
-from vpcshark.errors import AwsError, Hopeless, TransportError, VpcsharkError
+from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
 
 log = logging.getLogger(__name__)
 
@@ -39,8 +41,8 @@ class AutoFeed:
         try:
             return self._mirror.up(jobs)
         except VpcsharkError as error:
-            if isinstance(error, Hopeless) or (isinstance(error, AwsError) and not error.code):
-                raise  # AWS cannot be asked, or no machine reached: then the instance cannot be either
+            if isinstance(error, (Hopeless, Mistake)) or (isinstance(error, AwsError) and _is_final(error)):
+                raise
             return self._second(jobs, error)
 
     def close(self) -> None:
@@ -72,6 +74,12 @@ class AutoFeed:
         except VpcsharkError as error:
             log.info("Nor tcpdump: %s", error)
             raise _both(why, error) from error
+
+
+def _is_final(error: AwsError) -> bool:
+    """Can AWS not be asked? Then nobody knows the instance either. Or is the filter or target not there that the user
+    named?"""
+    return not error.code or is_gone(error)
 
 
 def _both(mirror: VpcsharkError, tcpdump: VpcsharkError) -> VpcsharkError:

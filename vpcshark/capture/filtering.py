@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from vpcshark.aws.rules import Rule
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, Mistake
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.rules import translate
 
@@ -39,7 +39,7 @@ class Programs(NamedTuple):
 
 
 def check(capture_filter: str) -> None:
-    """InputError with libpcap's own words if ``capture_filter`` is none."""
+    """Mistake with libpcap's own words if ``capture_filter`` is none."""
     try:
         libpcap.compile_filter(capture_filter)
     except libpcap.FilterError as error:
@@ -47,7 +47,7 @@ def check(capture_filter: str) -> None:
 
 
 def programs(capture_filter: str, sources: Mapping[int, str]) -> Programs:
-    """The filter behind the guard for ``sources`` (VNI -> the source's MAC). InputError if the kernel can't take it.
+    """The filter behind the guard for ``sources`` (VNI -> the source's MAC). Mistake if the kernel can't take it.
 
     Optimised by libpcap only where it is too long otherwise.
     """
@@ -66,10 +66,10 @@ def _relocated(program: list[libpcap.Instruction], macs: Mapping[int, bytes]) ->
     return Programs(bpf.relocate_frames(program, macs), bpf.relocate_datagrams(program, macs))
 
 
-def _refusal(capture_filter: str, error: libpcap.FilterError) -> InputError:
+def _refusal(capture_filter: str, error: libpcap.FilterError) -> Mistake:
     shown = capture_filter if len(capture_filter) <= 200 else f"{capture_filter[:200]}…"
     words = str(error).rstrip(".")
-    return InputError(f'"{shown}" is no capture filter: {words}.', "The manual page pcap-filter(7) has the language.")
+    return Mistake(f'"{shown}" is no capture filter: {words}.', "The manual page pcap-filter(7) has the language.")
 
 
 def service_port(name: str, protocol: str) -> int | None:

@@ -21,7 +21,7 @@ from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.life import Context
 from vpcshark.capture.sources import Source
 from vpcshark.cleanup import sweep, tags
-from vpcshark.errors import AwsError, Hopeless, InputError, TransportError, VpcsharkError
+from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
 from vpcshark.receiver.heartbeat import HEARTBEAT, SILENCE
 from vpcshark.transport.base import Transport
 
@@ -127,7 +127,7 @@ class Launcher:
     def _launch(self) -> str:
         options, ec2 = self.context.options, self.aws.ec2
         if options.host_public_ip and not options.host_ssh_from:
-            raise InputError(
+            raise Mistake(
                 "A capture host with a public address needs to know from where it may be logged in to.",
                 "Give your public address with --host-ssh-from, such as 192.0.2.7/32.",
             )

@@ -13,7 +13,7 @@ from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.cleanup import tags
-from vpcshark.errors import AwsError, InputError
+from vpcshark.errors import AwsError, InputError, Mistake
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
 LEAST_KEPT = 90.0  # seconds; a kept host with less before it may be gone before it is claimed
@@ -25,13 +25,13 @@ def choose_vnis(
     wanted: int | None, count: int, taken: Collection[int], pick: Callable[[int, int], int] = random.randint
 ) -> list[int]:
     """A VNI for each of ``count`` sources: consecutive ones from ``wanted`` on, or random ones that no session shown to
-    us uses. InputError where ``wanted`` leaves no room for all.
+    us uses. Mistake where ``wanted`` leaves no room for all.
 
     We choose instead of EC2 because the receiver must know the VNI before the session exists.
     """
     if wanted is not None:
         if wanted + count - 1 > MOST_VNI:
-            raise InputError(
+            raise Mistake(
                 f"{count} sources need {count} VNIs from {wanted} on, and the last one there is is {MOST_VNI}.",
                 "Give a smaller one with --vni, or none.",
             )
@@ -65,7 +65,7 @@ def choose_host(
         return host_of(mine)
     if wanted == "auto":
         return hosts.nearest([], sources)
-    raise InputError(
+    raise Mistake(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",
         "Choose a running instance as capture host (--host i-…).",
     )
@@ -114,10 +114,10 @@ def own_host(
 
 
 def host_at(target: Target, enis: Iterable[Eni]) -> CaptureHost:
-    """The capture host behind an existing mirror target; InputError if its ENI is not in the list."""
+    """The capture host behind an existing mirror target; Mistake if its ENI is not in the list."""
     found = next((eni for eni in enis if eni.id == target.eni), None)
     if found is None:
-        raise InputError(
+        raise Mistake(
             f"The network interface {target.eni} of the mirror target {target.id} cannot be seen in this account.",
             "Choose a running instance as capture host (--host i-…).",
         )

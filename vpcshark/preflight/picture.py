@@ -226,7 +226,7 @@ class Picture:
 
     ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``knows_joints``:
     peerings and attachments were asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed;
-    ``permitted`` an IAM action to what DryRun said, empty where that was not asked.
+    ``permitted`` an IAM action to what DryRun said (None: it can't tell), empty where that was not asked.
     """
 
     source: Interface
@@ -244,7 +244,7 @@ class Picture:
     sessions: tuple[Session, ...] = ()
     mirror_targets: tuple[MirrorTarget, ...] = ()
     bandwidth: Mapping[str, str] = field(default_factory=dict)
-    permitted: Mapping[str, bool] = field(default_factory=dict)
+    permitted: Mapping[str, bool | None] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
     knows_joints: bool = False
     plan: Plan = field(default_factory=Plan)

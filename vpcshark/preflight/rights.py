@@ -7,16 +7,17 @@ from collections.abc import Iterator
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command
 from vpcshark.preflight.picture import Picture
 
-# DryRun judges these as the capture calls them. The others refer to resources that do not exist yet, so a policy with
-# conditions on tags refuses their DryRun although it would allow the call.
-SURE = ("ec2:CreateTrafficMirrorFilter", "ec2:CreateTrafficMirrorTarget")
+# DryRun judges these as the capture calls them, and without them there is no mirror.
+SURE = ("ec2:CreateTags", "ec2:CreateTrafficMirrorFilter", "ec2:CreateTrafficMirrorTarget")
+# These it judges for certain, too; without them a capture has frames, but sees less of what stands in the account.
+_LISTS = ("ec2:DescribeTrafficMirrorFilters", "ec2:DescribeTrafficMirrorTargets")
 
 
 def permissions(picture: Picture) -> Iterator[Finding]:
-    """One finding for each action that is missing, or one that all are there."""
-    missing = [action for action, is_allowed in picture.permitted.items() if not is_allowed]
+    """One finding for each action that is missing, or one that none is known to be."""
+    missing = [action for action, is_allowed in picture.permitted.items() if is_allowed is False]
     for action in missing:
-        doubt = "" if action in SURE else " (as far as DryRun can tell without the tags that the capture sets)"
+        doubt = "" if action in SURE + _LISTS else " (as far as DryRun can tell before there is what bears our tag)"
         yield Finding(
             "permission",
             FAIL if action in SURE else WARN,
@@ -31,4 +32,13 @@ def permissions(picture: Picture) -> Iterator[Finding]:
             ),
         )
     if picture.permitted and not missing:
-        yield Finding("permission", OK, "", f"DryRun allows all {len(picture.permitted)} creates of a capture.")
+        yield Finding("permission", OK, "", _none_missing(picture))
+
+
+def _none_missing(picture: Picture) -> str:
+    """What DryRun cannot judge is named: whoever lacks that would hear of it only from the capture."""
+    unknown = sorted(action for action, is_allowed in picture.permitted.items() if is_allowed is None)
+    sentence = f"DryRun allows {len(picture.permitted) - len(unknown)} calls of a capture."
+    if not unknown:
+        return sentence
+    return f"{sentence} It cannot tell before there is what bears our tag: {', '.join(unknown)}."
