@@ -2,6 +2,7 @@
 
 import pytest
 
+from vpcshark.capture.costs import Costs
 from vpcshark.capture.live import Live
 from vpcshark.capture.status import Silent
 from vpcshark.capture.stop import Stop
@@ -12,6 +13,7 @@ class Reception:
     """A receiver's counts."""
 
     stats: dict = {}  # noqa: RUF012
+    moved = 0
 
 
 class Seen:
@@ -58,6 +60,16 @@ def test_the_figures_of_now_in_one_line(clock):
     three = Live(Silent(), reception, Feed(), lambda: dict.fromkeys("abc", "session"), clock)
     clock.sleep(3600)
     assert three.text() == "3 ENIs · 12,345 frames · 6 dropped · 1:00:00 · $0.0450"
+
+
+def test_a_host_that_was_launched_and_another_zone_cost_too(clock):
+    """An hour of a session and a host, and a gigabyte."""
+    feed, reception = Feed(), Reception()
+    feed.costs = Costs(1, 1, is_own=True, host_type="t4g.small")
+    reception.moved = 1_000_000_000
+    live = Live(Silent(), reception, feed, lambda: {"tms-1": "session", "i-1": "instance"}, clock)
+    clock.sleep(3600)
+    assert live.text() == "Capturing · 1:00:00 · $0.0518"
 
 
 def test_nobody_looks_and_nothing_runs(clock):

@@ -120,6 +120,7 @@ def test_blocks_reach_the_sink_until_the_end():
     channel.out.put(b"two")
     reception.finish(5.0)
     assert sink.chunks == [b"one", b"two"]
+    assert reception.moved == len(b"onetwo")
     assert channel.closed.is_set()
 
 

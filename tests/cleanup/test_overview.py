@@ -39,6 +39,14 @@ def test_mine_is_live_as_long_as_its_process_is(mine, tmp_path):
     assert seen.cost == pytest.approx(prices.SESSION_HOUR_USD)
 
 
+def test_a_launched_host_costs_too(mine, tmp_path):
+    """By its type, which only AWS says."""
+    labels = tags.Lease("c-1", "me@here", NOW + 60, NOW - 3600).as_tags()
+    found = [Resource("session", "tms-1", labels, "eni-1"), Resource("instance", "i-1", labels, "", "t4g.small")]
+    (seen,) = overview.overview(found, NOW, tmp_path)
+    assert seen.cost == pytest.approx(prices.SESSION_HOUR_USD + prices.INSTANCE_HOUR_USD["t4g.small"])
+
+
 def test_a_capture_that_is_cleaned_up_now_says_so(mine, tmp_path):
     """The janitor holds the same lock, but the capture is dead."""
     mine.leave_open()

@@ -81,7 +81,7 @@ def test_a_healthy_machine_has_nothing_to_mend(doctor):
     assert problems(doctor) == {}
     assert len(found) == 8
     assert all(one.remark for one in found)
-    assert "13 calls" in found[-1].remark
+    assert "14 calls" in found[-1].remark
 
 
 def old(launcher):
@@ -159,7 +159,7 @@ def test_what_cannot_be_judged_without_a_tagged_mirror_is_no_problem(doctor):
     doctor.denied = ("delete_traffic_mirror_filter",)
     assert "permissions" not in problems(doctor)
     said = next(finding.remark for finding in examine(doctor) if finding.subject == "permissions")
-    assert "12 calls of a capture are allowed" in said
+    assert "13 calls of a capture are allowed" in said
     assert "ec2:DeleteTrafficMirrorFilter" in said
 
 

@@ -59,3 +59,10 @@ def test_it_makes_nothing(scene: Scene, run: Any, endpoint: str):
     made = [call for call in control.calls() if call["action"].startswith(("Create", "Authorize", "Modify"))]
     assert all(call["status"] == 412 for call in made), made  # DryRunOperation
     assert scene.ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"] == []
+
+
+def test_a_host_that_is_launched_has_its_price_told(scene: Scene, run: Any):
+    one_vpc(scene)
+    done = run(scene.source, "--host", "launch")
+    assert "A session costs about 0.015 USD per hour" in done.stdout
+    assert "The host, a t4g.small, costs about 0.017 USD per hour until it ends." in done.stdout

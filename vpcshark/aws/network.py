@@ -112,9 +112,17 @@ def bandwidth(ec2: Ec2, types: Iterable[str]) -> dict[str, str]:
     return {raw["InstanceType"]: str(raw.get("NetworkInfo", {}).get("NetworkPerformance", "")) for raw in found}
 
 
-def plan(packet_length: int | None = None) -> facts.Plan:
-    """What the capture will do, with today's prices."""
-    return facts.Plan(packet_length, prices.SESSION_HOUR_USD, prices.ZONE_GB_USD, prices.READ, mirrorable.AS_OF)
+def plan(packet_length: int | None = None, host_type: str = "") -> facts.Plan:
+    """What the capture will do, with today's prices; ``host_type`` of a host that is launched for it."""
+    return facts.Plan(
+        packet_length,
+        prices.SESSION_HOUR_USD,
+        prices.ZONE_GB_USD,
+        prices.READ,
+        host_type,
+        prices.instance(host_type, 3600),
+        mirrorable.AS_OF,
+    )
 
 
 def _asked(ec2: Ec2, seen: Picture, left: Questions) -> Picture:

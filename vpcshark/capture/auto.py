@@ -13,9 +13,10 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark.aws.errors import is_gone
+from vpcshark.capture.costs import Costs
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context, Feed
-from vpcshark.capture.live import Refilters
+from vpcshark.capture.live import Priced, Refilters
 from vpcshark.capture.sink import Sink
 from vpcshark.cleanup import sweep
 from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
@@ -57,6 +58,11 @@ class AutoFeed:
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``life.Feed``."""
         self._mirror.renew(made, expires)
+
+    @property
+    def costs(self) -> Costs:
+        """See ``live.Priced``."""
+        return self._feed.costs if isinstance(self._feed, Priced) else Costs()
 
     def refilter(self, capture_filter: str, reception: Any) -> str:
         """See ``live.Refilters``: as the mode can that was taken."""

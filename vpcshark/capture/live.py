@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from vpcshark import threads
-from vpcshark.aws import prices
+from vpcshark.capture.costs import SESSION, Costs
 from vpcshark.capture.reception import Reception
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -39,6 +39,15 @@ class Refilters(Protocol):
 
     def refilter(self, capture_filter: str, reception: Reception) -> str:
         """Change it, for AWS and the receiver; returns what to tell the user. VpcsharkError: why not."""
+
+
+@runtime_checkable
+class Priced(Protocol):
+    """A feed that knows what it costs."""
+
+    @property
+    def costs(self) -> Costs:
+        """As far as it is known now."""
 
 
 class Live:
@@ -80,11 +89,13 @@ class Live:
         if stats:
             parts = [f"{stats.get('received', 0):,} frames", f"{stats.get('dropped', 0):,} dropped"]
         parts.append(_time(int(seconds)))
-        sessions = sum(kind == "session" for kind in self._made().values())
+        kinds = list(self._made().values())
+        sessions = kinds.count(SESSION)
         if sessions > 1:
             parts.insert(0, f"{sessions} ENIs")
         if sessions:
-            parts.append(f"${prices.mirroring(sessions, seconds):.4f}")
+            costs = self._feed.costs if isinstance(self._feed, Priced) else Costs()
+            parts.append(f"${costs.so_far(kinds, seconds, self._reception.moved):.4f}")
         return " · ".join(parts)
 
     def change(self, capture_filter: str) -> None:

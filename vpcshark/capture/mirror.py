@@ -20,7 +20,7 @@ from vpcshark import receiver
 from vpcshark.aws import doors, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import dumping, headers, here, reception
+from vpcshark.capture import costs, dumping, headers, here, reception
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -69,6 +69,7 @@ class MirrorFeed:
         self._own = ""  # a filter for our own packets at the source
         self._launcher: Launcher | None = None
         self._is_up = False
+        self.costs = costs.Costs()  # see ``live.Priced``
 
     def up(self, jobs: Jobs) -> Reception:
         """See ``life.Feed``."""
@@ -79,6 +80,8 @@ class MirrorFeed:
         self._prepare_filter()
         self._aws = jobs.result(connecting)
         around = self._look(jobs, self._aws)
+        self._weigh(around)
+        say(self.costs.sentence)
         jobs.start(self._identify)
         self._macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
@@ -86,6 +89,7 @@ class MirrorFeed:
         opening = [jobs.start(self._open, door) for door in around.doors]
         filtering = jobs.start(self._make_filter)
         around = self._stand(jobs, around)
+        self._weigh(around)  # a launch template's type is known now
         say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
@@ -103,6 +107,9 @@ class MirrorFeed:
             raise
         self._is_up = True
         return receiving.result()
+
+    def _weigh(self, around: Surroundings) -> None:
+        self.costs = costs.of([source.eni for source in around.sources], around.host, is_own=around.is_own)
 
     def _stand(self, jobs: Jobs, around: Surroundings) -> Surroundings:
         """With a capture host that runs: one of the capture's own does not yet."""

@@ -44,7 +44,8 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
         sessions = mirroring.result()
     except AwsError as error:
         sessions, survey = [], replace(survey, unknown={**survey.unknown, "sessions": str(error)})
-    told = network.plan(options.packet_length)
+    launched = options.host_type if options.host == "launch" and not options.host_template else ""
+    told = network.plan(options.packet_length, launched)
     try:
         target = _target(aws, eni, hosting.result(), enis, options.host, is_here)
     except InputError as error:
@@ -55,8 +56,8 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
     found = examine(_besides(aws, seen, target))
     if options.host != "launch":
         return found
-    launched = f"A capture host is launched in {eni.subnet}, with a security group for {eni.primary_address} alone."
-    return [Finding("target", OK, eni.subnet, launched) if each.check == "target" else each for each in found]
+    said = f"A capture host is launched in {eni.subnet}, with a security group for {eni.primary_address} alone."
+    return [Finding("target", OK, eni.subnet, said) if each.check == "target" else each for each in found]
 
 
 def verdicts(

@@ -51,6 +51,7 @@ class Reception:
         self._pump: threading.Thread | None = None
         self.following: Following | None = None  # puts secrets before the frames; ends with the receiver
         self.stats: Mapping[str, Any] = {}
+        self.moved = 0  # bytes of pcapng so far
         self.on_stats: Callable[[Mapping[str, Any]], None] = lambda stats: None
         self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
 
@@ -108,9 +109,9 @@ class Reception:
             if data:
                 sink.write(data)
             if HAS_SPLICE and isinstance(sink, Drain) and isinstance(self._channel, Piped):
-                _drain(self._channel, sink)
+                _drain(self._channel, sink, self._count)
             else:
-                _copy(self._channel, sink)
+                _copy(self._channel, sink, self._count)
             error = TransportError(
                 f"The receiver on {self._where} ended by itself{self._last_words()}.",
                 "Start the capture again; the log file says more.",
@@ -120,6 +121,9 @@ class Reception:
         except VpcsharkError as broken:
             error = broken
         on_end(error)
+
+    def _count(self, size: int) -> None:
+        self.moved += size
 
     def _first_frames(self) -> bytes:
         """What came together with the end of ``begin``. TransportError where it does not come."""
@@ -215,13 +219,14 @@ class Reception:
             return None
 
 
-def _copy(channel: Channel, sink: Sink) -> None:
+def _copy(channel: Channel, sink: Sink, count: Callable[[int], None]) -> None:
     """Move stdout into the sink until its end."""
     while data := channel.read(CHUNK):
         sink.write(data)
+        count(len(data))
 
 
-def _drain(channel: Piped, sink: Drain) -> None:
+def _drain(channel: Piped, sink: Drain, count: Callable[[int], None]) -> None:
     """The same from pipe to pipe, where on two cores a copy would cost dumpcap's time."""
     while True:
         moved = channel.hand_over(lambda pipe: _Moved(sink.take(pipe)))
@@ -229,6 +234,8 @@ def _drain(channel: Piped, sink: Drain) -> None:
             return
         if moved.size is None:
             sink.wait_for_room()
+        else:
+            count(moved.size)
 
 
 class _Moved(NamedTuple):

@@ -211,12 +211,15 @@ class Endpoint:
 class Plan:
     """What the capture will do and what it is told: ``packet_length`` bytes of each frame (None: whole frames), the
     price of a session's hour and of a GB between availability zones (both directions together), in USD, with the date
-    ``priced``; ``listed`` is the date of AWS's list of instance types."""
+    ``priced``; ``host_type`` of a host that is launched for it, whose hour costs ``host_hour`` (0: not
+    known); ``listed`` is the date of AWS's list of instance types."""
 
     packet_length: int | None = None
     session_hour: float = 0.0
     zone_gb: float = 0.0
     priced: str = ""
+    host_type: str = ""
+    host_hour: float = 0.0
     listed: str = ""
 
 

@@ -113,12 +113,15 @@ def _speed(picture: Picture, target: Interface) -> str:
 
 
 def cost(picture: Picture) -> Iterator[Finding]:
-    """What AWS takes for the session."""
+    """What AWS takes for the session, and for a host that is launched for it."""
     plan = picture.plan
     if plan.priced:
+        hourly = f" about {plan.host_hour:.3f} USD" if plan.host_hour else ", at a price that is not known here"
+        host = f" The host, a {plan.host_type}, costs{hourly} per hour until it ends." if plan.host_type else ""
         yield Finding(
             "cost",
             OK,
             picture.source.id,
-            f"A session costs about {plan.session_hour:.3f} USD per hour (as of {plan.priced}), plus data transfer.",
+            f"A session costs about {plan.session_hour:.3f} USD per hour (as of {plan.priced}), plus data transfer."
+            + host,
         )
