@@ -8,12 +8,13 @@ from urllib.parse import urlsplit
 
 import boto3
 import pytest
+from iam import OneUser
 
 from vpcshark.aws.client import Aws
 from vpcshark.aws.connect import Endpoint, image_user, keys_in, tunnel_url
 from vpcshark.lab.vpc.endpoint import Rules, refusal
 
-RULES = Rules("eice-1", "eu-west-1", "10.0.0.0/16", {"AKIA": "secret"})
+RULES = Rules("eice-1", "eu-west-1", "10.0.0.0/16", OneUser("AKIA", "secret"))
 CONSOLE = (
     "ci-info: no authorized keys\r\nec2: 256 SHA256:abc root@ip (ED25519)\r\n-----BEGIN SSH HOST KEY KEYS-----\r\n"
     "ecdsa-sha2-nistp256 AAAAE2VjZHNh= root@ip\r\n[   12.3] cloud-init[12]: ssh-ed25519 AAAAC3Nza root@ip\r\n"

@@ -1,33 +1,25 @@
-"""A lab for each module of tests that run real tools: what one leaves open on purpose is not in another's way."""
+"""A lab for each module of tests that run real tools: what one leaves open on purpose is not in another's way.
+
+Its commands run as somebody who has the shipped policies alone, with IAM enforced: those that a user has by default, or
+those that the module names in ``FEATURES``. Who judges or plants something does so as an administrator
+(``Lab.client``). ``VPCSHARK_TEST_IAM=off`` runs all without policies.
+"""
 
 from __future__ import annotations
 
-import os
-import subprocess
 from collections.abc import Iterator
 
 import pytest
-from hands import NEEDED, VPCSHARK, Lab, parse_exports, wait_until
+from hands import Lab, running_lab, wait_until
+
+from vpcshark.aws.features import DEFAULT
 
 
 @pytest.fixture(scope="module")
-def lab() -> Iterator[Lab]:
-    """A root lab. Where it cannot run, end-to-end tests fail in CI and are skipped elsewhere."""
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
-    if os.geteuid() != 0 or missing:
-        reason = f"end-to-end tests need root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}"
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-    started = subprocess.run([*VPCSHARK, "lab", "start"], text=True, capture_output=True, timeout=60, check=False)
-    assert started.returncode == 0, started.stderr
-    environment = {**os.environ, "PATH": path, **parse_exports(started.stdout)}
-    try:
-        yield Lab(environment)
-    finally:
-        stopped = subprocess.run(
-            [*VPCSHARK, "lab", "stop"], env=environment, text=True, capture_output=True, timeout=60, check=False
-        )
-        assert stopped.returncode == 0, stopped.stderr
+def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
+    """A root lab, under the policies."""
+    with running_lab(getattr(request.module, "FEATURES", DEFAULT)) as running:
+        yield running
 
 
 @pytest.fixture

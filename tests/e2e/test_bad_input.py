@@ -95,7 +95,7 @@ def by_tshark(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     command = ["tshark", "-q", "-i", trouble.eni, *options, "-a", "duration:45", "-w", str(folder / "out.pcapng")]
     if trouble.capture_filter:
         command += ["-f", trouble.capture_filter]
-    running = Lab({**lab.environment, **trouble.environment}).start(*command)
+    running = lab.having(**trouble.environment).start(*command)
     lines, began = [], 0.0
     for line in running.stderr:
         lines.append(line)
@@ -118,7 +118,7 @@ def by_command(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     if trouble.capture_filter:
         command += ["-f", trouble.capture_filter]
     began = time.monotonic()
-    done = Lab({**lab.environment, **trouble.environment}).run(*command)
+    done = lab.having(**trouble.environment).run(*command)
     ended = time.monotonic()
     said = done.stderr.rpartition("vpcshark: ")[2].strip()
     assert "vpcshark: " in done.stderr, done.stderr
@@ -139,7 +139,7 @@ def by_extcap(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     options = [word for name, value in trouble.options.items() for word in (f"--{name}", value)]
     launcher = installed(lab)
     began = time.monotonic()
-    done = Lab({**lab.environment, **trouble.environment}).run(
+    done = lab.having(**trouble.environment).run(
         launcher, "--capture", "--extcap-interface", trouble.eni, "--fifo", str(fifo), *options
     )
     ended = time.monotonic()
@@ -611,8 +611,8 @@ def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(stage: Stage, prepare)
 
 def test_tshark_lists_why_there_is_no_interface(lab: Lab):
     """Where AWS can't be asked at all, tshark -D says why."""
-    lost = {**lab.environment, "AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
-    listed = Lab(lost).run("tshark", "-D").stdout
+    lost = lab.having(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    listed = lost.run("tshark", "-D").stdout
     assert "AWS: No AWS credentials were found" in listed
 
 

@@ -92,7 +92,7 @@ def test_a_count_is_exact(clean_lab: Lab, eni: str, tmp_path: Path, count: int):
 def capturing(lab: Lab, eni: str, file: Path, **environment: str) -> Iterator[subprocess.Popen[str]]:
     """A capture whose session stands."""
     known = set(lab.mirror_resources()["sessions"])
-    running = Lab({**lab.environment, **environment}).start(*VPCSHARK, "capture", eni, "-w", str(file))
+    running = lab.having(**environment).start(*VPCSHARK, "capture", eni, "-w", str(file))
     try:
         wait_until(lambda: bool(set(lab.mirror_resources()["sessions"]) - known), "the session is there")
         yield running

@@ -10,38 +10,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hands import NEEDED, VPCSHARK, Lab, command_line, compare, parse_exports, preference, read_frames, recording
+from hands import VPCSHARK, Lab, command_line, compare, preference, read_frames, recording, running_lab
 from hands import wait_until as wait
+
+from vpcshark.aws.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
 
+FEATURES = (*DEFAULT, "launch")
 RATE = "60"  # an instance's quarter of an hour takes fifteen seconds
 
 
 @pytest.fixture(scope="module")
 def bare() -> Iterator[Lab]:
     """A lab of our own, with a fast boot clock, whose one capture host is no more."""
-    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
-    missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
-    if os.geteuid() != 0 or missing:
-        (pytest.fail if os.environ.get("CI") else pytest.skip)(f"needs root and {', '.join(NEEDED)}")
-    outer = {**os.environ, "PATH": path, "VPCSHARK_LAB_UPTIME_RATE": RATE}
-    started = subprocess.run(
-        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=60, check=False
-    )
-    assert started.returncode == 0, started.stderr
-    lab = Lab({**outer, **parse_exports(started.stdout)})
-    try:
+    with running_lab(FEATURES, VPCSHARK_LAB_UPTIME_RATE=RATE) as lab:
         ec2 = lab.client()
         prepared = [{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}]
         for found in ec2.describe_instances(Filters=prepared)["Reservations"]:
             ec2.delete_tags(Resources=[found["Instances"][0]["InstanceId"]], Tags=[{"Key": "vpcshark:capture-host"}])
         yield lab
-    finally:
-        stopped = subprocess.run(
-            [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
-        )
-        assert stopped.returncode == 0, stopped.stderr
 
 
 def hosts(lab: Lab) -> dict[str, str]:

@@ -15,9 +15,11 @@ from pathlib import Path
 import pytest
 from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wait_until
 
+from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "sources")
 
 NAMES = ("web-1", "db-1", "api-1")
 STATISTICS = 5  # the type of an Interface Statistics Block

@@ -148,7 +148,7 @@ def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
 ):
     """The creates never left, so there is nothing to look after for a quarter of an hour."""
     with endpoint() as url:
-        lost = Lab({**clean_lab.environment, "AWS_ENDPOINT_URL": url})
+        lost = clean_lab.having(AWS_ENDPOINT_URL=url)
         done = lost.run(*VPCSHARK, "capture", eni, "--mode", "mirror", "-w", "/dev/null")
     assert done.returncode == 1
     assert "reached" in done.stderr
@@ -159,7 +159,7 @@ def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
 def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: Lab, eni: str, tmp_path: Path):
     """A sweep that is stuck at them, from the start before, keeps the next from nothing."""
     with closed() as url:
-        lost = Lab({**clean_lab.environment, "AWS_ENDPOINT_URL": url})
+        lost = clean_lab.having(AWS_ENDPOINT_URL=url)
         for number in range(10):
             write_dead_ledger(clean_lab, f"c-0{number}")
         assert lost.run(*VPCSHARK, "ps").returncode == 1
@@ -421,7 +421,7 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     daemon = json.loads(Path(clean_lab.environment["VPCSHARK_LAB"], "lab.json").read_text())["pid"]
     held = len(os.listdir(f"/proc/{daemon}/fd"))
     # Threads spread their memory over glibc's arenas, which fill for the first few dozen captures: two will do.
-    lab = Lab({**clean_lab.environment, "MALLOC_ARENA_MAX": "2"})
+    lab = clean_lab.having(MALLOC_ARENA_MAX="2")
     done = lab.run(sys.executable, "-c", MANY, eni, str(rounds), host, timeout=3600)
     assert done.returncode == 0, done.stderr
     early, late = json.loads(done.stdout)
@@ -488,7 +488,7 @@ def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabC
 
 def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path):
     """Same source, same host, other owner and other ledgers: neither's clean-up touches the other's."""
-    bob = Lab({**clean_lab.environment, "VPCSHARK_OWNER": "bob@there", "XDG_STATE_HOME": str(tmp_path / "bob")})
+    bob = clean_lab.having(VPCSHARK_OWNER="bob@there", XDG_STATE_HOME=str(tmp_path / "bob"))
     with ThreadPoolExecutor(2) as pool:
         files = (tmp_path / "mine.pcapng", tmp_path / "bobs.pcapng")
         mine, bobs = pool.map(lambda pair: capture(pair[0], eni, pair[1]), zip((clean_lab, bob), files, strict=True))

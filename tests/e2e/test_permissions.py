@@ -1,4 +1,5 @@
-"""The shipped policies with IAM enforcement on: a user who has nothing else captures over SSH, and leaves nothing."""
+"""What is special under the shipped policies (all end-to-end tests run under them): the least that works, and what is
+said where an action is missing."""
 
 from __future__ import annotations
 
@@ -6,9 +7,8 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import iam
 import pytest
-from hands import VPCSHARK, Lab, compare, read_frames, recording
+from hands import VPCSHARK, Lab, bound, compare, read_frames, recording
 
 from vpcshark.lab.control import LabControl
 
@@ -17,20 +17,11 @@ CAPTURE = ("list", "mirror", "connect-ssh")
 Bind = Callable[..., Lab]
 
 
-def shipped(*features: str, less: str = "") -> dict:
-    """What installer/iam has for these features, as far as moto can judge it, without the action ``less``."""
-    folder = Path(__file__).parents[2] / "installer" / "iam"
-    documents = [json.loads((folder / f"{feature}.json").read_text("utf-8")) for feature in features]
-    return iam.less(less, iam.bare(documents))
-
-
 @pytest.fixture
 def bind(clean_lab: Lab) -> Iterator[Bind]:
     """The lab for a user whom a policy binds."""
-    with iam.bound(
-        clean_lab.client("iam"), LabControl(clean_lab.environment["AWS_ENDPOINT_URL"]).enforce_iam
-    ) as keys_for:
-        yield lambda document: Lab({**clean_lab.environment, **keys_for(document)})
+    with bound(clean_lab) as bind:
+        yield bind
 
 
 def run(lab: Lab, eni: str, file: Path, *more: str):
@@ -39,10 +30,9 @@ def run(lab: Lab, eni: str, file: Path, *more: str):
     return lab.run(*VPCSHARK, *words)
 
 
-@pytest.mark.parametrize("features", [CAPTURE, (*CAPTURE, "preflight")])
-def test_a_capture_over_ssh_works_and_leaves_nothing(clean_lab: Lab, bind: Bind, tmp_path: Path, features):
+def test_a_capture_over_ssh_works_without_preflights_permissions(clean_lab: Lab, bind: Bind, tmp_path: Path):
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
-    mine = bind(shipped(*features))
+    mine = bind(*CAPTURE)
     with recording(clean_lab, "web-1", tmp_path / "source.pcap") as source:
         done = run(mine, eni, tmp_path / "out.pcapng")
         seen = source.stop()
@@ -56,14 +46,14 @@ def test_a_capture_over_ssh_works_and_leaves_nothing(clean_lab: Lab, bind: Bind,
 
 
 @pytest.mark.parametrize("command", [["interfaces"], ["ps"], ["cleanup", "--all"], ["cleanup", "--all", "--dry-run"]])
-def test_the_commands_beside_a_capture_work(bind: Bind, command: list[str]):
-    done = bind(shipped("list", "mirror")).run(*VPCSHARK, *command)
+def test_the_commands_beside_a_capture_work_without_a_way_to_log_in(bind: Bind, command: list[str]):
+    done = bind("list", "mirror").run(*VPCSHARK, *command)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_preflight_sees_all_it_looks_at(clean_lab: Lab, bind: Bind):
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
-    done = bind(shipped("list", "mirror", "preflight")).run(*VPCSHARK, "preflight", eni, "--json")
+    done = bind("list", "mirror", "preflight").run(*VPCSHARK, "preflight", eni, "--json")
     assert done.returncode == 0, done.stderr
     assert {finding["level"] for finding in json.loads(done.stdout)} <= {"ok"}
 
@@ -71,7 +61,28 @@ def test_preflight_sees_all_it_looks_at(clean_lab: Lab, bind: Bind):
 @pytest.mark.parametrize("less", ["ec2:CreateTrafficMirrorSession", "ec2:DescribeInstances"])
 def test_an_action_that_is_missing_is_named_and_nothing_is_left(clean_lab: Lab, bind: Bind, tmp_path: Path, less: str):
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
-    done = run(bind(shipped(*CAPTURE, less=less)), eni, tmp_path / "out.pcapng")
+    done = run(bind(*CAPTURE, less=less), eni, tmp_path / "out.pcapng")
     assert done.returncode == 1
     assert less in done.stderr
     assert clean_lab.is_clean()
+
+
+@pytest.mark.parametrize(
+    ("way", "features", "less"),
+    [
+        ("eic", ("connect-eic",), "ec2-instance-connect:SendSSHPublicKey"),
+        ("eice", ("connect-eice",), "ec2:DescribeInstanceConnectEndpoints"),
+        ("eice", ("connect-eice",), "ec2-instance-connect:OpenTunnel"),
+        ("ssm", ("connect-ssm",), "ssm:StartSession"),
+    ],
+)
+def test_an_action_that_a_connection_misses_is_named(
+    clean_lab: Lab, bind: Bind, tmp_path: Path, way: str, features: tuple[str, ...], less: str
+):
+    """With it there are frames; so ``test_tcpdump_mode``."""
+    eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
+    mine = bind("list", *features, less=less)
+    words = ["capture", eni, "--mode", "tcpdump", "--connection", way, "-a", "duration:3", "-w", str(tmp_path / "o")]
+    done = mine.run(*VPCSHARK, *words)
+    assert done.returncode == 1
+    assert less in done.stderr

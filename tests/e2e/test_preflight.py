@@ -10,7 +10,10 @@ import pytest
 from hands import VPCSHARK, Lab, wait_until
 from scapy.utils import RawPcapNgReader
 
+from vpcshark.aws.features import DEFAULT
+
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "open-security-group")
 
 
 @pytest.fixture

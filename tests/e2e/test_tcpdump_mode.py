@@ -18,10 +18,12 @@ from typing import Any
 import pytest
 from hands import VPCSHARK, Frame, Lab, compare, preference, read_frames, recording, wait_until
 
+from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
 from vpcshark.wire import pcapng
 
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "connect-eic", "connect-eice", "connect-ssm")
 WAYS = ("ssh", "eic", "eice", "ssm")
 GONE_WITHIN = 10.0
 ARTIFACT = Path(__file__).parents[2] / "artifacts" / "transports.txt"
@@ -390,7 +392,7 @@ def behind_a_bastion(lab: Lab, home: Path) -> Iterator[Lab]:
     (home / ".ssh").mkdir(parents=True)
     bastion = lab.eni("capture-1")["PrivateIpAddress"]
     (home / ".ssh" / "config").write_text(f"Host web-1\n  ProxyJump root@{bastion}\n")
-    yield replace(lab, environment={**lab.environment, "HOME": str(home), "HOME_OF_TEST": str(home)})
+    yield lab.having(HOME=str(home), HOME_OF_TEST=str(home))
 
 
 def test_a_jump_host_of_the_ssh_configuration_is_used(lab: Lab, tmp_path: Path, table: Table) -> None:

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 import signal
 import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import boto3
+import iam
 import pytest
 from scapy.utils import RawPcapNgReader, RawPcapReader
+
+from vpcshark.lab.control import LabControl
 
 VPCSHARK = [sys.executable, "-m", "vpcshark"]
 NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
@@ -24,9 +28,15 @@ NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
 
 @dataclass
 class Lab:
-    """A running lab: ``environment`` is what its commands get."""
+    """A running lab: ``environment`` is what its commands get, ``administrator`` the keys of whoever may do all, if
+    those in the environment may not."""
 
     environment: dict[str, str]
+    administrator: Mapping[str, str] = field(default_factory=dict)
+
+    def having(self, **environment: str) -> Lab:
+        """The same lab for commands with these variables too."""
+        return replace(self, environment={**self.environment, **environment})
 
     @property
     def name(self) -> str:
@@ -34,8 +44,8 @@ class Lab:
         return Path(self.environment["VPCSHARK_LAB"]).name
 
     def client(self, service: str = "ec2"):
-        """A client of our own, that no part of the product has touched."""
-        env = self.environment
+        """A client of our own, that no part of the product has touched and no policy binds."""
+        env = {**self.environment, **self.administrator}
         return boto3.client(
             service,
             endpoint_url=env["AWS_ENDPOINT_URL"],
@@ -95,6 +105,55 @@ class Lab:
             ["ip", "netns", "pids", f"{self.name}-{instance}"], text=True, capture_output=True, check=True
         )
         return {int(pid): command_line(int(pid)) for pid in listed.stdout.split()}
+
+
+@contextmanager
+def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[Lab]:
+    """A root lab, for somebody who has the shipped policies of these ``features`` and nothing else, enforced; without
+    any, or with VPCSHARK_TEST_IAM=off, for somebody who may do all. Where it cannot run, tests fail in CI and are
+    skipped elsewhere."""
+    path = os.environ["PATH"] + ":/usr/sbin:/sbin"
+    missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
+    if os.geteuid() != 0 or missing:
+        reason = f"end-to-end tests need root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}"
+        (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+    outer = {**os.environ, "PATH": path, **environment}
+    started = subprocess.run(
+        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=60, check=False
+    )
+    assert started.returncode == 0, started.stderr
+    lab = Lab({**outer, **parse_exports(started.stdout)})
+    try:
+        if not features or os.environ.get("VPCSHARK_TEST_IAM") == "off":
+            yield lab
+            return
+        with bound(lab) as bind:
+            yield bind(*features)
+    finally:
+        stopped = subprocess.run(
+            [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
+        )
+        assert stopped.returncode == 0, stopped.stderr
+
+
+@contextmanager
+def bound(lab: Lab) -> Iterator[Callable[..., Lab]]:
+    """A function from features to the lab for a new user who has their shipped policies, ``less`` one action, and
+    nothing else; enforced until the end of the block, or on if it was."""
+    keys = {name: lab.environment[name] for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")}
+    administrator = lab.administrator or keys
+    control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
+
+    def bind(*features: str, less: str = "") -> Lab:
+        document = iam.less(less, iam.bare(map(iam.shipped, features)))
+        mine = iam.new_user(lab.client("iam"), document)
+        control.enforce_iam(is_on=True)
+        return Lab({**lab.environment, **mine}, administrator)
+
+    try:
+        yield bind
+    finally:
+        control.enforce_iam(is_on=bool(lab.administrator))
 
 
 def command_line(pid: int) -> str:

@@ -11,8 +11,8 @@ import json
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -232,6 +232,22 @@ class Judge:
                     self._tags[one] = {tag["Key"]: tag["Value"] for tag in said["Tags"]}
 
 
+@dataclass(frozen=True)
+class OneUser:
+    """IAM with one user, who may do what the policy allows to ``resource``; everything, without one."""
+
+    key_id: str
+    secret: str
+    document: Mapping[str, Any] | None = None
+    resource: str = "*"
+
+    def secret_of(self, key_id: str) -> str | None:
+        return self.secret if key_id == self.key_id else None
+
+    def allows(self, key_id: str, action: str, context: Mapping[str, str]) -> bool:
+        return self.document is None or allows(self.document, Request(action, self.resource, context))
+
+
 def actions_of(document: Mapping[str, Any]) -> list[str]:
     """All actions that a policy allows."""
     return sorted({action for statement in document["Statement"] for action in _listed(statement["Action"])})
@@ -253,20 +269,17 @@ def bare(documents: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
     return {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": said, "Resource": "*"}]}
 
 
-@contextmanager
-def bound(iam: Any, enforce: Callable[..., None]) -> Iterator[Callable[[Mapping[str, Any]], dict[str, str]]]:
-    """A function from a policy to the environment of a new user who has it and nothing else; moto enforces it until
-    the end of the block. ``enforce`` is ``LabControl.enforce_iam``."""
+def shipped(feature: str) -> dict[str, Any]:
+    """What installer/iam has for this feature."""
+    file = Path(__file__).parents[2] / "installer" / "iam" / f"{feature}.json"
+    document: dict[str, Any] = json.loads(file.read_text("utf-8"))
+    return document
 
-    def keys_for(document: Mapping[str, Any]) -> dict[str, str]:
-        name = f"bound-{uuid.uuid4().hex}"
-        iam.create_user(UserName=name)
-        iam.put_user_policy(UserName=name, PolicyName="all-there-is", PolicyDocument=json.dumps(document))
-        key = iam.create_access_key(UserName=name)["AccessKey"]
-        enforce(is_on=True)
-        return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
 
-    try:
-        yield keys_for
-    finally:
-        enforce(is_on=False)
+def new_user(iam: Any, document: Mapping[str, Any]) -> dict[str, str]:
+    """The environment of a new user who has this policy and nothing else."""
+    name = f"bound-{uuid.uuid4().hex}"
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="all-there-is", PolicyDocument=json.dumps(document))
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}

@@ -96,7 +96,7 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
         from vpcshark.lab.vpc.plane import NamespacePlane
 
         assert isinstance(plane, NamespacePlane)
-        opened = _open_gateways(folder, world, client("ec2"), (key_id, secret), undo)
+        opened = _open_gateways(folder, world, client("ec2"), undo)
         moto_launch.install(moto_launch.Fleet(plane, world.vpc_cidr, opened.join, opened.leave))
     variables = environment.variables(folder, server.endpoint, key_id, secret)
     if (folder / "ca.pem").exists():
@@ -113,14 +113,14 @@ def _wireshark_folders() -> str:
     return subprocess.run([tshark, "-G", "folders"], capture_output=True, text=True, check=False).stdout
 
 
-def _open_gateways(folder: Path, world: LabWorld, ec2: Any, credentials: tuple[str, str], undo: ExitStack) -> Gateways:
-    from vpcshark.lab.api import moto_logins
+def _open_gateways(folder: Path, world: LabWorld, ec2: Any, undo: ExitStack) -> Gateways:
+    from vpcshark.lab.api import moto_iam, moto_logins
     from vpcshark.lab.vpc import gateways
 
     eni = world.instances[0].enis[0].id
     described = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
     place = {name: described[name] for name in ("VpcId", "SubnetId")}
-    opened = gateways.Gateways(folder, f"{folder.name}-vpc", world, place, environment.REGION, credentials)
+    opened = gateways.Gateways(folder, f"{folder.name}-vpc", world, place, environment.REGION, moto_iam)
     undo.callback(opened.close)
     moto_logins.install(opened)
     return opened

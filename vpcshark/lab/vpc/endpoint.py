@@ -19,26 +19,38 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 _log = logging.getLogger(__name__)
 _PORTS = ("22", "3389")  # all that AWS lets through
+OPEN = "ec2-instance-connect:OpenTunnel"  # the IAM action
 _MOST = 65_000  # bytes that a message may carry
 _GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 _NOTHING = hashlib.sha256(b"").hexdigest()
 
 
+class Users(Protocol):
+    """IAM, as far as the endpoint asks it."""
+
+    def secret_of(self, key_id: str) -> str | None:
+        """The secret of an access key; None if nobody has it."""
+
+    def allows(self, key_id: str, action: str, context: Mapping[str, str]) -> bool:
+        """May whoever has the key do it? ``context`` is what IAM's condition keys are then."""
+
+
 @dataclass(frozen=True)
 class Rules:
-    """Whom the endpoint lets where: ``keys`` are access key id -> secret."""
+    """Whom the endpoint lets where."""
 
     endpoint: str
     region: str
     network: str
-    keys: Mapping[str, str] = field(repr=False)
+    users: Users
     ports: tuple[str, ...] = _PORTS
 
 
@@ -48,7 +60,17 @@ def refusal(target: str, host: str, rules: Rules, now: datetime) -> str:
     query = dict(parse_qsl(url.query, keep_blank_values=True))
     if url.path != "/openTunnel":
         return "Not Found"
-    return _signature_problem(url.query, query, host, rules, now) or _parameter_problem(query, rules)
+    return (
+        _signature_problem(url.query, query, host, rules, now)
+        or _permission_problem(query, rules)
+        or _parameter_problem(query, rules)
+    )
+
+
+def _permission_problem(query: Mapping[str, str], rules: Rules) -> str:
+    context = {f"ec2-instance-connect:{name}": query.get(name, "") for name in ("remotePort", "privateIpAddress")}
+    is_allowed = rules.users.allows(query["X-Amz-Credential"].partition("/")[0], OPEN, context)
+    return "" if is_allowed else f"User is not authorized to perform: {OPEN}"
 
 
 def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
@@ -69,7 +91,7 @@ def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
 def _signature_problem(text: str, query: Mapping[str, str], host: str, rules: Rules, now: datetime) -> str:
     """SigV4 in the query (IAM User Guide, "Create a signed AWS API request")."""
     key_id, _, scope = query.get("X-Amz-Credential", "").partition("/")
-    secret = rules.keys.get(key_id)
+    secret = rules.users.secret_of(key_id)
     if secret is None or query.get("X-Amz-Algorithm") != "AWS4-HMAC-SHA256":
         return "The security token included in the request is invalid"
     stamp = query.get("X-Amz-Date", "")

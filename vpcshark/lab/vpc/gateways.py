@@ -22,7 +22,7 @@ from cryptography.x509.oid import NameOID
 from vpcshark.lab import keys, plugin
 from vpcshark.lab.model import LabInstance, LabWorld
 from vpcshark.lab.vpc import netns
-from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
+from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
 from vpcshark.lab.vpc.ssm_service import SsmService
 
 CERTIFICATES = "ca.pem"
@@ -31,19 +31,18 @@ _ENDPOINT_ID = "eice-0123456789abcdef0"
 
 
 class Gateways:
-    """From its making to ``close``. ``place`` has VpcId and SubnetId, ``credentials`` access key id and secret."""
+    """From its making to ``close``. ``place`` has VpcId and SubnetId."""
 
     def __init__(
-        self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, str], region: str, credentials: Any
+        self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, str], region: str, users: Users
     ) -> None:
         self._folder = folder
         self._instances = {each.id: each for each in world.instances}
         self._place = dict(place)
-        key_id, secret = credentials
         _write_plugin(folder / PROGRAMS)
         certificate = write_certificate(folder)
         self._ssm = SsmService(fabric, world.resolver)
-        rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, {key_id: secret})
+        rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
         )

@@ -1,0 +1,33 @@
+"""What moto's IAM says of a signature and an action, for what of AWS the lab serves beside its API.
+
+Must not know who asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from moto import settings
+from moto.core import DEFAULT_ACCOUNT_ID
+from moto.core.authorization import ActionAuthenticatorMixin
+from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult
+from moto.iam.models import iam_backends
+
+_PARTITION = "aws"
+
+
+def secret_of(key_id: str) -> str | None:
+    """The secret of a user's access key; None if nobody has it."""
+    users = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].users.values()
+    found = (key for user in list(users) for key in user.access_keys if key.access_key_id == key_id)
+    return next((str(key.secret_access_key) for key in found), None)
+
+
+def allows(key_id: str, action: str, context: Mapping[str, str]) -> bool:
+    """May the user of this key do it? Everybody may everything while IAM is not enforced; moto knows no conditions, so
+    ``context`` does not count."""
+    if ActionAuthenticatorMixin.request_count < settings.INITIAL_NO_AUTH_ACTION_COUNT:
+        return True
+    policies = IAMUserAccessKey(DEFAULT_ACCOUNT_ID, _PARTITION, key_id, {}).collect_policies()
+    said = [IAMPolicy(policy).is_action_permitted(action) for policy in policies]
+    return PermissionResult.PERMITTED in said and PermissionResult.DENIED not in said
