@@ -51,5 +51,9 @@ class Refused(TransportError):
     """The other machine answered and let nobody in with these keys; it will not by another way either."""
 
 
+class Keyless(Refused):
+    """There was no key to show to the other machine."""
+
+
 class Hopeless(TransportError):
     """What is wrong is on this side (a key file that is not there), so no way leads to any machine."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 
 from vpcshark.capture.ways import Way, first
-from vpcshark.errors import Closed, Refused, TransportError, Unreachable
+from vpcshark.errors import AwsError, Closed, Hopeless, Keyless, Refused, TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.local import LocalTransport
 
 
@@ -25,7 +25,7 @@ class Opened(LocalTransport):
         super().close()
 
 
-def fails(error: TransportError) -> Callable[[], Opened]:
+def fails(error: VpcsharkError) -> Callable[[], Opened]:
     """A way that does not work."""
 
     def open() -> Opened:
@@ -117,6 +117,28 @@ def test_the_machine_s_own_word_counts_more_than_a_way_that_did_not_lead_there()
     ways = [Way("A", fails(TransportError("No endpoint."))), Way("B", fails(Refused("Not with this key.")))]
     with pytest.raises(Refused, match=r"^Not with this key\.$"):
         first(ways, "web-1", 5)
+
+
+KEYLESS = Keyless("There is no key.", "Name one.")
+DENIED = AwsError("You may not send a key.", "Ask for ec2-instance-connect:SendSSHPublicKey.", code="AccessDenied")
+
+
+def test_without_a_key_and_without_permissions_it_is_hopeless_and_they_are_named() -> None:
+    """Whoever waits for a machine to boot need not wait for that."""
+    with pytest.raises(Hopeless, match=r"There is no key. Name one. Ask for ec2-instance-connect:SendSSHPublicKey."):
+        first([Way("ssh", fails(KEYLESS)), Way("eic", fails(DENIED))], "web-1", 5)
+
+
+def test_without_a_key_the_missing_permission_is_named_also_where_another_way_may_open_yet() -> None:
+    ways = [Way("ssh", fails(KEYLESS)), Way("eic", fails(DENIED)), Way("ssm", fails(TransportError("Not online.")))]
+    with pytest.raises(Refused, match=r"There is no key. Name one. Ask for ec2-instance-connect:SendSSHPublicKey."):
+        first(ways, "web-1", 5)
+
+
+def test_where_the_machine_refused_a_key_no_permission_is_asked_for() -> None:
+    refused = Refused("web-1 does not let me in.", "Check the key.")
+    with pytest.raises(Refused, match=r"Check the key\.$"):
+        first([Way("ssh", fails(refused)), Way("eic", fails(DENIED))], "web-1", 5)
 
 
 def test_where_nobody_is_at_the_address_the_next_way_s_reason_is_told_too() -> None:

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hands import VPCSHARK, Lab, command_line, compare, preference, read_frames, recording, running_lab
+from hands import VPCSHARK, Lab, bound, command_line, compare, preference, read_frames, recording, running_lab
 from hands import wait_until as wait
 
 from vpcshark.aws.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
 
-FEATURES = (*DEFAULT, "launch")
+FEATURES = (*DEFAULT, "connect-eic", "launch")  # it has no key pair: a pushed key lets us in
 RATE = "60"  # an instance's quarter of an hour takes fifteen seconds
 
 
@@ -103,6 +103,14 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
     assert len(frames) > 20
     record_property("seconds to the first frame", round(frames[0].time - began, 2))
     assert set(hosts(bare)) - before == {kept}
+
+
+def test_who_may_not_log_in_to_it_is_told_so_and_nothing_is_left(bare: Lab, eni: str):
+    """It has no key pair, so without a right to push a key nobody waits three minutes for it to let them in."""
+    with bound(bare) as bind:
+        done = bind(*DEFAULT, "launch").run(*VPCSHARK, "capture", eni, "--host", "launch", "-w", os.devnull, timeout=90)
+    assert done.returncode == 1
+    assert "ec2-instance-connect:SendSSHPublicKey" in done.stderr
 
 
 def janitor_of(lab: Lab) -> int:

@@ -181,7 +181,8 @@ FEATURES: Mapping[str, Feature] = {
         ),
     ),
     "launch": Feature(
-        "launch a capture host with its security group, keep it, terminate it",
+        "launch a capture host with its security group, keep it, terminate it (it has no key pair: needs connect-eic, "
+        "or connect-ssm and launch-role)",
         _ec2("DescribeInstanceTypes", "DescribeSecurityGroups"),
         (
             Allow("FindNewestImage", ("ssm:GetParameter",), (_PUBLIC_IMAGES,)),

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from vpcshark.errors import Closed, Refused, TransportError, Unreachable, VpcsharkError
+from vpcshark.aws.errors import is_denied
+from vpcshark.errors import AwsError, Closed, Hopeless, Keyless, Refused, TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -45,18 +46,26 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
 
 
 def _told(problems: Sequence[Problem], where: str) -> TransportError:
-    """The machine's own last word (Refused), else why the first way failed, which is the expected one."""
+    """The machine's own last word (Refused), else why the first way failed, which is the expected one. Without a key,
+    what AWS does not allow is the reason; Hopeless if nothing else was wrong, for no time mends that."""
     main = next((error for _, error in reversed(problems) if isinstance(error, Refused)), problems[0][1])
+    denied = [error for _, error in problems if isinstance(error, AwsError) and is_denied(error)]
+    if denied and all(error in denied or isinstance(error, Keyless) for _, error in problems):
+        return Hopeless(main.problem, _remedies(denied if main in denied else (main, *denied)))
     others = [error for _, error in problems if error.problem != main.problem]
     answered = [error for error in others if not isinstance(error, Unreachable)]
     if isinstance(main, Refused):
-        return Refused(main.problem, main.remedy)
+        return Refused(main.problem, _remedies((main, *denied)) if isinstance(main, Keyless) else main.remedy)
     if (
         isinstance(main, Unreachable) and not isinstance(main, Closed) and answered
     ):  # that may be as it should be: then the next remedy may be the one
         problem = f"{main.problem} No other way leads to {where}: {answered[0].problem}"
-        return TransportError(problem, " ".join(dict.fromkeys(filter(None, (main.remedy, answered[0].remedy)))))
+        return TransportError(problem, _remedies((main, answered[0])))
     return TransportError(main.problem, main.remedy)
+
+
+def _remedies(errors: Iterable[VpcsharkError]) -> str:
+    return " ".join(dict.fromkeys(error.remedy for error in errors if error.remedy))
 
 
 def _late(way: Way) -> Unreachable:

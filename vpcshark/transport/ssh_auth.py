@@ -14,7 +14,7 @@ from typing import Any
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from vpcshark.errors import Refused, TransportError
+from vpcshark.errors import Keyless, Refused, TransportError
 from vpcshark.transport import askpass
 
 log = logging.getLogger(__name__)
@@ -118,7 +118,7 @@ def _agent_keys() -> tuple[paramiko.AgentKey, ...]:
 
 def _refused(host: str, user: str, keys: Keys, tried: int) -> Refused:
     if not tried:
-        return Refused(
+        return Keyless(
             f"There is no SSH key to log in to {host} with.",
             "Name one with --ssh-key, or add one to the agent (ssh-add).",
         )

@@ -1,4 +1,5 @@
-"""What moto's IAM says of a signature and an action, for what of AWS the lab serves beside its API.
+"""What moto's IAM says of a signature and an action, for what of AWS the lab serves beside its API; and its refusals
+in AWS's words, as moto answers JSON services in XML.
 
 Must not know who asks.
 """
@@ -6,14 +7,28 @@ Must not know who asks.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NoReturn
 
 from moto import settings
 from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import ActionAuthenticatorMixin
-from moto.iam.access_control import IAMPolicy, IAMUserAccessKey, PermissionResult
+from moto.core.exceptions import AccessDeniedError, JsonRESTError
+from moto.iam.access_control import IAMPolicy, IAMRequest, IAMUserAccessKey, PermissionResult
 from moto.iam.models import iam_backends
 
 _PARTITION = "aws"
+
+
+def install() -> None:
+    """Put our refusals into moto, for the whole process."""
+    IAMRequest._raise_access_denied = _refuse
+
+
+def _refuse(request: IAMRequest) -> NoReturn:
+    words = f"User: {request._access_key.arn} is not authorized to perform: {request._action}"
+    if "X-Amz-Target" in request._headers:
+        raise JsonRESTError("AccessDeniedException", words)
+    raise AccessDeniedError(user_arn=request._access_key.arn, action=request._action)
 
 
 def secret_of(key_id: str) -> str | None:

@@ -33,11 +33,12 @@ class ApiServer:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2, moto_guards, moto_launch, moto_network
+        from vpcshark.lab.api import moto_ec2, moto_guards, moto_iam, moto_launch, moto_network
         from vpcshark.lab.api.faults import Faults
 
         moto_ec2.install()
         moto_network.install()
+        moto_iam.install()
         moto_launch.install(None)
         self._sessions_in_force: Callable[[], list[LabSession]] = lambda: moto_guards.guarded(
             moto_ec2.sessions_in_force()
