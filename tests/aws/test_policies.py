@@ -18,8 +18,10 @@ from vpcshark.errors import InputError
 
 READS = {"List", "Read"}
 GLOBAL_KEYS = {"aws:RequestedRegion"}
+NEEDS = {"launch-template": ("launch",), "fleet": ("mirror",)}
 UNTAGGABLE = {  # what changes something without a condition on our tag, and why that is all that IAM offers
     "MirrorFromAndToInterfaces": "the interfaces are not ours, and mirroring changes nothing of them",
+    "MirrorToEndpoints": "the endpoints are not ours, and mirroring changes nothing of them",
     "UseFiltersAndTargetsThatStand": "the user may name a filter or a target of somebody's; it is not changed",
     "RulesOfOwnFilters": "a rule has no tag; the filter that it goes into has (FillOwnFilters)",
     "AddAndRemoveRulesOfAnyGroup": "rules have no permission of their own, and the group is not ours",
@@ -120,7 +122,7 @@ def test_what_a_resource_can_be_said_for_has_no_star(name: str):
 @pytest.mark.parametrize("name", FEATURES)
 def test_every_resource_type_that_an_action_requires_is_there(name: str):
     """IAM refuses a call if any of the resources that it names is not allowed."""
-    everything = [s for one in {name, *(["launch"] if name == "launch-template" else [])} for s in statements(one)]
+    everything = [s for one in {name, *NEEDS.get(name, ())} for s in statements(one)]
     actions = {action for statement in everything for action in listed(statement["Action"])}
     for action in actions:
         allowed = [arn for s in everything if action in listed(s["Action"]) for arn in listed(s["Resource"])]

@@ -14,6 +14,7 @@ class Reception:
 
     stats: dict = {}  # noqa: RUF012
     moved = 0
+    note = ""
 
 
 class Seen:

@@ -12,6 +12,12 @@ from vpcshark.extcap.dialog import dialog, reloaded
 from vpcshark.extcap.option import Kind
 from vpcshark.extcap.options import CHOOSER, OPTIONS, chosen, resolve, resolve_leniently
 
+HOSTS = (
+    "auto, local, launch, an instance id (i-…), a mirror target (tmt-…), a load balancer (lb:NAME) or its endpoint "
+    "(vpce-…)"
+)
+BALANCER = "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012:loadbalancer/net/fleet/50dc6c495c0c9188"
+
 
 def test_the_table_and_the_capture_options_have_the_same_fields_and_defaults():
     """Nothing said means the defaults of CaptureOptions, so there is one truth."""
@@ -30,6 +36,22 @@ def test_command_line_beats_environment_beats_default():
 
 
 @pytest.mark.parametrize(
+    "host", ["lb:fleet-1", BALANCER, "vpce-0a1b", "tmt-0a1b", "tmt-0a1b@i-0a", f"{BALANCER}@i-0a,i-0b", "lb:f@i-0a"]
+)
+def test_a_host_may_be_what_leads_to_several(host):
+    """With the instances behind an @ where they cannot be seen."""
+    assert resolve({"host": host}, {}).host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["lb:", "lb:a b", "i-0a@i-0b", "tmt-0a@", "tmt-0a@i-0a,", "arn:aws:ec2:x", "auto@i-0a"]
+)
+def test_what_is_no_host_is_refused(host):
+    with pytest.raises(InputError, match="--host"):
+        resolve({"host": host}, {})
+
+
+@pytest.mark.parametrize(
     ("name", "text", "allowed"),
     [
         ("vni", "16777216", "a whole number from 0 to 16777215"),
@@ -41,8 +63,16 @@ def test_command_line_beats_environment_beats_default():
         ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
         ("mode", "tunnel", "one of: auto, mirror, tcpdump"),
         ("log-level", "chatty", "one of: debug, info, warning, error"),
-        ("host", "web-1", "auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)"),
-        ("host", "i-0a\n", "auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)"),
+        (
+            "host",
+            "web-1",
+            HOSTS,
+        ),
+        (
+            "host",
+            "i-0a\n",
+            HOSTS,
+        ),
         ("dns", "maybe", "true or false"),
         ("region", "Ireland", "an AWS region such as eu-west-1"),
         ("ssh-user", "-oProxyCommand=x", "a user name"),

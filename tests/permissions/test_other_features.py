@@ -13,8 +13,9 @@ import pytest
 from faults import balanced
 from iam import actions_of, less
 from scenes import IMAGE, Scene
+from sound import SOUND
 
-from vpcshark.aws import connect, doors, launch, policies, registered, tagging
+from vpcshark.aws import connect, doors, fleets, launch, mirror, policies, registered, tagging
 from vpcshark.aws.client import Aws
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
@@ -54,6 +55,17 @@ def find_what_is_balanced(aws: Aws, scene: Scene) -> None:
     assert registered.registered(aws.client("elbv2"), name)
 
 
+def aim_at_fleets(aws: Aws, scene: Scene) -> None:
+    """A load balancer and an endpoint with hosts behind them, and a target of each."""
+    endpoints = scene.ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    endpoint = [one["VpcEndpointId"] for one in endpoints if one["VpcEndpointType"] == "GatewayLoadBalancer"][-1]
+    found = [fleets.find(aws, f"lb:nlb-{scene.number}"), fleets.find(aws, endpoint)]
+    assert [len(one.members) for one in found] == [1, 1], [one.unseen for one in found]
+    for one in found:
+        target = mirror.create_target(aws.ec2, one.resource, LEASE.as_tags(), str(uuid.uuid4()))
+        scene.ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)
+
+
 def see_host_keys_and_user(aws: Aws, scene: Scene) -> None:
     """Before a login."""
     instance = scene.source_instance
@@ -70,15 +82,18 @@ FLOWS: Mapping[str, Callable[[Aws, Scene], None]] = {
     "open-security-group": open_a_group,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
+    "fleet": aim_at_fleets,
     "connect-ssh": see_host_keys_and_user,
     "connect-eic": push_a_key,
 }
+NEEDS = {"fleet": ["mirror"]}
 ACTIONS = [(name, action) for name in FLOWS for action in actions_of(policies.policy([name]))]
 
 
 @pytest.fixture(scope="module")
 def network(new_scene: Callable[[], Scene]) -> Scene:
-    """With a load balancer."""
+    """With a load balancer, and a Gateway Load Balancer's endpoint."""
+    SOUND["an endpoint of a Gateway Load Balancer"](new_scene())
     scene = new_scene()
     balanced(scene)
     return scene
@@ -86,7 +101,7 @@ def network(new_scene: Callable[[], Scene]) -> Scene:
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(name: str, network: Scene, as_user: Any):
-    aws, judge = as_user(policies.policy(["list", name]))
+    aws, judge = as_user(policies.policy(["list", *NEEDS.get(name, []), name]))
     FLOWS[name](aws, network)
     assert judge.refused == []
     assert set(actions_of(policies.policy([name]))) <= judge.called
@@ -94,6 +109,6 @@ def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(n
 
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_without_an_action_the_one_that_is_missing_is_named(name: str, action: str, network: Scene, as_user: Any):
-    aws, _ = as_user(less(action, policies.policy(["list", name])))
+    aws, _ = as_user(less(action, policies.policy(["list", *NEEDS.get(name, []), name])))
     with pytest.raises((AwsError, AssertionError), match=action):
         FLOWS[name](aws, network)

@@ -106,9 +106,18 @@ def _(scene: Scene) -> None:
 @sound("an endpoint of a Gateway Load Balancer")
 def _(scene: Scene) -> None:
     one_vpc(scene)
+    balancer = scene.elb.create_load_balancer(
+        Name=f"gwlb-{scene.number}", Type="gateway", Subnets=[scene.target_subnet]
+    )["LoadBalancers"][0]["LoadBalancerArn"]
+    group = scene.elb.create_target_group(
+        Name=f"geneve-{scene.number}", Protocol="GENEVE", Port=6081, VpcId=scene.target_vpc, HealthCheckProtocol="TCP"
+    )["TargetGroups"][0]["TargetGroupArn"]
+    scene.elb.create_listener(LoadBalancerArn=balancer, DefaultActions=[{"Type": "forward", "TargetGroupArn": group}])
+    scene.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": scene.host}])
+    service = scene.ec2.create_vpc_endpoint_service_configuration(GatewayLoadBalancerArns=[balancer])
     made = scene.ec2.create_vpc_endpoint(
         VpcId=scene.source_vpc,
-        ServiceName="com.amazonaws.vpce.us-east-1.vpce-svc-1",
+        ServiceName=service["ServiceConfiguration"]["ServiceName"],
         VpcEndpointType="GatewayLoadBalancer",
         SubnetIds=[scene.source_subnet],
     )["VpcEndpoint"]["VpcEndpointId"]

@@ -15,7 +15,7 @@ _CROSS_ZONE = "load_balancing.cross_zone.enabled"
 
 
 def find_balancer(elb: Any, arn: str) -> Balancer:
-    """The Network Load Balancer with its listeners and what is registered behind them. AwsError."""
+    """The load balancer with its listeners and what is registered behind them. AwsError."""
     with mapped("look up the load balancer", service="elasticloadbalancing"):
         raw, attributes, listeners = threads.together(
             [
@@ -30,6 +30,7 @@ def find_balancer(elb: Any, arn: str) -> Balancer:
         arn=arn,
         name=raw.get("LoadBalancerName", arn),
         vpc=raw.get("VpcId", ""),
+        kind=raw.get("Type", ""),
         state=raw.get("State", {}).get("Code", ""),
         is_cross_zone=switched.get(_CROSS_ZONE) == "true",
         zones=tuple(zone["ZoneName"] for zone in raw.get("AvailabilityZones", [])),
@@ -48,6 +49,7 @@ def find_endpoint(ec2: Ec2, endpoint: str) -> Endpoint:
         raw.get("VpcId", ""),
         raw.get("State", ""),
         tuple(raw.get("SubnetIds", ())),
+        raw.get("ServiceName", ""),
     )
 
 
@@ -65,6 +67,7 @@ def _listener(elb: Any, raw: Mapping[str, Any]) -> Listener:
                 each["Target"].get("AvailabilityZone", ""),
                 each.get("TargetHealth", {}).get("State", ""),
                 each.get("TargetHealth", {}).get("Reason", ""),
+                int(each["Target"].get("Port", 0)),
             )
             for each in health
         ),

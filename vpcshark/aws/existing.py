@@ -18,11 +18,16 @@ _NO_SUCH = "InvalidTrafficMirror"
 
 @dataclass(frozen=True)
 class Target:
-    """A mirror target; ``eni`` is "" where it is a load balancer. ``name`` is what a person recognises."""
+    """A mirror target: exactly one of ``eni``, ``balancer`` (a Network Load Balancer's ARN) and ``endpoint`` (a Gateway
+    Load Balancer's, vpce-…) is not "". ``name`` is what a person recognises, ``owner`` the account that it belongs to,
+    which may have shared it with ours."""
 
     id: str
     name: str
     eni: str
+    balancer: str = ""
+    endpoint: str = ""
+    owner: str = ""
 
 
 def filters(ec2: Ec2) -> list[tuple[str, str]]:
@@ -40,7 +45,7 @@ def targets(ec2: Ec2) -> list[Target]:
 
 
 def find_target(ec2: Ec2, target_id: str) -> Target:
-    """The mirror target with this id. Mistake if there is none, or if it is no network interface; AwsError."""
+    """The mirror target with this id. Mistake if there is none; AwsError."""
     try:
         with mapped("look up the mirror target"):
             found = list(
@@ -58,17 +63,21 @@ def find_target(ec2: Ec2, target_id: str) -> Target:
     matching = [target for target in map(_target, found) if target.id == target_id]
     if not matching:
         raise Mistake(f"There is no mirror target {target_id}.", "Choose another capture host with --host.")
-    if not matching[0].eni:
-        raise Mistake(
-            f"{target_id} is a load balancer's, and vpcshark receives on network interfaces.",
-            "Choose another capture host with --host.",
-        )
     return matching[0]
 
 
 def _target(raw: Any) -> Target:
     identity = raw["TrafficMirrorTargetId"]
-    return Target(identity, _named(raw, identity, raw.get("NetworkInterfaceId", "")), raw.get("NetworkInterfaceId", ""))
+    eni, balancer = raw.get("NetworkInterfaceId", ""), raw.get("NetworkLoadBalancerArn", "")
+    endpoint = raw.get("GatewayLoadBalancerEndpointId", "")
+    behind = eni or endpoint or balancer_name(balancer)
+    return Target(identity, _named(raw, identity, behind), eni, balancer, endpoint, raw.get("OwnerId", ""))
+
+
+def balancer_name(arn: str) -> str:
+    """The name in a load balancer's ARN (…:loadbalancer/net/NAME/ID); the ARN itself where it has another form."""
+    parts = arn.split("/")
+    return parts[-2] if len(parts) >= 3 else arn
 
 
 def _named(raw: Any, *more: str) -> str:

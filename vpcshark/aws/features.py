@@ -116,6 +116,7 @@ FEATURES: Mapping[str, Feature] = {
                 "DescribeTransitGatewayAttachments",
                 "DescribeTransitGatewayVpcAttachments",
                 "DescribeTrafficMirrorTargets",
+                "DescribeVpcEndpointServiceConfigurations",
                 "DescribeVpcEndpoints",
                 "DescribeVpcPeeringConnections",
             ),
@@ -149,6 +150,19 @@ FEATURES: Mapping[str, Feature] = {
     "sources": Feature(
         "capture what is registered behind a load balancer (lb:NAME)",
         _elb("DescribeLoadBalancers", "DescribeTargetGroups", "DescribeTargetHealth"),
+    ),
+    "fleet": Feature(
+        "receive on the hosts behind a load balancer or its endpoint (--host lb:NAME, vpce-…; needs mirror)",
+        (
+            *_ec2("DescribeVpcEndpointServiceConfigurations", "DescribeVpcEndpoints"),
+            *_elb(
+                "DescribeListeners",
+                "DescribeLoadBalancerAttributes",
+                "DescribeLoadBalancers",
+                "DescribeTargetHealth",
+            ),
+        ),
+        (Allow("MirrorToEndpoints", _ec2("CreateTrafficMirrorTarget"), ("vpc-endpoint",)),),
     ),
     "connect-ssh": Feature(
         "log in to a host: its host keys, from its console, and its image's user",

@@ -64,12 +64,20 @@ class Tagged:
     source: str = ""
 
 
-def create_target(ec2: Ec2, eni_id: str, tags: Mapping[str, str], token: str, *, description: str = "") -> str:
-    """Make the ENI of a capture host a mirror target; its id. AwsError."""
+def create_target(ec2: Ec2, resource: str, tags: Mapping[str, str], token: str, *, description: str = "") -> str:
+    """Make a mirror target of a capture host's ENI, a Network Load Balancer (its ARN) or a Gateway Load Balancer's
+    endpoint (vpce-…); its id. AwsError."""
     parameters = _labelled("traffic-mirror-target", tags, token, description)
     with mapped("create a mirror target"):
-        answer = ec2.create_traffic_mirror_target(NetworkInterfaceId=eni_id, **parameters)
+        answer = ec2.create_traffic_mirror_target(**{_made_of(resource): resource}, **parameters)
     return str(answer["TrafficMirrorTarget"]["TrafficMirrorTargetId"])
+
+
+def _made_of(resource: str) -> str:
+    """CreateTrafficMirrorTarget's parameter for it."""
+    if resource.startswith("arn:"):
+        return "NetworkLoadBalancerArn"
+    return "GatewayLoadBalancerEndpointId" if resource.startswith("vpce-") else "NetworkInterfaceId"
 
 
 def create_filter(ec2: Ec2, tags: Mapping[str, str], token: str, *, description: str = "") -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from vpcshark.aws import client, existing, hosts, inventory
 from vpcshark.aws.client import Aws
+from vpcshark.aws.existing import Target
 from vpcshark.aws.inventory import Eni
 
 Pairs = Sequence[tuple[str, str]]
@@ -58,8 +59,12 @@ def _hosts(aws: Aws, interface: str) -> Pairs:
     }
     ordered = sorted(running.values(), key=lambda eni: (eni.instance not in tagged, eni.vpc != vpc))
     instances = [(eni.instance, _text(eni.instance in tagged, inventory.display(eni))) for eni in ordered]
-    targets = [(one.id, f"Mirror target {one.name}") for one in existing.targets(ec2) if one.eni]
+    targets = [(one.id, f"Mirror target {one.name}{_kind(one)}") for one in existing.targets(ec2)]
     return [*instances, *targets]
+
+
+def _kind(target: Target) -> str:
+    return " (load balancer)" if target.balancer else " (Gateway Load Balancer's endpoint)" if target.endpoint else ""
 
 
 def _text(tagged: bool, display: str) -> str:

@@ -43,8 +43,11 @@ class Gate:
         target = next((eni for eni in around.enis if eni.id == around.host.eni), None)
         enis = [source.eni for source in around.sources]
         sessions = [session for found in around.sessions.values() for session in found]
-        length = self._context.options.packet_length
-        judging = self._jobs.start(preflight.verdicts, self._aws, survey, enis, target, sessions, length)
+        fleet = around.fleet if around.fleet is not None and not around.fleet.has_one_host else None
+        behind = {host.eni for host in around.fleet_hosts}
+        hosts = [eni for eni in around.enis if eni.id in behind]
+        asked = (survey, enis, None if fleet else target, sessions, self._context.options.packet_length, fleet, hosts)
+        judging = self._jobs.start(preflight.verdicts, self._aws, *asked)
         passed, opened, refused = [], [], []
         verdicts = self._jobs.result(judging)
         for source, told in zip(around.sources, verdicts, strict=True):

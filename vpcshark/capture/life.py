@@ -18,7 +18,7 @@ from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.live import Live
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.reception import Reception
+from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.selection import Selection
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
@@ -57,7 +57,7 @@ class Context:
 class Feed(Protocol):
     """One way of getting a source's frames: everything that differs by mode."""
 
-    def up(self, jobs: Jobs) -> Reception:
+    def up(self, jobs: Jobs) -> Receiving:
         """Bring it up; returns the receiver, ready, with every interface block in the sink.
 
         Raises VpcsharkError or Stopped; what was made by then is in the maker.
@@ -80,7 +80,7 @@ class Capture:
         self._context = context
         self._ledger = ledger
         self._feed = feed
-        self._reception: Reception | None = None
+        self._reception: Receiving | None = None
         self._failure: VpcsharkError | None = None
 
     def run(self) -> None:

@@ -11,7 +11,7 @@ from typing import Any, Protocol, runtime_checkable
 
 from vpcshark import threads
 from vpcshark.capture.costs import SESSION, Costs
-from vpcshark.capture.reception import Reception
+from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import Clock
@@ -37,7 +37,7 @@ class Controls(Protocol):
 class Refilters(Protocol):
     """A feed that can change its filter while it runs."""
 
-    def refilter(self, capture_filter: str, reception: Reception) -> str:
+    def refilter(self, capture_filter: str, reception: Receiving) -> str:
         """Change it, for AWS and the receiver; returns what to tell the user. VpcsharkError: why not."""
 
 
@@ -56,7 +56,7 @@ class Live:
     def __init__(
         self,
         status: Status,
-        reception: Reception,
+        reception: Receiving,
         feed: object,
         made: Callable[[], Mapping[str, str]],
         clock: Clock,
@@ -93,6 +93,8 @@ class Live:
         sessions = kinds.count(SESSION)
         if sessions > 1:
             parts.insert(0, f"{sessions} ENIs")
+        if self._reception.note:
+            parts.insert(0, self._reception.note)
         if sessions:
             costs = self._feed.costs if isinstance(self._feed, Priced) else Costs()
             parts.append(f"${costs.so_far(kinds, seconds, self._reception.moved):.4f}")

@@ -11,9 +11,9 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vpcshark.aws import existing, hosts, inventory, mirror, registered
+from vpcshark.aws import fleets, hosts, inventory, mirror, registered
 from vpcshark.aws.client import Aws
-from vpcshark.aws.existing import Target
+from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -27,7 +27,7 @@ from vpcshark.errors import InputError
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-Hosting = Future[CaptureHost | Target | list[CaptureHost]]
+Hosting = Future[CaptureHost | Fleet | list[CaptureHost]]
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,8 @@ class Door:
 @dataclass(frozen=True)
 class Surroundings:
     """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``doors``: what has to
-    be opened for the capture."""
+    be opened for the capture; ``fleet``: what receives, where that is not one instance of which a target is made;
+    ``fleet_hosts``: its hosts; ``packet_length``: the sessions', None for whole frames."""
 
     sources: Sequence[Source]
     enis: Sequence[Eni]
@@ -49,6 +50,19 @@ class Surroundings:
     sessions: Mapping[str, Sequence[MirrorSession]]
     doors: Sequence[Door] = ()
     is_own: bool = False  # the host is the capture's own: launched for it, or about to be
+    fleet: Fleet | None = None
+    fleet_hosts: tuple[CaptureHost, ...] = ()
+    packet_length: int | None = None
+
+    @property
+    def hosts(self) -> tuple[CaptureHost, ...]:
+        """Every one that receives."""
+        return self.fleet_hosts or (self.host,)
+
+    @property
+    def receivers(self) -> str:
+        """The same, for a person."""
+        return self.host.name if len(self.hosts) == 1 else f"{len(self.hosts)} capture hosts"
 
 
 class Look:
@@ -72,22 +86,36 @@ class Look:
         targets = [one for future in behind for one in jobs.result(future)]
         found = sources.find(self._context.selection, enis, targets)
         asked = jobs.result(hosting)
-        spared = {one.eni for one in asked} if isinstance(asked, list) else set()
-        host = self._host(asked, named, [eni for eni in found if eni.id not in spared], enis)
+        fleet = asked if isinstance(asked, Fleet) else None
+        behind_target = plan.fleet_hosts(fleet, enis) if fleet is not None else ()
+        spared = {one.eni for one in asked} if isinstance(asked, list) else {one.eni for one in behind_target}
+        wanted = [eni for eni in found if eni.id not in spared]
+        host = behind_target[0] if behind_target else self._host(asked, named, wanted, enis)
+        length = fleet.packet_length(options.packet_length) if fleet is not None else options.packet_length
         sessions = jobs.result(in_use)
         by_source = _by_source(sessions)
+        sources.check_hosts(named, behind_target)
         chosen = sources.choose(self._context.selection, named, found, host, by_source, options.session_number, spared)
-        plan.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
+        if fleet is None or fleet.has_one_host:
+            plan.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
         vnis = plan.choose_vnis(options.vni, len(chosen.enis), {session.vni for session in sessions})
         self._tell(chosen, vnis, sessions)
-        is_own = options.host == "launch"
-        return Surroundings(sources.assign(chosen, vnis), enis, host, by_source, is_own=is_own)
+        return Surroundings(
+            sources.assign(chosen, vnis),
+            enis,
+            host,
+            by_source,
+            is_own=options.host == "launch",
+            fleet=fleet,
+            fleet_hosts=behind_target,
+            packet_length=length,
+        )
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
         host, ec2 = self._context.options.host, self._aws.ec2
         hosting: Hosting
-        if host.startswith("tmt-"):
-            hosting = jobs.start(self._timed, "describe the target", existing.find_target, ec2, host)
+        if fleets.is_meant(host):
+            hosting = jobs.start(self._timed, "describe the target", fleets.find, self._aws, host)
         elif host == "launch":
             hosting = jobs.start(self._timed, "describe hosts", hosts.list_launched, ec2)
         elif host not in ("auto", "local"):
@@ -106,15 +134,14 @@ class Look:
 
     def _host(
         self,
-        asked: CaptureHost | Target | list[CaptureHost],
+        asked: CaptureHost | Fleet | list[CaptureHost],
         named: Sequence[Eni],
         found: Sequence[Eni],
         enis: Sequence[Eni],
     ) -> CaptureHost:
-        if isinstance(asked, Target):
-            return plan.host_at(asked, enis)
         if isinstance(asked, CaptureHost):
             return asked
+        assert isinstance(asked, list)  # a fleet has its hosts
         wanted = self._context.options.host
         if wanted == "launch":
             return self._own_host(asked, [*named, *found])
@@ -138,7 +165,8 @@ class Look:
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
         """The sources that an existing target has already; a new one has none."""
-        return [session.source for session in sessions if session.target == self._context.options.host]
+        target = fleets.target_id(self._context.options.host)
+        return [session.source for session in sessions if target and session.target == target]
 
     def _tell(self, chosen: Chosen, vnis: Sequence[int], sessions: Sequence[MirrorSession]) -> None:
         said = list(chosen.left_out)

@@ -4,8 +4,8 @@
 
 A capture host of the capture's own is launched between the first and the second, beside the filter (``launching``).
 Nothing is made before all is looked at. A session whose filter has no rules yet mirrors nothing; there is one for each
-source. The receiver is up before a session exists: an outer frame that finds UDP 4789 closed is answered with an ICMP
-port-unreachable to the source. Must not know Wireshark.
+source. A receiver is up on every capture host before a session exists: an outer frame that finds UDP 4789 closed is
+answered with an ICMP port-unreachable to the source. Must not know Wireshark.
 """
 
 from __future__ import annotations
@@ -16,11 +16,10 @@ from concurrent.futures import Future
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from vpcshark import receiver
-from vpcshark.aws import doors, hosts, mirror, tagging
+from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, dumping, headers, here, reception
+from vpcshark.capture import costs, dumping, headers, here
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -28,7 +27,8 @@ from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import Launcher
 from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Door, Look, Surroundings
-from vpcshark.capture.reception import Reception
+from vpcshark.capture.receivers import Receivers
+from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.swap import swap_filter
 from vpcshark.cleanup import sweep, tags
@@ -38,9 +38,6 @@ from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
-
-RECEIVER_DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
-BEGIN = b"vpcshark-receiver-begins\n"
 
 
 @dataclass(frozen=True)
@@ -71,7 +68,7 @@ class MirrorFeed:
         self._is_up = False
         self.costs = costs.Costs()  # see ``live.Priced``
 
-    def up(self, jobs: Jobs) -> Reception:
+    def up(self, jobs: Jobs) -> Receiving:
         """See ``life.Feed``."""
         context = self._context
         say, step = context.status.say, context.timeline.step
@@ -90,10 +87,10 @@ class MirrorFeed:
         filtering = jobs.start(self._make_filter)
         around = self._stand(jobs, around)
         self._weigh(around)  # a launch template's type is known now
-        say(f"Starting the receiver on {around.host.name} and creating the mirror filter and target ...")
+        say(f"Starting the receiver on {around.receivers} and creating the mirror filter and target ...")
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
-        targeting = jobs.start(self._make_target, around.host)
+        targeting = jobs.start(self._make_target, around)
         try:
             filter_id = jobs.result(filtering)
             jobs.wait_for(targeting, receiving, following, *opening)
@@ -139,7 +136,7 @@ class MirrorFeed:
             following.begin()
         return following
 
-    def _use(self, following: Following | None, reception: Reception) -> None:
+    def _use(self, following: Following | None, reception: Receiving) -> None:
         """Leave the way to the key log out of the frames: it passes the source's interface."""
         reception.following = following
         if following is None:
@@ -180,7 +177,7 @@ class MirrorFeed:
         if self._aws is not None:
             self._aws.stop_creating()
 
-    def refilter(self, capture_filter: str, reception: Reception) -> str:
+    def refilter(self, capture_filter: str, reception: Receiving) -> str:
         """See ``live.Refilters``. AWS is told only where its rules differ, and never where the filter is the user's."""
         options = replace(self._context.options, capture_filter=capture_filter)
         whole = options.whole_filter
@@ -230,31 +227,13 @@ class MirrorFeed:
         enis = [source.eni for source in around.sources]
         self._context.sink.write(headers.of(enis, around.enis, options.capture_filter, names=options.names))
 
-    def _receive(self, around: Surroundings) -> Reception:
-        """Connect to the capture host and start the receiver there."""
-        host, clock = around.host, self._context.clock
-        start = clock.monotonic()
-        with self._context.timeline.step(f"connect to {host.name}"):
-            transport = (self._launcher.reach if self._launcher else self._world.open_transport)(host)
-        start = clock.monotonic() if self._launcher else start  # the boot had a deadline of its own
-        with self._context.timeline.step("start the receiver"):
-            channel = transport.open(receiver_command(transport, self._world.python))
-            receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
-            compiled = self._programs(self._context.options.capture_filter)
-            config = reception.config(
-                [{"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources],
-                host.address,
-                compiled.frames,
-                compiled.datagrams,
-            )
-            config |= self._launcher.heartbeat if self._launcher else {}
-            try:
-                ready = receiving.begin(config, RECEIVER_DEADLINE - (clock.monotonic() - start))
-            except BaseException:
-                receiving.finish(0.0)
-                raise
-        log.info("The receiver on %s is ready: %s.", host.name, ready.get("mode"))
-        return receiving
+    def _receive(self, around: Surroundings) -> Receiving:
+        """A receiver on every capture host."""
+        open_transport = self._launcher.reach if self._launcher else self._world.open_transport
+        heartbeat = self._launcher.heartbeat if self._launcher else {}
+        compiled = self._programs(self._context.options.capture_filter)
+        receivers = Receivers(self._context, open_transport, self._world.python, compiled, heartbeat)
+        return receivers.start(around)
 
     def _make_filter(self) -> str:
         """A filter of our own, unless the user names one that is there already, which is used and left alone."""
@@ -275,18 +254,19 @@ class MirrorFeed:
             filling.append(jobs.start(self._timed, "allow DNS", mirror.allow_dns, ec2, filter_id))
         return filling
 
-    def _make_target(self, host: CaptureHost) -> str:
-        if self._context.options.host.startswith("tmt-"):
-            return self._context.options.host
+    def _make_target(self, around: Surroundings) -> str:
+        if existing := fleets.target_id(self._context.options.host):
+            return existing
         ec2 = self._ec2()
+        resource = around.fleet.resource if around.fleet is not None else around.host.eni
         return self._context.maker.make(
             "target",
-            lambda labels, token: mirror.create_target(ec2, host.eni, labels, token, description=self._description()),
+            lambda labels, token: mirror.create_target(ec2, resource, labels, token, description=self._description()),
         )
 
     def _make_sessions(self, around: Surroundings, filter_id: str, target: str) -> list[str]:
-        sessions = Sessions(self._context, self._ec2(), filter_id, target, around.sessions, self._description())
-        return sessions.make(around.sources)
+        mirrored = (around.sessions, self._description(), around.packet_length)
+        return Sessions(self._context, self._ec2(), filter_id, target, *mirrored).make(around.sources)
 
     def _description(self) -> str:
         return self._context.options.description or f"vpcshark capture by {self._context.maker.lease.owner}"
@@ -304,10 +284,10 @@ def _sessions(count: int) -> str:
     return "the mirror session" if count == 1 else f"{count} mirror sessions"
 
 
-def _abandon(receiving: Future[Reception]) -> None:
+def _abandon(receiving: Future[Receiving]) -> None:
     """End a receiver that is up, or as soon as it is."""
 
-    def end(done: Future[Reception]) -> None:
+    def end(done: Future[Receiving]) -> None:
         if not done.cancelled() and done.exception() is None:
             done.result().finish(0.0)
 
@@ -320,15 +300,3 @@ def _abandon_key_log(following: Future[Following | None]) -> None:
             followed.end()
 
     following.add_done_callback(end)
-
-
-def receiver_command(transport: Transport, python: str) -> list[str]:
-    """The receiver's argv: on another machine with root's rights where sudo gives them without a question, because
-    only root has the ring; without, it takes the frames from a UDP socket. Never sudo on the user's own machine.
-
-    ``BEGIN`` on stdout and a new line on stderr come between what a login shell's start-up files print and ours."""
-    if transport.name == "local":
-        return receiver.command(python)
-    begin = f"echo {BEGIN.decode().strip()}; echo >&2"
-    choose = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n "$@"; else exec "$@"; fi'
-    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3", owns_connection=True)]

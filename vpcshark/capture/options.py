@@ -13,7 +13,9 @@ class CaptureOptions:
     """What the user asked for. The defaults are those of a plain double-click.
 
     ``host``: "auto" (the capture host tagged ``vpcshark:capture-host``), "local" (this machine), "launch" (one of the
-    capture's own), an instance id or that of an existing target (tmt-…). A launched one is of ``host_type``, or from
+    capture's own), an instance id, that of an existing target (tmt-…), a Network Load Balancer (lb:NAME or its ARN), a
+    Gateway Load Balancer's endpoint (vpce-…), the last three perhaps with @ and the ids of the instances that receive
+    behind them. A launched one is of ``host_type``, or from
     the launch template ``host_template`` (id or name, with :version), with the instance profile ``host_role``, logged
     in to from the block ``host_ssh_from`` ("": this machine's), and stays ``keep`` minutes for the next capture.
     ``direction`` is "both", "in" or "out", as the source sees it; ``mirror_filter`` "auto" or the id of an existing

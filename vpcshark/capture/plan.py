@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from vpcshark.aws import hosts, inventory, quotas
-from vpcshark.aws.existing import Target
+from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError, Mistake
+from vpcshark.preflight.picture import Registered
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
 LEAST_KEPT = 90.0  # seconds; a kept host with less before it may be gone before it is claimed
@@ -113,15 +115,43 @@ def own_host(
     )
 
 
-def host_at(target: Target, enis: Iterable[Eni]) -> CaptureHost:
-    """The capture host behind an existing mirror target; Mistake if its ENI is not in the list."""
-    found = next((eni for eni in enis if eni.id == target.eni), None)
-    if found is None:
-        raise Mistake(
-            f"The network interface {target.eni} of the mirror target {target.id} cannot be seen in this account.",
-            "Choose a running instance as capture host (--host i-…).",
-        )
-    return host_of(found)
+def fleet_hosts(fleet: Fleet, enis: Sequence[Eni]) -> tuple[CaptureHost, ...]:
+    """The capture hosts behind a mirror target: those that the user named, else the target's ENI's, else every
+    registered one, healthy or not: it may become so while the capture runs. Mistake where one cannot be told."""
+    if fleet.named:
+        return fleet.named
+    if fleet.has_one_host:
+        found = next((eni for eni in enis if eni.id == fleet.resource), None)
+        if found is None:
+            raise _unseen(fleet, f"The network interface {fleet.resource} is not in this account.")
+        return (host_of(found),)
+    pairs = [(member, _registered(fleet, member, enis)) for member in fleet.members]
+    lost = next((one for one, host in pairs if host is None and one.health == "healthy"), None)
+    if lost is not None:
+        raise _unseen(fleet, f"No network interface of this account is that of {lost.id}, which is registered there.")
+    known = tuple(host for _, host in pairs if host is not None)
+    if not known:
+        raise _unseen(fleet, fleet.unseen or "No instance is registered there.")
+    return known
+
+
+def _registered(fleet: Fleet, member: Registered, enis: Iterable[Eni]) -> CaptureHost | None:
+    """An instance that is registered by its id gets its traffic at its primary interface."""
+    for eni in enis:
+        if member.id == eni.instance and eni.device_index == 0:
+            return host_of(eni)
+        if member.id in eni.addresses and eni.vpc == fleet.vpc:
+            return replace(host_of(eni), address=member.id)
+    return None
+
+
+def _unseen(fleet: Fleet, why: str) -> Mistake:
+    owner = f" of the account {fleet.owner}" if fleet.owner else ""
+    what = f"the mirror target {fleet.target}{owner}" if fleet.target else fleet.name
+    return Mistake(
+        f"Who receives behind {what} cannot be seen: {why}",
+        f"Name the capture hosts that it leads to: --host {fleet.target or fleet.resource}@i-…,i-…",
+    )
 
 
 def check_room(host: CaptureHost, sources: Collection[str], others: Collection[str] = ()) -> None:
@@ -153,6 +183,8 @@ def host_of(eni: Eni) -> CaptureHost:
         subnet=eni.subnet,
         az=eni.az,
         instance_type=eni.instance_type,
+        public_address=eni.public_address,
+        user=inventory.clean(eni.instance_tags.get(hosts.USER_TAG, "")) or hosts.DEFAULT_USER,
     )
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from vpcshark.capture.dump import Dump
 from vpcshark.capture.secrets import HeldSink, Secrets
@@ -28,7 +28,10 @@ Restart = Callable[[str], Dump]
 
 
 class Pouring:
-    """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``Reception``."""
+    """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``receiving.Receiving``, without commands."""
+
+    note = ""
+    moved = 0  # only a mirror's cost hangs on it
 
     def __init__(
         self,
@@ -58,6 +61,13 @@ class Pouring:
         self._before = (0, 0)
         self._now = (0, 0)
         dump.on_counts = self._count
+
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """See ``receiving.Receiving``; with the counts of earlier dumps."""
+        if not self._has_counts:
+            return {}
+        return {"received": self._before[0] + self._now[0], "dropped": self._before[1] + self._now[1]}
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move packets in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""

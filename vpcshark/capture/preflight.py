@@ -6,15 +6,15 @@ Makes nothing. Must not know who shows the findings.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws import balancers, existing, hosts, inventory, mirror, network, rehearsal
-from vpcshark.aws.client import Aws, pages
-from vpcshark.aws.errors import mapped
+from vpcshark.aws import fleets, hosts, inventory, mirror, network, rehearsal
+from vpcshark.aws.client import Aws
+from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -23,8 +23,8 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding, Picture, examine
+from vpcshark.preflight import fleet as of_fleet
 from vpcshark.preflight.finding import FAIL, OK, command
-from vpcshark.preflight.picture import Balancer, Endpoint
 
 NO_HOST = "No capture host can be had: "
 
@@ -53,7 +53,9 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
     seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, sessions, told, place)
-    found = examine(_besides(aws, seen, target))
+    fleet = target if isinstance(target, Fleet) else None
+    whole = _besides(aws, seen, fleet)
+    found = [*examine(whole), *_of_hosts(whole, fleet, _hosts_enis(fleet, enis))]
     if options.host != "launch":
         return found
     said = f"A capture host is launched in {eni.subnet}, with a security group for {eni.primary_address} alone."
@@ -67,16 +69,30 @@ def verdicts(
     target: Eni | None,
     sessions: Sequence[MirrorSession],
     packet_length: int | None,
+    fleet: Fleet | None = None,
+    hosts_enis: Sequence[Eni] = (),
 ) -> list[list[Finding]]:
     """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
-    more."""
+    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``."""
     told = []
     place = aws.region, aws.profile
     seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
+    if fleet is not None:
+        seen = _with_fleet(seen, fleet)
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
-        told.append(examine(seen))
+        told.append([*examine(seen), *_of_hosts(seen, fleet, hosts_enis)])
     return told
+
+
+def _with_fleet(seen: Picture, fleet: Fleet) -> Picture:
+    return replace(seen, balancer=fleet.balancer, endpoint=fleet.endpoint)
+
+
+def _of_hosts(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> list[Finding]:
+    if fleet is None or fleet.has_one_host:
+        return []
+    return of_fleet.findings(seen, [network.interface(eni) for eni in enis], is_geneve=fleet.is_geneve)
 
 
 def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:
@@ -86,8 +102,8 @@ def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Find
 
 
 def _ask_for_host(aws: Aws, host: str) -> Future[Any]:
-    if host.startswith("tmt-"):
-        return threads.start(_mirror_target, aws, host)
+    if fleets.is_meant(host):
+        return threads.start(fleets.find, aws, host)
     if host == "launch":
         return threads.start(lambda: None)  # it is not there yet
     if host not in ("auto", "local"):
@@ -95,39 +111,38 @@ def _ask_for_host(aws: Aws, host: str) -> Future[Any]:
     return threads.start(hosts.list_hosts, aws.ec2)
 
 
-def _mirror_target(aws: Aws, identity: str) -> Any:
-    """The ENI's target, the load balancer or the endpoint behind an existing mirror target."""
-    with mapped("look up the mirror target"):
-        wanted = [{"Name": "traffic-mirror-target-id", "Values": [identity]}]
-        found = list(pages(aws.ec2, "describe_traffic_mirror_targets", "TrafficMirrorTargets", Filters=wanted))
-    raw: Mapping[str, Any] = next((each for each in found if each["TrafficMirrorTargetId"] == identity), {})
-    if raw.get("NetworkLoadBalancerArn"):
-        return balancers.find_balancer(aws.client("elbv2"), raw["NetworkLoadBalancerArn"])
-    if raw.get("GatewayLoadBalancerEndpointId"):
-        return balancers.find_endpoint(aws.ec2, raw["GatewayLoadBalancerEndpointId"])
-    return existing.find_target(aws.ec2, identity)
-
-
 def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str, is_here: Callable[[str], bool]) -> Any:
-    """The target's ENI, or what stands in its place; None where it cannot be seen."""
+    """The target's ENI, or the fleet in its place; None where it cannot be seen."""
     if isinstance(found, list):
         found = plan.choose_host(wanted, [source], found, enis, is_here)
-    if isinstance(found, (existing.Target, CaptureHost)):
-        return next((eni for eni in enis if eni.id == found.eni), None)
-    return found
+    if isinstance(found, Fleet) and not found.tells_its_faults:
+        plan.fleet_hosts(found, enis)  # says what is to be done where nobody can be told
+    if isinstance(found, Fleet) and not found.has_one_host:
+        return found
+    eni = found.eni if isinstance(found, CaptureHost) else found.resource if isinstance(found, Fleet) else ""
+    return next((each for each in enis if each.id == eni), None)
 
 
-def _besides(aws: Aws, seen: Picture, target: Any) -> Picture:
+def _hosts_enis(fleet: Fleet | None, enis: Sequence[Eni]) -> list[Eni]:
+    """As far as they can be seen: whose can't is told elsewhere."""
+    if fleet is None:
+        return []
+    try:
+        ids = {host.eni for host in plan.fleet_hosts(fleet, enis)}
+    except InputError:
+        return []
+    return [eni for eni in enis if eni.id in ids]
+
+
+def _besides(aws: Aws, seen: Picture, fleet: Fleet | None) -> Picture:
     """What only a person wants to know: bandwidth and permissions; and what the verdict hangs on."""
     lease = tags.Lease(uuid.uuid4().hex[:12], tags.default_owner(), 0.0)
     at = seen.target.id if seen.target is not None else ""
     rehearsing = threads.start(rehearsal.rehearse, aws.ec2, seen.source.id, at, lease.as_tags())
     types = [seen.source.instance_type, seen.target.instance_type if seen.target is not None else ""]
     weighing = threads.start(network.bandwidth, aws.ec2, types)
-    if isinstance(target, Balancer):
-        seen = replace(seen, balancer=target)
-    elif isinstance(target, Endpoint):
-        seen = replace(seen, endpoint=target)
+    if fleet is not None:
+        seen = _with_fleet(seen, fleet)
     seen = network.complete(aws.ec2, seen)
     try:
         return replace(seen, bandwidth=weighing.result(), permitted=rehearsing.result())

@@ -32,7 +32,9 @@ NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
 
 class Reception:
-    """One running receiver."""
+    """One running receiver; see ``receiving.Receiving``."""
+
+    note = ""
 
     def __init__(self, channel: Channel, transport: Transport, begin: bytes = b"", clock: Clock | None = None) -> None:
         """``transport`` is closed with the receiver: it was opened for it alone. What comes on stdout before ``begin``,
@@ -248,9 +250,12 @@ def config(
     program: Sequence[Sequence[int]] | None,
     socket_program: Sequence[Sequence[int]] | None,
     port: int = 4789,
+    geneve_port: int = 0,
 ) -> dict[str, Any]:
-    """The receiver's config line, as docs/ARCHITECTURE.md has it."""
+    """The receiver's config line, as docs/ARCHITECTURE.md has it. With a ``geneve_port`` the frames come in Geneve,
+    which only the ring can take."""
     return {
+        **({"geneve_port": geneve_port, "mode": "ring"} if geneve_port else {}),
         "port": port,
         "address": address,
         "interfaces": list(interfaces),

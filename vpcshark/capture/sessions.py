@@ -87,12 +87,14 @@ class Sessions:
         target: str,
         before: Mapping[str, Sequence[MirrorSession]],
         description: str,
+        packet_length: int | None = None,
     ) -> None:
-        """``before``: ENI id -> the sessions that mirror it already."""
+        """``before``: ENI id -> the sessions that mirror it already; ``packet_length``: None for whole frames."""
         self._context, self._ec2 = context, ec2
         self._filter, self._target = filter_id, target
         self._before = before
         self._description = description
+        self._packet_length = packet_length
         self._pace = Pace(context.clock, context.stop)
         self._failed = threading.Event()
 
@@ -153,7 +155,7 @@ class Sessions:
                 filter_id=self._filter,
                 number=number,
                 vni=source.vni,
-                packet_length=self._context.options.packet_length,
+                packet_length=self._packet_length,
                 description=self._description,
                 tags=labels,
                 token=token,

@@ -97,6 +97,14 @@ def choose(
     return Chosen(enis, frozenset(eni.id for eni in found) - frozenset(left_out), sentences)
 
 
+def check_hosts(named: Iterable[Eni], hosts: Collection[CaptureHost]) -> None:
+    """InputError if a source that was named is one of the ``hosts`` that receive together: copies of its frames that
+    come to it would be mirrored once more."""
+    for eni in named:
+        for host in hosts:
+            _check_host(eni, host)
+
+
 def assign(chosen: Chosen, vnis: Sequence[int]) -> tuple[Source, ...]:
     """The sources with their interface ids and VNIs."""
     pairs = zip(chosen.enis, vnis, strict=True)

@@ -133,6 +133,8 @@ OPTIONS = (
         tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
         "must be reachable from the source on UDP 4789. Launch one: in the source's subnet, for this capture "
         "alone; it costs by the second and goes with it. An existing mirror target (tmt-…) is used as it is and stays. "
+        "A Network Load Balancer (lb:NAME or its ARN) or a Gateway Load Balancer's endpoint (vpce-…): all hosts behind "
+        "it receive, as one capture; name them (…@i-…,i-…) where they are another account's. "
         "Reload lists running instances and mirror targets.",
         default="auto",
         choices=(
@@ -140,8 +142,11 @@ OPTIONS = (
             ("local", "This machine"),
             ("launch", "Launch one for this capture"),
         ),
-        pattern=r"auto|local|launch|i-[0-9a-f]+|tmt-[0-9a-f]+",
-        meaning="auto, local, launch, an instance id (i-…) or a mirror target (tmt-…)",
+        pattern=r"auto|local|launch|i-[0-9a-f]+|"
+        r"(tmt-[0-9a-f]+|vpce-[0-9a-f]+|lb:[A-Za-z0-9-]{1,32}|arn:[a-z-]+:elasticloadbalancing:[\w:/-]+)"
+        r"(@i-[0-9a-f]+(,i-[0-9a-f]+)*)?",
+        meaning="auto, local, launch, an instance id (i-…), a mirror target (tmt-…), a load balancer (lb:NAME) or its "
+        "endpoint (vpce-…)",
         placeholder="List instances and targets",
         reload=True,
     ),

@@ -59,6 +59,9 @@ class LabRule:
 class LabSession:
     """A mirror session in force. ``packet_length`` counts bytes of the inner frame; None: whole frames.
 
+    ``target`` is an ENI's id, or "" where a load balancer shares the frames out among the ENIs ``behind`` it, by flow.
+    Through a Gateway Load Balancer's ``endpoint`` (its id) they come in Geneve.
+
     ``resolver`` is the DNS address of the source's VPC: traffic with it is mirrored only with ``amazon_dns``. ``guard``
     is what stands between source and target (None: nothing is enforced).
     """
@@ -73,6 +76,8 @@ class LabSession:
     rules: tuple[LabRule, ...] = ()
     resolver: str = ""
     guard: Guard | None = None
+    behind: tuple[str, ...] = ()
+    endpoint: str = ""
 
 
 @dataclass(frozen=True)

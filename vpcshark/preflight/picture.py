@@ -163,12 +163,14 @@ class MirrorTarget:
 
 @dataclass(frozen=True)
 class Registered:
-    """What is registered with a load balancer's target group: an instance or an address."""
+    """What is registered with a load balancer's target group: an instance or an address. ``port`` is where it is sent
+    to."""
 
     id: str
     az: str
     health: str
     reason: str = ""
+    port: int = VXLAN_PORT
 
 
 @dataclass(frozen=True)
@@ -184,11 +186,12 @@ class Listener:
 
 @dataclass(frozen=True)
 class Balancer:
-    """A Network Load Balancer that is a target."""
+    """A load balancer. A target is one of the kind "network"; one of the kind "gateway" is behind an endpoint."""
 
     arn: str
     name: str
     vpc: str
+    kind: str = "network"
     state: str = "active"
     is_cross_zone: bool = False
     zones: tuple[str, ...] = ()
@@ -198,13 +201,15 @@ class Balancer:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A Gateway Load Balancer endpoint that is a target."""
+    """A Gateway Load Balancer endpoint that is a target. ``service`` is the name of the endpoint service that it leads
+    to."""
 
     id: str
     kind: str
     vpc: str
     state: str
     subnets: tuple[str, ...] = ()
+    service: str = ""
 
 
 @dataclass(frozen=True)

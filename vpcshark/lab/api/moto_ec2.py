@@ -22,6 +22,7 @@ from moto.ec2.responses import EC2Response
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 
+from vpcshark.lab.api import moto_balancers
 from vpcshark.lab.api.describe import page
 from vpcshark.lab.api.operations import OPERATIONS, perform
 from vpcshark.lab.api.sessions import in_force
@@ -58,6 +59,14 @@ class MotoVpc:
         """Of the instance that has the ENI; "" if none has."""
         eni = self._backend.enis.get(eni_id)
         return str(eni.instance.instance_type) if eni is not None and eni.instance is not None else ""
+
+    def behind_balancer(self, arn: str) -> tuple[str, ...]:
+        """See ``state.Vpc``."""
+        return moto_balancers.behind_balancer(self._backend, arn)
+
+    def behind_endpoint(self, endpoint: str) -> tuple[str, ...]:
+        """See ``state.Vpc``."""
+        return moto_balancers.behind_endpoint(self._backend, endpoint)
 
     def resolver(self, eni_id: str) -> str:
         """The VPC's base address + 2."""

@@ -113,14 +113,10 @@ def delete_session(state: State, params: Params) -> Record:
 
 
 def in_force(state: State) -> list[LabSession]:
-    """The sessions that mirror to an ENI now. Load balancer targets carry nothing in the lab."""
+    """The sessions that mirror now."""
     state.prune()
     pairs = [(session, state.targets[session["TrafficMirrorTargetId"]]) for session in state.sessions.values()]
-    return [
-        _lab_session(state, session, target["NetworkInterfaceId"])
-        for session, target in pairs
-        if target["Type"] == "network-interface"
-    ]
+    return [_lab_session(state, session, target) for session, target in pairs]
 
 
 def _complete_and_check(state: State, session: Record) -> None:
@@ -192,19 +188,29 @@ def _free_vni(state: State) -> int:
     return vni
 
 
-def _lab_session(state: State, session: Record, target_eni: str) -> LabSession:
+def _lab_session(state: State, session: Record, target: Record) -> LabSession:
     mirror_filter = state.filters[session["TrafficMirrorFilterId"]]
     return LabSession(
         id=session["TrafficMirrorSessionId"],
         number=session["SessionNumber"],
         vni=session["VirtualNetworkId"],
         source=session["NetworkInterfaceId"],
-        target=target_eni,
+        target=target.get("NetworkInterfaceId", ""),
+        behind=_behind(state, target),
+        endpoint=target.get("GatewayLoadBalancerEndpointId", ""),
         packet_length=session.get("PacketLength"),
         amazon_dns="amazon-dns" in mirror_filter["NetworkServices"],
         rules=tuple(_lab_rule(rule) for rule in rules_of(state, session["TrafficMirrorFilterId"])),
         resolver=state.vpc.resolver(session["NetworkInterfaceId"]),
     )
+
+
+def _behind(state: State, target: Record) -> tuple[str, ...]:
+    if target.get("NetworkLoadBalancerArn"):
+        return state.vpc.behind_balancer(target["NetworkLoadBalancerArn"])
+    if target.get("GatewayLoadBalancerEndpointId"):
+        return state.vpc.behind_endpoint(target["GatewayLoadBalancerEndpointId"])
+    return ()
 
 
 def _lab_rule(rule: Record) -> LabRule:

@@ -36,6 +36,12 @@ class Vpc(Protocol):
     def instance_type(self, eni_id: str) -> str:
         """Of the instance that has the ENI; "" if none has."""
 
+    def behind_balancer(self, arn: str) -> tuple[str, ...]:
+        """The ENIs of the healthy hosts that a Network Load Balancer shares UDP 4789 out among."""
+
+    def behind_endpoint(self, endpoint: str) -> tuple[str, ...]:
+        """Those of the hosts behind the Gateway Load Balancers that an endpoint leads to."""
+
     def resolver(self, eni_id: str) -> str:
         """The DNS address of the ENI's VPC (its base address + 2)."""
 

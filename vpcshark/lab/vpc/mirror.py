@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 from vpcshark.lab import matching
 from vpcshark.lab.model import LabRule, LabSession
-from vpcshark.lab.vpc import vxlan
+from vpcshark.lab.vpc import geneve, vxlan
 
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
@@ -111,7 +111,7 @@ class Mirror:
     def __init__(self, enis: dict[str, Eni]) -> None:
         self._enis = enis
         self._sessions: dict[str, list[LabSession]] = {}  # by source
-        self._outer: dict[str, vxlan.Outer] = {}  # by session
+        self._outer: dict[tuple[str, str], vxlan.Outer] = {}  # by session and ENI that it goes to
         self._sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
         self.taps: dict[str, Tap] = {}  # by source
         self._counts = {"seen": 0, "mirrored": 0, "dropped": 0, "unsent": 0}
@@ -120,17 +120,26 @@ class Mirror:
         """Put exactly these sessions in force. Frames that were on the wire before are still handled the old way."""
         for source in self.taps:
             self.pump(source, _BACKLOG)
-        known = [s for s in sessions if s.source in self._enis and s.target in self._enis]
+        known = [one for s in sessions if (one := self._known(s)) is not None]
         self._sessions = {source: [s for s in known if s.source == source] for source in {s.source for s in known}}
-        self._outer = {session.id: self._addresses(session) for session in known}
+        self._outer = {(s.id, to): self._addresses(s, to) for s in known for to in s.behind}
         for source in self.taps.keys() - self._sessions.keys():
             self._count_drops(source)
             self.taps.pop(source).close()
         for source in self._sessions.keys() - self.taps.keys():
             self.taps[source] = Tap(self._enis[source].port)
 
-    def _addresses(self, session: LabSession) -> vxlan.Outer:
-        source, target = self._enis[session.source], self._enis[session.target]
+    def _known(self, session: LabSession) -> LabSession | None:
+        """With all ENIs that its frames may go to in ``behind``; None if there are none, or no source."""
+        goals = tuple(eni for eni in (session.target, *session.behind) if eni in self._enis)
+        return replace(session, behind=goals) if goals and session.source in self._enis else None
+
+    def _addresses(self, session: LabSession, to: str) -> vxlan.Outer:
+        """A Network Load Balancer keeps the client's address; a Gateway Load Balancer has one of its own in each
+        subnet, here the last."""
+        source, target = self._enis[session.source], self._enis[to]
+        if session.endpoint:
+            return vxlan.outer(target.router, target.mac, str(ip_network(target.subnet)[-2]), target.ipv4)
         is_neighbour = ip_address(source.ipv4) in ip_network(target.subnet)
         return vxlan.outer(source.mac if is_neighbour else target.router, target.mac, source.ipv4, target.ipv4)
 
@@ -158,14 +167,33 @@ class Mirror:
         session = matching.choose(self._sessions[source], frame, direction)
         if session is None:
             return
-        room = self._enis[session.target].mtu - vxlan.OUTER_HEADERS
-        inner = frame[: min(room, session.packet_length or room)]
-        copy = vxlan.encapsulate(self._outer[session.id], session.vni, inner, vxlan.source_port(frame))
+        target, copy = self._copy(session, frame)
         try:
-            self._send(session.target, copy)
+            self._send(target, copy)
             self._counts["mirrored"] += 1
         except OSError:  # the target's port is full, or gone: Traffic Mirroring gives no guarantee either, but counts
             self._counts["unsent"] += 1
+
+    def _copy(self, session: LabSession, frame: bytes) -> tuple[str, bytes]:
+        """Where the copy goes, and the copy."""
+        port = vxlan.source_port(frame)
+        if session.endpoint:
+            return self._copy_through_endpoint(session, frame, port)
+        target = session.behind[0]
+        if len(session.behind) > 1:
+            target = _choose(session, vxlan.packet(self._outer[session.id, target], 0, b"", port))
+        room = self._enis[target].mtu - vxlan.OUTER_HEADERS
+        inner = frame[: min(room, session.packet_length or room)]
+        return target, vxlan.encapsulate(self._outer[session.id, target], session.vni, inner, port)
+
+    def _copy_through_endpoint(self, session: LabSession, frame: bytes, port: int) -> tuple[str, bytes]:
+        """The load balancer sees a packet from the source to the endpoint, here the subnet's last address but one."""
+        source = self._enis[session.source]
+        between = vxlan.outer(source.mac, source.router, source.ipv4, str(ip_network(source.subnet)[-3]))
+        room = geneve.MTU - vxlan.OUTER_HEADERS
+        packet = vxlan.packet(between, session.vni, frame[: min(room, session.packet_length or room)], port)
+        target = _choose(session, packet)
+        return target, geneve.encapsulate(self._outer[session.id, target], session.endpoint, packet)
 
     def _send(self, target: str, frame: bytes) -> None:
         if target in self.taps:
@@ -183,10 +211,15 @@ class Mirror:
         return dict(self._counts)
 
 
+def _choose(session: LabSession, packet: bytes) -> str:
+    """The ENI that gets the flow of the packet."""
+    return session.behind[geneve.flow(packet) % len(session.behind)]
+
+
 def read_session(fields: dict[str, Any], resolver: str) -> LabSession:
     """A session from its JSON object (``dataclasses.asdict``); ``resolver`` stands in where it names none."""
     rules = tuple(_read_rule(rule) for rule in fields.pop("rules", ()))
-    session = LabSession(**fields, rules=rules)
+    session = LabSession(**{**fields, "behind": tuple(fields.get("behind", ()))}, rules=rules)
     return session if session.resolver else replace(session, resolver=resolver)
 
 

@@ -15,7 +15,7 @@ from vpcshark.lab.matching import parse
 
 PORT = 4789
 OUTER_HEADERS = 20 + 8 + 8  # IPv4, UDP, VXLAN: what counts against the target's MTU beside the inner frame
-_FIRST_SOURCE_PORT, _SOURCE_PORTS = 49152, 16384  # RFC 7348, section 5: the dynamic range 49152-65535
+FIRST_SOURCE_PORT, SOURCE_PORTS = 49152, 16384  # RFC 7348, section 5: the dynamic range 49152-65535
 _VNI_FLAG = 0x08000000
 _DO_NOT_FRAGMENT = 0x4000
 _TTL = 64
@@ -43,13 +43,27 @@ def _mac(text: str) -> bytes:
 
 def encapsulate(addresses: Outer, vni: int, inner: bytes, source_port: int) -> bytes:
     """The outer Ethernet frame around ``inner`` (which the caller has cut already, if it has to be)."""
-    length = OUTER_HEADERS + len(inner)
+    return ethernet(addresses, packet(addresses, vni, inner, source_port))
+
+
+def packet(addresses: Outer, vni: int, inner: bytes, source_port: int) -> bytes:
+    """The same from its IP header on."""
+    return datagram(addresses, (source_port, PORT), struct.pack("!II", _VNI_FLAG, vni << 8) + inner)
+
+
+def ethernet(addresses: Outer, packet: bytes) -> bytes:
+    """An IPv4 packet in its frame."""
+    return b"".join((addresses.destination_mac, addresses.source_mac, b"\x08\x00", packet))
+
+
+def datagram(addresses: Outer, ports: tuple[int, int], payload: bytes) -> bytes:
+    """UDP over IPv4."""
+    length = 28 + len(payload)
     ip = struct.pack("!BBHHHBBH", 0x45, 0, length, 0, _DO_NOT_FRAGMENT, _TTL, _UDP, 0)
     ip += addresses.source + addresses.destination
     ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
-    udp = struct.pack("!HHHH", source_port, PORT, length - 20, 0)  # RFC 7348: the checksum SHOULD be zero
-    ethernet = addresses.destination_mac + addresses.source_mac + b"\x08\x00"
-    return b"".join((ethernet, ip, udp, struct.pack("!II", _VNI_FLAG, vni << 8), inner))
+    udp = struct.pack("!HHHH", *ports, length - 20, 0)  # RFC 7348: the checksum SHOULD be zero
+    return b"".join((ip, udp, payload))
 
 
 def checksum(header: bytes) -> int:
@@ -63,4 +77,4 @@ def source_port(inner: bytes) -> int:
     """A port for the flow of the inner frame: a hash over its 5-tuple, the 3-tuple where there are no ports."""
     packet = parse(inner)
     key = inner[:14] if packet is None else repr(packet).encode()
-    return _FIRST_SOURCE_PORT + zlib.crc32(key) % _SOURCE_PORTS
+    return FIRST_SOURCE_PORT + zlib.crc32(key) % SOURCE_PORTS

@@ -1,0 +1,131 @@
+"""Starts the receivers of a capture, one on each capture host, side by side. Must not know AWS's calls."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any
+
+from vpcshark import receiver, threads
+from vpcshark.aws.fleets import GENEVE_PORT
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.capture import reception
+from vpcshark.capture.filtering import Programs
+from vpcshark.capture.fleet import FleetReception, Member
+from vpcshark.capture.life import Context
+from vpcshark.capture.looking import Surroundings
+from vpcshark.capture.receiving import Receiving
+from vpcshark.capture.reception import Reception
+from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.transport.base import Transport
+
+log = logging.getLogger(__name__)
+
+DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
+BEGIN = b"vpcshark-receiver-begins\n"
+
+
+class Receivers:
+    """Of one capture. ``heartbeat`` is what a launched host's config has besides."""
+
+    def __init__(
+        self,
+        context: Context,
+        open_transport: Callable[[CaptureHost], Transport],
+        python: str,
+        programs: Programs,
+        heartbeat: Mapping[str, Any],
+    ) -> None:
+        self._context = context
+        self._open_transport = open_transport
+        self._python = python
+        self._programs = programs
+        self._heartbeat = heartbeat
+
+    def start(self, around: Surroundings) -> Receiving:
+        """One on every host, ready. VpcsharkError if one of them cannot be had, because what is sent to it would be
+        missing and nothing in the file would say so; only one that its load balancer sends nothing to (it is not
+        healthy) is left out, and that is said."""
+        if len(around.hosts) == 1:
+            return self._one(around, around.host)
+        found = list(
+            zip(
+                around.hosts,
+                threads.together([partial(self._tried, around, host) for host in around.hosts]),
+                strict=True,
+            )
+        )
+        members = [Member(host.name, one) for host, one in found if isinstance(one, Reception)]
+        failures = [(host, one) for host, one in found if isinstance(one, VpcsharkError)]
+        grave = [(host, error) for host, error in failures if around.fleet is None or not around.fleet.is_spare(host)]
+        if grave or not members:
+            threads.together([partial(member.reception.finish, 0.0) for member in members])
+            raise _of_one(*(grave or failures)[0], len(around.hosts))
+        for host, error in failures:
+            self._leave_out(host, error)
+        return FleetReception(members, self._context.status, self._context.clock)
+
+    def _tried(self, around: Surroundings, host: CaptureHost) -> Reception | VpcsharkError:
+        try:
+            return self._one(around, host)
+        except VpcsharkError as error:
+            return error
+
+    def _leave_out(self, host: CaptureHost, error: VpcsharkError) -> None:
+        said = (
+            f"There is no receiver on {host.name}, which is not healthy and gets nothing now. If it becomes healthy,"
+            f" frames that are sent to it will be missing. {error.problem}"
+        )
+        log.warning("%s", said)
+        self._context.status.log(said)
+
+    def _one(self, around: Surroundings, host: CaptureHost) -> Reception:
+        """Connect to the capture host and start the receiver there."""
+        clock = self._context.clock
+        start = clock.monotonic()
+        with self._context.timeline.step(f"connect to {host.name}"):
+            transport = self._open_transport(host)
+        start = clock.monotonic() if around.is_own else start  # the boot had a deadline of its own
+        with self._context.timeline.step("start the receiver"):
+            channel = transport.open(receiver_command(transport, self._python))
+            receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
+            try:
+                ready = receiving.begin(self._config(around, host), DEADLINE - (clock.monotonic() - start))
+            except BaseException:
+                receiving.finish(0.0)
+                raise
+        log.info("The receiver on %s is ready: %s.", host.name, ready.get("mode"))
+        return receiving
+
+    def _config(self, around: Surroundings, host: CaptureHost) -> dict[str, Any]:
+        """A host that the user named may receive at any of its interfaces."""
+        fleet = around.fleet
+        interfaces = [{"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources]
+        made = reception.config(
+            interfaces,
+            "" if fleet is not None and fleet.named else host.address,
+            self._programs.frames,
+            self._programs.datagrams,
+            geneve_port=GENEVE_PORT if fleet is not None and fleet.is_geneve else 0,
+        )
+        return made | dict(self._heartbeat)
+
+
+def _of_one(host: CaptureHost, error: VpcsharkError, count: int) -> VpcsharkError:
+    """The same error, with the host and why the others do not do."""
+    where = "" if host.name in error.problem or (host.instance and host.instance in error.problem) else f"{host.name}: "
+    remedy = f"Every one of the {count} hosts behind the target must receive, else its share of the frames is missing."
+    return TransportError(f"{where}{error.problem}", f"{error.remedy} {remedy}".strip())
+
+
+def receiver_command(transport: Transport, python: str) -> list[str]:
+    """The receiver's argv: on another machine with root's rights where sudo gives them without a question, because
+    only root has the ring; without, it takes the frames from a UDP socket. Never sudo on the user's own machine.
+
+    ``BEGIN`` on stdout and a new line on stderr come between what a login shell's start-up files print and ours."""
+    if transport.name == "local":
+        return receiver.command(python)
+    begin = f"echo {BEGIN.decode().strip()}; echo >&2"
+    choose = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n "$@"; else exec "$@"; fi'
+    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3", owns_connection=True)]

@@ -1,0 +1,65 @@
+"""Reads from moto who receives behind a load balancer: the ENIs of what is registered and healthy.
+
+Must not know Traffic Mirroring, nor who sends there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from moto.elbv2.models import elbv2_backends
+
+VXLAN_PORT = 4789
+_UDP = ("UDP", "TCP_UDP")
+
+
+def behind_balancer(backend: Any, arn: str) -> tuple[str, ...]:
+    """Those that a Network Load Balancer's listener for UDP 4789 forwards to; none if there is none."""
+    return _behind(backend, arn, lambda one: one.protocol in _UDP and int(one.port or 0) == VXLAN_PORT)
+
+
+def behind_endpoint(backend: Any, endpoint: str) -> tuple[str, ...]:
+    """Those of all listeners of the Gateway Load Balancers behind the endpoint's service."""
+    found = backend.vpc_end_points.get(endpoint)
+    identity = re.search(r"vpce-svc-[0-9a-f]+$", found.service_name) if found is not None else None
+    service = backend.configurations.get(identity[0]) if identity else None
+    arns = service.gateway_load_balancer_arns if service is not None else []
+    return tuple(dict.fromkeys(eni for arn in arns for eni in _behind(backend, arn, lambda one: True)))
+
+
+def _behind(backend: Any, arn: str, hears: Callable[[Any], bool]) -> tuple[str, ...]:
+    balancers = elbv2_backends[backend.account_id][backend.region_name]
+    balancer = balancers.load_balancers.get(arn)
+    groups = [
+        balancers.target_groups[group]
+        for listener in (list(balancer.listeners.values()) if balancer is not None else [])
+        if hears(listener)
+        for group in _forwarded_to(listener)
+        if group in balancers.target_groups
+    ]
+    return tuple(dict.fromkeys(eni for group in groups for eni in _healthy(backend, group)))
+
+
+def _forwarded_to(listener: Any) -> Iterator[str]:
+    for action in listener.default_actions:
+        if action.data.get("TargetGroupArn"):
+            yield action.data["TargetGroupArn"]
+        for each in action.data.get("ForwardConfig", {}).get("TargetGroups", []):
+            yield each["TargetGroupArn"]
+
+
+def _healthy(backend: Any, group: Any) -> Iterator[str]:
+    for target in list(group.targets.values()):
+        if group.health_for(target, backend).status == "healthy":
+            yield from _enis(backend, target["Id"], group.vpc_id)
+
+
+def _enis(backend: Any, target: str, vpc: str) -> Iterator[str]:
+    """An instance that is registered by its id is sent to at its primary interface."""
+    for eni in list(backend.enis.values()):
+        is_primary = eni.instance is not None and eni.instance.id == target and eni.device_index == 0
+        has_address = target == eni.private_ip_address and eni.subnet.vpc_id == vpc
+        if is_primary or has_address:
+            yield eni.id
