@@ -19,7 +19,10 @@ import pytest
 from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wait_until
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
+from vpcshark.aws.features import DEFAULT
+
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "fleet")
 
 HOSTS = ("capture-1", "api-1", "web-1")
 PER_INSTANCE = 25
@@ -217,11 +220,13 @@ def test_three_hosts_and_fifty_sources(
     options = ["--host", "lb:fleet", "-w", str(file), "--log-file", str(said)]
     with ExitStack() as undo:
         recorded = [record(lab, machine, tmp_path / f"{machine.name}.pcap", undo) for machine in machines]
+        shares = [share(lab, host, undo) for host in HOSTS]
         capture = lab.start(*VPCSHARK, "capture", *enis, *options)
         undo.callback(end, capture)
         wait_until(lambda: is_up(lab, capture, len(enis)), "all sessions are there", 40)
         talk(lab, machines, "before", 30)
         wait_until(lambda: len(captured(file)) >= 30 * 4 * 2 * PER_INSTANCE, "all frames have come", 20)
+        wait_until(lambda: all(one.poll() == 0 for one in shares), "every host has had its share", 5)
         (victim,) = receivers(lab, "api-1")[-1:]
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: "api-1 is lost; 2 of 3 hosts go on" in said.read_text("utf-8"), "the loss is said", 20)
@@ -242,12 +247,12 @@ def test_three_hosts_and_fifty_sources(
     assert most_late(frames) < SLACK
     shown = lab.run("capinfos", "-I", str(file)).stdout
     assert re.findall(r"Name = (eni-\w+)", shown) == enis
-    assert len(spread(words + said.read_text("utf-8"))) == 3
 
 
-def spread(log: str) -> set[str]:
-    """The hosts that had a receiver."""
-    return {name for name in HOSTS if f"The receiver on {name} is ready" in log}
+def share(lab: Lab, host: str, undo: ExitStack) -> subprocess.Popen[str]:
+    """Ends once a host was sent a thousand mirrored frames."""
+    command = ["tcpdump", "-i", "eth0", "-c", "1000", "-B", "65536", "-w", os.devnull, "-Z", "root", "udp port 4789"]
+    return listening(subprocess.Popen([*lab.namespace(host), *command], stderr=subprocess.PIPE, text=True), undo)
 
 
 def is_up(lab: Lab, capture: subprocess.Popen[str], count: int) -> bool:
@@ -260,10 +265,27 @@ def is_up(lab: Lab, capture: subprocess.Popen[str], count: int) -> bool:
 
 def record(lab: Lab, machine: Machine, file: Path, undo: ExitStack) -> subprocess.Popen[str]:
     """tcpdump at all interfaces of a machine at once."""
-    command = ["tcpdump", "-i", "any", "-y", "LINUX_SLL2", "-U", "--immediate-mode", "-B", "65536", "-w", str(file)]
-    process = subprocess.Popen(
-        [*lab.namespace(machine.name), *command, "-Z", "root", "udp port 9000"], stderr=subprocess.PIPE, text=True
-    )
+    command = [
+        "tcpdump",
+        "-i",
+        "any",
+        "-y",
+        "LINUX_SLL2",
+        "-U",
+        "--immediate-mode",
+        "-s",
+        "2048",
+        "-B",
+        "65536",
+        "-w",
+        str(file),
+    ]
+    command = [*lab.namespace(machine.name), *command, "-Z", "root", "udp port 9000"]
+    return listening(subprocess.Popen(command, stderr=subprocess.PIPE, text=True), undo)
+
+
+def listening(process: subprocess.Popen[str], undo: ExitStack) -> subprocess.Popen[str]:
+    """tcpdump, once it takes packets."""
     undo.callback(end, process)
     while "listening" not in process.stderr.readline():
         assert process.poll() is None
@@ -273,6 +295,7 @@ def record(lab: Lab, machine: Machine, file: Path, undo: ExitStack) -> subproces
 def end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.terminate()
+    if not process.stderr.closed:
         process.communicate(timeout=40)
 
 
@@ -287,7 +310,7 @@ def assert_whole(lab: Lab, host: str, source: Recording, file: Path) -> None:
 
 
 def test_a_target_of_the_load_balancer_that_stands_already(clean_lab: Lab, network: Balanced, tmp_path: Path):
-    """It is used and stays; its sessions have the 8,500 bytes that are allowed."""
+    """It is used and stays."""
     ec2 = clean_lab.client()
     made = ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=network.arn)["TrafficMirrorTarget"]
     target = made["TrafficMirrorTargetId"]
