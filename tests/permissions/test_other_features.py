@@ -5,6 +5,7 @@ The capture around them is proved with list and mirror; here are the calls alone
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,7 +16,7 @@ from iam import actions_of, less
 from scenes import IMAGE, Scene
 from sound import SOUND
 
-from vpcshark.aws import connect, doors, fleets, launch, mirror, policies, registered, tagging
+from vpcshark.aws import connect, doors, fleets, launch, metrics, mirror, policies, registered, tagging
 from vpcshark.aws.client import Aws
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
@@ -78,8 +79,14 @@ def push_a_key(aws: Aws, scene: Scene) -> None:
     connect.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
 
 
+def read_the_counts(aws: Aws, scene: Scene) -> None:
+    """CloudWatch's, of mirrored packets."""
+    metrics.counted(aws.client("cloudwatch"), [scene.source_instance], time.time())
+
+
 FLOWS: Mapping[str, Callable[[Aws, Scene], None]] = {
     "open-security-group": open_a_group,
+    "counters": read_the_counts,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
     "fleet": aim_at_fleets,

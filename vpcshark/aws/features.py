@@ -132,6 +132,10 @@ FEATURES: Mapping[str, Feature] = {
             Allow("ReadTransitGatewayRoutes", _ec2("SearchTransitGatewayRoutes"), ("transit-gateway-route-table",)),
         ),
     ),
+    "counters": Feature(
+        "read CloudWatch's counts of mirrored packets where a capture stays without packets",
+        ("cloudwatch:GetMetricData",),
+    ),
     "open-security-group": Feature(
         "--open-security-group: add the one missing rule, and remove it (AWS knows no permission per rule: "
         "name the groups in its ARNs where that is too much)",
@@ -251,4 +255,4 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "connect": ("connect-ssh", "connect-eic", "connect-eice", "connect-ssm"),
 }
 """Names for several features at once."""
-DEFAULT = ("list", "mirror", "preflight", "connect-ssh")
+DEFAULT = ("list", "mirror", "preflight", "counters", "connect-ssh")

@@ -8,7 +8,7 @@ Must not know how either feed works.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -17,6 +17,7 @@ from vpcshark.capture.costs import Costs
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context, Feed
 from vpcshark.capture.live import Priced, Refilters
+from vpcshark.capture.silence import Arrived, Explains
 from vpcshark.capture.sink import Sink
 from vpcshark.cleanup import sweep
 from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
@@ -69,6 +70,14 @@ class AutoFeed:
         if not isinstance(self._feed, Refilters):
             raise VpcsharkError("tcpdump cannot change it while it runs.", "Stop, and start with another.")
         return self._feed.refilter(capture_filter, reception)
+
+    def why_silent(self, arrived: Arrived) -> Sequence[str]:
+        """See ``silence.Explains``."""
+        return self._feed.why_silent(arrived) if isinstance(self._feed, Explains) else ["Nobody can tell why."]
+
+    def why_silent_still(self) -> Sequence[str]:
+        """See ``silence.Explains``."""
+        return self._feed.why_silent_still() if isinstance(self._feed, Explains) else []
 
     def _second(self, jobs: Jobs, why: VpcsharkError) -> Any:
         log.info("No mirror, so tcpdump on the instance: %s", why)

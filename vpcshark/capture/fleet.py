@@ -55,12 +55,8 @@ class FleetReception:
         told = [member.reception.stats for member in self._members if member.reception.stats]
         if not told:
             return {}
-        foreign: dict[str, int] = {}
-        for each in told:
-            for vni, count in each.get("foreign", {}).items():
-                foreign[vni] = foreign.get(vni, 0) + count
         return {name: sum(each.get(name, 0) for each in told) for name in ("received", "dropped", "other")} | {
-            "foreign": foreign
+            "foreign": _foreign(told)
         }
 
     @property
@@ -77,7 +73,7 @@ class FleetReception:
     def command(self, **words: Any) -> None:
         """To every host that is there. TransportError if none takes it."""
         failures = []
-        living = [self._members[number] for number in sorted(self._living)]
+        living = self._there
         for member in living:
             try:
                 member.reception.command(**words)
@@ -86,6 +82,26 @@ class FleetReception:
                 failures.append(error)
         if failures and len(failures) == len(living):
             raise failures[0]
+
+    def begin_tally(self) -> None:
+        """See ``silence.Tallies``."""
+        for member in self._there:
+            member.reception.begin_tally()
+
+    def end_tally(self, timeout: float) -> Mapping[str, Any]:
+        """See ``silence.Tallies``: of all hosts together, as far as they answer; "received" is right even without."""
+        told = threads.together([partial(member.reception.end_tally, timeout) for member in self._there])
+        told = [each for each in told if each]
+        if not told:
+            return {}
+        sums: dict[str, Any] = {name: sum(each.get(name, 0) for each in told) for name in ("own", "other", "refused")}
+        received = max(int(self.stats.get("received", 0)), sum(each.get("received", 0) for each in told))
+        seconds = max(each.get("seconds", 0.0) for each in told)
+        return {**sums, "received": received, "seconds": seconds, "foreign": _foreign(told)}
+
+    @property
+    def _there(self) -> list[Member]:
+        return [self._members[number] for number in sorted(self._living)]
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """See ``receiving.Receiving``."""
@@ -182,6 +198,15 @@ class FleetReception:
         on_end, self._on_end = self._on_end, lambda error: None
         self._ending.set()
         on_end(error)
+
+
+def _foreign(told: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+    """VNI -> frames, of all together."""
+    foreign: dict[str, int] = {}
+    for each in told:
+        for vni, count in each.get("foreign", {}).items():
+            foreign[vni] = foreign.get(vni, 0) + count
+    return foreign
 
 
 class _Share:

@@ -32,6 +32,7 @@ class Gate:
         self._context = context
         self._aws = aws
         self._jobs = jobs
+        self.told: dict[str, Sequence[Finding]] = {}  # ENI id -> what was found
         self._surveying = jobs.start(self._survey) if context.options.preflight else None
 
     def admit(self, around: Surroundings) -> Surroundings:
@@ -52,6 +53,7 @@ class Gate:
         verdicts = self._jobs.result(judging)
         for source, told in zip(around.sources, verdicts, strict=True):
             found = [finding for finding in told if not (around.is_own and finding.check in _OWN)]
+            self.told[source.eni.id] = found
             doors = self._doors(found, source)
             failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
             if failed and not source.is_found:

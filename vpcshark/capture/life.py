@@ -20,6 +20,7 @@ from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.selection import Selection
+from vpcshark.capture.silence import Silence
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
@@ -102,11 +103,12 @@ class Capture:
             raise self._failure
 
     def _show(self) -> None:
-        """Let a toolbar, where there is one, see and steer."""
+        """Let a toolbar, where there is one, see and steer; and have a silence explained."""
         context, maker, reception = self._context, self._context.maker, self._reception
         assert reception is not None
         text = context.options.capture_filter
         Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
+        Silence(self._feed, reception, context.status, context.stop, context.clock).begin()
 
     def _fail(self, error: VpcsharkError) -> None:
         """Remember the first failure and stop."""

@@ -19,7 +19,7 @@ from typing import TypeVar
 from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, dumping, headers, here
+from vpcshark.capture import costs, dumping, headers, here, verdict
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -29,11 +29,14 @@ from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Door, Look, Surroundings
 from vpcshark.capture.receivers import Receivers
 from vpcshark.capture.receiving import Receiving
+from vpcshark.capture.secondlook import SecondLook
 from vpcshark.capture.sessions import Sessions
+from vpcshark.capture.silence import Arrived
 from vpcshark.capture.swap import swap_filter
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
+from vpcshark.preflight import Finding
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -66,6 +69,8 @@ class MirrorFeed:
         self._own = ""  # a filter for our own packets at the source
         self._launcher: Launcher | None = None
         self._is_up = False
+        self._told: Mapping[str, Sequence[Finding]] = {}
+        self._second: SecondLook | None = None
         self.costs = costs.Costs()  # see ``live.Priced``
 
     def up(self, jobs: Jobs) -> Receiving:
@@ -103,6 +108,7 @@ class MirrorFeed:
             _abandon_key_log(following)
             raise
         self._is_up = True
+        self._second = SecondLook(context, self._aws, around, self._told, context.clock.now())
         return receiving.result()
 
     def _weigh(self, around: Surroundings) -> None:
@@ -160,6 +166,7 @@ class MirrorFeed:
             f"Looking up {'the interface' if single else f'the interfaces of {self._context.selection}'} ..."
         )
         gate = Gate(self._context, aws, jobs)
+        self._told = gate.told
         return gate.admit(Look(self._context, aws, self._world.is_here).around(jobs))
 
     def _open(self, door: Door) -> str:
@@ -189,6 +196,15 @@ class MirrorFeed:
         reception.command(program=compiled.frames, socket_program=compiled.datagrams)
         self._filter = whole
         return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
+
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        """See ``silence.Explains``."""
+        assert self._second is not None  # it is up
+        return verdict.explain(self._second.facts(arrived, self._filter))
+
+    def why_silent_still(self) -> list[str]:
+        """See ``silence.Explains``."""
+        return self._second.still() if self._second is not None else []
 
     def account(self) -> sweep.Account:
         """See ``life.Feed``."""

@@ -54,6 +54,8 @@ class Reception:
         self.following: Following | None = None  # puts secrets before the frames; ends with the receiver
         self.stats: Mapping[str, Any] = {}
         self.moved = 0  # bytes of pcapng so far
+        self._tally: Mapping[str, Any] = {}
+        self._told = threading.Event()
         self.on_stats: Callable[[Mapping[str, Any]], None] = lambda stats: None
         self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
 
@@ -83,6 +85,18 @@ class Reception:
     def command(self, **words: Any) -> None:
         """Send one command line (the contract is in docs/ARCHITECTURE.md)."""
         self._channel.write(json.dumps(words).encode() + b"\n")
+
+    def begin_tally(self) -> None:
+        """See ``silence.Tallies``."""
+        self._told.clear()
+        with contextlib.suppress(TransportError):  # it is ending
+            self.command(tally=True)
+
+    def end_tally(self, timeout: float) -> Mapping[str, Any]:
+        """See ``silence.Tallies``."""
+        with contextlib.suppress(TransportError):
+            self.command(tally=False)
+        return self._tally if self._told.wait(timeout) else {}
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move blocks into ``sink`` in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
@@ -175,6 +189,9 @@ class Reception:
             self._settled.set()
         elif kind == "pong":
             self._compare_clocks(event)
+        elif kind == "tally":
+            self._tally = event
+            self._told.set()
         elif kind == "stats":
             self.stats = event
             self.on_stats(event)

@@ -21,6 +21,7 @@ from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.life import Context
 from vpcshark.capture.pouring import Pouring
 from vpcshark.capture.remembered import Remembered
+from vpcshark.capture.silence import Arrived
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import InputError, VpcsharkError
@@ -53,6 +54,7 @@ class TcpdumpFeed:
         self._is_described = is_described
         self._world = world
         self._is_early = False
+        self._host = "its instance"
 
     def up(self, jobs: Jobs) -> Any:
         """See ``life.Feed``."""
@@ -102,6 +104,7 @@ class TcpdumpFeed:
     def _start(self, jobs: Jobs, found: Remembered) -> Pouring:
         context, options = self._context, self._context.options
         source, host = found.source, found.host
+        self._host = host.name
         context.status.say(f"Starting tcpdump on {host.name} ...")
         wanted = Wanted(source.mac, options.capture_filter, options.packet_length or 262144, options.decap)
 
@@ -120,6 +123,18 @@ class TcpdumpFeed:
             self._world.remember(inventory.list_enis(self._world.connect().ec2))
         except VpcsharkError as error:
             log.info("What is known of the ENIs stays as it was: %s", error)
+
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        """See ``silence.Explains``: tcpdump counts only what its filter lets through."""
+        text = self._context.options.capture_filter.strip()
+        where = f"{self._context.selection} of {self._host}"
+        if text:
+            return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
+        return [f"tcpdump runs, and {where} has no packets but those of this capture itself, which are left out."]
+
+    def why_silent_still(self) -> list[str]:
+        """See ``silence.Explains``."""
+        return []
 
     def close(self) -> None:
         """See ``life.Feed``."""

@@ -25,6 +25,7 @@ MODULES = (
     "vpcshark.receiver.output",
     "vpcshark.receiver.ring",
     "vpcshark.receiver.datagrams",
+    "vpcshark.receiver.tally",
     "vpcshark.receiver.lifeline",
     "vpcshark.receiver.heartbeat",
     "vpcshark.receiver.program",

@@ -64,6 +64,10 @@ class Datagrams:
         """How many datagrams were lost so far because the socket's buffer was full."""
         return sum(kernel.socket_drops(ours) for _, ours in self._pairs)
 
+    def refused(self) -> int:
+        """How many datagrams the filter refused so far."""
+        return sum(kernel.socket_drops(refusing) for refusing, _ in self._pairs)
+
     def stop(self) -> None:
         """Take no further datagrams; those that are queued can still be read."""
         self.attach(_REFUSE)

@@ -6,6 +6,7 @@ each with "event":
 
 - {"event": "ready", "mode": "ring" or "socket", "port", "interfaces": indices, none for any, "time": ns, "python"};
 - {"event": "stats", "received", "dropped", "foreign": {VNI: frames}, "other": no VXLAN}, when a number changed;
+- {"event": "tally", "received", "seconds", "own", "other", "foreign": {VNI: frames}} (or "refused"): see ``tally``;
 - {"event": "pong", "ping": what the command had, "time": ns}: to measure how this machine's clock differs;
 - {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
 
@@ -13,7 +14,8 @@ Config: port, address, interfaces [{vni, id, mac}], program, socket_program, sna
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
 ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
 ``heartbeat``) and heartbeat_seconds (how long). Commands: {"program", "socket_program"} swaps
-the filter, {"ping": any} asks for a pong, {"remark": text} is a comment for the next statistics block and for the last;
+the filter, {"tally": true} begins to count what it refuses and {"tally": false} tells that, {"ping": any} asks for a
+pong, {"remark": text} is a comment for the next statistics block and for the last;
 every line, also {"alive": true}, breaks the silence.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
@@ -31,7 +33,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, Optional, Union
+from typing import Any, Dict, List, Optional, Sequence, Union
 
 from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
@@ -40,6 +42,7 @@ from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
 from vpcshark.receiver.lifeline import Lifeline, end_connection
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
+from vpcshark.receiver.tally import Tally
 from vpcshark.wire.blocks import interface_statistics
 from vpcshark.wire.vxlan import Ports
 
@@ -194,7 +197,10 @@ class Receiver:
         period: float,
         silence: float = 0.0,
         heartbeat: Optional[Heartbeat] = None,
+        interfaces: Sequence[int] = (),
     ) -> None:
+        self._interfaces = list(interfaces)
+        self._tally: Optional[Tally] = None
         self._source, self._frames, self._period = source, frames, period
         self._lifeline = Lifeline(silence)
         self._heartbeat = heartbeat or Heartbeat("", SILENCE)
@@ -237,6 +243,8 @@ class Receiver:
             if events.get(self._output.descriptor, 0) & (select.POLLERR | select.POLLHUP):
                 raise BrokenPipeError(errno.EPIPE, "nobody reads stdout")
             self._output.flush()
+            if self._tally is not None:
+                self._tally.read()
             self._move()
             if time.monotonic() >= self._due:
                 self._due += self._period
@@ -246,6 +254,8 @@ class Receiver:
         """Wait for frames only if there is room, and for room only if something waits; always for stdout's end."""
         for descriptor in self._source.descriptors():
             poll.register(descriptor, 0 if self._output.full else select.POLLIN)
+        for descriptor in self._tally.descriptors() if self._tally is not None else []:
+            poll.register(descriptor, select.POLLIN)
         poll.register(self._output.descriptor, select.POLLOUT if self._output.pending else 0)
 
     def _move(self) -> None:
@@ -264,12 +274,27 @@ class Receiver:
                     say("pong", ping=command["ping"], time=now())
                 if "remark" in command:
                     self._remark, self._remark_is_new = str(command["remark"]), True
+                if "tally" in command:
+                    self._count_arrivals(is_on=bool(command["tally"]))
                 key = "program" if isinstance(self._source, Ring) else "socket_program"
                 if key in command:
                     self._source.attach(command[key])
         except (Refused, OSError, TypeError, ValueError) as exc:
             problem, remedy = exc.args if isinstance(exc, Refused) else (f"A command failed: {exc}.", "")
             say("error", problem=problem, remedy=remedy)
+
+    def _count_arrivals(self, is_on: bool) -> None:
+        """Begin anew, or end and tell."""
+        counted, self._tally = self._tally, None
+        if is_on:
+            if counted is not None:
+                counted.close()
+            refusing = self._source if isinstance(self._source, Datagrams) else None
+            self._tally = Tally(self._frames, self._interfaces, refusing)
+        elif counted is not None:
+            self._move()
+            received = sum(source.received for source in self._frames.sources)
+            say("tally", received=received, **counted.result())
 
     def _finish(self) -> None:
         """Take no more, read what is there, write it and the final counts; all within a bounded time."""
@@ -342,8 +367,8 @@ def main() -> int:
         output = Output(1)
         heartbeat = Heartbeat(config.heartbeat, config.heartbeat_seconds)
         periods = (config.statistics_seconds, config.silence_seconds)
-        receiver = Receiver(source, frames, commands, output, *periods, heartbeat)
         interfaces = _interfaces(config.address)
+        receiver = Receiver(source, frames, commands, output, *periods, heartbeat, interfaces)
         python = sys.version.split()[0]
         say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)
         return receiver.run()

@@ -17,11 +17,20 @@ from moto.iam.access_control import IAMPolicy, IAMRequest, IAMUserAccessKey, Per
 from moto.iam.models import iam_backends
 
 _PARTITION = "aws"
+_SIGNED_AS = {"monitoring": "cloudwatch"}  # where IAM has another name than signatures have; moto knows those alone
+_check_action_permitted = IAMRequest.check_action_permitted
 
 
 def install() -> None:
-    """Put our refusals into moto, for the whole process."""
+    """Put our refusals and IAM's own names of services into moto, for the whole process."""
     IAMRequest._raise_access_denied = _refuse
+    IAMRequest.check_action_permitted = _check
+
+
+def _check(request: IAMRequest, resource: str) -> None:
+    service, _, action = request._action.partition(":")
+    request._action = f"{_SIGNED_AS.get(service, service)}:{action}"
+    _check_action_permitted(request, resource)
 
 
 def _refuse(request: IAMRequest) -> NoReturn:
