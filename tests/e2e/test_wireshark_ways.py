@@ -12,9 +12,11 @@ import gui
 import pytest
 from hands import Lab, wait_until
 
+from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "connect-ssm")
 
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "gui"
 WEB = "web-1 · eth0"

@@ -129,7 +129,7 @@ class Faults:
 
     def _call(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         body = _read_body(environ)
-        (caller, service), action = _signed(environ), _action(environ, body)
+        (caller, service), action = signed(environ), _action(environ, body)
         start = self._clock.monotonic()
         with self._lock:
             hit = [fault for fault in self._faults if fault.hits(action, caller, start)]
@@ -193,7 +193,7 @@ def _read_body(environ: dict[str, Any]) -> bytes:
     return body
 
 
-def _signed(environ: dict[str, Any]) -> tuple[str, str]:
+def signed(environ: dict[str, Any]) -> tuple[str, str]:
     """Access key id and service of the signature (SigV4)."""
     found = _CREDENTIAL.search(environ.get("HTTP_AUTHORIZATION", ""))
     return (found[1], found[2]) if found else ("", "")

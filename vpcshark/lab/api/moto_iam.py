@@ -6,6 +6,7 @@ Must not know who asks.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import NoReturn
 
@@ -14,7 +15,8 @@ from moto.core import DEFAULT_ACCOUNT_ID
 from moto.core.authorization import ActionAuthenticatorMixin
 from moto.core.exceptions import AccessDeniedError, JsonRESTError
 from moto.iam.access_control import IAMPolicy, IAMRequest, IAMUserAccessKey, PermissionResult
-from moto.iam.models import iam_backends
+from moto.iam.aws_managed_policies import aws_managed_policies_data
+from moto.iam.models import AWSManagedPolicy, iam_backends
 
 _PARTITION = "aws"
 _SIGNED_AS = {"monitoring": "cloudwatch"}  # where IAM has another name than signatures have; moto knows those alone
@@ -45,6 +47,17 @@ def secret_of(key_id: str) -> str | None:
     users = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].users.values()
     found = (key for user in list(users) for key in user.access_keys if key.access_key_id == key_id)
     return next((str(key.secret_access_key) for key in found), None)
+
+
+def know(policy: str) -> None:
+    """Let AWS's own policy of this ARN be there. moto has them all, and takes a second to load them."""
+    policies = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].managed_policies
+    name = policy.rpartition("/")[2]
+    if ":iam::aws:policy/" not in policy or policy in policies:
+        return
+    data = json.loads(aws_managed_policies_data).get(name)
+    if data is not None:
+        policies[policy] = AWSManagedPolicy.from_data(name, DEFAULT_ACCOUNT_ID, "us-east-1", data)
 
 
 def allows(key_id: str, action: str, context: Mapping[str, str]) -> bool:

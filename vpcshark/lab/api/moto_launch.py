@@ -1,8 +1,8 @@
 """RunInstances and TerminateInstances in the lab's VPC: machines that boot and end; and where moto says less than EC2.
 
-ClientToken makes RunInstances idempotent; a launch template's network interfaces and shutdown behaviour count; tags
-reach network interfaces; a security group in use is not deleted. Changes moto for the whole process. Must not know
-namespaces.
+ClientToken makes RunInstances idempotent; a launch template's network interfaces, volumes, shutdown behaviour, metadata
+options and instance profile count; tags reach network interfaces; a security group in use is not deleted. Changes moto
+for the whole process. Must not know namespaces.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from vpcshark.lab.model import LabEni, LabInstance, Machines
 _log = logging.getLogger(__name__)
 _TOKENS = "vpcshark_client_tokens"
 _NO_TOKEN = "ABCDE"  # moto's, where none is given
+_SCALED = "aws:autoscaling:groupName"  # of what Auto Scaling launches, which moto registers with balancers at once
 _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "stopped": 80}
 
 _run = EC2Backend.run_instances
@@ -67,6 +68,13 @@ class Fleet:
         life = self._lives[instance.id] = _Life(instance)
         life.lock.acquire()
         threading.Thread(target=self._boot, args=(life, facts), name="lab-boot", daemon=True).start()
+
+    def await_boot(self, instance: Any) -> None:
+        """Return when it runs, or has failed to."""
+        life = self._lives.get(instance.id)
+        if life is not None:
+            with life.lock:
+                pass
 
     def end(self, instance: Any) -> bool:
         """It is to be terminated; False if it is not one of ours."""
@@ -138,9 +146,15 @@ def _run_instances(
     for instance in reservation.instances:
         for nic in instance.nics.values():
             nic.add_tags(tags)
+        has_role = any(more.get(f"iam_instance_profile_{word}") for word in ("name", "arn"))
+        if not has_role and template.get("IamInstanceProfile"):
+            profile = template["IamInstanceProfile"]
+            backend.associate_iam_instance_profile(instance.id, profile.get("Name"), profile.get("Arn"))
+            has_role = True
         if _fleet is not None:
-            has_role = bool(more.get("iam_instance_profile_name") or more.get("iam_instance_profile_arn"))
             _fleet.boot(instance, has_role=has_role)
+            if _SCALED in more.get("tags", {}).get("instance", {}):
+                _fleet.await_boot(instance)
     return reservation
 
 
@@ -150,6 +164,10 @@ def _fill_in(more: dict[str, Any], template: Mapping[str, Any]) -> None:
         more["nics"] = template["NetworkInterfaces"]
     if not more.get("instance_initiated_shutdown_behavior"):
         more["instance_initiated_shutdown_behavior"] = template.get("InstanceInitiatedShutdownBehavior")
+    if "block_device_mappings" not in more and template.get("BlockDeviceMappings"):
+        more["block_device_mappings"] = template["BlockDeviceMappings"]  # moto adds a volume of its own to these
+    if not more.get("metadata_options"):
+        more["metadata_options"] = template.get("MetadataOptions", {})
 
 
 def _terminate_instance(instance: Any) -> Any:

@@ -9,7 +9,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.lab.model import LabSession
@@ -47,7 +47,9 @@ class ApiServer:
         self._applied: list[LabSession] = []
         self._applying = threading.Lock()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
-        app = Faults(DomainDispatcherApplication(create_backend_app), clock or SystemClock(), self._after)
+        app = Faults(
+            self._with_stacks(DomainDispatcherApplication(create_backend_app)), clock or SystemClock(), self._after
+        )
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)
 
@@ -70,6 +72,22 @@ class ApiServer:
             self._server.shutdown()
             self._thread.join()
         self._server.server_close()
+
+    def _with_stacks(self, app: Any) -> Callable[..., Any]:
+        """CloudFormation comes with the first call of it: it loads all that a template could name."""
+        from vpcshark.lab.api.faults import signed
+
+        def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            caller, service = signed(environ)
+            if service != "cloudformation":
+                return app(environ, start_response)
+            from vpcshark.lab.api import moto_stacks
+
+            moto_stacks.install()
+            with moto_stacks.acting(self.endpoint, caller):
+                return app(environ, start_response)
+
+        return serve
 
     def _after(self, action: str) -> None:
         if self._mirrors is None or action.startswith(_READING):
