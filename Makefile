@@ -18,10 +18,11 @@ venv: $(VENV)/.done ## the virtual environment
 tools: ## the programs that tests and demo run, by apt where it may
 	sh tests/install-tools.sh
 
-check: venv ## lint, format, types, shellcheck
+check: venv ## lint, format, types, template, shellcheck
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 
 test: venv tools ## everything that the tests need, then all tests

@@ -17,9 +17,11 @@ from pathlib import Path
 import pytest
 from hands import VPCSHARK, Lab, command_line, wait_until
 
+from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
+FEATURES = (*DEFAULT, "connect-eic", "connect-eice")  # many captures know neither key nor host key: AWS sees to both
 LONG = os.environ.get("VPCSHARK_CHAOS") == "long"
 CAPTURES = int(os.environ.get("VPCSHARK_CAPTURES", "1000" if LONG else "24"))  # one after the other, in two halves
 CACHED = 60  # captures after which the bounded caches of botocore (100 endpoints) and urllib (128 URLs) are full

@@ -25,8 +25,8 @@ def bind(clean_lab: Lab) -> Iterator[Bind]:
 
 
 def run(lab: Lab, eni: str, file: Path, *more: str):
-    """Three seconds in mirror mode, through the lab's capture host by SSH."""
-    words = ["capture", eni, "--mode", "mirror", "-a", "duration:3", "-w", str(file), *more]
+    """Some hundred frames in mirror mode, through the lab's capture host by SSH."""
+    words = ["capture", eni, "--mode", "mirror", "-c", "300", "-w", str(file), *more]
     return lab.run(*VPCSHARK, *words)
 
 

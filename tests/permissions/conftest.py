@@ -59,6 +59,9 @@ class Account:
         made = self._session.client(service, endpoint_url=self._endpoint, **more)
         return self._judge.watch(made) if self._judge else made
 
+    def get_credentials(self) -> Any:
+        return self._session.get_credentials()
+
 
 class Host:
     """A capture host whose receiver is ready at once and gets no frame."""

@@ -8,23 +8,60 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
 from typing import Any
+from urllib.parse import urlsplit
 
+import boto3
 import pytest
 from faults import balanced
-from iam import actions_of, less
+from iam import REGION, Judge, actions_of, less
 from scenes import IMAGE, Scene
 from sound import SOUND
 
 from vpcshark.aws import connect, doors, fleets, launch, metrics, mirror, policies, registered, tagging
 from vpcshark.aws.client import Aws
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.features import FEATURES
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
+from vpcshark.lab.api import moto_logins
+from vpcshark.lab.vpc.endpoint import Rules, refusal
 
+ROLE = "vpcshark-of-the-tests"
 LEASE = Lease("c-features", "me@here", 2_000_000_000.0)
 
 
-def open_a_group(aws: Aws, scene: Scene) -> None:
+class Logins:
+    """Session Manager and an Instance Connect Endpoint, with nobody behind them."""
+
+    def __init__(self, scene: Scene) -> None:
+        self._scene = scene
+
+    def push_key(self, instance: str, user: str, key: str) -> bool:
+        return True
+
+    def managed(self) -> list[str]:
+        return [self._scene.source_instance]
+
+    def start_session(self, instance: str, port: int) -> dict[str, str]:
+        return self.resume_session("session-1")
+
+    def resume_session(self, session: str) -> dict[str, str]:
+        return {"SessionId": session, "TokenValue": "token", "StreamUrl": "wss://nowhere.example"}
+
+    def end_session(self, session: str) -> None:
+        """Nobody is there."""
+
+    def endpoints(self) -> list[dict[str, str]]:
+        facts = {"InstanceConnectEndpointId": "eice-1", "State": "create-complete", "DnsName": "eice-1.example"}
+        return [{**facts, "VpcId": self._scene.source_vpc, "SubnetId": self._scene.source_subnet}]
+
+    def console(self, instance: str) -> str:
+        return ""
+
+
+def open_a_group(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A rule into somebody's group, its renewal, and out again."""
     group = scene.group(scene.target_vpc)
     rule = doors.open_group(aws.ec2, group, "192.0.2.1", LEASE.as_tags(), "a test")
@@ -33,7 +70,7 @@ def open_a_group(aws: Aws, scene: Scene) -> None:
     scene.ec2.delete_security_group(GroupId=group)
 
 
-def launch_a_host(aws: Aws, scene: Scene) -> None:
+def launch_a_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A host and its group, their renewal, keeping them, finding them, and their end."""
     ec2, labels = aws.ec2, LEASE.as_tags()
     image = launch.newest_image(aws.ssm, launch.architecture(ec2, launch.TYPE))
@@ -50,13 +87,13 @@ def launch_a_host(aws: Aws, scene: Scene) -> None:
     launch.delete_group(ec2, group)
 
 
-def find_what_is_balanced(aws: Aws, scene: Scene) -> None:
+def find_what_is_balanced(aws: Aws, scene: Scene, judge: Judge) -> None:
     """The hosts behind a load balancer."""
     name = scene.elb.describe_load_balancers()["LoadBalancers"][0]["LoadBalancerName"]
     assert registered.registered(aws.client("elbv2"), name)
 
 
-def aim_at_fleets(aws: Aws, scene: Scene) -> None:
+def aim_at_fleets(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A load balancer and an endpoint with hosts behind them, and a target of each."""
     endpoints = scene.ec2.describe_vpc_endpoints()["VpcEndpoints"]
     endpoint = [one["VpcEndpointId"] for one in endpoints if one["VpcEndpointType"] == "GatewayLoadBalancer"][-1]
@@ -67,24 +104,63 @@ def aim_at_fleets(aws: Aws, scene: Scene) -> None:
         scene.ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)
 
 
-def see_host_keys_and_user(aws: Aws, scene: Scene) -> None:
+def see_host_keys_and_user(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Before a login."""
     instance = scene.source_instance
     connect.console_keys(aws, instance)
     connect.login_user(aws, instance)
 
 
-def push_a_key(aws: Aws, scene: Scene) -> None:
+def push_a_key(aws: Aws, scene: Scene, judge: Judge) -> None:
     """EC2 Instance Connect."""
     connect.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
 
 
-def read_the_counts(aws: Aws, scene: Scene) -> None:
+def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
     """CloudWatch's, of mirrored packets."""
     metrics.counted(aws.client("cloudwatch"), [scene.source_instance], time.time())
 
 
-FLOWS: Mapping[str, Callable[[Aws, Scene], None]] = {
+def tunnel_through_an_endpoint(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """As the lab's endpoint judges the signed URL."""
+    found = connect.find_endpoint(aws, scene.source_vpc, "")
+    url = urlsplit(connect.tunnel_url(aws, found, "10.1.1.10"))
+    rules = Rules(found.id, REGION, "10.0.0.0/8", judge)
+    assert refusal(f"{url.path}?{url.query}", url.netloc, rules, datetime.now(timezone.utc)) == ""
+
+
+def tunnel_through_session_manager(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """What we call, and what AWS's plugin calls with the same credentials when its connection breaks."""
+    assert connect.is_managed(aws, scene.source_instance)
+    session = connect.start_session(aws, scene.source_instance)["SessionId"]
+    with mapped("resume the session", service="ssm"):
+        aws.ssm.resume_session(SessionId=session)
+    connect.end_session(aws, session)
+
+
+def launch_from_a_template(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """One with an image, a key pair and a security group of the user's own."""
+    group, own = scene.group(scene.target_vpc), f"own-{uuid.uuid4().hex}"
+    scene.ec2.create_key_pair(KeyName=own)
+    data = {"ImageId": IMAGE, "InstanceType": "t4g.small", "KeyName": own, "SecurityGroupIds": [group]}
+    made = scene.ec2.create_launch_template(LaunchTemplateName=own, LaunchTemplateData=data)["LaunchTemplate"]
+    template = launch.find_template(aws.ec2, made["LaunchTemplateId"])
+    run_and_end(aws, launch.Launch(scene.target_subnet, "", "", template=template))
+
+
+def launch_with_a_role(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """One whose name begins as the policy has it."""
+    group = launch.create_group(aws.ec2, scene.target_vpc, f"group-{uuid.uuid4().hex}", LEASE.as_tags())
+    run_and_end(aws, launch.Launch(scene.target_subnet, group, "", IMAGE, role=ROLE))
+    launch.delete_group(aws.ec2, group)
+
+
+def run_and_end(aws: Aws, wanted: launch.Launch) -> None:
+    """What is launched in vain costs."""
+    launch.terminate(aws.ec2, launch.run(aws.ec2, wanted, LEASE.as_tags(), str(uuid.uuid4())))
+
+
+FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "open-security-group": open_a_group,
     "counters": read_the_counts,
     "launch": launch_a_host,
@@ -92,30 +168,53 @@ FLOWS: Mapping[str, Callable[[Aws, Scene], None]] = {
     "fleet": aim_at_fleets,
     "connect-ssh": see_host_keys_and_user,
     "connect-eic": push_a_key,
+    "connect-eice": tunnel_through_an_endpoint,
+    "connect-ssm": tunnel_through_session_manager,
+    "launch-template": launch_from_a_template,
+    "launch-role": launch_with_a_role,
 }
-NEEDS = {"fleet": ["mirror"]}
+BESIDE = {  # what a feature needs besides
+    "fleet": ["list", "mirror"],
+    "launch-role": ["list", "launch"],
+    "launch-template": ["list", "launch"],
+}
 ACTIONS = [(name, action) for name in FLOWS for action in actions_of(policies.policy([name]))]
 
 
 @pytest.fixture(scope="module")
-def network(new_scene: Callable[[], Scene]) -> Scene:
-    """With a load balancer, and a Gateway Load Balancer's endpoint."""
+def network(new_scene: Callable[[], Scene], endpoint: str) -> Scene:
+    """With a load balancer, a Gateway Load Balancer's endpoint, an Instance Connect Endpoint, Session Manager, a role."""
     SOUND["an endpoint of a Gateway Load Balancer"](new_scene())
     scene = new_scene()
     balanced(scene)
+    moto_logins.install(Logins(scene))
+    boto3.session.Session("lab", "lab", region_name=REGION).client(
+        "iam", endpoint_url=endpoint
+    ).create_instance_profile(InstanceProfileName=ROLE)
     return scene
+
+
+def granted(name: str, less_action: str = "") -> dict[str, Any]:
+    """The policies of a feature, without an action, and of those that it needs."""
+    own, beside = less(less_action, policies.policy([name])), policies.policy(BESIDE.get(name, ["list"]))
+    return {**own, "Statement": [*beside["Statement"], *own["Statement"]]}
 
 
 @pytest.mark.parametrize("name", FLOWS)
 def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(name: str, network: Scene, as_user: Any):
-    aws, judge = as_user(policies.policy(["list", *NEEDS.get(name, []), name]))
-    FLOWS[name](aws, network)
+    aws, judge = as_user(granted(name))
+    FLOWS[name](aws, network, judge)
     assert judge.refused == []
     assert set(actions_of(policies.policy([name]))) <= judge.called
 
 
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_without_an_action_the_one_that_is_missing_is_named(name: str, action: str, network: Scene, as_user: Any):
-    aws, _ = as_user(less(action, policies.policy(["list", *NEEDS.get(name, []), name])))
+    aws, judge = as_user(granted(name, action))
     with pytest.raises((AwsError, AssertionError), match=action):
-        FLOWS[name](aws, network)
+        FLOWS[name](aws, network, judge)
+
+
+def test_every_feature_is_looked_at():
+    """Those of a capture itself elsewhere in this folder."""
+    assert set(FEATURES) == {*FLOWS, "list", "mirror", "preflight"}

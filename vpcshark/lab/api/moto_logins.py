@@ -35,6 +35,9 @@ class LoginServices(Protocol):
     def start_session(self, instance: str, port: int) -> Mapping[str, str]:
         """SessionId, TokenValue and StreamUrl of a new session."""
 
+    def resume_session(self, session: str) -> Mapping[str, str]:
+        """A new TokenValue and StreamUrl for it, with its SessionId; KeyError if there is none."""
+
     def end_session(self, session: str) -> None:
         """End it, if it is there."""
 
@@ -50,6 +53,7 @@ def install(services: LoginServices) -> None:
     connect, systems = _InstanceConnect(services), _SystemsManager(services)
     _set(Ec2InstanceConnectResponse, "send_ssh_public_key", connect.send_ssh_public_key)
     _set(SimpleSystemManagerResponse, "start_session", systems.start_session)
+    _set(SimpleSystemManagerResponse, "resume_session", systems.resume_session)
     _set(SimpleSystemManagerResponse, "terminate_session", systems.terminate_session)
     _set(SimpleSystemManagerResponse, "describe_instance_information", systems.describe)
     _set(TrafficMirrors, "describe_instance_connect_endpoints", lambda response: _endpoints(services, response))
@@ -87,6 +91,14 @@ class _SystemsManager:
             raise JsonRESTError("TargetNotConnected", f"{target} is not connected.")
         parameters = response._get_param("Parameters", {}) or {}
         return ActionResult(dict(self._services.start_session(target, int(parameters.get("portNumber", ["22"])[0]))))
+
+    def resume_session(self, response: Any) -> ActionResult:
+        """What AWS's plugin asks for when its connection broke."""
+        session = response._get_param("SessionId")
+        try:
+            return ActionResult(dict(self._services.resume_session(session)))
+        except KeyError:
+            raise JsonRESTError("DoesNotExistException", f"Session {session} does not exist.") from None
 
     def terminate_session(self, response: Any) -> ActionResult:
         """Also of a session that has ended."""

@@ -72,6 +72,10 @@ class Gateways:
         """See ``LoginServices``."""
         return self._ssm.start(instance, port)
 
+    def resume_session(self, session: str) -> Mapping[str, str]:
+        """See ``LoginServices``."""
+        return self._ssm.resume(session)
+
     def end_session(self, session: str) -> None:
         """See ``LoginServices``."""
         self._ssm.end(session)

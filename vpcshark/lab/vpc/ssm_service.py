@@ -26,6 +26,7 @@ class SsmService:
         self._outside = socket.create_server(("127.0.0.1", 0))
         self._changed = threading.Condition()
         self._agents: dict[str, socket.socket] = {}
+        self._standing: dict[str, tuple[str, int]] = {}  # session -> instance, port
         self._sessions: dict[str, tuple[str, str, int]] = {}  # token -> session, instance, port
         self._awaited: set[str] = set()
         self._data: dict[str, socket.socket] = {}
@@ -40,14 +41,30 @@ class SsmService:
 
     def start(self, instance: str, port: int) -> dict[str, str]:
         """A new session's id, token and URL."""
-        session, token = f"lab-{secrets.token_hex(8)}", secrets.token_urlsafe(32)
+        return self._offer(f"lab-{secrets.token_hex(8)}", instance, port)
+
+    def resume(self, session: str) -> dict[str, str]:
+        """The same of one that stands; its earlier connection is over. KeyError if it does not."""
         with self._changed:
+            instance, port = self._standing[session]
+        self._cut(session)
+        return self._offer(session, instance, port)
+
+    def _offer(self, session: str, instance: str, port: int) -> dict[str, str]:
+        token = secrets.token_urlsafe(32)
+        with self._changed:
+            self._standing[session] = (instance, port)
             self._sessions[token] = (session, instance, port)
         url = f"ws://127.0.0.1:{self._outside.getsockname()[1]}/v1/data-channel/{session}"
         return {"SessionId": session, "TokenValue": token, "StreamUrl": url}
 
     def end(self, session: str) -> None:
         """End the session's connections, and let nobody use its token any more."""
+        with self._changed:
+            self._standing.pop(session, None)
+        self._cut(session)
+
+    def _cut(self, session: str) -> None:
         with self._changed:
             self._sessions = {token: facts for token, facts in self._sessions.items() if facts[0] != session}
             joined = self._joined.pop(session, [])
