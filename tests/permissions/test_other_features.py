@@ -183,7 +183,7 @@ ACTIONS = [(name, action) for name in FLOWS for action in actions_of(policies.po
 
 @pytest.fixture(scope="module")
 def network(new_scene: Callable[[], Scene], endpoint: str) -> Scene:
-    """With a load balancer, a Gateway Load Balancer's endpoint, an Instance Connect Endpoint, Session Manager, a role."""
+    """With a load balancer, endpoints of a Gateway Load Balancer and of Instance Connect, Session Manager, a role."""
     SOUND["an endpoint of a Gateway Load Balancer"](new_scene())
     scene = new_scene()
     balanced(scene)
