@@ -526,6 +526,36 @@ def _(scene: Scene) -> Said:
     return "balancer", "warn", arn, "load_balancing.cross_zone.enabled"
 
 
+@fault("one of two hosts behind the load balancer does not admit the frames", mended=True)
+def _(scene: Scene) -> Said:
+    _, group, _ = balanced(scene)
+    closed = scene.group(scene.target_vpc)
+    other, _ = scene.instance(scene.target_subnet, "10.1.2.99", [closed])
+    scene.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": other}])
+    return "group", "warn", closed, ""
+
+
+@fault("the only host behind the load balancer does not admit the frames", mended=True)
+def _(scene: Scene) -> Said:
+    _, _, _ = balanced(scene)
+    closed = scene.group(scene.target_vpc)
+    scene.ec2.modify_network_interface_attribute(NetworkInterfaceId=scene.target, Groups=[closed])
+    return "group", "fail", closed, ""
+
+
+@fault("the endpoint leads to a load balancer of another account")
+def _(scene: Scene) -> Said:
+    one_vpc(scene)
+    made = scene.ec2.create_vpc_endpoint(
+        VpcId=scene.source_vpc,
+        ServiceName="com.amazonaws.vpce.us-east-1.vpce-svc-0123456789abcdef0",
+        VpcEndpointType="GatewayLoadBalancer",
+        SubnetIds=[scene.source_subnet],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    scene.host = made
+    return "target", "fail", made, ""
+
+
 @fault("the target's endpoint is not one of a Gateway Load Balancer")
 def _(scene: Scene) -> Said:
     one_vpc(scene)

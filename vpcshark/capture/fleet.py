@@ -168,9 +168,9 @@ class FleetReception:
         is_lost = not self._ending.is_set()
         try:
             with self._lock:
-                self._living.discard(number)
                 self._merger.end(number, self._remark(number) if is_lost else "")
-                if is_lost and not self._is_over:
+                if is_lost:
+                    self._living.discard(number)
                     self._pass_on()
         except (SinkClosed, VpcsharkError) as broken:
             return self._end(broken if isinstance(broken, VpcsharkError) else None)

@@ -76,3 +76,57 @@ def test_ids_and_pages_exclude_each_other(mirroring: Any, ec2: Any) -> None:
     """As the EC2 API reference says."""
     with pytest.raises(ClientError, match="InvalidParameterCombination"):
         ec2.describe_network_interfaces(NetworkInterfaceIds=[mirroring.eni()], MaxResults=5)
+
+
+def balanced(mirroring: Any, api: Any, kind: str, protocol: str, port: int) -> tuple[str, str, list[Any]]:
+    """A load balancer in front of two instances: its ARN, its target group's, the instances."""
+    ec2, elb = mirroring.ec2, api.client("elbv2")
+    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2, SubnetId=mirroring.subnet)["Instances"]
+    name = f"{kind}-{made[0]['InstanceId'][2:10]}"
+    (balancer,) = elb.create_load_balancer(Name=name, Type=kind, Subnets=[mirroring.subnet])["LoadBalancers"]
+    (group,) = elb.create_target_group(
+        Name=name, Protocol=protocol, Port=port, VpcId=made[0]["VpcId"], HealthCheckProtocol="TCP"
+    )["TargetGroups"]
+    listens = {"Protocol": protocol, "Port": port} if kind == "network" else {}
+    action = {"Type": "forward", "TargetGroupArn": group["TargetGroupArn"]}
+    elb.create_listener(LoadBalancerArn=balancer["LoadBalancerArn"], DefaultActions=[action], **listens)
+    elb.register_targets(TargetGroupArn=group["TargetGroupArn"], Targets=[{"Id": one["InstanceId"]} for one in made])
+    return balancer["LoadBalancerArn"], group["TargetGroupArn"], made
+
+
+def told_of(api: Any, session: dict[str, Any]) -> Any:
+    """What the data plane knows of a session now."""
+    return next(told for told in api.plane.now if told.id == session["TrafficMirrorSessionId"])
+
+
+def primary(instances: list[Any]) -> tuple[str, ...]:
+    return tuple(one["NetworkInterfaces"][0]["NetworkInterfaceId"] for one in instances)
+
+
+def test_the_data_plane_knows_who_is_behind_a_load_balancer(api: Any, mirroring: Any) -> None:
+    """All that are registered and run, as it changes."""
+    arn, group, instances = balanced(mirroring, api, "network", "UDP", 4789)
+    made = mirroring.ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=arn)["TrafficMirrorTarget"]
+    session = mirroring.session(TrafficMirrorTargetId=made["TrafficMirrorTargetId"])
+    assert (told_of(api, session).target, told_of(api, session).behind) == ("", primary(instances))
+    mirroring.ec2.stop_instances(InstanceIds=[instances[0]["InstanceId"]])
+    assert told_of(api, session).behind == primary(instances[1:])
+    api.client("elbv2").deregister_targets(TargetGroupArn=group, Targets=[{"Id": instances[1]["InstanceId"]}])
+    assert told_of(api, session).behind == ()
+
+
+def test_the_data_plane_knows_who_is_behind_an_endpoint(api: Any, mirroring: Any) -> None:
+    """By its service's Gateway Load Balancers."""
+    ec2 = mirroring.ec2
+    arn, _, instances = balanced(mirroring, api, "gateway", "GENEVE", 6081)
+    service = ec2.create_vpc_endpoint_service_configuration(GatewayLoadBalancerArns=[arn])["ServiceConfiguration"]
+    endpoint = ec2.create_vpc_endpoint(
+        VpcId=instances[0]["VpcId"],
+        ServiceName=service["ServiceName"],
+        VpcEndpointType="GatewayLoadBalancer",
+        SubnetIds=[mirroring.subnet],
+    )["VpcEndpoint"]["VpcEndpointId"]
+    made = ec2.create_traffic_mirror_target(GatewayLoadBalancerEndpointId=endpoint)["TrafficMirrorTarget"]
+    session = mirroring.session(TrafficMirrorTargetId=made["TrafficMirrorTargetId"])
+    told = told_of(api, session)
+    assert (told.behind, told.endpoint) == (primary(instances), endpoint)

@@ -1,0 +1,166 @@
+"""A receiver on each host, side by side: what each is told, and what becomes of one that cannot be had."""
+
+from __future__ import annotations
+
+import json
+import queue
+
+import pytest
+
+from vpcshark.aws.fleets import Fleet
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.inventory import Eni
+from vpcshark.capture.filtering import programs
+from vpcshark.capture.fleet import FleetReception
+from vpcshark.capture.life import Context
+from vpcshark.capture.looking import Surroundings
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.receivers import Receivers
+from vpcshark.capture.reception import Reception
+from vpcshark.capture.selection import Selection
+from vpcshark.capture.sources import Source
+from vpcshark.capture.status import Silent
+from vpcshark.capture.stop import Stop
+from vpcshark.capture.timeline import Timeline
+from vpcshark.clock import SystemClock
+from vpcshark.errors import TransportError
+from vpcshark.preflight.picture import Registered
+
+SOURCES = (Source(0, Eni("eni-1", "web-1", mac="02:00:00:00:00:01"), 7),)
+HOSTS = tuple(CaptureHost(f"i-{n}", f"capture-{n}", f"eni-c{n}", f"10.0.0.{n}") for n in (1, 2, 3))
+
+
+class Way:
+    """To one host: a transport and its channel, a receiver that is ready at once. ``problem`` is why there is none."""
+
+    name = "a host"
+
+    def __init__(self, problem: str = "") -> None:
+        self.problem, self.is_closed, self.sent = problem, False, b""
+        self.errors: queue.Queue[bytes] = queue.Queue()
+        self.errors.put(b'{"event": "ready", "mode": "ring"}\n')
+
+    def open(self, argv):
+        return self
+
+    def read(self, size: int) -> bytes:
+        return b""
+
+    def read_error(self, size: int) -> bytes:
+        return self.errors.get()
+
+    def write(self, data: bytes) -> None:
+        self.sent += data
+
+    def close_input(self) -> None:
+        self.errors.put(b"")
+
+    def close(self) -> None:
+        self.is_closed = True
+
+    @property
+    def config(self) -> dict:
+        """The config that it was sent, on the line behind the program."""
+        size, _, rest = self.sent.partition(b"\n")
+        return json.loads(rest[int(size) :].splitlines()[0])
+
+
+class Log(Silent):
+    """A status that keeps lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Started:
+    """The receivers of a capture with these ways to ``HOSTS``."""
+
+    def __init__(self, fleet: Fleet, *ways: Way) -> None:
+        log, clock = Log(), SystemClock()
+        self.said = log.lines
+        self.ways = dict(zip((host.instance for host in HOSTS), ways, strict=False))
+        context = Context(
+            Selection(("eni-1",)), CaptureOptions(), None, log, Stop(), clock, Timeline(clock), None
+        )  # what is made and written is nobody's business here
+        self.around = Surroundings(SOURCES, (), HOSTS[0], {}, fleet=fleet, fleet_hosts=HOSTS[: len(ways)])
+        self.receivers = Receivers(context, self.open, "python3", programs("", {7: SOURCES[0].eni.mac}), {})
+
+    def open(self, host: CaptureHost) -> Way:
+        way = self.ways[host.instance]
+        if way.problem:
+            raise TransportError(way.problem, "Mend it.")
+        return way
+
+    def __call__(self):
+        return self.receivers.start(self.around)
+
+
+def fleet(*health: str, **more) -> Fleet:
+    members = tuple(Registered(host.instance, "a", each) for host, each in zip(HOSTS, health, strict=False))
+    return Fleet("arn:aws:elasticloadbalancing:x", "fleet", members=members, **more)
+
+
+def test_one_host_is_received_from_as_ever():
+    """Without anything in between: its blocks go by splice where they can."""
+    started = Started(fleet("healthy"), Way())
+    assert type(started()) is Reception
+    assert started.ways["i-1"].config["address"] == "10.0.0.1"
+    assert "geneve_port" not in started.ways["i-1"].config
+
+
+def test_every_host_has_its_own_address_and_the_same_sources():
+    started = Started(fleet("healthy", "healthy", "healthy"), Way(), Way(), Way())
+    assert type(started()) is FleetReception
+    configs = [way.config for way in started.ways.values()]
+    assert [config["address"] for config in configs] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
+    assert [config["interfaces"] for config in configs] == [configs[0]["interfaces"]] * 3
+
+
+def test_behind_an_endpoint_geneve_is_taken_and_its_port_held():
+    """Which only the ring can: a socket at 4789 would stay empty."""
+    started = Started(fleet("healthy", "healthy", is_geneve=True), Way(), Way())
+    started()
+    config = started.ways["i-2"].config
+    assert (config["geneve_port"], config["mode"], config["port"]) == (6081, "ring", 4789)
+
+
+def test_hosts_that_are_named_receive_at_any_interface():
+    """Nobody can see which one the frames come to."""
+    started = Started(fleet(named=HOSTS), Way(), Way())
+    started()
+    assert started.ways["i-1"].config["address"] == ""
+
+
+def test_a_healthy_host_that_cannot_be_had_is_an_error_with_its_name():
+    """The others' receivers end."""
+    started = Started(fleet("healthy", "healthy"), Way(), Way("It lets nobody in."))
+    with pytest.raises(TransportError, match=r"^capture-2: It lets nobody in") as caught:
+        started()
+    assert "Every one of the 2 hosts" in caught.value.remedy
+    assert started.ways["i-1"].is_closed
+
+
+def test_one_that_gets_nothing_is_left_out_and_that_is_said():
+    """Its load balancer sends it nothing, as long as it is not healthy."""
+    started = Started(fleet("healthy", "unhealthy"), Way(), Way("It lets nobody in."))
+    assert type(started()) is FleetReception
+    assert "no receiver on capture-2" in started.said[0]
+
+
+def test_where_none_can_be_had_there_is_no_capture():
+    started = Started(fleet("unhealthy", "unhealthy"), Way("It is down."), Way("It is down."))
+    with pytest.raises(TransportError, match="It is down"):
+        started()
+
+
+def test_commands_reach_every_host():
+    """A new filter is all hosts' filter."""
+    started = Started(fleet("healthy", "healthy"), Way(), Way())
+    started().command(program=[[6, 0, 0, 1]])
+    for way in started.ways.values():
+        assert {"program": [[6, 0, 0, 1]]} in [
+            json.loads(line) for line in way.sent.splitlines()[-3:] if line[:1] == b"{"
+        ]
