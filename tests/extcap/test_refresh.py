@@ -1,5 +1,6 @@
 """Refreshing in real processes, through the real launcher: who waits, for how long, and what is listed meanwhile."""
 
+import math
 import os
 import signal
 import socket
@@ -245,7 +246,7 @@ def black_hole():
             filler.close()
 
 
-def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_hole, record_property):
+def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_hole, record_property, tmp_path):
     """Against tshark with an extcap folder that is empty; the real product, down to boto3."""
 
     def tshark(*arguments):
@@ -266,8 +267,12 @@ def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_ho
     plain = min(tshark("-D")[1] for _ in range(5))
     plain_capture = min(tshark(*loopback)[1] for _ in range(2))
     wireshark.install_launcher([sys.executable, "-m", "vpcshark.extcap"])
-    listed, first = tshark("-D")
-    assert "vpcshark-problem" in listed
+    first = math.inf
+    for attempt in range(3):  # each with nothing known yet; the fastest, as everywhere here, for the machine is shared
+        aws["XDG_CACHE_HOME"] = str(tmp_path / f"cache {attempt}")
+        listed, seconds = tshark("-D")
+        assert "vpcshark-problem" in listed
+        first = min(first, seconds)
     later = [tshark("-D")[1] for _ in range(5)]
     capture = min(tshark(*loopback)[1] for _ in range(2))
     figures = {"plain": plain, "first": first, "later": min(later), "lo before": plain_capture, "lo": capture}

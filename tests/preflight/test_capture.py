@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from faults import FAULTS
-from scenes import Scene, one_vpc
+from scenes import Scene, near_and_far, one_vpc
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture.life import Capture, Context
@@ -114,7 +114,7 @@ def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
             lambda *_: None,
             lambda _: None,
         )
-        wanted = CaptureOptions(mode="mirror", host=scene.host, **options)
+        wanted = CaptureOptions(mode="mirror", **{"host": scene.host, **options})
         context = Context(
             Selection((scene.source,)),
             wanted,
@@ -177,6 +177,42 @@ def test_an_open_way_is_asked_about_beside_the_rest(scene: Scene, capture: Any, 
     assert "DescribeSecurityGroups" in actions[:first]
     assert actions[:first].count("DescribeSecurityGroups") == 1
     assert not {"GetManagedPrefixListEntries", "SearchTransitGatewayRoutes"} & set(actions)
+
+
+def test_the_nearest_host_that_the_frames_reach_is_taken(scene: Scene, capture: Any):
+    near, group, _ = near_and_far(scene)
+    targets: list[str] = []
+
+    def look() -> None:
+        there = scene.ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"]
+        targets.extend(target["NetworkInterfaceId"] for target in there)
+
+    said = capture(scene, look, host="auto").said
+    assert targets == [scene.target]
+    passed_over = [sentence for sentence in said if "is passed over as capture host" in sentence]
+    assert len(passed_over) == 1
+    assert near in passed_over[0]
+    assert group in passed_over[0]
+
+
+def test_where_no_host_is_reached_the_nearest_ones_reason_is_told(scene: Scene, capture: Any, control: LabControl):
+    _, group, _ = near_and_far(scene, far_is_open=False)
+    control.clear_calls()
+    with pytest.raises(VpcsharkError, match=f"The capture would stay empty.*{group}"):
+        capture(scene, host="auto")
+    assert made(control) == []
+
+
+def test_a_rule_is_opened_at_the_nearest_host_instead_of_going_farther(scene: Scene, capture: Any):
+    _, _, eni = near_and_far(scene)
+    targets: list[str] = []
+
+    def look() -> None:
+        there = scene.ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"]
+        targets.extend(target["NetworkInterfaceId"] for target in there)
+
+    capture(scene, look, host="auto", open_security_group=True)
+    assert targets == [eni]
 
 
 def rules(scene: Scene) -> list[dict[str, Any]]:

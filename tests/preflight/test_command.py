@@ -9,7 +9,7 @@ import sys
 from typing import Any
 
 import pytest
-from scenes import Scene, one_vpc
+from scenes import Scene, near_and_far, one_vpc
 
 from vpcshark.lab.control import LabControl
 
@@ -66,3 +66,11 @@ def test_a_host_that_is_launched_has_its_price_told(scene: Scene, run: Any):
     done = run(scene.source, "--host", "launch")
     assert "A session costs about 0.015 USD per hour" in done.stdout
     assert "The host, a t4g.small, costs about 0.017 USD per hour until it ends." in done.stdout
+
+
+def test_it_judges_the_host_that_a_capture_would_take(scene: Scene, run: Any):
+    near_and_far(scene)
+    done = run(scene.source, "--json")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    assert scene.host in next(each["sentence"] for each in found if each["check"] == "target")

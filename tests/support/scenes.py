@@ -72,6 +72,10 @@ class Scene:
         )
         return str(made["Instances"][0]["InstanceId"]), eni
 
+    def tag_as_host(self, *instances: str) -> None:
+        """What ``--host auto`` looks for."""
+        self.ec2.create_tags(Resources=list(instances), Tags=[{"Key": "vpcshark:capture-host", "Value": ""}])
+
     def eni(self, subnet: str, address: str, groups: list[str]) -> str:
         made = self.ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=groups)
         return str(made["NetworkInterface"]["NetworkInterfaceId"])
@@ -220,3 +224,13 @@ def attached(scene: Scene) -> tuple[Scene, str, str, str, str]:
     scene.gateway_route(table, "10.2.0.0/16", theirs)
     scene.ec2.create_route(RouteTableId=scene.table, DestinationCidrBlock="10.2.0.0/16", TransitGatewayId=gateway)
     return scene, gateway, table, ours, theirs
+
+
+def near_and_far(scene: Scene, *, far_is_open: bool = True) -> tuple[str, str, str]:
+    """Two tagged capture hosts in a VPC: the near one, in the source's subnet, whose security group is closed, and the
+    one of ``one_vpc``. (near instance, its group, its ENI)."""
+    one_vpc(scene, admitted=far_is_open)
+    group = scene.group(scene.source_vpc)
+    near, eni = scene.instance(scene.source_subnet, "10.1.1.20", [group])
+    scene.tag_as_host(near, scene.host)
+    return near, group, eni

@@ -84,16 +84,21 @@ def find_host(ec2: Ec2, instance_id: str) -> CaptureHost:
 
 
 def nearest(hosts: Iterable[CaptureHost], sources: Collection[Eni]) -> CaptureHost:
-    """The host that the frames of all ``sources`` reach by the shortest way: same subnet, then availability zone, then
-    VPC. A source can't be its own target. InputError if there is none."""
-    ids = {source.id for source in sources}
-    usable = [host for host in hosts if host.eni not in ids]
+    """The first one of ``by_distance``. InputError if there is none."""
+    usable = by_distance(hosts, sources)
     if not usable:
         raise InputError(
             f"No running instance is tagged {HOST_TAG}, so nothing can receive the mirrored packets.",
             "Tag one in the source's VPC, or name one with --host i-…; --host local takes this machine.",
         )
-    return min(usable, key=lambda host: _distance(host, sources))
+    return usable[0]
+
+
+def by_distance(hosts: Iterable[CaptureHost], sources: Collection[Eni]) -> list[CaptureHost]:
+    """Those which the frames of all ``sources`` have the shortest way to come first: same subnet, then availability
+    zone, then VPC. A source can't be its own target. Whether the frames get there is not looked at."""
+    ids = {source.id for source in sources}
+    return sorted((host for host in hosts if host.eni not in ids), key=lambda host: _distance(host, sources))
 
 
 def _distance(host: CaptureHost, sources: Collection[Eni]) -> tuple[int, int, int, int, str]:

@@ -40,6 +40,43 @@ class Gate:
         frames cannot come. VpcsharkError for one that was named, and where none is left."""
         if self._surveying is None:
             return around
+        refused: list[_Refused] = []
+        candidates = (around.host, *around.further)
+        for host in candidates:
+            try:
+                return self._through(replace(around, host=host))
+            except _Refused as error:
+                refused.append(error)
+                if not error.is_the_hosts:
+                    break
+                if host is not candidates[-1]:
+                    self._say(f"{host.name} is passed over as capture host: {error.sentence}")
+        raise refused[0]
+
+    def _through(self, around: Surroundings) -> Surroundings:
+        """The same for one capture host. _Refused."""
+        passed, opened, refused = [], [], []
+        for source, told in zip(around.sources, self._verdicts(around), strict=True):
+            found = [finding for finding in told if not (around.is_own and finding.check in _OWN)]
+            self.told[source.eni.id] = found
+            doors = self._doors(found, source)
+            failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
+            if failed and not source.is_found:
+                raise _Refused(source, failed)
+            self._tell(source, found)
+            if failed:
+                refused.append(_Refused(source, failed))
+                self._say(f"{source.eni.id} is left out: {failed[0].sentence}")
+            else:
+                passed.append(source)
+                opened += doors
+        if not passed:
+            raise refused[0]
+        return replace(around, sources=passed, doors=tuple(dict.fromkeys(opened)))
+
+    def _verdicts(self, around: Surroundings) -> Sequence[Sequence[Finding]]:
+        """The findings for each source."""
+        assert self._surveying is not None
         survey = self._jobs.result(self._surveying)
         target = next((eni for eni in around.enis if eni.id == around.host.eni), None)
         enis = [source.eni for source in around.sources]
@@ -48,26 +85,7 @@ class Gate:
         behind = {host.eni for host in around.fleet_hosts}
         hosts = [eni for eni in around.enis if eni.id in behind]
         asked = (survey, enis, None if fleet else target, sessions, self._context.options.packet_length, fleet, hosts)
-        judging = self._jobs.start(preflight.verdicts, self._aws, *asked)
-        passed, opened, refused = [], [], []
-        verdicts = self._jobs.result(judging)
-        for source, told in zip(around.sources, verdicts, strict=True):
-            found = [finding for finding in told if not (around.is_own and finding.check in _OWN)]
-            self.told[source.eni.id] = found
-            doors = self._doors(found, source)
-            failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
-            if failed and not source.is_found:
-                raise _refusal(source, failed)
-            self._tell(source, found)
-            if failed:
-                refused.append(_refusal(source, failed))
-                self._say(f"{source.eni.id} is left out: {failed[0].sentence}")
-            else:
-                passed.append(source)
-                opened += doors
-        if not passed:
-            raise refused[0]
-        return replace(around, sources=passed, doors=tuple(dict.fromkeys(opened)))
+        return self._jobs.result(self._jobs.start(preflight.verdicts, self._aws, *asked))
 
     def _survey(self) -> network.Survey:
         with self._context.timeline.step("look at the network"):
@@ -90,14 +108,18 @@ class Gate:
         self._context.status.log(sentence)
 
 
-def _refusal(source: Source, failed: Sequence[Finding]) -> VpcsharkError:
+class _Refused(VpcsharkError):
     """The first thing on the frames' way, with the command that mends it in the same breath: mode auto says the problem
     alone, beside tcpdump's."""
-    first = failed[0]
-    mend = f" To mend it: {first.command}" if first.command else ""
-    option = " (or give --open-security-group)" if first.check == GROUP else ""
-    more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
-    return VpcsharkError(
-        f"The capture would stay empty. {first.sentence}{mend}{option}",
-        f"vpcshark preflight {source.eni.id} shows this{more}; --no-preflight goes on all the same.",
-    )
+
+    def __init__(self, source: Source, failed: Sequence[Finding]) -> None:
+        first = failed[0]
+        mend = f" To mend it: {first.command}" if first.command else ""
+        option = " (or give --open-security-group)" if first.check == GROUP else ""
+        more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
+        super().__init__(
+            f"The capture would stay empty. {first.sentence}{mend}{option}",
+            f"vpcshark preflight {source.eni.id} shows this{more}; --no-preflight goes on all the same.",
+        )
+        self.sentence = first.sentence
+        self.is_the_hosts = all(finding.check in preflight.OF_HOST for finding in failed)

@@ -42,7 +42,8 @@ class Door:
 class Surroundings:
     """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``doors``: what has to
     be opened for the capture; ``fleet``: what receives, where that is not one instance of which a target is made;
-    ``fleet_hosts``: its hosts; ``packet_length``: the sessions', None for whole frames."""
+    ``fleet_hosts``: its hosts; ``packet_length``: the sessions', None for whole frames; ``further``: the capture hosts
+    that would do instead of ``host``, nearest first."""
 
     sources: Sequence[Source]
     enis: Sequence[Eni]
@@ -53,6 +54,7 @@ class Surroundings:
     fleet: Fleet | None = None
     fleet_hosts: tuple[CaptureHost, ...] = ()
     packet_length: int | None = None
+    further: tuple[CaptureHost, ...] = ()
 
     @property
     def hosts(self) -> tuple[CaptureHost, ...]:
@@ -109,6 +111,7 @@ class Look:
             fleet=fleet,
             fleet_hosts=behind_target,
             packet_length=length,
+            further=self._further(asked, host, chosen.enis),
         )
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
@@ -152,6 +155,13 @@ class Look:
                 raise
             # a query may have found this very machine, which is then no source
             return plan.choose_host(wanted, named, asked, enis, self._is_here)
+
+    def _further(
+        self, asked: CaptureHost | Fleet | list[CaptureHost], host: CaptureHost, chosen: Sequence[Eni]
+    ) -> tuple[CaptureHost, ...]:
+        if self._context.options.host != "auto" or not isinstance(asked, list) or host not in asked:
+            return ()
+        return tuple(one for one in hosts.by_distance(asked, chosen) if one != host)
 
     def _own_host(self, launched: Sequence[CaptureHost], wanted: Sequence[Eni]) -> CaptureHost:
         options, now = self._context.options, self._context.clock.now()

@@ -24,9 +24,10 @@ from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding, Picture, examine
 from vpcshark.preflight import fleet as of_fleet
-from vpcshark.preflight.finding import FAIL, OK, command
+from vpcshark.preflight.finding import FAIL, OK, command, failures
 
 NO_HOST = "No capture host can be had: "
+OF_HOST = ("target", "sources", "route", "acl", "group")  # checks whose verdict may be another with another host
 
 
 def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[str], bool]) -> list[Finding]:
@@ -52,7 +53,8 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[
         alone = network.draw(survey, eni, None, sessions, told, place)
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
-    seen = network.draw(survey, eni, target if isinstance(target, Eni) else None, sessions, told, place)
+    targets = [target, *_further(hosting.result(), options.host, eni, enis)] if isinstance(target, Eni) else [None]
+    seen = _reaching(aws, [network.draw(survey, eni, each, sessions, told, place) for each in targets])
     fleet = target if isinstance(target, Fleet) else None
     whole = _besides(aws, seen, fleet)
     found = [*examine(whole), *_of_hosts(whole, fleet, _hosts_enis(fleet, enis))]
@@ -121,6 +123,22 @@ def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str,
         return found
     eni = found.eni if isinstance(found, CaptureHost) else found.resource if isinstance(found, Fleet) else ""
     return next((each for each in enis if each.id == eni), None)
+
+
+def _further(found: Any, wanted: str, source: Eni, enis: Sequence[Eni]) -> list[Eni]:
+    """The targets that a capture takes instead of the nearest one where that cannot be reached."""
+    if wanted != "auto" or not isinstance(found, list):
+        return []
+    by_id = {eni.id: eni for eni in enis}
+    return [by_id[host.eni] for host in hosts.by_distance(found, [source])[1:] if host.eni in by_id]
+
+
+def _reaching(aws: Aws, pictures: Sequence[Picture]) -> Picture:
+    """The first one whose target the frames reach, as a capture chooses it; the first where none is."""
+    for seen in pictures if len(pictures) > 1 else []:
+        if not any(finding.check in OF_HOST for finding in failures(examine(network.complete(aws.ec2, seen)))):
+            return seen
+    return pictures[0]
 
 
 def _hosts_enis(fleet: Fleet | None, enis: Sequence[Eni]) -> list[Eni]:
