@@ -36,6 +36,8 @@ def told(arrived: Arrived = NOTHING, **more: Any) -> list[str]:
         ),
         (told(Arrived(True, 10.0, refused=1), capture_filter="tcp"), FILTERED, "or they are another capture's"),
         (told(new=[GROUP]), NOT_ARRIVED, "sg-1 does not admit UDP 4789. To mend it: aws ec2 authorize … sg-1"),
+        (told(new=[GROUP]), NOT_ARRIVED, "since the capture began, this has changed."),
+        (told(new=[GROUP], is_compared=False), f"{NOT_ARRIVED}: sg-1 does not admit", "sg-1"),
         (told(new=[STOPPED]), f"{NOT_SENT}, perhaps", "The instance i-1 is stopped."),
         (told(new=[STOPPED, GROUP]), NOT_ARRIVED, "sg-1"),
         (told(lost=["tms-1"]), NOT_SENT, "tms-1 of this capture is gone"),

@@ -34,7 +34,9 @@ def scene(new_scene: Callable[[], Scene]) -> Scene:
 def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
     """``second(document)``: a look at a capture of the scene that has begun with all in order; and the judge."""
 
-    def begin(document: Any = GRANTED, made: dict[str, str] | None = None) -> tuple[SecondLook, Any]:
+    def begin(
+        document: Any = GRANTED, made: dict[str, str] | None = None, *, preflight_ran: bool = True
+    ) -> tuple[SecondLook, Any]:
         aws: Aws
         aws, judge = as_user(document)
         enis = {eni.id: eni for eni in inventory.list_enis(aws.ec2)}
@@ -43,7 +45,7 @@ def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
         (told,) = preflight.verdicts(aws, network.survey(aws.ec2), [source], target, [], None)
         context = SimpleNamespace(options=CaptureOptions(), maker=SimpleNamespace(made=made or {}), clock=SystemClock())
         around = Surroundings([Source(0, source, 77, False)], [], host_of(target), {})
-        return SecondLook(context, aws, around, {source.id: told}, SystemClock().now()), judge
+        return SecondLook(context, aws, around, {source.id: told} if preflight_ran else {}, SystemClock().now()), judge
 
     return begin
 
@@ -74,6 +76,9 @@ def test_what_was_closed_before_is_no_news(second: Any, scene: Scene):
     facts = look.facts(Arrived(), "")
     assert facts.new == []
     assert [finding.check for finding in facts.standing] == ["group"]
+    look, _ = second(preflight_ran=False)
+    facts = look.facts(Arrived(), "")
+    assert ([finding.check for finding in facts.new], facts.is_compared) == (["group"], False)
 
 
 def test_a_session_that_is_gone_is_lost(second: Any):

@@ -60,7 +60,7 @@ class SecondLook:
             new, standing = self._compared(
                 self._examined(surveying.result(), enis, sessions or [], _or_none(finding, unseen))
             )
-            facts = replace(facts, new=new, standing=standing)
+            facts = replace(facts, new=new, standing=standing, is_compared=bool(self.told))
         return replace(facts, unseen=unseen)
 
     def counted(self) -> list[Counted]:

@@ -23,9 +23,9 @@ _MOST = 3
 @dataclass(frozen=True)
 class Facts:
     """What was found. ``host`` is the capture host's name; ``new`` findings of preflight are not in order and were when
-    the capture began, ``standing`` ones were not then either; ``lost`` are sessions of the capture that AWS does not
-    show any more; ``mirror_filter`` is "auto" where AWS has rules of ``capture_filter``; ``began`` is when the sessions
-    were there; ``unseen`` says what could not be asked."""
+    the capture began, ``standing`` ones were not then either (``is_compared``: it was looked at then); ``lost`` are
+    sessions of the capture that AWS does not show any more; ``mirror_filter`` is "auto" where AWS has rules of
+    ``capture_filter``; ``began`` is when the sessions were there; ``unseen`` says what could not be asked."""
 
     arrived: Arrived
     host: str
@@ -34,6 +34,7 @@ class Facts:
     mirror_filter: str = "auto"
     new: Sequence[Finding] = ()
     standing: Sequence[Finding] = ()
+    is_compared: bool = True
     lost: Sequence[str] = ()
     counted: Sequence[Counted] = ()
     began: float = 0.0
@@ -67,7 +68,8 @@ def _sure(facts: Facts) -> Iterator[str]:
         what = NOT_SENT if finding.check in _AT_SOURCE else NOT_ARRIVED
         doubt = "" if finding.level == FAIL else ", perhaps"
         mend = f" To mend it: {finding.command}" if finding.command else ""
-        yield f"{what}{doubt}: since the capture began, this has changed. {finding.sentence}{mend}"
+        since = "since the capture began, this has changed. " if facts.is_compared else ""
+        yield f"{what}{doubt}: {since}{finding.sentence}{mend}"
     if came.foreign and not came.own:
         yield (
             f"Frames of other captures come to {facts.host}: {_vnis(came)}; none has "
