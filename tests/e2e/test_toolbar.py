@@ -12,7 +12,8 @@ import pytest
 from hands import Lab, wait_until
 
 pytestmark = pytest.mark.e2e
-SET, STATUSBAR, STATE, FILTER = 1, 6, 2, 3
+SET, ADD, STATUSBAR, DIALOGS = 1, 2, 6, (7, 8, 9)
+LOG, STATE, FILTER = 0, 2, 3
 
 
 class Gui:
@@ -86,3 +87,17 @@ def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab,
     shown = clean_lab.run("tshark", "-r", str(tmp_path / "all.pcapng"), "-T", "fields", "-e", "udp.port").stdout
     tail = shown.splitlines()[-3:]
     assert all("53" in ports.split(",") for ports in tail), tail
+
+
+def test_a_silence_is_explained_in_the_status_and_the_log_and_by_no_dialog(clean_lab: Lab, tmp_path: Path) -> None:
+    """The second ENI of web-1 has no traffic."""
+    gui = Gui(tmp_path)
+    process = gui.start(clean_lab, clean_lab.eni("web-1", 1)["NetworkInterfaceId"])
+    try:
+        wait_until(lambda: any("No packets for 1" in text for text in gui.texts(STATUSBAR)), "it is said", 60)
+        assert any("Nothing was sent, it seems" in text for text in gui.texts(ADD, LOG))
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert said == ""
+    assert not [text for dialog in DIALOGS for text in gui.texts(dialog)]
