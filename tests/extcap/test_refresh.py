@@ -264,20 +264,37 @@ def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_ho
         "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
     }
     loopback = ("-i", "lo", "-a", "duration:1", "-q")
-    plain = min(tshark("-D")[1] for _ in range(5))
-    plain_capture = min(tshark(*loopback)[1] for _ in range(2))
+
+    def fastest(arguments, most):
+        """What it takes at least, of five runs, or more while that is not below ``most`` and the machine busy."""
+        seconds = math.inf
+        for attempt in range(15):
+            seconds = min(seconds, tshark(*arguments)[1])
+            if attempt >= 4 and seconds < most:
+                break
+        return seconds
+
+    def first_time(most):
+        """The same, each time with nothing known yet."""
+        seconds = math.inf
+        for attempt in range(5):
+            aws["XDG_CACHE_HOME"] = str(tmp_path / f"cache {attempt}")
+            listed, this = tshark("-D")
+            assert "vpcshark-problem" in listed
+            seconds = min(seconds, this)
+            if seconds < most:
+                break
+        return seconds
+
+    plain = fastest(["-D"], math.inf)
+    plain_capture = fastest(loopback, math.inf)
     wireshark.install_launcher([sys.executable, "-m", "vpcshark.extcap"])
-    first = math.inf
-    for attempt in range(3):  # each with nothing known yet; the fastest, as everywhere here, for the machine is shared
-        aws["XDG_CACHE_HOME"] = str(tmp_path / f"cache {attempt}")
-        listed, seconds = tshark("-D")
-        assert "vpcshark-problem" in listed
-        first = min(first, seconds)
-    later = [tshark("-D")[1] for _ in range(5)]
-    capture = min(tshark(*loopback)[1] for _ in range(2))
-    figures = {"plain": plain, "first": first, "later": min(later), "lo before": plain_capture, "lo": capture}
+    first = first_time(plain + 2.5)
+    later = fastest(["-D"], plain + 0.3)
+    capture = fastest(loopback, plain_capture + 0.3)
+    figures = {"plain": plain, "first": first, "later": later, "lo before": plain_capture, "lo": capture}
     for name, seconds in figures.items():
         record_property(name, round(seconds, 3))
     assert first - plain < 2.5
-    assert min(later) - plain < 0.3
+    assert later - plain < 0.3
     assert capture - plain_capture < 0.3
