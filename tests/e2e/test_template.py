@@ -13,7 +13,7 @@ from hands import VPCSHARK, Lab, compare, read_frames, recording, wait_until
 from vpcshark.aws.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
-FEATURES = (*DEFAULT, "connect-eic")  # the template's hosts need no key pair
+FEATURES = (*DEFAULT, "connect-eic", "fleet")  # the template's hosts need no key pair
 TEMPLATE = Path(__file__).parents[2] / "installer" / "cloudformation" / "capture-host.yaml"
 STACK = "standing"
 
@@ -154,3 +154,17 @@ def test_a_fleet_is_registered_and_healthy_behind_its_balancer(bare: Lab):
         health = elb.describe_target_health(TargetGroupArn=group)["TargetHealthDescriptions"]
         assert sorted(one["Target"]["Id"] for one in health) == sorted(hosts)
         assert {one["TargetHealth"]["State"] for one in health} == {"healthy"}
+
+
+def test_the_frames_of_a_capture_come_through_the_fleet(bare: Lab, tmp_path: Path):
+    """By the stack's mirror target, which stays: what tcpdump saw at the source is in the file."""
+    eni, file = bare.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"
+    with deployed(bare, FleetSize="2") as outputs, recording(bare, "web-1", tmp_path / "source.pcap") as source:
+        words = ["capture", eni, "--mode", "mirror", "--host", outputs["TargetId"], "--connection", "eic"]
+        done = bare.run(*VPCSHARK, *words, "-c", "500", "-w", str(file))
+        seen = source.stop()
+        assert done.returncode == 0, done.stderr
+        assert bare.mirror_resources() == {"sessions": [], "filters": [], "targets": [outputs["TargetId"]]}
+    compared, missing, extra = compare(seen, read_frames(file))
+    assert compared > 100
+    assert (missing, extra) == (0, 0)
