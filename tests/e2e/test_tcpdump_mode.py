@@ -23,7 +23,7 @@ from vpcshark.lab.control import LabControl
 from vpcshark.wire import pcapng
 
 pytestmark = pytest.mark.e2e
-FEATURES = (*DEFAULT, "connect-eic", "connect-eice", "connect-ssm")
+FEATURES = (*DEFAULT, "connect-eic", "connect-eice", "connect-ssm", "launch-template")
 WAYS = ("ssh", "eic", "eice", "ssm")
 GONE_WITHIN = 10.0
 ARTIFACT = Path(__file__).parents[2] / "artifacts" / "transports.txt"
