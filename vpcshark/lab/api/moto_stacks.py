@@ -1,7 +1,8 @@
 """CloudFormation: moto reads templates and keeps stacks; what is in them is made and deleted here.
 
 By calls of the lab's own API with the keys of whoever called, as CloudFormation does it: so machines boot, tags are
-set, and refusals hold, while moto's own models leave most properties out. A stack is made when all of it is there.
+set, and refusals hold, while moto's own models leave most properties out. A stack is made when all of it is there;
+unlike AWS, what was made before something failed stays.
 Importing this takes a second. Must not know what a template is for.
 """
 
@@ -18,6 +19,7 @@ from typing import Any
 import boto3
 from botocore.exceptions import ClientError
 from moto.cloudformation import parsing
+from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
 
 from vpcshark.lab.api import moto_iam
@@ -69,9 +71,12 @@ def _model(name: str, kind: Kind) -> type:
     ) -> Any:
         properties = _said(cloudformation_json["Properties"])
         made = cls()
-        made.physical_resource_id, made.attributes = kind.make(
-            _client(kind.service, region_name), resource_name, properties
-        )
+        try:
+            made.physical_resource_id, made.attributes = kind.make(
+                _client(kind.service, region_name), resource_name, properties
+            )
+        except ClientError as error:
+            raise ValidationError(message=f"{name}: {error}") from error
         return made
 
     def delete(self: Any, account_id: str, region_name: str) -> None:
