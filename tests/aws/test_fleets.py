@@ -9,7 +9,7 @@ import pytest
 
 from vpcshark.aws import existing, fleets, inventory, mirror
 from vpcshark.aws.client import Aws
-from vpcshark.capture import plan
+from vpcshark.capture import choices, plan
 from vpcshark.errors import InputError, Mistake
 
 
@@ -91,6 +91,12 @@ def test_existing_targets_of_all_three_kinds(place: Place):
         f"{one} · {of}" for one, of in zip(made, (place.db["id"], name, endpoint), strict=True)
     ]
     assert {listed[one].owner for one in made} == {"123456789012"}
+    offered = dict(choices.choices("host", "", "", lambda: place.aws))
+    assert [offered[one] for one in made] == [
+        f"Mirror target {made[0]} · {place.db['id']}",
+        f"Mirror target {made[1]} · {name} (load balancer)",
+        f"Mirror target {made[2]} · {endpoint} (Gateway Load Balancer's endpoint)",
+    ]
     for one in made:
         mirror.delete_target(ec2, one)
 

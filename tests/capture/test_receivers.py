@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import threading
 
 import pytest
 
@@ -36,7 +37,9 @@ class Way:
     name = "a host"
 
     def __init__(self, problem: str = "") -> None:
-        self.problem, self.is_closed, self.sent = problem, False, b""
+        self.problem, self.sent = problem, b""
+        self.closing, self.gate = threading.Event(), threading.Event()
+        self.gate.set()
         self.errors: queue.Queue[bytes] = queue.Queue()
         self.errors.put(b'{"event": "ready", "mode": "ring"}\n')
 
@@ -56,7 +59,7 @@ class Way:
         self.errors.put(b"")
 
     def close(self) -> None:
-        self.is_closed = True
+        self.closing.set()
 
     @property
     def config(self) -> dict:
@@ -90,6 +93,7 @@ class Started:
 
     def open(self, host: CaptureHost) -> Way:
         way = self.ways[host.instance]
+        assert way.gate.wait(20)
         if way.problem:
             raise TransportError(way.problem, "Mend it.")
         return way
@@ -140,7 +144,7 @@ def test_a_healthy_host_that_cannot_be_had_is_an_error_with_its_name():
     with pytest.raises(TransportError, match=r"^capture-2: It lets nobody in") as caught:
         started()
     assert "Every one of the 2 hosts" in caught.value.remedy
-    assert started.ways["i-1"].is_closed
+    assert started.ways["i-1"].closing.wait(10)
 
 
 def test_one_that_gets_nothing_is_left_out_and_that_is_said():
@@ -148,6 +152,19 @@ def test_one_that_gets_nothing_is_left_out_and_that_is_said():
     started = Started(fleet("healthy", "unhealthy"), Way(), Way("It lets nobody in."))
     assert type(started()) is FleetReception
     assert "no receiver on capture-2" in started.said[0]
+
+
+def test_one_that_gets_nothing_and_does_not_answer_is_not_waited_for():
+    """If it answers after all, its receiver is ended again."""
+    late = Way()
+    late.gate.clear()
+    started = Started(fleet("healthy", "unhealthy"), Way(), late)
+    running = started()
+    assert "did not answer in time" in started.said[0]
+    late.gate.set()
+    assert late.closing.wait(10)
+    running.command(ping=1)
+    assert b'{"ping": 1}' in started.ways["i-1"].sent
 
 
 def test_where_none_can_be_had_there_is_no_capture():

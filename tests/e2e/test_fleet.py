@@ -20,6 +20,7 @@ from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wai
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
 from vpcshark.aws.features import DEFAULT
+from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "fleet")
@@ -313,10 +314,12 @@ def test_a_target_of_the_load_balancer_that_stands_already(clean_lab: Lab, netwo
     """It is used and stays."""
     ec2 = clean_lab.client()
     made = ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=network.arn)["TrafficMirrorTarget"]
-    target = made["TrafficMirrorTargetId"]
+    target, control = made["TrafficMirrorTargetId"], LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
+    control.clear_calls()
     try:
         with recording(clean_lab, "db-1", tmp_path / "db-1.pcap") as source:
             assert_whole(clean_lab, target, source, tmp_path / "out.pcapng")
+        assert not any(call["action"] == "CreateTrafficMirrorTarget" for call in control.calls())
         assert clean_lab.mirror_resources() == {"sessions": [], "filters": [], "targets": [target]}
     finally:
         ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)

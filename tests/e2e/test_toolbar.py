@@ -27,10 +27,10 @@ class Gui:
         self.frames = bytearray()
         self._ends: dict[str, int] = {}
 
-    def start(self, lab: Lab, eni: str) -> subprocess.Popen[str]:
+    def start(self, lab: Lab, eni: str, mode: str = "mirror") -> subprocess.Popen[str]:
         """The extcap, with its pipes open and read from now on."""
         pipes = ["--extcap-control-in", self.paths["in"], "--extcap-control-out", self.paths["out"]]
-        command = [sys.executable, "-m", "vpcshark.extcap", "--capture", "--extcap-interface", eni, "--mode", "mirror"]
+        command = [sys.executable, "-m", "vpcshark.extcap", "--capture", "--extcap-interface", eni, "--mode", mode]
         process = lab.start(*command, "--fifo", str(self.paths["fifo"]), *map(str, pipes))
         self._ends["in"] = os.open(self.paths["in"], os.O_WRONLY)
         for name, take in (("out", self._hear), ("fifo", self._read)):
@@ -101,3 +101,15 @@ def test_a_silence_is_explained_in_the_status_and_the_log_and_by_no_dialog(clean
         _, said = process.communicate(timeout=30)
     assert said == ""
     assert not [text for dialog in DIALOGS for text in gui.texts(dialog)]
+
+
+def test_figures_come_in_mode_tcpdump_too(clean_lab: Lab, tmp_path: Path) -> None:
+    """As tcpdump counts them."""
+    gui = Gui(tmp_path)
+    process = gui.start(clean_lab, clean_lab.eni("web-1")["NetworkInterfaceId"], "tcpdump")
+    try:
+        wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come", 30)
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=30)
+    assert said == ""

@@ -84,8 +84,11 @@ class Fleet:
         return wanted or most
 
     def is_spare(self, host: CaptureHost) -> bool:
-        """Is the host one that gets nothing as long as its health is as it is now?"""
+        """Is the host one that gets nothing as long as its health is as it is now? Where none is healthy, all get
+        their share (Network Load Balancers, "Target group health")."""
         health = {one.id: one.health for one in self.members}
+        if _HEALTHY not in health.values():
+            return False
         return health.get(host.instance, health.get(host.address, _HEALTHY)) != _HEALTHY
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from functools import partial
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from vpcshark import receiver, threads
@@ -23,6 +24,7 @@ from vpcshark.transport.base import Transport
 log = logging.getLogger(__name__)
 
 DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
+SPARE = 2.0  # more seconds for hosts that get nothing now
 BEGIN = b"vpcshark-receiver-begins\n"
 
 
@@ -49,28 +51,21 @@ class Receivers:
         healthy) is left out, and that is said."""
         if len(around.hosts) == 1:
             return self._one(around, around.host)
-        found = list(
-            zip(
-                around.hosts,
-                threads.together([partial(self._tried, around, host) for host in around.hosts]),
-                strict=True,
-            )
-        )
-        members = [Member(host.name, one) for host, one in found if isinstance(one, Reception)]
-        failures = [(host, one) for host, one in found if isinstance(one, VpcsharkError)]
-        grave = [(host, error) for host, error in failures if around.fleet is None or not around.fleet.is_spare(host)]
-        if grave or not members:
-            threads.together([partial(member.reception.finish, 0.0) for member in members])
-            raise _of_one(*(grave or failures)[0], len(around.hosts))
-        for host, error in failures:
-            self._leave_out(host, error)
+        fleet = around.fleet
+        starting = [(host, threads.start(self._one, around, host, name="receiver")) for host in around.hosts]
+        spare = [each for each in starting if fleet is not None and fleet.is_spare(each[0])]
+        found = [(host, _outcome(one)) for host, one in starting if (host, one) not in spare]
+        for host, outcome in found:
+            if isinstance(outcome, VpcsharkError):
+                for _, one in starting:
+                    _end(one)
+                raise _of_one(host, outcome, len(around.hosts))
+        found += [(host, _outcome(one, SPARE)) for host, one in spare]
+        for host, outcome in found:
+            if isinstance(outcome, VpcsharkError):
+                self._leave_out(host, outcome)
+        members = [Member(host.name, outcome) for host, outcome in found if isinstance(outcome, Reception)]
         return FleetReception(members, self._context.status, self._context.clock)
-
-    def _tried(self, around: Surroundings, host: CaptureHost) -> Reception | VpcsharkError:
-        try:
-            return self._one(around, host)
-        except VpcsharkError as error:
-            return error
 
     def _leave_out(self, host: CaptureHost, error: VpcsharkError) -> None:
         said = (
@@ -110,6 +105,27 @@ class Receivers:
             geneve_port=GENEVE_PORT if fleet is not None and fleet.is_geneve else 0,
         )
         return made | dict(self._heartbeat)
+
+
+def _outcome(starting: Future[Reception], patience: float | None = None) -> Reception | VpcsharkError:
+    """What came of it within ``patience`` seconds; what comes later is ended then."""
+    try:
+        return starting.result(patience)
+    except VpcsharkError as error:
+        return error
+    except FutureTimeout:
+        _end(starting)
+        return TransportError("It did not answer in time.", "See whether it runs.")
+
+
+def _end(starting: Future[Reception]) -> None:
+    """End a receiver that is up, or as soon as it is."""
+
+    def end(done: Future[Reception]) -> None:
+        if done.exception() is None:
+            done.result().finish(0.0)
+
+    starting.add_done_callback(end)
 
 
 def _of_one(host: CaptureHost, error: VpcsharkError, count: int) -> VpcsharkError:

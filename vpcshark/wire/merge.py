@@ -78,7 +78,7 @@ class Merger:
         which is to be ended."""
         one = self._streams[stream]
         data = one.rest + data if one.rest else data
-        view, at, size, before = memoryview(data), 0, len(data), len(one.packets)
+        view, at, size, packets = memoryview(data), 0, len(data), []
         while size - at >= 20:  # no block of a receiver is shorter
             kind, length, interface = _BLOCK(data, at)
             if length < _SHORTEST.get(kind, 12) or length & 3 or length > MAX_BLOCK:
@@ -87,7 +87,7 @@ class Merger:
                 break
             if kind == ENHANCED_PACKET:
                 high, low = _STAMP(data, at + 12)
-                one.packets.append((high << 32 | low, view[at : at + length]))
+                packets.append((high << 32 | low, view[at : at + length]))
                 self.held += length
             elif kind == INTERFACE_STATISTICS:
                 self._count(stream, interface, data[at + 8 : at + length - 4])
@@ -95,7 +95,7 @@ class Merger:
                 self._out.append(data[at : at + length])
             at += length
         one.rest = data[at:]
-        self._order(one, before, now)
+        _add(one, packets, now)
 
     def end(self, stream: int, remark: str = "") -> None:
         """Nothing more comes from a stream, and what it left unfinished is no block. ``remark`` is a comment for the
@@ -124,16 +124,6 @@ class Merger:
                 self._sum(interface)
         out, self._out = self._out, []
         return b"".join([*(block for _, block in packets), *out])
-
-    def _order(self, one: _Stream, before: int, now: float) -> None:
-        """A receiver's packets are nearly in order: each of its CPUs' are."""
-        new = one.packets[before:]
-        if not new:
-            return
-        latest = max(map(_time, new))
-        one.packets.sort(key=_time)
-        one.latest = max(one.latest, latest)
-        one.arrivals.append((now, latest))
 
     def _cutoff(self, now: float) -> int:
         """Up to which time packets may go out: all living streams are as far, or somebody has waited long enough."""
@@ -190,6 +180,20 @@ class Merger:
             )
         )
         found.anew, found.comments = set(), {}
+
+
+def _add(one: _Stream, packets: list[_Packet], now: float) -> None:
+    """A receiver's packets are nearly in order: each of its CPUs' are."""
+    if not packets:
+        return
+    packets.sort(key=_time)
+    is_behind = bool(one.packets) and packets[0][0] < one.packets[-1][0]
+    one.packets += packets
+    if is_behind:
+        one.packets.sort(key=_time)
+    latest = packets[-1][0]
+    one.latest = max(one.latest, latest)
+    one.arrivals.append((now, latest))
 
 
 def _read_statistics(body: bytes) -> tuple[_Counts, Sequence[str]]:
