@@ -140,9 +140,9 @@ NOT_SHOWN = (
 
 
 def cases() -> list[Any]:
-    """The topologies that the data plane can judge, by the functions' own word of what is wrong: load balancers carry
-    nothing in the lab, what forwards in the middle of a way is none of its instances, and a source or target that is
-    none has no packets."""
+    """The topologies that the data plane can judge, by the functions' own word of what is wrong: behind load
+    balancers the lab enforces nothing, what forwards in the middle of a way is none of its instances, and a source or
+    target that is none has no packets."""
     return [pytest.param(plant, id=sentence) for sentence, plant in {**FAULTS, **SOUND}.items() if is_shown(sentence)]
 
 

@@ -36,7 +36,7 @@ NAMED = "lb:"
 _SERVICE_ID = re.compile(r"vpce-svc-[0-9a-f]+$")
 _SERVICE = "elasticloadbalancing"
 _UDP = ("UDP", "TCP_UDP")
-_HEALTHY = "healthy"
+HEALTHY = "healthy"
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,9 @@ class Fleet:
         """Is the host one that gets nothing as long as its health is as it is now? Where none is healthy, all get
         their share (Network Load Balancers, "Target group health")."""
         health = {one.id: one.health for one in self.members}
-        if _HEALTHY not in health.values():
+        if HEALTHY not in health.values():
             return False
-        return health.get(host.instance, health.get(host.address, _HEALTHY)) != _HEALTHY
+        return health.get(host.instance, health.get(host.address, HEALTHY)) != HEALTHY
 
 
 def is_meant(host: str) -> bool:

@@ -14,12 +14,13 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, dumping, headers, here, verdict
+from vpcshark.capture import costs, dumping, headers, here, newcomers, verdict
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -109,6 +110,9 @@ class MirrorFeed:
             raise
         self._is_up = True
         self._second = SecondLook(context, self._aws, around, self._told, context.clock.now())
+        newcomers.begin(
+            around.fleet, partial(fleets.find, self._aws, context.options.host), context.status, context.stop
+        )
         return receiving.result()
 
     def _weigh(self, around: Surroundings) -> None:
