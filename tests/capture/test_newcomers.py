@@ -60,6 +60,7 @@ def settle(said: Said, waiting: list) -> None:
 
 def test_a_newcomer_is_said_once_and_when_it_is_healthy():
     lines = told(FLEET, FLEET, joined(("i-2", "initial")), joined(("i-2", "healthy")), joined(("i-2", "healthy")))
+    assert told(FLEET, joined(("i-2", "initial"))) == []
     assert len(lines) == 1
     assert lines[0].startswith("i-2 was registered with fleet after the capture began and has no receiver")
 
