@@ -1,8 +1,27 @@
-"""Fakes for the seams that every room shares; handed to tests as fixtures, never patched in."""
+"""Fakes for the seams that every room shares, handed to tests as fixtures; and which tests may run side by side."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+
+E2E = "tests/e2e/"
+
+
+class Rooms(LoadScopeScheduling):
+    """Which tests follow one another in one process where there are several (``make test``): those of a module, which
+    share what it set up; and all end-to-end tests, so that no two labs with real tools are in each other's way."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return E2E if file.startswith(E2E) else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
+    """pytest-xdist's hook."""
+    return Rooms(config, log)
 
 
 class FakeClock:
