@@ -8,15 +8,16 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
+APART = ("test_silence.py", "test_launch.py")  # of them: they wait most of the time
 
 
 class Rooms(LoadScopeScheduling):
     """Which tests follow one another in one process where there are several (``make test``): those of a module, which
-    share what it set up; and all end-to-end tests, so that no two labs with real tools are in each other's way."""
+    share what it set up; and most end-to-end tests, so that real tools are not in each other's way."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return E2E if file.startswith(E2E) else file
+        return E2E if file.startswith(E2E) and not file.endswith(APART) else file
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:

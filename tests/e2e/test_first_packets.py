@@ -107,11 +107,14 @@ def test_a_vni_from_the_options_reaches_session_and_packets(clean_lab: Lab, tmp_
         tshark = clean_lab.start(
             "tshark", "-q", "-i", eni, *preference(eni, "vni", "777"), "-c", "20", "-w", str(tmp_path / "out.pcapng")
         )
-        wait_until(lambda: bool(clean_lab.mirror_resources()["sessions"]), "the session is there")
-        vnis = [
-            s["VirtualNetworkId"]
-            for s in clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
-        ]
+        vnis: list[int] = []
+
+        def is_there() -> bool:
+            there = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+            vnis.extend(session["VirtualNetworkId"] for session in there)
+            return bool(vnis)
+
+        wait_until(is_there, "the session is there")
         _, said = tshark.communicate(timeout=30)
         assert tshark.returncode == 0, said
         outer.stop()
