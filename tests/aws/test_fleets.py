@@ -126,7 +126,7 @@ def test_an_endpoint_of_anothers_service_needs_its_hosts_named(place: Place):
 
 @pytest.mark.parametrize("named", ["lb:gone", "tmt-0123456789abcdef0"])
 def test_what_is_not_there_is_a_mistake(place: Place, named: str):
-    with pytest.raises(InputError, match=r"no load balancer|no mirror target"):
+    with pytest.raises(InputError, match=r"no .*Load Balancer \"|no mirror target"):
         fleets.find(place.aws, named)
 
 

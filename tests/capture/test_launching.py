@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
+from told import Told
 
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.jobs import Stopped
@@ -13,20 +14,6 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.errors import Closed, Hopeless, TransportError
 
 HOST = CaptureHost("i-1", "new", "eni-1", "10.0.0.9")
-
-
-class Told:
-    """A status that remembers."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.logged: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def log(self, line: str) -> None:
-        self.logged.append(line)
 
 
 class Waiting:

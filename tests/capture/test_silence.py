@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from told import Told
 
 from vpcshark.capture.silence import AGAIN, PATIENCE, Arrived, Silence
 from vpcshark.capture.stop import Stop
@@ -42,20 +43,6 @@ class Feed:
 
     def why_silent_still(self) -> list[str]:
         return self.later
-
-
-class Told:
-    """A status that remembers."""
-
-    def __init__(self) -> None:
-        self.said: list[str] = []
-        self.logged: list[str] = []
-
-    def say(self, text: str) -> None:
-        self.said.append(text)
-
-    def log(self, line: str) -> None:
-        self.logged.append(line)
 
 
 class Waiting(Stop):

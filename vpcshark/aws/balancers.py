@@ -1,4 +1,4 @@
-"""Load balancers and endpoints that are mirror targets, as preflight sees them. Must not know what the facts mean."""
+"""Load balancers, found by name or ARN, and endpoints, as preflight sees them. Must not know what the facts mean."""
 
 from __future__ import annotations
 
@@ -9,14 +9,34 @@ from typing import Any
 from vpcshark import threads
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.inventory import clean
+from vpcshark.errors import AwsError, Mistake
 from vpcshark.preflight.picture import Balancer, Endpoint, Listener, Registered
 
+_SERVICE = "elasticloadbalancing"
 _CROSS_ZONE = "load_balancing.cross_zone.enabled"
+
+
+def arn_of(elbv2: Any, name: str) -> str:
+    """The ARN of the load balancer ``name`` (Network, Application or Gateway). Mistake if there is none; AwsError."""
+    try:
+        with mapped("look up the load balancer", service=_SERVICE):
+            found = elbv2.describe_load_balancers(Names=[name])["LoadBalancers"]
+    except AwsError as error:
+        if not error.code.startswith("LoadBalancerNotFound"):
+            raise
+        found = []
+    if not found:
+        raise Mistake(
+            f'There is no Network, Application or Gateway Load Balancer "{clean(name)}".',
+            "See aws elbv2 describe-load-balancers, or choose another --region or --profile.",
+        )
+    return str(found[0]["LoadBalancerArn"])
 
 
 def find_balancer(elb: Any, arn: str) -> Balancer:
     """The load balancer with its listeners and what is registered behind them. AwsError."""
-    with mapped("look up the load balancer", service="elasticloadbalancing"):
+    with mapped("look up the load balancer", service=_SERVICE):
         raw, attributes, listeners = threads.together(
             [
                 lambda: elb.describe_load_balancers(LoadBalancerArns=[arn])["LoadBalancers"][0],

@@ -20,7 +20,6 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.existing import Target
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import clean
 from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.preflight.picture import VXLAN_PORT, Balancer, Endpoint, Listener, Registered
 
@@ -34,7 +33,6 @@ of a packet that an endpoint takes (Traffic Mirroring quotas, "Packets")."""
 OVERHEAD = 54  # "set the MTU … to 54 bytes less" (Traffic Mirroring limitations, MTU)
 NAMED = "lb:"
 _SERVICE_ID = re.compile(r"vpce-svc-[0-9a-f]+$")
-_SERVICE = "elasticloadbalancing"
 _UDP = ("UDP", "TCP_UDP")
 HEALTHY = "healthy"
 
@@ -113,7 +111,8 @@ def find(aws: Aws, host: str) -> Fleet:
         found = _behind_endpoint(aws, word)
     else:
         elb = aws.client("elbv2")
-        found = _behind_balancer(elb, _arn(elb, word) if word.startswith(NAMED) else word)
+        arn = balancers.arn_of(elb, word.removeprefix(NAMED)) if word.startswith(NAMED) else word
+        found = _behind_balancer(elb, arn)
     return replace(found, named=tuple(one.result() for one in naming))
 
 
@@ -146,23 +145,6 @@ def _behind_balancer(elb: Any, arn: str) -> Fleet:
     unseen = "" if heard else f"It has no listener for UDP {VXLAN_PORT}."
     members, vpc = _members(found, heard, VXLAN_PORT), found.vpc
     return Fleet(arn, found.name, members=members, vpc=vpc, balancer=found, unseen=unseen)
-
-
-def _arn(elb: Any, word: str) -> str:
-    name = word.removeprefix(NAMED)
-    try:
-        with mapped("look up the load balancer", service=_SERVICE):
-            found = elb.describe_load_balancers(Names=[name])["LoadBalancers"]
-    except AwsError as error:
-        if not error.code.startswith("LoadBalancerNotFound"):
-            raise
-        found = []
-    if not found:
-        raise Mistake(
-            f'There is no load balancer "{clean(name)}" to receive on.',
-            "See aws elbv2 describe-load-balancers, or choose another --region or --profile.",
-        )
-    return str(found[0]["LoadBalancerArn"])
 
 
 def _behind_endpoint(aws: Aws, identity: str) -> Fleet:

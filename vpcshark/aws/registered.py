@@ -12,10 +12,9 @@ from functools import partial
 from typing import Any
 
 from vpcshark import threads
+from vpcshark.aws import balancers
 from vpcshark.aws.client import pages
 from vpcshark.aws.errors import mapped
-from vpcshark.aws.inventory import clean
-from vpcshark.errors import AwsError, InputError
 
 _SERVICE = "elasticloadbalancing"
 _AT_ONCE = 8
@@ -32,25 +31,9 @@ class Registered:
 
 def registered(elbv2: Any, name: str) -> list[Registered]:
     """The targets of every target group of the load balancer ``name`` (Network, Application or Gateway), healthy or
-    not; those of an Application Load Balancer that is itself a target in its place. InputError if there is no such
-    load balancer; AwsError."""
-    return list(dict.fromkeys(_behind(elbv2, _arn(elbv2, name))))
-
-
-def _arn(elbv2: Any, name: str) -> str:
-    try:
-        with mapped("look up the load balancer", service=_SERVICE):
-            found = elbv2.describe_load_balancers(Names=[name])["LoadBalancers"]
-    except AwsError as error:
-        if not error.code.startswith("LoadBalancerNotFound"):
-            raise
-        found = []
-    if not found:
-        raise InputError(
-            f'There is no Network, Application or Gateway Load Balancer "{clean(name)}".',
-            "See aws elbv2 describe-load-balancers, or choose another --region or --profile.",
-        )
-    return str(found[0]["LoadBalancerArn"])
+    not; those of an Application Load Balancer that is itself a target in its place. Mistake if there is no such load
+    balancer; AwsError."""
+    return list(dict.fromkeys(_behind(elbv2, balancers.arn_of(elbv2, name))))
 
 
 def _behind(elbv2: Any, balancer: str) -> Iterator[Registered]:
