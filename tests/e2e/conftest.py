@@ -7,7 +7,7 @@ those that the module names in ``FEATURES``. Who judges or plants something does
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import pytest
 from hands import Lab, running_lab, wait_until
@@ -27,4 +27,15 @@ def clean_lab(lab: Lab) -> Iterator[Lab]:
     """The lab, proved to have no mirror resource before and after the test."""
     assert lab.is_clean()
     yield lab
-    wait_until(lab.is_clean, "the account is clean", 20)
+    wait_until(lab.is_clean, "the account is clean")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """A test that failed shows what the product itself logged last."""
+    report = yield
+    if report.failed:
+        for name, value in getattr(item, "funcargs", {}).items():
+            if isinstance(value, Lab):
+                report.sections.append((f"the log file of {name}", value.logged(80)))
+    return report

@@ -103,22 +103,16 @@ def test_a_vni_from_the_options_reaches_session_and_packets(clean_lab: Lab, tmp_
     """-o extcap.<eni>.vni:777 is in DescribeTrafficMirrorSessions and in the outer packets."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     tmp_path.chmod(0o777)
+    file = tmp_path / "out.pcapng"
     with recording(clean_lab, "capture-1", tmp_path / "outer.pcap", "udp dst port 4789") as outer:
-        tshark = clean_lab.start(
-            "tshark", "-q", "-i", eni, *preference(eni, "vni", "777"), "-c", "20", "-w", str(tmp_path / "out.pcapng")
-        )
-        vnis: list[int] = []
-
-        def is_there() -> bool:
-            there = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
-            vnis.extend(session["VirtualNetworkId"] for session in there)
-            return bool(vnis)
-
-        wait_until(is_there, "the session is there")
+        tshark = clean_lab.start("tshark", "-q", "-i", eni, *preference(eni, "vni", "777"), "-w", str(file))
+        wait_until(lambda: file.exists() and file.stat().st_size > 4000, "packets come")
+        sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
+        tshark.send_signal(signal.SIGINT)
         _, said = tshark.communicate(timeout=30)
         assert tshark.returncode == 0, said
         outer.stop()
-    assert vnis == [777]
+    assert [session["VirtualNetworkId"] for session in sessions] == [777]
     packets = tshark_json(clean_lab, tmp_path / "outer.pcap", "-Y", "vxlan")
     assert {p["_source"]["layers"]["vxlan"]["vxlan.vni"] for p in packets} == {"777"}
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -21,14 +22,28 @@ FEATURES = (*DEFAULT, "connect-eic", "launch")  # it has no key pair: a pushed k
 RATE = "30"  # an instance's quarter of an hour takes thirty seconds: two heartbeats, and some for a busy machine
 
 
-@pytest.fixture(scope="module")
-def bare() -> Iterator[Lab]:
-    """A lab of our own, with a fast boot clock, whose one capture host is no more."""
-    with running_lab(FEATURES, VPCSHARK_LAB_UPTIME_RATE=RATE) as lab:
+@contextmanager
+def without_hosts(**environment: str) -> Iterator[Lab]:
+    """A lab of our own whose one capture host is no more."""
+    with running_lab(FEATURES, **environment) as lab:
         ec2 = lab.client()
         prepared = [{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}]
         for found in ec2.describe_instances(Filters=prepared)["Reservations"]:
             ec2.delete_tags(Resources=[found["Instances"][0]["InstanceId"]], Tags=[{"Key": "vpcshark:capture-host"}])
+        yield lab
+
+
+@pytest.fixture(scope="module")
+def bare() -> Iterator[Lab]:
+    """An account with nothing prepared."""
+    with without_hosts() as lab:
+        yield lab
+
+
+@pytest.fixture
+def hurried() -> Iterator[Lab]:
+    """The same, where the time of launched hosts runs fast."""
+    with without_hosts(VPCSHARK_LAB_UPTIME_RATE=RATE) as lab:
         yield lab
 
 
@@ -122,22 +137,24 @@ def janitor_of(lab: Lab) -> int:
     raise AssertionError("no janitor")
 
 
-def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(bare: Lab, eni: str, tmp_path: Path):
+def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
     """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
+    eni = hurried.eni("web-1")["NetworkInterfaceId"]
     command = [*VPCSHARK, "capture", eni, "--host", "launch", "-w", str(tmp_path / "x.pcapng")]
-    capture = bare.start(*command)
+    capture = hurried.start(*command)
     try:
-        wait(lambda: bool(bare.mirror_resources()["sessions"]), "the session is there", 30)
+        wait(lambda: bool(hurried.mirror_resources()["sessions"]), "the session is there", 30)
         time.sleep(36)  # more than the watchdog's time: it must hear the heartbeat
         assert capture.poll() is None
-        (host,) = running(bare)
-        assert hosts(bare)[host] == "running"
-        for pid in (janitor_of(bare), capture.pid):
+        (host,) = running(hurried)
+        assert hosts(hurried)[host] == "running"
+        for pid in (janitor_of(hurried), capture.pid):
             os.kill(pid, signal.SIGKILL)
     finally:
         if capture.poll() is None:
             capture.kill()
         capture.communicate(timeout=10)
-    wait(lambda: hosts(bare)[host] == "terminated", "the host has terminated itself", 60)
-    assert groups(bare) != []  # it has no credentials to delete that
-    bare.run(*VPCSHARK, "cleanup", timeout=90)
+    wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
+    assert groups(hurried) != []  # it has no credentials to delete that
+    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    assert is_clean(hurried)

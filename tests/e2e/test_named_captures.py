@@ -188,7 +188,7 @@ def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab
     """Consecutive VNIs from the one that is given; one filter and one target for all; ps counts what it costs."""
     enis = ids(clean_lab, *NAMES)
     capture = clean_lab.start(*VPCSHARK, "capture", *enis, "--vni", "700", "-w", str(tmp_path / "out.pcapng"))
-    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all sessions are there", 20)
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all sessions are there")
     made = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
     assert {one["NetworkInterfaceId"]: one["VirtualNetworkId"] for one in made} == dict(
         zip(enis, (700, 701, 702), strict=True)

@@ -111,7 +111,7 @@ def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
     """Capture, janitor, dumpcap and tshark get SIGKILL at once; nobody is left to clean up until the next start."""
     tmp_path.chmod(0o777)
     tshark = clean_lab.start("tshark", "-q", "-i", eni, "-w", str(tmp_path / "out.pcapng"))
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     for pid in {*tree(tshark.pid), *janitors(clean_lab)}:
         os.kill(pid, signal.SIGSTOP)  # so that none sees another's end
     for pid in {*tree(tshark.pid), *janitors(clean_lab)}:
@@ -167,7 +167,7 @@ def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: La
         assert lost.run(*VPCSHARK, "ps").returncode == 1
         wait_until(lambda: sweeps(clean_lab), "the sweep is at work")
         process = capture(clean_lab, eni, tmp_path / "out.pcapng")
-        wait_until(lambda: streams(clean_lab), "the session is there", 20)
+        wait_until(lambda: streams(clean_lab), "the session is there")
         for pid in (process.pid, *janitors(clean_lab)):
             os.kill(pid, signal.SIGKILL)
         process.communicate()
@@ -198,7 +198,7 @@ def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path
     """The capture gets no signal and its FIFO stays open; it sees that its parent has gone."""
     tmp_path.chmod(0o777)
     tshark = clean_lab.start("tshark", "-q", "-i", eni, "-w", str(tmp_path / "out.pcapng"))
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     others = tree(tshark.pid)[1:]
     tshark.kill()
     wait_until(clean_lab.is_clean, "the account is clean", 5)
@@ -212,7 +212,7 @@ def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path
 def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
     """Nobody has to wait for an AWS that throttles: the process ends, and the janitor goes on until all is gone."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     control.add_fault("Delete.*", code="RequestLimitExceeded", status=503, seconds=8.0)
     for _ in range(2):
         process.send_signal(signal.SIGINT)
@@ -251,7 +251,7 @@ def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
 ):
     """No FIN, no RST: the link goes down and the capture is killed. Receiver, shells and sshd's children end alone."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     assert set(clean_lab.processes("capture-1")) - before
     link = [*clean_lab.namespace("capture-1"), "ip", "link", "set", "eth0"]
     subprocess.run([*link, "down"], check=True)
@@ -273,7 +273,7 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
     control.clear_calls()
     started = time.monotonic()
     process = capture(clean_lab, eni, tmp_path / "out.pcapng", "--trace")
-    wait_until(lambda: (tmp_path / "out.pcapng").exists() and frames(tmp_path / "out.pcapng"), "a frame is there", 20)
+    wait_until(lambda: (tmp_path / "out.pcapng").exists() and frames(tmp_path / "out.pcapng"), "a frame is there")
     record_property("first frame after", round(time.monotonic() - started, 2))
     up = control.calls()
     control.clear_calls()
@@ -451,7 +451,7 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     labels = {"vpcshark:capture": "c-bob", "vpcshark:owner": "bob@there", "vpcshark:expires": "2020-01-01T00:00:00Z"}
     listed = [{"Key": key, "Value": value} for key, value in labels.items()]
     ec2.create_traffic_mirror_filter(TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": listed}])
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     seen = {one["capture"]: one for one in json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)}
     bob = seen.pop("c-bob")
     assert (bob["state"], bob["owner"], bob["here"]) == ("expired", "bob@there", False)
@@ -475,7 +475,7 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
 def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
     """Stopped with credentials that have run out: the list and ps say what is left; renewed, the janitor removes it."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")
-    wait_until(lambda: streams(clean_lab), "the session is there", 20)
+    wait_until(lambda: streams(clean_lab), "the session is there")
     control.add_fault(".*", code="ExpiredToken", status=403, message="The security token has expired.")
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=30)

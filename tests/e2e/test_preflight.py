@@ -72,7 +72,7 @@ def test_the_rule_of_a_killed_capture_is_removed_by_its_janitor(clean_lab: Lab, 
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     command = ["capture", eni, "-w", str(tmp_path / "out.pcapng"), "--mode", "mirror", "--open-security-group"]
     process = clean_lab.start(*VPCSHARK, *command)
-    wait_until(lambda: clean_lab.mirror_resources()["sessions"], "the session is there", 20)
+    wait_until(lambda: clean_lab.mirror_resources()["sessions"], "the session is there")
     assert len(inbound(clean_lab, closed)) == 1
     process.kill()
     process.communicate()

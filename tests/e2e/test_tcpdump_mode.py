@@ -89,9 +89,9 @@ class Running:
 
     def await_frames(self) -> None:
         """Return when it captures and the file has packets; fail with its words if it ends before."""
-        wait_until(lambda: self.is_capturing() or self.process.poll() is not None, "it captures", 25)
+        wait_until(lambda: self.is_capturing() or self.process.poll() is not None, "it captures")
         assert self.is_capturing(), self.said
-        wait_until(lambda: self.file.stat().st_size > 4000, "packets come", 15)
+        wait_until(lambda: self.file.stat().st_size > 4000, "packets come")
 
     def stop(self) -> str:
         """Ctrl-C; everything that it said."""
@@ -447,7 +447,7 @@ def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path
     """A secondary ENI is found by its MAC: its traffic and no other's."""
     eni = lab.eni("web-1", 1)
     with running(lab, tmp_path / "o", "--connection", "ssh", index=1) as capture:
-        wait_until(capture.is_capturing, "it captures", 25)
+        wait_until(capture.is_capturing, "it captures")
         subprocess.run(["ping", "-c", "3", "-i", "0.2", eni["PrivateIpAddress"]], capture_output=True, check=True)
         capture.stop()
     mac = bytes.fromhex(eni["MacAddress"].replace(":", ""))
@@ -495,7 +495,7 @@ def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_pat
                     os.kill(pid, signal.SIGKILL)
             wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 30)
             size = capture.file.stat().st_size
-            wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again", 15)
+            wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again")
             time.sleep(1.5)
             capture.stop()
             gone(capture)
@@ -541,7 +541,7 @@ def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
         )
         if mode == "mirror":
             sessions = lab.client().describe_traffic_mirror_sessions
-            wait_until(lambda: bool(sessions()["TrafficMirrorSessions"]), "it is mirrored", 20)
+            wait_until(lambda: bool(sessions()["TrafficMirrorSessions"]), "it is mirrored")
         time.sleep(0.5)
         subprocess.run(
             [*lab.namespace("web-1"), sys.executable, "-c", ASK, address, certificate, str(log)], check=True, timeout=20
@@ -636,7 +636,7 @@ def test_auto_does_not_pass_over_a_wrong_option(lab: Lab, tmp_path: Path, option
         said = capture.end()
     assert words in said
     assert "tcpdump" not in said
-    wait_until(lab.is_clean, "the account is clean", 20)
+    wait_until(lab.is_clean, "the account is clean")
 
 
 def test_auto_that_nobody_lets_in_says_one_thing(lab: Lab, tmp_path: Path) -> None:

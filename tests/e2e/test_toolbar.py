@@ -64,7 +64,7 @@ def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab,
     gui = Gui(tmp_path)
     process = gui.start(clean_lab, clean_lab.eni("web-1")["NetworkInterfaceId"])
     try:
-        wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come", 20)
+        wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come")
         before = clean_lab.mirror_resources()
         gui.send(FILTER, SET, "tcp port 80x")
         wait_until(lambda: any("stays as it was" in text for text in gui.texts(STATUSBAR)), "it is refused")

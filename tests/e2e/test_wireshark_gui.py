@@ -61,7 +61,7 @@ def sessions(lab: Lab) -> list[dict]:
 
 def wait_for_session(lab: Lab) -> dict:
     """The one mirror session, when it is there."""
-    wait_until(lambda: len(sessions(lab)) == 1, "there is a mirror session", 20)
+    wait_until(lambda: len(sessions(lab)) == 1, "there is a mirror session")
     return sessions(lab)[0]
 
 
@@ -102,7 +102,7 @@ def test_a_double_click_shows_frames_and_stop_leaves_nothing(
     start(window, WEB)
     session = wait_for_session(clean_lab)
     assert session["NetworkInterfaceId"] == clean_lab.eni("web-1")["NetworkInterfaceId"]
-    wait_until(lambda: packets(window) > 100, "more than a hundred packets are shown", 20)
+    wait_until(lambda: packets(window) > 100, "more than a hundred packets are shown")
     window.wait_for("tree item", r"^Internet Protocol Version \d, .*(Src|Dst): web-1 \(")
     shoot("capturing")
     window.stop()
@@ -154,7 +154,7 @@ def test_a_vni_typed_into_the_dialog_reaches_the_session(window: gui.Wireshark, 
     wait_until(lambda: not window.things("dialog"), "the dialog has closed")
     start(window, WEB)
     assert wait_for_session(clean_lab)["VirtualNetworkId"] == 424242
-    wait_until(lambda: packets(window) > 0, "packets are shown", 20)
+    wait_until(lambda: packets(window) > 0, "packets are shown")
     window.stop()
     assert clean_lab.is_clean()
 

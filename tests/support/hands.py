@@ -99,6 +99,12 @@ class Lab:
         """Is nothing of Traffic Mirroring left?"""
         return not any(self.mirror_resources().values())
 
+    def logged(self, lines: int) -> str:
+        """The last lines of the product's log file."""
+        file = Path(self.environment["XDG_CACHE_HOME"], "vpcshark", "log", "vpcshark.log")
+        text = file.read_text("utf-8", "replace") if file.exists() else ""
+        return "\n".join(text.splitlines()[-lines:])
+
     def processes(self, instance: str) -> dict[int, str]:
         """What runs in an instance: pid -> command line."""
         listed = subprocess.run(
@@ -171,7 +177,7 @@ def parse_exports(text: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 10.0) -> float:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> float:
     """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``."""
     start = time.monotonic()
     while not condition():

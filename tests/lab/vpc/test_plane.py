@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import Any
@@ -258,6 +259,20 @@ def test_another_process_stops_a_crashed_lab(make_vpc: Callable[..., Any], world
     assert len(pids) >= 6
     assert not any(is_running(pid) for pid in pids)
     assert footprint() == before
+
+
+def test_who_takes_an_address_over_is_reached_at_once(vpc: Any, eni_of: Any) -> None:
+    """Even while the kernel still has the namespace of the one before, as it does on a busy machine."""
+    first, second = (replace(eni_of(number, 1), ipv4="10.98.1.77", ipv6="") for number in (31, 32))
+    vpc.plane.launch(LabInstance("i-31", "", (first,), ("launched", "sshd")), lambda: None)
+    ping = ("cap-1", "ping", "-c", "1", "-W", "1", "10.98.1.77")
+    vpc.run(*ping)
+    with open(f"/run/netns/{vpc.name}-i-31"):
+        vpc.plane.remove("i-31")
+        assert "0 received" in vpc.run(*ping, check=False)
+    vpc.plane.launch(LabInstance("i-32", "", (second,), ("launched", "sshd")), lambda: None)
+    vpc.run(*ping)
+    vpc.plane.remove("i-32")
 
 
 def test_a_plane_that_does_not_run_says_so(tmp_path: Path) -> None:

@@ -116,6 +116,8 @@ class NamespacePlane:
             if gone.clock is not None:
                 gone.clock.stop()
             self._end_the_rest([name])
+            # First the cables: the kernel takes a namespace away later, and until then it would answer for its address.
+            netns.ip_batch([f"link del {link.port}" for link in gone.plan.links], gone.plan.fabric)
             netns.ip_batch([f"netns del {name}"])
             self._made.namespaces.remove(name)
             self._forget([link.eni.ipv4 for link in gone.plan.links])
