@@ -25,8 +25,8 @@ check: venv ## lint, format, types, template, shellcheck
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 
-test: venv tools ## everything that the tests need, then all tests, in two processes
-	$(PY) -m pytest -n 2
+test: venv tools ## everything that the tests need, then all tests, in three processes
+	$(PY) -m pytest -n 3 --no-loadscope-reorder
 
 demo: venv tools ## see it work: a capture from the lab through real tshark
 	$(VENV)/bin/vpcshark demo

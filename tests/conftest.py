@@ -8,7 +8,8 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
-APART = ("test_silence.py", "test_launch.py")  # of them: they wait most of the time
+APART = ("silence", "launch", "tcpdump_mode", "fleet", "template")  # of them: they wait most of the time
+LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
 
 
 class Rooms(LoadScopeScheduling):
@@ -17,7 +18,13 @@ class Rooms(LoadScopeScheduling):
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return E2E if file.startswith(E2E) and not file.endswith(APART) else file
+        is_apart = file.removeprefix(f"{E2E}test_").removesuffix(".py") in APART
+        return E2E if file.startswith(E2E) and not is_apart else file
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """pytest's hook."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:

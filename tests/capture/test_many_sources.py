@@ -173,7 +173,7 @@ class Run:
         seams = {
             "connect": lambda: connect(region=REGION),
             "open_transport": lambda host: self.receiver,
-            "is_here": lambda address: False,
+            "is_here": lambda address, mac: False,
             "python": "python3",
             "on_connected": lambda profile, region: None,
             "on_account": lambda account: None,

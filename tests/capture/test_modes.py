@@ -19,7 +19,7 @@ def eni(number: int, kind: str = "m6i.large", **more) -> Eni:
 HOST = eni(9, instance_tags={HOST_TAG: ""})
 
 
-def nowhere(address: str) -> bool:
+def nowhere(address: str, mac: str) -> bool:
     """This machine is not in the VPC."""
     return False
 
@@ -42,7 +42,7 @@ def test_without_a_running_target_everything_is_marked(state: str) -> None:
 
 def test_this_machine_is_a_target_too() -> None:
     """Wireshark on an instance of the VPC needs no tag; that instance itself can't be mirrored to itself."""
-    found = modes.marks([eni(1), eni(5)], lambda address: address == "10.0.0.5")
+    found = modes.marks([eni(1), eni(5)], lambda address, mac: address == "10.0.0.5")
     assert found == {"eni-1": "", "eni-5": modes.NO_TARGET}
 
 

@@ -13,13 +13,16 @@ LATER, LONG_AGO = 1_800_000_000.0, 1_600_000_000.0
 
 @pytest.fixture
 def crowd(account, tmp_path):
-    """My dead capture, my living one, my expired one from elsewhere, a colleague's living and expired ones."""
+    """My dead capture, my living one, my expired one from elsewhere, a colleague's living and expired ones; and the
+    hosts that he and I keep."""
     for capture, owner, expires in (
         ("c-dead", "me@here", LATER),
         ("c-living", "me@here", LATER),
         ("c-gone", "me@here", LONG_AGO),
         ("c-bob", "bob@there", LATER),
         ("c-bob-old", "bob@there", LONG_AGO),
+        ("k-mine", "me@here", LATER),
+        ("k-bob", "bob@there", LATER),
     ):
         account.add("filter", f"tmf-{capture}", capture, owner, expires)
     dead = ledgers.Ledger(tmp_path / "c-dead.ledger", HEADER)
@@ -42,6 +45,7 @@ def clean(account, clock, tmp_path, which, **more):
         ("mine", {"c-dead", "c-gone"}),
         ("expired", {"c-gone", "c-bob-old"}),
         ("all", {"c-dead", "c-gone", "c-bob-old"}),
+        ("kept", {"c-dead", "c-gone", "k-mine"}),
     ],
 )
 def test_each_choice_removes_its_own(crowd, clock, tmp_path, which, removed):
@@ -52,6 +56,14 @@ def test_each_choice_removes_its_own(crowd, clock, tmp_path, which, removed):
     assert {r.lease.capture for r in crowd.resources.values()} == before - removed
     assert set(done.kept) == before - removed
     assert all(done.kept.values())
+
+
+def test_only_its_owner_is_told_how_a_kept_host_goes(crowd, clock, tmp_path):
+    """A colleague's may be about to be used."""
+    kept = clean(crowd, clock, tmp_path, "all").kept
+    assert "vpcshark cleanup --kept removes it" in kept["k-mine"]
+    assert "is kept for the next capture until" in kept["k-bob"]
+    assert "cleanup" not in kept["k-bob"]
 
 
 def test_what_a_janitor_is_stuck_at_goes_too(crowd, clock, tmp_path):

@@ -120,6 +120,19 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
     assert set(hosts(bare)) - before == {kept}
 
 
+def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
+    """cleanup leaves it and says how it goes; cleanup --kept removes it."""
+    capture = (*VPCSHARK, "capture", eni, "--host", "launch", "--keep", "5", "-c", "20", "-w", os.devnull)
+    done = bare.run(*capture, timeout=90)
+    assert done.returncode == 0, done.stderr
+    (kept,) = running(bare)
+    assert "cleanup --kept" in bare.run(*VPCSHARK, "cleanup").stdout
+    assert running(bare) == [kept]
+    removed = bare.run(*VPCSHARK, "cleanup", "--kept", timeout=90).stdout
+    assert kept in removed
+    assert is_clean(bare)
+
+
 def test_who_may_not_log_in_to_it_is_told_so_and_nothing_is_left(bare: Lab, eni: str):
     """It has no key pair, so without a right to push a key nobody waits three minutes for it to let them in."""
     with bound(bare) as bind:

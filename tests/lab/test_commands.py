@@ -132,7 +132,7 @@ def test_a_command_that_fails_has_the_status_of_a_shell(desk: Desk, command: tup
 
 def test_sigterm_reaches_the_command(desk: Desk) -> None:
     """It decides what to do; its status is the lab's."""
-    script = "trap 'kill $!; exit 9' TERM; echo up; sleep 60 & wait"
+    script = "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"
     process = desk.popen("run", "--data-plane", "none", "--", "sh", "-c", script)
     with process:
         assert process.stdout is not None
@@ -140,6 +140,13 @@ def test_sigterm_reaches_the_command(desk: Desk) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
     assert process.returncode == 9
+    assert desk.left() == []
+
+
+def test_sigterm_reaches_a_command_that_has_just_begun(desk: Desk) -> None:
+    """Before its start has come back to the lab."""
+    script = "trap 'exit 9' TERM; kill -TERM $PPID; for _ in $(seq 200); do sleep 0.05; done"
+    assert desk.run("sh", "-c", script)[0] == 9
     assert desk.left() == []
 
 

@@ -217,7 +217,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
 
 def look(aws: Aws, scene: Scene) -> list[str]:
     """What preflight warns of."""
-    found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address: False)
+    found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
     return [finding.sentence for finding in found if finding.level != "ok"]
 
 
@@ -230,7 +230,7 @@ def capture(aws: Aws, scene: Scene, options: CaptureOptions, ledger: Path, shown
         connect=lambda: aws,
         open_transport=lambda host: Host(),
         open_instance=lambda host, addresses: Host(),
-        is_here=lambda address: False,
+        is_here=lambda address, mac: False,
         python="python3",
         on_connected=lambda *_: None,
         on_account=lambda _: None,

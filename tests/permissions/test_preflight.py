@@ -52,7 +52,7 @@ def look(as_user: Any) -> Callable[..., tuple[list[str], set[str]]]:
     def findings(scene: Scene, document: Mapping[str, Any]) -> tuple[list[str], set[str]]:
         aws, judge = as_user(document)
         try:
-            found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address: False)
+            found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
         except VpcsharkError as error:
             return [str(error)], judge.called
         return [f"{one.level}: {one.sentence} {one.rule}" for one in found], judge.called

@@ -82,6 +82,6 @@ def look(aws: Aws) -> Callable[[Scene], list[Finding]]:
 
     def findings(scene: Scene) -> list[Finding]:
         options = CaptureOptions(host=scene.host, packet_length=scene.packet_length)
-        return preflight.findings(aws, scene.source, options, lambda address: False)
+        return preflight.findings(aws, scene.source, options, lambda address, mac: False)
 
     return findings

@@ -109,7 +109,7 @@ def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
             lambda: another,
             lambda host: Host(ready),
             None,
-            lambda address: False,
+            lambda address, mac: False,
             "python3",
             lambda *_: None,
             lambda _: None,

@@ -35,7 +35,7 @@ def look_without(endpoint: str, aws: Aws) -> Iterator[Callable[[Scene, str], lis
         key = iam.create_access_key(UserName=name)["AccessKey"]
         control.enforce_iam(is_on=True)
         mine = Aws(_Keys(endpoint, aws.region, key), Config(retries={"total_max_attempts": 1}), "", aws.region)
-        return preflight.findings(mine, scene.source, CaptureOptions(host=scene.host), lambda address: False)
+        return preflight.findings(mine, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
 
     yield findings
     control.enforce_iam(is_on=False)

@@ -24,9 +24,9 @@ _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 
 @dataclass(frozen=True)
 class CaptureHost:
-    """An instance that can be a target. ``eni`` is its primary ENI, ``address`` that ENI's primary private address
-    (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as, ``key_pair`` the name of
-    the one that it was launched with, "" if none."""
+    """An instance that can be a target. ``eni`` is its primary ENI, ``mac`` that ENI's MAC, ``address`` its primary
+    private address (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as,
+    ``key_pair`` the name of the one that it was launched with, "" if none."""
 
     instance: str
     name: str
@@ -40,6 +40,7 @@ class CaptureHost:
     instance_type: str = ""
     state: str = "running"
     key_pair: str = ""
+    mac: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -134,6 +135,7 @@ def host_from(raw: Mapping[str, Any]) -> CaptureHost:
         instance_type=raw.get("InstanceType", ""),
         state=raw.get("State", {}).get("Name", ""),
         key_pair=raw.get("KeyName", ""),
+        mac=eni.get("MacAddress", ""),
         tags=tags,
     )
 

@@ -19,6 +19,7 @@ from vpcshark import folders, threads
 from vpcshark.aws import inventory
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture import here, modes
+from vpcshark.capture.here import IsHere
 from vpcshark.capture.listed import ListedInterface, Offer
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.sources import has_tags
@@ -69,7 +70,7 @@ def survey(
     lister: Lister,
     known: Path | None,
     clock: Clock | None = None,
-    is_here: Callable[[str], bool] = here.is_here,
+    is_here: IsHere = here.is_here,
 ) -> tuple[list[Entry], list[VpcsharkError]]:
     """The entries of all places, and what is wrong. Where AWS can't be asked, the file ``known`` speaks, which is
     brought up to date."""

@@ -1,21 +1,35 @@
-"""Is an address this machine's? And which one is it elsewhere? The one place that asks
+"""Is a network interface this machine's? And which address does this machine have elsewhere? The one place that asks
 the machine about itself. Must not know why it is asked."""
 
 from __future__ import annotations
 
 import contextlib
 import socket
+from collections.abc import Callable
+
+IsHere = Callable[[str, str], bool]
+"""``is_here(address, mac)``, with "" for a MAC that is not known."""
 
 
-def is_here(address: str) -> bool:
-    """True if ``address`` (IPv4 or IPv6 text) belongs to this machine: only then can a socket be bound to it."""
+def is_here(address: str, mac: str = "") -> bool:
+    """True if an interface with ``address`` (IPv4 or IPv6 text) and ``mac`` belongs to this machine.
+
+    The address alone does not tell: a private network at home, of a VPN or of containers may have those of the VPC.
+    """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((address, 0))
+            probe.bind((address, 0))  # only an address of this machine's can be bound to
     except OSError:
         return False
-    return True
+    return not mac or mac.lower() in _macs()
+
+
+def _macs() -> set[str]:
+    import psutil
+
+    links = (one for addresses in psutil.net_if_addrs().values() for one in addresses if one.family == psutil.AF_LINK)
+    return {link.address.lower().replace("-", ":") for link in links}  # Windows writes dashes
 
 
 def address_towards(address: str) -> str:

@@ -19,6 +19,7 @@ from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.aws.registered import Registered
 from vpcshark.capture import plan, sources
+from vpcshark.capture.here import IsHere
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import FROM_TAG, launched_from
 from vpcshark.capture.life import Context
@@ -70,7 +71,7 @@ class Surroundings:
 class Look:
     """One look around for one capture."""
 
-    def __init__(self, context: Context, aws: Aws, is_here: Callable[[str], bool]) -> None:
+    def __init__(self, context: Context, aws: Aws, is_here: IsHere) -> None:
         self._context = context
         self._aws = aws
         self._is_here = is_here

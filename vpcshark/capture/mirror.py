@@ -24,6 +24,7 @@ from vpcshark.capture import costs, dumping, headers, here, newcomers, verdict
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
+from vpcshark.capture.here import IsHere
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import Launcher
 from vpcshark.capture.life import Context
@@ -51,7 +52,7 @@ class World:
     connect: Callable[[], Aws]
     open_transport: Callable[[CaptureHost], Transport]
     open_instance: Callable[[CaptureHost, Sequence[str]], Transport]  # the source's own; its further addresses
-    is_here: Callable[[str], bool]
+    is_here: IsHere
     python: str
     on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
     on_account: Callable[[str], None]  # told which AWS account it is

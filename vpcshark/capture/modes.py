@@ -5,27 +5,28 @@ Must not know who shows the list.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from vpcshark.aws import mirrorable
 from vpcshark.aws.hosts import HOST_TAG
 from vpcshark.aws.inventory import Eni
+from vpcshark.capture.here import IsHere
 
 TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance
 NO_TARGET = "tcpdump"  # it would, but nothing in the account and region can receive it
 
 
-def marks(enis: Sequence[Eni], is_here: Callable[[str], bool]) -> Mapping[str, str]:
+def marks(enis: Sequence[Eni], is_here: IsHere) -> Mapping[str, str]:
     """ENI id -> ``TCPDUMP``, ``NO_TARGET``, or "" for a mirror and for what no instance owns.
 
-    ``enis`` are all of one account and region. ``is_here(address)`` tells whether an address is this machine's, which
+    ``enis`` are all of one account and region. ``is_here`` tells whether an interface is this machine's, which
     can receive too.
     """
     tagged = {eni.instance for eni in enis if eni.instance_state == "running" and HOST_TAG in eni.instance_tags}
     targets = {eni.id for eni in enis if eni.instance in tagged and eni.device_index == 0}
     # This machine is asked about only where nothing is tagged: an account may have thousands of ENIs.
     if not targets:
-        targets = {eni.id for eni in enis if eni.primary_address and is_here(eni.primary_address)}
+        targets = {eni.id for eni in enis if eni.primary_address and is_here(eni.primary_address, eni.mac)}
     return {eni.id: _mark(eni, has_target=bool(targets - {eni.id})) for eni in enis}
 
 

@@ -13,6 +13,7 @@ from vpcshark.aws import hosts, inventory, quotas
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.capture.here import IsHere
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.preflight.picture import Registered
@@ -51,17 +52,17 @@ def choose_host(
     sources: Sequence[Eni],
     tagged: Collection[CaptureHost],
     enis: Iterable[Eni],
-    is_here: Callable[[str], bool],
+    is_here: IsHere,
 ) -> CaptureHost:
     """The capture host that ``wanted`` ("auto" or "local") means for ``sources``; InputError if there is none.
 
-    "auto": the nearest tagged host, else this machine where it stands in the VPC. ``is_here(address)`` tells whether
-    an address belongs to this machine.
+    "auto": the nearest tagged host, else this machine where it stands in the VPC. ``is_here`` tells whether
+    an interface belongs to this machine.
     """
     ids = {source.id for source in sources}
     if wanted == "auto" and any(host.eni not in ids for host in tagged):
         return hosts.nearest(tagged, sources)
-    here = (eni for eni in enis if eni.id not in ids and eni.primary_address and is_here(eni.primary_address))
+    here = (eni for eni in enis if eni.id not in ids and eni.primary_address and is_here(eni.primary_address, eni.mac))
     mine = next(here, None)
     if mine is not None:
         return host_of(mine)
@@ -184,6 +185,7 @@ def host_of(eni: Eni) -> CaptureHost:
         az=eni.az,
         instance_type=eni.instance_type,
         public_address=eni.public_address,
+        mac=eni.mac,
         user=inventory.clean(eni.instance_tags.get(hosts.USER_TAG, "")) or hosts.DEFAULT_USER,
     )
 

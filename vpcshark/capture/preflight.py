@@ -6,7 +6,7 @@ Makes nothing. Must not know who shows the findings.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -19,6 +19,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan
+from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
@@ -30,7 +31,7 @@ NO_HOST = "No capture host can be had: "
 OF_HOST = ("target", "sources", "route", "acl", "group")  # checks whose verdict may be another with another host
 
 
-def findings(aws: Aws, source: str, options: CaptureOptions, is_here: Callable[[str], bool]) -> list[Finding]:
+def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) -> list[Finding]:
     """What ``vpcshark preflight`` tells of ``source`` (an ENI's id). InputError where there is no such ENI; AwsError
     where AWS cannot be asked at all."""
     ec2 = aws.ec2
@@ -113,7 +114,7 @@ def _ask_for_host(aws: Aws, host: str) -> Future[Any]:
     return threads.start(hosts.list_hosts, aws.ec2)
 
 
-def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str, is_here: Callable[[str], bool]) -> Any:
+def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str, is_here: IsHere) -> Any:
     """The target's ENI, or the fleet in its place; None where it cannot be seen."""
     if isinstance(found, list):
         found = plan.choose_host(wanted, [source], found, enis, is_here)

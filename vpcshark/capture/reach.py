@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpcshark.aws.hosts import CaptureHost
+from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
 from vpcshark.cleanup import tags
@@ -29,14 +30,14 @@ HEAD_START = 1.0  # for SSH with the user's own keys, before AWS is asked for mo
 def open_transport(
     host: CaptureHost,
     options: CaptureOptions,
-    is_here: Callable[[str], bool],
+    is_here: IsHere,
     connect: Callable[[], Aws] | None = None,
     addresses: Sequence[str] = (),
 ) -> Transport:
     """Local if the host is this machine, else by ``options.connection``. ``connect`` gives AWS for those ways that need
     it; ``addresses`` are further ones of the host. TransportError with the reason that matters; Hopeless if no machine
     can be reached so."""
-    if is_here(host.address):
+    if is_here(host.address, host.mac):
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()

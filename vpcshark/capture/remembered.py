@@ -109,5 +109,6 @@ def _host(first: Eni) -> CaptureHost:
         vpc=first.vpc,
         subnet=first.subnet,
         az=first.az,
+        mac=first.mac,
         tags=first.instance_tags,
     )

@@ -35,9 +35,12 @@ def clean(
     folder: Path | None = None,
     owner: str = "",
 ) -> CleanupReport:
-    """Sweep ``account``: ``which`` is "mine" (dead captures of this owner), "expired" (anybody's whose lease ran out)
-    or "all" (both). But for "expired" the ledgers on this machine are worked off too, each by ``reach`` with the
-    settings of its own capture: it may be in another account or region. AwsError."""
+    """Sweep ``account``: ``which`` is "mine" (dead captures of this owner), "expired" (anybody's whose lease ran out),
+    "all" (both) or "kept" (also the hosts that this owner keeps for the next capture).
+
+    But for "expired" the ledgers on this machine are worked off too, each by ``reach`` with the settings of its own
+    capture: it may be in another account or region. AwsError.
+    """
     report = CleanupReport()
     where = folder or ledgers.folder()
     owner = owner or tags.default_owner()
@@ -69,11 +72,14 @@ def _kept(resources: Sequence[sweep.Resource], which: str, owner: str, now: floa
     lease = sweep.latest_lease(resources)
     if which == "expired" and not sweep.has_run_out(lease, now):
         return f"the lease of {lease.owner} runs until {_until(lease)}."
-    if which == "mine" and lease.owner != owner:
+    if which in ("mine", "kept") and lease.owner != owner:
         return f"it belongs to {lease.owner or 'somebody unknown'}."
+    if which == "kept" and tags.is_kept(lease):
+        return ""
     if not sweep.is_dead(lease, owner=owner, now=now, lives_here=lambda capture: _lives_here(folder, capture)):
         if tags.is_kept(lease):
-            return f"it is kept for the next capture until {_until(lease)}."
+            how = "; vpcshark cleanup --kept removes it" if lease.owner == owner else ""
+            return f"it is kept for the next capture until {_until(lease)}{how}."
         return f"it is a living capture of {lease.owner}, or runs elsewhere; its lease ends {_until(lease)}."
     return ""
 

@@ -31,6 +31,13 @@ def add(commands: Any) -> None:
         const="all",
         help="both: my dead ones, anybody's expired ones",
     )
+    which.add_argument(
+        "--kept",
+        dest="which",
+        action="store_const",
+        const="kept",
+        help="my dead captures, and the capture hosts that I keep for the next one (--keep)",
+    )
     parser.add_argument("--dry-run", action="store_true", help="say what would be removed, and remove nothing")
     parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
     parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")

@@ -141,17 +141,22 @@ def _await_ready(daemon: subprocess.Popen[str], folder: Path, say: Say) -> None:
 
 
 def _run_in(lab: RunningLab, command: Sequence[str]) -> int:
-    passed_on: list[subprocess.Popen[bytes]] = []
+    started: list[subprocess.Popen[bytes]] = []
+    early: list[int] = []  # signals that came before the command's start had come back
 
     def pass_on(number: int, _: object) -> None:
-        for process in passed_on:
+        for process in started:
             process.send_signal(number)
+        if not started:
+            early.append(number)
 
     handlers: dict[int, Any] = {signal.SIGTERM: pass_on, signal.SIGHUP: pass_on, signal.SIGINT: lambda *_: None}
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         process = subprocess.Popen(command, env=environment.inside(os.environ, lab.variables))
-        passed_on.append(process)
+        started.append(process)
+        for number in early:
+            process.send_signal(number)
         status = process.wait()
     except OSError as error:
         code = 127 if isinstance(error, FileNotFoundError) else 126

@@ -1,0 +1,32 @@
+"""What is this machine's and what only looks like it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from vpcshark.capture.here import is_here
+
+OTHER = "06:12:34:56:78:9a"
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+def test_an_address_of_ours_is_here_and_with_another_ones_mac_it_is_not(address: str) -> None:
+    """A network at home may have the addresses of the VPC."""
+    assert is_here(address)
+    assert not is_here(address, OTHER)
+
+
+def test_an_address_of_ours_with_a_mac_of_ours_is_here() -> None:
+    """As the kernel shows it, however it is written."""
+    macs = [file.read_text().strip() for file in Path("/sys/class/net").glob("*/address")]
+    own = [mac for mac in macs if mac]
+    assert own
+    assert all(is_here("127.0.0.1", mac.upper()) for mac in own)
+
+
+def test_what_no_socket_can_be_bound_to_is_elsewhere() -> None:
+    """An address of the block for documentation."""
+    assert not is_here("192.0.2.1")
+    assert not is_here("2001:db8::1", OTHER)
