@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from typing import Any
 
 import pytest
+from turns import Turns
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
@@ -25,6 +27,31 @@ class Rooms(LoadScopeScheduling):
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """pytest's hook."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+TURNS = pytest.StashKey[Turns]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """pytest's hook."""
+    config.stash[TURNS] = Turns(config.rootpath / "artifacts" / "turns")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """With what a test sets up and takes down."""
+    turns = item.config.stash[TURNS]
+    turns.take(alone=item.get_closest_marker("alone") is not None)
+    try:
+        return (yield)
+    finally:
+        turns.leave()
+
+
+@pytest.fixture
+def turns(request: pytest.FixtureRequest) -> Turns:
+    """This test's turn."""
+    return request.config.stash[TURNS]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:

@@ -20,6 +20,8 @@ from vpcshark.aws.client import NEVER_SENT, Aws, connect
 from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
 from vpcshark.errors import AwsError
 
+pytestmark = pytest.mark.alone  # three seconds are three seconds only where nobody else needs the processor
+
 SSO = """
 [profile work]
 sso_session = corp

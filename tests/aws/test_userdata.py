@@ -83,6 +83,7 @@ def test_without_a_heartbeat_the_host_shuts_down(launch):
     assert host.said[:3] == ["shutdown", "-h", "now"]
 
 
+@pytest.mark.alone
 def test_the_receivers_heartbeat_keeps_it_up_until_it_stops(launch):
     """What the receiver writes is what the watchdog reads; it shuts down after the last beat's time, not before."""
     host = launch(1)

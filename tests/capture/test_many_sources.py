@@ -205,6 +205,7 @@ def refuse(*arguments: object) -> Any:
     raise AssertionError(f"not wanted here: {arguments}")
 
 
+@pytest.mark.alone
 def test_fifty_sessions_take_less_than_three_times_as_long_as_one(mine: Account, tmp_path):
     """At 100 ms a call, up and down, while EC2 counts: it never has to say RequestLimitExceeded. The best of three
     runs each, in turns: whatever else the machine does slows both."""

@@ -20,6 +20,7 @@ from pathlib import Path
 import pytest
 import sshds
 from hands import VPCSHARK, Lab, preference, read_frames, wait_until
+from turns import Turns
 
 from vpcshark.lab.control import LabControl
 
@@ -541,7 +542,7 @@ def resources(lab: Lab) -> Mapping[str, set[str]]:
 
 
 @pytest.mark.parametrize(("prepare", "way", "words"), list(_ids()))
-def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, prepare, way, words, record_property):
+def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, turns: Turns, prepare, way, words, record_property):
     """Message, exit status, account, capture host."""
     trouble = prepare(stage)
     before, running = resources(stage.lab), set(stage.lab.processes(sshds.CAPTURE_HOST))
@@ -551,6 +552,7 @@ def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, prepare, way
         seconds = ended.ended - known(stage, trouble, ended.began)
         if seconds < SOON:
             break
+        turns.be_alone()
     assert resources(stage.lab) == before
     wait_until(
         lambda: not [p for p in stage.lab.processes(sshds.CAPTURE_HOST) if p not in running], "the receiver has gone", 2
@@ -661,6 +663,7 @@ def test_a_login_shell_may_print_banners(stage: Stage, banner: str):
 # --- Where the frames go ----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_a_full_disk_ends_vpcshark_capture(stage: Stage):
     """-w /dev/full."""
     began = time.monotonic()
@@ -722,6 +725,7 @@ def extcap_on(lab: Lab, fifo: Path, eni: str) -> Iterator[subprocess.Popen[str]]
         running.communicate(timeout=10)
 
 
+@pytest.mark.alone
 def test_a_fifo_that_is_opened_and_never_read_holds_no_stop_up(stage: Stage):
     """dumpcap hangs; SIGTERM all the same ends the extcap and cleans up."""
     fifo = stage.folder / "fifo"

@@ -155,7 +155,7 @@ def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
     assert done.returncode == 1
     assert "reached" in done.stderr
     assert ledgers(clean_lab) == []
-    wait_until(lambda: not janitors(clean_lab), "the janitor has gone", 5)
+    wait_until(lambda: not janitors(clean_lab), "the janitor has gone")
 
 
 def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: Lab, eni: str, tmp_path: Path):
@@ -201,7 +201,7 @@ def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path
     wait_until(lambda: streams(clean_lab), "the session is there")
     others = tree(tshark.pid)[1:]
     tshark.kill()
-    wait_until(clean_lab.is_clean, "the account is clean", 5)
+    wait_until(clean_lab.is_clean, "the account is clean")
     wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receiver has gone")
     for pid in others:
         if "dumpcap" in command_line(pid):
@@ -246,6 +246,7 @@ def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Pa
     assert living.returncode == 0
 
 
+@pytest.mark.alone
 def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     clean_lab: Lab, eni: str, tmp_path: Path, before: set[int], record_property
 ):
@@ -265,6 +266,7 @@ def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     wait_until(clean_lab.is_clean, "the account is clean", 30)
 
 
+@pytest.mark.alone
 def test_with_slow_calls_it_starts_and_stops_in_time(
     clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, record_property
 ):
@@ -351,7 +353,7 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
             one.send_signal(signal.SIGINT)
         ends = [(one.communicate(timeout=90)[1], one.returncode) for one in running]
     assert [said for said, status in ends if status] == []
-    wait_until(clean_lab.is_clean, "the account is clean", 10)
+    wait_until(clean_lab.is_clean, "the account is clean")
     wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")
     assert ledgers(clean_lab) == []
     wait_until(lambda: not janitors(clean_lab), "the janitors have gone")

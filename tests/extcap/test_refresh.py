@@ -63,6 +63,7 @@ def test_the_first_list_comes_from_aws_and_leaves_all_answers(wireshark, launche
     assert len(asked(wireshark)) == 1
 
 
+@pytest.mark.alone
 def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, launcher):
     """And the second is there at once; what the refresh brings is in the third."""
     first, seconds = timed(wireshark.ask, launcher, *LIST, **SLOW)
@@ -76,6 +77,7 @@ def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, laun
     assert "web-1" in wireshark.ask(launcher, *LIST, **SLOW).stdout
 
 
+@pytest.mark.alone
 def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(wireshark, launcher):
     """The refresher holds none of Wireshark's descriptors: stdout and stderr end with the launcher."""
     wireshark.ask(launcher, *LIST)
@@ -164,6 +166,7 @@ def test_a_refresher_that_was_killed_leaves_the_turn_to_the_next(wireshark, laun
     until(lambda: "web-1" in Answers(wireshark.environ).read("interfaces"), "the next has refreshed")
 
 
+@pytest.mark.alone
 def test_a_problem_is_listed_with_its_remedy_and_kept(wireshark, launcher):
     """An expired sign-in: one entry, at once the next time."""
     assert "aws sso login --profile prod" in wireshark.ask(launcher, *LIST, FAKE_PROBLEM="1").stdout

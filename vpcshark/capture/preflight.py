@@ -25,7 +25,7 @@ from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding, Picture, examine
 from vpcshark.preflight import fleet as of_fleet
-from vpcshark.preflight.finding import FAIL, OK, command, failures
+from vpcshark.preflight.finding import FAIL, OK, failures, starting
 
 NO_HOST = "No capture host can be had: "
 OF_HOST = ("target", "sources", "route", "acl", "group")  # checks whose verdict may be another with another host
@@ -99,7 +99,7 @@ def _of_hosts(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> list[F
 
 
 def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:
-    start = command(seen, "ec2", "start-instances", instance_ids=wanted) if wanted.startswith("i-") else ""
+    start = starting(seen, wanted) if wanted.startswith("i-") else ""
     resource = source if wanted in ("auto", "local") else wanted
     return Finding("target", FAIL, resource, f"{NO_HOST}{error.problem} {error.remedy}", command=start)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 
 from rich.console import Console
+from rich.rule import Rule
 
 
 def err() -> Console:
@@ -15,6 +16,11 @@ def err() -> Console:
 def out() -> Console:
     """For results. Not folded where nobody looks, so that scripts get whole lines."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=1000)
+
+
+def heading(console: Console, text: str) -> None:
+    """A title across the page, also where ``out`` has lines without an end."""
+    console.print(Rule(text), width=min(console.width, 100))
 
 
 class ConsoleStatus:

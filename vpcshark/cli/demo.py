@@ -47,7 +47,7 @@ def capture_and_show() -> int:
     out = console.out()
     ec2 = client.connect().ec2
     eni = inventory.list_enis(ec2)[0]
-    out.rule(f"Capturing {SECONDS} seconds from {inventory.display(eni)}")
+    console.heading(out, f"Capturing {SECONDS} seconds from {inventory.display(eni)}")
     _capture(eni.id)
     _show(Path(FILE))
     return _show_what_is_left(ec2)
@@ -89,7 +89,7 @@ def _show_what_is_left(ec2: Any) -> int:
     from vpcshark.aws import mirror
 
     out = console.out()
-    out.rule("What is left in the account")
+    console.heading(out, "What is left in the account")
     left = mirror.tagged_resources(ec2)
     for resource in left:
         out.print(f"{resource.kind} {resource.id}", markup=False)

@@ -49,6 +49,17 @@ def command(picture: Picture, service: str, operation: str, *arguments: str, **o
     return shlex.join(words)
 
 
+def attaching(picture: Picture, eni: str) -> str:
+    """The command that attaches an ENI to an instance, which the person has to name."""
+    facts = {"network_interface_id": eni, "instance_id": "INSTANCE", "device_index": 1}
+    return command(picture, "ec2", "attach-network-interface", **facts)
+
+
+def starting(picture: Picture, instance: str) -> str:
+    """The command that starts a stopped instance."""
+    return command(picture, "ec2", "start-instances", instance_ids=instance)
+
+
 def not_seen(check: str, resource: str, why: str, consequence: str) -> Finding:
     """A warning for what could not be asked for: ``why`` is AWS's sentence, ``consequence`` what is unknown now."""
     return Finding(check, WARN, resource, f"{consequence} {why}")

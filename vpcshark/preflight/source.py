@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command, not_seen
+from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, attaching, command, not_seen, starting
 from vpcshark.preflight.picture import Interface, Picture
 
 SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, Quotas; not adjustable
@@ -52,14 +52,7 @@ def _state(picture: Picture, source: Interface) -> Iterator[Finding]:
             WARN,
             source.id,
             f"{source.id} is attached to no instance, so it has no packets.",
-            command=command(
-                picture,
-                "ec2",
-                "attach-network-interface",
-                network_interface_id=source.id,
-                instance_id="INSTANCE",
-                device_index=1,
-            ),
+            command=attaching(picture, source.id),
         )
     elif source.instance_state not in ("running", ""):
         yield Finding(
@@ -67,7 +60,7 @@ def _state(picture: Picture, source: Interface) -> Iterator[Finding]:
             WARN,
             source.instance,
             f"The instance {source.instance} of {source.id} is {source.instance_state}, so there are no packets yet.",
-            command=command(picture, "ec2", "start-instances", instance_ids=source.instance),
+            command=starting(picture, source.instance),
         )
     else:
         yield Finding("source", OK, source.id, f"{source.id} is attached to the running {source.instance}.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command
+from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, attaching, starting
 from vpcshark.preflight.picture import Interface, Picture
 
 
@@ -28,14 +28,7 @@ def state(picture: Picture) -> Iterator[Finding]:
             FAIL,
             target.id,
             f"The target {target.id} is attached to no instance, so nobody receives.",
-            command=command(
-                picture,
-                "ec2",
-                "attach-network-interface",
-                network_interface_id=target.id,
-                instance_id="INSTANCE",
-                device_index=1,
-            ),
+            command=attaching(picture, target.id),
         )
     elif target.instance_state not in ("running", ""):
         yield Finding(
@@ -43,7 +36,7 @@ def state(picture: Picture) -> Iterator[Finding]:
             FAIL,
             target.instance,
             f"The capture host {target.instance} is {target.instance_state}, so nobody receives.",
-            command=command(picture, "ec2", "start-instances", instance_ids=target.instance),
+            command=starting(picture, target.instance),
         )
     else:
         yield Finding("target", OK, target.id, f"The capture host {target.instance} runs.")
