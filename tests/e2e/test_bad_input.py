@@ -144,7 +144,8 @@ def by_extcap(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
         launcher, "--capture", "--extcap-interface", trouble.eni, "--fifo", str(fifo), *options
     )
     ended = time.monotonic()
-    assert reader.wait(5) == 0
+    assert reader.wait(30) == 0
+    fifo.unlink()
     return Ended(done.returncode, done.stderr.strip(), began, ended)
 
 

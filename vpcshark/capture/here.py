@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Callable
+from ipaddress import ip_address
 
 IsHere = Callable[[str, str], bool]
 """``is_here(address, mac)``, with "" for a MAC that is not known."""
@@ -15,6 +16,7 @@ def is_here(address: str, mac: str = "") -> bool:
     """True if an interface with ``address`` (IPv4 or IPv6 text) and ``mac`` belongs to this machine.
 
     The address alone does not tell: a private network at home, of a VPN or of containers may have those of the VPC.
+    A loopback address is nobody else's: the lab without root lends such to its ENIs.
     """
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
@@ -22,7 +24,7 @@ def is_here(address: str, mac: str = "") -> bool:
             probe.bind((address, 0))  # only an address of this machine's can be bound to
     except OSError:
         return False
-    return not mac or mac.lower() in _macs()
+    return not mac or ip_address(address).is_loopback or mac.lower() in _macs()
 
 
 def _macs() -> set[str]:
