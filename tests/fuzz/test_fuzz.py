@@ -25,7 +25,7 @@ def test_any_bytes(target, data):
     TARGETS[target](data)
 
 
-@pytest.mark.parametrize("target", ["frames", "blocks", "tcpdump", "capture_files", "programs"])
+@pytest.mark.parametrize("target", ["frames", "blocks", "tcpdump", "capture_files", "programs", "merged"])
 @given(seed=st.integers(0, 2**32), kind=st.sampled_from(sorted(FILES)), shape=st.sampled_from(sorted(SHAPES)))
 @settings(deadline=None)
 def test_files_and_frames_that_are_nearly_right(target, seed, kind, shape):

@@ -5,6 +5,7 @@ hold for any. A target raises only if the product is wrong.
 from __future__ import annotations
 
 import contextlib
+import struct
 from collections.abc import Callable, Iterator
 
 from outer import SHAPES
@@ -14,6 +15,7 @@ from vpcshark.wire.decap import Decapsulator
 from vpcshark.wire.decapstream import Stream, Worker
 from vpcshark.wire.decaptable import Table
 from vpcshark.wire.libpcap import compile_filter
+from vpcshark.wire.merge import Merger
 from vpcshark.wire.records import SLACK
 
 MAC = bytes.fromhex("0a0000000001")
@@ -121,6 +123,28 @@ def programs(data: bytes) -> None:
     assert bool(bpf.run(moved, SHAPES["ipv4"](inner, 77))) == bool(bpf.run(program, inner))
 
 
+def merged(data: bytes) -> None:
+    """Any bytes from several receivers: blocks as long as they say, none twice, nothing held once all has ended."""
+    merger, made, taken = Merger(3, most_bytes=len(data) // 4), b"", 0
+    for number, piece in enumerate(pieces(data)):
+        taken += len(piece)
+        try:
+            merger.feed(number % 3, piece, number / 10)
+        except ValueError as exc:
+            assert str(exc).endswith(".")
+            merger.end(number % 3, "It is lost.")
+        assert 0 <= merger.held <= taken
+        made += merger.take(number / 10)
+    made += merger.finish()
+    assert merger.held == 0
+    at = 0
+    while at < len(made):
+        _, length = struct.unpack_from("<II", made, at)
+        assert length >= 12
+        at += length
+    assert at == len(made)
+
+
 _PROGRAMS = [(program, bpf.relocate_frames(program, [77])) for program in map(compile_filter, FILTERS)]
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -130,6 +154,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "capture_files": capture_files,
     "filters": filters,
     "programs": programs,
+    "merged": merged,
 }
 """In the order of the numbers that corpus files begin with: append only."""
 

@@ -194,3 +194,22 @@ def test_other_blocks_pass():
 def test_what_is_no_block_is_refused():
     with pytest.raises(ValueError, match="no pcapng block"):
         Merger(1).feed(0, b"Last login: Tuesday\n" * 2, 0.0)
+
+
+def test_what_was_good_before_it_is_kept(file: Path):
+    """However much of it came in one piece with what is no block."""
+    merger = Merger(2, most_bytes=0)
+    with pytest.raises(ValueError, match="no pcapng block"):
+        merger.feed(0, packet(10, 1) + packet(20, 2) + b"\xff" * 40, 0.0)
+    merger.end(0)
+    assert [name for _, name, _ in read(merger.take(0.0) + merger.finish(), file)] == [1, 2]
+    assert merger.held == 0
+
+
+def test_counts_beyond_what_a_block_can_say_are_told_as_the_most_it_can(tmp_path: Path):
+    """A host that is not ours any more may say anything."""
+    merger = Merger(2)
+    for stream in (0, 1):
+        merger.feed(stream, statistics(0, 1, 2**64 - 1, 1), 0.0)
+    (found,) = interface_statistics_of(merger.take(0.0), tmp_path)
+    assert (found["received"], found["dropped"]) == (2**64 - 1, 2)

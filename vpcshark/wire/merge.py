@@ -27,6 +27,7 @@ _STAMP = struct.Struct("<II").unpack_from  # high, low
 _OPTION = struct.Struct("<HH").unpack_from
 _COUNT = struct.Struct("<Q").unpack_from
 _START, _RECEIVED, _DROPPED = 2, 4, 5  # isb_starttime, isb_ifrecv, isb_ifdrop (pcapng draft, 4.6)
+_MOST = (1 << 64) - 1  # a sum that a pcapng option holds
 _SHORTEST = {ENHANCED_PACKET: 32, INTERFACE_STATISTICS: 24}
 
 _Packet = tuple[int, memoryview]  # time in ns, the whole block
@@ -78,7 +79,15 @@ class Merger:
         which is to be ended."""
         one = self._streams[stream]
         data = one.rest + data if one.rest else data
-        view, at, size, packets = memoryview(data), 0, len(data), []
+        one.rest, packets = b"", []
+        try:
+            one.rest = self._read(stream, data, packets)
+        finally:  # what was good before an error stays good
+            _add(one, packets, now)
+
+    def _read(self, stream: int, data: bytes, packets: list[_Packet]) -> bytes:
+        """Add the packets, pass the other blocks on; the unfinished block at the end. ``ValueError``."""
+        view, at, size = memoryview(data), 0, len(data)
         while size - at >= 20:  # no block of a receiver is shorter
             kind, length, interface = _BLOCK(data, at)
             if length < _SHORTEST.get(kind, 12) or length & 3 or length > MAX_BLOCK:
@@ -94,8 +103,7 @@ class Merger:
             else:
                 self._out.append(data[at : at + length])
             at += length
-        one.rest = data[at:]
-        _add(one, packets, now)
+        return data[at:]
 
     def end(self, stream: int, remark: str = "") -> None:
         """Nothing more comes from a stream, and what it left unfinished is no block. ``remark`` is a comment for the
@@ -173,8 +181,8 @@ class Merger:
             interface_statistics(
                 interface,
                 max(each.at for each in counts),
-                sum(each.received for each in counts),
-                sum(each.dropped for each in counts),
+                min(sum(each.received for each in counts), _MOST),
+                min(sum(each.dropped for each in counts), _MOST),
                 min((each.started for each in counts if each.started), default=0),
                 " ".join(found.comments),
             )
