@@ -79,7 +79,8 @@ class Merger:
         which is to be ended."""
         one = self._streams[stream]
         data = one.rest + data if one.rest else data
-        one.rest, packets = b"", []
+        one.rest = b""
+        packets: list[_Packet] = []
         try:
             one.rest = self._read(stream, data, packets)
         finally:  # what was good before an error stays good
