@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import queue
 import subprocess
 import sys
 import threading
@@ -14,6 +12,7 @@ from typing import Any
 
 import boto3
 import pytest
+from quiet import QuietHost
 
 from vpcshark.aws.client import connect
 from vpcshark.capture.jobs import Jobs
@@ -111,38 +110,6 @@ def mine(account: Account, monkeypatch: pytest.MonkeyPatch, tmp_path) -> Iterato
     assert account.sessions() == []
 
 
-class Receiver:
-    """A transport and its channel: a receiver that is ready at once and gets no frame."""
-
-    name = "a host"
-
-    def __init__(self) -> None:
-        self.errors: queue.Queue[bytes] = queue.Queue()
-        self.errors.put(b'{"event": "ready", "mode": "ring"}\n')
-        self.sent = b""
-
-    def open(self, argv):
-        return self
-
-    def read_error(self, size: int) -> bytes:
-        return self.errors.get()
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def close_input(self) -> None:
-        self.errors.put(b"")
-
-    def close(self) -> None:
-        """Nothing to let go of."""
-
-    @property
-    def config(self) -> dict[str, Any]:
-        """The config that it was sent, on the line behind the program."""
-        size, _, rest = self.sent.partition(b"\n")
-        return json.loads(rest[int(size) :].splitlines()[0])
-
-
 class Bytes:
     """A sink in memory."""
 
@@ -159,7 +126,7 @@ class Run:
     """One capture's feed, with the real API behind it."""
 
     def __init__(self, enis: list[str], folder, number: int = 0, **options: Any) -> None:
-        clock, self.stop, self.sink, self.receiver = SystemClock(), Stop(), Bytes(), Receiver()
+        clock, self.stop, self.sink, self.receiver = SystemClock(), Stop(), Bytes(), QuietHost()
         lease = tags.Lease(f"c-{number:012x}", "me@here", clock.now() + 900, clock.now())
         self.steps, self.ledger = Timeline(clock), Ledger(folder / f"{lease.capture}.ledger", {})
         self.maker = Maker(self.ledger, lease, self.steps)

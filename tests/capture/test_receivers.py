@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import queue
 import threading
 
 import pytest
+from quiet import QuietHost
 
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
@@ -31,41 +31,22 @@ SOURCES = (Source(0, Eni("eni-1", "web-1", mac="02:00:00:00:00:01"), 7),)
 HOSTS = tuple(CaptureHost(f"i-{n}", f"capture-{n}", f"eni-c{n}", f"10.0.0.{n}") for n in (1, 2, 3))
 
 
-class Way:
-    """To one host: a transport and its channel, a receiver that is ready at once. ``problem`` is why there is none."""
-
-    name = "a host"
+class Way(QuietHost):
+    """To one host. ``problem`` is why there is none."""
 
     def __init__(self, problem: str = "") -> None:
-        self.problem, self.sent = problem, b""
+        super().__init__()
+        self.problem = problem
         self.closing, self.gate = threading.Event(), threading.Event()
         self.gate.set()
-        self.errors: queue.Queue[bytes] = queue.Queue()
-        self.errors.put(b'{"event": "ready", "mode": "ring"}\n')
-
-    def open(self, argv):
-        return self
 
     def read(self, size: int) -> bytes:
+        """At its end at once."""
         return b""
 
-    def read_error(self, size: int) -> bytes:
-        return self.errors.get()
-
-    def write(self, data: bytes) -> None:
-        self.sent += data
-
-    def close_input(self) -> None:
-        self.errors.put(b"")
-
     def close(self) -> None:
+        """Remembered."""
         self.closing.set()
-
-    @property
-    def config(self) -> dict:
-        """The config that it was sent, on the line behind the program."""
-        size, _, rest = self.sent.partition(b"\n")
-        return json.loads(rest[int(size) :].splitlines()[0])
 
 
 class Log(Silent):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import queue
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ import boto3
 import pytest
 from botocore.config import Config
 from iam import REGION, Judge
+from quiet import QuietHost
 from scenes import Scene, one_vpc
 
 from vpcshark.aws import inventory, mirror
@@ -61,39 +61,6 @@ class Account:
 
     def get_credentials(self) -> Any:
         return self._session.get_credentials()
-
-
-class Host:
-    """A capture host whose receiver is ready at once and gets no frame."""
-
-    name = "a host"
-
-    def __init__(self) -> None:
-        self._errors: queue.Queue[bytes] = queue.Queue()
-        self._errors.put(b'{"event": "ready", "mode": "ring"}\n')
-        self._frames: queue.Queue[bytes] = queue.Queue()
-
-    def open(self, argv: list[str]) -> Host:
-        return self
-
-    def read(self, size: int) -> bytes:
-        return self._frames.get()
-
-    def read_error(self, size: int) -> bytes:
-        return self._errors.get()
-
-    def write(self, data: bytes) -> None:
-        """Whatever it is told is fine."""
-
-    def close_input(self) -> None:
-        self._frames.put(b"")
-        self._errors.put(b"")
-
-    def wait(self, timeout: float | None = None) -> int:
-        return 0
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 class Person:
@@ -228,8 +195,8 @@ def capture(aws: Aws, scene: Scene, options: CaptureOptions, ledger: Path, shown
     book = Ledger(ledger, {"owner": OWNER, "started": 0, "expires": 0})
     world = World(
         connect=lambda: aws,
-        open_transport=lambda host: Host(),
-        open_instance=lambda host, addresses: Host(),
+        open_transport=lambda host: QuietHost(),
+        open_instance=lambda host, addresses: QuietHost(),
         is_here=lambda address, mac: False,
         python="python3",
         on_connected=lambda *_: None,

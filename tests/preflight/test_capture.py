@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import queue
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from faults import FAULTS
+from quiet import QuietHost
 from scenes import Scene, near_and_far, one_vpc
 
 from vpcshark.aws.client import Aws
@@ -27,41 +27,6 @@ from vpcshark.errors import VpcsharkError
 from vpcshark.lab.control import LabControl
 
 MADE = ("Create", "Authorize", "Modify")
-
-
-class Host:
-    """A capture host whose receiver is ready at once and gets no frame."""
-
-    name = "a host"
-
-    def __init__(self, on_ready: Callable[[], None]) -> None:
-        self._on_ready = on_ready
-        self._errors: queue.Queue[bytes] = queue.Queue()
-        self._errors.put(b'{"event": "ready", "mode": "ring"}\n')
-        self._frames: queue.Queue[bytes] = queue.Queue()
-
-    def open(self, argv: list[str]) -> Host:
-        return self
-
-    def read(self, size: int) -> bytes:
-        self._on_ready()  # the capture holds, for it reads frames
-        return self._frames.get()
-
-    def read_error(self, size: int) -> bytes:
-        return self._errors.get()
-
-    def write(self, data: bytes) -> None:
-        """Whatever it is told is fine."""
-
-    def close_input(self) -> None:
-        self._frames.put(b"")
-        self._errors.put(b"")
-
-    def wait(self, timeout: float | None = None) -> int:
-        return 0
-
-    def close(self) -> None:
-        """Nothing to let go of."""
 
 
 class Remark:
@@ -107,7 +72,7 @@ def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
 
         world = World(
             lambda: another,
-            lambda host: Host(ready),
+            lambda host: QuietHost(ready),
             None,
             lambda address, mac: False,
             "python3",
