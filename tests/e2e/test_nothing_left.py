@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack, contextmanager
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -412,7 +413,7 @@ for number in range(rounds):
     sink = FileSink.open("/dev/null")
     Services().capture(Selection((eni,)), CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
     sink.close()
-    if number + 1 in (max(5, rounds * 2 // 5), rounds): seen.append(figures())
+    if number + 1 in (max(5, rounds * 2 // 5), rounds * 3 // 5, rounds * 4 // 5, rounds): seen.append(figures())
 print(json.dumps(seen))
 """
 
@@ -428,7 +429,7 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     lab = clean_lab.having(MALLOC_ARENA_MAX="2")
     done = lab.run(sys.executable, "-c", MANY, eni, str(rounds), host, timeout=3600)
     assert done.returncode == 0, done.stderr
-    early, late = json.loads(done.stdout)
+    early, *between, late = json.loads(done.stdout)
     record_property("early", early)
     record_property("late", late)
     sys.stdout.write(f"{host}: {early} -> {late}\n")
@@ -438,7 +439,11 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     some = 1 if rounds * 2 // 5 >= CACHED else 20
     assert late["objects"] < early["objects"] + some * rounds
     assert late["blocks"] < early["blocks"] + 4 * some * rounds
-    assert late["in_use"] < early["in_use"] + 100
+    # A leak grows all the time. CPython's table of interned strings, whose places are used up one by one, doubles once:
+    # 0.9 MB more after some 270 captures.
+    stages = pairwise(one["in_use"] for one in (early, *between, late))
+    assert min(after - before for before, after in stages) < 33
+    assert late["in_use"] < early["in_use"] + 2000
     assert late["kB"] < early["kB"] + (16_000 if some == 1 else 40_000)
     assert clean_lab.is_clean()
     assert ledgers(clean_lab) == []
