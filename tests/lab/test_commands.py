@@ -213,6 +213,22 @@ def test_two_labs_run_side_by_side(desk: Desk) -> None:
     assert desk.do("stop")[0] == 0
 
 
+def test_what_somebody_else_removes_is_left_to_him(tmp_path: Path) -> None:
+    """Two who sweep at once are not in each other's way; nor is a dead process named as the lab's."""
+    folder, lock = homes.make(tmp_path)
+    homes.sign(lock)
+    os.close(lock)
+    with homes.taken(folder) as is_ours:
+        assert is_ours
+        assert homes.holder(folder) is None
+        assert sweep(tmp_path) == []
+        with homes.taken(folder) as is_another:
+            assert not is_another
+        assert folder.exists()
+    assert sweep(tmp_path) == [folder.name]
+    assert not folder.exists()
+
+
 def test_leftovers_of_a_crash_are_swept(desk: Desk) -> None:
     """A lab whose daemon was killed is called crashed, and removed by the next stop."""
     assert desk.do("start", "--data-plane", "none")[0] == 0

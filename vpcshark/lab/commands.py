@@ -86,9 +86,7 @@ def status(out: TextIO) -> int:
 def sweep(labs: Path) -> list[str]:
     """Remove what crashed labs left; their names."""
     left = [folder for folder in homes.everywhere(labs) if homes.is_free(folder)]
-    for folder in left:
-        _clean(folder)
-    return [folder.name for folder in left]
+    return [folder.name for folder in left if _clean(folder)]
 
 
 def _launch(install: Install, kind: str, say: Say, *, is_attached: bool) -> RunningLab:
@@ -207,14 +205,19 @@ def _end(folder: Path, clock: Clock) -> None:
             _signal(process, signal.SIGKILL if is_asked else signal.SIGTERM)
             is_asked = True
         clock.sleep(_POLL)
-    _clean(folder)
+    while not _clean(folder):  # somebody else is at it
+        clock.sleep(_POLL)
 
 
-def _clean(folder: Path) -> None:
-    """Remove what is left of a lab whose process is gone: by its recorded names, and nothing else."""
-    if (folder / "vpc").exists():
-        planes.make("namespaces", folder).stop()
-    shutil.rmtree(folder, ignore_errors=True)
+def _clean(folder: Path) -> bool:
+    """Remove what is left of a lab whose process is gone: by its recorded names, and nothing else. False if somebody
+    else is at it."""
+    with homes.taken(folder) as is_ours:
+        if is_ours:
+            if (folder / "vpc").exists():
+                planes.make("namespaces", folder).stop()
+            shutil.rmtree(folder, ignore_errors=True)
+    return is_ours
 
 
 def _signal(process: int, number: signal.Signals) -> None:

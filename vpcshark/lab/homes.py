@@ -10,6 +10,8 @@ import fcntl
 import json
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +60,33 @@ def holder(folder: Path) -> int | None:
     """The process that holds the lock, as it wrote it there; None if nobody does, or it has not yet written."""
     if is_free(folder):
         return None
-    text = (folder / _LOCK).read_text(encoding="ascii")
+    try:
+        text = (folder / _LOCK).read_text(encoding="ascii")
+    except FileNotFoundError:  # removed a moment ago
+        return None
     return int(text) if text.endswith("\n") else None
+
+
+@contextmanager
+def taken(folder: Path) -> Iterator[bool]:
+    """Hold a dead lab's lock while it is removed, so that nobody else does it at the same time. False if somebody has
+    the lock."""
+    try:
+        descriptor = os.open(folder / _LOCK, os.O_RDWR)
+    except FileNotFoundError:
+        yield True
+        return
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        is_ours = False
+    else:
+        is_ours = True
+        os.ftruncate(descriptor, 0)  # who asks for its holder is not told the dead one
+    try:
+        yield is_ours
+    finally:
+        os.close(descriptor)
 
 
 def sign(descriptor: int) -> None:
