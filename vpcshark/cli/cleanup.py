@@ -15,8 +15,9 @@ def add(commands: Any) -> None:
         "cleanup",
         help="remove what dead captures left in the account",
         description=(
-            "Remove the mirror sessions, filters and targets of captures that are dead. Only resources that bear the "
-            "tag vpcshark:capture are ever touched, and never those of a living capture."
+            "Remove what captures that are dead left: mirror sessions, filters, targets, launched capture hosts, "
+            "security groups and their rules. Only resources that bear the tag vpcshark:capture are ever touched, and "
+            "never those of a living capture."
         ),
     )
     which = parser.add_mutually_exclusive_group()
