@@ -97,6 +97,7 @@ class NamespacePlane:
             self._made.namespaces.append(name)
             self._made.save()
             add(plan)
+            self._forget([address for link in plan.links for address in (link.eni.ipv4, link.eni.ipv6) if address])
             self._ports |= {link.eni.id: link.port for link in plan.links}
             self._ask({"join": mirror_view(plan)})
             clock = self._boot_clock(instance)
@@ -120,13 +121,13 @@ class NamespacePlane:
             netns.ip_batch([f"link del {link.port}" for link in gone.plan.links], gone.plan.fabric)
             netns.ip_batch([f"netns del {name}"])
             self._made.namespaces.remove(name)
-            self._forget([link.eni.ipv4 for link in gone.plan.links])
             self._made.save()
             for link in gone.plan.links:
                 self._ports.pop(link.eni.id, None)
 
     def _forget(self, addresses: Sequence[str]) -> None:
-        """A VPC answers every ARP request by itself, so that nobody is sent what was an earlier instance's address."""
+        """A VPC answers every ARP request by itself: nobody goes on sending to whose address it was, or waiting for an
+        answer to what was asked while it was nobody's (the kernel asks once a second and drops packets between)."""
         assert self._made is not None
         for name in ("", *self._made.namespaces):
             netns.ip_batch([f"neigh flush to {address}" for address in addresses], name)
