@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 
 from vpcshark.extcap import prepared
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from vpcshark.extcap.services import Services
 
 PROGRAM = ("-m", "vpcshark.extcap")
+BEGUN = time.monotonic()
 
 
 def _services() -> Services:
@@ -55,9 +57,10 @@ def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequ
 
 
 def _refresh(program: Sequence[str], seconds: float) -> str | None:
+    """Whoever asked has waited since we began, for our own imports too."""
     from vpcshark.extcap import refresh
 
-    return refresh.starter(program)(seconds)
+    return refresh.starter(program)(max(BEGUN + seconds - time.monotonic(), 0))
 
 
 def _ask_nobody() -> None:
