@@ -6,7 +6,6 @@ import json
 import os
 import signal
 import struct
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -33,20 +32,14 @@ def settings(clean_lab: Lab) -> Iterator[Path]:
     file.parent.mkdir(parents=True, exist_ok=True)
     yield file
     file.unlink(missing_ok=True)
-    refresh(clean_lab)
-
-
-def refresh(lab: Lab) -> None:
-    """Have the prepared answers made anew, as Refresh Interfaces does."""
-    done = lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
-    assert done.returncode == 0, done.stderr
+    clean_lab.listed()
 
 
 def name(lab: Lab, settings: Path, text: str) -> None:
     """Put a named capture into the settings, and have it listed."""
     settings.write_text(text, "utf-8")
     time.sleep(1.1)  # an answer that is a second old is not made anew
-    refresh(lab)
+    lab.listed()
 
 
 def ids(lab: Lab, *names: str) -> list[str]:

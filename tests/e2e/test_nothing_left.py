@@ -346,7 +346,7 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
     enis = [one["NetworkInterfaceId"] for one in made]
     running = [capture(clean_lab, enis[n % 7], tmp_path / f"{n}.pcapng") for n in range(20)]
     try:
-        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 20, "all twenty are there", 90)
+        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 20, "all twenty are there", 180)
         sessions = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
         assert len({one["VirtualNetworkId"] for one in sessions}) == 20
     finally:

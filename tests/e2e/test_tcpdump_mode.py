@@ -511,17 +511,12 @@ def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_pat
         assert (missing, extra) == (0, 0)
 
 
-def list_enis(lab: Lab) -> None:
-    """On a busy machine the first list may not be there within the time that tshark waits for it."""
-    assert lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait").returncode == 0
-
-
 @pytest.mark.parametrize("mode", ["tcpdump", "mirror"])
 def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
     """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs. A mirror gets
     the secrets by a way of their own, which is not in the capture."""
     tmp_path.chmod(0o777)
-    list_enis(lab)
+    lab.listed()
     log = tmp_path / "keys.log"
     address, eni = lab.eni("db-1")["PrivateIpAddress"], lab.eni("web-1")["NetworkInterfaceId"]
     certificate = str(Path(lab.environment["VPCSHARK_LAB"]) / "endpoint.pem")
@@ -596,7 +591,7 @@ def _line_with(process: subprocess.Popen[str], text: str, seconds: float = 15) -
 def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Path) -> None:
     """-o extcap.<eni>.mode:tcpdump -o extcap.<eni>.connection:ssm works headless."""
     tmp_path.chmod(0o777)
-    list_enis(lab)
+    lab.listed()
     eni = lab.eni("web-1")["NetworkInterfaceId"]
     options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "connection", "ssm")]
     done = lab.run("tshark", "-q", "-i", eni, *options, "-c", "20", "-w", str(tmp_path / "o"), timeout=60)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -40,8 +39,7 @@ def window(
     screen: gui.Screen, clean_lab: Lab, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[gui.Wireshark]:
     """Wireshark with its list of interfaces, only ENIs in it; the last thing it showed is a picture."""
-    # On a busy machine the first list may not be there within the two seconds that Wireshark waits for it.
-    clean_lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+    clean_lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(clean_lab.environment)}
     with gui.wireshark(screen, clean_lab.environment, tmp_path / "wireshark", hidden) as running:
         yield running

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -28,7 +27,7 @@ def window(clean_lab: Lab, tmp_path: Path) -> Iterator[gui.Wireshark]:
     missing = [tool for tool in gui.NEEDED if not any(os.access(f"{p}/{tool}", os.X_OK) for p in os.get_exec_path())]
     if missing:
         (pytest.fail if os.environ.get("CI") else pytest.skip)(f"missing on this machine: {', '.join(missing)}")
-    clean_lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+    clean_lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(clean_lab.environment)}
     with (
         gui.Screen() as screen,

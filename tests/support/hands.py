@@ -60,6 +60,13 @@ class Lab:
             command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
         )
 
+    def listed(self) -> Lab:
+        """Itself, once its ENIs are in Wireshark's list: on a busy machine the first list may be empty, since nobody
+        waits for it for more than two seconds, and tshark knows no options of what is not listed."""
+        done = self.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+        assert "{value=eni-" in done.stdout, done.stdout + done.stderr
+        return self
+
     def start(self, *command: str, **more) -> subprocess.Popen[str]:
         """Start a command in the lab's environment, in a process group of its own."""
         return subprocess.Popen(
@@ -131,10 +138,10 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
     lab = Lab({**outer, **parse_exports(started.stdout)})
     try:
         if not features or os.environ.get("VPCSHARK_TEST_IAM") == "off":
-            yield lab
+            yield lab.listed()
             return
         with bound(lab) as bind:
-            yield bind(*features)
+            yield bind(*features).listed()
     finally:
         stopped = subprocess.run(
             [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
