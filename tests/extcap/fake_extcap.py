@@ -88,4 +88,6 @@ def clean_up(stop):
 
 
 if __name__ == "__main__":
+    if "--extcap-interfaces" in sys.argv:
+        time.sleep(float(os.environ.get("FAKE_START", "0")))  # as imports take on a busy machine
     sys.exit(run(FakeServices, [__file__]))

@@ -77,6 +77,12 @@ def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, laun
     assert "web-1" in wireshark.ask(launcher, *LIST, **SLOW).stdout
 
 
+def test_the_two_seconds_count_from_the_start(wireshark, launcher):
+    """Who took them for his own imports waits no more, however soon the list would be there."""
+    assert "F5" in wireshark.ask(launcher, *LIST, FAKE_START="2.5").stdout
+    until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
+
+
 @pytest.mark.alone
 def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(wireshark, launcher):
     """The refresher holds none of Wireshark's descriptors: stdout and stderr end with the launcher."""
