@@ -162,7 +162,7 @@ class Bench:
             ratio = medians["launcher"].wall / medians["compiled"].wall
             each = {name: (times.cpu - medians["empty"].cpu) / max(count, 1) for name, times in medians.items()}
             per_eni[count] = each["launcher"]
-            work = [f"{each[name] * 1000:.2f}" for name in ("compiled", "launcher")]
+            work = [f"{each[name] * 1000:.2f}" if count else "-" for name in ("compiled", "launcher")]
             shown = [f"{medians[name].wall:.3f} s" for name in ("empty", "compiled", "launcher")]
             out(f"{count} ENIs", *shown, f"{ratio:.2f}", *work, str(self.runs))
             if size == 1000:
