@@ -30,7 +30,7 @@ from vpcshark.extcap.services import Services
 
 FRESH = 5.0  # seconds for which nobody asks again in the background
 JUST_NOW = 1.0  # seconds for which not even Refresh Interfaces does
-PATIENCE = 2.0  # seconds that a list is waited for
+PATIENCE = 2.0  # seconds that a list is waited for, from the start of whoever was asked for it
 KEPT = 200  # ENIs whose dialog keeps its values; see listing.config
 LONGEST = 60.0  # seconds after which a refresh that hangs is given up
 WORD = "--vpcshark-refresh"
