@@ -546,6 +546,8 @@ def resources(lab: Lab) -> Mapping[str, set[str]]:
 def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, turns: Turns, prepare, way, words, record_property):
     """Message, exit status, account, capture host."""
     trouble = prepare(stage)
+    if way is by_tshark and "HOME" in trouble.environment:
+        stage.lab.having(**trouble.environment).listed()
     before, running = resources(stage.lab), set(stage.lab.processes(sshds.CAPTURE_HOST))
     for _ in range(3):  # its time is what it can be, not what it is while others keep the machine busy
         with faults(stage.control, trouble, way):

@@ -160,8 +160,9 @@ def test_without_a_fifo_it_says_so(wireshark):
 
 @pytest.fixture
 def installed(wireshark):
-    """Real tshark with the invented extcap."""
+    """Real tshark with the invented extcap, whose list is there however busy the machine is."""
     wireshark.install()
+    assert "web-1" in wireshark.extcap("--vpcshark-refresh=wait").stdout
     return wireshark
 
 

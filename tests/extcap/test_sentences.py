@@ -47,7 +47,9 @@ def test_tshark_lists_hostile_names_as_one_interface_each(wireshark):
         "tab\there",
     ]
     pairs = [[f"eni-0{index}", name] for index, name in enumerate(names)]
-    listed = wireshark.tshark("-D", FAKE_INTERFACES=json.dumps(pairs)).stdout
+    invented = {"FAKE_INTERFACES": json.dumps(pairs)}
+    wireshark.extcap("--vpcshark-refresh=wait", **invented)  # for however busy the machine is
+    listed = wireshark.tshark("-D", **invented).stdout
     shown = re.findall(r"^\d+\. (eni-\S+) \((.*)\)$", listed, re.MULTILINE)
     assert shown == [(value, clean(name)) for value, name in pairs]
     assert "evil}" not in listed
