@@ -491,7 +491,7 @@ CASES = [
     (throttled, (by_tshark,), ["too many requests", "Try again in a minute."]),
     (nothing_listens, BOTH, [":2999 refuses SSH", "sshd"]),
     (ssh_is_dropped, BOTH, ["did not answer to SSH", "security group"]),
-    (ssh_says_nothing, (by_command,), ["SSH", "Check host and port"]),
+    (ssh_says_nothing, (by_command,), ["SSH", "Check that it runs"]),
     (host_key_unknown, BOTH, ["is not known", "SHA256:", "vpcshark trust i-"]),
     (host_key_changed, BOTH, ["has changed", "SHA256:", "ssh-keygen -R"]),
     (wrong_key, BOTH, ["does not let root in", "--ssh-user", "--ssh-key"]),

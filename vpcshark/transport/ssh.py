@@ -262,6 +262,10 @@ def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
     return ReadAhead(connection)
 
 
+_UNGREETED = "Check that it runs, that its SSH server does, and the port."
+"""Through a tunnel a host that is down looks like one that says nothing."""
+
+
 def _negotiate(connection: Stream, key_types: Sequence[str], name: str, timeout: float) -> paramiko.Transport:
     """The key exchange, with our ciphers first, asking for a host key of a type that known_hosts has."""
     transport = paramiko.Transport(cast("Any", connection), default_window_size=WINDOW, default_max_packet_size=PACKET)
@@ -275,11 +279,11 @@ def _negotiate(connection: Stream, key_types: Sequence[str], name: str, timeout:
         transport.start_client(timeout=timeout)
     except (paramiko.SSHException, EOFError, OSError) as exc:
         transport.close()
-        raise TransportError(f"{name} does not speak SSH with us: {_reason(exc)}.", "Check host and port.") from exc
+        raise TransportError(f"{name} does not speak SSH with us: {_reason(exc)}.", _UNGREETED) from exc
     if not transport.initial_kex_done:
         transport.close()
         waited = time.monotonic() - started
-        raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", "Check host and port.")
+        raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", _UNGREETED)
     return transport
 
 
