@@ -22,6 +22,7 @@ from scapy.packet import Raw
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab.model import LabInstance
+from vpcshark.lab.vpc import topology
 from vpcshark.lab.vpc.plane import NamespacePlane
 
 pytestmark = pytest.mark.e2e
@@ -30,6 +31,7 @@ GET = "import urllib.request; print(urllib.request.urlopen('http://{}/hello', ti
 CRASH = """
 import json, os, pathlib, sys
 from vpcshark.lab.model import LabEni, LabInstance, LabWorld
+from vpcshark.lab.vpc import topology
 from vpcshark.lab.vpc.plane import NamespacePlane
 facts = json.loads(sys.argv[3])
 instances = [
@@ -42,15 +44,18 @@ sys.stdin.read()
 """
 
 
-# What labs that run beside these tests may bring or take meanwhile: their names and networks are not those used here.
-OTHERS = re.compile(r"lab-[0-9a-f]{6}-|10\.1\d\d\.")
+OTHERS = re.compile(r"10\.1\d\d\.")  # routes that labs beside these tests bring and take: networks not used here
 
 
-def footprint() -> dict[str, Any]:
-    """What this machine has of namespaces, devices, addresses and routes."""
-    asked = {"netns": ["ip", "netns", "list"], "routes": ["ip", "route"], "routes6": ["ip", "-6", "route"]}
-    found = {name: subprocess.run(command, capture_output=True, text=True).stdout for name, command in asked.items()}
-    return {name: "\n".join(x for x in text.splitlines() if not OTHERS.match(x)) for name, text in found.items()}
+def footprint(vpc: Any) -> dict[str, list[str]]:
+    """What this machine has of the lab's namespaces and devices, and all its routes: what else runs on the machine
+    makes and takes namespaces at any time."""
+    ours = {f"{vpc.name}-", *topology.plan(vpc.world, vpc.name).host_devices()}
+    asked = {"netns": ["netns", "list"], "devices": ["-br", "link"], "routes": ["route"], "routes6": ["-6", "route"]}
+    found = {name: vpc.run("", "ip", *command).splitlines() for name, command in asked.items()}
+    for name in ("netns", "devices"):
+        found[name] = [line for line in found[name] if line.startswith(tuple(ours))]
+    return {name: [line for line in lines if not OTHERS.match(line)] for name, lines in found.items()}
 
 
 def is_running(pid: int) -> bool:
@@ -171,10 +176,10 @@ def test_the_resolver_knows_the_instances(vpc: Any) -> None:
 def test_this_machine_is_a_host_in_the_vpc(make_vpc: Callable[..., Any], world_of: Any, eni_of: Any) -> None:
     """A "host" instance is this machine: it reaches the VPC, logs in by the lab's key, keeps its own routes."""
     host = LabInstance("i-9", "this", (eni_of(7, 1, 0, 97),), ("host",))
-    before = footprint()
     vpc = make_vpc(world_of(97, host))
+    before = footprint(vpc)
     vpc.plane.start(vpc.world)
-    during = footprint()
+    during = footprint(vpc)
     keys = vpc.folder / "ssh"
     host_key = " ".join((keys / "host_ed25519.pub").read_text().split()[:2])
     known = vpc.folder / "known_hosts"
@@ -184,10 +189,11 @@ def test_this_machine_is_a_host_in_the_vpc(make_vpc: Callable[..., Any], world_o
     done = subprocess.run(ask, capture_output=True, text=True, timeout=20)
     vpc.plane.stop()
     assert done.stdout.split()[:1] == [vpc.eni("this").ipv4], done.stderr
-    assert set(before["routes"].splitlines()) < set(during["routes"].splitlines())
-    assert "10.97." in during["routes"]
+    assert set(before["routes"]) < set(during["routes"])
+    assert any(line.startswith("10.97.") for line in during["routes"])
     assert during["routes6"] == before["routes6"]
-    assert footprint() == before
+    assert (before["devices"], len(during["devices"])) == ([], 1)
+    assert footprint(vpc) == before
 
 
 def test_sshd_lets_no_other_key_in(vpc: Any, tmp_path: Path) -> None:
@@ -222,30 +228,31 @@ def test_a_name_that_is_taken_is_refused_and_left_alone(vpc: Any, tmp_path: Path
 
 def test_stop_leaves_nothing(make_vpc: Callable[..., Any], world_of: Any) -> None:
     """No namespace, device, route or process; a second stop finds nothing to do."""
-    before = footprint()
     vpc = make_vpc(world_of(95))
+    before = footprint(vpc)
     vpc.plane.start(vpc.world)
+    assert len(footprint(vpc)["netns"]) == 4
     pids = vpc.processes()
     vpc.plane.stop()
     vpc.plane.stop()
     assert len(pids) >= 5
     assert not any(is_running(pid) for pid in pids)
-    assert footprint() == before
+    assert footprint(vpc) == before
 
 
 def test_a_start_that_fails_leaves_nothing(make_vpc: Callable[..., Any], world_of: Any) -> None:
     """Without keys sshd ends at once: a sentence that names its log, and nothing stays."""
-    before = footprint()
     vpc = make_vpc(world_of(94), has_keys=False)
+    before = footprint(vpc)
     with pytest.raises(VpcsharkError, match=r"Look into .*sshd\.log"):
         vpc.plane.start(vpc.world)
-    assert footprint() == before
+    assert footprint(vpc) == before
 
 
 def test_another_process_stops_a_crashed_lab(make_vpc: Callable[..., Any], world_of: Any) -> None:
     """A lab whose process was killed is taken down by its record, with what was started in it since."""
-    before = footprint()
     vpc = make_vpc(world_of(93))
+    before = footprint(vpc)
     command = [sys.executable, "-c", CRASH, str(vpc.folder), vpc.name, vpc.world_as_json()]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as lab:
         assert lab.stdout
@@ -258,7 +265,7 @@ def test_another_process_stops_a_crashed_lab(make_vpc: Callable[..., Any], world
         assert stray.wait(timeout=20) == -signal.SIGTERM
     assert len(pids) >= 6
     assert not any(is_running(pid) for pid in pids)
-    assert footprint() == before
+    assert footprint(vpc) == before
 
 
 @pytest.fixture
