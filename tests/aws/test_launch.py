@@ -123,25 +123,82 @@ def test_a_host_is_listed_until_it_is_terminated(ec2, place):
     assert launch.find(ec2, "i-0123456789abcdef0") is None
 
 
+TEMPLATE = {"LaunchTemplateId": "lt-1", "Version": "3"}
+
+
+def of_template(data: dict[str, Any], group: str = "", user_data: str = "") -> dict[str, Any]:
+    """RunInstances' parameters for a template that says ``data``."""
+    return launch.parameters(Launch("subnet-1", group, user_data, template=Template(TEMPLATE, data)), TAGS, "t")
+
+
 def test_a_template_keeps_its_word_but_for_the_hosts_end():
     """Its image, type and groups stand; the shutdown, the tags and the client token are ours."""
-    data = {
-        "ImageId": "ami-1",
-        "SecurityGroupIds": ["sg-1"],
-        "UserData": "eA==",
-        "MetadataOptions": {"HttpTokens": "optional"},
-    }
-    whole = Template({"LaunchTemplateId": "lt-1", "Version": "3"}, data)
-    said = launch.parameters(Launch("subnet-1", "", "ours", template=whole), TAGS, "t")
+    data = {"ImageId": "ami-1", "SecurityGroupIds": ["sg-1"], "MetadataOptions": {"HttpTokens": "optional"}}
+    said = of_template(data)
     assert said["InstanceInitiatedShutdownBehavior"] == "terminate"
     assert {one["ResourceType"] for one in said["TagSpecifications"]} == {"instance", "volume", "network-interface"}
     assert not {"ImageId", "InstanceType", "UserData", "NetworkInterfaces", "MetadataOptions"} & set(said)
-    bare = launch.parameters(
-        Launch("subnet-1", "sg-2", "ours", template=Template({"LaunchTemplateId": "lt-1"})), TAGS, "t"
-    )
+    bare = of_template({}, "sg-2", "ours")
     assert bare["UserData"] == "ours"
     assert bare["NetworkInterfaces"][0]["Groups"] == ["sg-2"]
     assert bare["MetadataOptions"]["HttpTokens"] == "required"
+
+
+def test_a_host_of_a_template_stands_in_our_subnet_unless_it_names_one():
+    """Else AWS would take the default VPC's; AWS refuses network interfaces beside an instance's own groups."""
+    grouped = of_template({"SecurityGroupIds": ["sg-1"]})
+    assert (grouped["SubnetId"], "NetworkInterfaces" in grouped) == ("subnet-1", False)
+    whole = {"DeviceIndex": 1, "SubnetId": "subnet-9", "Groups": ["sg-9"]}
+    said = of_template({"NetworkInterfaces": [{"DeviceIndex": 0}, whole]})
+    assert "SubnetId" not in said
+    assert said["NetworkInterfaces"] == [{"DeviceIndex": 0, "SubnetId": "subnet-1"}, whole]
+
+
+@pytest.mark.parametrize(
+    "interface", [{"SubnetId": "subnet-9", "Groups": ["sg-9"]}, {"NetworkInterfaceId": "eni-1"}], ids=["new", "old"]
+)
+def test_what_is_complete_in_a_template_is_not_repeated(interface: dict[str, Any]):
+    """By IAM, what a request says is no longer the template's: whoever may use the template might not say it."""
+    assert "NetworkInterfaces" not in of_template({"NetworkInterfaces": [{"DeviceIndex": 0, **interface}]})
+
+
+@pytest.mark.parametrize(
+    ("data", "has_groups"),
+    [
+        ({}, False),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-9"}]}, False),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "Groups": ["sg-1"]}]}, True),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0, "NetworkInterfaceId": "eni-1"}]}, True),
+        ({"SecurityGroupIds": ["sg-1"]}, True),
+        ({"SecurityGroups": ["web"]}, True),
+    ],
+)
+def test_a_template_without_groups_gets_one(data: dict[str, Any], has_groups: bool):
+    """A network interface alone says nothing of what may get at it."""
+    assert Template(TEMPLATE, data).has_groups is has_groups
+    if not has_groups:
+        assert of_template(data, "sg-2")["NetworkInterfaces"][0]["Groups"] == ["sg-2"]
+
+
+def test_a_host_of_a_template_may_be_terminated_and_all_of_it_goes():
+    """Whatever the template says of that; all else of a volume stands."""
+    kept = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 9, "DeleteOnTermination": False}}
+    none = {"DeviceName": "/dev/sdc", "NoDevice": ""}
+    said = of_template({"DisableApiTermination": True, "BlockDeviceMappings": [kept, none]})
+    assert said["DisableApiTermination"] is False
+    gone = {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 9, "DeleteOnTermination": True}}
+    assert said["BlockDeviceMappings"] == [gone, none]
+    interface = {"DeviceIndex": 0, "SubnetId": "subnet-9", "DeleteOnTermination": False}
+    said = of_template({"NetworkInterfaces": [interface]})
+    assert said["NetworkInterfaces"] == [{**interface, "DeleteOnTermination": True}]
+
+
+def test_user_data_that_is_no_base64_is_a_mistake():
+    """Said before anything is made."""
+    assert Template(TEMPLATE, {"UserData": "eA=="}).user_data == b"x"
+    assert Template(TEMPLATE).user_data == b""
+    with pytest.raises(Mistake, match="--host-template"):
+        _ = Template(TEMPLATE, {"UserData": "x"}).user_data
 
 
 def test_a_template_is_found_by_name_and_by_id(ec2):

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from email import message_from_bytes
+from email.message import Message
 from pathlib import Path
+from random import Random
 
 import pytest
 from hands import wait_until
@@ -117,3 +121,79 @@ def test_no_heartbeat_is_written_where_no_watchdog_is(tmp_path: Path):
     """A standing capture host is left as it is."""
     Heartbeat(str(tmp_path / "vpcshark" / "heartbeat"), 2.0).beat()
     assert list(tmp_path.iterdir()) == []
+
+
+CONFIG = b"#cloud-config\nruncmd:\n  - [systemctl, restart, sshd]  # \xc3\xa9\n"
+TWO_PARTS = b"""\
+Content-Type: multipart/mixed; boundary="==theirs=="
+MIME-Version: 1.0
+
+--==theirs==
+Content-Type: text/cloud-config; charset="us-ascii"
+
+packages: [tcpdump]
+--==theirs==
+Content-Type: text/x-shellscript; charset="us-ascii"
+Content-Disposition: attachment; filename="setup.sh"
+
+#!/bin/sh
+From here on: nothing
+--==theirs==--
+"""
+ONE_PART = b"MIME-Version: 1.0\nContent-Type: text/cloud-config\n\npackages: [tcpdump]\n"
+NOISE = Random(7).randbytes(9000).hex().encode()  # gzip makes half of it
+
+
+def leaves(user_data: bytes) -> list[tuple[str, str, bytes]]:
+    """Type, file name and content of the parts, as cloud-init walks through them (by the same library)."""
+    whole = message_from_bytes(gzip.decompress(user_data) if user_data[:2] == b"\x1f\x8b" else user_data)
+    return [leaf(part) for part in whole.walk() if not part.is_multipart()]
+
+
+def leaf(part: Message) -> tuple[str, str, bytes]:
+    payload = part.get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return part.get_content_type(), part.get_filename() or "", payload
+
+
+@pytest.mark.parametrize(
+    ("theirs", "kept"),
+    [
+        pytest.param(b"#!/bin/bash\ntrue\n", [("text/plain", "", b"#!/bin/bash\ntrue\n")], id="a script"),
+        pytest.param(CONFIG, [("text/plain", "", CONFIG)], id="a configuration, not in ASCII"),
+        pytest.param(gzip.compress(CONFIG), [("text/plain", "", CONFIG)], id="gzipped"),
+        pytest.param(ONE_PART, [("text/cloud-config", "", b"packages: [tcpdump]\n")], id="one part"),
+        pytest.param(
+            TWO_PARTS,
+            [
+                ("text/cloud-config", "", b"packages: [tcpdump]"),
+                ("text/x-shellscript", "setup.sh", b"#!/bin/sh\nFrom here on: nothing"),
+            ],
+            id="several parts",
+        ),
+        pytest.param(b"#!/bin/sh\n#" + NOISE[:12000], [("text/plain", "", b"#!/bin/sh\n#" + NOISE[:12000])], id="long"),
+    ],
+)
+def test_somebody_elses_user_data_stands_beside_ours(theirs: bytes, kept: list[tuple[str, str, bytes]]):
+    """Ours first and under a name that runs first; theirs byte for byte; no more than EC2 takes."""
+    both = userdata.beside(theirs)
+    assert both is not None
+    assert len(both) <= 16384
+    ours = ("text/x-shellscript", "000-vpcshark", userdata.script().encode())
+    assert leaves(both) == [ours, *kept]
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        b"<powershell>\nGet-Date\n</powershell>\n",
+        b'[settings.host-containers.admin]\n"enabled" = true\n',
+        b"\x1f\x8b nothing that was ever compressed",
+        gzip.compress(CONFIG)[:-9],
+        b"#!/bin/sh\n#" + Random(7).randbytes(16000),
+    ],
+    ids=["Windows", "Bottlerocket", "no gzip", "cut gzip", "too long"],
+)
+def test_what_takes_nothing_beside_it_is_left_alone(theirs: bytes):
+    """cloud-init would not know it, or EC2 would refuse both together."""
+    assert userdata.beside(theirs) is None

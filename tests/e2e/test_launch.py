@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import time
+from base64 import b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,7 +19,7 @@ from vpcshark.aws.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
 
-FEATURES = (*DEFAULT, "connect-eic", "launch")  # it has no key pair: a pushed key lets us in
+FEATURES = (*DEFAULT, "connect-eic", "launch", "launch-template")  # it has no key pair: a pushed key lets us in
 RATE = "30"  # an instance's quarter of an hour takes thirty seconds: two heartbeats, and some for a busy machine
 
 
@@ -40,11 +41,18 @@ def bare() -> Iterator[Lab]:
         yield lab
 
 
-@pytest.fixture
-def hurried() -> Iterator[Lab]:
+@pytest.fixture(scope="module")
+def hurried_lab() -> Iterator[Lab]:
     """The same, where the time of launched hosts runs fast."""
     with without_hosts(VPCSHARK_LAB_UPTIME_RATE=RATE) as lab:
         yield lab
+
+
+@pytest.fixture
+def hurried(hurried_lab: Lab) -> Lab:
+    """That lab, clean."""
+    assert is_clean(hurried_lab)
+    return hurried_lab
 
 
 def hosts(lab: Lab) -> dict[str, str]:
@@ -150,24 +158,82 @@ def janitor_of(lab: Lab) -> int:
     raise AssertionError("no janitor")
 
 
-def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
-    """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
-    eni = hurried.eni("web-1")["NetworkInterfaceId"]
-    command = [*VPCSHARK, "capture", eni, "--host", "launch", "-w", str(tmp_path / "x.pcapng")]
-    capture = hurried.start(*command)
+@contextmanager
+def streaming(lab: Lab, file: Path, *options: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    """A capture that has its session, and the host that was launched for it; killed at the end."""
+    before, eni = set(hosts(lab)), lab.eni("web-1")["NetworkInterfaceId"]
+    capture = lab.start(*VPCSHARK, "capture", eni, "--host", "launch", *options, "-w", str(file))
     try:
-        wait(lambda: bool(hurried.mirror_resources()["sessions"]), "the session is there", 30)
-        time.sleep(36)  # more than the watchdog's time: it must hear the heartbeat
-        assert capture.poll() is None
-        (host,) = running(hurried)
-        assert hosts(hurried)[host] == "running"
-        for pid in (janitor_of(hurried), capture.pid):
-            os.kill(pid, signal.SIGKILL)
+        wait(lambda: bool(lab.mirror_resources()["sessions"]), "the session is there", 30)
+        (host,) = set(hosts(lab)) - before
+        yield capture, host
     finally:
         if capture.poll() is None:
             capture.kill()
         capture.communicate(timeout=10)
+
+
+def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
+    """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
+    with streaming(hurried, tmp_path / "x.pcapng") as (capture, host):
+        time.sleep(36)  # more than the watchdog's time: it must hear the heartbeat
+        assert capture.poll() is None
+        assert hosts(hurried)[host] == "running"
+        for pid in (janitor_of(hurried), capture.pid):
+            os.kill(pid, signal.SIGKILL)
     wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
     assert groups(hurried) != []  # it has no credentials to delete that
     hurried.run(*VPCSHARK, "cleanup", timeout=90)
     assert is_clean(hurried)
+
+
+THEIRS = """\
+Content-Type: multipart/mixed; boundary="theirs"
+MIME-Version: 1.0
+
+--theirs
+Content-Type: text/cloud-config
+
+packages: [tcpdump]
+--theirs
+Content-Type: text/x-shellscript
+Content-Disposition: attachment; filename="setup.sh"
+
+#!/bin/sh
+touch /run/set-up-as-the-template-says
+--theirs--
+"""
+
+
+@pytest.fixture
+def template(hurried: Lab) -> Iterator[str]:
+    """A launch template of the user's own, with a set-up, a volume that would stay, and no word of the network."""
+    ec2 = hurried.client()
+    data = {
+        "ImageId": "ami-12c6146b",
+        "InstanceType": "t3.small",
+        "UserData": b64encode(THEIRS.encode()).decode(),
+        "NetworkInterfaces": [{"DeviceIndex": 0}],
+        "BlockDeviceMappings": [{"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 9, "DeleteOnTermination": False}}],
+    }
+    ec2.create_launch_template(LaunchTemplateName="set-up", LaunchTemplateData=data)
+    yield "set-up"
+    ec2.delete_launch_template(LaunchTemplateName="set-up")
+
+
+def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
+    hurried: Lab, template: str, tmp_path: Path
+):
+    """Its user data runs beside ours; killed with its janitor the host terminates itself, and its volume goes."""
+    volumes = {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]}
+    with streaming(hurried, tmp_path / "x.pcapng", "--host-template", template) as (capture, host):
+        marks = [Path(f"/proc/{pid}/root/run/set-up-as-the-template-says") for pid in hurried.processes(host)]
+        assert any(mark.exists() for mark in marks)
+        (found,) = hurried.client().describe_instances(InstanceIds=[host])["Reservations"][0]["Instances"]
+        assert found["InstanceType"] == "t3.small"
+        for pid in (janitor_of(hurried), capture.pid):
+            os.kill(pid, signal.SIGKILL)
+    wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
+    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    assert is_clean(hurried)
+    assert {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]} == volumes

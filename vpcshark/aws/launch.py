@@ -8,6 +8,7 @@ an encrypted volume, and ends by a shutdown. RunInstances takes the caller's Cli
 from __future__ import annotations
 
 import re
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_network
@@ -42,23 +43,34 @@ class Template:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def has_groups(self) -> bool:
-        """Does it say what may get at the host?"""
-        return bool(self.data.get("SecurityGroupIds") or self.data.get("NetworkInterfaces"))
+    def interfaces(self) -> list[dict[str, Any]]:
+        """The network interfaces that it asks for."""
+        return [dict(one) for one in self.data.get("NetworkInterfaces", [])]
 
     @property
-    def has_user_data(self) -> bool:
-        """Does it put something of its own on the host?"""
-        return bool(self.data.get("UserData"))
+    def has_groups(self) -> bool:
+        """Does it say what may get at the host?"""
+        places = (self.data, *self.interfaces)
+        said = ("SecurityGroupIds", "SecurityGroups", "Groups", "NetworkInterfaceId")  # an ENI has groups of its own
+        return any(place.get(name) for place in places for name in said)
+
+    @property
+    def user_data(self) -> bytes:
+        """What it puts on the host. Mistake where that is no base64, as AWS would say once a group is made."""
+        try:
+            return b64decode(self.data.get("UserData", ""))
+        except ValueError as error:
+            raise Mistake("The launch template's user data is not base64.", _OTHER_TEMPLATE) from error
 
 
 @dataclass(frozen=True)
 class Launch:
-    """What is wanted. ``group`` "" where the template has its own; ``role`` is an instance profile's name or ARN."""
+    """What is wanted. ``group`` "" where the template has its own; ``user_data`` "" where the template's stands;
+    ``role`` is an instance profile's name or ARN."""
 
     subnet: str
     group: str
-    user_data: str
+    user_data: str | bytes
     image: str = ""
     instance_type: str = TYPE
     role: str = ""
@@ -174,26 +186,26 @@ def run(ec2: Ec2, launch: Launch, tags: Mapping[str, str], token: str) -> str:
 
 
 def parameters(launch: Launch, tags: Mapping[str, str], token: str) -> dict[str, Any]:
-    """RunInstances' parameters. A template's own words stand, but for what ends the host, and the tags."""
+    """RunInstances' parameters. A template's own words stand, but for the tags, what ends the host, and what would
+    outlive it; where it does not say in which subnet, that is ours: AWS would take the default VPC's."""
     said: dict[str, Any] = {
         "MinCount": 1,
         "MaxCount": 1,
         "ClientToken": token,
         "InstanceInitiatedShutdownBehavior": "terminate",
         "TagSpecifications": [_specification(kind, tags) for kind in _TAGGED],
+        **_place(launch),
     }
     template = launch.template
     data = template.data if template is not None else {}
-    if template is None or not template.has_user_data:
+    if launch.user_data:
         said["UserData"] = launch.user_data
-    if template is None or not template.has_groups:
-        said["NetworkInterfaces"] = [_interface(launch)]
     if not data.get("MetadataOptions"):
         said["MetadataOptions"] = {"HttpTokens": "required", "HttpEndpoint": "enabled"}
     if launch.role and not data.get("IamInstanceProfile"):
         said["IamInstanceProfile"] = {("Arn" if launch.role.startswith("arn:") else "Name"): launch.role}
     if template is not None:
-        return {**said, "LaunchTemplate": dict(template.reference)}
+        return {**said, **_nothing_left(data), "LaunchTemplate": dict(template.reference)}
     disk = {"Encrypted": True, "DeleteOnTermination": True, "VolumeType": "gp3", "VolumeSize": _ROOT_GIB}
     return {
         **said,
@@ -201,6 +213,37 @@ def parameters(launch: Launch, tags: Mapping[str, str], token: str) -> dict[str,
         "InstanceType": launch.instance_type,
         "BlockDeviceMappings": [{"DeviceName": _ROOT, "Ebs": disk}],
     }
+
+
+def _nothing_left(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a template says, changed so that the host may be terminated and its volumes go with it."""
+    said: dict[str, Any] = {"DisableApiTermination": False} if data.get("DisableApiTermination") else {}
+    if disks := data.get("BlockDeviceMappings"):
+        said["BlockDeviceMappings"] = [
+            {**disk, "Ebs": {**disk["Ebs"], "DeleteOnTermination": True}} if disk.get("Ebs") else disk for disk in disks
+        ]
+    return said
+
+
+def _place(launch: Launch) -> dict[str, Any]:
+    """Where the host stands, and what may get at it."""
+    template = launch.template
+    if template is None or not (template.has_groups or template.interfaces):
+        return {"NetworkInterfaces": [_interface(launch)]}
+    if not template.interfaces:  # AWS refuses network interfaces beside the groups of an instance
+        return {"SubnetId": launch.subnet}
+    usual = {"SubnetId": launch.subnet} | ({"Groups": [launch.group]} if launch.group else {})
+    wanted = [_completed(one, usual) for one in template.interfaces]
+    # What a request repeats of its template needs permissions of its own (ec2:IsLaunchTemplateResource).
+    return {"NetworkInterfaces": wanted} if wanted != template.interfaces else {}
+
+
+def _completed(interface: Mapping[str, Any], usual: Mapping[str, Any]) -> dict[str, Any]:
+    """A template's network interface. One that stands already, by its id, has all this of its own, and stays."""
+    if interface.get("NetworkInterfaceId"):
+        return dict(interface)
+    must_go = {"DeleteOnTermination": True} if interface.get("DeleteOnTermination") is False else {}
+    return {**usual, **interface, **must_go}
 
 
 def _interface(launch: Launch) -> dict[str, Any]:

@@ -8,9 +8,21 @@ InstanceInitiatedShutdownBehavior=terminate. Needs no credentials, no network an
 
 from __future__ import annotations
 
+import gzip
+import zlib
+from email import encoders, message_from_bytes, policy
+from email.message import Message
+from email.mime.multipart import MIMEMultipart
+from email.mime.nonmultipart import MIMENonMultipart
+from email.mime.text import MIMEText
+
 from vpcshark.receiver.heartbeat import HEARTBEAT, SILENCE
 
 PAUSE = 15.0  # seconds between two looks
+MOST = 16 * 1024  # bytes that EC2 takes, before base64
+_KINDS = (b"#!", b"#cloud-config", b"#include", b"#cloud-boothook", b"#part-handler", b"## template: jinja")
+_IS_MIME = b"mime-version:"  # where cloud-init finds that in the first 4,096 bytes, it takes all for a MIME message
+_UNCHANGED = policy.compat32.clone(mangle_from_=False)
 
 _SCRIPT = """\
 #!/bin/sh
@@ -61,3 +73,39 @@ mv "$heartbeat.new" "$heartbeat"
 def script(*, heartbeat: str = HEARTBEAT, silence: float = SILENCE, pause: float = PAUSE) -> str:
     """The user data as text: plain POSIX sh. Times are seconds, whole ones but for ``pause``."""
     return _SCRIPT.format(heartbeat=heartbeat, silence=int(silence), pause=f"{pause:g}")
+
+
+def beside(theirs: bytes) -> bytes | None:
+    """Our script and somebody else's user data as one, whatever of cloud-init's formats theirs is in: a MIME message of
+    both, ours first, gzipped where EC2 would not take it else. None where cloud-init would not know theirs, or both
+    are too much for EC2.
+
+    cloud-init looks through MIME parts at any depth, tells what is text/plain by how it begins, and unpacks gzip
+    (https://docs.cloud-init.io/en/latest/explanation/format.html; cloudinit/user_data.py).
+    """
+    part = _part_of(theirs)
+    if part is None:
+        return None
+    ours = MIMEText(script(), "x-shellscript", "us-ascii")
+    ours.add_header("Content-Disposition", "attachment", filename="000-vpcshark")  # scripts run in order of their names
+    both = MIMEMultipart()
+    both.attach(ours)
+    both.attach(part)
+    whole = both.as_bytes(policy=_UNCHANGED)
+    packed = whole if len(whole) <= MOST else gzip.compress(whole)
+    return packed if len(packed) <= MOST else None
+
+
+def _part_of(theirs: bytes) -> Message | None:
+    try:
+        plain = gzip.decompress(theirs) if theirs[:2] == b"\x1f\x8b" else theirs
+    except (OSError, EOFError, zlib.error):
+        return None
+    if _IS_MIME in plain[:4096].lower():
+        return message_from_bytes(plain)
+    if not plain.lstrip().lower().startswith(_KINDS):
+        return None
+    part = MIMENonMultipart("text", "plain")
+    part.set_payload(plain)
+    encoders.encode_base64(part)
+    return part

@@ -132,6 +132,7 @@ class Launcher:
                 "Give your public address with --host-ssh-from, such as 192.0.2.7/32.",
             )
         template = launch.find_template(ec2, options.host_template) if options.host_template else None
+        user_data = self._user_data(template)
         what = f"from {options.host_template}" if template else options.host_type
         self.context.status.say(f"Launching a capture host ({what}) ...")
         with self.context.timeline.step("prepare the host"):
@@ -139,15 +140,13 @@ class Launcher:
         wanted = Launch(
             subnet=self.planned.subnet,
             group=group,
-            user_data=userdata.script(),
+            user_data=user_data,
             image=image,
             instance_type=options.host_type,
             role=options.host_role,
             is_public=options.host_public_ip,
             template=template,
         )
-        if template is not None and template.has_user_data:
-            self._log(f"{options.host_template} has user data of its own, so the host cannot end by itself.")
         more = {"Name": NAME, FROM_TAG: launched_from(options)} | ({} if template else {USER_TAG: DEFAULT_USER})
         instance = self.context.maker.make(
             launch.INSTANCE,
@@ -155,6 +154,15 @@ class Launcher:
         )
         self._log(f"The capture host {instance} was launched after {self._seconds:.0f} s.")
         return instance
+
+    def _user_data(self, template: Template | None) -> str | bytes:
+        """What has the host end by itself, beside what its template puts there."""
+        theirs = template.user_data if template is not None else b""
+        both = userdata.beside(theirs) if theirs else userdata.script()
+        if both is None:
+            name = self.context.options.host_template
+            self._log(f"The host cannot end by itself: {name} has user data that takes no other beside it.")
+        return both or ""
 
     def _image(self, template: Template | None) -> str:
         if template is not None:

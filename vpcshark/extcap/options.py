@@ -179,7 +179,7 @@ OPTIONS = (
         kind=Kind.STRING,
         display="Launch template",
         tooltip="Launch the capture host from this launch template (its id or name, with :version behind it if not the "
-        "default one). Its image, type and security groups are used; it is terminated like any launched host.",
+        "default one). Its image, type, security groups and user data are used; it ends like any launched host.",
         pattern=r"[A-Za-z0-9().\-/_]{3,128}(:([0-9]+|\$Latest|\$Default))?",
         meaning="the id or the name of a launch template, with :VERSION",
         placeholder="none",

@@ -21,6 +21,7 @@ from moto.ec2.models import EC2Backend
 from moto.ec2.models.instances import Instance
 
 from vpcshark.errors import VpcsharkError
+from vpcshark.lab import cloudinit
 from vpcshark.lab.model import LabEni, LabInstance, Machines
 
 _log = logging.getLogger(__name__)
@@ -192,7 +193,7 @@ def _set_state(instance: Any, name: str) -> None:
 def _facts(instance: Any, has_role: bool) -> LabInstance:
     name = next((tag["value"] for tag in instance.get_tags() if tag["key"] == "Name"), "")
     agent = ("ssm",) if has_role else ()
-    text = b64decode(str(instance.user_data)).decode("utf-8", "replace") if instance.user_data else ""
+    text = cloudinit.as_text(b64decode(str(instance.user_data))) if instance.user_data else ""
     roles = ("launched", "sshd", "console", *agent)
     return LabInstance(instance.id, name or instance.id, tuple(_enis(instance.nics.values())), roles, text)
 

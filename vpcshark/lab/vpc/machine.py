@@ -9,8 +9,10 @@ import os
 import shlex
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
+from vpcshark.lab import cloudinit
 from vpcshark.lab.vpc import users
 
 RATE = "VPCSHARK_LAB_UPTIME_RATE"
@@ -23,7 +25,6 @@ _TICK = 0.1
 
 def lines(folder: Path, user_data: str) -> list[str]:
     """Write its files into ``folder``; the lines. The process that they lead to is the machine: its end is the end."""
-    (folder / "user-data").write_text(user_data)
     (folder / "shutdown").write_text(f'#!/bin/sh\nexec kill -TERM "$(cat {_PID})"\n')
     (folder / "shutdown").chmod(0o755)
     stub = shlex.quote(str(folder / "shutdown"))
@@ -37,10 +38,16 @@ def lines(folder: Path, user_data: str) -> list[str]:
         made += [f"mount --bind {stub} {place}" for place in users.places(name) if _is_its_own(place, name)]
     if (folder / "uptime").exists():
         made.append(f"mount --bind {shlex.quote(str(folder / 'uptime'))} /proc/uptime")
-    if user_data.startswith("#!"):
-        run = f"sh {shlex.quote(str(folder / 'user-data'))} < /dev/null > /dev/null 2>&1"
+    if run := "; ".join(_runs(folder, user_data)):
         made.append(f"(PATH={_PROGRAMS}:$PATH; export PATH; {run}) &")
     return made
+
+
+def _runs(folder: Path, user_data: str) -> Iterator[str]:
+    for number, script in enumerate(cloudinit.scripts(user_data), 1):
+        file = folder / f"part-{number:03}"
+        file.write_text(script)
+        yield f"sh {shlex.quote(str(file))} < /dev/null > /dev/null 2>&1"
 
 
 def _is_its_own(place: str, name: str) -> bool:
