@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -208,6 +212,63 @@ def test_what_else_is_closed_still_stops_it(scene: Scene, capture: Any, control:
     with pytest.raises(VpcsharkError, match="does not let UDP 4789"):
         capture(scene, open_security_group=True)
     assert made(control) == []
+
+
+def template(scene: Scene) -> str:
+    """A launch template of the user's own, whose hosts get the target's group."""
+    data = {"ImageId": "ami-12c6146b", "InstanceType": "t3.small", "SecurityGroupIds": [scene.target_group]}
+    scene.ec2.create_launch_template(LaunchTemplateName=f"with-{scene.target_group}", LaunchTemplateData=data)
+    return f"with-{scene.target_group}"
+
+
+def test_a_launch_template_whose_groups_admit_no_frames_is_not_used(scene: Scene, capture: Any, control: LabControl):
+    one_vpc(scene, admitted=False)
+    name = template(scene)
+    control.clear_calls()
+    with pytest.raises(VpcsharkError, match=f"launch template with-.*authorize.*--group-id {scene.target_group}"):
+        capture(scene, host="launch", host_template=name)
+    assert [call["action"] for call in control.calls() if call["action"].startswith((*MADE, "Run"))] == []
+
+
+def test_a_launch_template_whose_groups_admit_the_frames_gets_no_other(scene: Scene, capture: Any, control: LabControl):
+    one_vpc(scene)
+    name = template(scene)
+    control.clear_calls()
+    capture(scene, host="launch", host_template=name)
+    assert "CreateTrafficMirrorSession" in made(control)
+    assert "CreateSecurityGroup" not in made(control)
+
+
+def test_the_missing_rule_of_a_launch_templates_group_is_opened(scene: Scene, capture: Any):
+    one_vpc(scene, admitted=False)
+    seen: list[dict[str, Any]] = []
+    options = {"host": "launch", "host_template": template(scene), "open_security_group": True}
+    capture(scene, lambda: seen.extend(rules(scene)), **options)
+    assert [(rule["FromPort"], rule["CidrIpv4"]) for rule in seen] == [(4789, f"{scene.address}/32")]
+    assert rules(scene) == []
+
+
+@pytest.mark.parametrize(
+    "options", [{"host": "launch", "host_template": "any"}, {"packet_length": 96}, {"host": "auto"}]
+)
+def test_who_is_refused_is_told_the_command_that_shows_why(
+    scene: Scene, capture: Any, endpoint: str, another: Aws, options: dict[str, Any]
+):
+    """With the options that it hangs on: run as it stands, it gives the same reason."""
+    one_vpc(scene, admitted=False)
+    scene.tag_as_host(scene.host)
+    if "host_template" in options:
+        options = {**options, "host_template": template(scene)}
+    with pytest.raises(VpcsharkError) as told:
+        capture(scene, **options)
+    command = told.value.remedy.partition(" shows this")[0].split()
+    place = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab", "AWS_ENDPOINT_URL": endpoint}
+    environment = {**os.environ, **place, "AWS_REGION": another.region, "AWS_CONFIG_FILE": "/dev/null"}
+    shown = subprocess.run(
+        [sys.executable, "-m", *command, "--json"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert shown.returncode == 1, shown.stderr
+    assert any(finding["sentence"] in told.value.problem for finding in json.loads(shown.stdout))
 
 
 def test_a_sweep_finds_the_rule_of_a_dead_capture(scene: Scene, aws: Aws):

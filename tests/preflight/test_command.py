@@ -74,6 +74,19 @@ def test_a_host_that_is_launched_has_its_price_told(scene: Scene, run: Any):
     assert "The host, a t4g.small, costs about 0.017 USD per hour until it ends." in done.stdout
 
 
+@pytest.mark.parametrize("admitted", [True, False])
+def test_a_launch_templates_groups_are_judged(scene: Scene, run: Any, admitted: bool):
+    """As those of a host that stands; they are not called ours."""
+    one_vpc(scene, admitted=admitted)
+    data = {"SecurityGroupIds": [scene.target_group]}
+    scene.ec2.create_launch_template(LaunchTemplateName=f"of-{scene.target_group}", LaunchTemplateData=data)
+    done = run(scene.source, "--host", "launch", "--host-template", f"of-{scene.target_group}", "--json")
+    assert done.returncode == int(not admitted), done.stdout + done.stderr
+    found = {each["check"]: each for each in json.loads(done.stdout)}
+    assert (found["group"]["level"], found["group"]["resource"]) == ("ok" if admitted else "fail", scene.target_group)
+    assert f"from of-{scene.target_group}, with its security groups" in found["target"]["sentence"]
+
+
 def test_it_judges_the_host_that_a_capture_would_take(scene: Scene, run: Any):
     near_and_far(scene)
     done = run(scene.source, "--json")

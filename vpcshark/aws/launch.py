@@ -43,6 +43,17 @@ class Template:
     data: Mapping[str, Any] = field(default_factory=dict)
 
     @property
+    def name(self) -> str:
+        """As the user calls it."""
+        return str(self.reference.get("LaunchTemplateName") or self.reference.get("LaunchTemplateId"))
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The ids of the security groups that its host's first interface gets, as far as it names them."""
+        first = next((one for one in self.interfaces if one.get("DeviceIndex", 0) == 0), {})
+        return tuple(first.get("Groups") or self.data.get("SecurityGroupIds") or ())
+
+    @property
     def interfaces(self) -> list[dict[str, Any]]:
         """The network interfaces that it asks for."""
         return [dict(one) for one in self.data.get("NetworkInterfaces", [])]

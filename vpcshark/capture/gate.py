@@ -22,7 +22,7 @@ from vpcshark.preflight.finding import OK, failures
 
 log = logging.getLogger(__name__)
 GROUP = "group"  # the check of the target's security groups
-_OWN = ("target", GROUP)  # what the capture sees to itself where the host is its own
+_OWN = ("target", GROUP)  # what the capture sees to itself where the host and its groups are its own
 
 
 class Gate:
@@ -57,15 +57,15 @@ class Gate:
         """The same for one capture host. _Refused."""
         passed, opened, refused = [], [], []
         for source, told in zip(around.sources, self._verdicts(around), strict=True):
-            found = [finding for finding in told if not (around.is_own and finding.check in _OWN)]
+            found = [finding for finding in told if finding.check not in _seen_to(around)]
             self.told[source.eni.id] = found
             doors = self._doors(found, source)
             failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
             if failed and not source.is_found:
-                raise _Refused(source, failed)
+                raise self._refused(source, failed)
             self._tell(source, found)
             if failed:
-                refused.append(_Refused(source, failed))
+                refused.append(self._refused(source, failed))
                 self._say(f"{source.eni.id} is left out: {failed[0].sentence}")
             else:
                 passed.append(source)
@@ -84,7 +84,8 @@ class Gate:
         fleet = around.fleet if around.fleet is not None and not around.fleet.has_one_host else None
         behind = {host.eni for host in around.fleet_hosts}
         hosts = [eni for eni in around.enis if eni.id in behind]
-        asked = (survey, enis, None if fleet else target, sessions, self._context.options.packet_length, fleet, hosts)
+        length = self._context.options.packet_length
+        asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts, around.template)
         return self._jobs.result(self._jobs.start(preflight.verdicts, self._aws, *asked))
 
     def _survey(self) -> network.Survey:
@@ -97,6 +98,9 @@ class Gate:
         address = source.eni.primary_address
         return [Door(f.resource, address) for f in failures(found) if f.check == GROUP and f.resource.startswith("sg-")]
 
+    def _refused(self, source: Source, failed: Sequence[Finding]) -> _Refused:
+        return _Refused(failed, preflight.command(source.eni.id, self._context.options))
+
     def _tell(self, source: Source, found: Sequence[Finding]) -> None:
         for finding in found:
             log.info("Preflight of %s: %s: %s", source.eni.id, finding.level, finding.sentence)
@@ -108,18 +112,25 @@ class Gate:
         self._context.status.log(sentence)
 
 
+def _seen_to(around: Surroundings) -> Sequence[str]:
+    """The checks that nobody has to pass, because the capture makes it so."""
+    if not around.is_own:
+        return ()
+    return ("target",) if around.template is not None and around.template.has_groups else _OWN
+
+
 class _Refused(VpcsharkError):
     """The first thing on the frames' way, with the command that mends it in the same breath: mode auto says the problem
     alone, beside tcpdump's."""
 
-    def __init__(self, source: Source, failed: Sequence[Finding]) -> None:
+    def __init__(self, failed: Sequence[Finding], shows: str) -> None:
         first = failed[0]
         mend = f" To mend it: {first.command}" if first.command else ""
         option = " (or give --open-security-group)" if first.check == GROUP else ""
         more = f", and {len(failed) - 1} more" if len(failed) > 1 else ""
         super().__init__(
             f"The capture would stay empty. {first.sentence}{mend}{option}",
-            f"vpcshark preflight {source.eni.id} shows this{more}; --no-preflight goes on all the same.",
+            f"{shows} shows this{more}; --no-preflight goes on all the same.",
         )
         self.sentence = first.sentence
         self.is_the_hosts = all(finding.check in preflight.OF_HOST for finding in failed)

@@ -38,7 +38,7 @@ FROM_TAG = "vpcshark:launched-from"  # a kept host is used again only where the 
 @dataclass
 class Launcher:
     """One capture's. ``planned`` is the host as ``plan.own_host`` has it; ``open_transport`` tries the ways to a host
-    once, ``own_address`` is this machine's address as another one sees it."""
+    once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's launch template."""
 
     context: Context
     aws: Aws
@@ -46,6 +46,7 @@ class Launcher:
     sources: Sequence[Source]
     open_transport: Callable[[CaptureHost], Transport]
     own_address: Callable[[str], str]
+    template: Template | None = None
     _began: float = field(init=False)
 
     def __post_init__(self) -> None:
@@ -131,12 +132,11 @@ class Launcher:
                 "A capture host with a public address needs to know from where it may be logged in to.",
                 "Give your public address with --host-ssh-from, such as 192.0.2.7/32.",
             )
-        template = launch.find_template(ec2, options.host_template) if options.host_template else None
-        user_data = self._user_data(template)
+        template, user_data = self.template, self._user_data()
         what = f"from {options.host_template}" if template else options.host_type
         self.context.status.say(f"Launching a capture host ({what}) ...")
         with self.context.timeline.step("prepare the host"):
-            image, group = threads.together([lambda: self._image(template), lambda: self._group(template)])
+            image, group = threads.together([self._image, self._group])
         wanted = Launch(
             subnet=self.planned.subnet,
             group=group,
@@ -155,23 +155,23 @@ class Launcher:
         self._log(f"The capture host {instance} was launched after {self._seconds:.0f} s.")
         return instance
 
-    def _user_data(self, template: Template | None) -> str | bytes:
+    def _user_data(self) -> str | bytes:
         """What has the host end by itself, beside what its template puts there."""
-        theirs = template.user_data if template is not None else b""
+        theirs = self.template.user_data if self.template is not None else b""
         both = userdata.beside(theirs) if theirs else userdata.script()
         if both is None:
             name = self.context.options.host_template
             self._log(f"The host cannot end by itself: {name} has user data that takes no other beside it.")
         return both or ""
 
-    def _image(self, template: Template | None) -> str:
-        if template is not None:
+    def _image(self) -> str:
+        if self.template is not None:
             return ""
         kind = launch.architecture(self.aws.ec2, self.context.options.host_type)
         return launch.newest_image(self.aws.ssm, kind)
 
-    def _group(self, template: Template | None) -> str:
-        if template is not None and template.has_groups:
+    def _group(self) -> str:
+        if self.template is not None and self.template.has_groups:
             return ""
         ec2, maker = self.aws.ec2, self.context.maker
         name = f"vpcshark-{maker.lease.capture}"

@@ -11,11 +11,12 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import TypeVar
 
-from vpcshark.aws import fleets, hosts, inventory, mirror, registered
+from vpcshark.aws import fleets, hosts, inventory, launch, mirror, registered
 from vpcshark.aws.client import Aws
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.aws.launch import Template
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.aws.registered import Registered
 from vpcshark.capture import plan, sources
@@ -44,7 +45,7 @@ class Surroundings:
     """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``doors``: what has to
     be opened for the capture; ``fleet``: what receives, where that is not one instance of which a target is made;
     ``fleet_hosts``: its hosts; ``packet_length``: the sessions', None for whole frames; ``further``: the capture hosts
-    that would do instead of ``host``, nearest first."""
+    that would do instead of ``host``, nearest first; ``template``: what the capture's own host is launched from."""
 
     sources: Sequence[Source]
     enis: Sequence[Eni]
@@ -56,6 +57,7 @@ class Surroundings:
     fleet_hosts: tuple[CaptureHost, ...] = ()
     packet_length: int | None = None
     further: tuple[CaptureHost, ...] = ()
+    template: Template | None = None
 
     @property
     def hosts(self) -> tuple[CaptureHost, ...]:
@@ -83,6 +85,7 @@ class Look:
         listing = jobs.start(self._timed, "describe interfaces", inventory.list_enis, ec2)
         in_use = jobs.start(self._timed, "describe sessions", mirror.sessions_of, ec2)
         hosting = self._ask_for_hosts(jobs)
+        templating = jobs.start(self._template)
         behind = [jobs.start(self._registered, name) for name in self._context.selection.balancers]
         enis = jobs.result(listing)
         named = [self._named(jobs, eni, enis) for eni in self._context.selection.enis]
@@ -113,6 +116,7 @@ class Look:
             fleet_hosts=behind_target,
             packet_length=length,
             further=self._further(asked, host, chosen.enis),
+            template=jobs.result(templating),
         )
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
@@ -127,6 +131,12 @@ class Look:
         else:
             hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
         return hosting
+
+    def _template(self) -> Template | None:
+        options = self._context.options
+        if options.host != "launch" or not options.host_template:
+            return None
+        return self._timed("describe the launch template", launch.find_template, self._aws.ec2, options.host_template)
 
     def _registered(self, balancer: str) -> list[Registered]:
         return self._timed("describe targets", registered.registered, self._aws.client("elbv2"), balancer)

@@ -125,7 +125,7 @@ class MirrorFeed:
             return around
         assert self._aws is not None
         own = (self._world.open_transport, here.address_towards)
-        self._launcher = Launcher(self._context, self._aws, around.host, around.sources, *own)
+        self._launcher = Launcher(self._context, self._aws, around.host, around.sources, *own, around.template)
         return replace(around, host=jobs.result(jobs.start(self._launcher.stand)))
 
     def _follow(self, around: Surroundings) -> Following | None:

@@ -5,25 +5,28 @@ Makes nothing. Must not know who shows the findings.
 
 from __future__ import annotations
 
+import itertools
+import shlex
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws import fleets, hosts, inventory, mirror, network, rehearsal
+from vpcshark.aws import fleets, hosts, inventory, launch, mirror, network, rehearsal
 from vpcshark.aws.client import Aws
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.aws.launch import Template
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
-from vpcshark.preflight import Finding, Picture, examine
+from vpcshark.preflight import Finding, Picture, examine, groups
 from vpcshark.preflight import fleet as of_fleet
 from vpcshark.preflight.finding import FAIL, OK, failures, starting
 
@@ -38,7 +41,7 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     surveying = threads.start(network.survey, ec2)
     mirroring = threads.start(mirror.sessions_of, ec2)
     listing = threads.start(inventory.list_enis, ec2)
-    hosting = _ask_for_host(aws, options.host)
+    hosting = _ask_for_host(aws, options)
     enis = listing.result()
     eni = next((each for each in enis if each.id == source), None) or inventory.find_eni(ec2, source)
     survey, place = surveying.result(), (aws.region, aws.profile)
@@ -61,8 +64,18 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     found = [*examine(whole), *_of_hosts(whole, fleet, _hosts_enis(fleet, enis))]
     if options.host != "launch":
         return found
-    said = f"A capture host is launched in {eni.subnet}, with a security group for {eni.primary_address} alone."
-    return [Finding("target", OK, eni.subnet, said) if each.check == "target" else each for each in found]
+    template = hosting.result()
+    launching = Finding("target", OK, eni.subnet, _launching(eni, template))
+    return [*(launching if each.check == "target" else each for each in found), *_of_template(whole, template)]
+
+
+def command(source: str, options: CaptureOptions) -> str:
+    """The command that shows a person what a capture of ``source`` with these options would find."""
+    usual = CaptureOptions()
+    said = ["host", *(("host_type", "host_template") if options.host == "launch" else ()), "packet_length"]
+    given = {name: getattr(options, name) for name in (*said, "profile", "region")}
+    words = [(f"--{name.replace('_', '-')}", str(each)) for name, each in given.items() if each != getattr(usual, name)]
+    return shlex.join(["vpcshark", "preflight", source, *itertools.chain(*words)])
 
 
 def verdicts(
@@ -74,9 +87,10 @@ def verdicts(
     packet_length: int | None,
     fleet: Fleet | None = None,
     hosts_enis: Sequence[Eni] = (),
+    template: Template | None = None,
 ) -> list[list[Finding]]:
     """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
-    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``."""
+    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``, ``template`` of one that is to be made."""
     told = []
     place = aws.region, aws.profile
     seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
@@ -84,8 +98,20 @@ def verdicts(
         seen = _with_fleet(seen, fleet)
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
-        told.append([*examine(seen), *_of_hosts(seen, fleet, hosts_enis)])
+        told.append([*examine(seen), *_of_hosts(seen, fleet, hosts_enis), *_of_template(seen, template)])
     return told
+
+
+def _of_template(seen: Picture, template: Template | None) -> Iterator[Finding]:
+    """A launched host whose groups are not the capture's own must admit the frames like any other."""
+    if seen.target is None and template is not None and template.groups:
+        yield groups.verdict(seen, template.groups, f"launch template {template.name}")
+
+
+def _launching(source: Eni, template: Template | None) -> str:
+    if template is not None and template.has_groups:
+        return f"A capture host is launched in {source.subnet} from {template.name}, with its security groups."
+    return f"A capture host is launched in {source.subnet}, with a security group for {source.primary_address} alone."
 
 
 def _with_fleet(seen: Picture, fleet: Fleet) -> Picture:
@@ -104,9 +130,12 @@ def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Find
     return Finding("target", FAIL, resource, f"{NO_HOST}{error.problem} {error.remedy}", command=start)
 
 
-def _ask_for_host(aws: Aws, host: str) -> Future[Any]:
+def _ask_for_host(aws: Aws, options: CaptureOptions) -> Future[Any]:
+    host = options.host
     if fleets.is_meant(host):
         return threads.start(fleets.find, aws, host)
+    if host == "launch" and options.host_template:
+        return threads.start(launch.find_template, aws.ec2, options.host_template)
     if host == "launch":
         return threads.start(lambda: None)  # it is not there yet
     if host not in ("auto", "local"):

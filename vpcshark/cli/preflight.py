@@ -30,7 +30,11 @@ def add(commands: Any) -> None:
         ),
     )
     parser.add_argument("eni", metavar="ENI", help='what would be captured from: an id of "vpcshark interfaces"')
-    parser.add_argument("--host", default="auto", help="capture host: auto, local, i-… or tmt-… (default: auto)")
+    parser.add_argument(
+        "--host", default="auto", help="capture host: auto (default), local, launch, i-…, lb:NAME, vpce-… or tmt-…"
+    )
+    parser.add_argument("--host-type", default=CaptureOptions.host_type, metavar="TYPE", help="of a launched host")
+    parser.add_argument("--host-template", default="", metavar="LT", help="launch template of a launched host")
     parser.add_argument("--packet-length", type=int, metavar="N", help="bytes of each packet that would be mirrored")
     parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
     parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
@@ -45,7 +49,12 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.capture.here import is_here
 
     wanted = CaptureOptions(
-        host=options.host, packet_length=options.packet_length, profile=options.profile, region=options.region
+        host=options.host,
+        host_type=options.host_type,
+        host_template=options.host_template,
+        packet_length=options.packet_length,
+        profile=options.profile,
+        region=options.region,
     )
     with console.err().status("Asking AWS about the way of the packets ..."):
         found = preflight.findings(client.connect(options.profile, options.region), options.eni, wanted, is_here)
