@@ -136,7 +136,11 @@ def is_wanted(eni: Eni, settings: Settings) -> bool:
 def offer(
     entries: Iterable[Entry], problems: Sequence[VpcsharkError], settings: Settings, recent: Sequence[str]
 ) -> Offer:
-    """What the list shows: named captures, then ENIs that were captured from lately, running instances, the rest."""
+    """What the list shows: named captures, then ENIs that were captured from lately, running instances, the rest.
+
+    Wireshark 4.0 sorts what it is given by id (seen with ``tshark -D`` and in the window); the order decides which ENIs
+    are within the limit, and which have savable options.
+    """
     rank = {eni: place for place, eni in enumerate(recent)}
     ordered = sorted(
         {one.id: one for one in entries}.values(),
