@@ -112,6 +112,12 @@ class Lab:
         text = file.read_text("utf-8", "replace") if file.exists() else ""
         return "\n".join(text.splitlines()[-lines:])
 
+    def troubles(self) -> str:
+        """What of the lab's own logs tells of an exception that nobody expected, in whichever of its processes."""
+        folder = Path(self.environment["VPCSHARK_LAB"])
+        logs = {log: log.read_text("utf-8", "replace") for log in (folder / "daemon.log", *folder.glob("vpc/*.log"))}
+        return "\n".join(f"{log.name}:\n{text}" for log, text in logs.items() if "Traceback" in text)
+
     def processes(self, instance: str) -> dict[int, str]:
         """What runs in an instance: pid -> command line."""
         listed = subprocess.run(
@@ -124,7 +130,7 @@ class Lab:
 def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[Lab]:
     """A root lab, for somebody who has the shipped policies of these ``features`` and nothing else, enforced; without
     any, or with VPCSHARK_TEST_IAM=off, for somebody who may do all. Where it cannot run, tests fail in CI and are
-    skipped elsewhere."""
+    skipped elsewhere. A lab that was itself at fault fails them too: what they saw was not what AWS does."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
     if os.geteuid() != 0 or missing:
@@ -143,10 +149,12 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
         with bound(lab) as bind:
             yield bind(*features).listed()
     finally:
+        troubles = lab.troubles()
         stopped = subprocess.run(
             [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
         )
         assert stopped.returncode == 0, stopped.stderr
+        assert not troubles, troubles
 
 
 @contextmanager

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import signal
+import struct
 import subprocess
+import termios
 import threading
 from dataclasses import replace
 from pathlib import Path
@@ -62,6 +67,32 @@ def test_frames_are_mirrored_to_it(vpc, launched):
         vpc.plane.remove("i-later")
     vpc.plane.apply([vpc.session()])
     vpc.await_frames("cap-1", 5, "udp port 4789")
+
+
+def unread(pid: int) -> int:
+    """How many bytes wait in a process's standard input."""
+    with open(f"/proc/{pid}/fd/0", "rb", opener=lambda path, flags: os.open(path, flags | os.O_NONBLOCK)) as pipe:
+        (count,) = struct.unpack("i", fcntl.ioctl(pipe, termios.FIONREAD, b"\0" * 4))
+    return count
+
+
+def test_it_may_go_while_frames_wait_to_be_mirrored_to_it(vpc, launched):
+    """On a busy machine the mirror learns of it late, and reads what came before after that."""
+    (mirror,) = vpc.processes_of("vpcshark.lab.vpc.mirror")
+    vpc.plane.launch(launched, lambda: None)
+    removal = threading.Thread(target=vpc.plane.remove, args=("i-later",))
+    try:
+        vpc.plane.apply([replace(vpc.session(), target=launched.enis[0].id)])
+        os.kill(mirror, signal.SIGSTOP)
+        vpc.await_frames("web-1", 300)  # more than it reads at once
+        removal.start()
+        wait_until(lambda: unread(mirror) > 0, "it has been told")
+    finally:
+        os.kill(mirror, signal.SIGCONT)
+        vpc.plane.remove("i-later")
+    removal.join()
+    assert f"{vpc.name}-i-later" not in namespaces()
+    assert vpc.plane.stats()["mirrored"] > 0
 
 
 def test_its_user_data_runs_and_may_shut_it_down(vpc, launched, tmp_path: Path):

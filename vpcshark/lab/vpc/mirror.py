@@ -116,10 +116,13 @@ class Mirror:
         self.taps: dict[str, Tap] = {}  # by source
         self._counts = {"seen": 0, "mirrored": 0, "dropped": 0, "unsent": 0}
 
-    def apply(self, sessions: Iterable[LabSession]) -> None:
-        """Put exactly these sessions in force. Frames that were on the wire before are still handled the old way."""
+    def apply(self, sessions: Iterable[LabSession], gone: Iterable[str] = ()) -> None:
+        """Put exactly these sessions in force, in a VPC without the ENIs that are ``gone``. Frames that were on the
+        wire before are still handled the old way."""
         for source in self.taps:
             self.pump(source, _BACKLOG)
+        for eni in gone:
+            self._enis.pop(eni, None)
         known = [one for s in sessions if (one := self._known(s)) is not None]
         self._sessions = {source: [s for s in known if s.source == source] for source in {s.source for s in known}}
         self._outer = {(s.id, to): self._addresses(s, to) for s in known for to in s.behind}
@@ -149,9 +152,7 @@ class Mirror:
 
     def leave(self, gone: Iterable[str]) -> None:
         """These ENIs are not there any more, nor what is mirrored from or to them."""
-        for eni in gone:
-            self._enis.pop(eni, None)
-        self.apply([session for sessions in self._sessions.values() for session in sessions])
+        self.apply([session for sessions in self._sessions.values() for session in sessions], gone)
 
     def pump(self, source: str, limit: int = _BATCH) -> None:
         """Mirror what has arrived at the source, at most ``limit`` frames."""
