@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -77,6 +80,24 @@ def test_many_are_enough(start, config, sender, port, inner_frame, vxlan):
             running.command({"ping": number})
             running.until(lambda number=number: running.event("pong")["ping"] == number)
     assert tallied(running)["own"] == MOST
+
+
+def cpu_seconds(process: int) -> float:
+    """User and system time so far (proc(5), stat)."""
+    fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_after_a_tally_an_idle_receiver_sleeps(start, config, port, mode):
+    """Not a poll that returns at once for what the tally closed: that would take all of a core of the capture host."""
+    running = start(config(port, mode=mode, statistics_seconds=0.1))
+    running.event("ready")
+    begin(running)
+    tallied(running)
+    begun, used, blocks = time.monotonic(), cpu_seconds(running.process.pid), len(running.comments())
+    running.until(lambda: len(running.comments()) >= blocks + 15)
+    assert cpu_seconds(running.process.pid) - used < (time.monotonic() - begun) / 4
+    assert running.end() == 0
 
 
 @pytest.mark.parametrize("command", [{"tally": False}, {"tally": True}])

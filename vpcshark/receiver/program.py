@@ -224,14 +224,10 @@ class Receiver:
             return 1
 
     def _stream(self) -> None:
-        poll = select.poll()
-        poll.register(self._commands.descriptor, select.POLLIN)
-        poll.register(self._wakeup, select.POLLIN)
         while not self._commands.closed:
-            self._watch(poll)
             self._heartbeat.beat()
             wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left, self._heartbeat.left))
-            events = dict(poll.poll(wait * 1000 + 1))
+            events = dict(self._watched().poll(wait * 1000 + 1))
             if self._wakeup in events:
                 return
             if self._commands.descriptor in events:
@@ -250,13 +246,19 @@ class Receiver:
                 self._due += self._period
                 self._report(self._source.dropped())
 
-    def _watch(self, poll: "select.poll") -> None:
-        """Wait for frames only if there is room, and for room only if something waits; always for stdout's end."""
+    def _watched(self) -> "select.poll":
+        """Wait for frames only if there is room, and for room only if something waits; always for stdout's end. Made
+        anew each turn: a descriptor that was closed meanwhile would be ready for ever.
+        """
+        poll = select.poll()
+        poll.register(self._commands.descriptor, select.POLLIN)
+        poll.register(self._wakeup, select.POLLIN)
         for descriptor in self._source.descriptors():
             poll.register(descriptor, 0 if self._output.full else select.POLLIN)
         for descriptor in self._tally.descriptors() if self._tally is not None else []:
             poll.register(descriptor, select.POLLIN)
         poll.register(self._output.descriptor, select.POLLOUT if self._output.pending else 0)
+        return poll
 
     def _move(self) -> None:
         for _ in range(_BLOCKS_PER_TURN):
