@@ -36,7 +36,7 @@ _PREFIXES = {
     "traffic-mirror-target": "tmt",
     "traffic-mirror-session": "tms",
 }
-_lock = threading.RLock()  # moto answers in threads; the state is one
+TURN = threading.RLock()  # moto's state is not made for threads: who reads or changes it beside others holds this
 
 
 class MotoVpc:
@@ -98,14 +98,13 @@ def install() -> None:
 
 def sessions_in_force() -> list[LabSession]:
     """The sessions of all accounts and regions that mirror now."""
-    with _lock:
-        states = [
-            state
-            for regions in list(ec2_backends.values())
-            for backend in list(regions.values())
-            if (state := getattr(backend, _STATE, None)) is not None
-        ]
-        return [session for state in states for session in in_force(state)]
+    states = [
+        state
+        for regions in list(ec2_backends.values())
+        for backend in list(regions.values())
+        if (state := getattr(backend, _STATE, None)) is not None
+    ]
+    return [session for state in states for session in in_force(state)]
 
 
 def mark_managed(eni_id: str, interface_type: str) -> None:
@@ -132,14 +131,13 @@ def _answering(action: str) -> Callable[[EC2Response], ActionResult]:
 
 
 def _checked(answer: Callable[[], Record]) -> Record:
-    """One request at a time; our errors become moto's, which become XML."""
-    with _lock:
-        try:
-            return answer()
-        except ApiError as error:
-            if error.code == DryRunClientError.code:
-                raise DryRunClientError() from None  # moto answers it with EC2's status, 412
-            raise EC2ClientError(error.code, error.message) from None
+    """Our errors become moto's, which become XML."""
+    try:
+        return answer()
+    except ApiError as error:
+        if error.code == DryRunClientError.code:
+            raise DryRunClientError() from None  # moto answers it with EC2's status, 412
+        raise EC2ClientError(error.code, error.message) from None
 
 
 def _state(backend: Any) -> State:

@@ -22,6 +22,7 @@ from moto.ec2.models.instances import Instance
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab import cloudinit
+from vpcshark.lab.api.moto_ec2 import TURN
 from vpcshark.lab.model import LabEni, LabInstance, Machines
 
 _log = logging.getLogger(__name__)
@@ -115,8 +116,9 @@ class Fleet:
                 self._machines.remove(life.instance.id)
             except (VpcsharkError, OSError):
                 _log.exception("%s does not end", life.instance.id)
-        del self._lives[life.instance.id]
-        _terminate(life.instance)
+        with TURN:
+            del self._lives[life.instance.id]
+            _terminate(life.instance)
 
 
 _fleet: Fleet | None = None
@@ -136,14 +138,26 @@ def _run_instances(
 ) -> Any:
     token = more.get("client_token") or _NO_TOKEN
     known = backend.__dict__.setdefault(_TOKENS, {})
-    if token in known:
-        return known[token]
+    with TURN:
+        if token in known:
+            return known[token]
+        reservation = _launch(backend, image_id, count, user_data, security_group_names, **more)
+        if token != _NO_TOKEN:
+            known[token] = reservation
+    if _fleet is not None and _SCALED in more.get("tags", {}).get("instance", {}):
+        for instance in reservation.instances:
+            _fleet.await_boot(instance)
+    return reservation
+
+
+def _launch(
+    backend: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **more: Any
+) -> Any:
+    """moto's reservation, completed; its machines boot from now on."""
     template = backend._get_template_from_args(more["launch_template"]).data if more.get("launch_template") else {}
     _fill_in(more, template)
     tags = more.get("tags", {}).get("network-interface", {})
     reservation = _run(backend, image_id, count, user_data, security_group_names, **more)
-    if token != _NO_TOKEN:
-        known[token] = reservation
     for instance in reservation.instances:
         for nic in instance.nics.values():
             nic.add_tags(tags)
@@ -154,8 +168,6 @@ def _run_instances(
             has_role = True
         if _fleet is not None:
             _fleet.boot(instance, has_role=has_role)
-            if _SCALED in more.get("tags", {}).get("instance", {}):
-                _fleet.await_boot(instance)
     return reservation
 
 

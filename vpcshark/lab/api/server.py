@@ -16,6 +16,7 @@ from vpcshark.lab.model import LabSession
 
 _log = logging.getLogger(__name__)
 _READING = ("Describe", "Get", "List", "Search")
+_WAITING = ("autoscaling", "cloudformation", "ssm")  # services whose calls may wait for others, or for machines
 
 
 class Mirrors(Protocol):
@@ -40,6 +41,7 @@ class ApiServer:
         moto_network.install()
         moto_iam.install()
         moto_launch.install(None)
+        self._turn = moto_ec2.TURN
         self._sessions_in_force: Callable[[], list[LabSession]] = lambda: moto_guards.guarded(
             moto_ec2.sessions_in_force()
         )
@@ -48,7 +50,7 @@ class ApiServer:
         self._applying = threading.Lock()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         app = Faults(
-            self._with_stacks(DomainDispatcherApplication(create_backend_app)), clock or SystemClock(), self._after
+            self._in_turn(DomainDispatcherApplication(create_backend_app)), clock or SystemClock(), self._after
         )
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)
@@ -73,12 +75,16 @@ class ApiServer:
             self._thread.join()
         self._server.server_close()
 
-    def _with_stacks(self, app: Any) -> Callable[..., Any]:
-        """CloudFormation comes with the first call of it: it loads all that a template could name."""
+    def _in_turn(self, app: Any) -> Callable[..., Any]:
+        """One call at a time. CloudFormation comes with the first call of it: it loads all that a template could
+        name."""
         from vpcshark.lab.api.faults import signed
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             caller, service = signed(environ)
+            if service not in _WAITING:
+                with self._turn:
+                    return app(environ, start_response)
             if service != "cloudformation":
                 return app(environ, start_response)
             from vpcshark.lab.api import moto_stacks
@@ -93,7 +99,8 @@ class ApiServer:
         if self._mirrors is None or action.startswith(_READING):
             return
         with self._applying:  # so that an older state never comes last
-            sessions = self._sessions_in_force()
+            with self._turn:
+                sessions = self._sessions_in_force()
             if sessions != self._applied:
                 self._mirrors.apply(sessions)
                 self._applied = sessions
