@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+from hands import command_line
 
 from vpcshark.cleanup import ledger as ledgers
 
@@ -44,7 +45,7 @@ def test_whatever_is_started_next_sweeps_up_after_a_crash(tmp_path: Path, dead: 
 
 def sweeps(folder: Path) -> list[str]:
     """The command lines of the processes that sweep ``folder``."""
-    lines = [path.read_bytes().decode() for path in Path("/proc").glob("[0-9]*/cmdline") if path.exists()]
+    lines = [command_line(int(path.parent.name)) for path in Path("/proc").glob("[0-9]*/cmdline")]
     return [line for line in lines if "vpcshark.cleanup.background" in line and str(folder) in line]
 
 

@@ -113,10 +113,13 @@ class Lab:
         return "\n".join(text.splitlines()[-lines:])
 
     def troubles(self) -> str:
-        """What of the lab's own logs tells of an exception that nobody expected, in whichever of its processes."""
+        """What the lab's own logs tell of calls that its API could not answer (in werkzeug's and Flask's words), and of
+        a mirror that died. That a peer is gone is no trouble, and stands in other logs."""
         folder = Path(self.environment["VPCSHARK_LAB"])
-        logs = {log: log.read_text("utf-8", "replace") for log in (folder / "daemon.log", *folder.glob("vpc/*.log"))}
-        return "\n".join(f"{log.name}:\n{text}" for log, text in logs.items() if "Traceback" in text)
+        signs = {folder / "daemon.log": ("Error on request:", "Exception on /")}
+        signs |= dict.fromkeys(folder.glob("vpc/*.mirror.log"), ("Traceback",))
+        logs = {log: log.read_text("utf-8", "replace") for log in signs}
+        return "\n".join(f"{log}:\n{text}" for log, text in logs.items() if any(sign in text for sign in signs[log]))
 
     def processes(self, instance: str) -> dict[int, str]:
         """What runs in an instance: pid -> command line."""

@@ -80,21 +80,23 @@ class Fleet:
 
     def end(self, instance: Any) -> bool:
         """It is to be terminated; False if it is not one of ours."""
-        life = self._lives.get(instance.id)
-        if life is None:
-            return False
-        _set_state(instance, "shutting-down")
-        if not life.is_ending:
-            life.is_ending = True
-            threading.Thread(target=self._end, args=(life,), name="lab-end", daemon=True).start()
-        return True
+        with TURN:
+            life = self._lives.get(instance.id)
+            if life is None:
+                return False
+            _set_state(instance, "shutting-down")
+            if not life.is_ending:
+                life.is_ending = True
+                threading.Thread(target=self._end, args=(life,), name="lab-end", daemon=True).start()
+            return True
 
     def _boot(self, life: _Life, facts: LabInstance) -> None:
         try:
             self._machines.launch(facts, lambda: self._shut_down(life))
             self._joined(facts)
-            if not life.is_ending:
-                _set_state(life.instance, "running")
+            with TURN:
+                if not life.is_ending:
+                    _set_state(life.instance, "running")
         except (VpcsharkError, OSError):
             _log.exception("%s does not boot", facts.id)
             threading.Thread(target=self.end, args=(life.instance,), daemon=True).start()
@@ -104,10 +106,11 @@ class Fleet:
     def _shut_down(self, life: _Life) -> None:
         """From inside. What that means was said at the launch."""
         _log.info("%s shut itself down", life.instance.id)
-        if life.instance.instance_initiated_shutdown_behavior == "terminate":
-            self.end(life.instance)
-        else:
-            _set_state(life.instance, "stopped")
+        with TURN:
+            if life.instance.instance_initiated_shutdown_behavior == "terminate":
+                self.end(life.instance)
+            elif not life.is_ending:
+                _set_state(life.instance, "stopped")
 
     def _end(self, life: _Life) -> None:
         with life.lock:

@@ -51,6 +51,7 @@ class NamespacePlane:
         self._plan: topology.Topology | None = None
         self._next_port = 0
         self._changing = threading.Lock()  # one instance comes or goes at a time
+        self._enforcing = threading.Lock()  # no port goes while rules are put at it
         self._later: dict[str, _Launched] = {}  # instance id ->
 
     def start(self, world: LabWorld) -> None:
@@ -76,12 +77,15 @@ class NamespacePlane:
     def apply(self, sessions: Sequence[LabSession]) -> None:
         """Mirror exactly these sessions from now on, as the account's routes and rules allow; returns when they are in
         force."""
-        pairs = _pairs(sessions, self._ports)
-        if self._enforcer is not None:
-            self._enforcer.enforce([*pairs, *self._enforcer.others(pairs)])
-        self._ask({"sessions": [asdict(replace(session, guard=None)) for session in sessions]})
-        if self._enforcer is not None:  # not before the mirror has sent the last frames of those that are gone
-            self._enforcer.enforce(pairs)
+        with self._enforcing:
+            pairs = _pairs(sessions, self._ports)
+            if self._enforcer is not None:
+                # Before Linux 6.16 there can be no rule for a port that has gone.
+                others = [pair for pair in self._enforcer.others(pairs) if pair.port in self._ports.values()]
+                self._enforcer.enforce([*pairs, *others])
+            self._ask({"sessions": [asdict(replace(session, guard=None)) for session in sessions]})
+            if self._enforcer is not None:  # not before the mirror has sent the last frames of those that are gone
+                self._enforcer.enforce(pairs)
 
     def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
         """See ``model.Machines``."""
@@ -118,12 +122,13 @@ class NamespacePlane:
                 gone.clock.stop()
             self._end_the_rest([name])
             # First the cables: the kernel takes a namespace away later, and until then it would answer for its address.
-            netns.ip_batch([f"link del {link.port}" for link in gone.plan.links], gone.plan.fabric)
+            with self._enforcing:
+                for link in gone.plan.links:
+                    self._ports.pop(link.eni.id, None)
+                netns.ip_batch([f"link del {link.port}" for link in gone.plan.links], gone.plan.fabric)
             netns.ip_batch([f"netns del {name}"])
             self._made.namespaces.remove(name)
             self._made.save()
-            for link in gone.plan.links:
-                self._ports.pop(link.eni.id, None)
 
     def _forget(self, addresses: Sequence[str]) -> None:
         """A VPC answers every ARP request by itself: nobody goes on sending to whose address it was, or waiting for an

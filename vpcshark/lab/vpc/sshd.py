@@ -23,8 +23,10 @@ def command(keys: Path, config: Path) -> list[str]:
     if program is None:
         raise VpcsharkError("The lab's capture host needs sshd.", "Install the package openssh-server.")
     _PRIVILEGE_SEPARATION.mkdir(mode=0o755, exist_ok=True)
-    config.write_text(_configuration(keys, "yes" if _is_root_locked() else "no"))
-    config.chmod(0o600)
+    whole = config.with_suffix(".new")  # the sshd of another instance may be about to read it
+    whole.write_text(_configuration(keys, "yes" if _is_root_locked() else "no"))
+    whole.chmod(0o600)
+    whole.replace(config)
     return [program, "-D", "-e", "-f", str(config)]  # by its full path: sshd starts itself again per connection
 
 
