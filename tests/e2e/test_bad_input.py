@@ -557,9 +557,8 @@ def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, turns: Turns
             break
         turns.be_alone()
     assert resources(stage.lab) == before
-    wait_until(
-        lambda: not [p for p in stage.lab.processes(sshds.CAPTURE_HOST) if p not in running], "the receiver has gone", 2
-    )
+    left = lambda: set(stage.lab.processes(sshds.CAPTURE_HOST)) - running  # noqa: E731
+    wait_until(lambda: not left(), "the receiver has gone", 10)
     ROWS.append((prepare.__name__, way.__name__, seconds, ended.message.replace("\n", " / ")))
     record_property("message", ended.message)
     record_property("seconds", round(seconds, 2))
@@ -627,12 +626,12 @@ def test_tshark_lists_why_there_is_no_interface(lab: Lab):
 # --- What is odd, and works all the same ------------------------------------------------------------------------------
 
 
-def captured(stage: Stage, options: Mapping[str, str], seconds: int = 3) -> int:
-    """How many frames tshark gets in some seconds."""
+def captured(stage: Stage, options: Mapping[str, str], frames: int = 50) -> int:
+    """tshark until it has so many frames; how many are in its file."""
     stage.folder.chmod(0o777)
     file = stage.folder / "out.pcapng"
     given = as_preferences(stage.source, options)
-    done = stage.lab.run("tshark", "-q", "-i", stage.source, *given, "-a", f"duration:{seconds}", "-w", str(file))
+    done = stage.lab.run("tshark", "-q", "-i", stage.source, *given, "-c", str(frames), "-w", str(file))
     assert done.returncode == 0
     assert "Error by extcap" not in done.stderr
     return len(read_frames(file))
@@ -782,4 +781,4 @@ def test_a_fifo_that_nobody_opens_is_given_up(unread: Waiting):
     ROWS.append(("fifo_never_opened", "by_extcap", unread.seconds - 30, unread.said.replace("\n", " / ")))
     assert unread.status == 1
     is_helpful(unread.said, [str(unread.fifo), "30 seconds"])
-    assert unread.seconds < 30 + SOON
+    assert 30 <= unread.seconds < 45  # other tests run meanwhile

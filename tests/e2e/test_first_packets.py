@@ -15,12 +15,12 @@ pytestmark = pytest.mark.e2e
 UNREACHABLE = "icmp[icmptype] == icmp-unreach or (icmp6 and ip6[40] == 1)"
 
 
-def capture(lab: Lab, file: Path, *enis: str, options: tuple[str, ...] = (), seconds: int = 5) -> str:
-    """tshark for some seconds; returns what it said on stderr."""
+def capture(lab: Lab, file: Path, *enis: str, options: tuple[str, ...] = (), frames: int = 300) -> str:
+    """tshark until it has so many frames; returns what it said on stderr."""
     # dumpcap as root gives up its rights and must still be allowed to write the file
     file.parent.chmod(0o777)
     interfaces = [word for eni in enis for word in ("-i", eni)]
-    done = lab.run("tshark", "-q", *options, *interfaces, "-a", f"duration:{seconds}", "-w", str(file))
+    done = lab.run("tshark", "-q", *options, *interfaces, "-c", str(frames), "-w", str(file))
     assert done.returncode == 0, done.stderr
     return done.stderr
 
@@ -59,7 +59,7 @@ def test_the_interface_bears_the_enis_id_and_name(clean_lab: Lab, tmp_path: Path
     """if_name is the ENI's id, if_description has its Name tag, names of addresses are in the file."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     file = tmp_path / "out.pcapng"
-    capture(clean_lab, file, eni, seconds=3)
+    capture(clean_lab, file, eni, frames=50)
     described = clean_lab.run("capinfos", "-I", str(file)).stdout
     assert f"Name = {eni}" in described
     assert "Description = web-1" in described
@@ -76,7 +76,7 @@ def test_two_enis_at_once(clean_lab: Lab, tmp_path: Path):
         recording(clean_lab, "web-1", tmp_path / "a.pcap") as first,
         recording(clean_lab, "db-1", tmp_path / "b.pcap") as second,
     ):
-        capture(clean_lab, file, *enis)
+        capture(clean_lab, file, *enis, frames=500)
         seen = [first.stop(), second.stop()]
     for index, frames in enumerate(seen):
         single = tmp_path / f"{index}.pcapng"
@@ -93,7 +93,7 @@ def test_nothing_is_left_and_nothing_reached_the_source(clean_lab: Lab, tmp_path
     before = clean_lab.processes("capture-1")
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     with recording(clean_lab, "web-1", tmp_path / "icmp.pcap", UNREACHABLE) as complaints:
-        capture(clean_lab, tmp_path / "out.pcapng", eni, options=tuple(host_option(eni, host)), seconds=3)
+        capture(clean_lab, tmp_path / "out.pcapng", eni, options=tuple(host_option(eni, host)), frames=50)
         assert clean_lab.is_clean()
         wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone")
         assert complaints.stop() == []
@@ -122,7 +122,7 @@ def test_the_capture_filter_decides_what_arrives(clean_lab: Lab, tmp_path: Path)
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     file = tmp_path / "out.pcapng"
     with recording(clean_lab, "web-1", tmp_path / "source.pcap", "tcp port 80") as source:
-        capture(clean_lab, file, eni, options=("-f", "tcp port 80"))
+        capture(clean_lab, file, eni, options=("-f", "tcp port 80"), frames=100)
         seen = source.stop()
     compared, missing, extra = compare(seen, read_frames(file))
     assert compared > 20

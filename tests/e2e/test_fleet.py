@@ -55,7 +55,7 @@ for turn in range(int(rounds)):
         each.send(f"{name} {number} {turn} ".encode().ljust(200 + number, b"."))
     waiting = set(sockets)
     while waiting:
-        ready = select.select(waiting, [], [], 5)[0]
+        ready = select.select(waiting, [], [], 30)[0]
         assert ready, "an echo is missing"
         for each in ready:
             each.recv(2000)
@@ -211,6 +211,7 @@ def receivers(lab: Lab, host: str) -> list[int]:
     return [pid for pid, command in lab.processes(host).items() if "python3" in command and "signal.alarm" in command]
 
 
+@pytest.mark.alone  # its order is right where no host is further behind than the merge waits
 def test_three_hosts_and_fifty_sources(
     clean_lab: Lab, network: Balanced, machines: tuple[Machine, Machine], tmp_path: Path
 ):
@@ -227,7 +228,7 @@ def test_three_hosts_and_fifty_sources(
         wait_until(lambda: is_up(lab, capture, len(enis)), "all sessions are there", 40)
         talk(lab, machines, "before", 30)
         wait_until(lambda: len(captured(file)) >= 30 * 4 * 2 * PER_INSTANCE, "all frames have come")
-        wait_until(lambda: all(one.poll() == 0 for one in shares), "every host has had its share", 5)
+        wait_until(lambda: all(one.poll() == 0 for one in shares), "every host has had its share", 30)
         (victim,) = receivers(lab, "api-1")[-1:]
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: "api-1 is lost; 2 of 3 hosts go on" in said.read_text("utf-8"), "the loss is said")

@@ -86,11 +86,11 @@ def eni(bare: Lab) -> Iterator[str]:
     wait(lambda: is_clean(bare), "the account is clean", 60)
 
 
-def tshark(lab: Lab, eni: str, file: Path, *options: str, seconds: int = 12) -> subprocess.CompletedProcess[str]:
-    """A capture with a launched host, by tshark."""
+def tshark(lab: Lab, eni: str, file: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    """A capture with a launched host, by tshark, until it has 300 frames."""
     file.parent.chmod(0o777)
     preferences = preference(eni, "host", "launch")
-    return lab.run("tshark", "-q", "-i", eni, *preferences, *options, "-a", f"duration:{seconds}", "-w", str(file))
+    return lab.run("tshark", "-q", "-i", eni, *preferences, *options, "-c", "300", "-w", str(file))
 
 
 def test_with_nothing_prepared_frames_come_and_nothing_is_left(bare: Lab, eni: str, tmp_path: Path):
@@ -120,7 +120,7 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
     assert kept in listed
     assert "kept" in listed
     began = time.time()
-    done = tshark(bare, eni, tmp_path / "second.pcapng", seconds=6)
+    done = tshark(bare, eni, tmp_path / "second.pcapng")
     assert done.returncode == 0, done.stderr
     frames = read_frames(tmp_path / "second.pcapng")
     assert len(frames) > 20

@@ -12,7 +12,7 @@ import pytest
 
 from vpcshark import receiver
 
-CONFIG = {"interfaces": [{"vni": 7, "id": 0}], "address": "127.0.0.1", "port": 48789, "mode": "socket"}
+CONFIG = {"interfaces": [{"vni": 7, "id": 0}], "address": "127.0.0.1", "port": 24789, "mode": "socket"}
 
 
 @pytest.fixture
@@ -43,20 +43,33 @@ def test_silence_ends_it(started):
     """No line for a second, where a second is allowed: it ends, with a status that says so."""
     process = started(silence_seconds=1)
     began = time.monotonic()
-    assert process.wait(8) == 1
+    assert process.wait(30) == 1
     assert time.monotonic() - began > 0.5
 
 
 def test_any_line_breaks_the_silence(started):
     """As long as lines come it runs, well beyond the time allowed between two of them."""
-    process = started(silence_seconds=1)
+    process = started(silence_seconds=3)
     for _ in range(8):
         with pytest.raises(subprocess.TimeoutExpired):
-            process.wait(0.3)
+            process.wait(0.5)
         process.stdin.write(b'{"alive": true}\n')
         process.stdin.flush()
     process.stdin.close()
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0
+
+
+def test_a_machine_that_stood_still_is_no_silence(started):
+    """A host without CPU credits, say: the capture's lines wait in sshd, which stood still as well."""
+    process = started(silence_seconds=3)
+    process.send_signal(signal.SIGSTOP)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(5)
+    process.send_signal(signal.SIGCONT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.stdin.close()
+    assert process.wait(30) == 0
 
 
 def test_without_the_setting_silence_is_nothing(started):
@@ -70,8 +83,8 @@ def test_a_receiver_that_never_gets_its_config_ends(started):
     """The capture died while it sent the program: it ends by itself, whatever is read."""
     process = started()
     began = time.monotonic()
-    assert process.wait(15) == 1
-    assert time.monotonic() - began < 10
+    assert process.wait(30) == 1
+    assert time.monotonic() - began < 15  # eight seconds, and a busy machine
 
 
 CONFIGURED = receiver.preamble() + json.dumps({**CONFIG, "silence_seconds": 1}).encode() + b"\n"
@@ -109,8 +122,8 @@ def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given
     """A path that is cut in silence, before the config or after it: sshd would stay for a quarter of an hour."""
     process = under_sshd(receiver.command(sys.executable, owns_connection=True), given)
     began = time.monotonic()
-    assert process.wait(15) == -signal.SIGTERM
-    assert time.monotonic() - began < 10
+    assert process.wait(30) == -signal.SIGTERM
+    assert time.monotonic() - began < 15  # eight seconds at most, and a busy machine
 
 
 @pytest.mark.parametrize("given", [b"", CONFIGURED], ids=["nothing", "all"])
@@ -118,4 +131,4 @@ def test_the_sshd_of_the_users_login_is_let_be(under_sshd, given):
     """A receiver on the user's own machine has the user's login above it."""
     process = under_sshd(receiver.command(sys.executable), given)
     assert process.stdout.readline() == b"1\n"
-    assert process.wait(5) == 0
+    assert process.wait(30) == 0

@@ -118,7 +118,7 @@ def test_a_server_that_is_no_sshd_is_told(log_in: LogIn) -> None:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        error = refused(log_in, port=web.getsockname()[1], timeout=1.0)
+        error = refused(log_in, port=web.getsockname()[1], timeout=20.0)
         thread.join()
     assert "does not speak SSH" in error.problem
 

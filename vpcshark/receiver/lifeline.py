@@ -16,6 +16,8 @@ from typing import Tuple
 
 OWNS_CONNECTION = "owns-connection"
 _SERVERS = ("sshd", "sshd-session")  # the latter since OpenSSH 9.8
+NAP = 1.0
+"""Seconds; to wake up later than by this is more than a busy machine's everyday life."""
 _MOST_ANCESTORS = 5  # shell, sudo and its monitor may stand between
 
 
@@ -24,11 +26,21 @@ class Lifeline:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._heard = time.monotonic()
+        self._heard = self._woke = time.monotonic()
 
     def hear(self) -> None:
         """The capture said something."""
         self._heard = time.monotonic()
+
+    def wake(self, slept: float) -> None:
+        """Once a turn, which was to take ``slept`` seconds, ``NAP`` at most. What took far longer was this machine
+        standing still: nothing could be heard meanwhile.
+        """
+        now = time.monotonic()
+        late = now - self._woke - slept
+        self._woke = now
+        if late > NAP:
+            self._heard += late
 
     @property
     def left(self) -> float:

@@ -39,7 +39,7 @@ from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
 from vpcshark.receiver.frames import Frames, Source
 from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
-from vpcshark.receiver.lifeline import Lifeline, end_connection
+from vpcshark.receiver.lifeline import NAP, Lifeline, end_connection
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
 from vpcshark.receiver.tally import Tally
@@ -226,8 +226,9 @@ class Receiver:
     def _stream(self) -> None:
         while not self._commands.closed:
             self._heartbeat.beat()
-            wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left, self._heartbeat.left))
+            wait = max(0.0, min(self._due - time.monotonic(), self._lifeline.left, self._heartbeat.left, NAP))
             events = dict(self._watched().poll(wait * 1000 + 1))
+            self._lifeline.wake(wait)
             if self._wakeup in events:
                 return
             if self._commands.descriptor in events:
