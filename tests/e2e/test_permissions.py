@@ -82,7 +82,7 @@ def test_an_action_that_a_connection_misses_is_named(
     """With it there are frames; so ``test_tcpdump_mode``."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     mine = bind("list", *features, less=less)
-    words = ["capture", eni, "--mode", "tcpdump", "--connection", way, "-a", "duration:3", "-w", str(tmp_path / "o")]
+    words = ["capture", eni, "--mode", "tcpdump", "--connection", way, "-a", "duration:50", "-w", str(tmp_path / "o")]
     done = mine.run(*VPCSHARK, *words)
     assert done.returncode == 1
     assert less in done.stderr

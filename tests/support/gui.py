@@ -97,7 +97,8 @@ class Screen:
     def _start(self) -> None:
         read, write = os.pipe()
         with os.fdopen(read) as answer:
-            command = ["Xvfb", "-displayfd", str(write), "-screen", "0", self._size, "-nolisten", "tcp"]
+            # Without -noreset it begins anew whenever its last client leaves: xprop below, while openbox just comes.
+            command = ["Xvfb", "-noreset", "-displayfd", str(write), "-screen", "0", self._size, "-nolisten", "tcp"]
             self._processes.append(subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL))
             os.close(write)
             number = answer.readline().strip()
@@ -115,7 +116,7 @@ class Screen:
             ["openbox", "--sm-disable"], env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL
         )
         self._processes.append(manager)
-        wait_for(lambda: "window id" in self.tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs")
+        wait_for(lambda: "window id" in self.tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs", 60)
         self._bus = Bus({**os.environ, **self.environment})
         self.reader = Reader(self._bus.accessibility_address)
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = self._bus.address
