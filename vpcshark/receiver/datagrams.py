@@ -35,6 +35,7 @@ class Datagrams:
 
     def __init__(self, frames: Frames, program: Optional[kernel.Program], port: int, address: str) -> None:
         self._frames = frames
+        self._claim = _claim(port)
         self._pairs: List[Tuple[socket.socket, socket.socket]] = []
         for family, local in _places(address, port):
             self._pairs.append(_open_pair(family, local, port, program or _ANY_VXLAN))
@@ -85,6 +86,19 @@ class Datagrams:
                     ours.recv(1)
                     count += 1
         return count
+
+
+def _claim(port: int) -> socket.socket:
+    """What two receivers that start at the same moment cannot both have: between the look at the port and its bind,
+    with SO_REUSEPORT, the other would not be seen. An abstract name (unix(7)), which goes with the process.
+    """
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    try:
+        sock.bind("\0vpcshark-udp-{}".format(port))  # noqa: UP032
+    except OSError:
+        sock.close()
+        raise
+    return sock
 
 
 def _places(address: str, port: int) -> List[Tuple[int, str]]:
