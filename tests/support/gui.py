@@ -52,7 +52,7 @@ class GuiError(AssertionError):
     """Something did not appear on the screen in time."""
 
 
-def wait_for(condition: Callable[[], Found], what: str, seconds: float = 20.0) -> Found:
+def wait_for(condition: Callable[[], Found], what: str, seconds: float = 60.0) -> Found:
     """Poll until ``condition()`` is true and return what it gave; GuiError after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
@@ -116,7 +116,7 @@ class Screen:
             ["openbox", "--sm-disable"], env={**os.environ, **self.environment}, stderr=subprocess.DEVNULL
         )
         self._processes.append(manager)
-        wait_for(lambda: "window id" in self.tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs", 60)
+        wait_for(lambda: "window id" in self.tool("xprop", "-root", "_NET_SUPPORTING_WM_CHECK"), "openbox runs")
         self._bus = Bus({**os.environ, **self.environment})
         self.reader = Reader(self._bus.accessibility_address)
         self.environment["DBUS_SESSION_BUS_ADDRESS"] = self._bus.address
@@ -160,7 +160,7 @@ class Screen:
         done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=True)
         return sha256(done.stdout).digest()
 
-    def wait_until_still(self, seconds: float = 20.0) -> None:
+    def wait_until_still(self, seconds: float = 60.0) -> None:
         """Wait until two pictures in a row, a fifth of a second apart, are the same."""
         last = [b""]
 
@@ -228,7 +228,7 @@ class Wireshark:
         shown = self.screen.reader.things(self.process.pid, frozenset({"Packet list"}))
         return [one for one in shown if role in ("", one.role) and re.search(text, one.name)]
 
-    def wait_for(self, role: str, text: str, seconds: float = 20.0) -> Thing:
+    def wait_for(self, role: str, text: str, seconds: float = 60.0) -> Thing:
         """Wait until such a thing is on the screen; the last one, since dialogs come after the main window."""
         found = wait_for(lambda: self.things(role, text), f"a {role} “{text}” is on the screen", seconds)
         return found[-1]
@@ -243,7 +243,7 @@ class Wireshark:
         self.key("ctrl+a", "BackSpace")
         self.type(text)
 
-    def wait_for_title(self, part: str, seconds: float = 20.0) -> None:
+    def wait_for_title(self, part: str, seconds: float = 60.0) -> None:
         """Wait until the main window's title has ``part``."""
         wait_for(lambda: part in self.title, f"the title has “{part}”", seconds)
 
@@ -270,7 +270,7 @@ class Wireshark:
     def stop(self) -> None:
         """Press the toolbar's Stop and wait until Wireshark says that the capture has ended."""
         self.press("Stop")
-        wait_for(lambda: not self.title.startswith("Capturing"), "the capture has ended", 40)
+        wait_for(lambda: not self.title.startswith("Capturing"), "the capture has ended", 60)
 
     def rows(self) -> list[Thing]:
         """The rows of the list of interfaces that have a name."""

@@ -195,7 +195,7 @@ def parse_exports(text: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 30.0) -> float:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> float:
     """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``."""
     start = time.monotonic()
     while not condition():
