@@ -19,7 +19,7 @@ from pathlib import Path
 
 import pytest
 import sshds
-from hands import VPCSHARK, Lab, preference, read_frames, wait_until
+from hands import VPCSHARK, Lab, installed, preference, read_frames, wait_until
 from turns import Turns
 
 from vpcshark.lab.control import LabControl
@@ -124,12 +124,6 @@ def by_command(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     said = done.stderr.rpartition("vpcshark: ")[2].strip()
     assert "vpcshark: " in done.stderr, done.stderr
     return Ended(done.returncode, said, began, ended)
-
-
-def installed(lab: Lab) -> str:
-    """The launcher that the lab put where Wireshark looks."""
-    [found] = Path(lab.environment["VPCSHARK_LAB"]).glob("config/wireshark/extcap/vpcshark")
-    return str(found)
 
 
 def by_extcap(lab: Lab, trouble: Trouble, folder: Path) -> Ended:

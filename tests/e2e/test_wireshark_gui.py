@@ -157,6 +157,16 @@ def test_a_vni_typed_into_the_dialog_reaches_the_session(window: gui.Wireshark, 
     assert clean_lab.is_clean()
 
 
+def test_reload_fills_a_selector_from_the_account(window: gui.Wireshark, shoot: Callable[[str], None]):
+    """The capture hosts, when the button beside their list is pressed; before, there are the fixed ones only."""
+    window.click(window.gear(window.row(WEB)))
+    window.click(window.wait_for("page tab", "^Capture host$"))
+    assert not window.things("list item", "^db-1 ")
+    window.press("List instances and targets")
+    window.wait_for("list item", "^db-1 ")
+    shoot("reloaded")
+
+
 @pytest.fixture
 def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
     """Makes an ENI in web-1's subnet, with a Name tag; it is deleted after the test."""

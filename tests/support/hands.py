@@ -308,3 +308,9 @@ def tshark_json(lab: Lab, file: Path, *arguments: str) -> list[dict]:
 def preference(eni: str, name: str, value: str) -> list[str]:
     """tshark's way to give an extcap option."""
     return ["-o", f"extcap.{eni.replace('-', '_')}.{name}:{value}"]
+
+
+def installed(lab: Lab) -> str:
+    """The launcher that the lab put where Wireshark looks."""
+    [found] = Path(lab.environment["VPCSHARK_LAB"]).glob("config/wireshark/extcap/vpcshark")
+    return str(found)

@@ -71,8 +71,8 @@ class Services:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
-        name = interface.removeprefix(catalog.NAMED) if interface.startswith(catalog.NAMED) else ""
-        named = settings.load().captures.get(name)
+        is_named = interface.startswith(catalog.NAMED)
+        named = settings.load().captures.get(interface.removeprefix(catalog.NAMED)) if is_named else None
         selection = Selection((interface,)) if named is None else of_named(named)
         if named is not None and not (options.profile or options.region):
             options = replace(options, profile=named.profile, region=named.region)
