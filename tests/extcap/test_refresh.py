@@ -98,6 +98,19 @@ def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(w
     until(lambda: "new-1" in Answers(wireshark.environ).read("interfaces"), "the refresh has ended")
 
 
+@pytest.mark.alone
+def test_where_python_prints_the_list_it_is_refreshed_as_well(wireshark):
+    """On Windows there is no shell to do it. Nobody waits for the refresher, nor for a pipe that it holds."""
+    python = wireshark.command
+    wireshark.ask(*python, *LIST)
+    age(wireshark)
+    old = wireshark.ask(*python, *LIST, FAKE_INTERFACES='[["eni-0c", "new-1 · eth0"]]', FAKE_DELAY="2")
+    assert ("web-1" in old.stdout, "new-1" in old.stdout, old.stderr) == (True, False, "")
+    until(lambda: len(asked(wireshark)) == 2, "it is refreshed")
+    assert is_alive(asked(wireshark)[-1])
+    until(lambda: "new-1" in Answers(wireshark.environ).read("interfaces"), "the refresh has ended")
+
+
 def age(wireshark, seconds=60):
     """Make the answers older."""
     file = Answers(wireshark.environ).folder / "interfaces"

@@ -27,19 +27,44 @@ def _services() -> Services:
 def run(services: Callable[[], Services] = _services, program: Sequence[str] = PROGRAM) -> int:
     """Run with the process's own streams. ``program`` is what Python runs as this extcap.
 
-    A prepared answer is printed before anything else is imported.
+    A prepared answer is printed before anything else is imported; after a list it is refreshed, as by the launcher.
     """
     argv = sys.argv[1:]
     if "--vpcshark-refresh" in argv and hasattr(os, "nice"):
         os.nice(19)  # in the background of Wireshark's start, whose questions come first
-    text = prepared.answer(argv, os.environ, os.getppid())
-    if text is not None:
-        prepared.write(text, sys.stdout)
-        return 0
-    return _slowly(argv, services, program)
+    asker = _asker(argv)
+    text = prepared.answer(argv, os.environ, asker)
+    if text is None:
+        return _slowly(argv, services, program, asker)
+    prepared.write(text, sys.stdout)
+    if prepared.question(argv) == prepared.INTERFACES:
+        _refresh_behind(program)
+    return 0
 
 
-def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequence[str]) -> int:
+def _asker(argv: Sequence[str]) -> int:
+    """The process id of who asks. On Windows our parent is a new one each time; who is behind it matters for the list
+    alone, and takes an import."""
+    if sys.platform != "win32" or prepared.question(argv) != prepared.INTERFACES:
+        return os.getppid()
+    from vpcshark.extcap.asker import asker
+
+    return asker()
+
+
+def _refresh_behind(program: Sequence[str]) -> None:
+    """Have the answers made anew by a process that nobody waits for."""
+    from pathlib import Path
+
+    from vpcshark.cleanup import detached
+
+    try:
+        detached.start([sys.executable, *program, "--vpcshark-refresh"], Path())
+    except OSError:  # no more processes or memory: the list is there, and the next who asks tries again
+        return
+
+
+def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequence[str], asker: int) -> int:
     import io
 
     from vpcshark import context
@@ -52,7 +77,7 @@ def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequ
         _ask_nobody()
     status = main(argv, services, sys.stdout, sys.stderr, os.environ, lambda seconds: _refresh(program, seconds))
     if prepared.question(argv) == prepared.INTERFACES:
-        prepared.note_asker(prepared.slot(context.folder(os.environ), os.environ), os.getppid())
+        prepared.note_asker(prepared.slot(context.folder(os.environ), os.environ), asker)
     return status
 
 
