@@ -2,6 +2,7 @@
 
 import os
 import re
+import select
 import shutil
 import subprocess
 import sys
@@ -220,6 +221,41 @@ def test_without_a_python_a_capture_opens_the_fifo_and_fails(shell, filled, fifo
     assert "vpcshark install" in done.stderr
     assert os.read(reader, 1) == b""
     os.close(reader)
+
+
+@pytest.fixture
+def bare(tmp_path):
+    """A Python that had vpcshark once, and has it no more."""
+    python = tmp_path / "bare"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+    python.chmod(0o755)
+    return python
+
+
+def test_a_python_that_lost_vpcshark_opens_the_fifo_of_a_capture_and_fails(shell, filled, bare, environ, kept, fifo):
+    """The answers of before still list ENIs, and a capture that opened no FIFO would hang dumpcap."""
+    launcher = filled(bare)
+    assert run(shell, launcher, "--extcap-interfaces", **environ).stdout == TEXT
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    done = run(shell, launcher, "--capture", "--extcap-interface", "eni-0a", "--fifo", str(fifo), **environ)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "vpcshark install" in done.stderr
+    assert is_hung_up(reader)
+    os.close(reader)
+
+
+def is_hung_up(reader):
+    """Has somebody opened the FIFO for writing, and closed it?"""
+    poller = select.poll()
+    poller.register(reader)
+    return bool(poller.poll(0)) and os.read(reader, 1) == b""
+
+
+def test_a_python_that_lost_vpcshark_lists_what_to_do(shell, filled, bare, environ):
+    """Where it must answer itself."""
+    done = run(shell, filled(bare), "--extcap-interfaces", **environ)
+    assert "vpcshark install" in done.stdout
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_python_without_vpcshark_is_not_taken(shell, tmp_path):
