@@ -59,8 +59,23 @@ def test_another_environment_has_other_answers(environ, name):
 def test_the_second_question_of_the_same_wireshark_wants_fresh_answers(environ):
     """Refresh Interfaces comes from a process that has asked before; another one is served at once."""
     kept(environ)
-    asked = [prepared.answer(["--extcap-interfaces"], environ, parent) is not None for parent in (7, 7, 8, 7)]
+    asked = [prepared.answer(["--extcap-interfaces"], environ, parent) is not None for parent in (7, 7, 8, 77)]
     assert asked == [True, False, True, True]
+
+
+def test_a_wireshark_is_known_again_after_others_have_asked(environ):
+    """Seven; each time that it asks it is the last one again."""
+    kept(environ)
+
+    def is_new(parent):
+        return prepared.answer(["--extcap-interfaces"], environ, parent) is not None
+
+    assert is_new(7)
+    for first in (100, 200, 300):
+        assert all(is_new(first + number) for number in range(7))
+        assert not is_new(7)
+    assert all(is_new(400 + number) for number in range(8))
+    assert is_new(7)
 
 
 @pytest.mark.parametrize("question", prepared.QUESTIONS)

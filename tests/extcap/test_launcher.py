@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark.context import VARIABLES
+from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 
 LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
@@ -97,6 +98,18 @@ def test_the_list_is_printed_at_once_and_refreshed_in_the_background(shell, pyth
     wait_for(tmp_path / "refreshed")
     second = run(shell, python, "--extcap-interfaces", "--extcap-version=4.0", **environ)
     assert second.stdout.startswith("asked: -m vpcshark.extcap --extcap-interfaces")
+
+
+def test_the_process_is_known_again_after_others_have_asked(shell, python, environ, kept, tmp_path):
+    """Wireshark is open, somebody runs tshark -D, then it is refreshed: by the launcher's note, and by Python's way to
+    read it."""
+    listing = ("--extcap-interfaces", "--extcap-version=4.0")
+    assert run(shell, python, *listing, **environ).stdout == TEXT
+    for _ in range(7):
+        other = run(["sh", "-c", '"$@"; exit $?', "sh", *shell], python, *listing, **environ)
+        assert (other.stdout, other.stderr) == (TEXT, "")
+    assert run(shell, python, *listing, **environ).stdout.startswith("asked: ")
+    assert prepared.answer(listing, environ, os.getpid()) is None
 
 
 def wait_for(path, seconds=10):

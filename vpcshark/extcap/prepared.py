@@ -21,7 +21,8 @@ UNSAVED = "config-unsaved"  # the dialog for ENIs beyond the first, where the li
 QUESTIONS = (INTERFACES, CONFIG, CHOOSER, UNSAVED, DLTS)
 SAVED = "saved"  # which ENIs have the dialog whose values are kept; no such file: all
 CHOOSE = "vpcshark-choose"  # the value of the entry that browses everything
-ASKED = "asked"  # in a context's folder: the process id of who asked for the interfaces last
+ASKED = "asked"  # in a context's folder: the process ids of who asked for the interfaces, the last one first
+_MOST = 8  # of them that are remembered: a tshark may ask while a Wireshark is open
 _HEAD = "answer='"
 
 
@@ -119,16 +120,18 @@ def interface_of(argv: Sequence[str]) -> str:
 
 
 def note_asker(place: str, parent: int) -> bool:
-    """Remember who asks for the interfaces; False if it is the same as last time, or can't be remembered."""
-    path = os.path.join(place, ASKED)
-    if not place or _read(path) == str(parent):
+    """Remember who asks for the interfaces; False if he has asked before, or can't be remembered."""
+    if not place:
         return False
+    path = os.path.join(place, ASKED)
+    known = _read(path).split()
+    others = [one for one in known if one != str(parent)]
     try:
         with open(path, "w", encoding="ascii", opener=_private) as file:
-            file.write(str(parent))
+            file.write(" ".join([str(parent), *others][:_MOST]))
     except OSError:
         return False
-    return True
+    return str(parent) not in known
 
 
 def write(text: str, out: TextIO) -> None:
