@@ -79,6 +79,12 @@ class Settings:
     defaults: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, NamedCapture] = field(default_factory=dict)
 
+    def defaults_of(self, capture: str) -> Mapping[str, str]:
+        """Of a named capture's options: its own before those of all; the latter alone where none has that name."""
+        found = self.captures.get(capture)
+        own = {} if found is None else {"profile": found.profile, "region": found.region, **found.options}
+        return {**self.defaults, **{key: text for key, text in own.items() if text}}
+
 
 def path() -> Path:
     """Where the settings are."""

@@ -117,6 +117,21 @@ def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab,
     assert_each_under_its_own(clean_lab, file, recordings)
 
 
+def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, settings, tmp_path: Path):
+    """tshark passes each boolean's default from the dialog as if the user had chosen it."""
+    name(clean_lab, settings, f"[capture web]\nenis = {', '.join(ids(clean_lab, 'web-1', 'db-1'))}\ndns = false\n")
+    tmp_path.chmod(0o777)
+    process = clean_lab.start("tshark", "-q", "-i", "vpcshark-web", "-w", str(tmp_path / "out.pcapng"))
+    try:
+        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "there are the sessions")
+        [made] = clean_lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+    finally:
+        os.killpg(process.pid, signal.SIGINT)
+        _, said = process.communicate(timeout=40)
+    assert process.returncode == 0, said
+    assert made.get("NetworkServices", []) == []
+
+
 def test_one_that_cannot_be_is_told_before_anything_is_made(clean_lab: Lab, settings, tmp_path: Path):
     """A list is wanted as a whole: which one and why, and no create has left this machine."""
     control = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])

@@ -8,6 +8,7 @@ import threading
 import pytest
 
 from vpcshark import context, folders
+from vpcshark.capture import catalog
 from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 
@@ -107,6 +108,24 @@ def test_the_answer_to_one_question_is_none_to_another():
 def test_only_the_plain_questions_have_prepared_answers(line, expected):
     """Everything else is asked of Python."""
     assert prepared.question(line.split()) == expected
+
+
+@pytest.mark.parametrize(
+    ("interface", "expected"),
+    [
+        ("vpcshark-web-2", "named-web-2"),
+        ("vpcshark-choose", "config-choose"),
+        ("vpcshark-problem", "config"),
+        ("vpcshark-problem-2", "config"),
+        ("vpcshark-../x", "config"),
+        ("eni-0a", "config"),
+        ("", "config"),
+    ],
+)
+def test_a_named_capture_has_a_dialog_of_its_own(interface, expected):
+    """As the launcher has it."""
+    assert prepared.question(["--extcap-config", "--extcap-interface", interface]) == expected
+    assert prepared.NAMED == catalog.NAMED
 
 
 def test_old_contexts_make_room_for_new_ones(environ):

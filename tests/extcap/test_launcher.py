@@ -100,6 +100,21 @@ def test_the_list_is_printed_at_once_and_refreshed_in_the_background(shell, pyth
     assert second.stdout.startswith("asked: -m vpcshark.extcap --extcap-interfaces")
 
 
+def test_a_named_capture_has_a_prepared_dialog_of_its_own(shell, python, environ, kept):
+    """For its section of the settings has defaults of its own. For a name that none can have, and for what is wrong, it
+    is that of all; one that is not prepared yet is asked of Python."""
+    Answers(environ).write({"named-web-2": "web-2\n"})
+
+    def dialog(interface):
+        done = run(shell, python, "--extcap-config", "--extcap-interface", interface, **environ)
+        assert done.stderr == ""
+        return done.stdout
+
+    assert dialog("vpcshark-web-2") == "web-2\n"
+    assert dialog("vpcshark-problem-2") == dialog("vpcshark-../named-web-2") == TEXT * 99
+    assert dialog("vpcshark-new").startswith("asked: ")
+
+
 def test_the_process_is_known_again_after_others_have_asked(shell, python, environ, kept, tmp_path):
     """Wireshark is open, somebody runs tshark -D, then it is refreshed: by the launcher's note, and by Python's way to
     read it."""

@@ -63,6 +63,24 @@ def test_the_first_list_comes_from_aws_and_leaves_all_answers(wireshark, launche
     assert len(asked(wireshark)) == 1
 
 
+def test_the_dialog_of_a_named_capture_has_what_its_section_says(wireshark, launcher, sentences):
+    """Above all of booleans, which Wireshark passes as if the user had chosen them: prepared, and asked of Python."""
+    settings = Path(wireshark.environ["XDG_CONFIG_HOME"], "vpcshark", "config.ini")
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[defaults]\ndecap = true\n[capture web]\nenis = eni-0a\ndns = false\nvni = 7\n")
+
+    def dialog(*command, **environ):
+        done = wireshark.ask(*command, "--extcap-config", "--extcap-interface", "vpcshark-web", **environ)
+        read = {fields["call"]: fields for kind, fields in sentences(done.stdout) if kind == "arg"}
+        booleans = [read[f"--{name}"]["default"] for name in ("dns", "decap", "names")]
+        return booleans, read["--vni"]["placeholder"]
+
+    wireshark.ask(launcher, *LIST)
+    assert Answers(wireshark.environ).read("named-web")
+    assert dialog(launcher) == dialog(*wireshark.command) == (["false", "true", "true"], "7")
+    assert dialog(launcher, AWS_PROFILE="other") == (["false", "true", "true"], "7")  # not prepared
+
+
 @pytest.mark.alone
 def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, launcher):
     """And the second is there at once; what the refresh brings is in the third."""

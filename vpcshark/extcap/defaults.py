@@ -3,19 +3,35 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from vpcshark.errors import VpcsharkError
+from vpcshark.extcap.prepared import NAMED
+
+if TYPE_CHECKING:
+    from vpcshark.settings import Settings
 
 log = logging.getLogger(__name__)
 
 
-def defaults() -> Mapping[str, str]:
-    """They; none if the settings can't be read: the list says that, and a capture fails with it."""
+def defaults(interface: str = "") -> Mapping[str, str]:
+    """They, for an interface of the list: a named capture has its own. None if the settings can't be read: the list
+    says that, and a capture fails with it."""
+    known = _settings()
+    return known.defaults_of(interface.removeprefix(NAMED)) if interface.startswith(NAMED) else known.defaults
+
+
+def captures() -> Sequence[str]:
+    """The interfaces of the named captures, in the order of the list."""
+    return [NAMED + name for name in _settings().captures]
+
+
+def _settings() -> Settings:
     from vpcshark import settings  # here: a filter check must not pay for it
 
     try:
-        return settings.load().defaults
+        return settings.load()
     except VpcsharkError as error:
         log.warning("%s", error)
-        return {}
+        return settings.Settings()

@@ -64,7 +64,7 @@ def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, 
         case Phase.RELOAD:
             return _reload(call, services, environ)
         case Phase.CONFIG:
-            return listing.config(environ, defaults(), is_chooser=call.interface == prepared.CHOOSE)
+            return listing.config(environ, defaults(call.interface), is_chooser=call.interface == prepared.CHOOSE)
         case Phase.DLTS:
             return listing.dlts()
         case Phase.FILTER_CHECK:
@@ -112,7 +112,7 @@ def _reload(call: Call, services: Callable[[], Services], environ: Mapping[str, 
 
     name = call.reload_option.removeprefix("--")
     values = chosen(call.values)
-    options = resolve_leniently(values, environ, defaults())
+    options = resolve_leniently(values, environ, defaults(call.interface))
     logs.set_up(options.log_level, options.log_file)
     try:
         offered = threads.start(services().values, name, call.interface, options, values.get("vpc", ""))

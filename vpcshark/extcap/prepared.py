@@ -21,6 +21,9 @@ UNSAVED = "config-unsaved"  # the dialog for ENIs beyond the first, where the li
 QUESTIONS = (INTERFACES, CONFIG, CHOOSER, UNSAVED, DLTS)
 SAVED = "saved"  # which ENIs have the dialog whose values are kept; no such file: all
 CHOOSE = "vpcshark-choose"  # the value of the entry that browses everything
+PROBLEM = "vpcshark-problem"  # that of the entry that is listed when AWS can't be asked; further ones have a number
+NAMED = "vpcshark-"  # before a named capture's name, as in capture/catalog.py, which would take an import
+_NAME = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-")
 ASKED = "asked"  # in a context's folder: the process ids of who asked for the interfaces, the last one first
 _MOST = 8  # of them that are remembered: a tshark may ask while a Wireshark is open
 _HEAD = "answer='"
@@ -85,7 +88,16 @@ def question(argv: Sequence[str]) -> str:
             found = word.removeprefix("--extcap-")
         elif not word.startswith("--extcap-version"):
             return ""
-    return CHOOSER if (found, interface) == (CONFIG, CHOOSE) else found
+    return dialog(interface) if found == CONFIG else found
+
+
+def dialog(interface: str) -> str:
+    """The question for ``interface``'s dialog: a named capture has its own, as its section has defaults of its own."""
+    if interface == CHOOSE:
+        return CHOOSER
+    name = interface.removeprefix(NAMED)
+    is_named = name != interface and _NAME.issuperset(name) and not interface.startswith(PROBLEM)
+    return f"named-{name}" if is_named else CONFIG
 
 
 def answer(argv: Sequence[str], environ: Mapping[str, str], parent: int) -> str | None:

@@ -24,7 +24,7 @@ from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.answers import Answers
-from vpcshark.extcap.defaults import defaults
+from vpcshark.extcap.defaults import captures, defaults
 from vpcshark.extcap.options import resolve_leniently
 from vpcshark.extcap.services import Services
 
@@ -116,7 +116,11 @@ def not_kept(answers: Answers, error: OSError) -> VpcsharkError:
 
 def fixed(environ: Mapping[str, str]) -> dict[str, str]:
     """The answers that need nobody to be asked."""
-    return {
+    named = {
+        prepared.dialog(one): listing.config(environ, defaults(one), save=number < KEPT)
+        for number, one in enumerate(captures())
+    }
+    return named | {
         prepared.CONFIG: listing.config(environ, defaults()),
         prepared.CHOOSER: listing.config(environ, defaults(), is_chooser=True),
         prepared.UNSAVED: listing.config(environ, defaults(), save=False),

@@ -12,10 +12,9 @@ from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection, of_named
 from vpcshark.errors import InputError
-from vpcshark.extcap import listing
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.options import chosen, resolve
-from vpcshark.extcap.prepared import CHOOSE
+from vpcshark.extcap.prepared import CHOOSE, PROBLEM
 
 
 def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
@@ -35,13 +34,11 @@ def named(name: str, known: settings.Settings) -> tuple[Selection, Mapping[str, 
     """What the named capture means, and the defaults of its options. InputError if there is none of that name."""
     if name not in known.captures:
         raise InputError(f"There is no capture named {name} in the settings.", "vpcshark config shows them.")
-    found = known.captures[name]
-    own = {"profile": found.profile, "region": found.region, **found.options}
-    return of_named(found), {**known.defaults, **{key: text for key, text in own.items() if text}}
+    return of_named(known.captures[name]), known.defaults_of(name)
 
 
 def _check(listed: str, interface: str) -> None:
-    if listed.startswith(listing.PROBLEM):
+    if listed.startswith(PROBLEM):
         raise InputError(
             "This entry is no network interface: it stands for the list that AWS did not give.",
             "Do what its text says, then refresh the interfaces (F5).",
