@@ -2,9 +2,11 @@
 
 import io
 import time
+from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import ClientError
 
 from vpcshark.cli.doctor import Doctor, examine
 from vpcshark.cli.install import filled_in, install, packaged, run_command
@@ -15,11 +17,12 @@ class Healthy(Doctor):
     """All checks up to AWS are real; the sign-in is invented."""
 
     def __init__(self, folder, skew=0.0, denied=()):
-        super().__init__(run=self.tshark)
+        super().__init__(run=self.tshark, connect=self.connect)
         self.folder = folder
         self.skew = skew
         self.denied = denied
         self.missing = False
+        self.refusal = None
 
     def tshark(self, command):
         """A tshark of 4.2, else the real world."""
@@ -31,16 +34,30 @@ class Healthy(Doctor):
             return f"Personal Extcap path:\t{self.folder / 'extcap'}\n"
         return run_command(command)
 
-    def sign_in(self):
-        """An account that needs no network."""
-        self._aws = self
-        self._aws_time = time.time() - self.skew
-        return "somebody"
+    def connect(self, profile, region):
+        """An account that needs no network, or the refusal to sign in."""
+        if isinstance(self.refusal, AwsError):
+            raise self.refusal
+        return self
+
+    region = "eu-west-1"
 
     @property
     def ec2(self):
         """EC2, which judges DryRun."""
         return self
+
+    @property
+    def sts(self):
+        """STS, which says what time it is also where it refuses."""
+        return self
+
+    def get_caller_identity(self):
+        """The answer, or what boto3 raises for a refusal with the code ``refusal``."""
+        answer = {"Arn": "somebody", "ResponseMetadata": {"HTTPHeaders": {"date": formatdate(time.time() - self.skew)}}}
+        if self.refusal:
+            raise ClientError({**answer, "Error": {"Code": self.refusal}}, "GetCallerIdentity")
+        return answer
 
     def __getattr__(self, name):
         if not name.startswith(("describe_", "create_", "delete_", "modify_")):
@@ -147,6 +164,17 @@ def test_a_clock_that_is_off_is_told(doctor, skew, is_wrong):
     assert ("clock" in problems(doctor)) is is_wrong
 
 
+@pytest.mark.parametrize("code", ["SignatureDoesNotMatch", "RequestExpired"])
+@pytest.mark.parametrize(("skew", "is_wrong"), [(0, False), (3600, True), (-600, True)])
+def test_a_sign_in_that_the_clock_spoils_is_not_blamed_on_the_credentials(doctor, code, skew, is_wrong):
+    """AWS accepts no signature of a wrong time; its refusal says what time it is."""
+    doctor.refusal, doctor.skew = code, skew
+    said = problems(doctor)
+    assert ("clock" in said) is is_wrong
+    assert ("credentials" in said["sign-in"]) is not is_wrong
+    assert "clock" in said["sign-in"] if is_wrong else "aws" in said["sign-in"]
+
+
 def test_missing_permissions_are_named_as_iam_names_them(doctor):
     """So that they can be asked for."""
     doctor.denied = ("create_traffic_mirror_session", "describe_instances")
@@ -165,10 +193,6 @@ def test_what_cannot_be_judged_without_a_tagged_mirror_is_no_problem(doctor):
 
 def test_without_a_sign_in_what_needs_one_says_so(doctor):
     """And the sign-in says why."""
-
-    def expired():
-        raise AwsError("The AWS SSO sign-in has expired.", "Run: aws sso login")
-
-    doctor.sign_in = expired
+    doctor.refusal = AwsError("The AWS SSO sign-in has expired.", "Run: aws sso login")
     assert set(problems(doctor)) == {"sign-in", "clock", "permissions"}
     assert "aws sso login" in problems(doctor)["sign-in"]

@@ -106,6 +106,19 @@ def identity(aws: Aws) -> tuple[str, float]:
     """(the ARN of who is signed in, AWS's time of day in seconds since the epoch). AwsError."""
     with mapped("see who is signed in", service="sts"):
         answer = aws.sts.get_caller_identity()
+    return str(answer["Arn"]), _time_in(answer)
+
+
+def time_of(error: AwsError) -> float:
+    """AWS's time of day in its refusal, 0 if it did not answer. A clock that is off by more than five minutes is seen
+    there alone: AWS then accepts no signature, and calls that SignatureDoesNotMatch or RequestExpired."""
+    return _time_in(getattr(error.__cause__, "response", {}))
+
+
+def _time_in(answer: Mapping[str, Any]) -> float:
+    """From the header Date (RFC 9110, 6.6.1); 0 where there is none."""
     headers = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {})
-    stamp = email.utils.parsedate_to_datetime(headers["date"]).timestamp() if "date" in headers else 0.0
-    return str(answer["Arn"]), stamp
+    try:
+        return email.utils.parsedate_to_datetime(headers["date"]).timestamp()
+    except (KeyError, ValueError):
+        return 0.0

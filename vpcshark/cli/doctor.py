@@ -19,7 +19,7 @@ from typing import Any
 from vpcshark import settings
 from vpcshark.cli import config, console, install
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import AwsError, VpcsharkError
 from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 
@@ -34,6 +34,28 @@ class Finding:
     remark: str = ""
     problem: str = ""
     remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What AWS said when it was asked who we are: ``skew`` is how far this machine's clock is ahead of AWS's, None if
+    AWS did not say; ``error`` why we are nobody."""
+
+    skew: float | None
+    aws: Any = None
+    arn: str = ""
+    error: AwsError | None = None
+
+    @property
+    def is_off(self) -> bool:
+        """Is the clock too far off for AWS?"""
+        return self.skew is not None and abs(self.skew) > SKEW
+
+
+def _connect(profile: str, region: str) -> Any:
+    from vpcshark.aws import client  # here: boto3's import takes half a second
+
+    return client.connect(profile, region)
 
 
 def add(commands: Any) -> None:
@@ -64,12 +86,18 @@ class Doctor:
     """The checks, in the order of the way from Wireshark to AWS."""
 
     def __init__(
-        self, profile: str = "", region: str = "", run: install.Run = install.run_command, clock: Clock | None = None
+        self,
+        profile: str = "",
+        region: str = "",
+        run: install.Run = install.run_command,
+        clock: Clock | None = None,
+        connect: Callable[[str, str], Any] = _connect,
     ) -> None:
         self._profile, self._region = profile, region
         self._run = run
         self._clock = clock or SystemClock()
-        self._aws: Any = None
+        self._connect = connect
+        self._answer: Answer | None = None
 
     def checks(self) -> list[tuple[str, Callable[[], str]]]:
         """(subject, check)."""
@@ -79,8 +107,8 @@ class Doctor:
             ("Python", self.interpreter),
             ("settings", self.settings),
             ("prepared answers", self.answers),
-            ("sign-in", self.sign_in),
             ("clock", self.clock),
+            ("sign-in", self.sign_in),
             ("permissions", self.permissions),
         ]
 
@@ -144,33 +172,36 @@ class Doctor:
             ) from error
         return f"{text.count('{value=eni-')} ENIs, {age:.0f} seconds old, in {answers.folder}"
 
+    def clock(self) -> str:
+        """AWS refuses requests whose time is off, in the words for wrong credentials; so this is judged before them."""
+        answer = self._asked()
+        if answer.skew is None:
+            if answer.error is not None:
+                raise VpcsharkError("It cannot be checked without an answer from AWS.")
+            return "AWS did not say what time it is"
+        if answer.is_off:
+            raise VpcsharkError(f"This machine's clock is {answer.skew:.0f} seconds off AWS's.", "Set it, best by NTP.")
+        return f"within {abs(answer.skew) + 1:.0f} seconds of AWS's"
+
     def sign_in(self) -> str:
         """Who is signed in, and where."""
-        from vpcshark.aws import client, permissions
-
-        aws = client.connect(self._profile, self._region)
-        arn, self._aws_time = permissions.identity(aws)
-        self._aws = aws
-        return f"{arn} in {aws.region}"
-
-    def clock(self) -> str:
-        """AWS refuses requests whose time is off."""
-        self._need_sign_in()
-        if not self._aws_time:
-            return "AWS did not say what time it is"
-        skew = self._clock.now() - self._aws_time
-        if abs(skew) > SKEW:
-            raise VpcsharkError(f"This machine's clock is {skew:.0f} seconds off AWS's.", "Set it, best by NTP.")
-        return f"within {abs(skew) + 1:.0f} seconds of AWS's"
+        answer = self._asked()
+        if answer.error is None:
+            return f"{answer.arn} in {answer.aws.region}"
+        if answer.is_off:
+            raise VpcsharkError("AWS accepts nobody whose clock is that far off.", "Set it, then run: vpcshark doctor")
+        raise answer.error
 
     def permissions(self) -> str:
         """Every call of a capture, as EC2's DryRun judges it."""
         from vpcshark.aws import permissions
         from vpcshark.cleanup import tags
 
-        self._need_sign_in()
+        aws = self._asked().aws
+        if aws is None:
+            raise VpcsharkError("It cannot be checked without being signed in.")
         lease = tags.Lease("doctor", tags.default_owner(), self._clock.now())
-        judged = dict(permissions.permitted(self._aws, lease.as_tags()))
+        judged = dict(permissions.permitted(aws, lease.as_tags()))
         missing = [action for action, is_allowed in judged.items() if is_allowed is False]
         if missing:
             raise VpcsharkError(
@@ -185,9 +216,23 @@ class Doctor:
             )
         return f"all {len(judged)} calls of a capture are allowed"
 
-    def _need_sign_in(self) -> None:
-        if self._aws is None:
-            raise VpcsharkError("It cannot be checked without being signed in.")
+    def _asked(self) -> Answer:
+        """AWS is asked who we are, once for all the checks that need its answer."""
+        self._answer = self._answer or self._ask()
+        return self._answer
+
+    def _ask(self) -> Answer:
+        from vpcshark.aws import permissions
+
+        try:
+            aws = self._connect(self._profile, self._region)
+            arn, time = permissions.identity(aws)
+        except AwsError as error:
+            return Answer(self._skew(permissions.time_of(error)), error=error)
+        return Answer(self._skew(time), aws, arn)
+
+    def _skew(self, time: float) -> float | None:
+        return self._clock.now() - time if time else None
 
     def _launcher(self) -> Path:
         return install.extcap_folder(io.StringIO(), self._run) / install.launcher_name()
