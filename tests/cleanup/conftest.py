@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import pytest
 
+from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.sweep import Resource
 from vpcshark.errors import AwsError
@@ -49,3 +55,22 @@ class FakeAccount:
 def account() -> FakeAccount:
     """An empty account."""
     return FakeAccount()
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder of ledgers with one in it that another user left there, c-root; who looks meanwhile is not root."""
+    with TemporaryDirectory() as name:  # not below pytest's own folders, which are root's alone
+        folder = Path(name)
+        ledger = ledgers.Ledger(folder / "c-root.ledger", {"owner": "root@here", "started": 5.0, "source": "eni-1"})
+        ledger.leave_open()
+        if os.geteuid() != 0:
+            ledger.path.chmod(0)
+            yield folder
+            return
+        folder.chmod(0o777)
+        os.seteuid(65534)
+        try:
+            yield folder
+        finally:
+            os.seteuid(0)

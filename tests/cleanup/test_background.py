@@ -43,6 +43,15 @@ def test_nothing_is_started_where_nothing_lies(folder, clock):
     assert not background.sweep_in_background(folder, clock)
 
 
+def test_another_users_ledger_does_not_keep_ours_waiting(shared, clock, account):
+    """It is nobody else's to clean up; ours is worked off all the same."""
+    mine = ledgers.Ledger(shared / "c-1.ledger", HEADER)
+    mine.leave_open()
+    assert background.waiting(shared, clock) == [mine.path]
+    assert [one.path for one in background.run(shared, reach=lambda *_: account, clock=clock)] == [mine.path]
+    assert [one.name for one in shared.iterdir()] == ["c-root.ledger"]
+
+
 def test_the_look_is_cheap(folder, clock):
     """A thousand looks into an empty folder in a moment: it is on everybody's way."""
     folder.mkdir()

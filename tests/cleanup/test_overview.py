@@ -72,6 +72,21 @@ def test_what_could_not_be_cleaned_up_is_one_sentence(mine, tmp_path):
     )
 
 
+def test_another_users_ledger_is_passed_over_with_a_note(shared):
+    """A capture by sudo leaves such a one in the user's folder: it takes neither list away."""
+    mine = ledgers.Ledger(shared / "c-1.ledger", HEADER)
+    mine.note("The AWS credentials have expired.")
+    assert "The AWS credentials have expired." in overview.remark(shared)
+    first, foreign = overview.overview([], NOW, shared)
+    assert (first.capture, first.state) == ("c-1", "live")
+    assert (foreign.capture, foreign.state, foreign.is_here) == ("c-root", "unknown", True)
+    assert "another user's" in foreign.notes[0]
+    labels = tags.Lease("c-root", "root@here", NOW - 3600, NOW - 7200).as_tags()
+    (_, foreign) = overview.overview([Resource("session", "tms-1", labels, "eni-1")], NOW, shared)
+    assert (foreign.state, foreign.owner, len(foreign.notes)) == ("expired", "root@here", 1)
+    mine.finish()
+
+
 def test_json_has_null_for_what_nobody_knows(tmp_path):
     """Scripts can tell "unknown" from a time."""
     resource = Resource("filter", "tmf-1", {"vpcshark:capture": "c-x"})

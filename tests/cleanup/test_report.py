@@ -95,3 +95,12 @@ def test_a_ledger_is_worked_off_in_its_own_region(account, clock, tmp_path):
         account, "mine", reach=lambda *where: asked.append(where) or account, clock=clock, folder=tmp_path, owner="me"
     )
     assert asked == [("prod", "ap-south-1")]
+
+
+@pytest.mark.parametrize(("expires", "removed"), [(LATER, []), (LONG_AGO, ["c-root"])])
+def test_a_capture_whose_ledger_is_another_users_is_judged_by_its_lease(shared, account, clock, expires, removed):
+    """Like everybody else's: nobody here can tell whether it lives."""
+    account.add("filter", "tmf-root", "c-root", "root@here", expires)
+    done = clean(account, clock, shared, "all")
+    assert (list(done.removed), done.problems) == (removed, [])
+    assert (shared / "c-root.ledger").exists()

@@ -37,7 +37,8 @@ def folder() -> Path:
 class Record:
     """What a ledger says. ``made`` maps resource id to kind; ``unanswered`` maps ClientToken to kind: created or not,
     the answer never came. ``notes`` are sentences about what clean-up could not do. ``adopted``: its capture is dead,
-    and clean-up has been at it."""
+    and clean-up has been at it. ``is_foreign``: it is another user's (a capture by ``sudo -E`` leaves such ones in the
+    user's folder), and cannot be read."""
 
     path: Path
     capture: str = ""
@@ -52,6 +53,7 @@ class Record:
     unanswered: Mapping[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     adopted: bool = False
+    is_foreign: bool = False
 
     @property
     def made_pairs(self) -> list[tuple[str, str]]:
@@ -160,10 +162,11 @@ def _is_at(path: Path, file: BinaryIO) -> bool:
 
 
 def adopt(path: Path) -> Ledger | None:
-    """Take over the ledger of a dead capture, to clean up under it; None if its capture lives, or it is gone."""
+    """Take over the ledger of a dead capture, to clean up under it; None if its capture lives, it is gone, or another
+    user's."""
     try:
         file = os.fdopen(os.open(path, os.O_RDWR | os.O_APPEND), "a+b", buffering=0)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):
         return None
     if not _take(file) or not _is_at(path, file):  # finished between open and lock
         file.close()
@@ -184,16 +187,26 @@ def _take(file: BinaryIO) -> bool:
 
 
 def is_live(path: Path) -> bool:
-    """Does the capture of this ledger still run?"""
+    """Does the capture of this ledger still run? Another user's counts as if it did: it is not ours to clean up."""
     try:
         with open(path, "rb", buffering=0) as file:
             return not lock.probe(file)
     except FileNotFoundError:
         return False
+    except PermissionError:
+        return True
 
 
 def read(path: Path) -> Record:
-    """What the ledger at ``path`` says; lines that a crash cut in half are passed over."""
+    """What the ledger at ``path`` says; lines that a crash cut in half are passed over. Another user's says nothing."""
+    try:
+        return _read(path)
+    except PermissionError:
+        log.info("%s is another user's; it is passed over.", path)
+        return Record(path, capture=path.stem, is_foreign=True)
+
+
+def _read(path: Path) -> Record:
     header: dict[str, Any] = {}
     made: dict[str, str] = {}
     unanswered: dict[str, str] = {}

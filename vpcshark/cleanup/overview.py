@@ -6,7 +6,7 @@ Only looks. Must not know how it is shown.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpcshark.aws import prices
@@ -15,6 +15,7 @@ from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.sweep import Resource
 
 LIVE, DEAD, EXPIRED, CLEANING, KEPT = "live", "dead", "expired", "cleaning up", "kept"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -24,7 +25,8 @@ class Seen:
     from (an ENI, a named capture, a query) as far as that is known, ``sources`` the ENIs that are mirrored now.
 
     ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up", or "kept": a capture
-    host that waits for its owner's next capture, until it expires.
+    host that waits for its owner's next capture, until it expires; "unknown" where its ledger is another user's and AWS
+    shows nothing of it.
     """
 
     capture: str
@@ -67,6 +69,8 @@ def remark(folder: Path | None = None) -> str:
 
 def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> Seen:
     record = ledgers.read(path)
+    if record.is_foreign:
+        return _of_foreign(record, resources or (), now)
     found = tuple(record.made_pairs if resources is None else ((r.kind, r.id) for r in resources))
     return Seen(
         capture=record.capture,
@@ -81,6 +85,13 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         notes=record.notes,
         sources=_sources(resources or ()),
     )
+
+
+def _of_foreign(record: ledgers.Record, resources: Sequence[Resource], now: float) -> Seen:
+    """What its tags say, if there are any, and who can do something about it."""
+    seen = _of_tags(record.capture, resources, now) if resources else Seen(record.capture, "", UNKNOWN)
+    note = f"Its ledger {record.path} is another user's (a capture by sudo?), who alone can clean up by it."
+    return replace(seen, is_here=True, notes=(note,))
 
 
 def _state(path: Path, record: ledgers.Record) -> str:

@@ -88,7 +88,8 @@ def _lives_here(folder: Path, capture: str) -> bool | None:
     """Adopted is dead: its janitor, with credentials that have run out, may hold the ledger for a quarter of an hour,
     and what somebody with good ones deletes meanwhile, it finds done."""
     path = folder / f"{capture}{ledgers.SUFFIX}"
-    return ledgers.is_live(path) and not ledgers.read(path).adopted if path.exists() else None
+    record = ledgers.read(path)
+    return ledgers.is_live(path) and not record.adopted if path.exists() and not record.is_foreign else None
 
 
 def _until(lease: tags.Lease) -> str:
