@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType, SimpleNamespace
 
 import pytest
 
+from vpcshark.aws.client import Aws
+from vpcshark.capture.auto import AutoFeed
 from vpcshark.capture.life import LEASE, Capture, Context
 from vpcshark.capture.making import Maker
+from vpcshark.capture.mirror import MirrorFeed, World
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection
 from vpcshark.capture.status import Silent
@@ -22,13 +27,16 @@ LEASED = tags.Lease("c-1", "me@here", 1_700_000_900.0)
 
 
 class PassingStop(Stop):
-    """Waiting for it takes the fake clock's time."""
+    """Waiting for it takes the fake clock's time, in the thread that made it; the others' is their own."""
 
     def __init__(self, clock, after: float) -> None:
         super().__init__()
         self._clock, self._end = clock, clock.monotonic() + after
+        self._thread = threading.current_thread()
 
     def wait(self, timeout: float | None = None) -> bool:
+        if threading.current_thread() is not self._thread:
+            return super().wait(timeout)
         self._clock.sleep(min(timeout, max(0.0, self._end - self._clock.monotonic())))
         if self._clock.monotonic() >= self._end:
             self.request("the test is over")
@@ -37,6 +45,8 @@ class PassingStop(Stop):
 
 class Nothing:
     """A sink and a reception in one: no frame ever comes."""
+
+    stats: Mapping[str, int] = MappingProxyType({})
 
     def write(self, data: bytes) -> None: ...
     def close(self) -> None: ...
@@ -92,19 +102,21 @@ class Feed:
 def run(tmp_path, clock):
     """Runs a capture for ``after`` seconds of the fake clock; gives the feed."""
 
-    def run(after: float = 1.0, longest: int = 8 * 3600, prepare=lambda feed, stop: None) -> Feed:
+    def run(
+        after: float = 1.0, longest: int = 8 * 3600, prepare=lambda feed, stop: None, make_feed=None, **more
+    ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
         timeline, stop, account = Timeline(clock), PassingStop(clock, after), Account()
         account.gate.set()
         maker = Maker(book, LEASED, timeline)
-        options = CaptureOptions(max_duration=longest)
-        feed = Feed(maker, account)
-        prepare(feed, stop)
+        options = CaptureOptions(max_duration=longest, **more)
         context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), stop, clock, timeline, maker)
+        feed = make_feed(context) if make_feed else Feed(maker, account)
+        prepare(feed, stop)
         try:
             Capture(context, book, feed).run()
         finally:
-            run.stop = stop
+            run.stop, run.timeline = stop, timeline
         return feed
 
     return run
@@ -170,3 +182,33 @@ def test_who_asks_twice_does_not_wait(run, tmp_path):
     with pytest.raises(VpcsharkError, match="in the background"):
         run(prepare=prepare)
     assert len(ledgers.all_paths(tmp_path)) == 1
+
+
+class Empty:
+    """EC2 of an account that has nothing."""
+
+    def get_paginator(self, operation: str):
+        return SimpleNamespace(paginate=lambda **parameters: [])
+
+
+class Dump:
+    """The second way: up at once, and it makes nothing."""
+
+    def up(self, jobs):
+        return Nothing()
+
+    def close(self) -> None: ...
+
+
+def test_a_mirror_that_ended_before_it_knew_aws_is_no_end_for_what_runs_in_its_place(run):
+    """No rule can say "arp", so there is tcpdump, and nothing to renew: it is found out at the first renewal."""
+    aws: Aws = SimpleNamespace(ec2=Empty(), profile="", region="", stop_creating=lambda: None)
+    world = World(lambda: aws, None, None, None, "python3", lambda profile, region: None, lambda account: None)
+
+    def make_feed(context: Context) -> AutoFeed:
+        return AutoFeed(context, lambda context, _: MirrorFeed(context, world), lambda context, _: Dump())
+
+    feed = run(after=LEASE, make_feed=make_feed, mode="auto", capture_filter="arp")
+    assert "renew the lease" in [step.name for step in run.timeline.steps()]
+    assert run.stop.reason == "the test is over"
+    assert feed.account().tagged() == []

@@ -47,7 +47,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class World:
-    """The seams of this mode: how AWS and the capture host are reached."""
+    """The seams of this mode: how AWS and the capture host are reached. ``connect`` gives the same connection each
+    time."""
 
     connect: Callable[[], Aws]
     open_transport: Callable[[CaptureHost], Transport]
@@ -212,15 +213,14 @@ class MirrorFeed:
         return self._second.still() if self._second is not None else []
 
     def account(self) -> sweep.Account:
-        """See ``life.Feed``."""
-        assert self._aws is not None  # nothing is made before
-        return MirrorAccount(self._aws)
+        """See ``life.Feed``. Also where ``up`` ended before it had the connection: nothing is ours there, but captures
+        of mine that have expired may be."""
+        return MirrorAccount(self._aws or self._world.connect())
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``life.Feed``."""
-        assert self._aws is not None
+        """See ``life.Feed``. Where there is no connection, nothing was made with it."""
         if made:
-            tagging.put_tags(self._aws.ec2, made, {tags.EXPIRES: tags.format_time(expires)})
+            tagging.put_tags(self._ec2(), made, {tags.EXPIRES: tags.format_time(expires)})
 
     def _connect(self) -> Aws:
         with self._context.timeline.step("connect to AWS"):
