@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from quiet import QuietHost
+from told import Told
 
 from vpcshark.aws.client import connect
 from vpcshark.capture.jobs import Jobs
@@ -21,7 +22,6 @@ from vpcshark.capture.making import Maker
 from vpcshark.capture.mirror import MirrorFeed, World
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection
-from vpcshark.capture.status import Silent
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cleanup import sweep, tags
@@ -130,8 +130,9 @@ class Run:
         lease = tags.Lease(f"c-{number:012x}", "me@here", clock.now() + 900, clock.now())
         self.steps, self.ledger = Timeline(clock), Ledger(folder / f"{lease.capture}.ledger", {})
         self.maker = Maker(self.ledger, lease, self.steps)
+        self.told = Told()
         self.context = Context(
-            Selection(tuple(enis)), CaptureOptions(**options), self.sink, Silent(), self.stop, clock, self.steps,
+            Selection(tuple(enis)), CaptureOptions(**options), self.sink, self.told, self.stop, clock, self.steps,
             self.maker,
         )  # fmt: skip
         self.feed = MirrorFeed(self.context, self._world())
@@ -207,6 +208,21 @@ def test_each_source_has_its_own_vni_id_and_block(mine: Account, tmp_path):
     assert len(set(made.values())) == MANY
     blocks = [one for one in pcapng.read_blocks(pcapng.section_header() + run.sink.data) if one.kind == 1]
     assert [eni.encode() in block.body for eni, block in zip(mine.enis, blocks, strict=True)] == [True] * MANY
+    run.down()
+
+
+def test_a_session_that_a_colleague_deleted_does_not_take_the_others_lease(mine: Account, tmp_path):
+    """EC2 refuses the renewal of all for the sake of one: that one is forgotten, and said; the rest lives on."""
+    run = Run(mine.enis[:3], tmp_path, 7)
+    run.up()
+    gone = mine.sessions()[0]["TrafficMirrorSessionId"]
+    mine.ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=gone)
+    run.feed.renew(run.maker.made, 2_000_000_000.0)
+    assert gone not in run.maker.made
+    assert len(run.maker.made) == 4
+    assert run.told.logged[-1] == f"The session {gone} is gone: somebody else has deleted it."
+    for one in mine.sessions():
+        assert {"Key": tags.EXPIRES, "Value": "2033-05-18T03:33:20Z"} in one["Tags"]
     run.down()
 
 

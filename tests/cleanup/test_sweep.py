@@ -101,6 +101,16 @@ def test_a_capture_is_dead_by_its_lease_or_by_its_process(owner, expires, lives_
     assert sweep.is_dead(lease, owner="me@here", now=1000.0, lives_here=lambda capture: lives_here) is dead
 
 
+def test_only_what_nobody_here_runs_goes_when_its_lease_has_run_out(account, clock):
+    """A capture that could not renew its lease is alive all the same, as its own machine knows."""
+    ran_out = clock.now() - 2 * sweep.CLOCK_ERROR
+    for capture, owner in (("c-alive", "me@here"), ("c-gone", "me@here"), ("c-bob", "bob@there")):
+        account.add("filter", f"tmf-{capture}", capture, owner, ran_out)
+    lives = {"c-alive": True}.get
+    assert sweep.remove_expired(account, "me@here", clock=clock, patience=10, lives_here=lives) == ["c-gone"]
+    assert set(account.resources) == {"tmf-c-alive", "tmf-c-bob"}
+
+
 class Slow:
     """As EC2: an instance terminates only after some describes, and holds its security group until then."""
 

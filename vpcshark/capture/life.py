@@ -10,6 +10,7 @@ import logging
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 from vpcshark import threads
@@ -25,6 +26,7 @@ from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.clock import Clock
@@ -137,7 +139,11 @@ class Capture:
         """Others of mine whose machine never came back: this is the next start of anything."""
         try:
             sweep.remove_expired(
-                self._feed.account(), self._context.maker.lease.owner, clock=self._context.clock, patience=PATIENCE
+                self._feed.account(),
+                self._context.maker.lease.owner,
+                clock=self._context.clock,
+                patience=PATIENCE,
+                lives_here=partial(ledgers.lives_here, self._ledger.path.parent),
             )
         except VpcsharkError as error:
             log.info("Expired captures could not be looked for: %s", error)

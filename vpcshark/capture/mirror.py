@@ -20,7 +20,7 @@ from typing import TypeVar
 from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, dumping, headers, here, newcomers, verdict
+from vpcshark.capture import costs, dumping, headers, here, newcomers, renewing, verdict
 from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
@@ -35,7 +35,7 @@ from vpcshark.capture.secondlook import SecondLook
 from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.silence import Arrived
 from vpcshark.capture.swap import swap_filter
-from vpcshark.cleanup import sweep, tags
+from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding
@@ -220,7 +220,7 @@ class MirrorFeed:
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``life.Feed``. Where there is no connection, nothing was made with it."""
         if made:
-            tagging.put_tags(self._ec2(), made, {tags.EXPIRES: tags.format_time(expires)})
+            renewing.renew(self._ec2(), self.account(), self._context.maker, self._context.status, made, expires)
 
     def _connect(self) -> Aws:
         with self._context.timeline.step("connect to AWS"):

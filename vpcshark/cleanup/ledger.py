@@ -197,6 +197,15 @@ def is_live(path: Path) -> bool:
         return True
 
 
+def lives_here(where: Path, capture: str) -> bool | None:
+    """Does the capture run on this machine, with its ledger in ``where``? None: it was not started here, is finished,
+    or another user's. Adopted is dead: its janitor, with credentials that have run out, may hold the ledger for a quarter of an
+    hour, and what somebody with good ones deletes meanwhile, it finds done."""
+    path = where / f"{capture}{SUFFIX}"
+    record = read(path)
+    return is_live(path) and not record.adopted if path.exists() and not record.is_foreign else None
+
+
 def read(path: Path) -> Record:
     """What the ledger at ``path`` says; lines that a crash cut in half are passed over. Another user's says nothing."""
     try:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from vpcshark.cleanup import ledger as ledgers
@@ -76,20 +77,12 @@ def _kept(resources: Sequence[sweep.Resource], which: str, owner: str, now: floa
         return f"it belongs to {lease.owner or 'somebody unknown'}."
     if which == "kept" and tags.is_kept(lease):
         return ""
-    if not sweep.is_dead(lease, owner=owner, now=now, lives_here=lambda capture: _lives_here(folder, capture)):
+    if not sweep.is_dead(lease, owner=owner, now=now, lives_here=partial(ledgers.lives_here, folder)):
         if tags.is_kept(lease):
             how = "; vpcshark cleanup --kept removes it" if lease.owner == owner else ""
             return f"it is kept for the next capture until {_until(lease)}{how}."
         return f"it is a living capture of {lease.owner}, or runs elsewhere; its lease ends {_until(lease)}."
     return ""
-
-
-def _lives_here(folder: Path, capture: str) -> bool | None:
-    """Adopted is dead: its janitor, with credentials that have run out, may hold the ledger for a quarter of an hour,
-    and what somebody with good ones deletes meanwhile, it finds done."""
-    path = folder / f"{capture}{ledgers.SUFFIX}"
-    record = ledgers.read(path)
-    return ledgers.is_live(path) and not record.adopted if path.exists() and not record.is_foreign else None
 
 
 def _until(lease: tags.Lease) -> str:

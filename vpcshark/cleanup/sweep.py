@@ -191,13 +191,16 @@ def has_run_out(lease: Lease, now: float) -> bool:
     return 0 < lease.expires < now - CLOCK_ERROR
 
 
-def remove_expired(account: Account, owner: str, *, clock: Clock, patience: float) -> list[str]:
-    """Remove my captures whose lease ran out, wherever they ran; their ids. Other people's are left to them and to
-    ``vpcshark cleanup``. AwsError where the account can't be asked."""
+def remove_expired(
+    account: Account, owner: str, *, clock: Clock, patience: float, lives_here: Callable[[str], bool | None]
+) -> list[str]:
+    """Remove my captures whose lease ran out, wherever they ran; their ids. One that ``lives_here`` (see ``is_dead``)
+    could not renew it, and stays. Other people's are left to them and to ``vpcshark cleanup``. AwsError where the
+    account can't be asked."""
     gone = []
     for capture, resources in group_by_capture(account.tagged()).items():
         lease = latest_lease(resources)
-        if lease.owner == owner and has_run_out(lease, clock.now()):
+        if lease.owner == owner and has_run_out(lease, clock.now()) and not lives_here(capture):
             log.info("The lease of the capture %s ran out.", capture)
             if remove_capture(account, capture, clock=clock, patience=patience).is_clean:
                 gone.append(capture)

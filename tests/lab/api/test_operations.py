@@ -263,6 +263,16 @@ def test_tags_are_those_of_now(mirroring: Any, ec2: Any) -> None:
     }
 
 
+def test_tags_for_several_of_which_one_is_gone_are_refused_for_all(mirroring: Any, ec2: Any) -> None:
+    """As EC2 does it: who renews a lease must not lose it for all the others."""
+    gone, stands = mirroring.filter(), mirroring.filter()
+    ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=gone)
+    code = code_of(lambda: ec2.create_tags(Resources=[stands, gone], Tags=[{"Key": "a", "Value": "1"}]))
+    assert code == "InvalidTrafficMirrorFilterId.NotFound"
+    (found,) = ec2.describe_traffic_mirror_filters(TrafficMirrorFilterIds=[stands])["TrafficMirrorFilters"]
+    assert found["Tags"] == []
+
+
 def test_tags_of_another_resource_type_are_refused(mirroring: Any, ec2: Any) -> None:
     """And nothing is made."""
     before = len(ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"])

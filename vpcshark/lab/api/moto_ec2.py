@@ -20,6 +20,7 @@ from moto.ec2.models import ec2_backends
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.responses import EC2Response
 from moto.ec2.responses.elastic_network_interfaces import ElasticNetworkInterfaces
+from moto.ec2.responses.tags import TagResponse
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 
 from vpcshark.lab.api import moto_balancers
@@ -93,6 +94,7 @@ def install() -> None:
     for action in OPERATIONS:
         setattr(TrafficMirrors, camelcase_to_underscores(action), _answering(action))
     ElasticNetworkInterfaces.describe_network_interfaces = _describe_network_interfaces
+    TagResponse.create_tags = _create_tags
     TaggedEC2Resource.get_tags = _own_tags
 
 
@@ -160,6 +162,23 @@ def _describe_network_interfaces(response: EC2Response) -> ActionResult:
             "The parameter NetworkInterfaceIds cannot be used with the parameter MaxResults",
         )
     return ActionResult(_checked(lambda: _paged(everything.result["NetworkInterfaces"], response.params)))
+
+
+_all_create_tags = TagResponse.create_tags
+
+
+def _create_tags(response: EC2Response) -> ActionResult:
+    """EC2 refuses the whole call if one resource does not exist; moto would keep tags for ids of ours that are gone."""
+    state = _state(response.ec2_backend)
+    _checked(lambda: _check_all_standing(state, response.params.get("Resources") or []))
+    return _all_create_tags(response)
+
+
+def _check_all_standing(state: State, resource_ids: list[str]) -> Record:
+    state.prune()
+    for resource_id in resource_ids:
+        state.check_standing(resource_id)
+    return {}
 
 
 def _paged(enis: list[Any], params: dict[str, Any]) -> Record:

@@ -70,6 +70,13 @@ class State:
         """The record as EC2 answers it: with the tags that it has now."""
         return {**record, "Tags": self.vpc.tags(record_id(record))}
 
+    def check_standing(self, resource_id: str) -> None:
+        """Refuse an id of ours that does not exist; others are not ours to judge."""
+        prefix = resource_id.partition("-")[0]
+        records = {"tmf": self.filters, "tmfr": self.rules, "tmt": self.targets, "tms": self.sessions}.get(prefix)
+        if records is not None:
+            find(records, prefix, resource_id)
+
     def prune(self) -> None:
         """Deleting a source ENI deletes its sessions (Traffic Mirroring guide, "Sessions")."""
         for session_id, session in list(self.sessions.items()):
