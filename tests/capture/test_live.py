@@ -1,5 +1,8 @@
 """What a running capture shows, and what becomes of a filter that is typed while it runs."""
 
+import threading
+from queue import SimpleQueue
+
 import pytest
 
 from vpcshark.capture.costs import Costs
@@ -21,10 +24,10 @@ class Seen:
     """A status with controls, that remembers."""
 
     def __init__(self):
-        self.said, self.shown, self.filter = [], [], None
+        self.said, self.shown, self.filter = SimpleQueue(), [], None
 
     def say(self, text):
-        self.said.append(text)
+        self.said.put(text)
 
     def log(self, line):
         """For the log."""
@@ -100,4 +103,60 @@ def test_a_new_filter_is_taken_or_it_is_said_why_not(clock, feed, words):
     """The capture goes on either way."""
     seen = Seen()
     Live(seen, Reception(), feed, dict, clock).change("udp")
-    assert seen.said[0].startswith(words)
+    assert seen.said.get(timeout=20).startswith(words)
+
+
+class SlowFeed:
+    """Takes its time for each filter; remembers which were asked for, and whether two were at once."""
+
+    def __init__(self):
+        self.asked, self.gate = SimpleQueue(), threading.Semaphore(0)
+        self.at_once = self.most = 0
+
+    def refilter(self, capture_filter, reception):
+        """When the test lets it."""
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        self.asked.put(capture_filter)
+        assert self.gate.acquire(timeout=20)
+        self.at_once -= 1
+        return f"now {capture_filter}"
+
+
+def test_of_filters_that_come_while_one_is_changed_the_newest_is_next(clock):
+    """One after the other: AWS must not end with the rules of one and the receiver with the program of another."""
+    seen, feed = Seen(), SlowFeed()
+    live = Live(seen, Reception(), feed, dict, clock)
+    live.change("tcp")
+    assert feed.asked.get(timeout=20) == "tcp"
+    live.change("udp")
+    live.change("icmp")
+    for _ in range(3):
+        feed.gate.release()
+    assert [seen.said.get(timeout=20) for _ in range(2)] == ["now tcp", "now icmp"]
+    assert feed.most == 1
+
+
+def test_a_filter_that_failed_may_be_tried_again_and_the_one_in_force_is_left(clock):
+    """Return on the same text."""
+    seen, feed = Seen(), Feed(VpcsharkError("AWS gets too many requests.", "Wait."))
+    live = Live(seen, Reception(), feed, dict, clock, "tcp")
+    live.change("udp")
+    assert "too many requests" in seen.said.get(timeout=20)
+    feed.failure = None
+    live.change("udp")
+    assert seen.said.get(timeout=20) == "now udp"
+    live.change("udp")
+    live.change("tcp")
+    assert seen.said.get(timeout=20) == "now tcp"
+
+
+def test_the_filter_of_before_can_be_had_back_after_a_failure(clock):
+    """AWS may have the new one's rules, and only the receiver have failed."""
+    seen, feed = Seen(), Feed(VpcsharkError("The receiver does not answer.", "Wait."))
+    live = Live(seen, Reception(), feed, dict, clock, "tcp")
+    live.change("udp")
+    assert "does not answer" in seen.said.get(timeout=20)
+    feed.failure = None
+    live.change("tcp")
+    assert seen.said.get(timeout=20) == "now tcp"

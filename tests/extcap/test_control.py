@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
-from vpcshark.extcap.control import ADD, INITIALIZED, LOG, SET, STATUSBAR, Decoder, Message, Toolbar, encode
+from vpcshark.extcap.control import ADD, FILTER, INITIALIZED, LOG, SET, STATUSBAR, Decoder, Message, Toolbar, encode
 from vpcshark.extcap.fifo import retry
 
 MESSAGES = st.lists(st.builds(Message, st.integers(0, 255), st.integers(0, 255), st.binary(max_size=300)))
@@ -129,6 +129,17 @@ def test_what_the_gui_sets_is_known_until_it_closes(connected):
     assert toolbar.initialized is True
     os.close(ends.pop("to"))
     assert toolbar.read() is False
+
+
+def test_each_return_in_the_filter_field_is_passed_on(connected):
+    """Also on the same text: it may have failed the first time."""
+    toolbar, ends = connected
+    entered = []
+    toolbar.on_filter(entered.append, "tcp")
+    for text in (b" udp ", b" udp ", b""):
+        os.write(ends["to"], encode(Message(FILTER, SET, text)))
+    assert toolbar.read() is True
+    assert entered == ["udp", "udp", ""]
 
 
 def test_a_pipe_that_nobody_has_opened_is_not_closed(gui):

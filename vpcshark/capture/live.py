@@ -6,6 +6,7 @@ Only where somebody looks (``Controls``): a toolbar, not a terminal. Must not kn
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, runtime_checkable
 
@@ -30,7 +31,8 @@ class Controls(Protocol):
         """The state and figures of now, in place of the last."""
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
-        """From now on, the filter being ``now``, call ``change`` with each new one, in a thread that may wait."""
+        """From now on, the filter being ``now``, call ``change`` with each one that the user enters; it returns at
+        once."""
 
 
 @runtime_checkable
@@ -62,7 +64,10 @@ class Live:
         clock: Clock,
         capture_filter: str = "",
     ) -> None:
-        self._filter = capture_filter
+        self._filter: str | None = capture_filter  # in force; None after a failure, where each text is worth a try
+        self._wanted: str | None = None
+        self._is_changing = False
+        self._guard = threading.Lock()
         self._status = status
         self._reception = reception
         self._feed = feed
@@ -73,7 +78,7 @@ class Live:
     def begin(self, stop: Stop) -> None:
         """Show and steer until ``stop``, in threads of its own; nothing where nobody looks."""
         if isinstance(self._status, Controls):
-            self._status.on_filter(self.change, self._filter)
+            self._status.on_filter(self.change, self._filter or "")
             threads.start(self._tick, self._status, stop, name="figures")
 
     def _tick(self, controls: Controls, stop: Stop) -> None:
@@ -101,17 +106,41 @@ class Live:
         return " · ".join(parts)
 
     def change(self, capture_filter: str) -> None:
-        """Change the filter, or say why not."""
+        """Have the filter changed, or said why not, by a thread. One change at a time, and of those that wait only the
+        newest: else AWS might end with the rules of one, and the receiver with the program of another."""
+        with self._guard:
+            self._wanted = capture_filter
+            if self._is_changing:
+                return
+            self._is_changing = True
+        threads.start(self._follow, name="filter")
+
+    def _follow(self) -> None:
+        while (wanted := self._next()) is not None:
+            if wanted != self._filter:
+                self._status.say(self._changed(wanted))
+
+    def _next(self) -> str | None:
+        """What is wanted now; None ends the thread."""
+        with self._guard:
+            wanted, self._wanted = self._wanted, None
+            self._is_changing = wanted is not None
+            return wanted
+
+    def _changed(self, wanted: str) -> str:
+        """What to tell the user."""
+        self._filter = None
         try:
             if not isinstance(self._feed, Refilters):
                 raise VpcsharkError("This mode cannot change it while it runs.", "Stop, and start with another.")
-            said = self._feed.refilter(capture_filter, self._reception)
+            said = self._feed.refilter(wanted, self._reception)
         except VpcsharkError as error:
-            said = f"The filter stays as it was: {error}"
+            return f"The filter stays as it was: {error}"
         except Exception as error:  # logged and said
             log.exception("the filter could not be changed")
-            said = f"The filter stays as it was: vpcshark failed unexpectedly ({type(error).__name__})."
-        self._status.say(said)
+            return f"The filter stays as it was: vpcshark failed unexpectedly ({type(error).__name__})."
+        self._filter = wanted
+        return said
 
 
 def _time(seconds: int) -> str:

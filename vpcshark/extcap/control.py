@@ -13,8 +13,6 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
-from vpcshark import threads
-
 _QUIT = b"Q\0\0\0"
 INITIALIZED, SET, ADD, DISABLE = 0, 1, 2, 5
 STATUSBAR = 6
@@ -83,7 +81,6 @@ class Toolbar:
         self.values: dict[int, bytes] = {}  # what the toolbar's controls are set to, by number
         self.initialized = False  # all values that the GUI has at the start have come
         self._change: Callable[[str], None] | None = None
-        self._last_filter = b""
 
     @classmethod
     def open(cls, control_in: str, control_out: str, wait: Callable[[Callable[[], int | None]], int | None]) -> Toolbar:
@@ -114,9 +111,9 @@ class Toolbar:
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
         """See ``capture.live.Controls``."""
-        self._last_filter = now.encode(errors="replace")[:MAX_PAYLOAD]
         self._send(Message(STATE, DISABLE, b""))  # it is for reading
-        self._send(Message(FILTER, SET, self._last_filter))  # not what was typed into an earlier capture
+        shown = now.encode(errors="replace")[:MAX_PAYLOAD]
+        self._send(Message(FILTER, SET, shown))  # not what was typed into an earlier capture
         self._change = change
 
     def _send(self, message: Message) -> None:
@@ -150,10 +147,8 @@ class Toolbar:
             self.initialized = True
         elif message.command == SET:
             self.values[message.control] = message.payload
-            is_new = message.control == FILTER and message.payload != self._last_filter
-            if is_new and self._change is not None:
-                self._last_filter = message.payload
-                threads.start(self._change, message.payload.decode(errors="replace").strip(), name="filter")
+            if message.control == FILTER and self._change is not None:
+                self._change(message.payload.decode(errors="replace").strip())
 
     def close(self) -> None:
         """Close both pipes; again is harmless."""
