@@ -102,3 +102,21 @@ def test_an_unknown_account_that_shows_nothing_is_not_taken_for_clean(tmp_path, 
     assert ledger.path.exists()
     assert tidy.tidy(ledger.path, reach=reach, clock=clock, patience=60, is_sure=True).outcome.is_clean
     assert not ledger.path.exists()
+
+
+def test_ids_that_an_unknown_account_does_not_have_are_no_proof_that_they_are_gone(tmp_path, account, clock):
+    """Another account says "not found" to each delete; the right one shows them, and only then they go."""
+    ledger = ledgers.Ledger(tmp_path / "c-1.ledger", HEADER)
+    for kind, name in (("filter", "tmf-1"), ("session", "tms-1")):
+        ledger.created(kind, name, name)
+    ledger.leave_open()
+    other = type(account)()
+    tidied = tidy.tidy(ledger.path, reach=lambda profile, region: other, clock=clock, patience=30)
+    assert "before it knew its AWS account" in tidied.outcome.problems[0]
+    assert ledgers.read(ledger.path).made == {"tmf-1": "filter", "tms-1": "session"}
+    assert other.deletes == []
+    account.add("filter", "tmf-1")
+    account.add("session", "tms-1")
+    assert tidy.tidy(ledger.path, reach=lambda profile, region: account, clock=clock, patience=30).outcome.is_clean
+    assert account.resources == {}
+    assert not ledger.path.exists()

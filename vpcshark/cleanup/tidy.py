@@ -53,8 +53,9 @@ def tidy(path: Path, *, reach: Reach, clock: Clock, patience: float, is_sure: bo
     if ledger is None:
         return Tidied(path)
     record = ledgers.read(path)
-    outcome = _removed(record, ledger, reach, clock, patience)
-    if outcome.is_clean and not (is_sure or record.account or outcome.deleted or _is_empty(record)):
+    is_known = is_sure or bool(record.account)
+    outcome = _removed(record, ledger, reach, clock, patience, is_known=is_known)
+    if outcome.is_clean and not (is_known or outcome.deleted or _is_empty(record)):
         outcome = sweep.Outcome((), (_unknown_account(record),))
     if outcome.is_clean:
         ledger.finish()
@@ -68,9 +69,10 @@ def _is_empty(record: ledgers.Record) -> bool:
 
 
 def _removed(
-    record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, patience: float
+    record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, patience: float, *, is_known: bool
 ) -> sweep.Outcome:
-    """Rounds, each with a new way to AWS: expired credentials may be good again when they are read anew."""
+    """Rounds, each with a new way to AWS: expired credentials may be good again when they are read anew. ``is_known``:
+    it is the capture's account that is reached."""
     if _is_empty(record):
         return sweep.Outcome((), ())
     end = clock.monotonic() + patience
@@ -78,7 +80,7 @@ def _removed(
     said: tuple[str, ...] = ()
     deleted: list[str] = []
     while True:
-        outcome = _round(record, ledger, reach, clock, end)
+        outcome = _round(record, ledger, reach, clock, end, is_known=is_known)
         deleted += outcome.deleted
         if outcome.problems != said:
             for sentence in outcome.problems:
@@ -90,7 +92,11 @@ def _removed(
         pause = min(pause * 1.6, sweep.LONGEST_PAUSE)
 
 
-def _round(record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, end: float) -> sweep.Outcome:
+def _round(
+    record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, end: float, *, is_known: bool
+) -> sweep.Outcome:
+    """In an account that may be another one, only what a describe shows is deleted: there an id of ours is "not found",
+    which proves nothing."""
     try:
         account = _right_account(record, reach)
     except VpcsharkError as error:
@@ -100,7 +106,7 @@ def _round(record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: 
         record.capture,
         clock=clock,
         patience=min(ROUND, end - clock.monotonic()),
-        known=record.made,
+        known=record.made if is_known else {},
         settle=SETTLE if record.unanswered else 0.0,
         on_deleted=ledger.deleted,
         give_up=is_expired,
