@@ -80,6 +80,13 @@ def test_a_resource_that_appears_late_is_found(account, clock):
     assert account.deletes == ["tmf-late"]
 
 
+def test_nothing_shown_before_a_cut_off_create_has_settled_is_not_clean(account, clock):
+    """Whoever has no more patience than that must leave it to somebody who has."""
+    outcome = remove(account, clock, patience=8.0, settle=15.0)
+    assert outcome.problems == ("The capture c-1 was cut off while AWS made something for it, which may still appear.",)
+    assert remove(account, clock, patience=15.0, settle=15.0).is_clean
+
+
 @pytest.mark.parametrize(
     ("owner", "expires", "lives_here", "dead"),
     [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import pytest
 
 from vpcshark.cleanup import ledger as ledgers
@@ -120,3 +122,40 @@ def test_ids_that_an_unknown_account_does_not_have_are_no_proof_that_they_are_go
     assert tidy.tidy(ledger.path, reach=lambda profile, region: account, clock=clock, patience=30).outcome.is_clean
     assert account.resources == {}
     assert not ledger.path.exists()
+
+
+def test_all_ledgers_are_worked_off_side_by_side(dead, tmp_path, account, clock):
+    """Wireshark waits: an account out of reach, asked first, keeps no other capture's resources standing."""
+    stuck = ledgers.Ledger(tmp_path / "c-0.ledger", {**HEADER, "profile": "gone"})
+    stuck.created("filter", "t0", "tmf-0")
+    stuck.leave_open()
+    living = ledgers.Ledger(tmp_path / "c-2.ledger", HEADER)
+    other_is_gone = threading.Event()
+    delete = account.delete
+    account.delete = lambda kind, resource: (delete(kind, resource), other_is_gone.set())
+
+    def reach(profile, region):
+        if profile == "gone":
+            assert other_is_gone.wait(20)
+            raise InputError("There is no profile gone.")
+        return account
+
+    left = tidy.tidy_all(ledgers.all_paths(tmp_path), reach=reach, clock=clock, patience=60)
+    assert left == ["There is no profile gone."]
+    assert account.resources == {}
+    assert (stuck.path.exists(), dead.exists(), living.path.exists()) == (True, False, True)
+    living.finish()
+
+
+def test_an_account_that_never_answers_is_not_waited_for(dead, clock):
+    """Its ledger stays, and says so; whoever waits gets an answer."""
+    answer = threading.Event()
+
+    def reach(profile, region):
+        answer.wait()
+        raise InputError("too late")
+
+    left = tidy.tidy_all([dead], reach=reach, clock=clock, patience=0.1)
+    answer.set()
+    assert left == ["There was not the time to remove what the capture c-1 left."]
+    assert dead.exists()

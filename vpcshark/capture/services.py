@@ -107,11 +107,7 @@ class Services:
 
     def clean_up(self) -> None:
         """Finish the ledgers of dead captures on this machine, quickly. VpcsharkError says what is left."""
-        left = [
-            problem
-            for path in ledger.all_paths(self._ledgers)
-            for problem in _problems(tidy.tidy(path, reach=_reach(), clock=self._clock, patience=QUICK))
-        ]
+        left = tidy.tidy_all(ledger.all_paths(self._ledgers), reach=_reach(), clock=self._clock, patience=QUICK)
         if left:
             raise VpcsharkError(" ".join(left), "vpcshark cleanup tries again.")
 
@@ -164,10 +160,6 @@ def _start_janitor(book: ledger.Ledger) -> janitor.Janitor:
             f"The process that cleans up after this capture could not be started: {error.strerror}.",
             "Nothing was created. Is the machine out of processes or memory?",
         ) from error
-
-
-def _problems(tidied: tidy.Tidied) -> Sequence[str]:
-    return tidied.outcome.problems if tidied.outcome is not None else ()
 
 
 def _known() -> Path | None:

@@ -21,7 +21,7 @@ from vpcshark.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
-SHORT = 15.0
+SHORT = tidy.SETTLE + 5.0  # enough for a create whose answer never came
 PATIENCE = 10 * 60.0
 WORKERS = 8
 REST = 60.0  # seconds after a try that failed before the next: Wireshark's lists are refreshed often

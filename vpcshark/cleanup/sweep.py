@@ -84,7 +84,8 @@ def remove_capture(
     that going on is of no use.
 
     ``known`` (id -> kind) is deleted at once, without a describe before it. ``settle``: go on describing for that many
-    seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS.
+    seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
+    ``patience`` ends before, it is a problem that it may still appear.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, on_deleted, give_up)
@@ -93,16 +94,24 @@ def remove_capture(
     pause = 0.0  # the first describe after the first round of deletes comes at once
     while True:
         left = removal.look_for(capture)
-        if left is not None and not left and clock.monotonic() - start >= settle:
+        unsettled = start + settle - clock.monotonic()
+        if left is not None and not left and unsettled <= 0:
             return Outcome(tuple(removal.deleted), ())
         if hands_over and left and (later := removal.told_of(left)):
             return Outcome(tuple(removal.deleted), (), later)
+        if left is not None and not left:
+            pause = min(pause, unsettled)
         if removal.is_hopeless or clock.monotonic() - start + pause > patience:
-            return Outcome(tuple(removal.deleted), tuple(removal.problems_of(left)))
+            problems = removal.problems_of(left) or [_may_appear(capture)]
+            return Outcome(tuple(removal.deleted), tuple(problems))
         if left:
             removal.delete([(resource.kind, resource.id) for resource in left])
         clock.sleep(pause)
         pause = min(max(pause * 1.6, FIRST_PAUSE), LONGEST_PAUSE)
+
+
+def _may_appear(capture: str) -> str:
+    return f"The capture {capture} was cut off while AWS made something for it, which may still appear."
 
 
 class _Removal:

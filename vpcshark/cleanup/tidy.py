@@ -5,11 +5,14 @@ Gets the way to AWS as an argument (``Reach``). Knows nothing of processes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import wait
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
+from vpcshark import threads
 from vpcshark.aws.errors import is_expired
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep
@@ -20,6 +23,7 @@ from vpcshark.errors import VpcsharkError
 # consistent, and a slow call may still be under way when its caller is dead).
 SETTLE = 15.0
 ROUND = 60.0  # seconds with one set of credentials
+AT_ONCE = 8  # ledgers; each has its own way to AWS
 
 
 class Reached(sweep.Account, Protocol):
@@ -62,6 +66,29 @@ def tidy(path: Path, *, reach: Reach, clock: Clock, patience: float, is_sure: bo
     else:
         ledger.leave_open()
     return Tidied(path, record, outcome)
+
+
+def tidy_all(paths: Iterable[Path], *, reach: Reach, clock: Clock, patience: float) -> list[str]:
+    """Work off the ledgers of dead captures side by side, within ``patience`` seconds in all: somebody waits. What is
+    left, a sentence for each; where AWS does not answer in time, too."""
+    end = clock.monotonic() + patience
+    dead = [path for path in paths if not ledgers.is_live(path)]
+    done: dict[Path, Tidied] = {}
+
+    def one(path: Path) -> None:
+        if (left := end - clock.monotonic()) > 0:
+            done[path] = tidy(path, reach=reach, clock=clock, patience=left)
+
+    working = threads.start(threads.together, [partial(one, path) for path in dead], AT_ONCE, name="clean-up")
+    if wait([working], patience).done:
+        working.result()
+    return [sentence for path in dead for sentence in _problems_of(path, done.get(path))]
+
+
+def _problems_of(path: Path, tidied: Tidied | None) -> Sequence[str]:
+    if tidied is None:
+        return (f"There was not the time to remove what the capture {path.stem} left.",)
+    return tidied.outcome.problems if tidied.outcome is not None else ()
 
 
 def _is_empty(record: ledgers.Record) -> bool:
