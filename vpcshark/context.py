@@ -68,5 +68,6 @@ def folder(environ: Mapping[str, str], platform: str = sys.platform) -> str:
         return os.path.join(base, "vpcshark", "Cache", "answers") if base else ""
     if platform == "darwin":
         return f"{home}/Library/Caches/vpcshark/answers" if home else ""
-    base = environ.get("XDG_CACHE_HOME", "") or (f"{home}/.cache" if home else "")
+    named = environ.get("XDG_CACHE_HOME", "")
+    base = named if named.startswith("/") else (f"{home}/.cache" if home else "")
     return f"{base}/vpcshark/answers" if base else ""

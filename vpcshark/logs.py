@@ -33,9 +33,9 @@ def _private(path: str, flags: int) -> int:
 
 def path() -> Path:
     """The default file: ``vpcshark.log`` in the user's log folder."""
-    import appdirs  # here, because the fast answers must not pay for it
+    from vpcshark import folders  # here, because the fast answers must not pay for it
 
-    return Path(appdirs.user_log_dir("vpcshark", False)) / "vpcshark.log"
+    return folders.log() / "vpcshark.log"
 
 
 def set_up(level: str = "info", file: str = "") -> Path:

@@ -91,6 +91,14 @@ def test_prepared_answers_are_printed_by_the_shell_alone(shell, python, environ,
     assert (chooser.stdout, chooser.stderr, chooser.returncode) == ("choose\n", "", 0)
 
 
+@pytest.mark.parametrize("value", ["", "here"])
+def test_a_cache_home_that_is_no_path_counts_as_none(shell, python, environ, kept, value):
+    """As in Python, which writes the answers: XDG Base Directory Specification."""
+    more = {**environ, "XDG_CACHE_HOME": value}
+    assert Answers(more).folder == kept
+    assert run(shell, python, *CONFIG, **more).stdout == TEXT * 99
+
+
 def test_the_list_is_printed_at_once_and_refreshed_in_the_background(shell, python, environ, kept, tmp_path):
     """The second time that the same process asks, it is Python that answers: it waits for what is new."""
     first = run(shell, python, "--extcap-interfaces", "--extcap-version=4.0", **environ)

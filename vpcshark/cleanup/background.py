@@ -29,7 +29,7 @@ REST = 60.0  # seconds after a try that failed before the next: Wireshark's list
 
 def sweep_in_background(folder: Path | None = None, clock: Clock | None = None, python: str = sys.executable) -> bool:
     """Start a sweep if there is one to do; whether it was started. Never raises: nobody asked for it."""
-    where = folder or ledgers.folder()
+    where = (folder or ledgers.folder()).resolve()  # the process works in another directory
     try:
         if not waiting(where, clock or SystemClock()):
             return False

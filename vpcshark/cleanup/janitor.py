@@ -51,6 +51,7 @@ class Janitor:
 
 def spawn(ledger: Path, python: str = sys.executable) -> Janitor:
     """Start the janitor of the capture that writes ``ledger``, in a session of its own, with no descriptor of ours."""
+    ledger = ledger.resolve()  # it works in another directory
     code = "from vpcshark.cleanup.janitor import main; main()"
     return Janitor(detached.start([python, "-c", code, str(ledger)], ledger.parent, stdin=subprocess.PIPE))
 

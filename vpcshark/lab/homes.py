@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from vpcshark import folders
+
 _LOCK, _FACTS = "lock", "lab.json"
 
 
@@ -22,9 +24,7 @@ def root(environment: dict[str, str]) -> Path:
     """Where the labs' folders are; inside a lab: where that lab's folder is."""
     if environment.get("VPCSHARK_LAB"):
         return Path(environment["VPCSHARK_LAB"]).parent
-    import appdirs  # here: only this line needs it
-
-    return Path(appdirs.user_state_dir("vpcshark", False)) / "lab"
+    return folders.state() / "lab"
 
 
 def make(labs: Path) -> tuple[Path, int]:
