@@ -44,6 +44,19 @@ def test_the_ledger_has_it_before_the_call(maker, book):
     assert not maker.is_doubtful
 
 
+def test_without_a_janitor_nothing_is_made(book, clock):
+    """It may have died since it was started; the ledger has no line of a create that was not sent."""
+
+    def check():
+        raise VpcsharkError("The janitor has ended.")
+
+    maker = Maker(book, tags.Lease("c-1", "me@here", 5.0), Timeline(clock), check)
+    with pytest.raises(VpcsharkError, match="janitor has ended"):
+        maker.make("filter", lambda labels, token: "tmf-1")
+    assert not maker.is_doubtful
+    assert ledgers.read(book.path).unanswered == {}
+
+
 def failing(code: str, repeated: int = 0):
     """A create that AWS answers with ``code``, after so many repetitions."""
 

@@ -23,8 +23,12 @@ Create = Callable[[Mapping[str, str], str], str]
 class Maker:
     """Knows what was made, so that it can be renewed and deleted. Thread-safe."""
 
-    def __init__(self, ledger: Ledger, lease: Lease, timeline: Timeline) -> None:
+    def __init__(
+        self, ledger: Ledger, lease: Lease, timeline: Timeline, check_janitor: Callable[[], None] = lambda: None
+    ) -> None:
+        """``check_janitor`` raises VpcsharkError where nobody would clean up if this process were killed."""
         self.lease = lease
+        self._check_janitor = check_janitor
         self._ledger = ledger
         self._timeline = timeline
         self._guard = threading.Condition()
@@ -58,7 +62,7 @@ class Maker:
 
     def make(self, kind: str, create: Create) -> str:
         """Run one create; returns the id. On an AwsError that leaves open whether it was done, so does the ledger.
-        VpcsharkError where the ledger can't be written; Stopped after ``close``."""
+        VpcsharkError where the ledger can't be written or the janitor is dead; Stopped after ``close``."""
         token = str(uuid.uuid4())
         try:
             self._begin(kind, token)
@@ -82,6 +86,7 @@ class Maker:
         return resource
 
     def _begin(self, kind: str, token: str) -> None:
+        self._check_janitor()
         with self._guard:
             if self._closed:
                 raise Stopped

@@ -95,7 +95,7 @@ class Services:
         with self.timeline.step("start the janitor"):
             keeper = _start_janitor(book)
         try:
-            maker = Maker(book, identity, self.timeline)
+            maker = Maker(book, identity, self.timeline, keeper.check)
             context = life.Context(
                 selection, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
             )

@@ -21,6 +21,7 @@ from vpcshark.clock import Clock, SystemClock
 
 log = logging.getLogger(__name__)
 
+_NAME = "vpcshark.cleanup.background"
 SHORT = tidy.SETTLE + 5.0  # enough for a create whose answer never came
 PATIENCE = 10 * 60.0
 WORKERS = 8
@@ -33,7 +34,7 @@ def sweep_in_background(folder: Path | None = None, clock: Clock | None = None, 
     try:
         if not waiting(where, clock or SystemClock()):
             return False
-        process = detached.start([python, "-m", __name__, str(where)], where)
+        process = detached.start(detached.program(python, _NAME, str(where)), where)
     except OSError as error:
         log.warning("No sweep could be started: %s", error)
         return False

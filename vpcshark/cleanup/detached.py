@@ -12,6 +12,20 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import vpcshark
+
+# A package that Python found through its current directory alone is not to be found in another one. First, so that it
+# is this one and no other version; not moved where it is on the path anyway, among other packages.
+_RUN = (
+    "import sys; place = sys.argv.pop(1); place in sys.path or sys.path.insert(0, place); from {} import main; main()"
+)
+_PLACE = str(Path(vpcshark.__file__).resolve().parents[1])
+
+
+def program(python: str, module: str, *arguments: str) -> list[str]:
+    """The command that runs ``main`` of a module of ours, in whatever folder."""
+    return [python, "-c", _RUN.format(module), _PLACE, *arguments]
+
 
 def start(command: Sequence[str], folder: Path, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
     """Start ``command`` in ``folder``; ``stdin`` may be subprocess.PIPE. OSError where it can't be started."""

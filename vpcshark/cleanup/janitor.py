@@ -17,6 +17,7 @@ from typing import IO
 
 from vpcshark.cleanup import detached, tidy
 from vpcshark.clock import Clock, SystemClock
+from vpcshark.errors import VpcsharkError
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,15 @@ class Janitor:
         """The janitor's process id, for those who watch processes."""
         return self._process.pid
 
+    def check(self) -> None:
+        """VpcsharkError where the janitor has ended: then nothing may be made that nobody would remove."""
+        if self._process.poll() is not None:
+            raise VpcsharkError(
+                f"The process that cleans up after this capture has ended (status {self._process.returncode}), so "
+                "nothing is created.",
+                "Start the capture again. If that does not help, is vpcshark installed completely for this Python?",
+            )
+
     def release(self) -> None:
         """The capture is over: the janitor looks whether the ledger is finished, and ends or takes over."""
         assert self._process.stdin is not None
@@ -52,8 +62,8 @@ class Janitor:
 def spawn(ledger: Path, python: str = sys.executable) -> Janitor:
     """Start the janitor of the capture that writes ``ledger``, in a session of its own, with no descriptor of ours."""
     ledger = ledger.resolve()  # it works in another directory
-    code = "from vpcshark.cleanup.janitor import main; main()"
-    return Janitor(detached.start([python, "-c", code, str(ledger)], ledger.parent, stdin=subprocess.PIPE))
+    command = detached.program(python, "vpcshark.cleanup.janitor", str(ledger))
+    return Janitor(detached.start(command, ledger.parent, stdin=subprocess.PIPE))
 
 
 def watch(pipe: IO[bytes], ledger: Path, *, reach: tidy.Reach, clock: Clock) -> tidy.Tidied:

@@ -199,8 +199,8 @@ def is_live(path: Path) -> bool:
 
 def lives_here(where: Path, capture: str) -> bool | None:
     """Does the capture run on this machine, with its ledger in ``where``? None: it was not started here, is finished,
-    or another user's. Adopted is dead: its janitor, with credentials that have run out, may hold the ledger for a quarter of an
-    hour, and what somebody with good ones deletes meanwhile, it finds done."""
+    or another user's. Adopted is dead: its janitor, with credentials that have run out, may hold the ledger for a
+    quarter of an hour, and what somebody with good ones deletes meanwhile, it finds done."""
     path = where / f"{capture}{SUFFIX}"
     record = read(path)
     return is_live(path) and not record.adopted if path.exists() and not record.is_foreign else None
