@@ -46,6 +46,48 @@ def test_all_names_of_a_host_count(settings) -> None:
     assert found.host_key_alias == "web"
 
 
+NAMES = ("i-0abc", "web-1", "10.1.0.5")
+
+
+def configured(folder: Path, text: str) -> ssh_config.Settings:
+    """What the configuration ``text`` says of the host with ``NAMES``."""
+    (folder / "config").write_text(text)
+    return ssh_config.lookup(ssh_config.read([str(folder / "config")]), NAMES)
+
+
+def test_what_is_said_of_every_host_comes_after_what_is_said_of_one_of_its_names(tmp_path: Path) -> None:
+    """Though the first name, its id, is a host like every other; as ssh(1) has it, keys add up."""
+    found = configured(
+        tmp_path,
+        "Host web-1\n  User deploy\n"
+        "Host 10.1.*\n  User admin\n  IdentityFile /keys/vpc\n"
+        "Host *\n  User everybody\n  IdentityFile /keys/default\n",
+    )
+    assert (found.user, found.key_files) == ("deploy", ("/keys/vpc", "/keys/default"))
+
+
+@pytest.mark.parametrize(
+    ("of_web_1", "jumps", "command"),
+    [
+        ("ProxyCommand none", (), ()),
+        ("ProxyJump none", (), ()),
+        ("ProxyJump bastion", ("bastion",), ()),
+        ("User deploy", (), ("sh", "-c", "exec nc web-1 22")),
+    ],
+)
+def test_a_host_s_own_way_takes_the_place_of_everybody_s(
+    of_web_1: str, jumps: tuple[str, ...], command: tuple[str, ...], tmp_path: Path
+) -> None:
+    """Also where it takes the proxy back; and the proxy is told the name that the configuration speaks of."""
+    found = configured(tmp_path, f"Host web-1\n  {of_web_1}\nHost *\n  ProxyCommand nc %h %p\n")
+    assert (found.jumps, found.proxy_command) == (jumps, command)
+
+
+def test_a_proxy_for_every_host_is_told_an_address(tmp_path: Path) -> None:
+    """No proxy knows what an instance id or a Name tag is."""
+    assert configured(tmp_path, "Host *\n  ProxyCommand nc %h %p\n").proxy_command[-1] == "exec nc 10.1.0.5 22"
+
+
 def test_a_proxy_command_gets_host_and_port(settings) -> None:
     """As ssh(1) fills them in."""
     assert settings("proxied").proxy_command == ("sh", "-c", "exec corkscrew proxy 8080 proxied 22")

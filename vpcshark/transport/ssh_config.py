@@ -10,7 +10,7 @@ import io
 import logging
 import re
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,6 +21,11 @@ from vpcshark.transport import quick
 log = logging.getLogger(__name__)
 _EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
 FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
+_NOBODY = "\x01"  # a name that only patterns for every host match
+_ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]+:[0-9a-fA-F:.]*")
+_WAYS = {"proxyjump", "proxycommand"}
+_LISTS = ("identityfile",)
+Found = dict[str, str | list[str]]
 
 
 @dataclass(frozen=True)
@@ -58,23 +63,60 @@ def read(files: Sequence[str] = FILES) -> paramiko.SSHConfig:
 
 def lookup(config: paramiko.SSHConfig, names: Sequence[str]) -> Settings:
     """The settings of the host that has all these ``names`` (its id, its Name tag, its address); what is said of the
-    first name counts before what is said of the next."""
-    merged: dict[str, str | list[str]] = {}
-    for name in names:
-        if not name or any(character.isspace() for character in name):
-            continue
-        try:
-            found = dict(config.lookup(name))
-        except (paramiko.SSHException, ValueError) as exc:
-            log.warning("The SSH configuration for %s cannot be used: %s.", name, exc)
-            continue
-        if found.get("hostname") == name:
-            del found["hostname"]
-        merged = {**found, **merged}
-    return _settings(merged)
+    first name counts before what is said of the next, and what is said of every host (``Host *``) comes last."""
+    everybody = _found(config, _NOBODY)
+    answers = {n: _found(config, n) for n in names if n and not any(character.isspace() for character in n)}
+    specific = {name: _specific(found, everybody, name) for name, found in answers.items()}
+    speaking = next((name for name in answers if specific[name]), None) or _first_address(answers)
+    general = {} if speaking is None else answers[speaking]  # for its name is in a %h
+    merged: Found = {}
+    for found in specific.values():
+        merged = {**found, **merged, **_joined(merged, found)}
+    if _WAYS & merged.keys():  # ssh(1) takes the first of the two
+        general = {key: value for key, value in general.items() if key not in _WAYS}
+    return _settings({**general, **merged, **_joined(merged, general)})
 
 
-def _settings(found: dict[str, str | list[str]]) -> Settings:
+def _found(config: paramiko.SSHConfig, name: str) -> Found:
+    """What the configuration says if ``name`` is all that is known of a host."""
+    try:
+        found: Found = {key: value or "" for key, value in config.lookup(name).items()}  # None is "none"
+    except (paramiko.SSHException, ValueError) as exc:
+        log.warning("The SSH configuration for %s cannot be used: %s.", name, exc)
+        return {}
+    if found.get("hostname") == name:
+        del found["hostname"]
+    return found
+
+
+def _specific(found: Found, everybody: Found, name: str) -> Found:
+    """What ``found`` of the host ``name`` says otherwise than of ``everybody``: "" where it takes that back ("none");
+    of keys, which add up, what it adds."""
+    said: Found = {}
+    for key in found.keys() | everybody.keys():
+        value, usual = found.get(key, ""), everybody.get(key, "")
+        if isinstance(value, list):
+            common = [one.replace(_NOBODY, name) for one in usual]
+            if more := [one for one in value if one not in common]:
+                said[key] = more
+        elif not isinstance(usual, list) and value != usual.replace(_NOBODY, name):
+            said[key] = value
+    return said
+
+
+def _joined(first: Found, then: Found) -> Found:
+    """The values that add up, of both."""
+    joined = {key: list(dict.fromkeys([*first.get(key, ()), *then.get(key, ())])) for key in _LISTS}
+    return {key: values for key, values in joined.items() if values}
+
+
+def _first_address(names: Iterable[str]) -> str | None:
+    """Of names that nothing is said of, the one that a proxy can do something with; None if there is no name."""
+    named = list(names)
+    return next((name for name in named if _ADDRESS.fullmatch(name)), named[0] if named else None)
+
+
+def _settings(found: Found) -> Settings:
     jumps = [jump for jump in _text(found, "proxyjump").split(",") if jump and jump.lower() != "none"]
     command = _text(found, "proxycommand")
     return Settings(
@@ -90,7 +132,7 @@ def _settings(found: dict[str, str | list[str]]) -> Settings:
     )
 
 
-def _text(found: dict[str, str | list[str]], name: str) -> str:
+def _text(found: Found, name: str) -> str:
     value = found.get(name) or ""
     return value if isinstance(value, str) else value[0]
 
