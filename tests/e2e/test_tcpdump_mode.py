@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -419,29 +420,43 @@ def ssh(lab: Lab, *command: str, user: str = "ec2-user") -> list[str]:
     return ["ssh", "-F", "none", *options, "-i", env["VPCSHARK_SSH_KEY"], f"{user}@{address}", *command]
 
 
-@pytest.mark.parametrize("way", WAYS)
-def test_own_traffic_never_appears_and_other_ssh_does(lab: Lab, way: str, tmp_path: Path) -> None:
-    """Another SSH session on the same instance is in the file, the capture's own connections are not."""
-    with running(lab, tmp_path / "out.pcapng", "--connection", way) as capture:
+@contextmanager
+def https(lab: Lab) -> Iterator[str]:
+    """A user of web-1 talks to db-1's port 443 all the time; the port on web-1."""
+    address = lab.eni("db-1")["PrivateIpAddress"]
+    hear = f"import socket; s = socket.create_server(('{address}', 443)); print(flush=True); c = s.accept()[0]\n"
+    talk = f"import socket, time; s = socket.create_connection(('{address}', 443))\n"
+    talk += "print(s.getsockname()[1], flush=True)\n"
+    server = [*lab.namespace("db-1"), sys.executable, "-c", hear + "while c.recv(9): pass"]
+    client = ssh(lab, shlex.join(["python3", "-c", talk + "while not time.sleep(0.2): s.send(b'hello')"]))
+    with subprocess.Popen(server, stdout=subprocess.PIPE, text=True) as hearing:
+        assert hearing.stdout
+        hearing.stdout.readline()
+        with subprocess.Popen(client, stdout=subprocess.PIPE, text=True) as talking:
+            assert talking.stdout
+            try:
+                yield talking.stdout.readline().strip()
+            finally:
+                talking.kill()
+                hearing.kill()
+
+
+@pytest.mark.parametrize(("way", "user"), [*((way, "ec2-user") for way in WAYS), ("ssm", "dumper")])
+def test_own_traffic_never_appears_and_what_others_do_does(lab: Lab, way: str, user: str, tmp_path: Path) -> None:
+    """Another SSH session and a user's HTTPS on the same instance are in the file, the capture's own connections are
+    not: nor are the SSM agent's for a user who has sudo for tcpdump alone, so that they can't be seen."""
+    with https(lab) as secured, running(lab, tmp_path / "o", "--connection", way, "--ssh-user", user) as capture:
         capture.await_frames()
         other = subprocess.run(ssh(lab, "echo $SSH_CONNECTION"), capture_output=True, text=True, check=True)
         port = other.stdout.split()[1]
         time.sleep(1)  # own traffic, if it were captured, would come on and on
         capture.stop()
-    fields = lab.run(
-        "tshark",
-        "-r",
-        str(capture.file),
-        "-Y",
-        "tcp.port == 22 || tcp.port == 443",
-        "-T",
-        "fields",
-        "-e",
-        "tcp.srcport",
-        "-e",
-        "tcp.dstport",
-    ).stdout
-    assert {line.replace("\t", " ") for line in fields.splitlines()} == {f"{port} 22", f"22 {port}"}
+    fields = ["-T", "fields", "-e", "tcp.srcport", "-e", "tcp.dstport"]
+    seen = lab.run("tshark", "-r", str(capture.file), "-Y", "tcp.port == 22 || tcp.port == 443", *fields).stdout
+    pairs = {line.replace("\t", " ") for line in seen.splitlines()}
+    assert {f"{secured} 443", f"443 {secured}"} <= pairs
+    assert {pair for pair in pairs if secured not in pair} >= {f"{port} 22", f"22 {port}"}
+    assert not {pair for pair in pairs if not {port, secured} & set(pair.split())}
 
 
 def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path) -> None:

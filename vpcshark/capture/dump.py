@@ -48,6 +48,7 @@ class Dump:
         self._follower: Channel | None = None
         self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
         self.facts = ask(transport)
+        _check_own_traffic(self.facts, transport)
         self.converter = self._converter(remark)
         self._channel = self._start()
         self._threads = [
@@ -198,5 +199,21 @@ def ask(transport: Transport) -> probe.Facts:
         alarm.cancel()
         channel.close()
     facts = probe.parse(output)
+    if facts.is_guessed:
+        unseen = _unseen(facts, transport)
+        log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))
     # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
     return replace(facts, sshd=0) if transport.name == "local" else facts
+
+
+def _check_own_traffic(facts: probe.Facts, transport: Transport) -> None:
+    """TransportError if what carries the capture cannot be left out of it: each packet would make another."""
+    if facts.is_guessed and not facts.agent and transport.name != "local":
+        raise TransportError(
+            f"{_unseen(facts, transport)}, and root has none to port 443: the capture would capture itself.",
+            "Let that user run everything with sudo, log in as another (--ssh-user), or take another --connection.",
+        )
+
+
+def _unseen(facts: probe.Facts, transport: Transport) -> str:
+    return f"{transport.name}: the user {facts.user} cannot see which connections are the SSM agent's"

@@ -14,6 +14,8 @@ from vpcshark.errors import TransportError
 _MARK = "vpcshark:"
 
 # Linux counts a bond's and a bridge's members, and VLANs, by the same MAC. bonding_slave/perm_hwaddr is a member's own.
+# Only root sees which sockets are the SSM agent's, but everybody sees whose each connection is: to anybody else its are
+# among root's established ones to port 443 (0x01BB). Where /proc hides other users' processes, it may well run.
 _SCRIPT = r"""
 say() { printf 'vpcshark:%s:%s\n' "$1" "$2"; }
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
@@ -44,14 +46,19 @@ while [ "${pid:-0}" -gt 1 ] && read -r name <"/proc/$pid/comm"; do
   case $name in sshd*) say sshd "$pid"; break;; esac
   pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
 done 2>/dev/null
-sockets='for folder in /proc/[0-9]*; do
+sockets='[ -r /proc/1/comm ] || echo agent
+for folder in /proc/[0-9]*; do
   read -r name <"$folder/comm" || continue
-  case $name in amazon-ssm*|ssm-*) for end in "$folder"/fd/*; do readlink "$end"; done;; esac
+  case $name in amazon-ssm*|ssm-*) echo agent; for end in "$folder"/fd/*; do readlink "$end"; done;; esac
 done 2>/dev/null'
 case $SSH_CONNECTION in 127.*|::1\ *|::ffff:127.*)
-  found=$($root sh -c "$sockets" </dev/null | sed -n 's/^socket:\[\(.*\)]$/\1/p' | tr '\n' ' ')
-  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ here there _ _ _ _ _ _ inode _; do
-    case " $found" in *" $inode "*) say agent "$here $there";; esac
+  found=$($root sh -c "$sockets" </dev/null | sed -n 's/^socket:\[\(.*\)]$/\1/p; /^agent$/p' | tr '\n' ' ')
+  case $found in *[0-9]*) ;; *agent*) say guessed yes;; esac
+  cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ here there state _ _ _ uid _ inode _; do
+    case $found in
+    *[0-9]*) case " $found" in *" $inode "*) say agent "$here $there";; esac;;
+    *agent*) case $state:$uid:$there in 01:0:*:01BB) say agent "$here $there";; esac;;
+    esac
   done;;
 esac
 say end ok
@@ -75,7 +82,8 @@ class Link:
 @dataclass(frozen=True)
 class Facts:
     """The answer. ``rights``: "root", "sudo" (for anything), "tcpdump" (sudo for that alone) or "". Paths are "" where
-    there is no such program. ``agent``: the SSM agent's TCP connections, if the way here leads through it."""
+    there is no such program. ``agent``: the SSM agent's TCP connections, if the way here leads through it;
+    ``is_guessed`` if they are root's HTTPS connections, as ``user`` can't see which of those are the agent's."""
 
     user: str = ""
     rights: str = ""
@@ -87,6 +95,7 @@ class Facts:
     knows: frozenset[str] = frozenset()
     connection: Endpoints | None = None
     agent: tuple[Endpoints, ...] = ()
+    is_guessed: bool = False
     links: tuple[Link, ...] = field(default=(), repr=False)
 
     def interface(self, mac: str) -> str:
@@ -126,6 +135,7 @@ def parse(output: bytes) -> Facts:
         knows=frozenset(values.get("knows", [])),
         connection=_ssh_connection(single.get("connection", "")),
         agent=tuple(_tcp_row(row) for row in values.get("agent", []) if row.split()[1].partition(":")[2] != "0000"),
+        is_guessed="guessed" in values,
         links=tuple(_link(text) for text in values.get("link", [])),
     )
 
