@@ -225,18 +225,33 @@ def is_killed(stage: Stage) -> str:
         return f"nothing left after {gone(capture):.1f} s"
 
 
+def notices(capture: Running) -> None:
+    """It says that the connection broke, though neither end closed it."""
+    wait_until(lambda: any("connection broke" in line for line in capture.said), "it notices", 60)
+
+
 def is_cut(stage: Stage) -> str:
+    """And connected again, when the network is."""
     with stage.run() as capture:
         capture.await_frames()
         with cut_off(stage.lab, "web-1"):
-            return f"nothing left after {gone(capture):.1f} s"
+            seconds = gone(capture)
+            notices(capture)
+        wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 60)
+        size = capture.file.stat().st_size
+        wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again")
+        capture.stop()
+        gone(capture)
+        return f"nothing left after {seconds:.1f} s; noticed, and connected again"
 
 
 def has_its_link_down(stage: Stage) -> str:
     with stage.run() as capture:
         capture.await_frames()
         with link_down(stage.lab, "web-1"):
-            return f"nothing left after {gone(capture):.1f} s"
+            seconds = gone(capture)
+            notices(capture)
+            return f"nothing left after {seconds:.1f} s; noticed"
 
 
 def has_another_host_key(stage: Stage) -> str:

@@ -25,11 +25,12 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way
 from vpcshark.errors import AwsError, Hopeless, Refused, TransportError
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
+from vpcshark.transport.base import Stream
 from vpcshark.transport.known_hosts import fingerprint
 from vpcshark.transport.ssh_auth import Keys, load_key
 
 log = logging.getLogger(__name__)
-Dial = Callable[[], ssh.Stream]
+Dial = Callable[[], Stream]
 OWN = frozenset({"own"})  # what a way logs in with, see ``ways.Way``
 PUSHED = frozenset({"pushed"})
 

@@ -12,6 +12,15 @@ T = TypeVar("T")
 NO_STATUS = 255  # what ssh(1) gives for a command that ended without an exit status
 
 
+class Stream(Protocol):
+    """What SSH runs over: a socket, or what looks like one (``tunnel.Tunnel``, a channel of another connection)."""
+
+    def send(self, data: bytes, /) -> int: ...
+    def recv(self, size: int, /) -> bytes: ...
+    def settimeout(self, value: float | None, /) -> None: ...
+    def close(self) -> None: ...
+
+
 class Channel(Protocol):
     """One running command. Read both outputs: a full stderr stops the command."""
 

@@ -15,6 +15,7 @@ from typing import Any
 import websocket
 
 from vpcshark.errors import TransportError
+from vpcshark.transport.alive import give_up_in_time
 from vpcshark.transport.tunnel import Tunnel, pumped, wait_readable
 
 log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ def open_tunnel(url: str, timeout: float = 5.0) -> Tunnel:
             f"The Instance Connect Endpoint cannot be reached: {_reason(exc)}.", "Check the network and the proxy."
         ) from exc
     connection.settimeout(None)
+    if connection.sock is not None:
+        give_up_in_time(connection.sock)
     lock = threading.Lock()  # OpenSSL's connections are not for two threads at once, so nobody waits inside one
 
     def send(data: bytes) -> None:

@@ -15,6 +15,7 @@ import paramiko
 
 from vpcshark.errors import TransportError
 from vpcshark.transport import ssh, ssh_config, tunnel
+from vpcshark.transport.base import Stream
 from vpcshark.transport.ssh_auth import Keys
 
 log = logging.getLogger(__name__)
@@ -29,14 +30,14 @@ class Credentials:
     trust: ssh.Trust
 
 
-def dial(settings: ssh_config.Settings, address: str, port: int, credentials: Credentials) -> ssh.Stream:
+def dial(settings: ssh_config.Settings, address: str, port: int, credentials: Credentials) -> Stream:
     """A stream to ``address`` by ``settings``. TransportError that names the host on the way that failed."""
     if settings.proxy_command:
         return tunnel.process(settings.proxy_command, name="The SSH configuration's ProxyCommand")
     return _jump(settings.jumps, address, port, credentials, 0)
 
 
-def _jump(jumps: Sequence[str], address: str, port: int, credentials: Credentials, depth: int) -> ssh.Stream:
+def _jump(jumps: Sequence[str], address: str, port: int, credentials: Credentials, depth: int) -> Stream:
     """Through all of ``jumps``, the last of which reaches ``address``."""
     if depth > DEEPEST:
         raise TransportError("The SSH configuration's jump hosts lead in a circle.", "Correct ProxyJump.")
@@ -70,7 +71,7 @@ def _jump(jumps: Sequence[str], address: str, port: int, credentials: Credential
 class _Hop:
     """A stream that closes the connection which it leads through."""
 
-    def __init__(self, bastion: ssh.SshTransport, stream: ssh.Stream) -> None:
+    def __init__(self, bastion: ssh.SshTransport, stream: Stream) -> None:
         self._bastion = bastion
         self._stream = stream
         self.send = stream.send

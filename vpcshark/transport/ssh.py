@@ -14,14 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST
+from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from vpcshark.errors import Closed, TransportError, Unreachable
 from vpcshark.transport import known_hosts
-from vpcshark.transport.base import NO_STATUS
+from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
+from vpcshark.transport.base import NO_STATUS, Stream
 from vpcshark.transport.buffers import Chunks, ReadAhead
 from vpcshark.transport.ssh_auth import Keys, authenticate
 
@@ -31,22 +32,11 @@ logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT = 3.0  # seconds for TCP, and again for the key exchange
 AUTH_TIMEOUT = 5.0
-KEEPALIVE = 5  # seconds; a path that is silently cut shows within DEAD_AFTER
-DEAD_AFTER = 20.0
 # Measured on loopback sshd, MB/s: aes128-ctr 185, aes128-gcm 280, with packets of 64 KiB 106. paramiko has gcm last.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
 WINDOW = 128 << 20
 PACKET = 256 << 10
 HOP_WINDOW = 4 << 20  # paramiko's buffer, which a jump host's channel has, is slow with more in it
-
-
-class Stream(Protocol):
-    """What SSH runs over: a socket, or what looks like one (``tunnel.Tunnel``, a channel of another connection)."""
-
-    def send(self, data: bytes, /) -> int: ...
-    def recv(self, size: int, /) -> bytes: ...
-    def settimeout(self, value: float | None, /) -> None: ...
-    def close(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -74,10 +64,12 @@ def connect(
     trust: Trust | None = None,
     dial: Callable[[], Stream] | None = None,
     via: str = "",
+    dead_after: float = DEAD_AFTER,
 ) -> SshTransport:
     """Log in. ``key_file`` "" takes the agent's keys and the default ones; ``known_hosts_files`` () the user's and the
     machine's; ``aliases`` are names under which the host's key may be known besides its address (its instance id).
     ``keys`` and ``trust`` say the same in more detail. ``dial`` opens another way than TCP, which ``via`` names.
+    The connection ends if for ``dead_after`` seconds nothing comes from the host, which is asked for a sign of life.
 
     TransportError: refused, timed out, no route, host key unknown or changed, key missing or encrypted, login refused.
     """
@@ -85,7 +77,7 @@ def connect(
     trust = trust or Trust(files=known_hosts_files, aliases=aliases)
     trusted = known_hosts.load(trust.files, trust.further)
     names = known_hosts.host_names(address, port, trust.aliases)
-    stream = dial() if dial else _dial(address, port, name, timeout)
+    stream = Heard(dial() if dial else _dial(address, port, name, timeout))
     transport = _negotiate(stream, trusted.key_types(names), name, timeout)
     try:
         key = transport.get_remote_server_key()
@@ -94,9 +86,10 @@ def connect(
     except BaseException:
         transport.close()
         raise
-    transport.set_keepalive(KEEPALIVE)
     log.info("Logged in as %s on %s (%s)%s.", user, name, transport.remote_cipher, via)  # type: ignore[attr-defined]
-    return SshTransport(transport, f"ssh {user}@{name}{via}")
+    connection = SshTransport(transport, f"ssh {user}@{name}{via}")
+    connection.watch(stream, dead_after)
+    return connection
 
 
 def host_key(address: str, port: int = 22, dial: Callable[[], Stream] | None = None) -> tuple[str, bytes]:
@@ -143,6 +136,26 @@ class SshTransport:
         except (paramiko.SSHException, EOFError, OSError) as exc:
             raise TransportError(f"{self.name} does not start a command: {_reason(exc)}.") from exc
         return SshChannel(self._transport, channel, self.name)
+
+    def watch(self, stream: Heard, dead_after: float) -> None:
+        """End the connection over ``stream`` when the host gives no sign of life."""
+
+        def give_up() -> None:
+            log.warning("%s has sent nothing for %g seconds, though it was asked to.", self.name, dead_after)
+            self._transport.close()
+
+        watch = Watch(stream, self._ask_for_life, give_up)
+        self.on_close(watch.end)
+        watch.start(dead_after)
+
+    def _ask_for_life(self) -> None:
+        """What ssh(1) asks every server, which answers that it knows no such request. paramiko has no call for it that
+        does not wait for the answer."""
+        message = paramiko.Message()
+        message.add_byte(cMSG_GLOBAL_REQUEST)
+        message.add_string("keepalive@openssh.com")
+        message.add_boolean(True)
+        _send(self._transport, message)
 
     def close(self) -> None:
         """Close the connection with all its channels, and what it leads through."""
@@ -229,8 +242,7 @@ class SshChannel:
         message.add_string("signal")
         message.add_boolean(False)
         message.add_string("TERM")
-        with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
-            self._transport._send_user_message(message)  # type: ignore[attr-defined]
+        _send(self._transport, message)
 
     def _received(self, receive: Callable[[int], bytes], size: int) -> bytes:
         try:
@@ -240,6 +252,12 @@ class SshChannel:
 
     def _broken(self) -> TransportError:
         return TransportError(f"The connection {self._name} broke.", "Start the capture again.")
+
+
+def _send(transport: paramiko.Transport, message: paramiko.Message) -> None:
+    """Send what paramiko has no call for; a connection that is gone takes nothing."""
+    with contextlib.suppress(OSError, EOFError, paramiko.SSHException):
+        transport._send_user_message(message)  # type: ignore[attr-defined]
 
 
 def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
@@ -257,8 +275,7 @@ def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
         raise Unreachable(f"{name} cannot be reached: {exc.strerror}.", group) from exc
     connection.settimeout(None)
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: give up on keepalives that nobody acknowledges (RFC 5482)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, int(DEAD_AFTER * 1000))
+    give_up_in_time(connection)
     return ReadAhead(connection)
 
 
