@@ -5,8 +5,10 @@ Must not know host keys or commands. No key, passphrase or signature is ever log
 
 from __future__ import annotations
 
+import base64
+import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,12 +22,14 @@ from vpcshark.transport import askpass
 log = logging.getLogger(__name__)
 PASSPHRASES = 3  # as often as ssh(1) asks
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+_MAGIC = b"openssh-key-v1\0"
 
 
 @dataclass(frozen=True)
 class Keys:
-    """What to show a server. ``only``: keys in memory, and no others. ``file``: that one, and no others. Else those of
-    the agent (unless ``files_only``), ``files``, and the user's default ones if there are no ``files``."""
+    """What to show a server. ``only``: keys in memory, and no others. ``file``: that one, and no others. Else
+    ``files`` (without any, the user's default ones) and, unless ``files_only``, whatever the agent has. Of a key in a
+    file the agent's is used if it has it."""
 
     file: str = ""
     files: tuple[str, ...] = ()
@@ -54,26 +58,56 @@ def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str
 
 
 def _keys(keys: Keys) -> Iterator[tuple[paramiko.PKey, str]]:
-    """Keys with what to call them in the log."""
+    """Keys with what to call them in the log; as ssh(1) has it, first those of the agent that a file names."""
     if keys.only:
         yield from keys.only
         return
+    agent = {key.blob: key for key in _agent_keys()}
     if keys.file:
-        yield load_key(keys.file), keys.file
+        yield load_key(keys.file, agent=agent), keys.file
         return
-    for agent_key in () if keys.files_only else _agent_keys():
+    names = [name for name in keys.files or DEFAULT_KEYS if _exists(name) or _exists(f"{name}.pub")]
+    held = {name: agent.pop(half) for name in names if (half := _public_half(name)) in agent}
+    for name, agent_key in held.items():
+        yield agent_key, f"{name} of the agent"
+    for agent_key in () if keys.files_only else agent.values():
         yield agent_key, "of the agent"
-    for name in keys.files or DEFAULT_KEYS:
-        if Path(name).expanduser().exists():
+    for name in names:
+        if name not in held:
             try:
-                yield load_key(name), name
+                yield load_key(name, agent={}), name
             except TransportError as error:  # one that can't be used must not keep the others from being tried
                 log.info("%s", error.problem)
 
 
-def load_key(name: str, ask: Callable[[str], str | None] = askpass.ask) -> paramiko.PKey:
-    """The private key in the file ``name``; ``ask`` is asked for its passphrase. TransportError if it is missing, no
-    private key, or encrypted and nobody gives the passphrase."""
+def load_key(
+    name: str,
+    ask: Callable[[str], str | None] = askpass.ask,
+    agent: Mapping[bytes, paramiko.PKey] | None = None,
+) -> paramiko.PKey:
+    """The agent's key if it has the one in the file ``name``, which may be a public key then; else the private key in
+    the file, for whose passphrase ``ask`` is asked. ``agent``: its keys by their public halves, if they are known.
+    TransportError if it is missing, no private key, or encrypted and nobody gives the passphrase."""
+    agent = {key.blob: key for key in _agent_keys()} if agent is None else agent
+    if (half := _public_half(name)) in agent:
+        return agent[half]
+    if name.endswith(".pub") and half:
+        name = _beside(name)
+    return _load_file(name, ask)
+
+
+def _beside(public: str) -> str:
+    """The private key's file beside the one of a ``public`` key. TransportError if there is none."""
+    private = public.removesuffix(".pub")
+    if not _exists(private):
+        raise TransportError(
+            f"The SSH agent does not have the key {public}, and its private half is not beside it.",
+            "Add it to the agent (ssh-add), or name the private key's file.",
+        )
+    return private
+
+
+def _load_file(name: str, ask: Callable[[str], str | None]) -> paramiko.PKey:
     passphrase: str | None = None
     for attempt in range(PASSPHRASES + 1):
         try:
@@ -87,6 +121,37 @@ def load_key(name: str, ask: Callable[[str], str | None] = askpass.ask) -> param
         f"The SSH key {name} is protected by a passphrase.",
         f"Add it to the agent: ssh-add {name} (or install ssh-askpass, which is asked for it).",
     )
+
+
+def _exists(name: str) -> bool:
+    return Path(name).expanduser().exists()
+
+
+def _public_half(name: str) -> bytes:
+    """The public key (RFC 4253, section 6.6) of the key in the file ``name``, without its passphrase: OpenSSH has it in
+    clear in the private key's file, and beside it in NAME.pub. b"" if it is not to be had."""
+    for file, read in ((name, _header), (name, _public), (f"{name}.pub", _public)):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            return read(Path(file).expanduser().read_text(encoding="ascii"))
+    return b""
+
+
+def _header(text: str) -> bytes:
+    """PROTOCOL.key of OpenSSH: magic, three strings on the encryption, a count, the public key."""
+    _, head, rest = text.partition("-----BEGIN OPENSSH PRIVATE KEY-----")
+    data = base64.b64decode(rest.partition("-----END")[0])
+    if not head or not data.startswith(_MAGIC):
+        raise ValueError("no OpenSSH private key")
+    message = paramiko.Message(data[len(_MAGIC) :])
+    for _ in range(3):
+        message.get_binary()
+    message.get_int()
+    return message.get_binary()
+
+
+def _public(text: str) -> bytes:
+    """``ssh-ed25519 AAAA… comment``, as sshd(8) has it."""
+    return base64.b64decode(text.split()[1], validate=True)
 
 
 class _Encrypted(Exception):
@@ -108,12 +173,25 @@ def _loaded(name: str, passphrase: str | None) -> paramiko.PKey:
         raise TransportError(f"{name} is not a private SSH key that can be used.", "Name another file.") from exc
 
 
-def _agent_keys() -> tuple[paramiko.AgentKey, ...]:
+class _AgentKey(paramiko.AgentKey):
+    """One with a connection of its own for each signature: paramiko's is for one login at a time, and stays open."""
+
+    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
+        """As paramiko's. SSHException if the agent has forgotten the key."""
+        with contextlib.closing(paramiko.Agent()) as agent:
+            for key in agent.get_keys():
+                if key.blob == self.blob:
+                    return key.sign_ssh_data(data, algorithm)
+        raise paramiko.SSHException("The SSH agent does not have the key any more.")
+
+
+def _agent_keys() -> list[_AgentKey]:
     try:
-        return paramiko.Agent().get_keys()
+        with contextlib.closing(paramiko.Agent()) as agent:
+            return [_AgentKey(agent, key.blob, key.comment) for key in agent.get_keys()]
     except (paramiko.SSHException, OSError, EOFError) as exc:
         log.info("The SSH agent does not answer: %s", exc)
-        return ()
+        return []
 
 
 def _refused(host: str, user: str, keys: Keys, tried: int) -> Refused:
