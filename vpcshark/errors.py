@@ -19,6 +19,11 @@ class VpcsharkError(Exception):
         self.remedy = remedy
 
 
+def unexpected(error: Exception) -> VpcsharkError:
+    """For an exception that nobody foresaw, once it is in the log: a sentence is better than a thread that is gone."""
+    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
+
+
 class InputError(VpcsharkError):
     """The user's input cannot be used: an option, a filter, an ENI id, a file."""
 

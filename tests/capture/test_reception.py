@@ -11,6 +11,9 @@ import pytest
 from vpcshark.capture.reception import Reception
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.errors import TransportError
+from vpcshark.wire import pcapng
+
+ONE, TWO = (pcapng.enhanced_packet(0, number, b"frame", 5) for number in (1, 2))
 
 
 class FakeChannel:
@@ -116,12 +119,48 @@ def test_blocks_reach_the_sink_until_the_end():
     channel, sink, ended = FakeChannel(), ListSink(), []
     reception = begun(channel)
     reception.stream(sink, ended.append)
-    channel.out.put(b"one")
-    channel.out.put(b"two")
+    channel.out.put(ONE)
+    channel.out.put(TWO)
     reception.finish(5.0)
-    assert sink.chunks == [b"one", b"two"]
-    assert reception.moved == len(b"onetwo")
+    assert sink.chunks == [ONE, TWO]
+    assert reception.moved == len(ONE + TWO)
     assert channel.closed.is_set()
+
+
+def test_a_block_that_comes_in_two_reads_is_written_whole():
+    """A key log's secrets are written by another thread, between two of our writes and never into a block."""
+    channel, sink = FakeChannel(), ListSink()
+    reception = begun(channel)
+    reception.stream(sink, lambda error: None)
+    channel.out.put(ONE + TWO[:10])
+    channel.out.put(TWO[10:])
+    reception.finish(5.0)
+    assert sink.chunks == [ONE, TWO]
+
+
+def test_what_is_no_block_ends_the_capture_with_a_sentence():
+    """Not with a thread that is gone and a capture that never ends."""
+    channel, ended = FakeChannel(), queue.Queue()
+    reception = begun(channel)
+    reception.stream(ListSink(), ended.put)
+    channel.out.put(bytes(40))
+    assert "torn" in str(ended.get(timeout=5))
+    reception.finish(0.0)
+
+
+def test_a_sink_that_fails_in_an_unforeseen_way_ends_the_capture_too():
+    """The same."""
+
+    class Defect(ListSink):
+        def write(self, data: bytes) -> None:
+            raise ZeroDivisionError
+
+    channel, ended = FakeChannel(), queue.Queue()
+    reception = begun(channel)
+    reception.stream(Defect(), ended.put)
+    channel.out.put(ONE)
+    assert "unexpectedly (ZeroDivisionError)" in str(ended.get(timeout=5))
+    reception.finish(0.0)
 
 
 def test_a_receiver_that_dies_is_an_error():
@@ -141,6 +180,6 @@ def test_a_reader_that_goes_is_no_error():
     channel, ended = FakeChannel(), queue.Queue()
     reception = begun(channel)
     reception.stream(ListSink(room=0), ended.put)
-    channel.out.put(b"one")
+    channel.out.put(ONE)
     assert ended.get(timeout=5) is None
     reception.finish(0.0)

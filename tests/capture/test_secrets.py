@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import threading
 
+import pytest
+
 from vpcshark.capture.secrets import HeldSink, Secrets
 from vpcshark.clock import SystemClock
+from vpcshark.errors import VpcsharkError
 from vpcshark.wire import pcapng
 
 LINE = b"CLIENT_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"
@@ -56,6 +59,23 @@ def test_secrets_go_before_packets() -> None:
     held.at_once(b"secret")
     held.close()
     assert sink.data == [b"secret", b"packet"]
+
+
+def test_a_sink_that_fails_is_told_to_whoever_writes_next() -> None:
+    """However it fails: a thread that is gone would be a capture that gets nothing more, unsaid."""
+
+    class Defect(Collected):
+        def write(self, data: bytes) -> None:
+            super().write(data)
+            raise ValueError("no block begins here")
+
+    sink = Defect()
+    held = HeldSink(sink, SystemClock(), 0.0)
+    held.write(b"packet")
+    assert sink.came.wait(5)
+    held.close()
+    with pytest.raises(VpcsharkError, match=r"unexpectedly \(ValueError\)"):
+        held.write(b"another")
 
 
 def test_packets_come_without_anything_after_them() -> None:

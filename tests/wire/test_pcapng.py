@@ -169,6 +169,15 @@ def test_whole_blocks_end_where_a_block_ends(cut):
     assert end in {0, *(block.offset + len(block.body) + 12 for block in pcapng.read_blocks(whole_file()))}
 
 
+@given(st.integers(1, 200))
+def test_a_cutter_gives_whole_blocks_however_they_come(size):
+    """All of them, in order, each piece readable by itself."""
+    data, cutter = whole_file(), pcapng.Cutter()
+    pieces = [cutter.feed(data[at : at + size]) for at in range(0, len(data), size)]
+    assert b"".join(pieces) == data
+    assert all(pcapng.whole_blocks(piece) == len(piece) for piece in pieces)
+
+
 @pytest.mark.parametrize("length", [0, 4, 13, 2**31])
 def test_whole_blocks_does_not_trust_a_length(length):
     """It neither loops nor waits for gigabytes."""

@@ -1,6 +1,6 @@
 """The receiver's other end: starts it over a transport, hears its events, moves its pcapng blocks into the sink.
 
-Must not know AWS, nor look into the blocks that it moves.
+Must not know AWS, nor look into the blocks that it moves: at most where one ends.
 """
 
 from __future__ import annotations
@@ -18,8 +18,9 @@ from vpcshark.capture.clocks import Clocks
 from vpcshark.capture.following import Following
 from vpcshark.capture.sink import Drain, Sink, SinkClosed
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Piped, Transport
+from vpcshark.wire.pcapng import Cutter
 
 log = logging.getLogger(__name__)
 
@@ -121,13 +122,7 @@ class Reception:
     def _move(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         error: VpcsharkError | None = None
         try:
-            data = self._first_frames()
-            if data:
-                sink.write(data)
-            if HAS_SPLICE and isinstance(sink, Drain) and isinstance(self._channel, Piped):
-                _drain(self._channel, sink, self._count)
-            else:
-                _copy(self._channel, sink, self._count)
+            self._move_all(sink)
             error = TransportError(
                 f"The receiver on {self._where} ended by itself{self._last_words()}.",
                 "Start the capture again; the log file says more.",
@@ -136,7 +131,18 @@ class Reception:
             pass
         except VpcsharkError as broken:
             error = broken
+        except Exception as surprise:
+            log.exception("Frames could not be moved")
+            error = unexpected(surprise)
         on_end(error)
+
+    def _move_all(self, sink: Sink) -> None:
+        data = self._first_frames()
+        if HAS_SPLICE and isinstance(sink, Drain) and isinstance(self._channel, Piped):
+            sink.write(data)
+            _drain(self._channel, sink, self._count)
+        else:
+            _copy(data, self._channel, sink, self._count)
 
     def _count(self, size: int) -> None:
         self.moved += size
@@ -238,11 +244,25 @@ class Reception:
             return None
 
 
-def _copy(channel: Channel, sink: Sink, count: Callable[[int], None]) -> None:
-    """Move stdout into the sink until its end."""
-    while data := channel.read(CHUNK):
-        sink.write(data)
+def _copy(first: bytes, channel: Channel, sink: Sink, count: Callable[[int], None]) -> None:
+    """Move ``first`` and stdout into the sink until its end, in whole blocks: others may write between two of them."""
+    cutter = Cutter()
+    blocks = _cut(cutter, first)
+    while True:
+        if blocks:
+            sink.write(blocks)
+        data = channel.read(CHUNK)
+        if not data:
+            return
         count(len(data))
+        blocks = _cut(cutter, data)
+
+
+def _cut(cutter: Cutter, data: bytes) -> bytes:
+    try:
+        return cutter.feed(data)
+    except ValueError as error:
+        raise TransportError(f"What the receiver sent is torn: {error}", "Start the capture again.") from error
 
 
 def _drain(channel: Piped, sink: Drain, count: Callable[[int], None]) -> None:

@@ -7,13 +7,16 @@ than the packets; so packets wait a moment. Must not know where lines or packets
 from __future__ import annotations
 
 import collections
+import logging
 import re
 import threading
 
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.clock import Clock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import VpcsharkError, unexpected
 from vpcshark.wire import pcapng
+
+log = logging.getLogger(__name__)
 
 HOLD = 0.4  # seconds; a line takes less than that from the file to here
 # https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile-02.html, 2: label, client random, secret
@@ -49,12 +52,13 @@ class HeldSink:
         self._waiting: collections.deque[tuple[float, bytes]] = collections.deque()
         self._changed = threading.Condition()
         self._is_ending = False
-        self._failure: BaseException | None = None
+        self._failure: SinkClosed | VpcsharkError | None = None
         self._thread = threading.Thread(target=self._pass_on, name="held packets", daemon=True)
         self._thread.start()
 
     def write(self, data: bytes) -> None:
-        """Keep ``data`` for a moment. Raises what writing earlier data raised."""
+        """Keep ``data`` for a moment: whole blocks, since ``at_once`` may write between two calls. Raises what writing
+        earlier data raised."""
         with self._changed:
             if self._failure is not None:
                 raise self._failure
@@ -78,10 +82,16 @@ class HeldSink:
         while (data := self._next()) is not None:
             try:
                 self._sink.write(data)
-            except (SinkClosed, VpcsharkError) as error:  # whoever writes next hears of it
-                with self._changed:
-                    self._failure = error
-                return
+            except (SinkClosed, VpcsharkError) as error:
+                return self._fail(error)
+            except Exception as error:
+                log.exception("Held packets could not be passed on")
+                return self._fail(unexpected(error))
+
+    def _fail(self, error: SinkClosed | VpcsharkError) -> None:
+        """Whoever writes next hears of it."""
+        with self._changed:
+            self._failure = error
 
     def _next(self) -> bytes | None:
         with self._changed:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from vpcshark import threads
 from vpcshark.capture.listed import Offer
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import VpcsharkError, unexpected
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.arguments import Call, Phase, parse
 from vpcshark.extcap.defaults import defaults
@@ -124,8 +124,7 @@ def _reload(call: Call, services: Callable[[], Services], environ: Mapping[str, 
         return listing.reload_problem(name, VpcsharkError("There was no answer in time.", "Try again."), call.interface)
     except Exception as error:  # logged, and shown in the dialog
         log.exception("the selector %s could not be filled", name)
-        failed = VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
-        return listing.reload_problem(name, failed, call.interface)
+        return listing.reload_problem(name, unexpected(error), call.interface)
 
 
 def _filter_problem(capture_filter: str) -> str:

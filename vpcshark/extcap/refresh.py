@@ -21,7 +21,7 @@ from vpcshark import logs, threads
 from vpcshark.capture.listed import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import VpcsharkError, unexpected
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.defaults import captures, defaults
@@ -140,11 +140,6 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
     except Exception as error:  # logged, and shown in the list
         log.exception("the list could not be made")
         return Offer([], [unexpected(error)])
-
-
-def unexpected(error: Exception) -> VpcsharkError:
-    """A defect of ours, for the list."""
-    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
 
 
 def _detach() -> None:

@@ -15,6 +15,7 @@ from vpcshark.wire.blocks import COMMENT, block, enhanced_packet, interface_stat
 
 __all__ = [
     "Block",
+    "Cutter",
     "Reader",
     "decryption_secrets",
     "enhanced_packet",
@@ -86,6 +87,20 @@ def whole_blocks(data: bytes | bytearray | memoryview, start: int = 0) -> int:
             break
         start += length
     return start
+
+
+class Cutter:
+    """Takes a stream of little-endian blocks in pieces of any size, and gives them back as whole blocks."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def feed(self, data: bytes) -> bytes:
+        """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
+        data = self._rest + data
+        end = whole_blocks(data)
+        self._rest = data[end:]
+        return data[:end]
 
 
 @dataclass(frozen=True)
