@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vpcshark.capture import filtering
+from vpcshark.capture.options import CaptureOptions
 from vpcshark.errors import InputError, Mistake
 from vpcshark.wire import bpf
 
@@ -17,6 +18,12 @@ def test_no_filter_mirrors_everything():
     assert {(rule.direction, rule.source_cidr) for rule in rules} == {
         (direction, block) for direction in ("ingress", "egress") for block in ("0.0.0.0/0", "::/0")
     }
+
+
+def test_a_direction_mirrors_nothing_of_the_other():
+    """The option of the dialog says that it halves what the copies take."""
+    rules = filtering.mirror_rules(CaptureOptions(direction="in", capture_filter="tcp").whole_filter)
+    assert {rule.direction for rule in rules} == {"ingress"}
 
 
 def test_a_named_port_is_looked_up():

@@ -49,6 +49,16 @@ def test_a_filter_for_what_is_never_mirrored_is_answered_plainly():
     ]
 
 
+def test_a_direction_without_rules_is_said():
+    """A table that has one direction only could be taken for an abridged one."""
+    assert printed("inbound and ip")[1:] == [
+        "ingress 100 accept any 0.0.0.0/0 any 0.0.0.0/0 any",
+        "",
+        "Without egress rules AWS mirrors nothing that the source sends.",
+        "1 of 10 rules. The rules say all that the filter says; the receiver applies the filter as well.",
+    ]
+
+
 def test_ports_may_be_named():
     """By the services file of this machine, as libpcap does it."""
     assert printed("tcp dst port domain") == printed("tcp dst port 53")

@@ -10,7 +10,7 @@ from vpcshark.wire.primitives import EVERYTHING, NOTHING, AllOf, AnyOf, Network,
 
 def read(text: str, **ports: int) -> Node:
     """The tree; ``ports`` are the named services, for TCP."""
-    return parse(text, lambda name, protocol: ports.get(name) if protocol == "tcp" else None)
+    return parse(text, lambda name, protocol: ports.get(name) if protocol == "tcp" else None, is_inbound=True)
 
 
 def dst(port: int) -> Node:
@@ -103,7 +103,6 @@ def test_hosts_of_both_versions():
         "proto nosuch",
         "len > 100",
         "less 100",
-        "inbound",
         "broadcast",
         "vlan",
     ],
@@ -148,3 +147,10 @@ def test_a_service_has_its_port_and_its_protocol():
     """A name that is known for TCP alone does not speak of UDP."""
     assert read("dst port web", web=80) == read("tcp dst port 80")
     assert read("udp port web", web=80) == Vague(read("udp port 80"), "udp port web")
+
+
+@pytest.mark.parametrize("is_inbound", [True, False])
+def test_a_direction_is_all_or_nothing_of_the_frames_that_are_asked_about(is_inbound: bool):
+    """Mirror rules have a direction each, so that there is nothing vague in it."""
+    found = [parse(text, lambda name, protocol: None, is_inbound=is_inbound) for text in ("inbound", "outbound")]
+    assert found == ([EVERYTHING, NOTHING] if is_inbound else [NOTHING, EVERYTHING])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import random
+import re
 import socket
 import struct
 from collections.abc import Callable, Iterable, Iterator
@@ -24,27 +25,39 @@ from scapy.libs import winpcapy
 from vpcshark.wire.rules import MAX_RULES, MirrorRule, Translation, translate
 
 EXTENSIONS = {0, 43, 44, 51, 60}
+WAYS = ("ingress", "egress")
+Verdict = Callable[..., bool]  # (frame, way)
 
 
 # ---- libpcap -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
-def libpcap() -> Iterator[Callable[[str], Callable[[bytes], bool] | None]]:
+def libpcap() -> Iterator[Callable[[str], Verdict | None]]:
     """Compile a filter with libpcap for Ethernet and answer libpcap's verdicts; None for a filter that it refuses.
 
-    Not optimised: libpcap 1.10's optimiser loses a comparison of "not (host A) and (ip host A or B)".
+    ``inbound`` and ``outbound`` only a kernel can tell: for the frames of a direction there stands instead of them what
+    is always true, or never. Not optimised: libpcap 1.10's optimiser loses a comparison of "not (host A) and (ip host A
+    or B)".
     """
     handle = winpcapy.pcap_open_dead(1, 262144)
     kept = []
 
-    def compile_(text: str) -> Callable[[bytes], bool] | None:
+    def compiled(text: str) -> winpcapy.bpf_program | None:
         program = winpcapy.bpf_program()
         if winpcapy.pcap_compile(handle, program, text.encode(), 0, 0xFFFFFFFF):
             return None
         kept.append(program)
+        return program
 
-        def verdict(frame: bytes) -> bool:
+    def compile_(text: str) -> Verdict | None:
+        if compiled(text) is None:
+            return None
+        programs = {way: compiled(one_way(text, way)) for way in (WAYS if "bound" in text else WAYS[:1])}
+        assert all(programs.values()), text
+
+        def verdict(frame: bytes, way: str = WAYS[0]) -> bool:
+            program = programs.get(way) or programs[WAYS[0]]
             header = winpcapy.pcap_pkthdr(caplen=len(frame), len=len(frame))
             return bool(winpcapy._lib.pcap_offline_filter(ctypes.byref(program), ctypes.byref(header), frame))
 
@@ -54,6 +67,12 @@ def libpcap() -> Iterator[Callable[[str], Callable[[bytes], bool] | None]]:
     for program in kept:
         winpcapy.pcap_freecode(program)
     winpcapy.pcap_close(handle)
+
+
+def one_way(text: str, way: str) -> str:
+    """The filter as it is for frames that go this way."""
+    always = {"inbound": way == "ingress", "outbound": way == "egress"}
+    return re.sub(r"\b(?:in|out)bound\b", lambda word: "1 = 1" if always[word[0]] else "1 = 0", text)
 
 
 def services(name: str, protocol: str) -> int | None:
@@ -199,18 +218,19 @@ def assert_well_formed(translation: Translation) -> None:
 SAMPLE = [(frame, looks(frame)) for frame in some_frames(1500)]
 
 
-def missing(verdict: Callable[[bytes], bool], translation: Translation, sample=SAMPLE) -> list[str]:
-    """The frames of the sample that the filter accepts and the rules might not."""
-    judges = [Judge(translation, direction) for direction in ("ingress", "egress")]
+def missing(verdict: Verdict, translation: Translation, sample=SAMPLE) -> list[str]:
+    """The frames of the sample that the filter accepts and the rules of that direction might not."""
+    return [frame for way in WAYS for frame in _missing(verdict, way, Judge(translation, way), sample)]
+
+
+def _missing(verdict: Verdict, way: str, judge: Judge, sample) -> Iterator[str]:
     decided: dict[Seen, bool] = {}
-    lost = []
     for frame, seen in sample:
         for look in seen:
             if look not in decided:
-                decided[look] = all(judge.accepts(look) for judge in judges)
-        if not all(decided[look] for look in seen) and verdict(frame):
-            lost.append(frame.hex())
-    return lost
+                decided[look] = judge.accepts(look)
+        if not all(decided[look] for look in seen) and verdict(frame, way):
+            yield f"{way} {frame.hex()}"
 
 
 # ---- generated filters ---------------------------------------------------------------------------------------------
@@ -303,6 +323,31 @@ def test_whatever_a_filter_accepts_its_rules_accept(libpcap, text: str, seed: in
         assert not missing(verdict, translation, SAMPLE + more), text
 
 
+def directed(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+    """Filters that tell the directions apart, as the option does it and as people may."""
+    ways = st.sampled_from(("inbound", "outbound", "not inbound", "(inbound or outbound)"))
+    return st.builds(
+        lambda way, op, rest, other, last: f"{way} {op} ({rest}) or ({other} and ({last}))",
+        ways,
+        st.sampled_from(("and", "or", "and not")),
+        text,
+        ways,
+        text,
+    ) | st.builds(lambda way, rest: f"{way} and ({rest})", ways, text)
+
+
+@settings(max_examples=150, deadline=None)
+@given(text=directed(FILTERS), seed=st.integers(0, 2**32))
+def test_the_rules_of_each_direction_accept_what_the_filter_accepts_of_it(libpcap, text: str, seed: int):
+    """The same promise, where the filter tells the directions apart."""
+    translation = translate(text, services)
+    assert_well_formed(translation)
+    verdict = libpcap(text)
+    if verdict is not None:
+        more = [(frame, looks(frame)) for frame in some_frames(100, seed)]
+        assert not missing(verdict, translation, SAMPLE[:500] + more), text
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -351,12 +396,13 @@ def test_rules_that_are_called_exact_accept_nothing_else(libpcap, text: str):
     """Exact is about packets without IPv6 extension headers, which libpcap and AWS cannot read differently."""
     translation = translate(text, services)
     verdict = libpcap(text)
-    if verdict is None or not translation.exact or "bound" in text or "[" in text:
-        return  # in- and outbound only a kernel can tell; a look past a frame's end always rejects
-    judge = Judge(translation, "ingress")
-    for frame, seen in SAMPLE:
-        if len(seen) == 1 and judge.accepts(seen[0]):
-            assert verdict(frame), (text, frame.hex())
+    if verdict is None or not translation.exact or "[" in text:
+        return  # a look past a frame's end always rejects
+    for way in WAYS:
+        judge = Judge(translation, way)
+        for frame, seen in SAMPLE:
+            if len(seen) == 1 and judge.accepts(seen[0]):
+                assert verdict(frame, way), (text, way, frame.hex())
 
 
 @settings(max_examples=300, deadline=None)
@@ -445,6 +491,14 @@ TYPICAL = [
     ("vlan and port 80", 4, False),
     ("host web.example.com", 4, False),
     ("port nosuchservice", 4, False),
+    ("inbound", 2, True),
+    ("outbound", 2, True),
+    ("not inbound", 2, True),
+    ("inbound or outbound", 4, True),
+    ("inbound and outbound", 0, True),
+    ("inbound and (tcp port 443)", 4, True),
+    ("outbound and (tcp port 80 or 443)", 8, True),
+    ("inbound and tcp dst port 80 or (outbound and tcp src port 80)", 4, True),
 ]
 
 
@@ -500,6 +554,12 @@ def test_what_nobody_wants_is_not_sent(libpcap, text: str, frame: bytes):
     accepted = [Judge(translation, way).accepts(seen) for way, seen in product(("ingress", "egress"), looks(frame))]
     assert not libpcap(text)(frame)
     assert not any(accepted), translation.rules
+
+
+@pytest.mark.parametrize(("text", "way"), [("inbound", "ingress"), ("outbound and (port 80)", "egress")])
+def test_a_direction_that_nobody_wants_has_no_rules(text: str, way: str):
+    """Which is half of the copies that the source's instance has to send; all ten rules are the other direction's."""
+    assert {rule.direction for rule in translate(text).rules} == {way}
 
 
 def test_both_directions_have_the_same_rules():

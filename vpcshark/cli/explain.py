@@ -20,6 +20,10 @@ from vpcshark.wire.rules import MAX_RULES, MirrorRule, Translation, translate
 
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 _EMPTY = "AWS mirrors nothing for this filter: Traffic Mirroring sends IP packets only, and no ARP."
+_NO_RULES = {
+    "ingress": "Without ingress rules AWS mirrors nothing that comes to the source.",
+    "egress": "Without egress rules AWS mirrors nothing that the source sends.",
+}
 _EXACT = "The rules say all that the filter says; the receiver applies the filter as well."
 
 
@@ -77,6 +81,13 @@ def _remarks(translation: Translation) -> tuple[str, ...]:
     if not translation.rules:
         return (_EMPTY,)
     count = f"{len(translation.rules)} of {MAX_RULES} rules."
+    unsent = _one_way(translation)
     if translation.exact:
-        return (f"{count} {_EXACT}",)
-    return (f"{count} Left to the receiver:", *(f"- {line}" for line in translation.left_to_receiver))
+        return (*unsent, f"{count} {_EXACT}")
+    return (*unsent, f"{count} Left to the receiver:", *(f"- {line}" for line in translation.left_to_receiver))
+
+
+def _one_way(translation: Translation) -> tuple[str, ...]:
+    """What a table without any rule for a direction means."""
+    directions = {rule.direction for rule in translation.rules}
+    return tuple(said for direction, said in _NO_RULES.items() if direction not in directions)

@@ -59,14 +59,15 @@ class Unreadable(ValueError):
     """This text, or this much of it, is not read here; libpcap may well accept it."""
 
 
-def parse(text: str, lookup: Lookup) -> Node:
+def parse(text: str, lookup: Lookup, *, is_inbound: bool) -> Node:
     """Read a whole capture filter; an empty one means every frame. Raises ``Unreadable``.
 
-    ``lookup(name, protocol)`` gives the port of a named service ("ssh", "tcp"), or None.
+    ``lookup(name, protocol)`` gives the port of a named service ("ssh", "tcp"), or None. ``is_inbound``: what the
+    filter says about frames that come to the source, else about those that it sends.
     """
     if not text.strip():
         return EVERYTHING
-    parser = _Parser(text, lookup)
+    parser = _Parser(text, lookup, is_inbound)
     node, _ = parser.expression(None)
     if not parser.at_end():
         raise Unreadable(f"The filter could not be read from {parser.token!r} on.")
@@ -89,7 +90,7 @@ def _spans(text: str) -> list[tuple[int, int]]:
 class _Parser:
     """Recursive descent; each rule returns the node and the qualifiers that a bare value after it takes over."""
 
-    def __init__(self, text: str, lookup: Lookup) -> None:
+    def __init__(self, text: str, lookup: Lookup, is_inbound: bool) -> None:
         self._text = text
         self._spans = _spans(text)
         self._tokens = [text[start:end] for start, end in self._spans]
@@ -97,6 +98,7 @@ class _Parser:
         self._nesting = 0
         self._changes = 0  # from and to or and back: each makes the tree deeper
         self._lookup = lookup
+        self._is_inbound = is_inbound
         self._is_shifted = False
 
     @property
@@ -237,9 +239,13 @@ class _Parser:
         self._take()
         return Vague(EVERYTHING)
 
-    def bare(self) -> Node:
-        """``inbound`` and ``outbound``: libpcap asks the kernel, which knows the outer frame alone."""
-        return Vague(EVERYTHING)
+    def inbound(self) -> Node:
+        """``inbound``: all or nothing of the direction that is asked about."""
+        return EVERYTHING if self._is_inbound else NOTHING
+
+    def outbound(self) -> Node:
+        """``outbound``: what ``inbound`` is not."""
+        return NOTHING if self._is_inbound else EVERYTHING
 
     def nothing(self) -> Node:
         """What no IP packet is (``stp``)."""
@@ -295,6 +301,7 @@ class _Parser:
 _OTHERS: dict[str, Callable[[_Parser], Node]] = {
     **{name: _Parser.shift for name in _SHIFTING},
     **{name: _Parser.number for name in ("less", "greater", "ifindex")},
-    **{name: _Parser.bare for name in ("inbound", "outbound")},
+    "inbound": _Parser.inbound,
+    "outbound": _Parser.outbound,
     **{name: _Parser.nothing for name in ("pppoed",)},
 }

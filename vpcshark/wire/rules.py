@@ -12,13 +12,14 @@ For IPv6 extension headers see ``regions``: libpcap does not look behind them, s
 port 22 with a hop-by-hop header, and hence no IPv6 packet can be rejected by its port.
 
 The addresses of the source are not used: what comes in need not be for them, nor need what goes out be from them (a NAT
-instance and a container host have addresses behind theirs), so both directions get the same rules. ``inbound`` and
-``outbound`` are left alone as well: libpcap asks the capture host's kernel about the outer frame there.
+instance and a container host have addresses behind theirs), so both directions get the same rules, unless the filter
+says ``inbound`` or ``outbound``. The receiver tells these by the source's MAC, which a VPC has in every frame that the
+source sends, and in no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
@@ -30,7 +31,7 @@ from vpcshark.wire.regions import Space, TooManyCells, leaves
 __all__ = ["MAX_RULES", "MirrorRule", "Translation", "translate"]
 
 MAX_RULES = 10  # of a mirror filter, both directions and both IP versions together; not adjustable
-_PER_DIRECTION = MAX_RULES // 2
+_DIRECTIONS = ("ingress", "egress")
 _WEIGHTS = {4: 0.8, 6: 0.2}  # guessed shares of the traffic in a VPC
 # How to simplify a filter with very many constants: keep its ports?, the longest prefixes (IPv4, IPv6; None: all).
 _COARSER = ((True, None), (False, None), *((False, lengths) for lengths in ((24, 64), (16, 48), (8, 32), (0, 0))))
@@ -76,11 +77,40 @@ class _Family:
     wanted: int
     plain: int
     is_exact: bool
-    lists: list[RuleList]
 
     def surplus(self, chosen: RuleList) -> int:
         """The plain packets that are let through unwanted."""
         return (chosen.surplus | self.wanted & ~self.plain) & self.space.plain
+
+
+@dataclass(frozen=True)
+class _Way:
+    """One direction's part of the work. ``is_whole``: all of the filter's constants are in."""
+
+    node: Node
+    families: list[_Family]
+    is_whole: bool
+
+    @property
+    def is_empty(self) -> bool:
+        """Does the filter want nothing of this direction?"""
+        return not any(family.wanted for family in self.families)
+
+
+@dataclass(frozen=True)
+class _Chosen:
+    """A direction with the list of rules for each IP version."""
+
+    way: _Way
+    lists: tuple[RuleList, ...]
+
+    @property
+    def pairs(self) -> list[tuple[_Family, RuleList]]:
+        return list(zip(self.way.families, self.lists, strict=True))
+
+    @property
+    def is_exact(self) -> bool:
+        return all(family.is_exact and not family.surplus(one) for family, one in self.pairs)
 
 
 def no_services(name: str, protocol: str) -> int | None:
@@ -95,21 +125,32 @@ def translate(text: str, lookup: Lookup = no_services) -> Translation:
     receiver. It must know the same names as the libpcap that compiles the filter. Host names are never resolved here.
     """
     try:
-        node = parse(text, lookup)
+        nodes = [parse(text, lookup, is_inbound=direction == "ingress") for direction in _DIRECTIONS]
         unread = ""
     except Unreadable as problem:
-        node, unread = Vague(EVERYTHING), f"{problem} So everything is sent, and the receiver decides."
-    families, is_whole = _families(node)
-    chosen = _choose(families)
-    rules = tuple(_rules("ingress", families, chosen)) + tuple(_rules("egress", families, chosen))
-    pairs = list(zip(families, chosen, strict=True))
-    exact = all(family.is_exact and not family.surplus(one) for family, one in pairs)
-    said = [unread] if unread else [*_vague_words(node), *(line for pair in pairs for line in _surplus_words(*pair))]
-    if not is_whole:
+        nodes, unread = [Vague(EVERYTHING)] * 2, f"{problem} So everything is sent, and the receiver decides."
+    chosen = _choose(_ways(nodes))
+    rules = tuple(rule for direction, one in zip(_DIRECTIONS, chosen, strict=True) for rule in _rules(direction, one))
+    exact = all(one.is_exact for one in chosen)
+    said = [unread] if unread else [line for one in chosen for line in _left_over(one)]
+    if not all(one.way.is_whole for one in chosen):
         said.append(
             "The filter names too many addresses or ports for mirror rules: ports are left out, networks widened."
         )
     return Translation(rules, exact, () if exact else tuple(dict.fromkeys(said)))
+
+
+def _ways(nodes: Sequence[Node]) -> list[_Way]:
+    """The same one twice where the filter does not tell the directions apart."""
+    ways = [_Way(node, *_families(node)) for node in dict.fromkeys(nodes)]
+    return [ways[0], ways[-1]]
+
+
+def _choose(ways: Sequence[_Way]) -> list[_Chosen]:
+    """Half of the rules for each direction, all of them for one if the filter wants nothing of the other."""
+    most = MAX_RULES if any(way.is_empty for way in ways) else MAX_RULES // 2
+    chosen = {id(way): _Chosen(way, _tightest(way.families, most)) for way in ways}
+    return [chosen[id(way)] for way in ways]
 
 
 def _families(node: Node) -> tuple[list[_Family], bool]:
@@ -126,7 +167,7 @@ def _families(node: Node) -> tuple[list[_Family], bool]:
 def _family(version: int, node: Node) -> _Family:
     space = Space(version, leaves(node))
     wanted, plain, is_exact = space.wanted(node)
-    return _Family(space, wanted, plain, is_exact, rule_lists(space, wanted, _PER_DIRECTION))
+    return _Family(space, wanted, plain, is_exact)
 
 
 def _coarser(node: Node, keeps_ports: bool, lengths: tuple[int, int] | None) -> Node:
@@ -149,10 +190,10 @@ def _shorter(network: Network | None, length: int) -> Network | None:
     return network.shortened(min(length, network.length))
 
 
-def _choose(families: list[_Family]) -> tuple[RuleList, ...]:
-    """A list for each IP version, ten rules together, that let the least through; of equals the shortest."""
-    first, second = families
-    pairs = [(a, b) for a in first.lists for b in second.lists if len(a) + len(b) <= _PER_DIRECTION]
+def _tightest(families: list[_Family], most: int) -> tuple[RuleList, ...]:
+    """A list for each IP version, ``most`` rules together, that let the least through; of equals the shortest."""
+    first, second = (rule_lists(family.space, family.wanted, most) for family in families)
+    pairs = [(a, b) for a in first for b in second if len(a) + len(b) <= most]
 
     def price(pair: tuple[RuleList, RuleList]) -> tuple[float, int]:
         surplus = sum(_WEIGHTS[f.space.version] * one.weight for f, one in zip(families, pair, strict=True))
@@ -161,9 +202,9 @@ def _choose(families: list[_Family]) -> tuple[RuleList, ...]:
     return min(pairs, key=price)
 
 
-def _rules(direction: str, families: list[_Family], chosen: Iterable[RuleList]) -> Iterator[MirrorRule]:
+def _rules(direction: str, chosen: _Chosen) -> Iterator[MirrorRule]:
     number = 0
-    for family, one in zip(families, chosen, strict=True):
+    for family, one in chosen.pairs:
         for action, patterns in (("reject", one.rejects), ("accept", one.accepts)):
             for pattern in patterns:
                 number += 100
@@ -179,6 +220,12 @@ def _rule(number: int, direction: str, action: str, pattern: Pattern, anywhere: 
 def _cidr(network: Network) -> str:
     block = IPv4Network if network.bits == 32 else IPv6Network
     return str(block((network.address, network.length)))
+
+
+def _left_over(chosen: _Chosen) -> Iterator[str]:
+    yield from _vague_words(chosen.way.node)
+    for family, one in chosen.pairs:
+        yield from _surplus_words(family, one)
 
 
 def _vague_words(node: Node) -> Iterator[str]:
