@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 import threading
 
 import pytest
@@ -76,6 +77,52 @@ def test_a_sink_that_fails_is_told_to_whoever_writes_next() -> None:
     held.close()
     with pytest.raises(VpcsharkError, match=r"unexpectedly \(ValueError\)"):
         held.write(b"another")
+
+
+def test_a_reader_that_stalls_makes_the_writer_wait() -> None:
+    """What is too much is dropped at the capture host then, and counted; here it would only take memory, for ever."""
+
+    class Stalled(Collected):
+        def __init__(self) -> None:
+            super().__init__()
+            self.goes_on = threading.Event()
+
+        def write(self, data: bytes) -> None:
+            self.came.set()
+            assert self.goes_on.wait(20)
+            super().write(data)
+
+    sink = Stalled()
+    held = HeldSink(sink, SystemClock(), 0.0, most=10)
+    taken: queue.Queue[int] = queue.Queue()
+
+    def pour() -> None:
+        for number in range(4):
+            held.write(b"packet")
+            taken.put(number)
+
+    writer = threading.Thread(target=pour)
+    writer.start()
+    assert sink.came.wait(5)
+    assert [taken.get(timeout=5), taken.get(timeout=5)] == [0, 1]
+    with pytest.raises(queue.Empty):
+        taken.get(timeout=0.2)
+    sink.goes_on.set()
+    assert [taken.get(timeout=5), taken.get(timeout=5)] == [2, 3]
+    writer.join()
+    held.close()
+    assert sink.data == [b"packet"] * 4
+
+
+def test_packets_that_are_too_many_to_be_held_go_on_early() -> None:
+    """The hold must not be the slowest part of a fast capture."""
+    sink = Collected()
+    held = HeldSink(sink, SystemClock(), 1000.0, most=10)
+    held.write(b"packet")
+    held.write(b"packet")
+    assert sink.came.wait(5)
+    held.close()
+    assert sink.data == [b"packet"] * 2
 
 
 def test_packets_come_without_anything_after_them() -> None:

@@ -19,6 +19,7 @@ from vpcshark.wire import pcapng
 log = logging.getLogger(__name__)
 
 HOLD = 0.4  # seconds; a line takes less than that from the file to here
+MOST_HELD = 16 * 1024 * 1024  # bytes; a reader that stalls must not cost memory here
 # https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile-02.html, 2: label, client random, secret
 _LINE = re.compile(rb"[A-Z0-9_]{1,64} [0-9A-Fa-f]{16,128} [0-9A-Fa-f]{2,512}")
 
@@ -43,12 +44,17 @@ class Secrets:
 
 
 class HeldSink:
-    """A sink that passes packets on after ``HOLD`` seconds, and with ``at_once`` what must be before them."""
+    """A sink that passes packets on after ``HOLD`` seconds, and with ``at_once`` what must be before them.
 
-    def __init__(self, sink: Sink, clock: Clock, hold: float = HOLD) -> None:
+    Of more than ``most`` bytes the oldest go on early. Where they cannot, because the sink stalls, whoever writes
+    waits, so that what is too much is dropped where packets are dropped and counted, at the capture host."""
+
+    def __init__(self, sink: Sink, clock: Clock, hold: float = HOLD, most: int = MOST_HELD) -> None:
         self._sink = sink
         self._clock = clock
         self._hold = hold
+        self._most = most
+        self._held = 0
         self._waiting: collections.deque[tuple[float, bytes]] = collections.deque()
         self._changed = threading.Condition()
         self._is_ending = False
@@ -60,12 +66,14 @@ class HeldSink:
         """Keep ``data`` for a moment: whole blocks, since ``at_once`` may write between two calls. Raises what writing
         earlier data raised."""
         with self._changed:
+            self._changed.wait_for(lambda: self._held < self._most or self._is_ending or self._failure is not None)
             if self._failure is not None:
                 raise self._failure
             if self._is_ending:
                 raise SinkClosed("no more packets are taken")
             self._waiting.append((self._clock.monotonic() + self._hold, data))
-            self._changed.notify()
+            self._held += len(data)
+            self._changed.notify_all()
 
     def at_once(self, data: bytes) -> None:
         """Write ``data`` now."""
@@ -75,13 +83,14 @@ class HeldSink:
         """Pass on what still waits; the sink itself stays open."""
         with self._changed:
             self._is_ending = True
-            self._changed.notify()
+            self._changed.notify_all()
         self._thread.join()
 
     def _pass_on(self) -> None:
         while (data := self._next()) is not None:
             try:
                 self._sink.write(data)
+                self._let_go(len(data))
             except (SinkClosed, VpcsharkError) as error:
                 return self._fail(error)
             except Exception as error:
@@ -92,6 +101,12 @@ class HeldSink:
         """Whoever writes next hears of it."""
         with self._changed:
             self._failure = error
+            self._changed.notify_all()
+
+    def _let_go(self, size: int) -> None:
+        with self._changed:
+            self._held -= size
+            self._changed.notify_all()
 
     def _next(self) -> bytes | None:
         with self._changed:
@@ -102,6 +117,6 @@ class HeldSink:
                     self._changed.wait()
                     continue
                 early = self._waiting[0][0] - self._clock.monotonic()
-                if early <= 0 or self._is_ending:
+                if early <= 0 or self._is_ending or self._held >= self._most:
                     return self._waiting.popleft()[1]
                 self._changed.wait(early)
