@@ -6,10 +6,14 @@ import json
 import os
 import shlex
 import shutil
+import socket
+import struct
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -121,6 +125,35 @@ def test_signs_of_life_keep_it_and_ask_for_counts(tmp_path: Path) -> None:
     process.stdin.close()
     process.wait(10)
     process.stdout.close()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="AF_PACKET needs root")
+@pytest.mark.parametrize("has_filter", [True, False])
+def test_a_frame_that_is_cut_keeps_its_length_without_tcpdump(has_filter: bool) -> None:
+    """Also with a filter, by which the kernel could cut it before its length is known."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
+        receiver.bind(("127.0.0.1", 0))
+        port = receiver.getsockname()[1]
+        facts = probe.Facts(rights="root", python=sys.executable)
+        command = dumping.command(facts, "lo", f"udp dst port {port}" if has_filter else "", 96)
+        pipe = subprocess.PIPE
+        with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe) as process:
+            assert process.stdin
+            assert process.stdout
+            assert process.stderr
+            assert b"listening" in process.stderr.readline()
+            receiver.sendto(b"?" * 500, ("127.0.0.1", port))
+            frame, length = next(each for each in records(process.stdout) if each[0][36:38] == port.to_bytes(2, "big"))
+            assert (len(frame), length) == (96, 14 + 20 + 8 + 500)
+            process.stdin.close()
+
+
+def records(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
+    """The frames of a pcap stream, as far as they are there, with their lengths."""
+    file.read(24)
+    while head := file.read(16):
+        kept, length = struct.unpack_from("<II", head, 8)
+        yield file.read(kept), length
 
 
 def test_the_keeper_ends_when_the_capture_does() -> None:

@@ -129,7 +129,7 @@ def _capture(facts: Facts, interface: str, text: str, snaplen: int) -> Sequence[
             text,
         ]
     if facts.python:
-        program = libpcap.compile_filter(text, snaplen) if text else None
+        program = libpcap.compile_filter(text) if text else None  # takes frames whole, or their length would be lost
         return receiver.sniffer_command(facts.python, interface, snaplen, program)
     raise TransportError(
         "The host has neither tcpdump nor python3, so nothing can capture there.",

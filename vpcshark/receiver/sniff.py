@@ -1,8 +1,9 @@
 """Stands in for tcpdump where there is none: frames of one interface to stdout as pcap with nanoseconds.
 
-Run as ``python3 -I -c SOURCE INTERFACE SNAPLEN PROGRAM``; PROGRAM is a classic BPF program as JSON, or null. SIGUSR1
-and the end (SIGINT, SIGTERM, a closed stdout) write tcpdump's counts to stderr. One self-contained file for the other
-machine: Python 3.6 and the standard library only. Must not know who starts it, nor what the frames are.
+Run as ``python3 -I -c SOURCE INTERFACE SNAPLEN PROGRAM``; PROGRAM is a classic BPF program as JSON, or null; it must
+take frames whole, since what the kernel cuts we cannot tell from a shorter frame. SIGUSR1 and the end (SIGINT,
+SIGTERM, a closed stdout) write tcpdump's counts to stderr. One self-contained file for the other machine: Python 3.6
+and the standard library only. Must not know who starts it, nor what the frames are.
 """
 
 import array
