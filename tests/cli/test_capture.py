@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -41,3 +43,24 @@ def test_exactly_so_many_packets_pass_however_the_stream_is_cut(packets: int, en
     assert kinds.count(pcapng.PACKET) == counter.packets == min(packets, enough)
     assert kinds[-1] == pcapng.STATISTICS
     assert stop.requested() == (packets >= enough)
+
+
+def test_what_another_thread_writes_meanwhile_comes_after():
+    """Packets, counts and secrets come by threads of their own, and the counter reads what it passes on."""
+
+    class Interrupted(Bytes):
+        def write(self, data: bytes) -> None:
+            if other.ident is None:
+                other.start()
+                other.join(0.5)  # it waits for us
+            super().write(data)
+
+    sink = Interrupted()
+    counter = Counter(sink, Stop(), enough=1)
+    counts = pcapng.interface_statistics(0, 6, received=3, dropped=0)
+    other = threading.Thread(target=counter.write, args=[counts])
+    counter.write(stream(2))
+    other.join()
+    assert sink.data == stream(1).removesuffix(pcapng.interface_statistics(0, 6, 1, 0)) + (
+        pcapng.interface_statistics(0, 6, received=2, dropped=0) + counts
+    )

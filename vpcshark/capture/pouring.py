@@ -15,7 +15,7 @@ from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import Clock
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import TransportError, VpcsharkError, unexpected
 from vpcshark.wire import pcapng
 
 log = logging.getLogger(__name__)
@@ -111,6 +111,9 @@ class Pouring:
             pass
         except VpcsharkError as broken:
             error = broken
+        except Exception as surprise:
+            log.exception("Packets could not be moved")
+            error = unexpected(surprise)
         on_end(error)
 
     def _pour(self, sink: Sink) -> None:

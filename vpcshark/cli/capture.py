@@ -106,11 +106,16 @@ class Counter:
         self._stop = stop
         self._enough = enough
         self._reader = pcapng.Reader()
+        self._lock = threading.Lock()
         self._passed = 0
         self.packets = 0
 
     def write(self, data: bytes) -> None:
         """Pass ``data`` on up to the last wanted packet; behind it only blocks that are no packets (the counts)."""
+        with self._lock:
+            self._write(data)
+
+    def _write(self, data: bytes) -> None:
         begin, self._passed = self._passed, self._passed + len(data)
         for block in self._reader.feed(data):
             if self.is_full:
