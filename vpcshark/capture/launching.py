@@ -33,6 +33,7 @@ POLL = 1.0
 SETTLE = 8.0  # seconds that a group made a moment ago may be unknown to EC2's next call
 NAME = "vpcshark capture host"
 FROM_TAG = "vpcshark:launched-from"  # a kept host is used again only where the same would be launched
+MOST_VALUE = 256  # characters of a tag's value (EC2 user guide, "Tag restrictions")
 
 
 @dataclass
@@ -106,6 +107,7 @@ class Launcher:
         assert kept is not None  # ``plan.own_host`` chose it by that
         ec2, maker = self.aws.ec2, self.context.maker
         self.context.status.say(f"Using the capture host {self.planned.instance} again ...")
+        coming = threads.start(self._ssh_from)  # may take a call of its own
         theirs = [one for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
         if self.planned.instance not in {one.id for one in theirs}:
             return False
@@ -123,6 +125,7 @@ class Launcher:
             maker.adopt(one.kind, one.id)
             if one.kind == launch.GROUP:
                 launch.admit_frames(ec2, one.id, self._addresses)
+                launch.admit_ssh(ec2, one.id, *coming.result())  # another connection than its last, or from elsewhere
         return True
 
     def _launch(self) -> str:
@@ -247,5 +250,11 @@ class Launcher:
 
 
 def launched_from(options: Any) -> str:
-    """What a host would be launched from with these options: the template, else the type."""
-    return str(options.host_template or options.host_type)
+    """What a host would be launched from with these options, as a tag's value: the template, else the type; and what
+    can't be had later on: its role, without which no Session Manager finds it, and its public address."""
+    words = [str(options.host_template or options.host_type)]
+    if options.host_role:
+        words.append(f"role {options.host_role.rpartition('/')[2]}")  # as well by its ARN as by its name
+    if options.host_public_ip:
+        words.append("public")
+    return " ".join(words)[:MOST_VALUE]
