@@ -483,11 +483,15 @@ def _(scene: Scene) -> Said:
 
 
 def balanced(
-    scene: Scene, protocol: str = "UDP", registered: bool = True, cross_zone: bool = True
+    scene: Scene,
+    protocol: str = "UDP",
+    registered: bool = True,
+    cross_zone: bool = True,
+    network: Callable[[Scene], object] = one_vpc,
 ) -> tuple[str, str, str]:
-    """A Network Load Balancer in two zones in front of the target: (ARN, target group, listener)."""
-    one_vpc(scene)
-    other = scene.subnet(scene.target_vpc, "10.1.3.0/24", "b")
+    """A Network Load Balancer in two zones in front of the target of a network: (ARN, target group, listener)."""
+    network(scene)
+    other = scene.subnet(scene.target_vpc, f"{scene.target_address.rsplit('.', 2)[0]}.3.0/24", "b")
     made = scene.elb.create_load_balancer(
         Name=f"nlb-{scene.number}", Type="network", Scheme="internal", Subnets=[scene.target_subnet, other]
     )
@@ -541,6 +545,22 @@ def _(scene: Scene) -> Said:
     closed = scene.group(scene.target_vpc)
     scene.ec2.modify_network_interface_attribute(NetworkInterfaceId=scene.target, Groups=[closed])
     return "group", "fail", closed, ""
+
+
+@fault("a load balancer in a peered VPC, without a route to the peering", mended=True)
+def _(scene: Scene) -> Said:
+    balanced(scene, network=two_vpcs)
+    scene.peering(scene.source_vpc, scene.target_vpc)
+    return "route", "fail", scene.table, ""
+
+
+@fault("a load balancer behind a transit gateway whose table has no route to it", mended=True)
+def _(scene: Scene) -> Said:
+    made: list[object] = []
+    balanced(scene, network=lambda empty: made.extend(attached(empty)))
+    table = str(made[2])
+    scene.ec2.delete_transit_gateway_route(TransitGatewayRouteTableId=table, DestinationCidrBlock="10.2.0.0/16")
+    return "route", "fail", table, ""
 
 
 @fault("the endpoint leads to a load balancer of another account")

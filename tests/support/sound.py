@@ -103,6 +103,18 @@ def _(scene: Scene) -> None:
     balanced(scene)
 
 
+@sound("a load balancer in a peered VPC, whose host admits the source's group")
+def _(scene: Scene) -> None:
+    balanced(scene, network=peered)
+    scene.ec2.revoke_security_group_ingress(GroupId=scene.target_group, SecurityGroupRuleIds=[scene.rule])
+    scene.admit(scene.target_group, group=scene.source_group)
+
+
+@sound("a load balancer behind a transit gateway")
+def _(scene: Scene) -> None:
+    balanced(scene, network=attached)
+
+
 @sound("an endpoint of a Gateway Load Balancer")
 def _(scene: Scene) -> None:
     one_vpc(scene)

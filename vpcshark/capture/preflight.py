@@ -60,8 +60,8 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     targets = [target, *_further(hosting.result(), options.host, eni, enis)] if isinstance(target, Eni) else [None]
     seen = _reaching(aws, [network.draw(survey, eni, each, sessions, told, place) for each in targets])
     fleet = target if isinstance(target, Fleet) else None
-    whole = _besides(aws, seen, fleet)
-    found = [*examine(whole), *_of_hosts(whole, fleet, _hosts_enis(fleet, enis))]
+    whole = _besides(aws, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)))
+    found = [*examine(whole), *_of_hosts(whole, fleet)]
     if options.host != "launch":
         return found
     template = hosting.result()
@@ -94,11 +94,10 @@ def verdicts(
     told = []
     place = aws.region, aws.profile
     seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
-    if fleet is not None:
-        seen = _with_fleet(seen, fleet)
+    seen = _with_fleet(seen, fleet, hosts_enis)
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
-        told.append([*examine(seen), *_of_hosts(seen, fleet, hosts_enis), *_of_template(seen, template)])
+        told.append([*examine(seen), *_of_hosts(seen, fleet), *_of_template(seen, template)])
     return told
 
 
@@ -114,14 +113,16 @@ def _launching(source: Eni, template: Template | None) -> str:
     return f"A capture host is launched in {source.subnet}, with a security group for {source.primary_address} alone."
 
 
-def _with_fleet(seen: Picture, fleet: Fleet) -> Picture:
-    return replace(seen, balancer=fleet.balancer, endpoint=fleet.endpoint)
+def _with_fleet(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> Picture:
+    """``enis`` are the fleet's hosts'."""
+    if fleet is None:
+        return seen
+    hosts_of = tuple(map(network.interface, enis))
+    return replace(seen, balancer=fleet.balancer, endpoint=fleet.endpoint, hosts=hosts_of)
 
 
-def _of_hosts(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> list[Finding]:
-    if fleet is None or fleet.has_one_host:
-        return []
-    return of_fleet.findings(seen, [network.interface(eni) for eni in enis], is_geneve=fleet.is_geneve)
+def _of_hosts(seen: Picture, fleet: Fleet | None) -> list[Finding]:
+    return [] if fleet is None or fleet.has_one_host else of_fleet.findings(seen, is_geneve=fleet.is_geneve)
 
 
 def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:
@@ -182,15 +183,13 @@ def _hosts_enis(fleet: Fleet | None, enis: Sequence[Eni]) -> list[Eni]:
     return [eni for eni in enis if eni.id in ids]
 
 
-def _besides(aws: Aws, seen: Picture, fleet: Fleet | None) -> Picture:
+def _besides(aws: Aws, seen: Picture) -> Picture:
     """What only a person wants to know: bandwidth and permissions; and what the verdict hangs on."""
     lease = tags.Lease(uuid.uuid4().hex[:12], tags.default_owner(), 0.0)
     at = seen.target.id if seen.target is not None else ""
     rehearsing = threads.start(rehearsal.rehearse, aws.ec2, seen.source.id, at, lease.as_tags())
     types = [seen.source.instance_type, seen.target.instance_type if seen.target is not None else ""]
     weighing = threads.start(network.bandwidth, aws.ec2, types)
-    if fleet is not None:
-        seen = _with_fleet(seen, fleet)
     seen = network.complete(aws.ec2, seen)
     try:
         return replace(seen, bandwidth=weighing.result(), permitted=rehearsing.result())

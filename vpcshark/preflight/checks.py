@@ -49,13 +49,25 @@ class Questions:
 
 def questions(picture: Picture) -> Questions:
     """What ``picture`` leaves open that decides. Empty for the plain case, so that a capture asks once."""
-    if picture.target is None:
-        of_balancer = picture.balancer.groups if picture.balancer is not None else ()
-        return Questions(prefix_lists=_lists_of_rules(picture, of_balancer))
+    target, balancer = picture.target, picture.balancer
+    asked = [_of_way(way) for way in picture.ways]
+    leaves = balancer is not None and balancer.vpc != picture.source.vpc and not picture.knows_joints
+    of_balancer = _lists_of_rules(picture, balancer.groups) if balancer is not None else ()
+    return Questions(
+        leaves or any(each.joints for each in asked),
+        tuple(sorted({*of_balancer, *(one for each in asked for one in each.prefix_lists)})),
+        tuple(sorted({one for each in asked for one in each.gateway_tables})),
+        asked[0].groups if target is not None else (),
+    )
+
+
+def _of_way(picture: Picture) -> Questions:
+    """Those of one target."""
+    assert picture.target is not None
     lists = set() if groups.is_admitted(picture) else set(_lists_of_rules(picture, picture.target.groups))
     return Questions(
         not picture.knows_joints and _leaves_the_vpc(picture),
-        tuple(sorted(lists | _lists_of_routes(picture))),
+        tuple(lists | _lists_of_routes(picture)),
         _gateway_tables(picture),
         () if groups.is_admitted(picture) or not picture.rules else picture.target.groups,
     )

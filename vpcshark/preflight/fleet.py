@@ -2,39 +2,58 @@
 
 Client addresses are kept for UDP (Network Load Balancers, "Client IP preservation"), so a host's groups must admit the
 source, or, where the load balancer has groups, those. One closed host loses its share of the frames, which is a
-warning; where all are closed, nothing comes.
+warning; where all are closed, nothing comes. The way to the load balancer is judged by the subnets of its hosts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.preflight import acls, groups, target
+from vpcshark.preflight import acls, groups, routes, target
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding
 from vpcshark.preflight.picture import Interface, Picture
 
 
-def findings(picture: Picture, hosts: Sequence[Interface], *, is_geneve: bool) -> list[Finding]:
-    """What is wrong at each host; nothing where all is well. With ``is_geneve`` frames come from the load balancer's
-    own addresses, which nobody shows."""
-    judged = [list(_of_host(picture, host, is_geneve)) for host in hosts]
-    balanced = picture.balancer is not None and not picture.balancer.groups
-    all_closed = balanced and bool(hosts) and all(_is_closed(found) for found in judged)
+def findings(picture: Picture, *, is_geneve: bool) -> list[Finding]:
+    """What is wrong at each of the picture's hosts and on the way to it; nothing where all is well. With ``is_geneve``
+    frames come from the load balancer's own addresses, which nobody shows."""
+    ways = _of_ways(picture)
+    judged = [list(_of_host(picture, host, is_geneve)) for host in picture.hosts]
+    closed = [
+        _fails(ways.get(host.subnet, ()), "route") or (_counts_groups(picture) and _fails(found, "group"))
+        for host, found in zip(picture.hosts, judged, strict=True)
+    ]
+    nothing_comes = bool(closed) and all(closed)
     return [
-        finding if all_closed or finding.level != FAIL else _of_share(finding) for found in judged for finding in found
+        finding if nothing_comes or finding.level != FAIL else _of_share(finding)
+        for found in (*ways.values(), *judged)
+        for finding in found
     ]
 
 
+def _of_ways(picture: Picture) -> Mapping[str, Sequence[Finding]]:
+    """Subnet -> what is wrong with the route to it."""
+    return {way.target.subnet: _wrong(routes.route(way)) for way in picture.ways if way.target is not None}
+
+
 def _of_host(picture: Picture, host: Interface, is_geneve: bool) -> Iterator[Finding]:
-    seen = replace(picture, target=host, balancer=None, endpoint=None)
+    seen = picture.towards(host)
     checks = (target.state,) if is_geneve else (target.state, acls.acls, groups.groups)
     for check in checks:
-        yield from (finding for finding in check(seen) if finding.level != OK)
+        yield from _wrong(check(seen))
 
 
-def _is_closed(found: Sequence[Finding]) -> bool:
-    return any(finding.check == "group" and finding.level == FAIL for finding in found)
+def _wrong(found: Iterable[Finding]) -> list[Finding]:
+    return [finding for finding in found if finding.level != OK]
+
+
+def _counts_groups(picture: Picture) -> bool:
+    return picture.balancer is not None and not picture.balancer.groups
+
+
+def _fails(found: Sequence[Finding], check: str) -> bool:
+    return any(finding.check == check and finding.level == FAIL for finding in found)
 
 
 def _of_share(finding: Finding) -> Finding:

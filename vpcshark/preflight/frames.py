@@ -21,7 +21,7 @@ OVERHEAD_IPV6 = 74
 
 def mtu(picture: Picture) -> Iterator[Finding]:
     """Which frames do not come whole."""
-    gateway = routes.gateway_of(picture)
+    gateway = next(filter(None, map(routes.gateway_of, picture.ways)), "")
     through = gateway or _balanced(picture)
     longest = (GATEWAY_MTU if through else VPC_MTU) - OVERHEAD
     wanted = picture.plan.packet_length

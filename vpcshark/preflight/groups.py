@@ -136,10 +136,10 @@ def _fits_source(picture: Picture, rule: GroupRule) -> bool | None:
 
 def _may_refer(picture: Picture) -> bool:
     """Does a reference to one of the source's groups count at the target?"""
-    target_vpc = picture.target.vpc if picture.target is not None else picture.source.vpc
-    if target_vpc == picture.source.vpc or picture.are_peered(target_vpc, picture.source.vpc):
+    ours, end = picture.source.vpc, picture.target or picture.balancer
+    if end is None or end.vpc == ours or picture.are_peered(end.vpc, ours):
         return True
-    return bool(routes.gateway_of(picture))
+    return any(map(routes.gateway_of, picture.ways))
 
 
 def _words(rule: GroupRule) -> str:

@@ -7,7 +7,7 @@ list is empty. Must not know how the facts were asked for, nor what they mean.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 VXLAN_PORT = 4789
 UDP = 17
@@ -230,7 +230,8 @@ class Plan:
 
 @dataclass(frozen=True)
 class Picture:
-    """Everything. ``target`` is the capture host's ENI, None where the target is a load balancer or cannot be seen.
+    """Everything. ``target`` is the capture host's ENI, None where the target is a load balancer or cannot be seen;
+    ``hosts`` are the ENIs that are registered behind a load balancer, as far as they can be seen.
 
     ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``knows_joints``:
     peerings and attachments were asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed;
@@ -241,6 +242,7 @@ class Picture:
     target: Interface | None = None
     balancer: Balancer | None = None
     endpoint: Endpoint | None = None
+    hosts: tuple[Interface, ...] = ()
     subnets: tuple[Subnet, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     acls: tuple[Acl, ...] = ()
@@ -258,6 +260,22 @@ class Picture:
     plan: Plan = field(default_factory=Plan)
     region: str = ""
     profile: str = ""
+
+    @property
+    def ways(self) -> tuple[Picture, ...]:
+        """A picture with a target for each way that the frames take: itself; or, where they go to a load balancer, one
+        for each subnet of its VPC with a registered host, which stands for the load balancer's own subnet there: no
+        describe shows its addresses."""
+        if self.target is not None:
+            return (self,)
+        if self.balancer is None:
+            return ()
+        near = {host.subnet: host for host in reversed(self.hosts) if host.vpc == self.balancer.vpc}
+        return tuple(self.towards(host) for host in reversed(near.values()))
+
+    def towards(self, host: Interface) -> Picture:
+        """The same with ``host`` as the target, whatever is in front of it."""
+        return replace(self, target=host, balancer=None, endpoint=None, hosts=())
 
     def subnet(self, subnet_id: str) -> Subnet | None:
         """The subnet with this id, None if it was not shown."""
