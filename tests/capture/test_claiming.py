@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from told import Told
 
+from vpcshark.aws import tagging
 from vpcshark.aws.hosts import host_from
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture.launching import Launcher, launched_from
@@ -22,44 +24,67 @@ OWN = "10.0.0.77"
 
 
 class Region:
-    """EC2 with one kept host and its security group. ``on_tagged`` is called after each change of tags: others are
-    at it too."""
+    """EC2 with one kept host and its security group. ``meanwhile`` is what others do while somebody rests."""
 
     def __init__(self, lease: tags.Lease) -> None:
         self.tags = {name: dict(lease.as_tags()) for name in ("i-1", "sg-1")}
-        self.admitted: list[dict[str, Any]] = []
-        self.on_tagged = lambda: None
+        self.admitted: list[tuple[str, dict[str, Any]]] = []
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def get_paginator(self, operation: str) -> SimpleNamespace:
         return SimpleNamespace(paginate=lambda **asked: [getattr(self, operation)()])
 
-    def describe_instances(self, **asked: Any) -> dict[str, Any]:
-        raw = {"InstanceId": "i-1", "State": {"Name": "running"}, "VpcId": "vpc-1", "Tags": self._pairs("i-1")}
-        return {"Reservations": [{"Instances": [raw]}]}
+    def describe_instances(self, InstanceIds: Sequence[str] = ()) -> dict[str, Any]:
+        facts = {"State": {"Name": "running"}, "VpcId": "vpc-1"}
+        wanted = [name for name in self.tags if name.startswith("i-") and (not InstanceIds or name in InstanceIds)]
+        found = [{"InstanceId": name, "Tags": self._pairs(name), **facts} for name in wanted]
+        return {"Reservations": [{"Instances": found}]}
 
-    def describe_security_groups(self, **asked: Any) -> dict[str, Any]:
-        return {"SecurityGroups": [{"GroupId": "sg-1", "Tags": self._pairs("sg-1")}]}
+    def describe_security_groups(self) -> dict[str, Any]:
+        groups = [name for name in self.tags if name.startswith("sg-")]
+        return {"SecurityGroups": [{"GroupId": name, "Tags": self._pairs(name)} for name in groups]}
 
-    def create_tags(self, Resources: list[str], Tags: list[dict[str, str]]) -> None:
+    def describe_instance_types(self, **asked: Any) -> dict[str, Any]:
+        return {"InstanceTypes": [{"ProcessorInfo": {"SupportedArchitectures": ["arm64"]}}]}
+
+    def get_parameter(self, **asked: Any) -> dict[str, Any]:
+        return {"Parameter": {"Value": "ami-1"}}
+
+    def create_tags(self, Resources: Sequence[str], Tags: Sequence[dict[str, str]]) -> None:
         for name in Resources:
             self.tags[name].update({pair["Key"]: pair["Value"] for pair in Tags})
-        self.on_tagged()
 
-    def authorize_security_group_ingress(self, GroupId: str, IpPermissions: list[dict[str, Any]]) -> None:
-        self.admitted += IpPermissions
+    def create_security_group(self, TagSpecifications: Sequence[dict[str, Any]], **asked: Any) -> dict[str, Any]:
+        return {"GroupId": self._made("sg-2", TagSpecifications)}
+
+    def run_instances(self, TagSpecifications: Sequence[dict[str, Any]], **asked: Any) -> dict[str, Any]:
+        return {"Instances": [{"InstanceId": self._made("i-2", TagSpecifications)}]}
+
+    def authorize_security_group_ingress(self, GroupId: str, IpPermissions: Sequence[dict[str, Any]]) -> None:
+        self.admitted += [(GroupId, permission) for permission in IpPermissions]
+
+    def holder(self, name: str) -> str:
+        """The capture that it belongs to."""
+        return self.tags[name][tags.CAPTURE]
+
+    def _made(self, name: str, specifications: Sequence[dict[str, Any]]) -> str:
+        self.tags[name] = {}
+        self.create_tags([name], specifications[0]["Tags"])
+        return name
 
     def _pairs(self, name: str) -> list[dict[str, str]]:
         return [{"Key": key, "Value": value} for key, value in self.tags[name].items()]
 
 
 class Patient:
-    """A stop that nobody requests; its waits pass on the clock."""
+    """A stop that nobody requests; its waits pass on the clock, and others are at work then."""
 
-    def __init__(self, clock) -> None:
-        self._clock = clock
+    def __init__(self, clock, region: Region) -> None:
+        self._clock, self._region = clock, region
 
     def wait(self, timeout: float) -> bool:
         self._clock.sleep(timeout)
+        self._region.meanwhile()
         return False
 
 
@@ -80,10 +105,15 @@ def launcher(clock, region: Region, tmp_path):
         books.append(book)
         maker = Maker(book, tags.Lease(capture, "me@here", clock.now() + 900), Timeline(clock))
         context = SimpleNamespace(
-            clock=clock, status=Told(), stop=Patient(clock), options=CaptureOptions(**options), maker=maker
+            clock=clock,
+            status=Told(),
+            stop=Patient(clock, region),
+            options=CaptureOptions(**options),
+            maker=maker,
+            timeline=Timeline(clock),
         )
         found = host_from(region.describe_instances()["Reservations"][0]["Instances"][0])
-        aws = SimpleNamespace(ec2=region)
+        aws = SimpleNamespace(ec2=region, ssm=region)
         source = SimpleNamespace(eni=SOURCE)
         return Launcher(context, aws, found, [source], lambda host: None, lambda address: OWN)
 
@@ -94,7 +124,7 @@ def launcher(clock, region: Region, tmp_path):
 
 def blocks(region: Region, port: int) -> list[str]:
     """From where the kept host's group admits something at a port."""
-    rules = [rule for rule in region.admitted if rule["FromPort"] == port]
+    rules = [rule for group, rule in region.admitted if group == "sg-1" and rule["FromPort"] == port]
     return [block["CidrIp"] for rule in rules for block in rule["IpRanges"]]
 
 
@@ -108,6 +138,38 @@ def test_a_kept_hosts_group_admits_this_captures_frames_and_its_connection(launc
 def test_from_where_the_user_says_is_admitted_to_a_kept_host_too(launcher, region: Region):
     launcher("c-2", connection="ssh", host_ssh_from="192.0.2.7/32").stand()
     assert blocks(region, 22) == ["192.0.2.7/32"]
+
+
+def theirs(region: Region) -> Callable[[], None]:
+    """What c-3 does, which found the host kept a moment before c-2 claimed it."""
+    return lambda: tagging.put_tags(region, ["i-1", "sg-1"], tags.Lease("c-3", "me@here", 0.0).as_tags())
+
+
+def test_of_two_who_claim_a_host_one_has_it_and_the_other_launches(launcher, region: Region):
+    """Both found it kept. Who is overwritten sees that before it goes on, and lets nobody in there."""
+    region.meanwhile = theirs(region)
+    assert launcher("c-2", connection="eic").stand().instance == "i-2"
+    assert (region.holder("i-1"), region.holder("i-2")) == ("c-3", "c-2")
+    assert blocks(region, 4789) == []
+
+
+def test_a_host_that_another_capture_has_taken_is_not_kept(launcher, region: Region):
+    """Two captures that each took it for theirs, after all: it stays with the one whose tag it bears."""
+    loser = launcher("c-2", connection="eic", keep=5)
+    loser.stand()
+    theirs(region)()
+    loser.keep()
+    assert region.holder("i-1") == "c-3"
+    assert "could not be kept" in loser.context.status.logged[-1]
+
+
+def test_a_host_of_our_own_is_kept(launcher, region: Region):
+    """With its group, under an id of its own."""
+    ours = launcher("c-2", connection="eic", keep=5)
+    ours.stand()
+    ours.keep()
+    assert (region.holder("i-1"), region.holder("sg-1")) == ("k-2", "k-2")
+    assert ours.context.maker.made == {}
 
 
 ARN = "arn:aws:iam::123456789012:instance-profile/team/vpcshark-r"

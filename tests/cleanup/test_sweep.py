@@ -161,6 +161,26 @@ def test_a_security_group_goes_when_its_instance_has_terminated(account, clock):
     assert sorted(told) == ["i-1", "sg-1", "tms-1", "tmt-1"]
 
 
+def test_a_host_that_another_capture_has_taken_is_left_to_it(account, clock):
+    """Both claimed it when it was kept: its tag says whose it is, whatever this capture's ledger says."""
+    account.add("session", "tms-1")
+    for kind, name in (("instance", "i-1"), ("security-group", "sg-1")):
+        account.add(kind, name, capture="c-2")
+    forgotten: list[str] = []
+    known = {"tms-1": "session", "i-1": "instance", "sg-1": "security-group"}
+    outcome = remove(account, clock, known=known, on_deleted=forgotten.append)
+    assert outcome.is_clean
+    assert account.deletes == ["tms-1"]
+    assert set(account.resources) == {"i-1", "sg-1"}
+    assert set(forgotten) == {"tms-1", "i-1", "sg-1"}
+
+
+def test_a_host_that_aws_does_not_show_yet_is_terminated_all_the_same(account, clock):
+    """A describe may lag behind a launch; what the ledger has is ours unless a tag says otherwise."""
+    remove(account, clock, known={"i-new": "instance"})
+    assert account.deletes == ["i-new"]
+
+
 def test_who_has_no_time_hands_the_slow_ones_over(account, clock):
     """Wireshark waits for a capture: that a host terminates is no problem; the janitor waits for it."""
     slow = launched(account, 1000)

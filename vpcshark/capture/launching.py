@@ -30,6 +30,9 @@ T = TypeVar("T")
 
 BOOT = 180.0  # seconds until the host must run and let us in
 POLL = 1.0
+CLAIMED = (
+    0.5  # seconds until a claim holds: longer than another capture takes from its look at a kept host to its claim
+)
 SETTLE = 8.0  # seconds that a group made a moment ago may be unknown to EC2's next call
 NAME = "vpcshark capture host"
 FROM_TAG = "vpcshark:launched-from"  # a kept host is used again only where the same would be launched
@@ -93,6 +96,7 @@ class Launcher:
         lease = tags.kept(maker.lease, self.context.clock.now() + self._keep_seconds)
         try:
             with self.context.timeline.step("keep the host"):
+                mine = self._ours(mine)
                 tagging.put_tags(self.aws.ec2, mine, {**lease.as_tags(), HOST_TAG: ""})
         except VpcsharkError as error:
             self._log(f"The capture host could not be kept: {error}")
@@ -101,8 +105,17 @@ class Launcher:
             maker.forget(resource)
         self._log(f"The capture host is kept until {tags.format_time(lease.expires)}.")
 
+    def _ours(self, made: Sequence[str]) -> list[str]:
+        """Those that still bear this capture's tag. AwsError where none does."""
+        capture = self.context.maker.lease.capture
+        found = {one.id for one in launch.tagged(self.aws.ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == capture}
+        if not found:
+            raise AwsError("It is another capture's now.")
+        return [resource for resource in made if resource in found]
+
     def _claim(self) -> bool:
-        """Make the kept host and its group ours; False if somebody else was faster, or it has just gone."""
+        """Make the kept host and its group ours; False if somebody else was faster, or it has just gone. Of those who
+        found it kept, the last one to say that it is theirs has it, and all look only when all have said so."""
         kept = tags.read_lease(self.planned.tags)
         assert kept is not None  # ``plan.own_host`` chose it by that
         ec2, maker = self.aws.ec2, self.context.maker
@@ -118,6 +131,7 @@ class Launcher:
                 raise
             log.info("The kept host went a moment ago: %s", error)
             return False
+        self._rest("", CLAIMED)
         found = launch.find(ec2, self.planned.instance)
         if found is None or found.tags.get(tags.CAPTURE) != maker.lease.capture:
             return False
@@ -230,10 +244,10 @@ class Launcher:
                     raise
             self._rest("")
 
-    def _rest(self, text: str) -> None:
+    def _rest(self, text: str, seconds: float = POLL) -> None:
         if text:
             self.context.status.say(text)
-        if self.context.stop.wait(POLL):
+        if self.context.stop.wait(seconds):
             raise Stopped
 
     def _log(self, sentence: str) -> None:

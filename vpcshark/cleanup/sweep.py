@@ -83,17 +83,24 @@ def remove_capture(
     """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over, or ``give_up`` says
     that going on is of no use.
 
-    ``known`` (id -> kind) is deleted at once, without a describe before it. ``settle``: go on describing for that many
+    ``known`` (id -> kind) is deleted at once, without a describe before it; but what is ``SLOW`` may be another
+    capture's by now, which claimed a kept host, so that is looked at first. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
     ``patience`` ends before, it is a problem that it may still appear.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, on_deleted, give_up)
     start = clock.monotonic()
-    removal.delete([(kind, resource) for resource, kind in (known or {}).items()])
+    slow = {resource: kind for resource, kind in (known or {}).items() if kind in SLOW}
+    removal.delete([(kind, resource) for resource, kind in (known or {}).items() if resource not in slow])
     pause = 0.0  # the first describe after the first round of deletes comes at once
     while True:
         left = removal.look_for(capture)
+        if left is not None and slow:
+            removal.let_go(slow, left)
+            removal.delete([*removal.unseen(slow), *((resource.kind, resource.id) for resource in left)])
+            slow = {}
+            continue
         unsettled = start + settle - clock.monotonic()
         if left is not None and not left and unsettled <= 0:
             return Outcome(tuple(removal.deleted), ())
@@ -126,22 +133,35 @@ class _Removal:
         self.is_hopeless = False
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
+        self._seen: set[str] = set()  # what the last describe showed, whosever it is
         self._told: set[str] = set()  # instances that were told to terminate, and that AWS still shows
 
     def look_for(self, capture: str) -> list[Resource] | None:
         """What the account still shows of ``capture``; None where it could not be asked."""
         try:
-            found = [r for r in self._account.tagged() if r.lease is not None and r.lease.capture == capture]
+            shown = self._account.tagged()
         except AwsError as error:
             log.warning("%s", error)
             self.is_hopeless = self._give_up(error)
             self.problems["the account"] = str(error)
             return None
         self.problems.pop("the account", None)
+        self._seen = {r.id for r in shown}
+        found = [r for r in shown if r.lease is not None and r.lease.capture == capture]
         for gone in self._told - {r.id for r in found}:
             self._told.discard(gone)
             self._done(INSTANCE, gone)
         return found
+
+    def let_go(self, known: Iterable[str], left: Sequence[Resource]) -> None:
+        """What bears another capture's tag is not ours to delete."""
+        for resource in self._seen.intersection(known) - {r.id for r in left}:
+            log.info("%s is another capture's now.", resource)
+            self._on_deleted(resource)
+
+    def unseen(self, known: Mapping[str, str]) -> list[tuple[str, str]]:
+        """(kind, id) of what no describe shows: made a moment ago, perhaps."""
+        return [(kind, resource) for resource, kind in known.items() if resource not in self._seen]
 
     def told_of(self, left: Sequence[Resource]) -> tuple[str, ...]:
         """A sentence for each, if all of them are slow and AWS is at it already; else none."""
