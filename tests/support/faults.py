@@ -547,6 +547,22 @@ def _(scene: Scene) -> Said:
     return "group", "fail", closed, ""
 
 
+def guarded(scene: Scene, balancer: str) -> str:
+    """The load balancer gets a security group that admits the source; its id."""
+    group = scene.group(scene.target_vpc)
+    scene.admit(group, cidr="10.1.1.0/24")
+    scene.elb.set_security_groups(LoadBalancerArn=balancer, SecurityGroups=[group])
+    return group
+
+
+@fault("the only host behind a load balancer admits neither the source nor the load balancer's group", mended=True)
+def _(scene: Scene) -> Said:
+    guarded(scene, balanced(scene)[0])
+    scene.ec2.revoke_security_group_ingress(GroupId=scene.target_group, SecurityGroupRuleIds=[scene.rule])
+    scene.admit(scene.target_group, group=scene.group(scene.target_vpc))
+    return "group", "fail", scene.target_group, ""
+
+
 @fault("a load balancer in a peered VPC, without a route to the peering", mended=True)
 def _(scene: Scene) -> Said:
     balanced(scene, network=two_vpcs)

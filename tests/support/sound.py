@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults import balanced
+from faults import balanced, guarded
 from scenes import Scene, attached, one_vpc, peered, two_vpcs
 
 SOUND: dict[str, Callable[[Scene], object]] = {}
@@ -101,6 +101,13 @@ def _(scene: Scene) -> None:
 @sound("a load balancer with a healthy host")
 def _(scene: Scene) -> None:
     balanced(scene)
+
+
+@sound("a load balancer with a security group, which alone its host admits")
+def _(scene: Scene) -> None:
+    group = guarded(scene, balanced(scene)[0])
+    scene.ec2.revoke_security_group_ingress(GroupId=scene.target_group, SecurityGroupRuleIds=[scene.rule])
+    scene.admit(scene.target_group, group=group)
 
 
 @sound("a load balancer in a peered VPC, whose host admits the source's group")

@@ -1,8 +1,8 @@
 """The hosts behind a load balancer, each judged as a target of its own, as far as its way can be known. Pure.
 
 Client addresses are kept for UDP (Network Load Balancers, "Client IP preservation"), so a host's groups must admit the
-source, or, where the load balancer has groups, those. One closed host loses its share of the frames, which is a
-warning; where all are closed, nothing comes. The way to the load balancer is judged by the subnets of its hosts.
+source, or those that the load balancer has. One closed host loses its share of the frames, which is a warning; where
+all are closed, nothing comes. The way to the load balancer is judged by the subnets of its hosts.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def findings(picture: Picture, *, is_geneve: bool) -> list[Finding]:
     ways = _of_ways(picture)
     judged = [list(_of_host(picture, host, is_geneve)) for host in picture.hosts]
     closed = [
-        _fails(ways.get(host.subnet, ()), "route") or (_counts_groups(picture) and _fails(found, "group"))
+        _fails(ways.get(host.subnet, ()), "route") or (picture.balancer is not None and _fails(found, "group"))
         for host, found in zip(picture.hosts, judged, strict=True)
     ]
     nothing_comes = bool(closed) and all(closed)
@@ -46,10 +46,6 @@ def _of_host(picture: Picture, host: Interface, is_geneve: bool) -> Iterator[Fin
 
 def _wrong(found: Iterable[Finding]) -> list[Finding]:
     return [finding for finding in found if finding.level != OK]
-
-
-def _counts_groups(picture: Picture) -> bool:
-    return picture.balancer is not None and not picture.balancer.groups
 
 
 def _fails(found: Sequence[Finding], check: str) -> bool:

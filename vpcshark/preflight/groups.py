@@ -2,7 +2,8 @@
 
 "The security groups for a traffic mirror target must allow VXLAN traffic (UDP port 4789) from the traffic mirror
 source" (Traffic Mirroring guide). Rules only admit, so one that fits is enough, in whichever group. A rule that refers
-to a group admits its members in the same VPC, in a peered one, or behind a shared transit gateway.
+to a group admits its members in the same VPC, in a peered one, or behind a shared transit gateway; one that refers to a
+load balancer's group admits what that forwards ("Update the security groups for your Network Load Balancer").
 """
 
 from __future__ import annotations
@@ -131,7 +132,7 @@ def _fits_source(picture: Picture, rule: GroupRule) -> bool | None:
     if rule.prefix_list:
         entries = picture.prefix_lists.get(rule.prefix_list)
         return None if entries is None else any(addresses.holds(entry, address) for entry in entries)
-    return rule.group in picture.source.groups and _may_refer(picture)
+    return rule.group in picture.peers or (rule.group in picture.source.groups and _may_refer(picture))
 
 
 def _may_refer(picture: Picture) -> bool:

@@ -231,7 +231,8 @@ class Plan:
 @dataclass(frozen=True)
 class Picture:
     """Everything. ``target`` is the capture host's ENI, None where the target is a load balancer or cannot be seen;
-    ``hosts`` are the ENIs that are registered behind a load balancer, as far as they can be seen.
+    ``hosts`` are the ENIs that are registered behind a load balancer, as far as they can be seen; ``peers`` the
+    security groups of what is in front of the target: whoever admits those admits the source's frames.
 
     ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``knows_joints``:
     peerings and attachments were asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed;
@@ -243,6 +244,7 @@ class Picture:
     balancer: Balancer | None = None
     endpoint: Endpoint | None = None
     hosts: tuple[Interface, ...] = ()
+    peers: tuple[str, ...] = ()
     subnets: tuple[Subnet, ...] = ()
     route_tables: tuple[RouteTable, ...] = ()
     acls: tuple[Acl, ...] = ()
@@ -275,7 +277,8 @@ class Picture:
 
     def towards(self, host: Interface) -> Picture:
         """The same with ``host`` as the target, whatever is in front of it."""
-        return replace(self, target=host, balancer=None, endpoint=None, hosts=())
+        peers = self.balancer.groups if self.balancer is not None else ()
+        return replace(self, target=host, balancer=None, endpoint=None, hosts=(), peers=peers)
 
     def subnet(self, subnet_id: str) -> Subnet | None:
         """The subnet with this id, None if it was not shown."""
