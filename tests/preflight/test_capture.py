@@ -31,6 +31,8 @@ from vpcshark.errors import VpcsharkError
 from vpcshark.lab.control import LabControl
 
 MADE = ("Create", "Authorize", "Modify")
+LAUNCH = ("RunInstances", "CreateSecurityGroup")
+ACCOUNT = "arn:aws:ec2:us-east-1:123456789012"
 
 
 class Remark:
@@ -145,7 +147,7 @@ def test_an_open_way_is_asked_about_beside_the_rest(scene: Scene, capture: Any, 
     first = next(number for number, action in enumerate(actions) if action.startswith(MADE))
     assert "DescribeSecurityGroups" in actions[:first]
     assert actions[:first].count("DescribeSecurityGroups") == 1
-    assert not {"GetManagedPrefixListEntries", "SearchTransitGatewayRoutes"} & set(actions)
+    assert not {"GetManagedPrefixListEntries", "SearchTransitGatewayRoutes", *LAUNCH} & set(actions)
 
 
 def targets(scene: Scene) -> set[str]:
@@ -246,6 +248,51 @@ def test_the_missing_rule_of_a_launch_templates_group_is_opened(scene: Scene, ca
     capture(scene, lambda: seen.extend(rules(scene)), **options)
     assert [(rule["FromPort"], rule["CidrIpv4"]) for rule in seen] == [(4789, f"{scene.address}/32")]
     assert rules(scene) == []
+
+
+def refusal(action: str, resource: str) -> dict[str, Any]:
+    """What EC2 answers once to who may not do it: first of all to a capture's DryRun."""
+    words = (
+        f"You are not authorized to perform this operation. User: {ACCOUNT}:user/me is not authorized to perform: "
+        f"ec2:{action} on resource: {ACCOUNT}:{resource} because no identity-based policy allows it"
+    )
+    return {"code": "UnauthorizedOperation", "message": words, "status": 403, "times": 1}
+
+
+@pytest.mark.parametrize(
+    ("action", "made_up"), [("RunInstances", "instance/*"), ("CreateSecurityGroup", "security-group/*")]
+)
+def test_who_may_not_launch_is_told_before_anything_exists(
+    action: str, made_up: str, scene: Scene, capture: Any, control: LabControl
+):
+    one_vpc(scene)
+    control.clear_calls()
+    control.add_fault(action, **refusal(action, made_up))
+    with pytest.raises(VpcsharkError, match=f"You are not allowed to call ec2:{action}"):
+        capture(scene, host="launch")
+    control.clear_faults()
+    done = [call["action"] for call in control.calls() if call["status"] == 200]
+    assert [action for action in done if action.startswith((*MADE, "Run"))] == []
+
+
+def test_a_refusal_that_hangs_on_what_is_not_there_yet_stops_nobody(scene: Scene, capture: Any, control: LabControl):
+    """The policies that we hand out let hosts into groups with our tag alone, and the group is not made yet."""
+    one_vpc(scene)
+    control.clear_calls()
+    control.add_fault("RunInstances", **refusal("RunInstances", "security-group/sg-0123456789abcdef0"))
+    capture(scene, host="launch")
+    assert "CreateTrafficMirrorSession" in made(control)
+
+
+def test_a_launch_is_rehearsed_once_before_anything_is_made(scene: Scene, capture: Any, control: LabControl):
+    """EC2 answers 412 to what it would have done."""
+    one_vpc(scene)
+    control.clear_calls()
+    capture(scene, host="launch")
+    answers = [(call["action"], call["status"]) for call in control.calls()]
+    for action in LAUNCH:
+        assert [status for one, status in answers if one == action] == [412, 200]
+        assert answers.index((action, 412)) < answers.index(("CreateTrafficMirrorFilter", 200))
 
 
 @pytest.mark.parametrize(

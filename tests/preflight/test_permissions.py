@@ -19,11 +19,11 @@ from vpcshark.preflight import Finding
 
 
 @pytest.fixture
-def look_without(endpoint: str, aws: Aws) -> Iterator[Callable[[Scene, str], list[Finding]]]:
+def look_without(endpoint: str, aws: Aws) -> Iterator[Callable[..., list[Finding]]]:
     """Preflight of a scene as a user who may do everything but one action."""
     control, iam = LabControl(endpoint), aws.client("iam")
 
-    def findings(scene: Scene, action: str) -> list[Finding]:
+    def findings(scene: Scene, action: str, host: str = "") -> list[Finding]:
         statements = [
             {"Effect": "Allow", "Action": "*", "Resource": "*"},
             {"Effect": "Deny", "Action": action, "Resource": "*"},
@@ -35,7 +35,8 @@ def look_without(endpoint: str, aws: Aws) -> Iterator[Callable[[Scene, str], lis
         key = iam.create_access_key(UserName=name)["AccessKey"]
         control.enforce_iam(is_on=True)
         mine = Aws(_Keys(endpoint, aws.region, key), Config(retries={"total_max_attempts": 1}), "", aws.region)
-        return preflight.findings(mine, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+        options = CaptureOptions(host=host or scene.host)
+        return preflight.findings(mine, scene.source, options, lambda address, mac: False)
 
     yield findings
     control.enforce_iam(is_on=False)
@@ -80,3 +81,10 @@ def test_the_action_that_is_missing_is_named(
     assert (finding.check, finding.level) == (check, level)
     assert action in finding.sentence
     assert not resource or finding.resource == resource
+
+
+@pytest.mark.parametrize("action", ["ec2:RunInstances", "ec2:CreateSecurityGroup"])
+def test_what_a_launch_takes_is_asked_for_where_a_host_is_launched(action: str, scene: Scene, look_without: Any):
+    one_vpc(scene)
+    (finding,) = [finding for finding in look_without(scene, action, "launch") if finding.level != "ok"]
+    assert (finding.check, finding.level, finding.resource) == ("permission", "fail", action)

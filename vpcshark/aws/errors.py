@@ -20,6 +20,7 @@ _IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exc
 _NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
 _UNCONNECTED = {"EndpointConnectionError", "ConnectTimeoutError"}
 _DENIED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
+_DENIED_ON = re.compile(r"on resource: (\S+)")
 
 _THROTTLES = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"}
 _THROTTLES |= {"TooManyRequestsException", "EC2ThrottledException", "SlowDown", "BandwidthLimitExceeded"}
@@ -149,6 +150,12 @@ def is_denied(error: AwsError) -> bool:
 def denied_action(error: AwsError) -> str:
     """The IAM action that AWS's refusal names; "" in the short refusals of older times."""
     found = _DENIED_ACTION.search(str(error.__cause__))
+    return found.group(1) if found else ""
+
+
+def denied_resource(error: AwsError) -> str:
+    """The ARN that AWS's refusal names; "" where it names none."""
+    found = _DENIED_ON.search(str(error.__cause__))
     return found.group(1) if found else ""
 
 

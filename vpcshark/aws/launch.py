@@ -139,13 +139,18 @@ def find_template(ec2: Ec2, name: str) -> Template:
 def create_group(ec2: Ec2, vpc: str, name: str, tags: Mapping[str, str]) -> str:
     """A security group that admits nothing yet; its id. AwsError."""
     with mapped("create a security group"):
-        answer = ec2.create_security_group(
-            GroupName=name,
-            Description="Capture host of vpcshark",
-            VpcId=vpc,
-            TagSpecifications=[_specification(GROUP, tags)],
-        )
+        answer = ec2.create_security_group(**group_parameters(vpc, name, tags))
     return str(answer["GroupId"])
+
+
+def group_parameters(vpc: str, name: str, tags: Mapping[str, str]) -> dict[str, Any]:
+    """CreateSecurityGroup's parameters."""
+    return {
+        "GroupName": name,
+        "Description": "Capture host of vpcshark",
+        "VpcId": vpc,
+        "TagSpecifications": [_specification(GROUP, tags)],
+    }
 
 
 def admit_frames(ec2: Ec2, group: str, sources: Iterable[str]) -> None:

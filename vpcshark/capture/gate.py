@@ -6,7 +6,7 @@ Makes nothing. Must not know how a mirror is made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from vpcshark.aws import network
@@ -34,6 +34,7 @@ class Gate:
         self._jobs = jobs
         self.told: dict[str, Sequence[Finding]] = {}  # ENI id -> what was found
         self._surveying = jobs.start(self._survey) if context.options.preflight else None
+        self._launching = jobs.start(self._may_launch) if context.options.preflight else None
 
     def admit(self, around: Surroundings) -> Surroundings:
         """The same surroundings, with what has to be opened, and without the sources that a query found and whose
@@ -85,8 +86,18 @@ class Gate:
         behind = {host.eni for host in around.fleet_hosts}
         hosts = [eni for eni in around.enis if eni.id in behind]
         length = self._context.options.packet_length
-        asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts, around.template)
+        network_asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts)
+        asked = (*network_asked, around.template, self._permitted(around))
         return self._jobs.result(self._jobs.start(preflight.verdicts, self._aws, *asked))
+
+    def _permitted(self, around: Surroundings) -> Mapping[str, bool | None]:
+        """What DryRun said of the launch; a kept host takes none."""
+        if self._launching is None or not around.is_own or around.host.instance:
+            return {}
+        return self._jobs.result(self._launching)
+
+    def _may_launch(self) -> Mapping[str, bool | None]:
+        return preflight.may_launch(self._aws, self._context.options, self._context.maker.lease)
 
     def _survey(self) -> network.Survey:
         with self._context.timeline.step("look at the network"):

@@ -164,7 +164,7 @@ class Launcher:
             is_public=options.host_public_ip,
             template=template,
         )
-        more = {"Name": NAME, FROM_TAG: launched_from(options)} | ({} if template else {USER_TAG: DEFAULT_USER})
+        more = further_tags(options)
         instance = self.context.maker.make(
             launch.INSTANCE,
             lambda labels, token: self._settled(lambda: launch.run(ec2, wanted, {**labels, **more}, token)),
@@ -261,6 +261,12 @@ class Launcher:
     @property
     def _keep_seconds(self) -> float:
         return 60.0 * self.context.options.keep
+
+
+def further_tags(options: Any) -> dict[str, str]:
+    """What a launched host bears besides its lease; whom to log in as, a template's image decides."""
+    user = {} if options.host_template else {USER_TAG: DEFAULT_USER}
+    return {"Name": NAME, FROM_TAG: launched_from(options), **user}
 
 
 def launched_from(options: Any) -> str:

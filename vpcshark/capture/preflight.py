@@ -8,7 +8,7 @@ from __future__ import annotations
 import itertools
 import shlex
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any
@@ -23,6 +23,7 @@ from vpcshark.aws.launch import Template
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.capture import plan
 from vpcshark.capture.here import IsHere
+from vpcshark.capture.launching import further_tags
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
@@ -60,7 +61,7 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     targets = [target, *_further(hosting.result(), options.host, eni, enis)] if isinstance(target, Eni) else [None]
     seen = _reaching(aws, [network.draw(survey, eni, each, sessions, told, place) for each in targets])
     fleet = target if isinstance(target, Fleet) else None
-    whole = _besides(aws, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)))
+    whole = _besides(aws, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)), options)
     found = [*examine(whole), *_of_hosts(whole, fleet)]
     if options.host != "launch":
         return found
@@ -88,13 +89,15 @@ def verdicts(
     fleet: Fleet | None = None,
     hosts_enis: Sequence[Eni] = (),
     template: Template | None = None,
+    permitted: Mapping[str, bool | None] | None = None,
 ) -> list[list[Finding]]:
     """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
-    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``, ``template`` of one that is to be made."""
+    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``, ``template`` of one that is to be made;
+    ``permitted`` is what DryRun said."""
     told = []
     place = aws.region, aws.profile
     seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
-    seen = _with_fleet(seen, fleet, hosts_enis)
+    seen = replace(_with_fleet(seen, fleet, hosts_enis), permitted=permitted or {})
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
         told.append([*examine(seen), *_of_hosts(seen, fleet), *_of_template(seen, template)])
@@ -183,15 +186,28 @@ def _hosts_enis(fleet: Fleet | None, enis: Sequence[Eni]) -> list[Eni]:
     return [eni for eni in enis if eni.id in ids]
 
 
-def _besides(aws: Aws, seen: Picture) -> Picture:
+def may_launch(aws: Aws, options: CaptureOptions, lease: tags.Lease) -> Mapping[str, bool | None]:
+    """What DryRun says of launching a host with these options; nothing where that is not meant, and of a launch
+    template, which asks for what only AWS knows. Makes nothing."""
+    if options.host != "launch" or options.host_template:
+        return {}
+    labels = {**lease.as_tags(), **further_tags(options)}
+    try:
+        return rehearsal.rehearse_launch(aws.ec2, options.host_type, options.host_role, labels)
+    except AwsError:
+        return {}  # what can be told is told
+
+
+def _besides(aws: Aws, seen: Picture, options: CaptureOptions) -> Picture:
     """What only a person wants to know: bandwidth and permissions; and what the verdict hangs on."""
     lease = tags.Lease(uuid.uuid4().hex[:12], tags.default_owner(), 0.0)
     at = seen.target.id if seen.target is not None else ""
     rehearsing = threads.start(rehearsal.rehearse, aws.ec2, seen.source.id, at, lease.as_tags())
+    launching = threads.start(may_launch, aws, options, lease)
     types = [seen.source.instance_type, seen.target.instance_type if seen.target is not None else ""]
     weighing = threads.start(network.bandwidth, aws.ec2, types)
     seen = network.complete(aws.ec2, seen)
     try:
-        return replace(seen, bandwidth=weighing.result(), permitted=rehearsing.result())
+        return replace(seen, bandwidth=weighing.result(), permitted={**rehearsing.result(), **launching.result()})
     except AwsError:
         return seen  # what can be told is told

@@ -8,7 +8,10 @@ from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command
 from vpcshark.preflight.picture import Picture
 
 # DryRun judges these as the capture calls them, and without them there is no mirror.
-SURE = ("ec2:CreateTags", "ec2:CreateTrafficMirrorFilter", "ec2:CreateTrafficMirrorTarget")
+SURE = (
+    *("ec2:CreateTags", "ec2:CreateTrafficMirrorFilter", "ec2:CreateTrafficMirrorTarget"),
+    *("ec2:CreateSecurityGroup", "ec2:RunInstances", "iam:PassRole"),  # with host=launch
+)
 # These it judges for certain, too; without them a capture has frames, but sees less of what stands in the account.
 _LISTS = ("ec2:DescribeTrafficMirrorFilters", "ec2:DescribeTrafficMirrorTargets")
 
