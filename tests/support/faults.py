@@ -119,6 +119,12 @@ def _(scene: Scene) -> Said:
 # --- the target
 
 
+def filled(scene: Scene, target: str) -> None:
+    """A mirror target with as many sources as one of a small instance may have."""
+    for number in range(10):
+        scene.session(scene.eni(scene.source_subnet, f"10.1.1.{100 + number}", [scene.source_group]), target, 1)
+
+
 @fault("the capture host is stopped", mended=True)
 def _(scene: Scene) -> Said:
     one_vpc(scene)
@@ -137,8 +143,8 @@ def _(scene: Scene) -> Said:
 def _(scene: Scene) -> Said:
     one_vpc(scene)
     target = scene.mirror_target(NetworkInterfaceId=scene.target)
-    for number in range(10):
-        scene.session(scene.eni(scene.source_subnet, f"10.1.1.{100 + number}", [scene.source_group]), target, 1)
+    filled(scene, target)
+    scene.host = target
     return "sources", "fail", scene.target, ""
 
 

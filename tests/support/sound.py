@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from faults import balanced, guarded
+from faults import balanced, filled, guarded
 from scenes import Scene, attached, one_vpc, peered, two_vpcs
 
 SOUND: dict[str, Callable[[Scene], object]] = {}
@@ -96,6 +96,12 @@ def _(scene: Scene) -> None:
     scene.ec2.create_route(
         RouteTableId=scene.table, DestinationPrefixListId=scene.prefix_list("10.2.0.0/15"), TransitGatewayId=gateway
     )
+
+
+@sound("a capture host with another mirror target, which has all the sources that it may have")
+def _(scene: Scene) -> None:
+    one_vpc(scene)
+    filled(scene, scene.mirror_target(NetworkInterfaceId=scene.target))
 
 
 @sound("a load balancer with a healthy host")

@@ -112,8 +112,9 @@ def bandwidth(ec2: Ec2, types: Iterable[str]) -> dict[str, str]:
     return {raw["InstanceType"]: str(raw.get("NetworkInfo", {}).get("NetworkPerformance", "")) for raw in found}
 
 
-def plan(packet_length: int | None = None, host_type: str = "") -> facts.Plan:
-    """What the capture will do, with today's prices; ``host_type`` of a host that is launched for it."""
+def plan(packet_length: int | None = None, host_type: str = "", mirror_target: str = "") -> facts.Plan:
+    """What the capture will do, with today's prices; ``host_type`` of a host that is launched for it, ``mirror_target``
+    that stands already."""
     return facts.Plan(
         packet_length,
         prices.SESSION_HOUR_USD,
@@ -122,6 +123,7 @@ def plan(packet_length: int | None = None, host_type: str = "") -> facts.Plan:
         host_type,
         prices.instance(host_type, 3600),
         mirrorable.AS_OF,
+        mirror_target,
     )
 
 

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.aws import network
+from vpcshark.aws import fleets, network
 from vpcshark.aws.client import Aws
 from vpcshark.capture import preflight
 from vpcshark.capture.jobs import Jobs
@@ -87,7 +87,7 @@ class Gate:
         hosts = [eni for eni in around.enis if eni.id in behind]
         length = self._context.options.packet_length
         network_asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts)
-        asked = (*network_asked, around.template, self._permitted(around))
+        asked = (*network_asked, around.template, self._permitted(around), fleets.target_id(self._context.options.host))
         return self._jobs.result(self._jobs.start(preflight.verdicts, self._aws, *asked))
 
     def _permitted(self, around: Surroundings) -> Mapping[str, bool | None]:

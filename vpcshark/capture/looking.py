@@ -26,6 +26,7 @@ from vpcshark.capture.launching import FROM_TAG, launched_from
 from vpcshark.capture.life import Context
 from vpcshark.capture.sources import Chosen, Source
 from vpcshark.errors import InputError
+from vpcshark.preflight.target import sources_at
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -185,9 +186,8 @@ class Look:
         return plan.own_host(wanted, launched, self._context.maker.lease.owner, now, like, kind)
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
-        """The sources that an existing target has already; a new one has none."""
-        target = fleets.target_id(self._context.options.host)
-        return [session.source for session in sessions if target and session.target == target]
+        """The sources that the target has already."""
+        return sorted(sources_at(fleets.target_id(self._context.options.host), sessions))
 
     def _tell(self, chosen: Chosen, vnis: Sequence[int], sessions: Sequence[MirrorSession]) -> None:
         said = list(chosen.left_out)

@@ -51,7 +51,7 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     except AwsError as error:
         sessions, survey = [], replace(survey, unknown={**survey.unknown, "sessions": str(error)})
     launched = options.host_type if options.host == "launch" and not options.host_template else ""
-    told = network.plan(options.packet_length, launched)
+    told = network.plan(options.packet_length, launched, fleets.target_id(options.host))
     try:
         target = _target(aws, eni, hosting.result(), enis, options.host, is_here)
     except InputError as error:
@@ -90,13 +90,14 @@ def verdicts(
     hosts_enis: Sequence[Eni] = (),
     template: Template | None = None,
     permitted: Mapping[str, bool | None] | None = None,
+    mirror_target: str = "",
 ) -> list[list[Finding]]:
     """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
     more. ``fleet`` with its hosts' ENIs stands in the place of ``target``, ``template`` of one that is to be made;
-    ``permitted`` is what DryRun said."""
+    ``permitted`` is what DryRun said; ``mirror_target`` stands already."""
     told = []
     place = aws.region, aws.profile
-    seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length), place)
+    seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length, "", mirror_target), place)
     seen = replace(_with_fleet(seen, fleet, hosts_enis), permitted=permitted or {})
     for source in sources:  # what was asked for one is known for the next
         seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))

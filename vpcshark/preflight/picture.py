@@ -217,7 +217,8 @@ class Plan:
     """What the capture will do and what it is told: ``packet_length`` bytes of each frame (None: whole frames), the
     price of a session's hour and of a GB between availability zones (both directions together), in USD, with the date
     ``priced``; ``host_type`` of a host that is launched for it, whose hour costs ``host_hour`` (0: not
-    known); ``listed`` is the date of AWS's list of instance types."""
+    known); ``listed`` is the date of AWS's list of instance types; ``mirror_target`` the one that stands already and is
+    used, "" where one is made."""
 
     packet_length: int | None = None
     session_hour: float = 0.0
@@ -226,6 +227,7 @@ class Plan:
     host_type: str = ""
     host_hour: float = 0.0
     listed: str = ""
+    mirror_target: str = ""
 
 
 @dataclass(frozen=True)

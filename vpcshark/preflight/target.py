@@ -2,10 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Protocol
 
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, attaching, starting
 from vpcshark.preflight.picture import Interface, Picture
+
+
+class OfTarget(Protocol):
+    """A mirror session, as far as its target is concerned."""
+
+    @property
+    def source(self) -> str: ...
+
+    @property
+    def target(self) -> str: ...
+
+
+def sources_at(mirror_target: str, sessions: Iterable[OfTarget]) -> set[str]:
+    """The ENIs that a mirror target has as sources already; one that is to be made ("") has none.
+
+    AWS words the quota as "sources per target", and the target is the mirror resource: we take another one on the same
+    ENI not to count. No page says so; where AWS counts otherwise it refuses the session, and says why."""
+    return {session.source for session in sessions if mirror_target and session.target == mirror_target}
 
 
 def state(picture: Picture) -> Iterator[Finding]:
@@ -45,21 +64,20 @@ def state(picture: Picture) -> Iterator[Finding]:
 def sources(picture: Picture) -> Iterator[Finding]:
     """How many sources a target may have depends on its instance type."""
     target = picture.target
-    if target is None or "sessions" in picture.unknown or "targets" in picture.unknown:
+    if target is None or "sessions" in picture.unknown:
         return
-    mine = {other.id for other in picture.mirror_targets if other.eni == target.id}
-    others = sorted({s.source for s in picture.sessions if s.target in mine} - {picture.source.id})
-    most = target.most_sources
+    others = sources_at(picture.plan.mirror_target, picture.sessions) - {picture.source.id}
+    most, what = target.most_sources, picture.plan.mirror_target or "The capture's mirror target"
     if len(others) >= most:
         yield Finding(
             "sources",
             FAIL,
             target.id,
-            f"{target.id} receives from {len(others)} sources, and a {target.instance_type or 'host'} may from {most}; "
+            f"{what} has {len(others)} sources, and one on a {target.instance_type or 'host'} may have {most}; "
             "choose another capture host.",
         )
     else:
-        yield Finding("sources", OK, target.id, f"{target.id} receives from {len(others)} of {most} sources.")
+        yield Finding("sources", OK, target.id, f"{what} on {target.id} has {len(others)} of {most} sources.")
 
 
 def zone(picture: Picture) -> Iterator[Finding]:
