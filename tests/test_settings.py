@@ -52,6 +52,8 @@ def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
         ("[list]\nlimit = 1\nlimit = 2\n", 3, "limit is there twice"),
         ("[list]\n[list]\n", 2, "[list] is there twice"),
         ("[capture Web 1]\nenis = eni-0a\n", 1, "small letters"),
+        ("[list]\n[capture choose]\nenis = eni-0a\n", 2, "another entry of the list"),
+        ("[capture problem-2]\nenis = eni-0a\n", 1, "another entry of the list"),
         ("[list]\n[capture web]\nvni = 7\n", 2, "needs enis, tags, asg or lb"),
     ],
 )

@@ -17,6 +17,7 @@ from vpcshark.errors import InputError
 LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond at every start
 _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_TAKEN = re.compile(r"choose|problem(-\d+)?")  # entries of the list that are there anyway
 _LIST = ("profiles", "regions", "vpcs", "tags", "limit")
 _CAPTURE = ("enis", "tags", "asg", "lb", "profile", "region")
 EXAMPLE = """\
@@ -147,6 +148,8 @@ class _Reader:
     def _capture(self, section: str, name: str) -> NamedCapture:
         if not _NAME.fullmatch(name):
             raise _Wrong(section, "", f'a capture\'s name has small letters, digits and dashes, not "{name}"')
+        if _TAKEN.fullmatch(name):
+            raise _Wrong(section, "", f'"{name}" is the name of another entry of the list')
         values = self._section(section)
         capture = NamedCapture(
             name=name,
