@@ -167,6 +167,7 @@ def test_what_is_complete_in_a_template_is_not_repeated(interface: dict[str, Any
     [
         ({}, False),
         ({"NetworkInterfaces": [{"DeviceIndex": 0, "SubnetId": "subnet-9"}]}, False),
+        ({"NetworkInterfaces": [{"DeviceIndex": 0}, {"DeviceIndex": 1, "Groups": ["sg-1"]}]}, False),
         ({"NetworkInterfaces": [{"DeviceIndex": 0, "Groups": ["sg-1"]}]}, True),
         ({"NetworkInterfaces": [{"DeviceIndex": 0, "NetworkInterfaceId": "eni-1"}]}, True),
         ({"SecurityGroupIds": ["sg-1"]}, True),
@@ -174,7 +175,7 @@ def test_what_is_complete_in_a_template_is_not_repeated(interface: dict[str, Any
     ],
 )
 def test_a_template_without_groups_gets_one(data: dict[str, Any], has_groups: bool):
-    """A network interface alone says nothing of what may get at it."""
+    """A network interface alone says nothing of what may get at it, nor does what may get at a second one."""
     assert Template(TEMPLATE, data).has_groups is has_groups
     if not has_groups:
         assert of_template(data, "sg-2")["NetworkInterfaces"][0]["Groups"] == ["sg-2"]

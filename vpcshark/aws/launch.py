@@ -50,8 +50,12 @@ class Template:
     @property
     def groups(self) -> tuple[str, ...]:
         """The ids of the security groups that its host's first interface gets, as far as it names them."""
-        first = next((one for one in self.interfaces if one.get("DeviceIndex", 0) == 0), {})
-        return tuple(first.get("Groups") or self.data.get("SecurityGroupIds") or ())
+        return tuple(self._first.get("Groups") or self.data.get("SecurityGroupIds") or ())
+
+    @property
+    def subnet(self) -> str:
+        """Where its host's first interface is to be, "" where it does not say."""
+        return str(self._first.get("SubnetId", ""))
 
     @property
     def interfaces(self) -> list[dict[str, Any]]:
@@ -59,9 +63,14 @@ class Template:
         return [dict(one) for one in self.data.get("NetworkInterfaces", [])]
 
     @property
+    def _first(self) -> Mapping[str, Any]:
+        """The interface that frames and logins come to."""
+        return next((one for one in self.interfaces if one.get("DeviceIndex", 0) == 0), {})
+
+    @property
     def has_groups(self) -> bool:
-        """Does it say what may get at the host?"""
-        places = (self.data, *self.interfaces)
+        """Does it say what may get at the host's first interface?"""
+        places = (self.data, self._first)
         said = ("SecurityGroupIds", "SecurityGroups", "Groups", "NetworkInterfaceId")  # an ENI has groups of its own
         return any(place.get(name) for place in places for name in said)
 
