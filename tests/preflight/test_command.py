@@ -87,6 +87,20 @@ def test_a_launch_templates_groups_are_judged(scene: Scene, run: Any, admitted: 
     assert f"from of-{scene.target_group}, with its security groups" in found["target"]["sentence"]
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_a_launch_is_said_to_be_in_the_subnet_that_the_template_names(scene: Scene, run: Any, named: bool):
+    """Else in the source's."""
+    one_vpc(scene)
+    interface = {"DeviceIndex": 0, **({"SubnetId": scene.target_subnet} if named else {})}
+    name, data = f"in-{scene.target_subnet}", {"NetworkInterfaces": [interface]}
+    scene.ec2.create_launch_template(LaunchTemplateName=name, LaunchTemplateData=data)
+    done = run(scene.source, "--host", "launch", "--host-template", name, "--json")
+    (found,) = [each for each in json.loads(done.stdout) if each["check"] == "target"]
+    subnet = scene.target_subnet if named else scene.source_subnet
+    assert found["resource"] == subnet
+    assert f"launched in {subnet} from {name}, with a security group for {scene.address} alone" in found["sentence"]
+
+
 def test_it_judges_the_host_that_a_capture_would_take(scene: Scene, run: Any):
     near_and_far(scene)
     done = run(scene.source, "--json")

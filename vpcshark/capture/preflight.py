@@ -66,7 +66,7 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     if options.host != "launch":
         return found
     template = hosting.result()
-    launching = Finding("target", OK, eni.subnet, _launching(eni, template))
+    launching = _launching(eni, template)
     return [*(launching if each.check == "target" else each for each in found), *_of_template(whole, template)]
 
 
@@ -111,10 +111,13 @@ def _of_template(seen: Picture, template: Template | None) -> Iterator[Finding]:
         yield groups.verdict(seen, template.groups, f"launch template {template.name}")
 
 
-def _launching(source: Eni, template: Template | None) -> str:
+def _launching(source: Eni, template: Template | None) -> Finding:
+    subnet = (template.subnet if template is not None else "") or source.subnet
+    groups_of = f"with a security group for {source.primary_address} alone"
     if template is not None and template.has_groups:
-        return f"A capture host is launched in {source.subnet} from {template.name}, with its security groups."
-    return f"A capture host is launched in {source.subnet}, with a security group for {source.primary_address} alone."
+        groups_of = "with its security groups"
+    origin = f" from {template.name}" if template is not None else ""
+    return Finding("target", OK, subnet, f"A capture host is launched in {subnet}{origin}, {groups_of}.")
 
 
 def _with_fleet(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> Picture:
