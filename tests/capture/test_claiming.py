@@ -18,6 +18,7 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.timeline import Timeline
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.ledger import Ledger
+from vpcshark.errors import TransportError
 
 SOURCE = Eni("eni-1", "web-1", primary_address="10.0.0.5", vpc="vpc-1", subnet="subnet-1")
 OWN = "10.0.0.77"
@@ -86,6 +87,19 @@ class Patient:
         self._clock.sleep(timeout)
         self._region.meanwhile()
         return False
+
+
+class Receiver:
+    """The host's, which remembers what it is told, or cannot be told."""
+
+    def __init__(self, problem: TransportError | None = None) -> None:
+        self.heard: list[dict[str, Any]] = []
+        self._problem = problem
+
+    def command(self, **words: Any) -> None:
+        if self._problem is not None:
+            raise self._problem
+        self.heard.append(words)
 
 
 @pytest.fixture
@@ -158,18 +172,28 @@ def test_a_host_that_another_capture_has_taken_is_not_kept(launcher, region: Reg
     loser = launcher("c-2", connection="eic", keep=5)
     loser.stand()
     theirs(region)()
-    loser.keep()
+    loser.keep(told := Receiver())
     assert region.holder("i-1") == "c-3"
     assert "could not be kept" in loser.context.status.logged[-1]
+    assert told.heard == []
 
 
-def test_a_host_of_our_own_is_kept(launcher, region: Region):
-    """With its group, under an id of its own."""
-    ours = launcher("c-2", connection="eic", keep=5)
+@pytest.mark.parametrize(("minutes", "seconds"), [(5, 900.0), (60, 3600.0)])
+def test_a_host_of_our_own_is_kept(launcher, region: Region, minutes: int, seconds: float):
+    """With its group, under an id of its own; the receiver's last heartbeat is for all of that time."""
+    ours = launcher("c-2", connection="eic", keep=minutes)
     ours.stand()
-    ours.keep()
+    ours.keep(told := Receiver())
+    assert told.heard == [{"keep": seconds}]
     assert (region.holder("i-1"), region.holder("sg-1")) == ("k-2", "k-2")
     assert ours.context.maker.made == {}
+
+
+def test_a_kept_host_whose_receiver_hears_nothing_more_is_said_to_end_sooner(launcher):
+    ours = launcher("c-2", connection="eic", keep=60)
+    ours.stand()
+    ours.keep(Receiver(TransportError("The way to it broke.")))
+    assert "may end before that, within 15 minutes: The way to it broke." in ours.context.status.logged[-1]
 
 
 ARN = "arn:aws:iam::123456789012:instance-profile/team/vpcshark-r"

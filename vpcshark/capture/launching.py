@@ -19,6 +19,7 @@ from vpcshark.aws.hosts import DEFAULT_USER, HOST_TAG, USER_TAG, CaptureHost
 from vpcshark.aws.launch import Launch, Template
 from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.life import Context
+from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.sources import Source
 from vpcshark.cleanup import sweep, tags
 from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
@@ -58,8 +59,8 @@ class Launcher:
 
     @property
     def heartbeat(self) -> Mapping[str, Any]:
-        """The receiver's part in keeping the host up: for a while more than the capture, where it is to be kept."""
-        return {"heartbeat": HEARTBEAT, "heartbeat_seconds": max(SILENCE, self._keep_seconds)}
+        """The receiver's part in keeping the host up, while the capture lives: nobody keeps what was cut off."""
+        return {"heartbeat": HEARTBEAT, "heartbeat_seconds": SILENCE}
 
     def stand(self) -> CaptureHost:
         """The host, running: the kept one, or a new one. VpcsharkError; Stopped."""
@@ -86,9 +87,9 @@ class Launcher:
                 return transport
             self._rest(f"Logging in to {host.instance}: {self._seconds:.0f} s ...")
 
-    def keep(self) -> None:
-        """Leave the host to the next capture, if it is to be kept: from now on it is not this one's. What can't be
-        left goes with the capture."""
+    def keep(self, reception: Receiving) -> None:
+        """Leave the host to the next capture, if it is to be kept: from now on it is not this one's, and its receiver
+        beats for the time until then. What can't be left goes with the capture."""
         maker = self.context.maker
         mine = [resource for resource, kind in maker.made.items() if kind in sweep.SLOW]
         if not self._keep_seconds or not mine:
@@ -104,6 +105,10 @@ class Launcher:
         for resource in mine:
             maker.forget(resource)
         self._log(f"The capture host is kept until {tags.format_time(lease.expires)}.")
+        try:
+            reception.command(keep=max(SILENCE, self._keep_seconds))
+        except TransportError as error:
+            self._log(f"The capture host may end before that, within {SILENCE / 60:.0f} minutes: {error.problem}")
 
     def _ours(self, made: Sequence[str]) -> list[str]:
         """Those that still bear this capture's tag. AwsError where none does."""

@@ -71,7 +71,7 @@ class MirrorFeed:
         self._filter = context.options.capture_filter
         self._own = ""  # a filter for our own packets at the source
         self._launcher: Launcher | None = None
-        self._is_up = False
+        self._reception: Receiving | None = None
         self._told: Mapping[str, Sequence[Finding]] = {}
         self._second: SecondLook | None = None
         self.costs = costs.Costs()  # see ``live.Priced``
@@ -110,7 +110,7 @@ class MirrorFeed:
             _abandon(receiving)
             _abandon_key_log(following)
             raise
-        self._is_up = True
+        self._reception = receiving.result()
         self._second = SecondLook(context, self._aws, around, self._told, context.clock.now())
         newcomers.begin(
             around.fleet, partial(fleets.find, self._aws, context.options.host), context.status, context.stop
@@ -185,8 +185,8 @@ class MirrorFeed:
 
     def close(self) -> None:
         """See ``life.Feed``. A host is kept only if a capture has worked with it."""
-        if self._launcher is not None and self._is_up:
-            self._launcher.keep()
+        if self._launcher is not None and self._reception is not None:
+            self._launcher.keep(self._reception)
         if self._aws is not None:
             self._aws.stop_creating()
 

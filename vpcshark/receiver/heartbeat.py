@@ -23,6 +23,12 @@ class Heartbeat:
         self._seconds = seconds
         self._due = time.monotonic()
 
+    def prolong(self, seconds: float) -> None:
+        """Beat now, and from now on for so long: the host is to be there when its capture is over."""
+        self._seconds = seconds
+        self._due = time.monotonic()
+        self.beat()
+
     @property
     def left(self) -> float:
         """Seconds until the next beat is due; an hour where there is none."""

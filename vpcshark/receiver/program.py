@@ -15,8 +15,8 @@ that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence
 ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
 ``heartbeat``) and heartbeat_seconds (how long). Commands: {"program", "socket_program"} swaps
 the filter, {"tally": true} begins to count what it refuses and {"tally": false} tells that, {"ping": any} asks for a
-pong, {"remark": text} is a comment for the next statistics block and for the last;
-every line, also {"alive": true}, breaks the silence.
+pong, {"remark": text} is a comment for the next statistics block and for the last, {"keep": seconds} is a last
+heartbeat for so long; every line, also {"alive": true}, breaks the silence.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -277,6 +277,8 @@ class Receiver:
                     say("pong", ping=command["ping"], time=now())
                 if "remark" in command:
                     self._remark, self._remark_is_new = str(command["remark"]), True
+                if "keep" in command:
+                    self._heartbeat.prolong(float(command["keep"]))
                 if "tally" in command:
                     self._count_arrivals(is_on=bool(command["tally"]))
                 key = "program" if isinstance(self._source, Ring) else "socket_program"
