@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -68,9 +69,12 @@ class Person:
 
     def __init__(self) -> None:
         self.seen: list[str] = []
+        self._is_answered = threading.Event()
 
     def say(self, text: str) -> None:
         self.seen.append(text)
+        if text.startswith("The filter "):
+            self._is_answered.set()
 
     log = say
 
@@ -79,6 +83,7 @@ class Person:
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
         change("tcp port 443")
+        assert self._is_answered.wait(60)
 
 
 class UntilRenewed(Timeline):
