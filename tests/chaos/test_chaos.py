@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from chaos import Chaos, Result, diagonal, matrix, schedule, table
+from chaos import Chaos, Result, Scenario, diagonal, matrix, schedule, table
 
 LONG = os.environ.get("VPCSHARK_CHAOS") == "long"
 SCHEDULES = range(200 if LONG else 8)
@@ -45,6 +45,12 @@ def test_the_life_of_a_capture_is_known(life):
         assert {f"CreateTrafficMirror{kind}", f"DeleteTrafficMirror{kind}"} <= set(actions)
     assert "CreateTags" in actions
     assert len(steps) >= 12
+
+
+def test_an_accident_that_did_not_happen_is_no_success(chaos: Chaos):
+    """A step that is not reached, for whatever reason, proves nothing about it."""
+    (result,) = chaos.run([Scenario("no such step", "SIGKILL before", is_call=False)])
+    assert result.problem == "the step was not reached"
 
 
 def test_every_step_meets_every_fault(chaos: Chaos, life, capsys):

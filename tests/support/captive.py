@@ -1,7 +1,8 @@
 """A capture process that sends itself a signal at a step: ``python captive.py ENI FILE [STEP WHEN SIGNAL]``.
 
-The product's own services, with a timeline of ours in their seam. WHEN is "before" or "after". It says its steps as
-JSON on stdout at its end. The lease is short, so that a renewal is among the steps.
+The product's own services, with a timeline of ours in their seam. WHEN is "before" or "after". A file FILE.met tells
+that the signal was sent: nothing else tells it of every signal at every step. It says its steps as JSON on stdout at
+the end. The lease is short, so that a renewal is among the steps.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from vpcshark import logs
 from vpcshark.capture.options import CaptureOptions
@@ -29,10 +31,11 @@ LEASE = 1.5
 
 
 class FatefulTimeline(Timeline):
-    """Sends this process ``number`` when ``step`` begins or has ended."""
+    """Sends this process ``number`` when ``step`` begins or has ended, and makes ``mark`` before."""
 
-    def __init__(self, step: str, when: str, number: int) -> None:
+    def __init__(self, step: str, when: str, number: int, mark: Path) -> None:
         super().__init__(SystemClock())
+        self._mark = mark
         self._fate = (step, when)
         self._number = number
 
@@ -45,13 +48,14 @@ class FatefulTimeline(Timeline):
 
     def _meet(self, name: str, when: str) -> None:
         if (name, when) == self._fate:
+            self._mark.touch()
             os.kill(os.getpid(), self._number)
 
 
 def main() -> int:
     logs.set_up("info", os.environ.get("VPCSHARK_LOG_FILE", ""))
     eni, file, step, when, number = (*sys.argv[1:], "", "", "0")[:5] if len(sys.argv) == 3 else sys.argv[1:]
-    timeline = FatefulTimeline(step, when, int(number))
+    timeline = FatefulTimeline(step, when, int(number), Path(f"{file}.met"))
     stop = Stop()
     with Watch(stop, parent=lambda: 0):
         try:

@@ -92,6 +92,16 @@ class Worker:
         return f"AKIACHAOS{self.number:011d}"
 
     @property
+    def file(self) -> Path:
+        """What its captures write."""
+        return self.folder / "x.pcapng"
+
+    @property
+    def mark(self) -> Path:
+        """Made by a capture that met its accident at a step (``captive``)."""
+        return self.folder / "x.pcapng.met"
+
+    @property
     def owner(self) -> str:
         """Whose captures these are."""
         return f"chaos-{self.number}@here"
@@ -172,9 +182,8 @@ class Chaos:
         """(API actions, steps of the timeline) of one capture's whole life, a lease's renewal included."""
         worker = self.workers[0]
         with self.watcher:
-            process, _ = self._start(worker, [*CAPTIVE, worker.eni, str(worker.folder / "x.pcapng")], {})
-            self._until(lambda: self._sessions(worker), 30)
-            time.sleep(1.5)  # a renewal
+            process, _ = self._start(worker, [*CAPTIVE, worker.eni, str(worker.file)], {})
+            self._until(lambda: self._renewals(worker), 30)
             process.send_signal(signal.SIGINT)
             out, said = process.communicate(timeout=60)
         assert process.returncode == 0, said
@@ -182,6 +191,7 @@ class Chaos:
         return sorted(actions), sorted(set(json.loads(out)))
 
     def _run_one(self, worker: Worker, scenario: Scenario) -> Result:
+        worker.mark.unlink(missing_ok=True)
         process, faults = self._start(worker, self._command(worker, scenario), self._faults(worker, scenario))
         killer = threading.Timer(scenario.kill_after, process.kill)
         if scenario.kill_after:
@@ -197,6 +207,8 @@ class Chaos:
             problem = ""
         if faults and scenario.is_call and not scenario.more and not self._was_hit(worker, scenario):
             problem = "the fault hit no call"
+        if not scenario.is_call and not worker.mark.exists():
+            problem = "the step was not reached"
         seconds = self._until_clean(worker, ended, scenario.limit)
         problem = problem or ("" if seconds is not None else f"left: {self._left(worker)}")
         problem = problem or self._check_decoys(worker)
@@ -206,7 +218,7 @@ class Chaos:
         return Result(scenario, -1.0 if seconds is None else seconds, problem, said)
 
     def _command(self, worker: Worker, scenario: Scenario) -> Sequence[str]:
-        file = str(worker.folder / "x.pcapng")
+        file = str(worker.file)
         if not scenario.is_call:
             when, number = ACCIDENTS[scenario.fault]
             return [*CAPTIVE, worker.eni, file, scenario.step, when, str(number)]
@@ -247,12 +259,19 @@ class Chaos:
         return process, bool(faults)
 
     def _see_it_end(self, worker: Worker, process: subprocess.Popen[str]) -> str:
-        """Stop it once it captures; what it said."""
-        ended = threading.Event()
+        """Stop it once it captures, one that renews its lease after that; what it said."""
+        ended, renewals = threading.Event(), self._renewals(worker)
+
+        def has_renewed() -> bool:
+            hit = any(fault["count"] for fault in self.control.faults(worker.key))
+            return hit or self._renewals(worker) > renewals
 
         def stop() -> None:
             self._until(lambda: ended.is_set() or self._sessions(worker), 40)
-            ended.wait(1.0 if "captive" in str(process.args) else 0.3)
+            if "captive" in str(process.args):
+                self._until(lambda: ended.is_set() or has_renewed(), 40)
+            else:
+                ended.wait(0.3)
             if not ended.is_set():
                 process.send_signal(signal.SIGINT)
 
@@ -321,6 +340,10 @@ class Chaos:
     def _sessions(self, worker: Worker) -> bool:
         found = self.watcher.seen.items()
         return any(name.startswith("tms-") and self._is_mine(worker, name, labels) for name, labels in found)
+
+    def _renewals(self, worker: Worker) -> int:
+        """How many of this worker's captures' renewals were answered so far."""
+        return sum(call["action"] == "CreateTags" for call in self.control.calls(worker.key))
 
     def _check_decoys(self, worker: Worker) -> str:
         missing = worker.decoys - self.watcher.fresh().keys()
