@@ -408,7 +408,9 @@ def behind_a_bastion(lab: Lab, home: Path) -> Iterator[Lab]:
     """The lab for somebody whose SSH configuration reaches web-1 through capture-1."""
     (home / ".ssh").mkdir(parents=True)
     bastion = lab.eni("capture-1")["PrivateIpAddress"]
-    (home / ".ssh" / "config").write_text(f"Host web-1\n  ProxyJump root@{bastion}\n")
+    key = lab.environment["VPCSHARK_SSH_KEY"]
+    text = f"Host web-1\n  ProxyJump root@{bastion}\nHost {bastion}\n  IdentityFile {key}\n"
+    (home / ".ssh" / "config").write_text(text)
     yield lab.having(HOME=str(home), HOME_OF_TEST=str(home))
 
 

@@ -168,17 +168,18 @@ def unused_port() -> int:
 @pytest.fixture
 def dials(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], object]]]:
     """By name, ways to the test's sshd that are no plain connection: each call opens one."""
-    from vpcshark.transport import proxy, ssh
+    from vpcshark.transport import proxy, ssh_config
     from vpcshark.transport.ssh_config import Settings
 
-    credentials = proxy.Credentials(sshd.key, ssh.Trust(files=[sshd.known_hosts]))
+    (tmp_path / "jump-config").write_text(f"Host 127.0.0.1\n  IdentityFile {sshd.key}\n")
+    known = proxy.Known(sshd.known_hosts, config=ssh_config.read([str(tmp_path / "jump-config")]))
     jump = Settings(jumps=(f"{sshd.user}@127.0.0.1:{sshd.port}",))
     program = Settings(proxy_command=(sys.executable, "-c", RELAY.format(port=sshd.port)))
     with ssm_service(sshd.port) as session, endpoint(sshd.port, tmp_path) as url:
         monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         yield {
-            "jump": lambda: proxy.dial(jump, "127.0.0.1", sshd.port, credentials),
-            "proxy command": lambda: proxy.dial(program, "127.0.0.1", sshd.port, credentials),
+            "jump": lambda: proxy.dial(jump, "127.0.0.1", sshd.port, known),
+            "proxy command": lambda: proxy.dial(program, "127.0.0.1", sshd.port, known),
             "ssm": lambda: open_session(session, tmp_path),
             "endpoint": lambda: eice.open_tunnel(url()),
         }
@@ -194,6 +195,19 @@ threading.Thread(target=up, daemon=True).start()
 while data := s.recv(65536):
     while data: data = data[os.write(1, data):]
 """
+
+
+@pytest.fixture
+def proxy_command(sshd: Sshd, tmp_path: Path) -> Callable[[str], str]:
+    """``proxy_command(name)``: a program that leads to sshd, as a line of an SSH configuration; when it runs there is a
+    file ``name`` in the test's folder."""
+
+    def line(name: str) -> str:
+        file = tmp_path / f"{name}.py"
+        file.write_text(f"open({str(tmp_path / name)!r}, 'w')\n{RELAY.format(port=sshd.port)}")
+        return f"ProxyCommand {sys.executable} {file}"
+
+    return line
 
 
 @contextmanager

@@ -121,8 +121,8 @@ class Logins:
         settings = self._settings
         if settings.proxy_command or settings.jumps:
             address = settings.address or self.addresses[0]
-            credentials = proxy.Credentials(self.options.ssh_key, self._trust(None))
-            dial = partial(proxy.dial, settings, address, self._port, credentials)
+            known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())])
+            dial = partial(proxy.dial, settings, address, self._port, known)
             via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
             log_in = partial(self._log_in, address, dial, keys, via=via, vouch=self._console_vouches)
             return [Way(f"{what}{via}", log_in, keys=kind)]

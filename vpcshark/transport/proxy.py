@@ -9,7 +9,7 @@ import contextlib
 import logging
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import paramiko
 
@@ -23,41 +23,46 @@ DEEPEST = 8  # jump hosts behind each other; more is a configuration that leads 
 
 
 @dataclass(frozen=True)
-class Credentials:
-    """For hosts on the way: ``key_file`` ("": what the configuration says) for us, and whose keys they may have."""
+class Known:
+    """What hosts on the way go by, as ssh(1) has it: each by the SSH configuration for itself, never by what is said of
+    the host behind it, nor by that one's key file. ``known_hosts``: a file that the user named for every host, or "";
+    ``further``: files beside it."""
 
-    key_file: str
-    trust: ssh.Trust
+    known_hosts: str = ""
+    further: Sequence[str] = ()
+    config: paramiko.SSHConfig = field(default_factory=ssh_config.read)
 
 
-def dial(settings: ssh_config.Settings, address: str, port: int, credentials: Credentials) -> Stream:
+def dial(settings: ssh_config.Settings, address: str, port: int, known: Known, depth: int = 0) -> Stream:
     """A stream to ``address`` by ``settings``. TransportError that names the host on the way that failed."""
     if settings.proxy_command:
         return tunnel.process(settings.proxy_command, name="The SSH configuration's ProxyCommand")
-    return _jump(settings.jumps, address, port, credentials, 0)
-
-
-def _jump(jumps: Sequence[str], address: str, port: int, credentials: Credentials, depth: int) -> Stream:
-    """Through all of ``jumps``, the last of which reaches ``address``."""
     if depth > DEEPEST:
         raise TransportError("The SSH configuration's jump hosts lead in a circle.", "Correct ProxyJump.")
+    return _jump(settings.jumps, address, port, known, depth)
+
+
+def _jump(jumps: Sequence[str], address: str, port: int, known: Known, depth: int) -> Stream:
+    """Through all of ``jumps``, the last of which reaches ``address``."""
     *before, last = jumps
     user, host, jump_port = ssh_config.split_jump(last)
-    settings = ssh_config.lookup(ssh_config.read(), [host])
-    there, through = settings.address or host, (*before, *(() if before else settings.jumps))
-    where = jump_port or settings.port or 22
+    settings = ssh_config.lookup(known.config, [host])
+    if before:  # its own way counts only where it is the first
+        settings = replace(settings, jumps=tuple(before), proxy_command=())
+    there, where = settings.address or host, jump_port or settings.port or 22
+    has_way = settings.jumps or settings.proxy_command
     try:
         bastion = ssh.connect(
             there,
             user=user or settings.user or ssh_config.local_user(),
             port=where,
-            keys=Keys(credentials.key_file, settings.key_files, settings.identities_only),
+            keys=Keys(files=settings.key_files, files_only=settings.identities_only),
             trust=ssh.Trust(
-                credentials.trust.files or settings.known_hosts_files,
-                credentials.trust.further,
+                [known.known_hosts] if known.known_hosts else settings.known_hosts_files,
+                known.further,
                 [settings.host_key_alias] if settings.host_key_alias else [],
             ),
-            dial=(lambda: _jump(through, there, where, credentials, depth + 1)) if through else None,
+            dial=(lambda: dial(settings, there, where, known, depth + 1)) if has_way else None,
         )
     except TransportError as error:
         raise TransportError(f"The jump host {last} cannot be used: {error.problem}", error.remedy) from error
