@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sshds
 from hands import VPCSHARK, Frame, Lab, compare, preference, read_frames, recording, wait_until
 
 from vpcshark.aws.features import DEFAULT
@@ -427,6 +428,21 @@ def test_a_jump_host_of_the_ssh_configuration_is_used(lab: Lab, tmp_path: Path, 
             gone(capture)
         wait_until(lambda: not set(lab.processes("capture-1")) - before, "the bastion is as before", GONE_WITHIN)
     table.rows.append(("jump", "captures", f"{len(read_frames(tmp_path / 'o'))} frames through a bastion"))
+
+
+def test_trust_asks_for_the_key_through_the_jump_host(lab: Lab, tmp_path: Path) -> None:
+    """As a capture does: behind a bastion no other way leads there."""
+    log = Path(lab.environment["VPCSHARK_LAB"], "vpc", f"{lab.name}-web-1.sshd.log")
+    bastion = lab.eni("capture-1")["PrivateIpAddress"]
+    with behind_a_bastion(lab, tmp_path / "home") as there:
+        before = log.read_text().count(f"Connection from {bastion} ")
+        known = there.environment["VPCSHARK_SSH_KNOWN_HOSTS"]
+        fingerprint = sshds.fingerprint(Path(lab.environment["VPCSHARK_SSH_KEY"]).parent / "host_ed25519.pub")
+        options = ["--ssh-known-hosts", known, "--fingerprint", fingerprint]
+        done = there.having(XDG_CONFIG_HOME=str(tmp_path)).run(*VPCSHARK, "trust", instance_id(lab, "web-1"), *options)
+    assert done.returncode == 0, done.stderr
+    assert fingerprint in done.stderr
+    assert log.read_text().count(f"Connection from {bastion} ") == before + 1
 
 
 def ssh(lab: Lab, *command: str, user: str = "ec2-user") -> list[str]:

@@ -7,8 +7,10 @@ Must not know what runs over the connection.
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import logging
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -23,7 +25,7 @@ from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way
-from vpcshark.errors import AwsError, Hopeless, Refused, TransportError
+from vpcshark.errors import AwsError, Hopeless, Refused, TransportError, Unreachable
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
 from vpcshark.transport.known_hosts import fingerprint
@@ -36,13 +38,24 @@ PUSHED = frozenset({"pushed"})
 
 
 @dataclass(frozen=True)
+class _Path:
+    """One way without AWS to where SSH is spoken; ``dial`` is None for TCP, else ``via`` names it."""
+
+    address: str
+    dial: Dial | None = None
+    via: str = ""
+
+
+@dataclass(frozen=True)
 class Logins:
-    """``addresses`` are all that the host has, the likeliest first; ``connect`` is None if AWS is not to be asked."""
+    """``addresses`` are all that the host has, the likeliest first; ``connect`` is None if AWS is not to be asked;
+    ``config_files`` are the SSH configuration's."""
 
     host: CaptureHost
     addresses: Sequence[str]
     options: CaptureOptions
     connect: Callable[[], Aws] | None = None
+    config_files: Sequence[str] = ssh_config.FILES
 
     def direct(self) -> list[Way]:
         """SSH with the user's own keys: to each address, or as the SSH configuration has it, if it has the host."""
@@ -118,24 +131,48 @@ class Logins:
         return transport
 
     def _straight(self, keys: Callable[[], Keys], what: str, kind: frozenset[str]) -> list[Way]:
-        settings = self._settings
-        if settings.proxy_command or settings.jumps:
-            address = settings.address or self.addresses[0]
-            known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())])
-            dial = partial(proxy.dial, settings, address, self._port, known)
-            via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
-            log_in = partial(self._log_in, address, dial, keys, via=via, vouch=self._console_vouches)
-            return [Way(f"{what}{via}", log_in, keys=kind)]
-        addresses = [settings.address] if settings.address else self.addresses
         return [
             Way(
-                f"{what} to {address}",
-                partial(self._log_in, address, None, keys, vouch=self._console_vouches),
+                f"{what}{path.via or f' to {path.address}'}",
+                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._console_vouches),
                 keys=kind,
-                is_direct=True,
+                is_direct=path.dial is None,
             )
-            for address in addresses
+            for path in self._paths()
         ]
+
+    def _paths(self) -> list[_Path]:
+        """As the SSH configuration prescribes it, else to each address."""
+        settings = self._settings
+        if not (settings.proxy_command or settings.jumps):
+            return [_Path(address) for address in ([settings.address] if settings.address else self.addresses)]
+        address = settings.address or self.addresses[0]
+        known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self._config)
+        via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
+        return [_Path(address, partial(proxy.dial, settings, address, self._port, known), via)]
+
+    def shown_key(self) -> tuple[str, bytes]:
+        """Type and blob of the host key that SSH is shown, by the way that a capture takes. TransportError."""
+        *others, last = self._paths()
+        for path in others:
+            with contextlib.suppress(Unreachable):
+                return ssh.host_key(path.address, self._port, path.dial)
+        return ssh.host_key(last.address, self._port, last.dial)
+
+    def accept_command(self) -> str:
+        """What the user runs to accept that key; "" where the SSH configuration has another name for the host, under
+        which the key would not be found."""
+        if self._settings.host_key_alias:
+            return ""
+        given = self.options
+        command = ["vpcshark", "trust", self.host.instance]
+        if given.ssh_port != 22:
+            command += ["--port", str(given.ssh_port)]
+        if given.ssh_known_hosts and self._settings.jumps:
+            command += ["--ssh-known-hosts", given.ssh_known_hosts]
+        for option, value in (("--profile", given.profile), ("--region", given.region)):
+            command += [option, value] if value else []
+        return shlex.join(command)
 
     def _log_in(
         self,
@@ -159,19 +196,23 @@ class Logins:
             remembered.note_user(self.host.instance, self._user)
         return transport
 
-    def _trust(self, vouch: Callable[[str, bytes], bool] | None) -> ssh.Trust:
+    def _trust(self, vouch: Callable[[str, bytes], bool]) -> ssh.Trust:
         named, alias = self.options.ssh_known_hosts, self._settings.host_key_alias
         return ssh.Trust(
             files=[named] if named else self._settings.known_hosts_files,
             further=[str(trusted.file())],
             aliases=[alias] if alias else [self.host.instance],
             vouch=vouch,
+            accept=self.accept_command(),
         )
 
     @cached_property
+    def _config(self) -> paramiko.SSHConfig:
+        return ssh_config.read(self.config_files)
+
+    @cached_property
     def _settings(self) -> ssh_config.Settings:
-        names = (self.host.instance, self.host.name, *self.addresses)
-        return ssh_config.lookup(ssh_config.read(), names)
+        return ssh_config.lookup(self._config, (self.host.instance, self.host.name, *self.addresses))
 
     @cached_property
     def _user(self) -> str:

@@ -22,7 +22,8 @@ def add(commands: Any) -> None:
         ),
     )
     parser.add_argument("instance", metavar="INSTANCE", help="its id (i-…)")
-    parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default 22)")
+    parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default: as ssh has it)")
+    parser.add_argument("--ssh-known-hosts", default="", metavar="FILE", help="has the keys of jump hosts on the way")
     parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept this key, and no other, unasked")
     parser.add_argument("--profile", default="", help="AWS profile")
     parser.add_argument("--region", default="", help="AWS region")
@@ -33,12 +34,16 @@ def run(options: argparse.Namespace) -> int:
     """0 if the key is trusted now, 1 if the person does not accept it."""
     from vpcshark.aws import client, hosts
     from vpcshark.capture import trusted
+    from vpcshark.capture.logins import Logins
+    from vpcshark.capture.options import CaptureOptions
     from vpcshark.transport.known_hosts import fingerprint
 
     out = console.err()
     aws = client.connect(options.profile, options.region)
     host = hosts.find_host(aws.ec2, options.instance)
-    key_type, key = _shown_key([a for a in (host.address, host.public_address) if a], options.port)
+    addresses = [a for a in (host.address, host.public_address) if a]
+    how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
+    key_type, key = Logins(host, addresses, how).shown_key()
     shown = fingerprint(key)
     out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
     if _is_on_console(aws, host.instance, key_type, key):
@@ -54,19 +59,6 @@ def run(options: argparse.Namespace) -> int:
     trusted.add(host.instance, key_type, key)
     out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
     return 0
-
-
-def _shown_key(addresses: list[str], port: int) -> tuple[str, bytes]:
-    from vpcshark.errors import Unreachable
-    from vpcshark.transport import ssh
-
-    *others, last = addresses
-    for address in others:
-        try:
-            return ssh.host_key(address, port)
-        except Unreachable:
-            continue
-    return ssh.host_key(last, port)
 
 
 def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:

@@ -55,8 +55,9 @@ class KnownHosts:
         """The types of key that are known for the host, to ask it for one of those; [] if it is unknown."""
         return list(dict.fromkeys(entry.key_type for entry in self._known(names) if not entry.revoked))
 
-    def check(self, names: Sequence[str], key_type: str, key: bytes) -> None:
-        """Return if the host that ``names`` are for may show this key; else TransportError with its fingerprint.
+    def check(self, names: Sequence[str], key_type: str, key: bytes, accept: str = "") -> None:
+        """Return if the host that ``names`` are for may show this key; else TransportError with its fingerprint, and
+        with the command ``accept`` that accepts an unknown one ("": ssh does).
 
         ``names`` go from the most to the least specific: an instance id before an address that another instance may
         have had before. The first that is known at all decides.
@@ -74,11 +75,10 @@ class KnownHosts:
                 f"If the host was rebuilt, run: ssh-keygen -R '{host}', then connect once with ssh; "
                 "else somebody may be listening.",
             )
-        instance = next((name for name in names if name.startswith("i-")), "")
-        accept = f"run: vpcshark trust {instance}" if instance else "connect once with ssh"
         raise UnknownHostKey(
             f"The host key of {host} is not known: it shows the {shown}.",
-            f"Compare it with the host's console output; to accept it, {accept}",
+            "Compare it with the host's console output; to accept it, "
+            + (f"run: {accept}" if accept else "connect once with ssh"),
             key_type,
             key,
         )

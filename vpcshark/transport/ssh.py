@@ -43,12 +43,13 @@ HOP_WINDOW = 4 << 20  # paramiko's buffer, which a jump host's channel has, is s
 class Trust:
     """Whose host key is accepted. ``files``: known_hosts files instead of the user's and the machine's; ``further``
     ones beside them; ``aliases``: names of the host there, besides its address. A key that no file has may be accepted
-    by ``vouch(key_type, key)``."""
+    by ``vouch(key_type, key)``, or else by the user with the command ``accept``."""
 
     files: Sequence[str] = ()
     further: Sequence[str] = ()
     aliases: Sequence[str] = ()
     vouch: Callable[[str, bytes], bool] | None = None
+    accept: str = ""
 
 
 def connect(
@@ -108,7 +109,7 @@ def _check_host_key(
     trusted: known_hosts.KnownHosts, names: Sequence[str], key_type: str, key: bytes, trust: Trust
 ) -> None:
     try:
-        trusted.check(names, key_type, key)
+        trusted.check(names, key_type, key, trust.accept)
     except known_hosts.UnknownHostKey:
         if trust.vouch is None or not trust.vouch(key_type, key):
             raise

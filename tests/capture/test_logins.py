@@ -1,0 +1,77 @@
+"""The ways to log in to a host, as far as they lead through the user's SSH configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.capture.logins import Logins
+from vpcshark.capture.options import CaptureOptions
+from vpcshark.errors import TransportError
+from vpcshark.transport.known_hosts import fingerprint
+
+NOWHERE = "127.0.0.2"  # nobody listens there
+HOST = CaptureHost("i-0123456789abcdef0", "web-1", "eni-1", NOWHERE)
+
+
+def logins(folder: Path, text: str = "", **options: object) -> Logins:
+    """For the instance web-1, with the SSH configuration ``text``."""
+    (folder / "config").write_text(text)
+    return Logins(HOST, [NOWHERE], CaptureOptions(**options), config_files=[str(folder / "config")])  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def inetd(tmp_path: Path) -> tuple[str, str]:
+    """A real sshd that speaks on its stdin and stdout: its command, and its key's fingerprint."""
+    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.fail("sshd is not installed") if os.environ.get("CI") else pytest.skip("sshd is not installed")
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)  # where Debian's sshd drops its privileges to
+    key = tmp_path / "host"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    (tmp_path / "sshd_config").write_text(f"HostKey {key}\n")
+    shown = subprocess.run(["ssh-keygen", "-lf", key], check=True, capture_output=True, text=True).stdout
+    return f"{program} -i -f {tmp_path / 'sshd_config'}", shown.split()[1]
+
+
+def test_the_key_to_accept_is_asked_for_by_the_way_that_a_capture_takes(inetd: tuple[str, str], tmp_path: Path) -> None:
+    """The SSH configuration's: the address alone may lead nowhere, or to another machine."""
+    command, expected = inetd
+    key_type, key = logins(tmp_path, f"Host web-1\n  ProxyCommand {command}\n").shown_key()
+    assert (key_type, fingerprint(key)) == ("ssh-ed25519", expected)
+
+
+def test_without_a_configuration_the_address_is_asked(tmp_path: Path) -> None:
+    """And if nobody is there, that is said."""
+    with pytest.raises(TransportError, match=NOWHERE):
+        logins(tmp_path, ssh_port=9).shown_key()
+
+
+@pytest.mark.parametrize(
+    ("config", "options", "command"),
+    [
+        ("", {}, f"vpcshark trust {HOST.instance}"),
+        (
+            "",
+            {"profile": "my team", "region": "eu-west-1", "ssh_port": 2222, "ssh_known_hosts": "/k"},
+            f"vpcshark trust {HOST.instance} --port 2222 --profile 'my team' --region eu-west-1",
+        ),
+        (
+            "Host web-1\n  ProxyJump bastion\n",
+            {"ssh_known_hosts": "/k"},
+            f"vpcshark trust {HOST.instance} --ssh-known-hosts /k",
+        ),
+        ("Host web-1\n  HostKeyAlias web\n", {}, ""),
+    ],
+)
+def test_the_command_that_accepts_a_key_names_what_the_capture_was_given(
+    config: str, options: dict[str, object], command: str, tmp_path: Path
+) -> None:
+    """Else it would look for the instance in another account, or at another port."""
+    assert logins(tmp_path, config, **options).accept_command() == command
