@@ -305,8 +305,8 @@ OPTIONS = (
         group="Connection",
         kind=Kind.FILE,
         display="Known hosts file",
-        tooltip="Where the capture host's key must be found; a host with an unknown or changed key is refused. "
-        "Empty: the user's known_hosts file.",
+        tooltip="Where the keys of hosts are looked for; a changed one is refused, and so is an unknown one that AWS "
+        "does not vouch for (console output, tunnels). Empty: the user's known_hosts file.",
     ),
     Option(
         name="profile",
