@@ -44,6 +44,10 @@ class TransportError(VpcsharkError):
     """The way to a command on another machine could not be opened, or broke."""
 
 
+class Broken(TransportError):
+    """The way to a command broke while it ran; by a new way it may go on."""
+
+
 class Unreachable(TransportError):
     """Nobody answered at the other machine's address; by another way it may be there."""
 

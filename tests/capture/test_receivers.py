@@ -16,7 +16,7 @@ from vpcshark.capture.fleet import FleetReception
 from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Surroundings
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.receivers import Receivers
+from vpcshark.capture.receivers import BEGIN, Receivers
 from vpcshark.capture.reception import Reception
 from vpcshark.capture.selection import Selection
 from vpcshark.capture.sources import Source
@@ -39,14 +39,31 @@ class Way(QuietHost):
         self.problem = problem
         self.closing, self.gate = threading.Event(), threading.Event()
         self.gate.set()
+        self.read_from = threading.Event()
+        self.break_off = False
+        self._lines = [BEGIN]
 
     def read(self, size: int) -> bytes:
         """At its end at once."""
-        return b""
+        self.read_from.set()
+        return self._lines.pop() if self._lines else b""
+
+    def wait(self, timeout: float | None = None) -> int:
+        """There is no status where the way broke."""
+        if self.break_off:
+            raise TransportError("The connection broke.")
+        return 0
 
     def close(self) -> None:
         """Remembered."""
         self.closing.set()
+
+
+class Nothing:
+    """A sink that keeps nothing."""
+
+    def write(self, data: bytes) -> None: ...
+    def close(self) -> None: ...
 
 
 class Log(Silent):
@@ -88,10 +105,32 @@ def fleet(*health: str, **more) -> Fleet:
     return Fleet("arn:aws:elasticloadbalancing:x", "fleet", members=members, **more)
 
 
-def test_one_host_is_received_from_as_ever():
+def test_a_receiver_on_this_machine_is_received_from_as_ever():
     """Without anything in between: its blocks go by splice where they can."""
+    way = Way()
+    way.name = "local"
+    assert type(Started(fleet("healthy"), way)()) is Reception
+
+
+def test_one_on_another_machine_is_started_again_when_the_way_to_it_breaks():
+    """With the same config, and what its predecessor counted."""
+    first, second = Way(), Way()
+    started = Started(fleet("healthy"), first)
+    running = started()
+    started.ways["i-1"] = second
+    first.break_off = True
+    running.stream(Nothing(), lambda error: None)
+    assert second.read_from.wait(20)
+    interfaces = [{**each, "received": 0} for each in first.config["interfaces"]]
+    ready = {"interfaces": interfaces, "dropped": 0, "started": 0}
+    assert second.config == {**first.config, **ready}
+    running.finish(1.0)
+
+
+def test_one_host_is_told_its_address():
+    """And nothing of Geneve."""
     started = Started(fleet("healthy"), Way())
-    assert type(started()) is Reception
+    started()
     assert started.ways["i-1"].config["address"] == "10.0.0.1"
     assert "geneve_port" not in started.ways["i-1"].config
 

@@ -560,6 +560,57 @@ def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_pat
         assert (missing, extra) == (0, 0)
 
 
+@pytest.mark.parametrize("way", ["ssh", "eice"])
+def test_a_mirror_goes_on_when_the_way_to_its_capture_host_breaks(lab: Lab, way: str, tmp_path: Path) -> None:
+    """As an Endpoint's tunnel does after an hour: our own sshd process there dies in mid-capture. The session stays,
+    only the frames of the gap are missing, and the file says so and counts on."""
+    tmp_path.chmod(0o777)
+    lab.listed()
+    eni, file = lab.eni("web-1")["NetworkInterfaceId"], tmp_path / "o"
+    options = [*preference(eni, "mode", "mirror"), *preference(eni, "connection", way)]
+    before = set(lab.processes("capture-1"))
+
+    def ours() -> dict[int, str]:
+        return {pid: line for pid, line in lab.processes("capture-1").items() if pid not in before and line}
+
+    with recording(lab, "web-1", tmp_path / "seen") as judge:
+        tshark = lab.start("tshark", "-q", "-i", eni, *options, "-w", str(file))
+        try:
+            wait_until(lambda: file.exists() and file.stat().st_size > 4000, "packets come")
+            time.sleep(1.5)  # enough of it on either side of the gap to compare
+            sessions = lab.mirror_resources()
+            for pid, line in ours().items():
+                if "@notty" in line:
+                    os.kill(pid, signal.SIGKILL)
+            wait_until(lambda: b"Frames are missing here" in file.read_bytes(), "it goes on", 30)
+            size = file.stat().st_size
+            wait_until(lambda: file.stat().st_size > size + 4000, "packets come again")
+            assert lab.mirror_resources() == sessions
+            time.sleep(1.5)
+        finally:
+            tshark.send_signal(signal.SIGINT)
+            said = tshark.communicate(timeout=40)[1]
+        seen = judge.stop()
+    assert tshark.returncode == 0, said
+    wait_until(lambda: not ours(), "nothing is left on the capture host", GONE_WITHIN)
+    assert lab.is_clean()
+    blocks = pcapng.read_blocks(file.read_bytes())
+    gap = next(place for place, block in enumerate(blocks) if b"Frames are missing here" in block.body)
+    number = sum(block.kind == pcapng.PACKET for block in blocks[:gap])
+    assert _received(blocks[gap]) == number
+    got = read_frames(file)
+    for part in (got[:number], got[number:]):
+        compared, missing, extra = compare(seen, part)
+        assert compared > 10
+        assert (missing, extra) == (0, 0)
+
+
+def _received(statistics: pcapng.Block) -> int:
+    """isb_ifrecv, option 4 of 8 bytes (draft-ietf-opsawg-pcapng, 4.6)."""
+    at = statistics.body.index(b"\x04\0\x08\0", 12) + 4
+    return int.from_bytes(statistics.body[at : at + 8], "little")
+
+
 @pytest.mark.parametrize("mode", ["tcpdump", "mirror"])
 def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
     """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs. A mirror gets

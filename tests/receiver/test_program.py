@@ -157,6 +157,27 @@ def test_a_remark_is_a_comment_of_the_next_statistics_block_and_the_last(start, 
     assert len([comment for comment in comments if comment]) == 2
 
 
+def test_it_goes_on_where_another_receiver_left_off(start, config, sender, port, inner_frame, vxlan, mode):
+    """Its counts stand on the other's, and what is missing between the two is said at once, and in the last block."""
+    made = config(port, mode=mode, vnis=(77, 78), dropped=5, started=1000)
+    made["interfaces"][1]["received"] = 40
+    running = start(made)
+    running.event("ready")
+    running.command({"gap": "Frames are missing here."})
+    running.until(lambda: len(running.blocks(pcapng.STATISTICS)) == 2)
+    assert running.counts() == (40, 5)
+    for vni in (77, 78):
+        sender(port, vxlan(inner_frame(), vni))
+    running.packets(2)
+    running.end()
+    assert running.counts() == (42, 5)
+    assert running.event("stats")["received"] == 42
+    comments = running.comments()
+    assert all(b"Frames are missing here." in comments[place] for place in (0, -2))
+    start_times = {block.body[12:][4:12] for block in running.blocks(pcapng.STATISTICS)[1::2]}
+    assert start_times == {struct.pack("<II", 0, 1000)}
+
+
 def test_a_cut_frame_keeps_its_length_and_says_so_once(start, config, sender, port, inner_frame, vxlan, mode):
     """PacketLength: the rest of the frame never came."""
     running = start(config(port, mode=mode))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import struct
 import subprocess
+from collections import Counter
 from itertools import pairwise
 from pathlib import Path
 
@@ -176,6 +177,8 @@ def test_a_cutter_gives_whole_blocks_however_they_come(size):
     pieces = [cutter.feed(data[at : at + size]) for at in range(0, len(data), size)]
     assert b"".join(pieces) == data
     assert all(pcapng.whole_blocks(piece) == len(piece) for piece in pieces)
+    bodies = [block.body for block in pcapng.read_blocks(data) if block.kind == pcapng.PACKET]
+    assert cutter.packets == Counter(int.from_bytes(body[:4], "little") for body in bodies)
 
 
 @pytest.mark.parametrize("length", [0, 4, 13, 2**31])

@@ -250,10 +250,11 @@ class MirrorFeed:
 
     def _receive(self, around: Surroundings) -> Receiving:
         """A receiver on every capture host."""
-        open_transport = self._launcher.reach if self._launcher else self._world.open_transport
+        reopen = self._world.open_transport
+        open_transport = self._launcher.reach if self._launcher else reopen  # at first a launched one has to boot
         heartbeat = self._launcher.heartbeat if self._launcher else {}
         compiled = self._programs(self._context.options.capture_filter)
-        receivers = Receivers(self._context, open_transport, self._world.python, compiled, heartbeat)
+        receivers = Receivers(self._context, open_transport, self._world.python, compiled, heartbeat, reopen)
         return receivers.start(around)
 
     def _make_filter(self) -> str:

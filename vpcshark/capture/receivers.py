@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
@@ -18,6 +18,7 @@ from vpcshark.capture.life import Context
 from vpcshark.capture.looking import Surroundings
 from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.reception import Reception
+from vpcshark.capture.resuming import Carried, Resuming
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.transport.base import Transport
 
@@ -38,8 +39,11 @@ class Receivers:
         python: str,
         programs: Programs,
         heartbeat: Mapping[str, Any],
+        reopen: Callable[[CaptureHost], Transport] | None = None,
     ) -> None:
+        """``reopen`` leads to a host that has let us in before, where that is another way than the first."""
         self._context = context
+        self._reopen = reopen or open_transport
         self._open_transport = open_transport
         self._python = python
         self._programs = programs
@@ -50,7 +54,7 @@ class Receivers:
         missing and nothing in the file would say so; only one that its load balancer sends nothing to (it is not
         healthy) is left out, and that is said."""
         if len(around.hosts) == 1:
-            return self._one(around, around.host)
+            return self._only(around)
         fleet = around.fleet
         starting = [(host, threads.start(self._one, around, host, name="receiver")) for host in around.hosts]
         spare = [each for each in starting if fleet is not None and fleet.is_spare(each[0])]
@@ -75,6 +79,17 @@ class Receivers:
         log.warning("%s", said)
         self._context.status.log(said)
 
+    def _only(self, around: Surroundings) -> Receiving:
+        """The only host's, which is started again when the way to it breaks; none breaks to one on this machine."""
+        first, context = self._one(around, around.host), self._context
+        if first.is_here:
+            return first
+
+        def restart(carried: Carried) -> Reception:
+            return self._begun(self._reopen(around.host), self._config(around, around.host, carried), DEADLINE)
+
+        return Resuming(first, restart, context.stop, context.clock, context.status)
+
     def _one(self, around: Surroundings, host: CaptureHost) -> Reception:
         """Connect to the capture host and start the receiver there."""
         clock = self._context.clock
@@ -83,20 +98,31 @@ class Receivers:
             transport = self._open_transport(host)
         start = clock.monotonic() if around.is_own else start  # the boot had a deadline of its own
         with self._context.timeline.step("start the receiver"):
+            return self._begun(transport, self._config(around, host), DEADLINE - (clock.monotonic() - start))
+
+    def _begun(self, transport: Transport, config: Mapping[str, Any], deadline: float) -> Reception:
+        """A receiver at the end of this way, which is closed if there will be none. TransportError."""
+        try:
             channel = transport.open(receiver_command(transport, self._python))
-            receiving = Reception(channel, transport, b"" if transport.name == "local" else BEGIN)
-            try:
-                ready = receiving.begin(self._config(around, host), DEADLINE - (clock.monotonic() - start))
-            except BaseException:
-                receiving.finish(0.0)
-                raise
-        log.info("The receiver on %s is ready: %s.", host.name, ready.get("mode"))
+        except BaseException:
+            transport.close()
+            raise
+        begin = b"" if transport.name == "local" else BEGIN
+        receiving = Reception(channel, transport, begin, self._context.clock)
+        try:
+            ready = receiving.begin(config, deadline)
+        except BaseException:
+            receiving.finish(0.0)
+            raise
+        log.info("The receiver on %s is ready: %s.", transport.name, ready.get("mode"))
         return receiving
 
-    def _config(self, around: Surroundings, host: CaptureHost) -> dict[str, Any]:
+    def _config(self, around: Surroundings, host: CaptureHost, carried: Carried | None = None) -> dict[str, Any]:
         """A host that the user named may receive at any of its interfaces."""
         fleet = around.fleet
-        interfaces = [{"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources]
+        interfaces: list[dict[str, Any]] = [
+            {"vni": one.vni, "id": one.id, "mac": one.eni.mac} for one in around.sources
+        ]
         made = reception.config(
             interfaces,
             "" if fleet is not None and fleet.named else host.address,
@@ -104,7 +130,13 @@ class Receivers:
             self._programs.datagrams,
             geneve_port=GENEVE_PORT if fleet is not None and fleet.is_geneve else 0,
         )
-        return made | dict(self._heartbeat)
+        return made | dict(self._heartbeat) | (_taken_over(interfaces, carried) if carried is not None else {})
+
+
+def _taken_over(interfaces: Sequence[Mapping[str, Any]], carried: Carried) -> dict[str, Any]:
+    """What the config of a receiver has besides, that goes on where another left off."""
+    counted = [{**one, "received": carried.packets.get(one["id"], 0)} for one in interfaces]
+    return {"interfaces": counted, "dropped": carried.dropped, "started": carried.started, **carried.programs}
 
 
 def _outcome(starting: Future[Reception], patience: float | None = None) -> Reception | VpcsharkError:

@@ -18,7 +18,7 @@ from vpcshark.capture.clocks import Clocks
 from vpcshark.capture.following import Following
 from vpcshark.capture.sink import Drain, Sink, SinkClosed
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import TransportError, VpcsharkError, unexpected
+from vpcshark.errors import Broken, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Piped, Transport
 from vpcshark.wire.pcapng import Cutter
 
@@ -44,7 +44,10 @@ class Reception:
         self._channel = channel
         self._transport = transport
         self._where = transport.name
-        self._clocks = Clocks(transport.name, clock or SystemClock())
+        self._clock = clock or SystemClock()
+        self._clocks = Clocks(transport.name, self._clock)
+        self._cutter = Cutter()
+        self.heard = self._clock.now()  # when something came last
         self._settled = threading.Event()
         self._ended = threading.Event()
         self._problem = ""
@@ -59,6 +62,26 @@ class Reception:
         self._told = threading.Event()
         self.on_stats: Callable[[Mapping[str, Any]], None] = lambda stats: None
         self._hearing = threading.Thread(target=self._hear, name="receiver events", daemon=True)
+
+    @property
+    def where(self) -> str:
+        """The host, for a person."""
+        return self._where
+
+    @property
+    def is_here(self) -> bool:
+        """Does the receiver run on this machine?"""
+        return self._where == "local"
+
+    @property
+    def started(self) -> int:
+        """When it was ready, ns by its own clock; 0 where it did not say."""
+        return int((self._ready or {}).get("time", 0))
+
+    @property
+    def packets(self) -> Mapping[int, int]:
+        """How many came so far, by interface id; not known of a receiver on this machine."""
+        return self._cutter.packets
 
     def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Send program and config; return the ready event. TransportError: why it did not come in ``deadline`` s."""
@@ -123,10 +146,7 @@ class Reception:
         error: VpcsharkError | None = None
         try:
             self._move_all(sink)
-            error = TransportError(
-                f"The receiver on {self._where} ended by itself{self._last_words()}.",
-                "Start the capture again; the log file says more.",
-            )
+            error = self._why_ended()
         except SinkClosed:
             pass
         except VpcsharkError as broken:
@@ -142,7 +162,34 @@ class Reception:
             sink.write(data)
             _drain(self._channel, sink, self._count)
         else:
-            _copy(data, self._channel, sink, self._count)
+            self._copy(data, sink)
+
+    def _copy(self, data: bytes, sink: Sink) -> None:
+        """Move ``data`` and stdout into the sink until its end, in whole blocks: others may write between two of them,
+        and what a broken way cut off is in nobody's way."""
+        while True:
+            if blocks := self._cut(data):
+                sink.write(blocks)
+            data = self._channel.read(CHUNK)
+            if not data:
+                return
+            self.heard = self._clock.now()
+            self._count(len(data))
+
+    def _cut(self, data: bytes) -> bytes:
+        try:
+            return self._cutter.feed(data)
+        except ValueError as error:
+            raise TransportError(f"What the receiver sent is torn: {error}", "Start the capture again.") from error
+
+    def _why_ended(self) -> TransportError:
+        """``Broken`` if only the way did, as far as can be seen: a receiver that ends has a status, or has said why."""
+        if not self._ended.is_set() and not self._problem and self._exit_status() is None:
+            return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
+        return TransportError(
+            f"The receiver on {self._where} ended by itself{self._last_words()}.",
+            "Start the capture again; the log file says more.",
+        )
 
     def _count(self, size: int) -> None:
         self.moved += size
@@ -169,6 +216,7 @@ class Reception:
         rest = b""
         try:
             while data := self._channel.read_error(1 << 16):
+                self.heard = self._clock.now()
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._event(line.decode("utf-8", "replace").strip())
@@ -207,7 +255,7 @@ class Reception:
         A receiver on this machine has our clock.
         """
         remark = self._clocks.answered(pong)
-        if remark and self._where != "local":
+        if remark and not self.is_here:
             log.info("%s", remark)
             with contextlib.suppress(TransportError):  # it is ending
                 self.command(remark=remark)
@@ -244,29 +292,8 @@ class Reception:
             return None
 
 
-def _copy(first: bytes, channel: Channel, sink: Sink, count: Callable[[int], None]) -> None:
-    """Move ``first`` and stdout into the sink until its end, in whole blocks: others may write between two of them."""
-    cutter = Cutter()
-    blocks = _cut(cutter, first)
-    while True:
-        if blocks:
-            sink.write(blocks)
-        data = channel.read(CHUNK)
-        if not data:
-            return
-        count(len(data))
-        blocks = _cut(cutter, data)
-
-
-def _cut(cutter: Cutter, data: bytes) -> bytes:
-    try:
-        return cutter.feed(data)
-    except ValueError as error:
-        raise TransportError(f"What the receiver sent is torn: {error}", "Start the capture again.") from error
-
-
 def _drain(channel: Piped, sink: Drain, count: Callable[[int], None]) -> None:
-    """The same from pipe to pipe, where on two cores a copy would cost dumpcap's time."""
+    """Move stdout into the sink from pipe to pipe: on two cores a copy would cost dumpcap's time."""
     while True:
         moved = channel.hand_over(lambda pipe: _Moved(sink.take(pipe)))
         if moved is None or moved.size == 0:

@@ -19,12 +19,13 @@ _MAX_FOREIGN = 256
 
 
 class Source:
-    """One mirrored interface: its VNI, pcapng interface id, MAC, and how many of its frames were taken."""
+    """One mirrored interface: its VNI, pcapng interface id, MAC, and how many of its frames were taken; ``before``:
+    by an earlier receiver of the same capture."""
 
-    __slots__ = ("cut_said", "id", "mac", "received", "vni")
+    __slots__ = ("before", "cut_said", "id", "mac", "received", "vni")
 
-    def __init__(self, vni: int, id: int, mac: bytes) -> None:
-        self.vni, self.id, self.mac = vni, id, mac
+    def __init__(self, vni: int, id: int, mac: bytes, before: int = 0) -> None:
+        self.vni, self.id, self.mac, self.before = vni, id, mac, before
         self.received = 0
         self.cut_said = False
 
@@ -39,6 +40,11 @@ class Frames:
         self.ports = ports
         self.foreign: Dict[int, int] = {}
         self.other = 0
+
+    @property
+    def received(self) -> int:
+        """The frames of all sources since the capture began."""
+        return sum(source.before + source.received for source in self.sources)
 
     @property
     def taken(self) -> int:

@@ -13,10 +13,11 @@ each with "event":
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
 ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
-``heartbeat``) and heartbeat_seconds (how long). Commands: {"program", "socket_program"} swaps
-the filter, {"tally": true} begins to count what it refuses and {"tally": false} tells that, {"ping": any} asks for a
-pong, {"remark": text} is a comment for the next statistics block and for the last, {"keep": seconds} is a last
-heartbeat for so long; every line, also {"alive": true}, breaks the silence.
+``heartbeat``) and heartbeat_seconds (how long); of the same capture's earlier receiver: received (of an interface),
+dropped, started (ns). Commands: {"program", "socket_program"} swaps the filter, {"tally": true} begins to count what it
+refuses and {"tally": false} tells that, {"ping": any} asks for a pong, {"remark": text} is a comment for the next
+statistics block and for the last, {"gap": text} one for a statistics block at once and for the last, {"keep": seconds}
+is a last heartbeat for so long; every line, also {"alive": true}, breaks the silence.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -33,7 +34,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence, Union
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
 
 from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
@@ -100,15 +101,31 @@ def _parse(line: bytes) -> Dict[str, Any]:
     return command
 
 
+class Earlier(NamedTuple):
+    """The same capture's receiver before this one: the frames that it dropped, and when it began (ns; 0: none was)."""
+
+    dropped: int
+    started: int
+
+
+_NONE_EARLIER = Earlier(0, 0)
+
+
 class Config:
     """The first command: what to receive."""
 
     def __init__(self, given: Dict[str, Any]) -> None:
         try:
             self.sources = [
-                Source(int(each["vni"]), int(each["id"]), bytes.fromhex(str(each.get("mac", "")).replace(":", "")))
+                Source(
+                    int(each["vni"]),
+                    int(each["id"]),
+                    bytes.fromhex(str(each.get("mac", "")).replace(":", "")),
+                    int(each.get("received") or 0),
+                )
                 for each in given["interfaces"]
             ]
+            self.earlier = Earlier(int(given.get("dropped") or 0), int(given.get("started") or 0))
             self.port = int(given.get("port", 4789))
             self.geneve_port = int(given.get("geneve_port") or 0)
             self.address = str(given.get("address") or "")
@@ -198,6 +215,7 @@ class Receiver:
         silence: float = 0.0,
         heartbeat: Optional[Heartbeat] = None,
         interfaces: Sequence[int] = (),
+        earlier: Earlier = _NONE_EARLIER,
     ) -> None:
         self._interfaces = list(interfaces)
         self._tally: Optional[Tally] = None
@@ -205,9 +223,11 @@ class Receiver:
         self._lifeline = Lifeline(silence)
         self._heartbeat = heartbeat or Heartbeat("", SILENCE)
         self._commands, self._output = commands, output
-        self._started = now()
+        self._earlier = earlier
+        self._started = earlier.started or now()
         self._due = time.monotonic() + period
         self._said: Optional[Dict[str, Any]] = None
+        self._gap = ""
         self._remark = ""
         self._remark_is_new = False
         self._wakeup = _wake_on_signals()
@@ -220,7 +240,7 @@ class Receiver:
             return 0
         except OSError:  # nobody reads stdout any more; what was lost can still be said
             self._source.stop()
-            self.say_counts(self._source.dropped() + self._source.abandon())
+            self.say_counts(self._dropped() + self._source.abandon())
             return 1
 
     def _stream(self) -> None:
@@ -245,7 +265,7 @@ class Receiver:
             self._move()
             if time.monotonic() >= self._due:
                 self._due += self._period
-                self._report(self._source.dropped())
+                self._report(self._dropped(), self._news())
 
     def _watched(self) -> "select.poll":
         """Wait for frames only if there is room, and for room only if something waits; always for stdout's end. Made
@@ -279,6 +299,9 @@ class Receiver:
                     self._remark, self._remark_is_new = str(command["remark"]), True
                 if "keep" in command:
                     self._heartbeat.prolong(float(command["keep"]))
+                if "gap" in command:
+                    self._gap = str(command["gap"])
+                    self._report(self._dropped(), [self._gap])
                 if "tally" in command:
                     self._count_arrivals(is_on=bool(command["tally"]))
                 key = "program" if isinstance(self._source, Ring) else "socket_program"
@@ -298,8 +321,7 @@ class Receiver:
             self._tally = Tally(self._frames, self._interfaces, refusing)
         elif counted is not None:
             self._move()
-            received = sum(source.received for source in self._frames.sources)
-            say("tally", received=received, **counted.result())
+            say("tally", received=self._frames.received, **counted.result())
 
     def _finish(self) -> None:
         """Take no more, read what is there, write it and the final counts; all within a bounded time."""
@@ -310,27 +332,35 @@ class Receiver:
             if not self._source.left() or self._output.full or time.monotonic() > deadline:
                 break
             select.select(self._source.descriptors(), [], [], 0.002)
-        self._remark_is_new = True
-        self._report(self._source.dropped() + self._source.abandon())
+        self._report(self._dropped() + self._source.abandon(), [self._gap, self._remark])
         self._output.close(_LAST_FLUSH_SECONDS)
 
-    def _report(self, dropped: int) -> None:
+    def _dropped(self) -> int:
+        """Since the capture began."""
+        return self._earlier.dropped + self._source.dropped()
+
+    def _news(self) -> List[str]:
+        """The remark, once."""
+        is_new, self._remark_is_new = self._remark_is_new, False
+        return [self._remark] if is_new else []
+
+    def _report(self, dropped: int, remarks: Sequence[str]) -> None:
         """Statistics blocks, and an event if a number changed.
 
         The kernel counts drops for all sources together: the first one's block has them.
         """
         shared = "The dropped frames are those of all interfaces." if len(self._frames.sources) > 1 else ""
-        comment = " ".join(filter(None, [shared, self._remark if self._remark_is_new else ""]))
-        self._remark_is_new = False
+        comment = " ".join(filter(None, [shared, *remarks]))
         for place, source in enumerate(self._frames.sources):
             lost, said = (0, "") if place else (dropped, comment)
-            self._output.put(interface_statistics(source.id, now(), source.received, lost, self._started, said))
+            received = source.before + source.received
+            self._output.put(interface_statistics(source.id, now(), received, lost, self._started, said))
         self.say_counts(dropped)
 
     def say_counts(self, dropped: int) -> None:
         """An event, if a number changed since the last one."""
         counts = {
-            "received": sum(source.received for source in self._frames.sources),
+            "received": self._frames.received,
             "dropped": dropped,
             "foreign": dict(self._frames.foreign),
             "other": self._frames.other,
@@ -373,7 +403,7 @@ def main() -> int:
         heartbeat = Heartbeat(config.heartbeat, config.heartbeat_seconds)
         periods = (config.statistics_seconds, config.silence_seconds)
         interfaces = _interfaces(config.address)
-        receiver = Receiver(source, frames, commands, output, *periods, heartbeat, interfaces)
+        receiver = Receiver(source, frames, commands, output, *periods, heartbeat, interfaces, config.earlier)
         python = sys.version.split()[0]
         say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)
         return receiver.run()

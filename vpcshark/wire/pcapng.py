@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import struct
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -73,32 +74,39 @@ def decryption_secrets(key_log: bytes) -> bytes:
     return block(SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + key_log + padding(len(key_log)))
 
 
-def whole_blocks(data: bytes | bytearray | memoryview, start: int = 0) -> int:
-    """How far ``data`` goes in whole little-endian blocks from ``start``, where one begins. Cheap: reads lengths only.
+def whole_blocks(data: bytes | bytearray | memoryview, packets: dict[int, int] | None = None) -> int:
+    """How far ``data``, which begins with a block, goes in whole little-endian blocks. Cheap: reads their heads only.
 
-    Raises ``ValueError`` at a length that no block can have.
+    ``packets`` gets those of each interface id added. Raises ``ValueError`` at a length that no block can have.
     """
-    size, length_at = len(data), struct.Struct("<I").unpack_from
-    while start + 8 <= size:
-        length = length_at(data, start + 4)[0]
+    start, size, head = 0, len(data), struct.Struct("<III").unpack_from
+    counts: dict[int, int] = Counter() if packets is None else packets
+    while start + 12 <= size:
+        kind, length, interface = head(data, start)
         if length < 12 or length & 3 or length > MAX_BLOCK:
             raise ValueError(f"At byte {start} no pcapng block begins: its length would be {length}.")
         if start + length > size:
             break
+        if kind == PACKET:
+            counts[interface] += 1
         start += length
     return start
 
 
 class Cutter:
-    """Takes a stream of little-endian blocks in pieces of any size, and gives them back as whole blocks."""
+    """Takes a stream of little-endian blocks in pieces of any size, and gives them back as whole blocks.
+
+    ``packets`` are those that came so far, by interface id.
+    """
 
     def __init__(self) -> None:
         self._rest = b""
+        self.packets: Counter[int] = Counter()
 
     def feed(self, data: bytes) -> bytes:
         """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
         data = self._rest + data
-        end = whole_blocks(data)
+        end = whole_blocks(data, self.packets)
         self._rest = data[end:]
         return data[:end]
 
