@@ -9,6 +9,9 @@ import pytest
 from vpcshark.capture import dump
 from vpcshark.errors import TransportError
 
+
+from vpcshark.errors import Mistake
+
 AGENT = b"vpcshark:agent:0100000A:C000 0A00A8C0:01BB\n"
 ANSWER = b"vpcshark:user:ec2-user\nvpcshark:sshd:4711\nvpcshark:end:ok\n"
 
@@ -50,3 +53,19 @@ def test_a_capture_that_would_capture_itself_is_refused() -> None:
     with pytest.raises(TransportError, match="would capture itself") as caught:
         dump.Dump(Answering("web-1", b"vpcshark:guessed:yes\n"), dump.Wanted("0a:00:00:00:00:01"))
     assert "--ssh-user" in caught.value.remedy
+
+
+def test_a_filter_for_what_is_inside_vxlan_goes_by_the_length_on_the_wire() -> None:
+    """What the snap length cut is as long as it was."""
+    passes = dump.inner_filter("greater 500")
+    assert passes
+    assert passes(bytes(96), 500)
+    assert not passes(bytes(96), 499)
+    assert dump.inner_filter(" ") is None
+
+
+@pytest.mark.parametrize("text", ["outbound and (tcp)", "tcp or not inbound"])
+def test_a_direction_of_what_is_inside_vxlan_is_refused(text: str) -> None:
+    """An empty capture would tell nobody that it cannot be known."""
+    with pytest.raises(Mistake, match="nobody can tell"):
+        dump.inner_filter(text)

@@ -80,8 +80,19 @@ def test_what_is_inside_vxlan_comes_out(tmp_path: Path) -> None:
     outer = bytes(Ether() / IP() / UDP(dport=4789) / VXLAN(vni=7, flags="Instance") / inner)
     both = stream([outer, FRAMES[0]])
     assert [f for f, _, _ in read(Converter(decapsulate=True).feed(both), tmp_path)] == [inner, FRAMES[0]]
-    picky = Converter(decapsulate=True, wanted=lambda frame: frame == inner)
+    picky = Converter(decapsulate=True, wanted=lambda frame, length: frame == inner)
     assert [f for f, _, _ in read(picky.feed(both), tmp_path)] == [inner]
+
+
+def test_a_filter_for_inner_frames_is_told_their_length_on_the_wire() -> None:
+    """Also of those that a snap length cut."""
+    inner = bytes(Ether() / IP() / UDP(dport=53) / (b"?" * 400))
+    outer = bytes(Ether() / IP() / UDP(dport=4789) / VXLAN(vni=7, flags="Instance") / inner)
+    cut = struct.pack("<IIII", 0, 0, 120, len(outer)) + outer[:120]
+    asked: list[tuple[int, int]] = []
+    converter = Converter(decapsulate=True, wanted=lambda frame, length: bool(asked.append((len(frame), length))))
+    converter.feed(stream([]) + cut)
+    assert asked == [(120 - (len(outer) - len(inner)), len(inner))]
 
 
 def test_nothing_is_kept_of_what_was_given() -> None:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 
 from vpcshark.capture import dumping, probe
 from vpcshark.capture.sink import SinkClosed
-from vpcshark.errors import InputError, TransportError
+from vpcshark.errors import InputError, Mistake, TransportError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.pcap import Converter
@@ -114,10 +114,8 @@ class Dump:
         self._transport.close()
 
     def _converter(self, remark: str) -> Converter:
-        wanted, passes = self._wanted, None
-        if wanted.decapsulate and wanted.capture_filter:
-            program = libpcap.compile_filter(wanted.capture_filter)
-            passes = lambda frame: bool(bpf.run(program, frame))  # noqa: E731
+        wanted = self._wanted
+        passes = inner_filter(wanted.capture_filter) if wanted.decapsulate else None
         mac = bytes.fromhex(wanted.mac.replace(":", ""))
         return Converter(mac, decapsulate=wanted.decapsulate, wanted=passes, remark=remark)
 
@@ -183,6 +181,21 @@ class Dump:
         if not words and not self.converter.has_begun:
             return TransportError(f"{where}: tcpdump did not begin within {ANSWER_DEADLINE:.0f} seconds.", "Try again.")
         return TransportError(f"{where}: tcpdump ended: {words or 'it gives no reason'}.", "Start the capture again.")
+
+
+def inner_filter(capture_filter: str) -> Callable[[bytes, int], bool] | None:
+    """Which frames inside VXLAN pass, by the bytes that are there and the length on the wire; None: all. Mistake for
+    a filter that asks which way they go."""
+    if not capture_filter.strip():
+        return None
+    program = libpcap.compile_filter(capture_filter)
+    if bpf.asks_direction(program):
+        raise Mistake(
+            "Of frames inside VXLAN (--decap) nobody can tell here whether they are inbound or outbound: they are those"
+            " of other interfaces, by way of this one.",
+            "Leave out the direction (--direction, inbound, outbound), or --decap.",
+        )
+    return lambda frame, length: bool(bpf.run(program, frame, length))
 
 
 def ask(transport: Transport) -> probe.Facts:

@@ -16,7 +16,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture import headers
-from vpcshark.capture.dump import Dump, Wanted
+from vpcshark.capture.dump import Dump, Wanted, inner_filter
 from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.life import Context
 from vpcshark.capture.pouring import Pouring
@@ -58,6 +58,8 @@ class TcpdumpFeed:
 
     def up(self, jobs: Jobs) -> Any:
         """See ``life.Feed``."""
+        if self._context.options.decap:
+            inner_filter(self._context.options.capture_filter)  # before anybody is asked anything
         known = self._world.recall(self._context.selection.single)
         if known is None:
             found = self._ask(jobs)

@@ -240,7 +240,7 @@ OPTIONS = (
         kind=Kind.BOOLEAN,
         display="Decapsulate VXLAN",
         tooltip="With tcpdump: show the frames inside VXLAN instead of it, for an instance that is a mirror target "
-        "itself. The capture filter then speaks of those.",
+        "itself. The capture filter then speaks of those, and their direction cannot be told.",
         default="false",
     ),
     Option(

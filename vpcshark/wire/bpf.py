@@ -51,9 +51,18 @@ from vpcshark.wire.instructions import (
     X,
     check,
 )
-from vpcshark.wire.relocation import OUTGOING, PACKET_TYPE, Fixed
+from vpcshark.wire.relocation import OUTGOING, PACKET_TYPE, Fixed, asks_direction
 
-__all__ = ["MAX_INSTRUCTIONS", "FilterError", "Instruction", "check", "relocate_datagrams", "relocate_frames", "run"]
+__all__ = [
+    "MAX_INSTRUCTIONS",
+    "FilterError",
+    "Instruction",
+    "asks_direction",
+    "check",
+    "relocate_datagrams",
+    "relocate_frames",
+    "run",
+]
 
 VXLAN_PORT = 4789
 """RFC 7348, section 5."""

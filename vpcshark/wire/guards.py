@@ -37,7 +37,7 @@ from vpcshark.wire.instructions import (
     W,
     X,
 )
-from vpcshark.wire.relocation import PACKET_TYPE, Fixed, Floating, find_way, free_slots, move
+from vpcshark.wire.relocation import Fixed, Floating, asks_direction, find_way, free_slots, move
 from vpcshark.wire.vxlan import MAX_EXTENSIONS, MAX_OUTER_TAGS, VLAN_TAGS
 
 _HEADROOM = 512
@@ -91,8 +91,8 @@ def vni_chain(
 
 def way_slot(program: Sequence[Instruction], sources: Sources) -> int | None:
     """The scratch slot that holds which way a frame goes; None where the program never asks, or one MAC is enough."""
-    asks = any(k == PACKET_TYPE and code & 0xE7 == LD | ABS for code, _, _, k in program)
-    return free_slots(program, 4)[3] if asks and len(set(sources.macs.values())) > 1 else None
+    several = len(set(sources.macs.values())) > 1
+    return free_slots(program, 4)[3] if several and asks_direction(program) else None
 
 
 def _frame_verdict(k: int) -> int:

@@ -23,7 +23,8 @@ _MAGICS = {
     for magic, scale in ((0xA1B2C3D4, 1000), (0xA1B23C4D, 1))
 }
 
-Wanted = Callable[[bytes], bool]
+Wanted = Callable[[bytes, int], bool]
+"""(frame as far as it is there, its length on the wire) -> is it wanted?"""
 
 
 class Converter:
@@ -114,6 +115,6 @@ class Converter:
         if inner is not None:
             frame = inner.header + frame[inner.start : inner.end]
             length = max(len(inner.header) + inner.length, original_length(frame, 0, len(frame)))
-        if self._wanted is not None and not self._wanted(frame):
+        if self._wanted is not None and not self._wanted(frame, length):
             return None
         return frame, length

@@ -105,6 +105,11 @@ def move(
     _Move(assembler, program, place, spare, returns, mac, way).run()
 
 
+def asks_direction(program: Sequence[Instruction]) -> bool:
+    """Does it ask whether a frame is ``inbound`` or ``outbound``?"""
+    return any(k == PACKET_TYPE and code & 0xE7 == LD | ABS for code, _, _, k in program)
+
+
 def find_way(out: Assembler, place: Fixed | Floating, macs: Mapping[int, bytes | None], way: int) -> None:
     """At each label of ``macs``: put into scratch[``way``] what ``PACKET_TYPE`` is for that source's MAC, and go on
     behind all of this. A and X are lost. ``FilterError`` if a MAC is missing."""
