@@ -91,11 +91,12 @@ class Receiving:
             assert self.changed.wait_for(lambda: any(e["event"] == name for e in self.events), PATIENCE), self.events
             return [e for e in self.events if e["event"] == name][-1]
 
-    def blocks(self, kind: int) -> list[pcapng.Block]:
-        """What came so far, of one kind."""
+    def blocks(self, *kinds: int) -> list[pcapng.Block]:
+        """What came so far, of these kinds (none: of all)."""
         header = pcapng.section_header()
         with self.changed:
-            return [block for block in pcapng.Reader().feed(header + bytes(self.output)) if block.kind == kind]
+            found = list(pcapng.Reader().feed(header + bytes(self.output)))[1:]
+        return [block for block in found if not kinds or block.kind in kinds]
 
     def packets(self, count: int = 0) -> list[tuple[int, int, bytes, int, bytes]]:
         """(interface, time, data, length, options) of each packet; waits until there are ``count``."""

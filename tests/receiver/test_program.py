@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark import receiver
+from vpcshark.receiver.output import LIMIT
 from vpcshark.wire import bpf, pcapng
 from vpcshark.wire.libpcap import compile_filter
 
@@ -231,6 +232,31 @@ def test_frames_that_are_there_at_the_end_come_out(start, config, sender, port, 
     assert running.end() == 0
     assert len(running.packets()) == 50
     assert running.counts() == (50, 0)
+
+
+def test_a_stalled_reader_gets_the_counts_once_there_is_room(start, config, sender, port, vxlan, mode):
+    """Sums, so that none is missed: a block each period would grow for as long as nobody reads."""
+    running = start(config(port, mode=mode, statistics_seconds=0.01), reading=False)
+    running.event("ready")
+    frame = vxlan(bytes(8000))
+    room = LIMIT + (1 << 20)  # our own and the pipe's
+    for _ in range(room // 8000 + 300):
+        sender(port, frame)
+    running.until(lambda: running.event("stats")["received"] * 8000 > 0.98 * room)  # a block has a head, too
+    running.command({"ping": 0})
+    running.event("pong")
+    running.command({"remark": "Nobody reads."})
+    stalled, number = time.monotonic(), 0
+    while time.monotonic() < stalled + 0.5:  # fifty periods
+        number += 1
+        running.command({"ping": number})
+        running.until(lambda: running.event("pong")["ping"] == number)  # noqa: B023 - called at once
+    running.read_on()
+    running.until(lambda: b"Nobody reads." in running.comments())
+    running.end()
+    kinds = [(block.kind, b"Nobody reads." in block.body) for block in running.blocks()]
+    behind = kinds[kinds.index((pcapng.STATISTICS, True)) + 1 :]
+    assert behind.index((pcapng.PACKET, False)) <= 2
 
 
 @pytest.mark.parametrize("name", ["SIGHUP", "SIGINT"])

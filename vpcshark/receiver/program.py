@@ -226,6 +226,7 @@ class Receiver:
         self._earlier = earlier
         self._started = earlier.started or now()
         self._due = time.monotonic() + period
+        self._owes_report = False
         self._said: Optional[Dict[str, Any]] = None
         self._gap = ""
         self._remark = ""
@@ -262,10 +263,18 @@ class Receiver:
             self._output.flush()
             if self._tally is not None:
                 self._tally.read()
+            self._tell()
             self._move()
-            if time.monotonic() >= self._due:
-                self._due += self._period
-                self._report(self._dropped(), self._news())
+
+    def _tell(self) -> None:
+        """The counts, when it is time; their blocks only once there is room: they are sums, so none is missed."""
+        if time.monotonic() >= self._due:
+            self._due += self._period
+            self._owes_report = True
+            self.say_counts(self._dropped())
+        if self._owes_report and not self._output.full:
+            self._owes_report = False
+            self._report(self._dropped(), self._news())
 
     def _watched(self) -> "select.poll":
         """Wait for frames only if there is room, and for room only if something waits; always for stdout's end. Made
