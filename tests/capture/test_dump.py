@@ -7,10 +7,7 @@ import logging
 import pytest
 
 from vpcshark.capture import dump
-from vpcshark.errors import TransportError
-
-
-from vpcshark.errors import Mistake
+from vpcshark.errors import Mistake, TransportError
 
 AGENT = b"vpcshark:agent:0100000A:C000 0A00A8C0:01BB\n"
 ANSWER = b"vpcshark:user:ec2-user\nvpcshark:sshd:4711\nvpcshark:end:ok\n"
