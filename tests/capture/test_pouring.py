@@ -22,15 +22,39 @@ class Dumped:
     def ask_to_end(self) -> None:
         self.packets.put(b"")
 
+    def why_ended(self) -> None:
+        """The way broke."""
+
+    def begin(self) -> bytes:
+        return b"again"
+
     def close(self, timeout: float = 0.0) -> None:
         """Nothing to let go of."""
 
 
-class Silent:
-    """A status that nobody looks at."""
+class Said:
+    """A status that is looked at."""
 
-    def say(self, text: str) -> None: ...
+    def __init__(self) -> None:
+        self.lines: queue.Queue[str] = queue.Queue()
+
+    def say(self, text: str) -> None:
+        self.lines.put(text)
+
     def log(self, text: str) -> None: ...
+
+
+class Given:
+    """A sink."""
+
+    def __init__(self) -> None:
+        self.data: queue.Queue[bytes] = queue.Queue()
+
+    def write(self, data: bytes) -> None:
+        self.data.put(data)
+
+    def close(self) -> None:
+        """Nothing to let go of."""
 
 
 class Defect:
@@ -55,10 +79,25 @@ def test_an_unforeseen_failure_ends_the_capture_with_a_sentence():
         raise AssertionError("the way did not break")
 
     dump, ended = Dumped(), queue.Queue()
-    pouring = Pouring(dump, b"first", restart, Stop(), SystemClock(), Silent())
+    pouring = Pouring(dump, b"first", restart, Stop(), SystemClock(), Said())
     pouring.stream(Defect(), ended.put)
     dump.packets.put(b"second")
     error = ended.get(timeout=5)
     assert isinstance(error, VpcsharkError)
     assert "unexpectedly (ValueError)" in error.problem
     pouring.finish(1.0)
+
+
+def test_what_is_missing_counts_from_the_last_packet(clock):
+    """A way that was cut in silence is noticed twenty seconds later; nothing came meanwhile."""
+    dump, following, sink, said = Dumped(), Dumped(), Given(), Said()
+    pouring = Pouring(dump, b"first", lambda remark: following, Stop(), clock, said)
+    pouring.stream(sink, lambda error: None)
+    dump.packets.put(b"second")
+    assert [sink.data.get(timeout=10) for _ in range(2)] == [b"first", b"second"]
+    clock.time += 20
+    dump.packets.put(b"")
+    assert sink.data.get(timeout=10) == b"again"
+    words = [said.lines.get(timeout=10) for _ in range(2)]
+    assert words[1] == "Connected again; packets of about 20 seconds are missing."
+    pouring.finish(10)

@@ -58,6 +58,7 @@ class Pouring:
         self._ending = False
         self._has_counts = False
         self._started = int(clock.now() * 1e9)
+        self._heard = clock.monotonic()
         self._before = (0, 0)
         self._now = (0, 0)
         dump.on_counts = self._count
@@ -118,6 +119,7 @@ class Pouring:
 
     def _pour(self, sink: Sink) -> None:
         while blocks := self._dump.read():
+            self._heard = self._clock.monotonic()
             sink.write(blocks)
 
     def _again(self, sink: Sink) -> None:
@@ -132,14 +134,14 @@ class Pouring:
         self._status.say("The connection broke; connecting again ...")
         while True:
             try:
-                self._reconnect(sink, broke)
+                self._reconnect(sink)
                 return
             except TransportError as error:
                 log.info("%s", error)
                 if self._clock.monotonic() - broke > PERSISTENCE or self._stop.wait(PAUSE):
                     raise
 
-    def _reconnect(self, sink: Sink, broke: float) -> None:
+    def _reconnect(self, sink: Sink) -> None:
         remark = "Packets before this one are missing: the connection to the host broke and was made again."
         dump = self._restart(remark)
         dump.on_counts = self._count
@@ -154,7 +156,7 @@ class Pouring:
         if self._ending:  # asked to end meanwhile
             dump.close()
             return
-        gap = self._clock.monotonic() - broke
+        gap = self._clock.monotonic() - self._heard  # a way that was cut in silence broke long before that was noticed
         log.warning("Connected again after %.1f seconds.", gap)
         self._status.say(f"Connected again; packets of about {gap:.0f} seconds are missing.")
         sink.write(first)
@@ -162,6 +164,7 @@ class Pouring:
     def _count(self, received: int, dropped: int) -> None:
         """A statistics block; the counts of earlier dumps stay in it."""
         self._now = (received, dropped)
+        self._heard = self._clock.monotonic()
         self._has_counts = True
         if not self._ending:
             self._write_counts()
