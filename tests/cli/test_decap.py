@@ -193,6 +193,14 @@ def test_a_filter_that_libpcap_refuses(outer, inner):
     assert not inner.exists()
 
 
+@pytest.mark.parametrize("text", ["inbound", "tcp and not outbound"])
+def test_a_filter_that_asks_for_a_direction_is_refused(text, outer, inner):
+    """It would find nothing, and nobody would know why."""
+    with pytest.raises(InputError, match="which way the frames of a file go"):
+        decapsulate("-f", text, outer, inner)
+    assert not inner.exists()
+
+
 def test_a_reader_that_goes_away_is_no_error(outer):
     """vpcshark decap IN - | head."""
     outer.write_bytes(pcap_file(OUTERS * 50))

@@ -18,6 +18,7 @@ from vpcshark import __version__, threads
 from vpcshark.capture.sink import FileSink, SinkClosed
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError
+from vpcshark.wire.bpf import asks_direction
 from vpcshark.wire.decap import Counts, Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
 from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
@@ -123,16 +124,23 @@ def _finish(job: Job, source: InFile, out: str) -> None:
 
 
 def engine_of(options: argparse.Namespace) -> Decapsulator:
-    """The engine that the options ask for. InputError with libpcap's words for what is no filter."""
-    text, wanted = options.filter.strip(), None
-    if text:
-        try:
-            wanted = Matcher(compile_filter(text))
-        except FilterError as exc:
-            raise InputError(
-                f"This is not a capture filter: {exc}.", "See pcap-filter(7) for how to write one."
-            ) from exc
-    return Decapsulator(options.vnis, options.macs, wanted, text, Ports(vxlan=options.port))
+    """The engine that the options ask for. InputError for a filter that cannot be asked of a file."""
+    text = options.filter.strip()
+    return Decapsulator(options.vnis, options.macs, _matcher(text) if text else None, text, Ports(vxlan=options.port))
+
+
+def _matcher(text: str) -> Matcher:
+    """InputError with libpcap's words for what is no filter."""
+    try:
+        program = compile_filter(text)
+    except FilterError as exc:
+        raise InputError(f"This is not a capture filter: {exc}.", "See pcap-filter(7) for how to write one.") from exc
+    if asks_direction(program):  # libpcap knows a direction of live packets alone
+        raise InputError(
+            "A filter cannot ask which way the frames of a file go.",
+            "Leave out inbound and outbound; ether src and ether dst with the interface's MAC say the same.",
+        )
+    return Matcher(program)
 
 
 class Job:

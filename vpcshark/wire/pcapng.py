@@ -81,15 +81,21 @@ def whole_blocks(data: bytes | bytearray | memoryview, packets: dict[int, int] |
     """
     start, size, head = 0, len(data), struct.Struct("<III").unpack_from
     counts: dict[int, int] = Counter() if packets is None else packets
+    last, run = 0, 0  # an interface's packets in a row: counted together, they cost half
     while start + 12 <= size:
         kind, length, interface = head(data, start)
         if length < 12 or length & 3 or length > MAX_BLOCK:
             raise ValueError(f"At byte {start} no pcapng block begins: its length would be {length}.")
-        if start + length > size:
+        end = start + length
+        if end > size:
             break
         if kind == PACKET:
-            counts[interface] += 1
-        start += length
+            if interface != last:
+                counts[last] += run
+                last, run = interface, 0
+            run += 1
+        start = end
+    counts[last] += run
     return start
 
 
