@@ -322,12 +322,13 @@ def test_a_sweep_finds_the_rule_of_a_dead_capture(scene: Scene, aws: Aws):
     one_vpc(scene, admitted=False)
     mine = {"ResourceType": "security-group-rule", "Tags": [{"Key": "vpcshark:capture", "Value": "dead"}]}
     permission = {"IpProtocol": "udp", "FromPort": 4789, "ToPort": 4789, "IpRanges": [{"CidrIp": "10.1.1.10/32"}]}
-    scene.ec2.authorize_security_group_ingress(
+    (made,) = scene.ec2.authorize_security_group_ingress(
         GroupId=scene.target_group, IpPermissions=[permission], TagSpecifications=[mine]
-    )
+    )["SecurityGroupRules"]
     untagged = scene.admit(scene.target_group, cidr="10.1.1.11/32")
     account = MirrorAccount(aws)
-    (found,) = [resource for resource in account.tagged() if resource.kind == "security-group-rule"]
+    (found,) = [one for one in account.tagged() if one.id == made["SecurityGroupRuleId"]]  # others may have theirs
+    assert found.kind == "security-group-rule"
     account.delete(found.kind, found.id)
     account.delete(found.kind, found.id)  # gone is done
     assert [rule["SecurityGroupRuleId"] for rule in rules(scene)] == [untagged]

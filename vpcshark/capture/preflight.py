@@ -5,6 +5,7 @@ Makes nothing. Must not know who shows the findings.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import shlex
 import uuid
@@ -192,14 +193,18 @@ def _hosts_enis(fleet: Fleet | None, enis: Sequence[Eni]) -> list[Eni]:
 
 def may_launch(aws: Aws, options: CaptureOptions, lease: tags.Lease) -> Mapping[str, bool | None]:
     """What DryRun says of launching a host with these options; nothing where that is not meant, and of a launch
-    template, which asks for what only AWS knows. Makes nothing."""
+    template, which asks for what only AWS knows. Makes nothing. Mistake for a type that no host can be of: mode auto
+    would take a missing permission for a reason to do without."""
     if options.host != "launch" or options.host_template:
         return {}
+    typing = threads.start(launch.architecture, aws.ec2, options.host_type)
     labels = {**lease.as_tags(), **further_tags(options)}
-    try:
-        return rehearsal.rehearse_launch(aws.ec2, options.host_type, options.host_role, labels)
-    except AwsError:
-        return {}  # what can be told is told
+    told: Mapping[str, bool | None] = {}
+    with contextlib.suppress(AwsError):  # what can be told is told
+        told = rehearsal.rehearse_launch(aws.ec2, options.host_type, options.host_role, labels)
+    with contextlib.suppress(AwsError):
+        typing.result()
+    return told
 
 
 def _besides(aws: Aws, seen: Picture, options: CaptureOptions) -> Picture:
