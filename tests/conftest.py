@@ -10,7 +10,7 @@ from turns import Turns
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
-APART = ("silence", "launch", "tcpdump_mode", "fleet", "template")  # of them: they wait most of the time
+APART = ("silence", "launch", "tcpdump_mode", "ways", "fleet", "template")  # of them: they wait most of the time
 LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
 
 
