@@ -84,7 +84,7 @@ def test_a_receiver_that_never_gets_its_config_ends(started):
     process = started()
     began = time.monotonic()
     assert process.wait(30) == 1
-    assert time.monotonic() - began < 15  # eight seconds, and a busy machine
+    assert time.monotonic() - began < 10
 
 
 CONFIGURED = receiver.preamble() + json.dumps({**CONFIG, "silence_seconds": 1}).encode() + b"\n"
@@ -123,7 +123,7 @@ def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given
     process = under_sshd(receiver.command(sys.executable, owns_connection=True), given)
     began = time.monotonic()
     assert process.wait(30) == -signal.SIGTERM
-    assert time.monotonic() - began < 15  # eight seconds at most, and a busy machine
+    assert time.monotonic() - began < 10
 
 
 @pytest.mark.parametrize("given", [b"", CONFIGURED], ids=["nothing", "all"])

@@ -15,7 +15,7 @@ from typing import Any
 from hands import VPCSHARK, Lab, wait_until
 
 WAYS = ("ssh", "eic", "eice", "ssm")
-GONE_WITHIN = 30.0  # seconds; ten are what is promised, and what test_nothing_left asks for while nothing else runs
+GONE_WITHIN = 10.0
 
 
 class Running:
