@@ -32,6 +32,7 @@ class Host:
         self.errors.put(b'{"event": "stats", "received": 1, "dropped": %d}\n' % dropped)
         self.sent = b""
         self.status: int | None = None
+        self.was_asked = threading.Event()  # for its status
         self.is_closed = threading.Event()
         self.reception = Reception(self, self)
         self.reception.begin({}, 5.0)
@@ -52,6 +53,7 @@ class Host:
         self.sent += data
 
     def wait(self, timeout: float) -> int:
+        self.was_asked.set()
         if self.status is None:
             raise TransportError("The connection broke.")
         return self.status
@@ -194,6 +196,20 @@ def test_a_receiver_that_ends_by_itself_is_not_started_again(scene: Scene):
     scene.first.breaks()
     assert "ended by itself: Killed." in str(scene.ended.get(timeout=10))
     assert scene.carried.empty()
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [(b"Killed\n", "ended by itself: Killed."), (b'{"event": "error", "problem": "No memory"}\n', ": No memory.")],
+)
+def test_last_words_may_come_after_the_last_frame(scene: Scene, said: bytes, told: str):
+    """They come by a stream of their own."""
+    scene.first.status = 1
+    scene.first.out.put(b"")
+    assert scene.first.was_asked.wait(10)
+    scene.first.errors.put(said)
+    scene.first.errors.put(b"")
+    assert told in str(scene.ended.get(timeout=10))
 
 
 def test_a_way_that_is_had_only_after_the_stop_is_closed(scene: Scene):

@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 CHUNK = 1 << 18
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
+LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 MOST_BANNER = 1 << 20
 HAS_SPLICE = hasattr(os, "splice")  # Linux, Python 3.10
 NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
@@ -184,8 +185,11 @@ class Reception:
 
     def _why_ended(self) -> TransportError:
         """``Broken`` if only the way did, as far as can be seen: a receiver that ends has a status, or has said why."""
-        if not self._ended.is_set() and not self._problem and self._exit_status() is None:
-            return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
+        if not self._ended.is_set():
+            status = self._exit_status()
+            self._hearing.join(LAST_WORDS)  # stderr is another stream: what was said on it may come after stdout's end
+            if status is None and not self._problem:
+                return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
         return TransportError(
             f"The receiver on {self._where} ended by itself{self._last_words()}.",
             "Start the capture again; the log file says more.",
