@@ -1,12 +1,13 @@
 """What Wireshark's start costs: one answer, and ``tshark -D`` with many ENIs, beside programs that do nothing.
 
-    python tests/bench/bench_startup.py [--runs 100] [--enis 0,100,1000,5000]
+    python tests/bench/bench_startup.py [--runs 100] [--enis 0,100,1000,5000] [--minutes 170]
 
 Starts a lab, fills it with ENIs through its API, has vpcshark list them, and measures in turns, so that what else the
 machine does meets all alike. The compiled C extcap prints the very texts that vpcshark's launcher prints. Growth is
 judged by CPU time: sizes follow each other, so that wall time would compare one minute of a shared machine with
 another. With 5,000 ENIs a run takes most of a minute: there the C extcap, which is not judged, gets a tenth of the
-runs, so that all takes less than two hours.
+runs, so that all takes less than two hours. After --minutes what was measured until then is judged; the table tells how
+many runs that were.
 Exit status 1 if a limit is not kept.
 """
 
@@ -64,13 +65,15 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=100)
     parser.add_argument("--enis", default="0,100,1000,5000")
+    parser.add_argument("--minutes", type=float, default=170)
     options = parser.parse_args()
+    deadline = time.monotonic() + options.minutes * 60
     sizes = [int(size) for size in options.enis.split(",")]
     lab = start_lab()
     try:
         fill(lab, max(sizes))
         with TemporaryDirectory(prefix="vpcshark-bench-") as folder:
-            bench = Bench(Path(folder), lab, options.runs)
+            bench = Bench(Path(folder), lab, options.runs, deadline)
             return bench.judge(bench.answers() | bench.lists(sizes))
     finally:
         subprocess.run([*VPCSHARK, "lab", "stop"], env=lab, check=True, capture_output=True)
@@ -104,8 +107,9 @@ def fill(lab: Mapping[str, str], count: int) -> None:
 class Bench:
     """Two homes side by side, each with one extcap: vpcshark's launcher, and the compiled one."""
 
-    def __init__(self, folder: Path, lab: Mapping[str, str], runs: int) -> None:
+    def __init__(self, folder: Path, lab: Mapping[str, str], runs: int, deadline: float) -> None:
         self.runs = runs
+        self.deadline = deadline  # by time.monotonic
         self.folder = folder
         homes = {name: folder / name for name in ("launcher", "compiled", "empty")}
         self.environ = {name: home_environ(lab, home) for name, home in homes.items()}
@@ -214,6 +218,8 @@ class Bench:
                 self.make_old(True)
                 times[name].append(tshark(self.environ[name]))
                 self.make_old(False)
+            if time.monotonic() > self.deadline:
+                break
         return times
 
     def make_old(self, is_old: bool) -> None:

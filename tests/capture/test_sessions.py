@@ -188,12 +188,11 @@ def test_throttled_calls_are_repeated_for_a_while(clock):
 def test_only_so_many_are_under_way():
     """As many threads as are allowed do all of the work, and each piece once."""
     workers: set[threading.Thread] = set()
-    never = threading.Event()
+    all_are_there = threading.Barrier(4)
 
     def work() -> int:
         workers.add(threading.current_thread())
-        never.wait(0.02)  # long enough for every thread that there is to have begun
-        return len(workers)
+        return all_are_there.wait(10)
 
     assert len(threads.together([work] * 20, 4)) == 20
     assert len(workers) == 4
