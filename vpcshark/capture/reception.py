@@ -50,6 +50,7 @@ class Reception:
         self._cutter = Cutter()
         self.heard = self._clock.now()  # when something came last
         self._settled = threading.Event()
+        self._heard_all = threading.Event()
         self._ended = threading.Event()
         self._problem = ""
         self._remedy = ""
@@ -187,7 +188,7 @@ class Reception:
         """``Broken`` if only the way did, as far as can be seen: a receiver that ends has a status, or has said why."""
         if not self._ended.is_set():
             status = self._exit_status()
-            self._hearing.join(LAST_WORDS)  # stderr is another stream: what was said on it may come after stdout's end
+            self._heard_all.wait(LAST_WORDS)  # stderr is another stream: its words may come after the last frame
             if status is None and not self._problem:
                 return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
         return TransportError(
@@ -228,6 +229,7 @@ class Reception:
             log.info("%s", error)
         if rest:
             self._event(rest.decode("utf-8", "replace").strip())
+        self._heard_all.set()
         self._settled.set()
 
     def _event(self, line: str) -> None:
