@@ -5,7 +5,7 @@
 Starts a lab, fills it with ENIs through its API, has vpcshark list them, and measures in turns, so that what else the
 machine does meets all alike. The compiled C extcap prints the very texts that vpcshark's launcher prints. Growth is
 judged by CPU time: sizes follow each other, so that wall time would compare one minute of a shared machine with
-another. With 5,000 ENIs a run takes most of a minute: there the C extcap, which is not judged, gets a tenth of the
+another. With 5,000 ENIs a run takes up to a minute: there the C extcap, which is not judged, gets a tenth of the
 runs, so that all takes less than two hours. After --minutes what was measured until then is judged; the table tells how
 many runs that were.
 Exit status 1 if a limit is not kept.
