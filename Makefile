@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 
-.PHONY: help venv tools check test demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -25,8 +25,11 @@ check: venv ## lint, format, types, template, shellcheck
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 
-test: venv tools ## everything that the tests need, then all tests, in three processes
-	$(PY) -m pytest -n 3 --no-loadscope-reorder
+test: venv tools ## what the README promises, in three processes
+	$(PY) -m pytest -n 3 --no-loadscope-reorder -m "not long"
+
+test-long: venv tools ## the rest: whole matrices, real waits, all sizes
+	$(PY) -m pytest -n 3 --no-loadscope-reorder -m long
 
 demo: venv tools ## see it work: a capture from the lab through real tshark
 	$(VENV)/bin/vpcshark demo
