@@ -17,7 +17,7 @@ class Dumped:
         self.packets: queue.Queue[bytes] = queue.Queue()
 
     def read(self) -> bytes:
-        return self.packets.get(timeout=10)
+        return self.packets.get(timeout=180)
 
     def ask_to_end(self) -> None:
         self.packets.put(b"")
@@ -82,7 +82,7 @@ def test_an_unforeseen_failure_ends_the_capture_with_a_sentence():
     pouring = Pouring(dump, b"first", restart, Stop(), SystemClock(), Said())
     pouring.stream(Defect(), ended.put)
     dump.packets.put(b"second")
-    error = ended.get(timeout=5)
+    error = ended.get(timeout=180)
     assert isinstance(error, VpcsharkError)
     assert "unexpectedly (ValueError)" in error.problem
     pouring.finish(1.0)
@@ -94,10 +94,10 @@ def test_what_is_missing_counts_from_the_last_packet(clock):
     pouring = Pouring(dump, b"first", lambda remark: following, Stop(), clock, said)
     pouring.stream(sink, lambda error: None)
     dump.packets.put(b"second")
-    assert [sink.data.get(timeout=10) for _ in range(2)] == [b"first", b"second"]
+    assert [sink.data.get(timeout=180) for _ in range(2)] == [b"first", b"second"]
     clock.time += 20
     dump.packets.put(b"")
-    assert sink.data.get(timeout=10) == b"again"
-    words = [said.lines.get(timeout=10) for _ in range(2)]
+    assert sink.data.get(timeout=180) == b"again"
+    words = [said.lines.get(timeout=180) for _ in range(2)]
     assert words[1] == "Connected again; packets of about 20 seconds are missing."
     pouring.finish(10)

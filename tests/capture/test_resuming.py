@@ -42,10 +42,10 @@ class Host:
         self.errors.put(b"")
 
     def read(self, size: int) -> bytes:
-        return self.out.get(timeout=10)
+        return self.out.get(timeout=180)
 
     def read_error(self, size: int) -> bytes:
-        return self.errors.get(timeout=10)
+        return self.errors.get(timeout=180)
 
     def write(self, data: bytes) -> None:
         if self.is_closed.is_set():
@@ -105,7 +105,7 @@ class Scene:
 
     def _restart(self, carried: Carried) -> Reception:
         self.carried.put(carried)
-        found = self.next.get(timeout=10)
+        found = self.next.get(timeout=180)
         if isinstance(found, VpcsharkError):
             raise found
         return found.reception
@@ -139,13 +139,13 @@ def test_the_next_receiver_counts_on(scene: Scene):
     scene.first.out.put(ONE + TWO + THREE)
     scene.sink.wait_for(ONE + TWO + THREE)
     scene.first.breaks()
-    assert scene.carried.get(timeout=10) == Carried({1: 2, 0: 1}, 4, 1000, {})
+    assert scene.carried.get(timeout=180) == Carried({1: 2, 0: 1}, 4, 1000, {})
     second = Host(dropped=6)
     scene.next.put(second)
     second.out.put(ONE)
     scene.sink.wait_for(ONE + TWO + THREE + ONE)
     second.breaks()
-    assert scene.carried.get(timeout=10) == Carried({1: 3, 0: 1}, 6, 1000, {})
+    assert scene.carried.get(timeout=180) == Carried({1: 3, 0: 1}, 6, 1000, {})
     scene.next.put(Refused("It lets nobody in."))
 
 
@@ -153,7 +153,7 @@ def test_a_filter_that_is_changed_meanwhile_is_the_next_receivers(scene: Scene):
     """Whether it comes before the next one is asked for, or while it starts."""
     scene.resuming.command(program=[[6, 0, 0, 1]])
     scene.first.breaks()
-    assert scene.carried.get(timeout=10).programs == {"program": [[6, 0, 0, 1]]}
+    assert scene.carried.get(timeout=180).programs == {"program": [[6, 0, 0, 1]]}
     scene.resuming.command(program=[[6, 0, 0, 2]])
     second = Host()
     scene.next.put(second)
@@ -177,7 +177,7 @@ def test_a_host_that_lets_nobody_in_any_more_ends_the_capture(scene: Scene):
     """No time mends that."""
     scene.first.breaks()
     scene.next.put(Refused("It lets nobody in.", "Give it your key."))
-    error = scene.ended.get(timeout=10)
+    error = scene.ended.get(timeout=180)
     assert isinstance(error, TransportError)
     assert error.problem == "The connection to ssh ec2-user@10.1.0.7 broke. There is no other: It lets nobody in."
 
@@ -186,7 +186,7 @@ def test_an_unforeseen_failure_ends_the_capture(scene: Scene):
     """With a sentence: a thread that is gone would be a capture that waits for ever."""
     scene.first.breaks()
     scene.next.put(None)
-    assert "unexpectedly (AttributeError)" in str(scene.ended.get(timeout=10))
+    assert "unexpectedly (AttributeError)" in str(scene.ended.get(timeout=180))
 
 
 def test_a_receiver_that_ends_by_itself_is_not_started_again(scene: Scene):
@@ -194,7 +194,7 @@ def test_a_receiver_that_ends_by_itself_is_not_started_again(scene: Scene):
     scene.first.status = 1
     scene.first.errors.put(b"Killed\n")
     scene.first.breaks()
-    assert "ended by itself: Killed." in str(scene.ended.get(timeout=10))
+    assert "ended by itself: Killed." in str(scene.ended.get(timeout=180))
     assert scene.carried.empty()
 
 
@@ -206,17 +206,17 @@ def test_last_words_may_come_after_the_last_frame(scene: Scene, said: bytes, tol
     """They come by a stream of their own."""
     scene.first.status = 1
     scene.first.out.put(b"")
-    assert scene.first.was_asked.wait(10)
+    assert scene.first.was_asked.wait(180)
     scene.first.errors.put(said)
     scene.first.errors.put(b"")
-    assert told in str(scene.ended.get(timeout=10))
+    assert told in str(scene.ended.get(timeout=180))
 
 
 def test_a_way_that_is_had_only_after_the_stop_is_closed(scene: Scene):
     """Nothing stays on the host."""
     scene.first.breaks()
-    scene.carried.get(timeout=10)
+    scene.carried.get(timeout=180)
     scene.resuming.finish(0.0)
     late = Host()
     scene.next.put(late)
-    assert late.is_closed.wait(10)
+    assert late.is_closed.wait(180)

@@ -102,7 +102,7 @@ def test_an_account_that_cannot_be_reached_keeps_no_other_capture_waiting(dead, 
 
     def reach(profile, region):
         if profile:
-            assert other_is_done.wait(10)
+            assert other_is_done.wait(180)
             raise InputError("There is no profile gone.")
         return account
 
@@ -145,5 +145,5 @@ def test_the_process_can_be_started_by_a_launcher(folder):
     """python -m vpcshark.cleanup.background FOLDER ends at once where nothing is to do, and says nothing."""
     folder.mkdir()
     command = [sys.executable, "-m", "vpcshark.cleanup.background", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

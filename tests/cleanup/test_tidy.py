@@ -136,7 +136,7 @@ def test_all_ledgers_are_worked_off_side_by_side(dead, tmp_path, account, clock)
 
     def reach(profile, region):
         if profile == "gone":
-            assert other_is_gone.wait(20)
+            assert other_is_gone.wait(180)
             raise InputError("There is no profile gone.")
         return account
 

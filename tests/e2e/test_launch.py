@@ -131,12 +131,12 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
 def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
     """cleanup leaves it and says how it goes; cleanup --kept removes it."""
     capture = (*VPCSHARK, "capture", eni, "--host", "launch", "--keep", "5", "-c", "20", "-w", os.devnull)
-    done = bare.run(*capture, timeout=90)
+    done = bare.run(*capture, timeout=180)
     assert done.returncode == 0, done.stderr
     (kept,) = running(bare)
     assert "cleanup --kept" in bare.run(*VPCSHARK, "cleanup").stdout
     assert running(bare) == [kept]
-    removed = bare.run(*VPCSHARK, "cleanup", "--kept", timeout=90).stdout
+    removed = bare.run(*VPCSHARK, "cleanup", "--kept", timeout=180).stdout
     assert kept in removed
     assert is_clean(bare)
 
@@ -144,7 +144,9 @@ def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
 def test_who_may_not_log_in_to_it_is_told_so_and_nothing_is_left(bare: Lab, eni: str):
     """It has no key pair, so without a right to push a key nobody waits three minutes for it to let them in."""
     with bound(bare) as bind:
-        done = bind(*DEFAULT, "launch").run(*VPCSHARK, "capture", eni, "--host", "launch", "-w", os.devnull, timeout=90)
+        done = bind(*DEFAULT, "launch").run(
+            *VPCSHARK, "capture", eni, "--host", "launch", "-w", os.devnull, timeout=180
+        )
     assert done.returncode == 1
     assert "ec2-instance-connect:SendSSHPublicKey" in done.stderr
 
@@ -170,7 +172,7 @@ def streaming(lab: Lab, file: Path, *options: str) -> Iterator[tuple[subprocess.
     finally:
         if capture.poll() is None:
             capture.kill()
-        capture.communicate(timeout=10)
+        capture.communicate(timeout=180)
 
 
 def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
@@ -183,7 +185,7 @@ def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried:
             os.kill(pid, signal.SIGKILL)
     wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
     assert groups(hurried) != []  # it has no credentials to delete that
-    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    hurried.run(*VPCSHARK, "cleanup", timeout=180)
     assert is_clean(hurried)
 
 
@@ -234,6 +236,6 @@ def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
         for pid in (janitor_of(hurried), capture.pid):
             os.kill(pid, signal.SIGKILL)
     wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
-    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    hurried.run(*VPCSHARK, "cleanup", timeout=180)
     assert is_clean(hurried)
     assert {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]} == volumes

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 from hands import Frame, Lab, compare, preference, read_frames, recording, wait_until
-from tcpdumps import GONE_WITHIN, WAYS, cut_off, gone, running
+from tcpdumps import WAYS, cut_off, gone, running
 
 from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
@@ -151,7 +151,7 @@ def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_pat
             for pid, line in capture.left().items():
                 if "@notty" in line:
                     os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again", 30)
+            wait_until(lambda: any("Connected again" in line for line in capture.said), "it is connected again")
             size = capture.file.stat().st_size
             wait_until(lambda: capture.file.stat().st_size > size + 4000, "packets come again")
             time.sleep(1.5)
@@ -191,17 +191,17 @@ def test_a_mirror_goes_on_when_the_way_to_its_capture_host_breaks(lab: Lab, way:
             for pid, line in ours().items():
                 if "@notty" in line:
                     os.kill(pid, signal.SIGKILL)
-            wait_until(lambda: b"Frames are missing here" in file.read_bytes(), "it goes on", 30)
+            wait_until(lambda: b"Frames are missing here" in file.read_bytes(), "it goes on")
             size = file.stat().st_size
             wait_until(lambda: file.stat().st_size > size + 4000, "packets come again")
             assert lab.mirror_resources() == sessions
             time.sleep(1.5)
         finally:
             tshark.send_signal(signal.SIGINT)
-            said = tshark.communicate(timeout=40)[1]
+            said = tshark.communicate(timeout=180)[1]
         seen = judge.stop()
     assert tshark.returncode == 0, said
-    wait_until(lambda: not ours(), "nothing is left on the capture host", GONE_WITHIN)
+    wait_until(lambda: not ours(), "nothing is left on the capture host")
     assert lab.is_clean()
     blocks = pcapng.read_blocks(file.read_bytes())
     gap = next(place for place, block in enumerate(blocks) if b"Frames are missing here" in block.body)
@@ -248,13 +248,15 @@ def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
             wait_until(lambda: bool(sessions()["TrafficMirrorSessions"]), "it is mirrored")
         time.sleep(0.5)
         subprocess.run(
-            [*lab.namespace("web-1"), sys.executable, "-c", ASK, address, certificate, str(log)], check=True, timeout=20
+            [*lab.namespace("web-1"), sys.executable, "-c", ASK, address, certificate, str(log)],
+            check=True,
+            timeout=180,
         )
         line = _line_with(tshark, "not-for-everybody")
         assert "GET /not-for-everybody" in line
     finally:
         tshark.terminate()
-        tshark.communicate(timeout=30)
+        tshark.communicate(timeout=180)
         server.kill()
         server.communicate()
 
@@ -303,7 +305,7 @@ def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Pat
     lab.listed()
     eni = lab.eni("web-1")["NetworkInterfaceId"]
     options = [*preference(eni, "mode", "tcpdump"), *preference(eni, "connection", "ssm")]
-    done = lab.run("tshark", "-q", "-i", eni, *options, "-c", "20", "-w", str(tmp_path / "o"), timeout=60)
+    done = lab.run("tshark", "-q", "-i", eni, *options, "-c", "20", "-w", str(tmp_path / "o"), timeout=180)
     assert done.returncode == 0, done.stderr
     assert len(read_frames(tmp_path / "o")) >= 20
 

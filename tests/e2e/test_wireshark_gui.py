@@ -250,5 +250,5 @@ def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wiresha
     start(window, WEB)
     wait_until(lambda: packets(window) > 20, "packets are shown")
     window.key("ctrl+q")
-    window.process.wait(60)
+    window.process.wait(180)
     assert clean_lab.is_clean()

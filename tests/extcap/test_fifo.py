@@ -32,7 +32,7 @@ def test_it_waits_for_its_reader(fifo, in_thread):
     got = []
 
     def read():
-        begun.wait(20)
+        begun.wait(180)
         with fifo.open("rb") as file:
             got.append(file.read())
 
@@ -41,7 +41,7 @@ def test_it_waits_for_its_reader(fifo, in_thread):
     sink = open_sink(str(fifo), Stop())
     sink.write(b"x")
     sink.close()
-    thread.join(20)
+    thread.join(180)
     assert got == [b"x"]
 
 

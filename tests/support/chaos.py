@@ -185,7 +185,7 @@ class Chaos:
             process, _ = self._start(worker, [*CAPTIVE, worker.eni, str(worker.file)], {})
             self._until(lambda: self._renewals(worker), 30)
             process.send_signal(signal.SIGINT)
-            out, said = process.communicate(timeout=60)
+            out, said = process.communicate(timeout=180)
         assert process.returncode == 0, said
         actions = {call["action"] for call in self.control.calls(worker.key)}
         return sorted(actions), sorted(set(json.loads(out)))
@@ -329,7 +329,7 @@ class Chaos:
     def _start_something(self, worker: Worker) -> None:
         if self._is_for_the_next_start(worker):
             where = str(worker.folder / "state" / "vpcshark" / "captures")
-            subprocess.run([sys.executable, "-m", "vpcshark.cleanup.background", where], check=True, timeout=60)
+            subprocess.run([sys.executable, "-m", "vpcshark.cleanup.background", where], check=True, timeout=180)
 
     def _left(self, worker: Worker) -> list[str]:
         return [name for name, labels in self.watcher.fresh().items() if self._is_mine(worker, name, labels)]

@@ -61,7 +61,7 @@ def hosts(sshd: Any, tmp_path: Path) -> Configured:
 def works(transport: ssh.SshTransport) -> bool:
     """Does a command run there?"""
     try:
-        return transport.open(["true"]).wait(10) == 0
+        return transport.open(["true"]).wait(180) == 0
     finally:
         transport.close()
 

@@ -24,7 +24,7 @@ class Machines:
         self.up: dict[str, tuple[LabInstance, Callable[[], None]]] = {}
 
     def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
-        assert self.may_boot.wait(10)
+        assert self.may_boot.wait(180)
         self.up[instance.id] = (instance, on_end)
 
     def remove(self, instance: str) -> None:
