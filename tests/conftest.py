@@ -3,6 +3,7 @@ there are several processes (``make test``)."""
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -23,8 +24,16 @@ class Rooms(LoadScopeScheduling):
         return f"{file} {sum(nodeid.encode()) % pieces}" if pieces > 1 else file
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks decide what is run
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """pytest's hook."""
+    rows: Counter[str] = Counter()
+    for item in items:
+        thin = item.get_closest_marker("thin")
+        function = item.nodeid.partition("[")[0]
+        if thin and rows[function] % thin.args[0]:
+            item.add_marker(pytest.mark.long)
+        rows[function] += 1
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 

@@ -87,6 +87,7 @@ def test_without_a_heartbeat_the_host_shuts_down(launch):
     assert host.said[:3] == ["shutdown", "-h", "now"]
 
 
+@pytest.mark.thin(3)
 def test_the_receivers_heartbeat_keeps_it_up_until_it_stops(launch):
     """What the receiver writes is what the watchdog reads; it shuts down after the last beat's time, not before."""
     host = launch(1)
@@ -99,6 +100,7 @@ def test_the_receivers_heartbeat_keeps_it_up_until_it_stops(launch):
     wait_until(lambda: host.is_down, "it shuts down")
 
 
+@pytest.mark.thin(3)
 def test_what_is_no_number_neither_keeps_nor_ends_it(launch):
     """Whoever may log in may write the file."""
     host = launch(6)

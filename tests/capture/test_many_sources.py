@@ -228,6 +228,7 @@ def test_a_session_that_a_colleague_deleted_does_not_take_the_others_lease(mine:
     run.down()
 
 
+@pytest.mark.long
 def test_throttling_makes_it_slower_and_nothing_else(mine: Account, tmp_path):
     """A busy account: most creates are refused at first, some more often than botocore tries. Fifty sessions in the
     end, not one twice."""

@@ -45,6 +45,7 @@ def eni(clean_lab: Lab) -> str:
     return clean_lab.eni("web-1")["NetworkInterfaceId"]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("phase", PHASES)
 def test_ctrl_c_while_coming_up_leaves_nothing(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, phase):
     """SIGINT to the process group, as a terminal sends it, in each phase."""

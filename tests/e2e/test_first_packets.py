@@ -152,6 +152,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("stop", [stop_by_ctrl_c, stop_by_sigterm, stop_by_closing_the_fifo])
 @pytest.mark.parametrize("filter_text", ["", "host 203.0.113.99"], ids=["busy", "idle"])
 def test_however_it_is_stopped_all_is_clean_within_three_seconds(

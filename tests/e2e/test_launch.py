@@ -175,6 +175,7 @@ def streaming(lab: Lab, file: Path, *options: str) -> Iterator[tuple[subprocess.
         capture.communicate(timeout=180)
 
 
+@pytest.mark.long
 def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
     """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
     with streaming(hurried, tmp_path / "x.pcapng") as (capture, host):
@@ -223,6 +224,7 @@ def template(hurried: Lab) -> Iterator[str]:
     ec2.delete_launch_template(LaunchTemplateName="set-up")
 
 
+@pytest.mark.long
 def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
     hurried: Lab, template: str, tmp_path: Path
 ):

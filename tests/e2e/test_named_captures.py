@@ -93,6 +93,7 @@ def enough(lab: Lab, file: Path) -> list[str]:
     return [one for one, frames in Counter(shown.split()).items() if frames >= 200]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("interface", ["vpcshark-web", "web · 3 ENIs"])
 def test_a_list_of_enis_is_one_capture(clean_lab: Lab, settings, recordings, tmp_path: Path, interface: str):
     """By the interface's name and by what the list shows: three blocks in the order of the list; nothing is left."""

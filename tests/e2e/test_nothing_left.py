@@ -107,6 +107,7 @@ def capture_again(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, look_at_captures, list_by_command, capture_again])
 def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
     clean_lab: Lab, eni: str, tmp_path: Path, go_on: Callable[[Lab], None], record_property
@@ -147,6 +148,7 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("endpoint", [closed, dropping])
 def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
     clean_lab: Lab, eni: str, endpoint: Callable[[], AbstractContextManager[str]]
@@ -370,6 +372,7 @@ def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_l
     assert [one.communicate(timeout=180) and one.returncode for one in running] == [0, 0, 0]
 
 
+@pytest.mark.long
 def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int]):
     """Seven sources, three sessions each but one, all through one capture host: none fails, nothing is left."""
     ec2 = clean_lab.client()
@@ -450,6 +453,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("host", ["local", "auto"])
 def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set[int], host: str, record_property):
     """One process runs them all: no descriptor, thread, child or memory more at the end than after the first ones;

@@ -83,6 +83,7 @@ def https(lab: Lab) -> Iterator[str]:
                 hearing.kill()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(("way", "user"), [*((way, "ec2-user") for way in WAYS), ("ssm", "dumper")])
 def test_own_traffic_never_appears_and_what_others_do_does(lab: Lab, way: str, user: str, tmp_path: Path) -> None:
     """Another SSH session and a user's HTTPS on the same instance are in the file, the capture's own connections are
@@ -114,6 +115,7 @@ def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path
     assert all(mac in (f.data[:6], f.data[6:12]) or f.data[0] & 1 for f in frames)
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(("user", "instance"), [("noisy", "web-1"), ("dumper", "web-1"), ("root", "web-1")])
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_users_of_all_kinds_can_capture(lab: Lab, user: str, instance: str, ending: str, tmp_path: Path) -> None:
@@ -140,6 +142,7 @@ def _port(frame: bytes, at: int) -> int:
     return int.from_bytes(frame[begin : begin + 2], "big")
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("way", WAYS)
 def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_path: Path) -> None:
     """Our own sshd process on the instance dies in mid-capture: packets come again, and the first one says why."""
@@ -220,6 +223,7 @@ def _received(statistics: pcapng.Block) -> int:
     return int.from_bytes(statistics.body[at : at + 8], "little")
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("mode", ["tcpdump", "mirror"])
 def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
     """A real TLS 1.3 exchange between two instances: -Y http shows the request while the capture runs. A mirror gets
@@ -327,6 +331,7 @@ def test_auto_falls_back_and_says_why(lab: Lab, tmp_path: Path) -> None:
     assert lab.is_clean()
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize(
     ("options", "words"),
     [
@@ -389,6 +394,7 @@ def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path:
     assert read_frames(tmp_path / "second")
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("changed", ["mac", "primary_address"])
 def test_what_is_known_and_wrong_does_no_harm(lab: Lab, changed: str, tmp_path: Path) -> None:
     """The MAC address is not on the instance, or nobody is at the address: AWS is asked, and there are frames."""

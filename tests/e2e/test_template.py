@@ -89,6 +89,7 @@ def instances(lab: Lab, *filters: dict[str, Any]) -> list[str]:
     return [one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"]
 
 
+@pytest.mark.long
 def test_a_standing_host_is_found_by_its_tag_and_takes_the_frames(bare: Lab, tmp_path: Path):
     """host=auto in an account that has no other; what tcpdump saw at the source is in the file."""
     eni, file = bare.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"
@@ -157,6 +158,7 @@ def test_a_fleet_is_registered_and_healthy_behind_its_balancer(bare: Lab):
         assert {one["TargetHealth"]["State"] for one in health} == {"healthy"}
 
 
+@pytest.mark.long
 def test_the_frames_of_a_capture_come_through_the_fleet(bare: Lab, tmp_path: Path):
     """By the stack's mirror target, which stays: what tcpdump saw at the source is in the file."""
     eni, file = bare.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"

@@ -89,6 +89,7 @@ def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab,
     assert all("53" in ports.split(",") for ports in tail), tail
 
 
+@pytest.mark.long
 def test_a_silence_is_explained_in_the_status_and_the_log_and_by_no_dialog(clean_lab: Lab, tmp_path: Path) -> None:
     """The second ENI of web-1 has no traffic."""
     gui = Gui(tmp_path)

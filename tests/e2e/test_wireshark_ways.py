@@ -57,6 +57,7 @@ def choose(window: gui.Wireshark, label: str, text: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_mode_and_connection_chosen_in_the_dialog_reach_the_capture(window: gui.Wireshark, clean_lab: Lab):
     """tcpdump over Session Manager: a session is started, packets come, nothing is mirrored."""
     control = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])

@@ -119,6 +119,7 @@ def test_nobody_else_can_read_the_lab(desk: Desk) -> None:
     assert desk.run(sys.executable, "-c", code)[:2] == (0, "set()\n")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("command", "status"),
     [(("sh", "-c", "kill -9 $$"), 137), (("no-such-command",), 127), (("/etc/hostname",), 126)],

@@ -117,6 +117,7 @@ def under_sshd(tmp_path):
         process.communicate()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("given", [b"", CUT, CONFIGURED], ids=["nothing", "a cut program", "all"])
 def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given):
     """A path that is cut in silence, before the config or after it: sshd would stay for a quarter of an hour."""
@@ -126,6 +127,7 @@ def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given
     assert time.monotonic() - began < 10
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("given", [b"", CONFIGURED], ids=["nothing", "all"])
 def test_the_sshd_of_the_users_login_is_let_be(under_sshd, given):
     """A receiver on the user's own machine has the user's login above it."""
