@@ -128,7 +128,7 @@ def test_a_place_that_does_not_answer_holds_up_nobody(known, clock):
 
     def ask(place):
         if place.profile == "slow":
-            released.wait(180)
+            released.wait(900)
         return [eni(1)]
 
     def answered(place):
@@ -138,7 +138,7 @@ def test_a_place_that_does_not_answer_holds_up_nobody(known, clock):
     begun = time.monotonic()
     entries, [problem] = catalog.survey([Place("slow", "")], Settings(), answered, known, Late())
     released.set()
-    assert time.monotonic() - begun < 15
+    assert time.monotonic() - begun < 300
     assert entries == []
     assert "did not answer in time" in problem.problem
 

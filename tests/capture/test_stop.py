@@ -58,8 +58,8 @@ def test_a_signal_handler_may_request_while_the_main_thread_waits():
         timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGUSR1])
         begin = time.monotonic()
         timer.start()
-        assert stop.wait(180)
-        assert time.monotonic() - begin < 30  # the handler ended the wait, not the wait itself
+        assert stop.wait(900)
+        assert time.monotonic() - begin < 300  # the handler ended the wait, not the wait itself
         timer.join()
     finally:
         signal.signal(signal.SIGUSR1, old)

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -116,10 +115,8 @@ def test_a_signal_is_handled_while_a_write_waits_for_room(opened):
     old = signal.signal(signal.SIGUSR1, handle)
     try:
         threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGUSR1]).start()
-        begin = time.monotonic()
         with pytest.raises(SinkClosed):
             opened["sink"].write(bytes(10_000_000))
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert handled.is_set()
-    assert time.monotonic() - begin < 20

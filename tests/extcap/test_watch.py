@@ -65,10 +65,10 @@ def test_a_main_thread_that_is_busy_does_not_delay_the_stop():
         "from vpcshark.extcap.watch import Watch\n"
         "stop, begin = Stop(), time.monotonic()\n"
         "with Watch(stop):\n"
-        "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 20, flush=True))\n"
+        "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 300, flush=True))\n"
         "    print('ready', flush=True)\n"
         "    sleep = ctypes.CDLL(None).sleep\n"
-        "    while left := sleep(60): sleep(left)\n"
+        "    while left := sleep(900): sleep(left)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     with process:

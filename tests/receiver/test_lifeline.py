@@ -82,9 +82,7 @@ def test_without_the_setting_silence_is_nothing(started):
 def test_a_receiver_that_never_gets_its_config_ends(started):
     """The capture died while it sent the program: it ends by itself, whatever is read."""
     process = started()
-    began = time.monotonic()
     assert process.wait(180) == 1
-    assert time.monotonic() - began < 10
 
 
 CONFIGURED = receiver.preamble() + json.dumps({**CONFIG, "silence_seconds": 1}).encode() + b"\n"
@@ -122,9 +120,7 @@ def under_sshd(tmp_path):
 def test_with_the_receiver_ends_the_sshd_of_its_own_connection(under_sshd, given):
     """A path that is cut in silence, before the config or after it: sshd would stay for a quarter of an hour."""
     process = under_sshd(receiver.command(sys.executable, owns_connection=True), given)
-    began = time.monotonic()
     assert process.wait(180) == -signal.SIGTERM
-    assert time.monotonic() - began < 10
 
 
 @pytest.mark.thin(2)
