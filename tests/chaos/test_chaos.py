@@ -79,9 +79,10 @@ def test_random_schedules(chaos: Chaos, life, seeds: range, capsys):
     assert failures(results) == []
 
 
-def test_nothing_comes_late(chaos: Chaos):
+@pytest.mark.parametrize("seconds", [3, pytest.param(20, marks=pytest.mark.long)])
+def test_nothing_comes_late(chaos: Chaos, seconds: float):
     """After everything, when even the slowest call has been made: no tagged resource but the decoys."""
-    time.sleep(20 if LONG else 3)  # longer than any call that was held back
+    time.sleep(seconds)  # longer than any call that was held back
     with chaos.watcher as watcher:
         seen = watcher.fresh()
     decoys = {name for worker in chaos.workers for name in worker.decoys}
