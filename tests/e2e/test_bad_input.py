@@ -19,6 +19,7 @@ from pathlib import Path
 
 import pytest
 import sshds
+import told
 from hands import VPCSHARK, Lab, installed, preference, read_frames, wait_until
 from turns import Turns
 
@@ -107,7 +108,7 @@ def by_tshark(lab: Lab, trouble: Trouble, folder: Path) -> Ended:
     running.stdout.close()
     running.stderr.close()
     assert began, "".join(lines)
-    _, _, said = "".join(lines).partition("Error by extcap pipe: ")
+    said = told.by_extcap("".join(lines))
     assert said, "".join(lines)
     return Ended(status, re.sub(r"\s*\d+ packets? captured\s*$", "", said).strip(), began, ended)
 
