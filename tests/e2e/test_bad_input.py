@@ -21,6 +21,7 @@ from typing import Any
 
 import pytest
 import sshds
+import told
 from forks import Forks
 from hands import VPCSHARK, Lab, installed, preference, read_frames, wait_until
 from pace import Pace, pace
@@ -108,7 +109,7 @@ def by_tshark(stage: Stage, trouble: Trouble) -> Ended:
     running.stdout.close()
     running.stderr.close()
     assert began, "".join(lines)
-    _, _, said = "".join(lines).partition("Error by extcap pipe: ")
+    said = told.by_extcap("".join(lines))
     assert said, "".join(lines)
     return Ended(status, re.sub(r"\s*\d+ packets? captured\s*$", "", said).strip(), began, ended)
 

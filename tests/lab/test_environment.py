@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from pathlib import Path
 
-from vpcshark.lab.environment import exports, inside, launcher_folder, newer_wireshark, variables
+from vpcshark.lab.environment import exports, inside, variables
 
 FOLDER = Path("/some where/lab-1")
 LAB = variables(FOLDER, "http://127.0.0.1:1", "AKIA", "it's $ecret")
@@ -33,11 +33,3 @@ def test_a_shell_reads_the_same() -> None:
     wanted = inside(outer, LAB)
     assert {name: value for name, value in found.items() if name in wanted} == wanted
     assert "AWS_PROFILE" not in found
-
-
-def test_wireshark_finds_the_launcher_in_one_way() -> None:
-    """Below XDG_CONFIG_HOME (4.0) or at WIRESHARK_EXTCAP_DIR (later), never both: that would list everything twice."""
-    assert newer_wireshark(FOLDER, "Extcap path: /usr/lib/wireshark/extcap") == {}
-    newer = newer_wireshark(FOLDER, "Personal Extcap path:\t/home/ann/.local/lib/wireshark/extcap")
-    assert newer == {"WIRESHARK_EXTCAP_DIR": str(launcher_folder(FOLDER))}
-    assert str(launcher_folder(FOLDER)) == f"{LAB['XDG_CONFIG_HOME']}/wireshark/extcap"

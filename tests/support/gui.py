@@ -29,7 +29,7 @@ PREFERENCES = {
     "gui.ask_unsaved": "FALSE",
     "gui.update.enabled": "FALSE",
     "gui.interfaces_show_hidden": "FALSE",
-    # all but 8, extcap (enum interface_type): local interfaces come and go, and move the rows
+    # all but 8, extcap (enum interface_type): local interfaces come and go, and move the rows. Newer ones don't know it
     "gui.interfaces_hide_types": "0,1,2,3,4,5,6,7,9",
     "gui.geometry.save.position": "FALSE",
     "nameres.network_name": "TRUE",
@@ -255,6 +255,18 @@ class Wireshark:
             f"there is a field beside “{label}”",
         )
         return found[0]
+
+    def choices(self, label: str) -> list[str]:
+        """What the list beside this label offers. It is opened, since newer Qt tells of its items only then; a click
+        on the label closes it, and does nothing where it is closed."""
+        beside = self.wait_for("label", f"^{label}$")
+        boxes = [one for one in self.things("combo box") if beside.is_level_with(one) and one.x > beside.x]
+        self.click(boxes[0])
+        self.screen.wait_until_still()
+        found = [one.name for one in self.things("list item")]
+        self.click(beside)
+        self.screen.wait_until_still()
+        return found
 
     def row(self, text: str) -> Thing:
         """The row of the list of interfaces that the regular expression matches."""

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
+from vpcshark.wire.libpcap import FilterError, Matcher, compile_direction, compile_filter
 
 
 @pytest.mark.parametrize("text", ["", "  ", "tcp port 443", "host 10.0.0.1 and not vlan", "ip6 and udp", "greater 100"])
@@ -26,6 +26,27 @@ def test_the_program_is_the_one_that_tcpdump_has(text, optimise):
     ]
     lines = subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
     assert compile_filter(text, optimise=optimise) == [tuple(int(part) for part in line.split()) for line in lines[1:]]
+
+
+DIRECTIONS = """inbound; outbound; not inbound; inbound and tcp port 80; tcp port 80 or inbound or udp;
+!(vlan||inbound); inbound and not (outbound or host 1.2.3.4); vlan 3 and outbound and ip; greater 1001 and inbound;
+less 1002 or outbound; tcp port 80 or 443 and inbound; mpls && outbound && !inbound; ! outbound && len > 30;
+inbound and outbound"""
+
+
+@pytest.mark.parametrize("text", [text.strip() for text in DIRECTIONS.split(";")])
+def test_a_direction_needs_no_leave_of_libpcap(text):
+    """From 1.11 on it refuses ``inbound`` where no interface is open. The program is the one that older ones make."""
+    assert compile_direction(text) == compile_filter(text)
+    assert [code for code, _, _, k in compile_direction(text) if k == 0xFFFFF004] == [0x28] * text.count("bound")
+
+
+@pytest.mark.parametrize("text", ["host outbound", "inbound 80", "tcp[outbound]", "tcp dst port 80 and inbound or 90"])
+def test_a_direction_in_the_wrong_place_is_refused(text):
+    """Whichever way it is compiled."""
+    for compile_ in (compile_filter, compile_direction):
+        with pytest.raises(FilterError, match="syntax error"):
+            compile_(text)
 
 
 @pytest.mark.parametrize("text", ["bogus filter", "tcp port 99999999", "host", "ether[0:3] = 1", "tcp\0udp"])

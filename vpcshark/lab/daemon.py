@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vpcshark.errors import VpcsharkError
-from vpcshark.lab import environment, homes, keys, planes
+from vpcshark.lab import environment, homes, keys, planes, wiresharks
 from vpcshark.lab.model import LabWorld
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     variables = environment.variables(folder, server.endpoint, key_id, secret)
     if (folder / "ca.pem").exists():
         variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
-    variables |= environment.newer_wireshark(folder, _wireshark_folders())
+    variables |= wiresharks.prepare(folder, _wireshark_folders(), shutil.which, is_root=os.geteuid() == 0)
     homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
 
 

@@ -35,28 +35,26 @@ def variables(folder: Path, endpoint: str, key_id: str, secret: str) -> dict[str
 
 
 def launcher_folder(folder: Path) -> Path:
-    """Where the lab's launcher lies: Wireshark 4.0 looks here, below XDG_CONFIG_HOME."""
+    """Where the lab's launcher lies: Wireshark 4.0 looks here, below XDG_CONFIG_HOME; ``wiresharks`` tells others."""
     return folder / "config" / "wireshark" / "extcap"
 
 
-def newer_wireshark(folder: Path, folders: str) -> dict[str, str]:
-    """What Wireshark from 4.2 on needs besides: its personal extcap folder is below HOME, so WIRESHARK_EXTCAP_DIR names
-    ours. ``folders`` is what ``tshark -G folders`` prints. Not for 4.0, which would list every interface twice."""
-    is_newer = "Personal Extcap path" in folders
-    return {"WIRESHARK_EXTCAP_DIR": str(launcher_folder(folder))} if is_newer else {}
+def programs(folder: Path) -> Path:
+    """Where the lab's own programs lie, which come first on its PATH."""
+    return folder / "bin"
 
 
 def inside(outer: Mapping[str, str], lab: Mapping[str, str]) -> dict[str, str]:
     """The environment of a command in the lab: none of the user's AWS settings, no proxy before loopback."""
     kept = {name: value for name, value in outer.items() if not name.startswith("AWS_")}
     no_proxy = ",".join(filter(None, [_NO_PROXY, outer.get("no_proxy") or outer.get("NO_PROXY")]))
-    programs = {"PATH": _path(outer["PATH"], lab)} if lab and "PATH" in outer else {}
-    return {**kept, **lab, **programs, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
+    path = {"PATH": _path(outer["PATH"], lab)} if lab and "PATH" in outer else {}
+    return {**kept, **lab, **path, "NO_PROXY": no_proxy, "no_proxy": no_proxy}
 
 
 def _path(path: str, lab: Mapping[str, str]) -> str:
-    """The lab's own programs first: the stand-in for session-manager-plugin."""
-    ours = str(Path(lab["VPCSHARK_LAB"]) / "bin")
+    """The lab's own programs first: the stand-in for session-manager-plugin, and what starts Wireshark for root."""
+    ours = str(programs(Path(lab["VPCSHARK_LAB"])))
     return os.pathsep.join([ours, *(place for place in path.split(os.pathsep) if place != ours)])
 
 

@@ -35,6 +35,8 @@ from vpcshark.wire.instructions import (
     MUL,
     NEG,
     OR,
+    OUTGOING,
+    PACKET_TYPE,
     RET,
     RET_A,
     RSH,
@@ -51,7 +53,7 @@ from vpcshark.wire.instructions import (
     X,
     check,
 )
-from vpcshark.wire.relocation import OUTGOING, PACKET_TYPE, Fixed, asks_direction
+from vpcshark.wire.relocation import Fixed, asks_direction
 
 __all__ = [
     "MAX_INSTRUCTIONS",

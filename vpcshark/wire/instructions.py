@@ -20,6 +20,11 @@ X = 0x08
 RET_K, RET_A = RET, RET | 0x10
 TAX, TXA = MISC, MISC | 0x80
 
+PACKET_TYPE = 0xFFFF_F004
+"""SKF_AD_OFF + SKF_AD_PKTTYPE: what libpcap compiles ``inbound`` and ``outbound`` to."""
+OUTGOING = 4
+"""PACKET_OUTGOING of linux/if_packet.h."""
+
 SCRATCH_SLOTS = 16
 MAX_INSTRUCTIONS = 4096 - 64
 """BPF_MAXINSNS of the Linux kernel, less what the receiver puts before a program (which interfaces)."""

@@ -7,14 +7,18 @@ filter through DNS.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from typing import Any
 
-from vpcshark.wire.instructions import RET_K, FilterError, Instruction
+from vpcshark.wire.instructions import ABS, JEQ, JMP, LD, OUTGOING, PACKET_TYPE, RET_K, FilterError, H, Instruction
 
 __all__ = ["FilterError", "Instruction", "Matcher", "compile_filter"]
 
 _DLT_EN10MB = 1
 _NETMASK_UNKNOWN = -1  # PCAP_NETMASK_UNKNOWN, 0xffffffff
+_DIRECTION = re.compile(r"(?<![\\\w.:-])(?:inbound|outbound)(?![\w.:-])")  # as a word of its own, not in a name
+_MARKS = (1001, 1002)  # which numbers does not matter
 
 
 def compile_filter(text: str, snaplen: int = 262144, *, optimise: bool = False) -> list[Instruction]:
@@ -33,6 +37,15 @@ def compile_filter(text: str, snaplen: int = 262144, *, optimise: bool = False) 
         from scapy.libs import winpcapy
     except OSError as exc:
         raise FilterError(f"Capture filters need libpcap (on Windows Npcap), which was not found: {exc}.") from exc
+    try:
+        return _compile(winpcapy, text, snaplen, optimise)
+    except FilterError as exc:
+        if optimise or "not supported" not in str(exc) or not _DIRECTION.search(text):
+            raise
+        return compile_direction(text, snaplen)
+
+
+def _compile(winpcapy: Any, text: str, snaplen: int, optimise: bool) -> list[Instruction]:
     handle = winpcapy.pcap_open_dead(_DLT_EN10MB, snaplen)
     program = winpcapy.bpf_program()
     try:
@@ -44,6 +57,24 @@ def compile_filter(text: str, snaplen: int = 262144, *, optimise: bool = False) 
         return copied
     finally:
         winpcapy.pcap_close(handle)
+
+
+def compile_direction(text: str, snaplen: int = 262144) -> list[Instruction]:
+    """The program of a filter with ``inbound`` or ``outbound`` in it, without asking libpcap for these: from 1.11 on it
+    refuses them where no interface is open. In their place it compiles a question about the frame's length, of the same
+    grammar, once with one number and once with another: where the programs differ the question stands."""
+    from scapy.libs import winpcapy
+
+    program, other = (_compile(winpcapy, _marked(text, mark), snaplen, optimise=False) for mark in _MARKS)
+    for index, (_, jt, jf, k) in enumerate(program):
+        if k != other[index][3]:
+            program[index - 1 : index + 1] = [(LD | H | ABS, 0, 0, PACKET_TYPE), (JMP | JEQ, jt, jf, OUTGOING)]
+    return program
+
+
+def _marked(text: str, mark: int) -> str:
+    questions = {"outbound": f"greater {mark}", "inbound": f"less {mark}"}
+    return _DIRECTION.sub(lambda word: questions[word[0]], text)
 
 
 class Matcher:

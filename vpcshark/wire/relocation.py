@@ -29,6 +29,8 @@ from vpcshark.wire.instructions import (
     LSH,
     MEM,
     MSH,
+    OUTGOING,
+    PACKET_TYPE,
     RET,
     RET_A,
     RSH,
@@ -49,10 +51,6 @@ from vpcshark.wire.instructions import (
 
 FURTHEST = 0x0FFF_FFFF
 """Loads beyond this are out of any frame; the kernel would take numbers near 2^32 for its ancillary data."""
-PACKET_TYPE = 0xFFFF_F004
-"""SKF_AD_OFF + SKF_AD_PKTTYPE: what libpcap compiles ``inbound`` and ``outbound`` to."""
-OUTGOING = 4
-"""PACKET_OUTGOING of linux/if_packet.h."""
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import NameOID
 
-from vpcshark.lab import keys, plugin
+from vpcshark.lab import environment, keys, plugin
 from vpcshark.lab.model import LabInstance, LabWorld
 from vpcshark.lab.vpc import netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
 from vpcshark.lab.vpc.ssm_service import SsmService
 
 CERTIFICATES = "ca.pem"
-PROGRAMS = "bin"
 _ENDPOINT_ID = "eice-0123456789abcdef0"
 
 
@@ -39,7 +38,7 @@ class Gateways:
         self._folder = folder
         self._instances = {each.id: each for each in world.instances}
         self._place = dict(place)
-        _write_plugin(folder / PROGRAMS)
+        _write_plugin(environment.programs(folder))
         certificate = write_certificate(folder)
         self._ssm = SsmService(fabric, world.resolver)
         rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, users)

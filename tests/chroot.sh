@@ -1,0 +1,81 @@
+#!/bin/sh
+# Another Debian beside this one, with its own Wireshark and Python, to try vpcshark in. As root:
+#   tests/chroot.sh make SUITE FOLDER             debootstrap, then the programs of tests/install-tools.sh
+#   tests/chroot.sh run FOLDER [-u] COMMAND...    copy this checkout there and run COMMAND in it; -u: as a plain user
+# What the machine knows of its mirror, proxy and certificates holds there too. Each run has process ids, mounts and
+# /run of its own, so that root's labs in it are not in the way of others; the network is the machine's.
+set -eu
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+
+# The mirror that this machine's apt has Debian from.
+mirror() {
+    # shellcheck disable=SC2016 # apt fills it in
+    found=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' | head -n 1)
+    echo "${found:?apt knows no mirror of Debian here: run apt-get update}"
+}
+
+# What this machine says about the way to the network: certificates, proxy, package indexes.
+copy_settings() {
+    mkdir -p "$1/usr/local/share/ca-certificates"
+    for certificate in /usr/local/share/ca-certificates/*.crt; do
+        [ ! -e "$certificate" ] || cp "$certificate" "$1/usr/local/share/ca-certificates/"
+    done
+    [ ! -e /etc/pip.conf ] || cp /etc/pip.conf "$1/etc/pip.conf"
+    apt-config dump | grep -E '^Acquire::(https?|Check|Retries)' >"$1/etc/apt/apt.conf.d/90machine" || :
+    cp /etc/resolv.conf /etc/hosts "$1/etc/"
+}
+
+# A second run goes on where the first one was cut off.
+make_chroot() {
+    [ -e "$2/etc/debian_version" ] || debootstrap --include=ca-certificates,eatmydata "$1" "$2" "$(mirror)"
+    copy_settings "$2"
+    chroot "$2" update-ca-certificates
+    (enter "$2" root eatmydata sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
+        --no-install-recommends make git procps python3-venv python3-dev gcc libc6-dev libpcap0.8-dev >/dev/null &&
+        sh tests/install-tools.sh')
+    chroot "$2" id -u tester >/dev/null 2>&1 || chroot "$2" useradd --create-home --shell /bin/bash tester
+}
+
+# The checkout as it is now, without what git ignores. The environment (VENV) lies outside of it and stays.
+copy_checkout() {
+    mkdir -p "$1$2"
+    find "$1$2" -mindepth 1 -maxdepth 1 ! -name .venv -exec rm -rf {} +
+    (cd "$checkout" && git ls-files -z --cached --others --exclude-standard | xargs -0 ls -d 2>/dev/null |
+        tar -cf - --no-recursion -T - 2>/dev/null) | tar -xf - -C "$1$2" --no-same-owner
+}
+
+enter() {
+    root=$1 user=$2
+    shift 2
+    case $user in root) home=/root ;; *) home=/home/$user ;; esac
+    copy_checkout "$root" "$home/vpcshark"
+    [ "$user" = root ] || chroot "$root" chown -R "$user:" "$home/vpcshark"
+    # shellcheck disable=SC2016 # the shell in the new namespaces reads it
+    exec unshare --mount --pid --fork --kill-child sh -euc '
+        root=$1 user=$2 home=$3
+        shift 3
+        mount --make-rprivate /
+        mount --bind "$root" "$root" # so that / in there is a mount point, as "ip netns" wants it
+        mount -t proc proc "$root/proc"
+        mount --rbind /sys "$root/sys"
+        mount --rbind /dev "$root/dev"
+        mount -t tmpfs tmpfs "$root/run"
+        mkdir -m 755 "$root/run/sshd"
+        exec chroot "$root" setpriv --reuid "$user" --regid "$user" --init-groups --inh-caps=-all \
+            env HOME="$home" USER="$user" LOGNAME="$user" PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
+            sh -c "cd ~/vpcshark && exec \"\$@\"" sh "$@"' sh "$root" "$user" "$home" "$@"
+}
+
+case ${1-} in
+make) make_chroot "$2" "$3" ;;
+run)
+    folder=$2 user=root
+    shift 2
+    [ "$1" != -u ] || { user=tester && shift; }
+    enter "$folder" "$user" "$@"
+    ;;
+*)
+    sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+    exit 2
+    ;;
+esac
