@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from vpcshark.aws import connect as aws_connect
 from vpcshark.aws.client import Aws
+from vpcshark.aws.hostkeys import DoubtfulConsole
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
@@ -257,7 +258,17 @@ class Logins:
     def _console_vouches(self, key_type: str, key: bytes) -> bool:
         if self.connect is None:
             return False
-        return trusted.is_on_console(self.connect(), self.host.instance, key_type, key)
+        try:
+            return trusted.is_on_console(self.connect(), self.host.instance, key_type, key)
+        except DoubtfulConsole as doubt:
+            raise TransportError(
+                f"The host key of {self.host.instance} is not known. {doubt.problem}", self._how_to_accept()
+            ) from doubt
+
+    def _how_to_accept(self) -> str:
+        command = self.accept_command()
+        how = f"run: {command} --fingerprint SHA256:…" if command else "connect once with ssh"
+        return f"Have the instance's owner tell the fingerprint of its key; to accept it, {how}"
 
 
 def _file_of(private: Ed25519PrivateKey) -> io.StringIO:

@@ -12,6 +12,7 @@ from pathlib import Path
 from vpcshark import folders
 from vpcshark.aws import connect
 from vpcshark.aws.client import Aws
+from vpcshark.aws.hostkeys import DoubtfulConsole
 from vpcshark.errors import AwsError
 from vpcshark.transport.known_hosts import fingerprint, parse_line
 
@@ -33,9 +34,12 @@ def add(instance: str, key_type: str, key: bytes, path: Path | None = None) -> N
 
 
 def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
-    """Did the instance print this key on its console, as EC2 shows it? Then it is trusted from now on."""
+    """Did the instance print this key on its console, as EC2 shows it? Then it is trusted from now on. DoubtfulConsole
+    if it is unclear who printed the keys there."""
     try:
         shown = connect.console_keys(aws, instance)
+    except DoubtfulConsole:
+        raise
     except AwsError as error:
         log.info("The console output of %s is not to be had: %s", instance, error)
         return False
