@@ -44,13 +44,14 @@ def run(options: argparse.Namespace) -> int:
     host = hosts.find_host(aws.ec2, options.instance)
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
-    key_type, key = Logins(host, addresses, how).shown_key()
+    logins = Logins(host, addresses, how)
+    key_type, key = logins.shown_key()
     shown = fingerprint(key)
     out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
     if not accepts(options.fingerprint, shown, lambda: _is_on_console(aws, host.instance, key_type, key), _asked):
         out.print("It was not accepted.")
         return 1
-    trusted.add(host.instance, key_type, key)
+    trusted.add(logins.pin, key_type, key)
     out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
     return 0
 
