@@ -10,6 +10,7 @@ import struct
 import subprocess
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -160,22 +161,27 @@ def test_a_remark_is_a_comment_of_the_next_statistics_block_and_the_last(start, 
 
 
 def test_it_goes_on_where_another_receiver_left_off(start, config, sender, port, inner_frame, vxlan, mode):
-    """Its counts stand on the other's, and what is missing between the two is said at once, and in the last block."""
-    made = config(port, mode=mode, vnis=(77, 78), dropped=5, started=1000)
+    """Its counts stand on the other's, and what is missing between the two is said before the first frame, also where
+    that was there before anything was written; and in the last block."""
+    made = config(
+        port, mode=mode, vnis=(77, 78), dropped=5, started=1000, gap="Frames are missing here, to {until} UTC."
+    )
     made["interfaces"][1]["received"] = 40
+    before = time.time()
     running = start(made)
     running.event("ready")
-    running.command({"gap": "Frames are missing here."})
-    running.until(lambda: len(running.blocks(pcapng.STATISTICS)) == 2)
-    assert running.counts() == (40, 5)
     for vni in (77, 78):
         sender(port, vxlan(inner_frame(), vni))
     running.packets(2)
     running.end()
+    assert [block.kind for block in running.blocks()[:4]] == [pcapng.STATISTICS] * 2 + [pcapng.PACKET] * 2
+    assert running.received(running.blocks()[1]) == 40
+    told = datetime.strptime(f"{running.comments()[0][-24:].decode()}+0000", "%Y-%m-%d %H:%M:%S UTC.%z")
+    assert before <= told.timestamp() <= running.packets()[0][1] / 1e9 + 1, "rounded up"
     assert running.counts() == (42, 5)
     assert running.event("stats")["received"] == 42
     comments = running.comments()
-    assert all(b"Frames are missing here." in comments[place] for place in (0, -2))
+    assert all(b"Frames are missing here, to 2" in comments[place] for place in (0, -2))
     start_times = {block.body[12:][4:12] for block in running.blocks(pcapng.STATISTICS)[1::2]}
     assert start_times == {struct.pack("<II", 0, 1000)}
 

@@ -24,11 +24,12 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.vouching import Vouching
 from vpcshark.capture.ways import Way
 from vpcshark.errors import AwsError, Hopeless, InputError, Refused, TransportError, Unreachable
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
-from vpcshark.transport.known_hosts import fingerprint
+from vpcshark.transport.known_hosts import host_names
 from vpcshark.transport.names import HostName, UserName, hosts
 from vpcshark.transport.ssh_auth import Keys, load_key
 
@@ -95,7 +96,7 @@ class Logins:
         dial = partial(eice.open_tunnel, url)
         via = f" over the endpoint {endpoint.id}"
         keys = self._own_keys if self._named_key else self._pushed_keys
-        return self._log_in(HostName(self.host.address), dial, keys, via=via, vouch=self._tunnel_vouches)
+        return self._log_in(HostName(self.host.address), dial, keys, via=via, vouch=self._vouching.endpoint)
 
     def _over_session(self) -> ssh.SshTransport:
         plugin = ssm.find_plugin()
@@ -124,7 +125,7 @@ class Logins:
         end = partial(_end_session, aws, session)
         try:
             dial = partial(ssm.open_tunnel, plugin, started)
-            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._tunnel_vouches)
+            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._vouching.session)
         except BaseException:
             end()
             raise
@@ -135,7 +136,7 @@ class Logins:
         return [
             Way(
                 f"{what}{path.via or f' to {path.address}'}",
-                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._console_vouches),
+                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._vouching.console),
                 keys=kind,
                 is_direct=path.dial is None,
             )
@@ -160,11 +161,13 @@ class Logins:
                 return ssh.host_key(path.address, self._port, path.dial)
         return ssh.host_key(last.address, self._port, last.dial)
 
+    @property
+    def pin(self) -> str:
+        """Under what accepted keys are kept: the instance's id, which no other ever has, in known_hosts' form."""
+        return host_names(self.host.instance, self._port)[-1]
+
     def accept_command(self) -> str:
-        """What the user runs to accept that key; "" where the SSH configuration has another name for the host, under
-        which the key would not be found."""
-        if self._settings.host_key_alias:
-            return ""
+        """What the user runs to accept that key."""
         given = self.options
         command = ["vpcshark", "trust", self.host.instance]
         if given.ssh_port != 22:
@@ -202,7 +205,7 @@ class Logins:
         return ssh.Trust(
             files=[named] if named else self._settings.known_hosts_files,
             further=[str(trusted.file())],
-            aliases=[alias] if alias else [self.host.instance],
+            aliases=[alias, self.pin] if alias else [self.pin],
             vouch=vouch,
             accept=self.accept_command(),
         )
@@ -260,15 +263,9 @@ class Logins:
         assert self.connect is not None
         return self.connect()
 
-    def _tunnel_vouches(self, key_type: str, key: bytes) -> bool:
-        """AWS's tunnel ends at the instance, so a key that nobody knows yet is the instance's."""
-        log.info("AWS's tunnel vouches for the %s key %s of %s.", key_type, fingerprint(key), self.host.instance)
-        return True
-
-    def _console_vouches(self, key_type: str, key: bytes) -> bool:
-        if self.connect is None:
-            return False
-        return trusted.is_on_console(self.connect(), self.host.instance, key_type, key)
+    @property
+    def _vouching(self) -> Vouching:
+        return Vouching(self.host, self.pin, self.accept_command(), self.connect)
 
 
 def _file_of(private: Ed25519PrivateKey) -> io.StringIO:

@@ -45,6 +45,7 @@ class Converter:
         self._record: struct.Struct | None = None
         self._scale = 1
         self.received = 0
+        self.last_time = 0  # of the last packet in the stream, ns, wanted or not
         self.banner = b""
 
     @property
@@ -87,6 +88,7 @@ class Converter:
         assert self._record is not None
         read, size = self._record.unpack_from, len(data)
         parts: list[bytes] = []
+        stamp = self.last_time
         while at + _RECORD <= size:
             seconds, fraction, captured, length = read(data, at)
             if captured > _MOST_CAPTURED:
@@ -95,7 +97,9 @@ class Converter:
             if begin + captured > size:
                 break
             at = begin + captured
-            parts += self._packet(data[begin:at], length, seconds * 1_000_000_000 + fraction * self._scale)
+            stamp = seconds * 1_000_000_000 + fraction * self._scale
+            parts += self._packet(data[begin:at], length, stamp)
+        self.last_time = stamp
         return parts, at
 
     def _packet(self, frame: bytes, length: int, nanoseconds: int) -> Iterator[bytes]:

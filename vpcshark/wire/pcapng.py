@@ -107,14 +107,27 @@ class Cutter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._latest = b""  # the last blocks among which was a packet
         self.packets: Counter[int] = Counter()
 
     def feed(self, data: bytes) -> bytes:
         """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
-        data = self._rest + data
+        data, before = self._rest + data, sum(self.packets.values())
         end = whole_blocks(data, self.packets)
-        self._rest = data[end:]
-        return data[:end]
+        self._rest, blocks = data[end:], data[:end]
+        if sum(self.packets.values()) > before:
+            self._latest = blocks
+        return blocks
+
+    def last_time(self) -> int:
+        """The latest packet's time, in the unit of its interface; 0 before the first. Looked up only when asked for."""
+        times, at = [0], 0
+        while at < len(self._latest):
+            kind, length, _, high, low = struct.unpack_from("<IIIII", self._latest.ljust(at + 20, b"\0"), at)
+            if kind == PACKET:
+                times.append(high << 32 | low)
+            at += length
+        return max(times)
 
 
 @dataclass(frozen=True)
