@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
     key_type, key = Logins(host, addresses, how).shown_key()
     shown = fingerprint(key)
-    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
+    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.")
     if _is_on_console(aws, host.instance, key_type, key):
         out.print("The instance's console output has the same key.")
     elif options.fingerprint:
@@ -57,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         out.print("It was not accepted.")
         return 1
     trusted.add(host.instance, key_type, key)
-    out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
+    out.print(f"Trusted from now on; kept in {trusted.file()}.")
     return 0
 
 
@@ -67,12 +67,12 @@ def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:
     try:
         return (key_type, base64.b64encode(key).decode()) in connect.console_keys(aws, instance)
     except AwsError as error:
-        console.err().print(str(error), markup=False)
+        console.err().print(str(error))
         return False
 
 
 def _asked(question: str) -> bool:
     try:
-        return console.err().input(question, markup=False).strip().lower() in ("y", "yes")
+        return console.err().input(question).strip().lower() in ("y", "yes")
     except EOFError:
         return False
