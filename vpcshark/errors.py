@@ -6,6 +6,8 @@ Foreign exceptions (botocore, paramiko, OSError) become these once, at the seam 
 
 from __future__ import annotations
 
+from vpcshark.text import line
+
 
 class VpcsharkError(Exception):
     """Anything that ends a command with a sentence instead of a traceback.
@@ -14,9 +16,8 @@ class VpcsharkError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{problem} {remedy}".strip())
-        self.problem = problem
-        self.remedy = remedy
+        self.problem, self.remedy = line(problem), line(remedy)  # they may hold words of AWS, a host, a tag or a file
+        super().__init__(f"{self.problem} {self.remedy}".strip())
 
 
 def unexpected(error: Exception) -> VpcsharkError:

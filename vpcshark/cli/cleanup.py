@@ -55,9 +55,9 @@ def run(options: argparse.Namespace) -> int:
     verb = "would be removed" if options.dry_run else "removed"
     for capture, resources in report.removed.items():
         for resource in resources:
-            out.print(f"{resource.kind} {resource.id} of the capture {capture} {verb}", markup=False)
+            out.print(f"{resource.kind} {resource.id} of the capture {capture} {verb}")
     for capture, reason in report.kept.items():
-        out.print(f"The capture {capture} is left alone: {reason}", markup=False)
+        out.print(f"The capture {capture} is left alone: {reason}")
     if not report.removed:
         out.print("Nothing is left of dead captures." if not report.problems else "Nothing was removed.")
     if report.problems:

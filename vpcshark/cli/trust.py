@@ -47,12 +47,12 @@ def run(options: argparse.Namespace) -> int:
     logins = Logins(host, addresses, how)
     key_type, key = logins.shown_key()
     shown = fingerprint(key)
-    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
+    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.")
     if not accepts(options.fingerprint, shown, lambda: _is_on_console(aws, host.instance, key_type, key), _asked):
         out.print("It was not accepted.")
         return 1
     trusted.add(logins.pin, key_type, key)
-    out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
+    out.print(f"Trusted from now on; kept in {trusted.file()}.")
     return 0
 
 
@@ -85,12 +85,12 @@ def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:
     except hostkeys.DoubtfulConsole:
         raise
     except AwsError as error:
-        console.err().print(str(error), markup=False)
+        console.err().print(str(error))
         return False
 
 
 def _asked(question: str) -> bool:
     try:
-        return console.err().input(question, markup=False).strip().lower() in ("y", "yes")
+        return console.err().input(question).strip().lower() in ("y", "yes")
     except EOFError:
         return False

@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from vpcshark.text import line
 from vpcshark.wire.blocks import enhanced_packet
 from vpcshark.wire.vxlan import direction, original_length, unwrap
 
@@ -40,7 +41,7 @@ class Converter:
         self._mac = mac
         self._decapsulate = decapsulate
         self._wanted = wanted
-        self._remark = remark
+        self._remark = line(remark)
         self._rest = b""
         self._record: struct.Struct | None = None
         self._scale = 1
