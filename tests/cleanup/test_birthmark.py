@@ -27,16 +27,16 @@ STRANGERS = {
         Birth(name="vpcshark-c-1", description="Ours"),
         Birth(name="web", description=birthmark.GROUP_DESCRIPTION),
     ],
-    **dict.fromkeys(
-        MIRRORED,
-        [
+    **{
+        kind: [
             Birth(),
             Birth(description="vpcshark capture by me@here"),  # an old one's, where no ledger tells of it
             Birth(description="vpcshark c-1"),
             Birth(description="of vpcshark c-1: no"),
             born("filter", "c-2"),
-        ],
-    ),
+        ]
+        for kind in MIRRORED
+    },
 }
 ALL = [(kind, birth) for kind in KINDS for birth in STRANGERS[kind]]
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -39,7 +39,7 @@ class Resource:
     tags: Mapping[str, str]
     source: str = ""  # the mirrored ENI, of a session
     instance_type: str = ""
-    birth: Birth = Birth()
+    birth: Birth = field(default_factory=Birth)
 
     @property
     def lease(self) -> Lease | None:

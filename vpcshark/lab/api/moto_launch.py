@@ -145,7 +145,9 @@ def _run_instances(
     known = backend.__dict__.setdefault(_TOKENS, {})
     with TURN:
         if token in known:
-            return _once(*known[token], asked)
+            reservation, before = known[token]
+            _check_same(before, asked)
+            return reservation
         reservation = _launch(backend, image_id, count, user_data, security_group_names, **more)
         if token:
             known[token] = reservation, asked
@@ -155,14 +157,13 @@ def _run_instances(
     return reservation
 
 
-def _once(reservation: Any, before: Any, asked: Any) -> Any:
-    """What the first call with this ClientToken made."""
+def _check_same(before: Any, asked: Any) -> None:
+    """A ClientToken stands for one request."""
     if asked != before:
         raise EC2ClientError(
             "IdempotentParameterMismatch",
             "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
         )
-    return reservation
 
 
 def _launch(
