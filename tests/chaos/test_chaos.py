@@ -79,6 +79,18 @@ def test_random_schedules(chaos: Chaos, life, seeds: range, capsys):
     assert failures(results) == []
 
 
+def test_clean_up_by_hand_leaves_what_only_has_tags(chaos: Chaos):
+    """Tagged as expired, dead, kept or anybody's: instance, security group, rule and mirror resources stay, and are
+    named."""
+    worker = chaos.workers[0]
+    with chaos.watcher:
+        for which in ("--all", "--kept", "--expired"):
+            said = chaos.by_hand(worker, "cleanup", which)
+            assert chaos.check_decoys(worker) == ""
+            assert [one for one in worker.bystanders[0].ids if one not in said] == []
+    assert any(worker.copied for worker in chaos.workers), "no capture's tags were copied"
+
+
 @pytest.mark.parametrize("seconds", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_nothing_comes_late(chaos: Chaos, seconds: float):
     """After everything, when even the slowest call has been made: no tagged resource but the decoys."""

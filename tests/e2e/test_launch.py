@@ -16,6 +16,7 @@ from hands import VPCSHARK, Lab, bound, command_line, compare, preference, read_
 from hands import wait_until as wait
 
 from vpcshark.aws.features import DEFAULT
+from vpcshark.cleanup import tags
 
 pytestmark = pytest.mark.e2e
 
@@ -241,3 +242,24 @@ def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
     hurried.run(*VPCSHARK, "cleanup", timeout=180)
     assert is_clean(hurried)
     assert {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]} == volumes
+
+
+def test_an_instance_with_the_tags_of_a_kept_host_is_not_taken(bare: Lab, eni: str):
+    """Whoever may tag, not launch, would get the packets: it is named, and neither used, tagged nor terminated."""
+    ec2, wanted = bare.client(), [{"Name": "tag:Name", "Values": ["api-1"]}]
+    victim = ec2.describe_instances(Filters=wanted)["Reservations"][0]["Instances"][0]["InstanceId"]
+    lease = tags.kept(tags.Lease("c-0123456789ab", "me@here", 0.0), time.time() + 3600)
+    forged = {**lease.as_tags(), "vpcshark:launched-from": "t4g.small", "vpcshark:capture-host": ""}
+    pairs = [{"Key": key, "Value": value} for key, value in forged.items()]
+    ec2.create_tags(Resources=[victim], Tags=pairs)
+    try:
+        capture = (*VPCSHARK, "capture", eni, "--host", "launch", "-c", "20", "-w", os.devnull)
+        done = bare.having(VPCSHARK_OWNER="me@here").run(*capture, timeout=90)
+        (found,) = ec2.describe_instances(InstanceIds=[victim])["Reservations"][0]["Instances"]
+        labels = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    finally:
+        ec2.delete_tags(Resources=[victim], Tags=[{"Key": key} for key in forged])
+    assert done.returncode == 0, done.stderr
+    assert f"{victim} (api-1) has the tags of a capture host that you keep" in bare.logged(200)
+    assert found["State"]["Name"] == "running"
+    assert forged.items() <= labels.items()

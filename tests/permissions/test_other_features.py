@@ -81,7 +81,7 @@ def launch_a_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     wanted = launch.Launch(scene.target_subnet, group, "", IMAGE)
     instance = launch.run(ec2, wanted, labels, str(uuid.uuid4()))
     tagging.put_tags(ec2, [instance, group], {"vpcshark:expires": "2033-01-01T00:00:00Z"})
-    tagging.put_tags(ec2, [instance, group], {**kept(LEASE, LEASE.expires).as_tags(), "vpcshark:capture-host": ""})
+    tagging.put_tags(ec2, [instance, group], kept(LEASE, LEASE.expires).as_tags())
     assert {one.id for one in launch.tagged(ec2, "vpcshark:capture")} >= {instance, group}, "ec2:DescribeSecurityGroups"
     launch.terminate(ec2, instance)
     launch.delete_group(ec2, group)

@@ -35,7 +35,7 @@ from vpcshark.capture.secondlook import SecondLook
 from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.silence import Arrived
 from vpcshark.capture.swap import swap_filter
-from vpcshark.cleanup import sweep
+from vpcshark.cleanup import birthmark, sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding
@@ -291,7 +291,8 @@ class MirrorFeed:
         return Sessions(self._context, self._ec2(), filter_id, target, *mirrored).make(around.sources)
 
     def _description(self) -> str:
-        return self._context.options.description or f"vpcshark capture by {self._context.maker.lease.owner}"
+        lease = self._context.maker.lease
+        return birthmark.description(lease.capture, self._context.options.description or f"capture by {lease.owner}")
 
     def _ec2(self) -> Ec2:
         assert self._aws is not None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -114,7 +114,7 @@ def _removed(
                 ledger.note(sentence)  # at once: "vpcshark ps" and the interface list tell it
             said = outcome.problems
         if outcome.is_clean or clock.monotonic() + pause > end:
-            return sweep.Outcome(tuple(deleted), outcome.problems)
+            return replace(outcome, deleted=tuple(deleted))
         clock.sleep(pause)
         pause = min(pause * 1.6, sweep.LONGEST_PAUSE)
 
@@ -134,6 +134,7 @@ def _round(
         clock=clock,
         patience=min(ROUND, end - clock.monotonic()),
         known=record.made if is_known else {},
+        proof=record.proof,
         settle=SETTLE if record.unanswered else 0.0,
         on_deleted=ledger.deleted,
         give_up=is_expired,

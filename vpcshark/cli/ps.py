@@ -55,7 +55,7 @@ def _print(seen: list[Seen], now: float) -> None:
         table.add_row(*_row(one, now))
     out.print(table)
     for one in seen:
-        for note in one.notes[-1:]:
+        for note in (*one.unproved, *one.notes[-1:]):
             out.print(f"{one.capture}: {note}")
 
 

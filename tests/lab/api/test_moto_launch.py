@@ -59,6 +59,16 @@ def test_a_client_token_makes_one_instance(mirroring):
     assert run(mirroring, ClientToken="token-2")["InstanceId"] != first
 
 
+def test_a_client_token_is_told_and_stands_for_one_request(mirroring, ec2):
+    """As DescribeInstances has it ever after; with other parameters it is refused (EC2 developer guide, "Ensuring
+    idempotency")."""
+    made = run(mirroring, ClientToken="token-3")["InstanceId"]
+    found = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
+    assert found["ClientToken"] == "token-3"
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        run(mirroring, ClientToken="token-3", InstanceType="t3.nano")
+
+
 def test_tags_reach_the_network_interface(mirroring, ec2):
     """moto drops them."""
     tags = [{"Key": "vpcshark:capture", "Value": "c-1"}]
