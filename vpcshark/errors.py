@@ -41,6 +41,10 @@ class AwsError(VpcsharkError):
         self.code = code
 
 
+class Unsigned(AwsError):
+    """There were no credentials to ask AWS with. They may be there later: a person signs in, a program works again."""
+
+
 class TransportError(VpcsharkError):
     """The way to a command on another machine could not be opened, or broke."""
 

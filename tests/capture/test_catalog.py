@@ -103,15 +103,15 @@ def test_where_aws_cannot_be_asked_the_last_known_are_listed_with_the_reason(kno
         assert problems == [EXPIRED]
 
 
-@pytest.mark.parametrize(("failure", "words"), [(EOFError(), "MFA"), (KeyError("x"), "unexpectedly")])
-def test_a_prompt_that_nobody_can_answer_and_a_defect_are_problems_too(failure, words):
+@pytest.mark.parametrize("failure", [EOFError(), KeyError("x")])
+def test_a_defect_is_a_problem_too(failure):
     """Not the end of the list."""
 
     def ask(place):
         raise failure
 
     _, [problem] = catalog.survey([Place("prod", "eu-west-1")], Settings(), ask, None)
-    assert words in problem.problem
+    assert "unexpectedly" in problem.problem
     assert 'for the profile "prod" in eu-west-1' in problem.problem
 
 
