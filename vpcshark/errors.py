@@ -71,3 +71,7 @@ class Keyless(Refused):
 
 class Hopeless(TransportError):
     """What is wrong is on this side (a key file that is not there), so no way leads to any machine."""
+
+
+class Halfway(VpcsharkError):
+    """A change was neither made nor undone; the sentences say what holds now, and not that all is as it was."""
