@@ -11,10 +11,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpcshark.aws.hosts import CaptureHost
+from vpcshark.capture.configured import settings_of
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
 from vpcshark.cleanup import tags
+from vpcshark.threads import start
+from vpcshark.transport import ssh_config
 from vpcshark.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -41,12 +44,13 @@ def open_transport(
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()
+    everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
+    options = for_host(host, options)
+    configured = start(settings_of, host, everywhere, options, ssh_config.Config(), name="ssh configuration")
     import vpcshark.transport.quick  # noqa: F401 - paramiko takes a while to import
     from vpcshark.capture.logins import Logins
 
-    everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
-    options = for_host(host, options)
-    logins = Logins(host, everywhere, options, connect)
+    logins = Logins(host, everywhere, options, connect, configured=configured.result)
     ways = _ways(logins, options.connection, has_aws=connect is not None)
     return first(ways, host.name, DEADLINE)
 
