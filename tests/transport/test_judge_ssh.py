@@ -6,6 +6,7 @@ folder of files, and prints the table.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import shutil
@@ -25,6 +26,7 @@ from vpcshark.transport.names import HostName, UserName
 pytestmark = pytest.mark.skipif(shutil.which("ssh") is None, reason="ssh is not installed")
 PROGRAM = shutil.which("ssh") or ""
 NAMES = ("10.106.1.40", "i-0123456789abcdef0", "web-1", "bastion")
+DEFAULTS = functools.cache(functools.partial(sshg.judge, "none"))
 WAYS = {"by ssh": PROGRAM, "by our parser": ""}
 CONFIGURATIONS = {
     "user": "Host 10.*\n User ubuntu\nHost *\n User everyone\n",
@@ -83,7 +85,7 @@ def ours(file: Path, name: str, program: str, default: sshg.Said) -> sshg.Said:
 
 def compared(file: Path, name: str, way: str) -> str:
     """ "same", or the line that is refused. AssertionError for a difference that nobody would be told."""
-    judged, default = sshg.judge(file, name), sshg.judge("none", name)
+    judged, default = sshg.judge(file, name), DEFAULTS(name)
     found = ours(file, name, WAYS[way], default)
     if way == "by our parser" and found.refused:
         return f"refuses line {found.refused}"

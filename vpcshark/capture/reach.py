@@ -11,13 +11,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture.configured import settings_of
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
 from vpcshark.cleanup import tags
 from vpcshark.threads import start
-from vpcshark.transport import ssh_config
 from vpcshark.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -44,6 +42,9 @@ def open_transport(
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()
+    from vpcshark.capture.configured import settings_of
+    from vpcshark.transport import ssh_config
+
     everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
     options = for_host(host, options)
     configured = start(settings_of, host, everywhere, options, ssh_config.Config(), name="ssh configuration")

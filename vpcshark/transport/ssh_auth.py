@@ -24,7 +24,7 @@ from vpcshark.transport.ssh_keyfile import certified, read_key
 
 log = logging.getLogger(__name__)
 PASSPHRASES = 3  # as often as ssh(1) asks
-DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk")
 _MAGIC = b"openssh-key-v1\0"
 
 

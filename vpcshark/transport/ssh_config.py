@@ -18,7 +18,7 @@ from typing import TypeVar
 
 from vpcshark import threads
 from vpcshark.errors import Hopeless, InputError
-from vpcshark.transport import ssh_evaluated, ssh_parsed, ssh_tokens
+from vpcshark.transport import ssh_evaluated, ssh_tokens
 from vpcshark.transport.known_hosts import MACHINE_FILES, USER_FILES
 from vpcshark.transport.names import HostName, UserName
 from vpcshark.transport.ssh_evaluated import Found
@@ -85,6 +85,8 @@ class Config:
         """The keywords that are said of ``name``. Hopeless, with the line, if they can't be told."""
         if self.program:
             return ssh_evaluated.ask(self.program, self.file, name, user, port)
+        from vpcshark.transport import ssh_parsed
+
         return ssh_parsed.ask(self.file, name, user, port)
 
     def defaults(self) -> Found:

@@ -37,7 +37,7 @@ def ask(program: str, file: str, name: HostName, user: UserName | None = None, p
     if done.returncode:
         return _refused(done.stderr)
     found = _parsed(done.stdout)
-    if found.get("user") == (getpass.getuser(),) and not user:
+    if not user and _is_account(*found.get("user", ("",))):
         read = _READING.findall(done.stderr)
         if not (_may_name_a_user(read) and _names_a_user(program, file, read, given)):
             del found["user"]
@@ -85,6 +85,11 @@ def _parsed(text: str) -> Found:
         keyword, _, value = line.partition(" ")
         found[keyword.lower()] = (*found.get(keyword.lower(), ()), value)
     return found
+
+
+def _is_account(user: str) -> bool:
+    """Is that the user of this process? On Windows ssh has its domain before it."""
+    return user.lower().rpartition("\\")[2] == getpass.getuser().lower()
 
 
 def _may_name_a_user(files: Sequence[str]) -> bool:
