@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PYTHON ?= python3
 TESTS = $(PY) tests/run.py -n 4 --no-loadscope-reorder
 
-.PHONY: help venv tools check test test-long test-loaded demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded demo screenshots chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -53,6 +53,9 @@ endurance: venv tools ## 500 captures here and 500 over SSH, one after the other
 fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--seconds N")
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check atheris
 	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
+
+judge-ssh: venv tools ## what we make of SSH configurations, beside ssh -G: CASES=folder, and 200 that are generated
+	VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
 
 bench-startup: venv tools ## Wireshark's start with many ENIs, beside programs that do nothing
 	$(PY) tests/bench/bench_startup.py

@@ -65,6 +65,8 @@ FRAGMENTS = (
 )
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=4), min_size=1, max_size=4).map("".join)
 CONFIG = """
+Match exec "{show} match %n %h %r"
+  ServerAliveInterval 5
 Host {pattern}
   ProxyCommand {show} proxy %n %h %p %r
 """

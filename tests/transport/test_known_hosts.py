@@ -10,6 +10,7 @@ import pytest
 
 from vpcshark.errors import TransportError
 from vpcshark.transport import known_hosts
+from vpcshark.transport.host_certificates import Shown
 
 BLOB = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
 OTHER = base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(1, 33))).decode()
@@ -24,7 +25,7 @@ def hosts(*lines: str) -> known_hosts.KnownHosts:
 def is_trusted(name: str, *lines: str) -> bool:
     """May the host ``name`` show our key?"""
     try:
-        hosts(*lines).check([name], "ssh-ed25519", KEY)
+        hosts(*lines).check([name], Shown("ssh-ed25519", KEY))
     except TransportError:
         return False
     return True
@@ -72,6 +73,28 @@ def test_hashed_names_match_as_ssh_keygen_writes_them(tmp_path: Path) -> None:
     assert loaded.key_types(["10.1.0.22"]) == []
 
 
+def test_what_a_file_of_revoked_keys_has_is_refused(tmp_path: Path) -> None:
+    """RevokedHostKeys; and all are refused where the file says something that is not read here, or is not there."""
+    known, revoked = tmp_path / "known_hosts", tmp_path / "revoked"
+    known.write_text(f"web-1 ssh-ed25519 {BLOB}\n")
+    for lines, message in (
+        (f"# x\nssh-ed25519 {OTHER}\n", ""),
+        (f"ssh-ed25519 {BLOB} x\n", "revoked"),
+        ("SSHKRL\n\0", ""),
+    ):
+        revoked.write_text(lines)
+        if "KRL" in lines:
+            with pytest.raises(TransportError, match="revoked host keys cannot be used"):
+                known_hosts.load([str(known)], revoked=str(revoked))
+        elif message:
+            with pytest.raises(TransportError, match=message):
+                known_hosts.load([str(known)], revoked=str(revoked)).check(["web-1"], Shown("ssh-ed25519", KEY))
+        else:
+            known_hosts.load([str(known)], revoked=str(revoked)).check(["web-1"], Shown("ssh-ed25519", KEY))
+    with pytest.raises(TransportError, match="cannot be used"):
+        known_hosts.load([str(known)], revoked=str(tmp_path / "missing"))
+
+
 def test_the_fingerprint_is_that_of_ssh_keygen(tmp_path: Path) -> None:
     """Users compare it with what ssh shows."""
     file = tmp_path / "key.pub"
@@ -84,7 +107,7 @@ def test_a_revoked_key_is_refused_everywhere() -> None:
     """@revoked wins over any line that trusts the key."""
     lines = (f"@revoked * ssh-ed25519 {BLOB}", f"web-1 ssh-ed25519 {BLOB}")
     with pytest.raises(TransportError, match="revoked"):
-        hosts(*lines).check(["web-1"], "ssh-ed25519", KEY)
+        hosts(*lines).check(["web-1"], Shown("ssh-ed25519", KEY))
 
 
 def test_one_of_several_keys_is_enough() -> None:
@@ -95,16 +118,14 @@ def test_one_of_several_keys_is_enough() -> None:
 def test_the_first_name_that_is_known_decides() -> None:
     """An instance id before an address: an old entry of the address neither helps nor harms."""
     listed = hosts(f"i-1 ssh-ed25519 {BLOB}", f"10.1.0.20 ssh-ed25519 {OTHER}")
-    listed.check(["i-1", "10.1.0.20"], "ssh-ed25519", KEY)
+    listed.check(["i-1", "10.1.0.20"], Shown("ssh-ed25519", KEY))
     with pytest.raises(TransportError, match="has changed"):
-        listed.check(["i-2", "10.1.0.20"], "ssh-ed25519", KEY)
+        listed.check(["i-2", "10.1.0.20"], Shown("ssh-ed25519", KEY))
 
 
-@pytest.mark.parametrize(
-    "line", ["", "# comment", "web-1 ssh-ed25519", "web-1 ssh-ed25519 ***", f"@cert-authority * ssh-ed25519 {BLOB}"]
-)
+@pytest.mark.parametrize("line", ["", "# comment", "web-1 ssh-ed25519", "web-1 ssh-ed25519 ***", f"@else * x {BLOB}"])
 def test_lines_that_list_no_key_are_passed_over(line: str) -> None:
-    """Comments, broken lines and certificate authorities trust nobody."""
+    """Comments, broken lines and markers that nobody knows trust nobody."""
     assert known_hosts.parse_line(line) is None
 
 

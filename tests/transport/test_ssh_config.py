@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from vpcshark.errors import Hopeless
 from vpcshark.transport import ssh_config, ssm
-from vpcshark.transport.names import hosts
+from vpcshark.transport.names import UserName, hosts
 
 CONFIG = """
 Host web-1
@@ -71,7 +70,7 @@ def test_what_is_said_of_every_host_comes_after_what_is_said_of_one_of_its_names
     ("of_web_1", "jumps", "command"),
     [
         ("ProxyCommand none", (), ()),
-        ("ProxyJump none", (), ()),
+        ("ProxyJump none", (), ("sh", "-c", "exec nc 10.1.0.5 22")),
         ("ProxyJump bastion", ("bastion",), ()),
         ("User deploy", (), ("sh", "-c", "exec nc web-1 22")),
     ],
@@ -79,7 +78,8 @@ def test_what_is_said_of_every_host_comes_after_what_is_said_of_one_of_its_names
 def test_a_host_s_own_way_takes_the_place_of_everybody_s(
     of_web_1: str, jumps: tuple[str, ...], command: tuple[str, ...], tmp_path: Path
 ) -> None:
-    """Also where it takes the proxy back; and the proxy is told the name that the configuration speaks of."""
+    """Also where it takes the proxy back, though "ProxyJump none" takes back no ProxyCommand, as ``ssh -G`` shows; and
+    the proxy is told the name that the configuration speaks of."""
     found = configured(tmp_path, f"Host web-1\n  {of_web_1}\nHost *\n  ProxyCommand nc %h %p\n")
     assert (found.jumps, found.proxy_command) == (jumps, command)
 
@@ -128,16 +128,50 @@ def test_the_token_goes_into_the_environment_where_the_plugin_takes_it_there(ver
     assert ssm.is_token_safe(version) is safe
 
 
-@pytest.mark.parametrize(("command", "user"), [("true", "matched"), ("false", "")])
-def test_match_exec_works_though_its_library_is_left_out_of_the_start(command: str, user: str, tmp_path: Path) -> None:
-    """In a process of its own, where paramiko was imported the quick way."""
-    (tmp_path / "config").write_text(f"Match exec {command}\n  User matched\n")
-    code = (
-        "import sys, vpcshark.transport.quick, paramiko.config\n"
-        "assert 'invoke' not in sys.modules and paramiko.config.invoke is None\n"
-        "from vpcshark.transport import ssh_config\n"
-        "from vpcshark.transport.names import hosts\n"
-        "print(ssh_config.lookup(ssh_config.read([sys.argv[1]]), hosts('web-1')).user or '')"
+@pytest.mark.parametrize(("command", "user"), [("true", "matched"), ("false", None)])
+def test_match_exec_works(command: str, user: str | None, tmp_path: Path) -> None:
+    """The user's own command, which ssh runs."""
+    assert configured(tmp_path, f"Match exec {command}\n  User matched\n").user == user
+
+
+@pytest.mark.parametrize("program", ["", None])
+def test_the_account_s_own_name_is_known_for_one_that_was_said(program: str | None, tmp_path: Path) -> None:
+    """ssh -G shows it in both cases; but an instance's tag or image counts only where nobody said it."""
+    file = tmp_path / "config"
+    me = ssh_config.local_user()
+    for text, user in ((f"Host web-1\n User {me}\n", me), (f"Host web-2\n User {me}\n", None), ("Port 22\n", None)):
+        file.write_text(text)
+        config = ssh_config.Config(str(file)) if program is None else ssh_config.Config(str(file), program)
+        assert ssh_config.lookup(config, hosts("web-1")).user == user
+
+
+def test_a_user_and_a_port_of_the_command_line_count_before_the_file(tmp_path: Path) -> None:
+    """As with ssh -l and -p; also for Match and tokens."""
+    file = tmp_path / "config"
+    file.write_text(
+        "Match user jane\n  IdentityFile /keys/%r\nHost *\n  User x\n  Port 9\n  ProxyCommand nc %h %p %r\n"
     )
-    ran = [sys.executable, "-c", code, str(tmp_path / "config")]
-    assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip() == user
+    for program in ("", ssh_config.Config().program):
+        found = ssh_config.lookup(ssh_config.Config(str(file), program), hosts("web-1"), UserName("jane"), 2222)
+        assert (found.user, found.port, found.key_files) == ("jane", 2222, ("/keys/jane",))
+        assert found.proxy_command[-1] == "exec nc web-1 2222 jane"
+
+
+@pytest.mark.parametrize(
+    "text", ["User ${NOBODY_SET_THIS}", "IdentityFile /k/${NOBODY_SET_THIS}", "IdentityFile /k/%Z"]
+)
+def test_what_cannot_be_expanded_is_told(text: str, tmp_path: Path) -> None:
+    """Neither left as it stands, nor left out."""
+    with pytest.raises(Hopeless):
+        configured(tmp_path, f"Host web-1\n  {text}\n")
+
+
+@pytest.mark.parametrize("line", ["BogusOption yes", 'User "x', "IdentityFile"])
+@pytest.mark.parametrize("has_ssh", [True, False])
+def test_what_ssh_refuses_is_refused_by_its_line(line: str, has_ssh: bool, tmp_path: Path) -> None:
+    """A configuration that is partly read would lead to another host, or to none that anybody could explain."""
+    file = tmp_path / "config"
+    file.write_text(f"Host web-1\n  User x\nHost *\n  {line}\n")
+    config = ssh_config.Config(str(file)) if has_ssh else ssh_config.Config(str(file), "")
+    with pytest.raises(Hopeless, match="line 4"):
+        ssh_config.lookup(config, hosts("web-1"))

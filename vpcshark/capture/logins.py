@@ -23,15 +23,16 @@ from vpcshark.aws import connect as aws_connect
 from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
+from vpcshark.capture.configured import settings_of, user_name
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.vouching import Vouching
 from vpcshark.capture.ways import Way
-from vpcshark.errors import AwsError, Hopeless, InputError, Refused, TransportError, Unreachable
+from vpcshark.errors import AwsError, Hopeless, Refused, TransportError, Unreachable
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
 from vpcshark.transport.known_hosts import host_names
 from vpcshark.transport.names import HostName, UserName, hosts
-from vpcshark.transport.ssh_auth import Keys, load_key
+from vpcshark.transport.ssh_auth import Keys, configured, load_key
 
 log = logging.getLogger(__name__)
 Dial = Callable[[], Stream]
@@ -51,13 +52,15 @@ class _Path:
 @dataclass(frozen=True)
 class Logins:
     """``addresses`` are all that the host has, the likeliest first; ``connect`` is None if AWS is not to be asked;
-    ``config_files`` are the SSH configuration's."""
+    ``config_files`` are the SSH configuration's, () those of ssh(1); ``configured`` gives what they say of the host, if
+    that was asked before."""
 
     host: CaptureHost
     addresses: Sequence[str]
     options: CaptureOptions
     connect: Callable[[], Aws] | None = None
-    config_files: Sequence[str] = ssh_config.FILES
+    config_files: Sequence[str] = ()
+    configured: Callable[[], ssh_config.Settings] | None = None
 
     def direct(self) -> list[Way]:
         """SSH with the user's own keys: to each address, or as the SSH configuration has it, if it has the host."""
@@ -195,6 +198,7 @@ class Logins:
             trust=self._trust(vouch),
             dial=dial,
             via=via,
+            algorithms=self._settings.algorithms,
         )
         if not (self.options.ssh_user or self._settings.user):
             remembered.note_user(self.host.instance, self._user)
@@ -203,7 +207,9 @@ class Logins:
     def _trust(self, vouch: Callable[[str, bytes], bool]) -> ssh.Trust:
         named, alias = self.options.ssh_known_hosts, self._settings.host_key_alias
         return ssh.Trust(
-            files=[named] if named else self._settings.known_hosts_files,
+            files=[named] if named else [],
+            usual=self._settings.known_hosts,
+            revoked=self._settings.revoked_host_keys,
             further=[str(trusted.file())],
             aliases=[alias, self.pin] if alias else [self.pin],
             vouch=vouch,
@@ -211,23 +217,19 @@ class Logins:
         )
 
     @cached_property
-    def _config(self) -> paramiko.SSHConfig:
+    def _config(self) -> ssh_config.Config:
         return ssh_config.read(self.config_files)
 
     @cached_property
     def _settings(self) -> ssh_config.Settings:
-        names = hosts(self.host.instance, self.host.name, *self.addresses)
-        if self.host.name not in names:
-            log.info("The SSH configuration is not asked about the instance's Name tag, which is no host name.")
-        return ssh_config.lookup(self._config, names)
+        if self.configured is not None:
+            return self.configured()
+        return settings_of(self.host, self.addresses, self.options, self._config)
 
     @cached_property
     def _user(self) -> UserName:
         """Hopeless if it is none that SSH can use: a tag is any text."""
-        try:
-            return UserName(self._said_user())
-        except InputError as error:
-            raise Hopeless(f"The login user for {self.host.instance}: {error.problem}", error.remedy) from error
+        return user_name(self._said_user(), self.host.instance)
 
     def _said_user(self) -> str:
         """The option, the SSH configuration, the instance's tag, its image: whoever says something first."""
@@ -249,7 +251,7 @@ class Logins:
     def _own_keys(self) -> Keys:
         if self._named_key:
             return Keys(only=((self._named_key, self.options.ssh_key),))
-        return Keys(files=self._settings.key_files, files_only=self._settings.identities_only)
+        return configured(self._settings)
 
     def _pushed_keys(self) -> Keys:
         """A fresh key that never touches a disk."""

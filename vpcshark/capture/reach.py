@@ -16,6 +16,7 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
 from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.birthmark import Birth
+from vpcshark.threads import start
 from vpcshark.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -42,12 +43,16 @@ def open_transport(
         from vpcshark.transport.local import LocalTransport
 
         return LocalTransport()
-    import vpcshark.transport.quick  # noqa: F401 - paramiko takes a while to import
-    from vpcshark.capture.logins import Logins
+    from vpcshark.capture.configured import settings_of
+    from vpcshark.transport import ssh_config
 
     everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
     options = for_host(host, options)
-    logins = Logins(host, everywhere, options, connect)
+    configured = start(settings_of, host, everywhere, options, ssh_config.Config(), name="ssh configuration")
+    import vpcshark.transport.quick  # noqa: F401 - paramiko takes a while to import
+    from vpcshark.capture.logins import Logins
+
+    logins = Logins(host, everywhere, options, connect, configured=configured.result)
     ways = _ways(logins, options.connection, has_aws=connect is not None)
     return first(ways, host.name, DEADLINE)
 

@@ -1,7 +1,7 @@
 """Is this the host that the user trusts? Looks host keys up in known_hosts files, whose format is in sshd(8).
 
-Reads hashed names, patterns, ports and @revoked; an unknown or changed key is refused, nothing is ever added here.
-Must not know how the key came over the wire.
+Reads hashed names, patterns, ports, @revoked and @cert-authority; an unknown or changed key is refused, nothing is ever
+added here. Must not know how the key came over the wire.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vpcshark.errors import TransportError
+from vpcshark.transport.host_certificates import CERTIFICATE, SIGNED_TYPES, Shown
 
 log = logging.getLogger(__name__)
-DEFAULT_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,}|\[i-[0-9a-f]{8,}\]:\d+")
+USER_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2")
+MACHINE_FILES = ("/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
 
 
 class UnknownHostKey(TransportError):
@@ -34,12 +36,14 @@ class UnknownHostKey(TransportError):
 
 @dataclass(frozen=True)
 class Entry:
-    """One line: the names it is for, the key's type and its blob (RFC 4253, section 6.6), and whether it is revoked."""
+    """One line: the names it is for, the key's type and its blob (RFC 4253, section 6.6), and whether it is revoked,
+    or that of an authority, which signs the keys of hosts."""
 
     names: tuple[str, ...]
     key_type: str
     key: bytes
     revoked: bool = False
+    authority: bool = False
 
     def is_for(self, host: str) -> bool:
         """Does the line speak of ``host``? A name that a ``!`` pattern excludes is excluded altogether."""
@@ -53,45 +57,61 @@ class KnownHosts:
     def __init__(self, entries: Iterable[Entry]) -> None:
         self._entries = list(entries)
 
-    def key_types(self, names: Sequence[str]) -> list[str]:
-        """The types of key that are known for the host, to ask it for one of those; [] if it is unknown."""
-        return list(dict.fromkeys(entry.key_type for entry in self._known(names)[1] if not entry.revoked))
+    def key_types(self, names: Sequence[str], plain: Sequence[str] = ()) -> list[str]:
+        """The types of key that are known for the host, to ask it for one of those; [] if it is unknown. See check."""
+        signed = [kind + CERTIFICATE for kind in SIGNED_TYPES] if self._authorities(names) else []
+        known = self._known(names) or self._known(plain)
+        return [*signed, *dict.fromkeys(entry.key_type for entry in known)]
 
-    def check(self, names: Sequence[str], key_type: str, key: bytes, accept: str = "") -> None:
+    def check(self, names: Sequence[str], shown: Shown, accept: str = "", plain: Sequence[str] = ()) -> None:
         """Return if the host that ``names`` are for may show this key; else TransportError with its fingerprint, and
         with the command ``accept`` that accepts an unknown one ("": ssh does).
 
         ``names`` go from the most to the least specific: an instance id before an address that another instance may
-        have had before. The first that is known at all decides.
+        have had before. The first that is known at all decides. ``plain`` are names without a port, under which ssh(1)
+        looks a key up too: the same key there is good, another one says nothing of this port.
         """
-        host, shown = names[-1], f"{_short(key_type)} key {fingerprint(key)}"
-        if any(entry.revoked and entry.key == key for entry in self._entries):
-            raise TransportError(f"{host} shows the {shown}, which known_hosts says is revoked.", "Don't trust it.")
-        name, entries = self._known(names)
-        known = [entry for entry in entries if not entry.revoked]
-        if any(entry.key == key for entry in known):
+        host, key = names[-1], shown.key
+        what = f"{_short(shown.key_type)} key {fingerprint(key)}"
+        self._check_revoked(host, key, what)
+        if authorities := self._authorities(names):
+            for authority in authorities:
+                self._check_revoked(host, authority, f"key of the authority {fingerprint(authority)}")
+            if shown.is_signed_by(authorities, names, plain):
+                return
+        known = self._known(names)
+        if any(entry.key == key for entry in known or self._known(plain)):
             return
         if known:
             expected = " or ".join(dict.fromkeys(fingerprint(entry.key) for entry in known))
             raise TransportError(
-                f"The host key of {host} has changed: it shows the {shown}, but known_hosts has {expected}.",
-                f"If the host was rebuilt, run: {_how_to_replace(name, accept)}; else somebody may be listening.",
+                f"The host key of {host} has changed: it shows the {what}, but known_hosts has {expected}.",
+                f"If the host was rebuilt, run: {_how_to_replace(self._known_as(names), accept)}; "
+                "else somebody may be listening.",
             )
         raise UnknownHostKey(
-            f"The host key of {host} is not known: it shows the {shown}.",
+            f"The host key of {host} is not known: it shows the {what}.",
             "Compare it with the host's console output; to accept it, "
             + (f"run: {accept}" if accept else "connect once with ssh"),
-            key_type,
+            shown.key_type,
             key,
         )
 
-    def _known(self, names: Sequence[str]) -> tuple[str, list[Entry]]:
-        """The first name that is known at all, with its entries."""
-        for name in names:
-            found = [entry for entry in self._entries if entry.is_for(name)]
-            if found:
-                return name, found
-        return names[-1], []
+    def _check_revoked(self, host: str, key: bytes, what: str) -> None:
+        if any(entry.revoked and entry.key == key for entry in self._entries):
+            raise TransportError(f"{host} shows the {what}, which known_hosts says is revoked.", "Don't trust it.")
+
+    def _authorities(self, names: Sequence[str]) -> list[bytes]:
+        return [one.key for one in self._entries if one.authority and any(one.is_for(name) for name in names)]
+
+    def _known(self, names: Sequence[str]) -> list[Entry]:
+        plain = [entry for entry in self._entries if not (entry.revoked or entry.authority)]
+        found = ([entry for entry in plain if entry.is_for(name)] for name in names)
+        return next((entries for entries in found if entries), [])
+
+    def _known_as(self, names: Sequence[str]) -> str:
+        """The first of the names that is known, else the last."""
+        return next((name for name in names if self._known([name])), names[-1])
 
 
 def _how_to_replace(name: str, accept: str) -> str:
@@ -101,11 +121,33 @@ def _how_to_replace(name: str, accept: str) -> str:
     return f"ssh-keygen -R '{name}', then connect once with ssh"
 
 
-def load(files: Sequence[str] = (), further: Sequence[str] = ()) -> KnownHosts:
-    """The given files, or the user's and the machine's own; and ``further`` ones. A file that does not exist is empty,
-    unless it was given: TransportError."""
-    entries = [entry for name in files or DEFAULT_FILES for entry in _read(name, must_exist=bool(files))]
-    return KnownHosts([*entries, *(entry for name in further for entry in _read(name, must_exist=False))])
+def load(
+    files: Sequence[str] = (), further: Sequence[str] = (), usual: Sequence[str] | None = None, revoked: str = ""
+) -> KnownHosts:
+    """The given ``files``, or the ``usual`` ones (None: the user's and the machine's own); and ``further`` ones. A file
+    that does not exist is empty, unless it was given: TransportError. ``revoked``: a file of keys that no host may
+    show."""
+    usual = (*USER_FILES, *MACHINE_FILES) if usual is None else usual
+    given = [entry for name in files for entry in _read(name, must_exist=True)]
+    others = [*further] if files else [*usual, *further]
+    found = [entry for name in others for entry in _read(name, must_exist=False)]
+    return KnownHosts([*given, *found, *(_revoked(revoked) if revoked else [])])
+
+
+def _revoked(name: str) -> list[Entry]:
+    """RevokedHostKeys of ssh_config(5): public keys, one a line. ssh-keygen's binary lists (KRL) are not read here, so
+    nobody is let through: TransportError."""
+    try:
+        lines = Path(name).expanduser().read_bytes().decode("ascii").splitlines()
+        kept = [line for line in lines if line.strip() and not line.lstrip().startswith("#")]
+        entries = [parse_line(f"@revoked * {line}") for line in kept]
+    except (OSError, ValueError) as exc:
+        entries, why = [None], str(exc)
+    else:
+        why = "it has more than public keys"
+    if None in entries:
+        raise TransportError(f"The file {name} of revoked host keys cannot be used: {why}.", "Correct RevokedHostKeys.")
+    return [entry for entry in entries if entry is not None]
 
 
 def host_names(address: str, port: int, aliases: Sequence[str] = ()) -> list[str]:
@@ -120,16 +162,16 @@ def fingerprint(key: bytes) -> str:
 
 
 def parse_line(line: str) -> Entry | None:
-    """One line of known_hosts; None for comments, @cert-authority and lines that can't be read."""
+    """One line of known_hosts; None for comments and lines that can't be read."""
     fields = line.split()
     marker = fields.pop(0) if fields and fields[0].startswith("@") else ""
-    if len(fields) < 3 or fields[0].startswith("#") or marker not in ("", "@revoked"):
+    if len(fields) < 3 or fields[0].startswith("#") or marker not in ("", "@revoked", "@cert-authority"):
         return None
     try:
         key = base64.b64decode(fields[2], validate=True)
     except ValueError:
         return None
-    return Entry(tuple(fields[0].split(",")), fields[1], key, revoked=bool(marker))
+    return Entry(tuple(fields[0].split(",")), fields[1], key, marker == "@revoked", marker == "@cert-authority")
 
 
 def _read(name: str, *, must_exist: bool) -> list[Entry]:

@@ -17,7 +17,7 @@ from vpcshark.errors import TransportError
 from vpcshark.transport import ssh, ssh_config, tunnel
 from vpcshark.transport.base import Stream
 from vpcshark.transport.names import HostName
-from vpcshark.transport.ssh_auth import Keys
+from vpcshark.transport.ssh_auth import configured
 
 log = logging.getLogger(__name__)
 DEEPEST = 8  # jump hosts behind each other; more is a configuration that leads in a circle
@@ -31,7 +31,7 @@ class Known:
 
     known_hosts: str = ""
     further: Sequence[str] = ()
-    config: paramiko.SSHConfig = field(default_factory=ssh_config.read)
+    config: ssh_config.Config = field(default_factory=ssh_config.Config)
 
 
 def dial(settings: ssh_config.Settings, address: HostName, port: int, known: Known, depth: int = 0) -> Stream:
@@ -47,7 +47,7 @@ def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, dept
     """Through all of ``jumps``, the last of which reaches ``address``."""
     *before, last = jumps
     user, host, jump_port = ssh_config.split_jump(last)
-    settings = ssh_config.lookup(known.config, [host])
+    settings = ssh_config.lookup(known.config, [host], user, jump_port)
     if before:  # its own way counts only where it is the first
         settings = replace(settings, jumps=tuple(before), proxy_command=())
     there, where = settings.address or host, jump_port or settings.port or 22
@@ -57,12 +57,15 @@ def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, dept
             there,
             user=user or settings.user or ssh_config.local_user(),
             port=where,
-            keys=Keys(files=settings.key_files, files_only=settings.identities_only),
+            keys=configured(settings),
             trust=ssh.Trust(
-                [known.known_hosts] if known.known_hosts else settings.known_hosts_files,
-                known.further,
-                [settings.host_key_alias] if settings.host_key_alias else [],
+                files=[known.known_hosts] if known.known_hosts else [],
+                usual=settings.known_hosts,
+                revoked=settings.revoked_host_keys,
+                further=known.further,
+                aliases=[settings.host_key_alias] if settings.host_key_alias else [],
             ),
+            algorithms=settings.algorithms,
             dial=(lambda: dial(settings, there, where, known, depth + 1)) if has_way else None,
         )
     except TransportError as error:

@@ -11,7 +11,6 @@ import logging
 import shlex
 import socket
 import threading
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -24,28 +23,29 @@ from vpcshark.transport import known_hosts
 from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
 from vpcshark.transport.base import NO_STATUS, Stream
 from vpcshark.transport.buffers import Chunks, ReadAhead
+from vpcshark.transport.host_certificates import Shown
 from vpcshark.transport.ssh_auth import Keys, authenticate
+from vpcshark.transport.ssh_config import Algorithms
+from vpcshark.transport.ssh_greeting import AUTH_TIMEOUT, negotiate, reason
 
 log = logging.getLogger(__name__)
 # paramiko logs tracebacks at error level; without a handler Python would print them on stderr, which is Wireshark's.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CONNECT_TIMEOUT = 3.0  # seconds for TCP, and again for the key exchange
-AUTH_TIMEOUT = 5.0
-# Measured on loopback sshd, MB/s: aes128-ctr 185, aes128-gcm 280, with packets of 64 KiB 106. paramiko has gcm last.
-CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-WINDOW = 128 << 20
-PACKET = 256 << 10
 HOP_WINDOW = 4 << 20  # paramiko's buffer, which a jump host's channel has, is slow with more in it
 
 
 @dataclass(frozen=True)
 class Trust:
-    """Whose host key is accepted. ``files``: known_hosts files instead of the user's and the machine's; ``further``
-    ones beside them; ``aliases``: names of the host there, besides its address. A key that no file has may be accepted
-    by ``vouch(key_type, key)``, or else by the user with the command ``accept``."""
+    """Whose host key is accepted. ``files``: known_hosts files instead of the ``usual`` ones (None: the user's and the
+    machine's); ``further`` ones beside them; ``aliases``: names of the host there, besides its address. A key that no
+    file has may be accepted by ``vouch(key_type, key)``, or else by the user with the command ``accept``. ``revoked``:
+    a file of keys that are not."""
 
     files: Sequence[str] = ()
+    usual: Sequence[str] | None = None
+    revoked: str = ""
     further: Sequence[str] = ()
     aliases: Sequence[str] = ()
     vouch: Callable[[str, bytes], bool] | None = None
@@ -66,23 +66,25 @@ def connect(
     dial: Callable[[], Stream] | None = None,
     via: str = "",
     dead_after: float = DEAD_AFTER,
+    algorithms: Algorithms | None = None,
 ) -> SshTransport:
     """Log in. ``key_file`` "" takes the agent's keys and the default ones; ``known_hosts_files`` () the user's and the
     machine's; ``aliases`` are names under which the host's key may be known besides its address (its instance id).
-    ``keys`` and ``trust`` say the same in more detail. ``dial`` opens another way than TCP, which ``via`` names.
-    The connection ends if for ``dead_after`` seconds nothing comes from the host, which is asked for a sign of life.
+    ``keys`` and ``trust`` say the same in more detail; ``algorithms`` are those that may be used. ``dial`` opens
+    another way than TCP, which ``via`` names. The connection ends if for ``dead_after`` seconds nothing comes from the
+    host, which is asked for a sign of life.
 
     TransportError: refused, timed out, no route, host key unknown or changed, key missing or encrypted, login refused.
     """
     name = f"{address}:{port}" if port != 22 else address
     trust = trust or Trust(files=known_hosts_files, aliases=aliases)
-    trusted = known_hosts.load(trust.files, trust.further)
+    trusted = known_hosts.load(trust.files, trust.further, trust.usual, trust.revoked)
     names = known_hosts.host_names(address, port, trust.aliases)
+    plain = [address] if port != 22 else []
     stream = Heard(dial() if dial else _dial(address, port, name, timeout))
-    transport = _negotiate(stream, trusted.key_types(names), name, timeout)
+    transport = negotiate(stream, trusted.key_types(names, plain), name, timeout, algorithms)
     try:
-        key = transport.get_remote_server_key()
-        _check_host_key(trusted, names, key.get_name(), key.asbytes(), trust)
+        _check_host_key(trusted, names, plain, _shown(transport), trust)
         authenticate(transport, user, keys or Keys(file=key_file), name)
     except BaseException:
         transport.close()
@@ -97,7 +99,7 @@ def host_key(address: str, port: int = 22, dial: Callable[[], Stream] | None = N
     """The type and blob of the key that the host shows now. TransportError."""
     name = f"{address}:{port}" if port != 22 else address
     stream = dial() if dial else _dial(address, port, name, CONNECT_TIMEOUT)
-    transport = _negotiate(stream, [], name, CONNECT_TIMEOUT)
+    transport = negotiate(stream, [], name, CONNECT_TIMEOUT)
     try:
         key = transport.get_remote_server_key()
         return key.get_name(), key.asbytes()
@@ -105,13 +107,20 @@ def host_key(address: str, port: int = 22, dial: Callable[[], Stream] | None = N
         transport.close()
 
 
+def _shown(transport: paramiko.Transport) -> Shown:
+    """The host's key, with the certificate that paramiko keeps around it."""
+    key = transport.get_remote_server_key()
+    signed = getattr(key, "public_blob", None)
+    return Shown(key.get_name(), key.asbytes(), signed.key_blob if signed else b"")
+
+
 def _check_host_key(
-    trusted: known_hosts.KnownHosts, names: Sequence[str], key_type: str, key: bytes, trust: Trust
+    trusted: known_hosts.KnownHosts, names: Sequence[str], plain: Sequence[str], shown: Shown, trust: Trust
 ) -> None:
     try:
-        trusted.check(names, key_type, key, trust.accept)
+        trusted.check(names, shown, trust.accept, plain)
     except known_hosts.UnknownHostKey:
-        if trust.vouch is None or not trust.vouch(key_type, key):
+        if trust.vouch is None or not trust.vouch(shown.key_type, shown.key):
             raise
 
 
@@ -135,7 +144,7 @@ class SshTransport:
             channel.in_buffer = cast("Any", Chunks())  # nothing comes before a command is asked for
             channel.exec_command(shlex.join(command))
         except (paramiko.SSHException, EOFError, OSError) as exc:
-            raise TransportError(f"{self.name} does not start a command: {_reason(exc)}.") from exc
+            raise TransportError(f"{self.name} does not start a command: {reason(exc)}.") from exc
         return SshChannel(self._transport, channel, self.name)
 
     def watch(self, stream: Heard, dead_after: float) -> None:
@@ -176,7 +185,7 @@ class SshTransport:
             )
         except (paramiko.SSHException, EOFError, OSError) as exc:
             raise TransportError(
-                f"{self.name} does not get through to {address}, port {port}: {_reason(exc)}.",
+                f"{self.name} does not get through to {address}, port {port}: {reason(exc)}.",
                 "Check that it may forward (AllowTcpForwarding) and that its network reaches that address.",
             ) from exc
 
@@ -278,43 +287,3 @@ def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
     connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     give_up_in_time(connection)
     return ReadAhead(connection)
-
-
-_UNGREETED = "Check that it runs, that its SSH server does, and the port."
-"""Through a tunnel a host that is down looks like one that says nothing."""
-
-
-def _negotiate(connection: Stream, key_types: Sequence[str], name: str, timeout: float) -> paramiko.Transport:
-    """The key exchange, with our ciphers first, asking for a host key of a type that known_hosts has."""
-    transport = paramiko.Transport(cast("Any", connection), default_window_size=WINDOW, default_max_packet_size=PACKET)
-    transport.banner_timeout = timeout
-    transport.auth_timeout = AUTH_TIMEOUT
-    options = transport.get_security_options()
-    options.ciphers = _first(CIPHERS, options.ciphers)
-    options.key_types = _first(_signatures(key_types), options.key_types)
-    started = time.monotonic()
-    try:
-        transport.start_client(timeout=timeout)
-    except (paramiko.SSHException, EOFError, OSError) as exc:
-        transport.close()
-        raise TransportError(f"{name} does not speak SSH with us: {_reason(exc)}.", _UNGREETED) from exc
-    if not transport.initial_kex_done:
-        transport.close()
-        waited = time.monotonic() - started
-        raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", _UNGREETED)
-    return transport
-
-
-def _signatures(key_types: Sequence[str]) -> list[str]:
-    """An ssh-rsa key signs with SHA-2 (RFC 8332)."""
-    return [s for t in key_types for s in (("rsa-sha2-512", "rsa-sha2-256") if t == "ssh-rsa" else (t,))]
-
-
-def _first(wanted: Sequence[str], all_of_them: Sequence[str]) -> tuple[str, ...]:
-    """``all_of_them``, the ``wanted`` ones first."""
-    return tuple(dict.fromkeys([w for w in wanted if w in all_of_them] + list(all_of_them)))
-
-
-def _reason(exc: BaseException) -> str:
-    text = str(exc).rstrip(".") or "it closed the connection"
-    return "it does not greet as SSH servers do" if "protocol banner" in text else text

@@ -8,7 +8,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,10 +18,13 @@ from paramiko.pkey import UnknownKeyType
 
 from vpcshark.errors import Keyless, Refused, TransportError
 from vpcshark.transport import askpass
+from vpcshark.transport.ssh_agent import agent_keys
+from vpcshark.transport.ssh_config import Settings
+from vpcshark.transport.ssh_keyfile import certified, read_key
 
 log = logging.getLogger(__name__)
 PASSPHRASES = 3  # as often as ssh(1) asks
-DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa")
+DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk")
 _MAGIC = b"openssh-key-v1\0"
 
 
@@ -29,18 +32,37 @@ _MAGIC = b"openssh-key-v1\0"
 class Keys:
     """What to show a server. ``only``: keys in memory, and no others. ``file``: that one, and no others. Else
     ``files`` (without any, the user's default ones) and, unless ``files_only``, whatever the agent has. Of a key in a
-    file the agent's is used if it has it."""
+    file the agent's is used if it has it. ``agent``: its socket, "none", or "" for the environment's;
+    ``certificates``: files with what an authority signed, besides those that lie beside a key's file. ``accepted``: the
+    algorithms that may be used, () for all."""
 
     file: str = ""
     files: tuple[str, ...] = ()
     files_only: bool = False
     only: tuple[tuple[paramiko.PKey, str], ...] = ()
+    agent: str = ""
+    certificates: tuple[str, ...] = ()
+    accepted: tuple[str, ...] = ()
+
+
+def configured(settings: Settings) -> Keys:
+    """What the SSH configuration says of keys."""
+    return Keys(
+        files=settings.key_files,
+        files_only=settings.identities_only,
+        agent=settings.agent,
+        certificates=settings.certificate_files,
+        accepted=settings.algorithms.public_keys,
+    )
 
 
 def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str) -> None:
     """Log in as ``user`` on ``host`` (for messages) with one of ``keys``. Refused if the server takes none."""
     tried = 0
-    for key, origin in _keys(keys):
+    for key, origin in certified(_keys(keys), (*keys.certificates, *(f"{name}-cert.pub" for name in _files(keys)))):
+        if not _is_accepted(key, keys.accepted):
+            log.info("The SSH configuration does not let the key %s be used.", origin)
+            continue
         tried += 1
         try:
             transport.auth_publickey(user, key)
@@ -62,11 +84,11 @@ def _keys(keys: Keys) -> Iterator[tuple[paramiko.PKey, str]]:
     if keys.only:
         yield from keys.only
         return
-    agent = {key.blob: key for key in _agent_keys()}
+    agent = {key.blob: key for key in agent_keys(keys.agent)}
     if keys.file:
         yield load_key(keys.file, agent=agent), keys.file
         return
-    names = [name for name in keys.files or DEFAULT_KEYS if _exists(name) or _exists(f"{name}.pub")]
+    names = [name for name in _files(keys) if _exists(name) or _exists(f"{name}.pub")]
     held = {name: agent.pop(half) for name in names if (half := _public_half(name)) in agent}
     for name, agent_key in held.items():
         yield agent_key, f"{name} of the agent"
@@ -80,6 +102,21 @@ def _keys(keys: Keys) -> Iterator[tuple[paramiko.PKey, str]]:
                 log.info("%s", error.problem)
 
 
+def _files(keys: Keys) -> list[str]:
+    """Where a key may be that nobody named alone; "IdentityFile none" is no file."""
+    if keys.only or keys.file:
+        return [keys.file] if keys.file else []
+    return [name for name in keys.files or DEFAULT_KEYS if name.lower() != "none"]
+
+
+def _is_accepted(key: paramiko.PKey, accepted: Sequence[str]) -> bool:
+    """An RSA key signs with SHA-2, under names of their own (RFC 8332)."""
+    blob = getattr(key, "public_blob", None)
+    kind = blob.key_type if blob else key.get_name()
+    names = [kind.replace("ssh-rsa", f"rsa-sha2-{size}") for size in (256, 512)]
+    return not accepted or any(name in accepted for name in names)
+
+
 def load_key(
     name: str,
     ask: Callable[[str], str | None] = askpass.ask,
@@ -88,7 +125,7 @@ def load_key(
     """The agent's key if it has the one in the file ``name``, which may be a public key then; else the private key in
     the file, for whose passphrase ``ask`` is asked. ``agent``: its keys by their public halves, if they are known.
     TransportError if it is missing, no private key, or encrypted and nobody gives the passphrase."""
-    agent = {key.blob: key for key in _agent_keys()} if agent is None else agent
+    agent = {key.blob: key for key in agent_keys()} if agent is None else agent
     if (half := _public_half(name)) in agent:
         return agent[half]
     if name.endswith(".pub") and half:
@@ -161,7 +198,7 @@ class _Encrypted(Exception):
 def _loaded(name: str, passphrase: str | None) -> paramiko.PKey:
     try:
         secret: Any = None if passphrase is None else passphrase.encode()  # cryptography takes nothing but bytes
-        return paramiko.PKey.from_path(Path(name).expanduser(), secret)
+        return read_key(Path(name).expanduser(), secret)
     except OSError as exc:
         raise TransportError(f"The SSH key {name} cannot be read: {exc.strerror}.", "Name another file.") from exc
     except (paramiko.PasswordRequiredException, TypeError) as exc:
@@ -170,28 +207,12 @@ def _loaded(name: str, passphrase: str | None) -> paramiko.PKey:
         # cryptography says it in words only: "Password was not given", "Key is password-protected", "Invalid password"
         if "password" in str(exc).lower() or passphrase is not None:
             raise _Encrypted from exc
+        if _public_half(name)[4:7] == b"sk-":
+            raise TransportError(
+                f"The SSH key {name} is a security key's (FIDO), which only the SSH agent can ask.",
+                f"Add it to the agent: ssh-add {name}",
+            ) from exc
         raise TransportError(f"{name} is not a private SSH key that can be used.", "Name another file.") from exc
-
-
-class _AgentKey(paramiko.AgentKey):
-    """One with a connection of its own for each signature: paramiko's is for one login at a time, and stays open."""
-
-    def sign_ssh_data(self, data: Any, algorithm: str | None = None) -> Any:
-        """As paramiko's. SSHException if the agent has forgotten the key."""
-        with contextlib.closing(paramiko.Agent()) as agent:
-            for key in agent.get_keys():
-                if key.blob == self.blob:
-                    return key.sign_ssh_data(data, algorithm)
-        raise paramiko.SSHException("The SSH agent does not have the key any more.")
-
-
-def _agent_keys() -> list[_AgentKey]:
-    try:
-        with contextlib.closing(paramiko.Agent()) as agent:
-            return [_AgentKey(agent, key.blob, key.comment) for key in agent.get_keys()]
-    except (paramiko.SSHException, OSError, EOFError) as exc:
-        log.info("The SSH agent does not answer: %s", exc)
-        return []
 
 
 def _refused(host: str, user: str, keys: Keys, tried: int) -> Refused:

@@ -1,115 +1,151 @@
-"""What the user's ~/.ssh/config says of a host (ssh_config(5)), as far as it makes a difference here.
+"""What the user's SSH configuration says of a host (ssh_config(5)), as far as it makes a difference here.
 
-Must not know how a connection is made of it.
+The installed OpenSSH client evaluates it; without one our own parser does, which refuses what it does not know. Must
+not know how a connection is made of it.
 """
 
 from __future__ import annotations
 
 import getpass
-import io
 import logging
 import re
-import shlex
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import shutil
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-import paramiko
-
+from vpcshark import threads
 from vpcshark.errors import Hopeless, InputError
-from vpcshark.transport import quick
+from vpcshark.transport import ssh_evaluated, ssh_tokens
+from vpcshark.transport.known_hosts import MACHINE_FILES, USER_FILES
 from vpcshark.transport.names import HostName, UserName
+from vpcshark.transport.ssh_evaluated import Found
 
 log = logging.getLogger(__name__)
-_EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
-FILES = ("~/.ssh/config", "/etc/ssh/ssh_config")
-_NOBODY = "\x01"  # a name that only patterns for every host match
+_NOBODY = HostName("vpcshark-nobody.invalid")  # a name that only patterns for every host match (RFC 2606)
 _ADDRESS = re.compile(r"[0-9.]+|[0-9a-fA-F:]+:[0-9a-fA-F:.]*")
 _WAYS = {"proxyjump", "proxycommand"}
-_LISTS = ("identityfile",)
-Found = dict[str, str | list[str]]
+_LISTS = ("identityfile", "certificatefile")
+_ALGORITHMS = ["ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms"]
+_ALGORITHMS += ["casignaturealgorithms"]
+NONE = "none"
+
+
+@dataclass(frozen=True)
+class Algorithms:
+    """Which ones may be used, the first before the next; () where the configuration says nothing."""
+
+    ciphers: tuple[str, ...] = ()
+    macs: tuple[str, ...] = ()
+    kex: tuple[str, ...] = ()
+    host_keys: tuple[str, ...] = ()
+    public_keys: tuple[str, ...] = ()
+    ca_signatures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Of one host; "" and () where the configuration says nothing. ``jumps`` are ``[user@]host[:port]``, the nearest
-    first; ``proxy_command`` is an argument vector; ``host_key_alias`` is the host's name in known_hosts."""
+    """Of one host; None, "" and () where the configuration says nothing. ``jumps`` are ``[user@]host[:port]``, the
+    nearest first; ``proxy_command`` is an argument vector; ``host_key_alias`` is the host's name in known_hosts;
+    ``key_files`` may be ("none",); ``agent`` is a socket's path, "none", or "" for the environment's."""
 
     address: HostName | None = None
     user: UserName | None = None
     port: int = 0
     key_files: tuple[str, ...] = ()
+    certificate_files: tuple[str, ...] = ()
+    agent: str = ""
     identities_only: bool = False
     jumps: tuple[str, ...] = ()
     proxy_command: tuple[str, ...] = ()
     known_hosts_files: tuple[str, ...] = ()
+    global_known_hosts_files: tuple[str, ...] = ()
+    revoked_host_keys: str = ""
     host_key_alias: str = ""
+    algorithms: Algorithms = field(default_factory=Algorithms)
+
+    @property
+    def known_hosts(self) -> list[str]:
+        """All files that may have the host's key."""
+        own, machine = self.known_hosts_files or USER_FILES, self.global_known_hosts_files or MACHINE_FILES
+        return [name for name in (*own, *machine) if name.lower() != NONE]
 
 
-def read(files: Sequence[str] = FILES) -> paramiko.SSHConfig:
-    """The files' directives; the first one that says something counts. What can't be read is left out, and logged."""
-    config = paramiko.SSHConfig()
-    for name in files:
-        path = Path(name).expanduser()
-        try:
-            text = path.read_text(encoding="utf-8", errors="replace")
-            if _EXEC.search(text):
-                quick.allow_exec()
-            config.parse(io.StringIO(text))
-        except OSError as exc:
-            log.debug("%s is not read: %s.", path, exc.strerror)
-        except (paramiko.SSHException, ValueError) as exc:
-            log.warning("%s is left out: %s.", path, exc)
-    return config
+@dataclass(frozen=True)
+class Config:
+    """Where the configuration is: in ``file``, or ("") where ssh(1) looks for it. ``program`` is the OpenSSH client
+    that evaluates it, "" for our own parser."""
+
+    file: str = field(default_factory=ssh_evaluated.file_of_home)
+    program: str = field(default_factory=lambda: shutil.which("ssh") or "")
+
+    def ask(self, name: HostName, user: UserName | None = None, port: int = 0) -> Found:
+        """The keywords that are said of ``name``. Hopeless, with the line, if they can't be told."""
+        if self.program:
+            return ssh_evaluated.ask(self.program, self.file, name, user, port)
+        from vpcshark.transport import ssh_parsed
+
+        return ssh_parsed.ask(self.file, name, user, port)
+
+    def defaults(self) -> Found:
+        """What the OpenSSH client shows where no configuration says anything."""
+        return ssh_evaluated.ask(self.program, NONE, _NOBODY) if self.program else {}
 
 
-def lookup(config: paramiko.SSHConfig, names: Sequence[HostName]) -> Settings:
+def read(files: Sequence[str] = ()) -> Config:
+    """The configuration that ssh(1) takes, or in its stead the first of ``files``; one that is not there is empty."""
+    return Config(files[0] if Path(files[0]).exists() else NONE) if files else Config()
+
+
+def lookup(
+    config: Config,
+    names: Sequence[HostName],
+    user: UserName | None = None,
+    port: int = 0,
+    login: UserName | None = None,
+) -> Settings:
     """The settings of the host that has all these ``names`` (its id, its Name tag, its address); what is said of the
-    first name counts before what is said of the next, and what is said of every host (``Host *``) comes last."""
-    everybody = _found(config, _NOBODY)
-    answers = {name: _found(config, name) for name in names}
+    first name counts before what is said of the next, and what is said of every host (``Host *``) comes last. ``user``
+    and ``port`` are the command line's; ``login`` is for tokens, where nobody names a user. Hopeless."""
+    asked: list[Callable[[], Found]] = [partial(config.ask, name, user, port) for name in (*names, _NOBODY)]
+    usual, *answered = threads.together([config.defaults, *asked])
+    *answers_of_names, everybody = [_without(found, usual) for found in answered]
+    answers = dict(zip(names, answers_of_names, strict=True))
     specific = {name: _specific(found, everybody, name) for name, found in answers.items()}
     speaking = next((name for name in answers if specific[name]), None) or _first_address(answers)
-    general = {} if speaking is None else answers[speaking]  # for its name is in a %h
+    general = {} if speaking is None else answers[speaking]  # for its name is in a HostName
     merged: Found = {}
     for found in specific.values():
         merged = {**found, **merged, **_joined(merged, found)}
     if _WAYS & merged.keys():  # ssh(1) takes the first of the two
         general = {key: value for key, value in general.items() if key not in _WAYS}
-    return _settings({**general, **merged, **_joined(merged, general)})
+    return _settings({**general, **merged, **_joined(merged, general)}, speaking, login)
 
 
-def _found(config: paramiko.SSHConfig, name: str) -> Found:
-    """What the configuration says if ``name`` is all that is known of a host."""
-    try:
-        found: Found = {key: value or "" for key, value in config.lookup(name).items()}  # None is "none"
-    except (paramiko.SSHException, ValueError) as exc:
-        log.warning("The SSH configuration for %s cannot be used: %s.", name, exc)
-        return {}
-    if found.get("hostname") == name:
-        del found["hostname"]
-    return found
+def _without(found: Found, usual: Found) -> Found:
+    return {key: value for key, value in found.items() if value != usual.get(key)}
 
 
-def _specific(found: Found, everybody: Found, name: str) -> Found:
-    """What ``found`` of the host ``name`` says otherwise than of ``everybody``: "" where it takes that back ("none");
+def _specific(found: Found, everybody: Found, name: HostName) -> Found:
+    """What ``found`` of the host ``name`` says otherwise than of ``everybody``: () where it takes that back ("none");
     of keys, which add up, what it adds."""
     said: Found = {}
     for key in found.keys() | everybody.keys():
-        value, usual = found.get(key, ""), everybody.get(key, "")
-        if isinstance(value, list):
-            common = [one.replace(_NOBODY, name) for one in usual]
-            if more := [one for one in value if one not in common]:
+        value = found.get(key, ())
+        usual = tuple(one.replace(_NOBODY, name) for one in everybody.get(key, ()))
+        if key in _LISTS:
+            if more := tuple(one for one in value if one not in usual):
                 said[key] = more
-        elif not isinstance(usual, list) and value != usual.replace(_NOBODY, name):
+        elif key != "host" and value != usual:
             said[key] = value
     return said
 
 
 def _joined(first: Found, then: Found) -> Found:
     """The values that add up, of both."""
-    joined = {key: list(dict.fromkeys([*first.get(key, ()), *then.get(key, ())])) for key in _LISTS}
+    joined = {key: tuple(dict.fromkeys([*first.get(key, ()), *then.get(key, ())])) for key in _LISTS}
     return {key: values for key, values in joined.items() if values}
 
 
@@ -119,20 +155,47 @@ def _first_address(names: Iterable[HostName]) -> HostName | None:
     return next((name for name in named if _ADDRESS.fullmatch(name)), named[0] if named else None)
 
 
-def _settings(found: Found) -> Settings:
-    jumps = [jump for jump in _text(found, "proxyjump").split(",") if jump and jump.lower() != "none"]
+def _settings(found: Found, name: HostName | None, login: UserName | None) -> Settings:
+    address, user = _named(HostName, "HostName", found), _named(UserName, "User", found)
+    port = int(_text(found, "port") or 0)
+    name = name or _NOBODY
+    alias = _text(found, "hostkeyalias")
+    tokens = ssh_tokens.Tokens(name, address or name, port or 22, user or login or local_user(), alias)
     command = _text(found, "proxycommand")
     return Settings(
-        address=_named(HostName, "HostName", found),
-        user=_named(UserName, "User", found),
-        port=int(port) if (port := _text(found, "port")).isdecimal() else 0,
-        key_files=tuple(found.get("identityfile") or ()),
+        address=address,
+        user=user,
+        port=port,
+        key_files=tuple(tokens.path(file) for file in found.get("identityfile", ())),
+        certificate_files=_files(tokens, found.get("certificatefile", ())),
+        agent=_agent(tokens, _text(found, "identityagent")),
         identities_only=_text(found, "identitiesonly").lower() == "yes",
-        jumps=tuple(jumps),
-        proxy_command=("sh", "-c", f"exec {command}") if command and command.lower() != "none" else (),
-        known_hosts_files=tuple(shlex.split(_text(found, "userknownhostsfile"))),
-        host_key_alias=_text(found, "hostkeyalias"),
+        jumps=tuple(jump for jump in _text(found, "proxyjump").split(",") if jump and jump.lower() != NONE),
+        proxy_command=("sh", "-c", f"exec {tokens.command(command)}") if command and command.lower() != NONE else (),
+        known_hosts_files=_files(tokens, ssh_tokens.files(_text(found, "userknownhostsfile"))),
+        global_known_hosts_files=_files(tokens, ssh_tokens.files(_text(found, "globalknownhostsfile"))),
+        revoked_host_keys=revoked if (revoked := tokens.path(_text(found, "revokedhostkeys"))).lower() != NONE else "",
+        host_key_alias=alias,
+        algorithms=_algorithms(found),
     )
+
+
+def _files(tokens: ssh_tokens.Tokens, names: Iterable[str]) -> tuple[str, ...]:
+    """("none",) where it is said that there are none."""
+    return tuple(tokens.path(name) for name in names)
+
+
+def _agent(tokens: ssh_tokens.Tokens, said: str) -> str:
+    """``SSH_AUTH_SOCK`` and ``$NAME`` stand for variables (ssh_config(5), IdentityAgent)."""
+    if said == "SSH_AUTH_SOCK":
+        return ""
+    if re.fullmatch(r"\$\w+", said):
+        said = f"${{{said[1:]}}}"
+    return tokens.path(said)
+
+
+def _algorithms(found: Found) -> Algorithms:
+    return Algorithms(*(tuple(filter(None, _text(found, keyword).split(","))) for keyword in _ALGORITHMS))
 
 
 Name = TypeVar("Name", HostName, UserName)
@@ -147,9 +210,8 @@ def _named(kind: type[Name], keyword: str, found: Found) -> Name | None:
         raise Hopeless(f"{keyword} in the SSH configuration: {error.problem}", "Correct it there.") from error
 
 
-def _text(found: Found, name: str) -> str:
-    value = found.get(name) or ""
-    return value if isinstance(value, str) else value[0]
+def _text(found: Found, keyword: str) -> str:
+    return next(iter(found.get(keyword, ())), "")
 
 
 def split_jump(jump: str) -> tuple[UserName | None, HostName, int]:

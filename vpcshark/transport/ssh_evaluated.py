@@ -1,0 +1,137 @@
+"""What the installed OpenSSH client makes of the user's SSH configuration for one name (``ssh -G``), as keywords and
+values: so Include, Match of every kind, canonicalisation, quoting and the global file are read as ssh(1) reads them.
+
+``Match exec`` commands of the configuration run, as they do for ssh(1); nothing of a host's own text reaches them but a
+``HostName`` and a ``UserName``. Must not know what is done with the answer.
+"""
+
+from __future__ import annotations
+
+import getpass
+import logging
+import os
+import re
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from vpcshark.errors import Hopeless
+from vpcshark.transport.names import HostName, UserName
+
+log = logging.getLogger(__name__)
+Found = dict[str, tuple[str, ...]]
+"""The values of each keyword, which is in lower case; what says nothing is left out."""
+
+PATIENCE = 60.0  # seconds; a ``Match exec`` may ask a network
+_READING = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILINE)
+_UNSAID = "vpcshark-unsaid"
+
+
+def ask(program: str, file: str, name: HostName, user: UserName | None = None, port: int = 0) -> Found:
+    """What ``program`` says of the host that its user calls ``name``; ``file`` "" leaves it to find its files. ``user``
+    and ``port`` are given to it as on its command line. What it shows though nobody said it is
+    there too. Hopeless if it refuses the configuration."""
+    given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), name]
+    done = _run([program, "-v", "-G", *(["-F", file] if file else []), *given])
+    if done.returncode:
+        return _refused(done.stderr)
+    found = _parsed(done.stdout)
+    if not user and _is_account(*found.get("user", ("",))):
+        read = _READING.findall(done.stderr)
+        if not (_may_name_a_user(read) and _names_a_user(program, file, read, given)):
+            del found["user"]
+    if found.get("hostname") == (name.lower(),):
+        del found["hostname"]
+    return found
+
+
+def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    try:
+        return subprocess.run(
+            command,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            encoding="utf-8",
+            errors="surrogateescape",
+            timeout=PATIENCE,
+            check=False,
+            start_new_session=True,
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise Hopeless(
+            f"ssh -G was not done with the SSH configuration after {PATIENCE:g} seconds.",
+            "See what its Match exec commands wait for.",
+        ) from exc
+    except OSError as exc:
+        raise Hopeless(f"{command[0]} cannot be started: {exc.strerror}.", "Install the OpenSSH client anew.") from exc
+
+
+def _refused(stderr: str) -> Found:
+    """Hopeless with ssh's own words, which name the line. A name that does not resolve (CanonicalizeHostname) is no
+    fault of the configuration: nothing is known of it."""
+    said = [line.strip() for line in stderr.splitlines() if not line.startswith(("debug", "OpenSSH_", "Pseudo-term"))]
+    said = [line for line in said if line and "terminating," not in line]
+    if any("Could not resolve host" in line for line in said):
+        log.info("%s", said[0])
+        return {}
+    reason = "".join(one if one.isprintable() else "?" for one in "; ".join(said))[:500] or "it does not say why"
+    raise Hopeless(f"ssh refuses the SSH configuration: {reason.rstrip('.')}.", "Correct it; ssh -G HOST checks it.")
+
+
+def _parsed(text: str) -> Found:
+    found: Found = {}
+    for line in text.splitlines():
+        keyword, _, value = line.partition(" ")
+        found[keyword.lower()] = (*found.get(keyword.lower(), ()), value)
+    return found
+
+
+def _is_account(user: str) -> bool:
+    """Is that the user of this process? On Windows ssh has its domain before it."""
+    return user.lower().rpartition("\\")[2] == getpass.getuser().lower()
+
+
+def _may_name_a_user(files: Sequence[str]) -> bool:
+    """Has one of the files a line for a user? ssh shows the account's own name alike whether it was said or not."""
+    for file in files:
+        try:
+            text = Path(file).read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return True
+        if re.search(r"^\s*user[\s=\"]", text, re.IGNORECASE | re.MULTILINE):
+            return True
+    return False
+
+
+def _names_a_user(program: str, file: str, files: Sequence[str], given: Sequence[str]) -> bool:
+    """Does the configuration name the account's own user? Asked once more, with another user at the end of it."""
+    ends = [file] if file else [one for one in files if one.endswith(("/.ssh/config", "/ssh_config", "\\.ssh\\config"))]
+    lines = [*(f'Include "{Path(one).absolute()}"\nMatch all\n' for one in ends), f"User {_UNSAID}\n"]
+    with tempfile.TemporaryDirectory(prefix="vpcshark-") as folder:
+        whole = Path(folder, "config")
+        whole.write_text("".join(lines), encoding="utf-8")
+        done = _run([program, "-G", "-F", str(whole), *given])
+    return done.returncode != 0 or _parsed(done.stdout).get("user") != (_UNSAID,)
+
+
+def _account_home() -> str:
+    """What ssh(1) takes for the home folder; $HOME is nothing to it."""
+    if os.name != "posix":
+        return str(Path.home())
+    import pwd
+
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return str(Path.home())
+
+
+def file_of_home() -> str:
+    """ "" where ssh(1) finds the user's configuration by itself; where $HOME is not the account's home folder (sudo,
+    a container, a test) the configuration in it, alone: "none" if there is none."""
+    home = os.environ.get("HOME", "")
+    if os.name != "posix" or not home or os.path.realpath(home) == os.path.realpath(_account_home()):
+        return ""
+    file = Path(home, ".ssh", "config")
+    return str(file) if file.exists() else "none"
