@@ -2,7 +2,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
-TESTS = $(PY) tests/run.py -n 4 --no-loadscope-reorder
+TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
 .PHONY: help venv tools check test test-long test-loaded demo screenshots chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
 

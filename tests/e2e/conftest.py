@@ -56,6 +56,7 @@ def clean_lab(lab: Lab) -> Iterator[Lab]:
     """The lab, proved to have no mirror resource before and after the test."""
     assert lab.is_clean()
     yield lab
+    lab.end_started()
     wait_until(lab.is_clean, "the account is clean")
 
 

@@ -21,6 +21,7 @@ from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
 from pace import Pace, pace
 
 from vpcshark.aws.features import DEFAULT
+from vpcshark.cleanup import birthmark
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
@@ -493,7 +494,10 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     ec2 = clean_lab.client()
     labels = {"vpcshark:capture": "c-bob", "vpcshark:owner": "bob@there", "vpcshark:expires": "2020-01-01T00:00:00Z"}
     listed = [{"Key": key, "Value": value} for key, value in labels.items()]
-    ec2.create_traffic_mirror_filter(TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": listed}])
+    made_by = [birthmark.description("c-bob", "capture by bob@there"), "bob's own, with a capture's tags"]
+    for words in made_by:
+        specification = [{"ResourceType": "traffic-mirror-filter", "Tags": listed}]
+        ec2.create_traffic_mirror_filter(Description=words, TagSpecifications=specification)
     wait_until(lambda: streams(clean_lab), "the session is there")
     seen = {one["capture"]: one for one in json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)}
     bob = seen.pop("c-bob")
@@ -509,7 +513,12 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     assert clean_lab.mirror_resources()["filters"] != []
     removed = clean_lab.run(*VPCSHARK, "cleanup", "--expired")
     assert removed.returncode == 0
-    assert len(clean_lab.mirror_resources()["filters"]) == 1  # the living capture's
+    left = ec2.describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+    assert len(left) == 2  # the living capture's, and what only has tags
+    for one in left:
+        if one["Description"] == made_by[1]:
+            assert one["TrafficMirrorFilterId"] in removed.stdout
+            ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=one["TrafficMirrorFilterId"])
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=180)
     assert process.returncode == 0

@@ -30,10 +30,11 @@ NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
 @dataclass
 class Lab:
     """A running lab: ``environment`` is what its commands get, ``administrator`` the keys of whoever may do all, if
-    those in the environment may not."""
+    those in the environment may not, ``started`` what runs in it."""
 
     environment: dict[str, str]
     administrator: Mapping[str, str] = field(default_factory=dict)
+    started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def having(self, **environment: str) -> Lab:
         """The same lab for commands with these variables too."""
@@ -75,7 +76,7 @@ class Lab:
 
     def start(self, *command: str, **more) -> subprocess.Popen[str]:
         """Start a command in the lab's environment, in a process group of its own."""
-        return subprocess.Popen(
+        running = subprocess.Popen(
             command,
             env=self.environment,
             text=True,
@@ -84,6 +85,16 @@ class Lab:
             start_new_session=True,
             **more,
         )
+        self.started.append(running)
+        return running
+
+    def end_started(self) -> None:
+        """End what still runs, so that a test which failed in the middle is in no other's way."""
+        while self.started:
+            running = self.started.pop()
+            if running.poll() is None:
+                running.terminate()
+                running.communicate(timeout=180)
 
     def eni(self, instance: str, index: int = 0) -> dict:
         """The ENI of an instance by its Name tag, as the API describes it."""
@@ -178,7 +189,7 @@ def bound(lab: Lab) -> Iterator[Callable[..., Lab]]:
         document = iam.less(less, iam.bare(map(iam.shipped, features)))
         mine = iam.new_user(lab.client("iam"), document)
         control.enforce_iam(is_on=True)
-        return Lab({**lab.environment, **mine}, administrator)
+        return Lab({**lab.environment, **mine}, administrator, lab.started)
 
     try:
         yield bind
