@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from vpcshark.errors import Hopeless, Refused, TransportError
-from vpcshark.transport import ssh, ssh_auth
+from vpcshark.transport import ssh, ssh_auth, tunnel
 from vpcshark.transport.ssh_auth import Keys
 from vpcshark.transport.ssh_config import Algorithms, Settings
 
@@ -167,3 +169,24 @@ def test_where_no_algorithm_fits_that_is_told(log_in: LogIn) -> None:
     with pytest.raises(Hopeless, match=r"allows no ciphers that vpcshark's SSH has: chacha20.*") as caught:
         log_in(algorithms=Algorithms(ciphers=("chacha20-poly1305@openssh.com",)))
     assert "aes128-gcm@openssh.com" in caught.value.remedy
+
+
+@pytest.mark.parametrize(
+    "lines",
+    [
+        "Ciphers chacha20-poly1305@openssh.com",
+        "KexAlgorithms sntrup761x25519-sha512@openssh.com",
+        "Ciphers aes128-ctr\nMACs umac-64-etm@openssh.com",
+    ],
+)
+def test_a_server_with_no_algorithm_of_ours_is_told_as_that(
+    lines: str, make_ssh_key: Callable[..., str], tmp_path: Path
+) -> None:
+    """Not as one that does not speak SSH."""
+    program = shutil.which("sshd", path=f"{os.environ['PATH']}:/usr/sbin")
+    if program is None:
+        pytest.fail("sshd is not installed") if os.environ.get("CI") else pytest.skip("sshd is not installed")
+    config = tmp_path / "sshd_config"
+    config.write_text(f"HostKey {make_ssh_key(tmp_path / 'host')}\n{lines}\n")
+    with pytest.raises(TransportError, match=r"10\.1\.0\.20 and vpcshark's SSH have no algorithm in common"):
+        ssh.host_key("10.1.0.20", dial=lambda: tunnel.process([program, "-i", "-f", str(config)]))

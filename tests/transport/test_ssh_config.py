@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -175,3 +178,37 @@ def test_what_ssh_refuses_is_refused_by_its_line(line: str, has_ssh: bool, tmp_p
     config = ssh_config.Config(str(file)) if has_ssh else ssh_config.Config(str(file), "")
     with pytest.raises(Hopeless, match="line 4"):
         ssh_config.lookup(config, hosts("web-1"))
+
+
+OURS = """
+import sys
+from vpcshark.transport import ssh_config
+from vpcshark.transport.names import HostName
+for name in sys.argv[1:]:
+    found = ssh_config.lookup(ssh_config.read(), [HostName(name)])
+    print(name, found.user or "-", found.port or 22, *found.key_files)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs a mount namespace")
+def test_the_files_are_those_that_ssh_finds_by_itself(tmp_path: Path) -> None:
+    """In the account's home folder, and the machine's; an Include is relative to the first. The account is that of a
+    namespace, so that nobody's own files are read."""
+    (tmp_path / ".ssh" / "d").mkdir(parents=True, mode=0o700)
+    me = ssh_config.local_user()
+    (tmp_path / ".ssh" / "config").write_text(
+        f"Include d/*.conf\nHost web-1\n  IdentityFile ~/k\nHost me\n  User {me}\n"
+    )
+    (tmp_path / ".ssh" / "d" / "a.conf").write_text("Host web-*\n  Port 2222\n")
+    machine = tmp_path / "machine"
+    machine.write_text("Host *\n  User everybody\n")
+    passwd = tmp_path / "passwd"
+    passwd.write_text(f"{me}:x:0:0::{tmp_path}:/bin/sh\n")
+    bind = 'mount --bind "$1" /etc/passwd && mount --bind "$2" /etc/ssh/ssh_config && shift 2 && exec "$@"'
+    inside = ["unshare", "--mount", "sh", "-c", bind, "sh", str(passwd), str(machine)]
+    environment = {**os.environ, "HOME": str(tmp_path), "USER": me, "LOGNAME": me}
+    command = [*inside, sys.executable, "-c", OURS, "web-1", "me", "other"]
+    if subprocess.run([*inside, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("this root may not make a mount namespace")
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
+    assert done.stdout.splitlines() == [f"web-1 everybody 2222 {tmp_path}/k", f"me {me} 22", "other everybody 22"]

@@ -11,6 +11,7 @@ import getpass
 import logging
 import os
 import re
+import signal
 import subprocess
 import tempfile
 from collections.abc import Sequence
@@ -29,9 +30,8 @@ _UNSAID = "vpcshark-unsaid"
 
 
 def ask(program: str, file: str, name: HostName, user: UserName | None = None, port: int = 0) -> Found:
-    """What ``program`` says of the host that its user calls ``name``; ``file`` "" leaves it to find its files. ``user``
-    and ``port`` are given to it as on its command line. What it shows though nobody said it is
-    there too. Hopeless if it refuses the configuration."""
+    """What ``program`` says of the host that its user calls ``name``, also what it shows though nobody said it;
+    ``file`` "" leaves it to find its files, ``user`` and ``port`` are its command line's. Hopeless if it refuses."""
     given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), name]
     done = _run([program, "-v", "-G", *(["-F", file] if file else []), *given])
     if done.returncode:
@@ -47,24 +47,36 @@ def ask(program: str, file: str, name: HostName, user: UserName | None = None, p
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
+    """In a session of its own: a Match exec asks nobody at our terminal, and ends with ssh."""
     try:
-        return subprocess.run(
+        process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
             encoding="utf-8",
             errors="surrogateescape",
-            timeout=PATIENCE,
-            check=False,
             start_new_session=True,
         )
-    except subprocess.TimeoutExpired as exc:
-        raise Hopeless(
-            f"ssh -G was not done with the SSH configuration after {PATIENCE:g} seconds.",
-            "See what its Match exec commands wait for.",
-        ) from exc
     except OSError as exc:
         raise Hopeless(f"{command[0]} cannot be started: {exc.strerror}.", "Install the OpenSSH client anew.") from exc
+    with process:
+        try:
+            said, told = process.communicate(timeout=PATIENCE)
+        except subprocess.TimeoutExpired as exc:
+            _kill(process)
+            raise Hopeless(
+                f"ssh -G was not done with the SSH configuration after {PATIENCE:g} seconds.",
+                "See what its Match exec commands wait for.",
+            ) from exc
+    return subprocess.CompletedProcess(command, process.returncode, said, told)
+
+
+def _kill(process: subprocess.Popen[str]) -> None:
+    if hasattr(os, "killpg"):
+        os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
 
 
 def _refused(stderr: str) -> Found:
