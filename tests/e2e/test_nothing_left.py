@@ -487,7 +487,8 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     ec2 = clean_lab.client()
     labels = {"vpcshark:capture": "c-bob", "vpcshark:owner": "bob@there", "vpcshark:expires": "2020-01-01T00:00:00Z"}
     listed = [{"Key": key, "Value": value} for key, value in labels.items()]
-    ec2.create_traffic_mirror_filter(TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": listed}])
+    tagged = [{"ResourceType": "traffic-mirror-filter", "Tags": listed}]
+    ec2.create_traffic_mirror_filter(TagSpecifications=tagged, Description="vpcshark c-bob: capture by bob@there")
     wait_until(lambda: streams(clean_lab), "the session is there")
     seen = {one["capture"]: one for one in json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)}
     bob = seen.pop("c-bob")

@@ -76,6 +76,12 @@ def test_what_is_no_host_is_refused(host):
         ("dns", "maybe", "true or false"),
         ("region", "Ireland", "an AWS region such as eu-west-1"),
         ("ssh-user", "-oProxyCommand=x", "a user name"),
+        ("host-ssh-from", "0.0.0.0/0", "the word anywhere"),
+        ("host-ssh-from", "0.0.0.0/1", "the word anywhere"),
+        ("host-ssh-from", "::/0", "the word anywhere"),
+        ("host-ssh-from", "2000::/3", "the word anywhere"),
+        ("host-ssh-from", "0.0.0.0/00", "the word anywhere"),
+        ("host-ssh-from", "::0/000", "the word anywhere"),
         ("description", "a\nb", "one line of at most 255 characters"),
     ],
 )

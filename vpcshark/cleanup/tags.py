@@ -1,4 +1,4 @@
-"""The tags that make a resource ours, and what they say. The only proof of ownership that clean-up accepts.
+"""The tags of what a capture makes, and what they say: a claim, which ``birthmark`` or a ledger has to prove.
 
 Pure but for ``default_owner``, which asks the machine who and where we are.
 """
