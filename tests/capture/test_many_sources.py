@@ -213,6 +213,7 @@ def test_each_source_has_its_own_vni_id_and_block(mine: Account, tmp_path):
     assert len(set(made.values())) == MANY
     blocks = [one for one in pcapng.read_blocks(pcapng.section_header() + run.sink.data) if one.kind == 1]
     assert [eni.encode() in block.body for eni, block in zip(mine.enis, blocks, strict=True)] == [True] * MANY
+    assert all(b"The copies go to " in block.body for block in blocks)  # who receives stands in the file
     run.down()
 
 

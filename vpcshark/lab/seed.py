@@ -86,7 +86,9 @@ class Seeder:
 
     def _give_profile(self, instances: Iterable[str]) -> None:
         """To the capture hosts that stand."""
-        self._iam.create_instance_profile(InstanceProfileName=PROFILE)
+        there = self._iam.list_instance_profiles()["InstanceProfiles"]
+        if PROFILE not in {one["InstanceProfileName"] for one in there}:
+            self._iam.create_instance_profile(InstanceProfileName=PROFILE)
         for instance in instances:
             self._ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": PROFILE}, InstanceId=instance)
 
