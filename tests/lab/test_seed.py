@@ -48,7 +48,7 @@ def test_addresses_lie_in_their_subnets(world: LabWorld) -> None:
 
 
 def test_the_capture_host_is_found_by_its_tag(world: LabWorld, ec2: Any) -> None:
-    """It is the one with sshd; its user is in a tag too. It has the instance profile without which the tag is nothing."""
+    """It is the one with sshd; its user is in a tag too. Without its instance profile the tag would be nothing."""
     found = ec2.describe_instances(Filters=[{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}])["Reservations"]
     ours = {instance.id: instance for instance in world.instances}
     (host,) = [i for r in found for i in r["Instances"] if i["InstanceId"] in ours]
