@@ -131,7 +131,8 @@ OPTIONS = (
         group="Capture host",
         kind=Kind.SELECTOR,
         display="Capture host",
-        tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
+        tooltip="The machine that the copies are sent to. Automatic: an instance tagged vpcshark:capture-host "
+        "that [hosts] of the settings allow, or that has an instance profile vpcshark-*. It "
         "must be reachable from the source on UDP 4789. Launch one: in the source's subnet, for this capture "
         "alone; it costs by the second and goes with it. An existing mirror target (tmt-…) is used as it is and stays. "
         "A Network Load Balancer (lb:NAME or its ARN) or a Gateway Load Balancer's endpoint (vpce-…): all hosts behind "
