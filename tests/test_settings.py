@@ -35,6 +35,15 @@ def test_everything_that_a_file_can_say():
     assert web.options == {"vni": "77"}
 
 
+def test_who_may_receive_packets_is_said_by_account_profile_or_id():
+    """Each a list; a section without a word says nothing."""
+    arn = "arn:aws:iam::123456789012:instance-profile/team/x"
+    read = parse(f"[hosts]\naccounts = 123456789012\ninstance-profiles = vpcshark-*, {arn}\nids = i-0a1b2c3d\n")
+    assert read.hosts == settings.Hosts(("123456789012",), ("vpcshark-*", arn), ("i-0a1b2c3d",))
+    assert read.hosts
+    assert not parse("[hosts]\n").hosts
+
+
 def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
     """As most users will have it; so is the example, in which every line is a remark."""
     assert load(tmp_path / "config.ini") == parse("") == parse(settings.EXAMPLE) == Settings()
@@ -45,7 +54,12 @@ def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
     [
         ("[list]\nlimit = many\n", 2, '"many" is not a number of ENIs'),
         ("[list]\n\n# x\nregion = a\n", 4, "region is none of profiles, regions"),
-        ("[list]\n[defaults]\n[lists]\n", 3, "none of [list], [defaults], [capture NAME]"),
+        ("[list]\n[defaults]\n[lists]\n", 3, "none of [list], [defaults], [hosts], [capture NAME]"),
+        ("[hosts]\naccounts = 123\n", 2, '"123" is not an account\'s twelve digits'),
+        ("[hosts]\n\nids = i-0a1b2c3d, web-1\n", 3, '"web-1" is not the id of an instance'),
+        ("[hosts]\nids = *\n", 2, "is not the id"),
+        ("[hosts]\ninstance-profiles = a/b\n", 2, "is not the name or ARN of an instance profile"),
+        ("[hosts]\nprofiles = a\n", 2, "profiles is none of accounts, instance-profiles, ids"),
         ("[list]\ntags = env\n", 2, '"env" is not KEY=VALUE'),
         ("[list]\nprofiles\n", 2, "profiles is not KEY = VALUE"),
         ("profiles = a\n", 1, "before the first [section]"),

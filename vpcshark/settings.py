@@ -19,6 +19,14 @@ _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _TAKEN = re.compile(r"choose|problem(-\d+)?")  # entries of the list that are there anyway
 _LIST = ("profiles", "regions", "vpcs", "tags", "limit")
+_HOSTS = {  # key -> what a word of it must be
+    "accounts": (r"[0-9]{12}", "an account's twelve digits"),
+    "instance-profiles": (
+        r"[\w+=,.@*-]{1,128}|arn:[a-z-]+:iam::([0-9]{12}|\*):instance-profile/[\w+=,.@*/-]+",
+        "the name or ARN of an instance profile",
+    ),
+    "ids": (r"i-[0-9a-f]{8,32}", "the id of an instance"),
+}
 _CAPTURE = ("enis", "tags", "asg", "lb", "profile", "region")
 EXAMPLE = """\
 # vpcshark's settings. A line that begins with # is a remark.
@@ -34,6 +42,14 @@ EXAMPLE = """\
 [defaults]
 # Options that hold for every ENI, by the names of "vpcshark capture --help".
 #host = local
+
+[hosts]
+# To which of the instances tagged vpcshark:capture-host packets may be sent: anybody may set a tag who may tag. One
+# that ids names; or one of these accounts with one of these instance profiles, as far as they are said. Nothing means:
+# with an instance profile vpcshark-*, or this very machine.
+#accounts = 123456789012
+#instance-profiles = vpcshark-*, capture-host
+#ids = i-0a1b2c3d4e5f60718
 
 # A capture of several ENIs, with a name of its own in the list.
 #[capture web]
@@ -69,6 +85,20 @@ class NamedCapture:
 
 
 @dataclass(frozen=True)
+class Hosts:
+    """Which tagged instances ``host=auto`` may send packets to: those of ``ids``, and those that are of one of the
+    ``accounts`` and have one of the instance ``profiles`` (names or ARNs, which may have ``*``), as far as these are
+    said. False where nothing is."""
+
+    accounts: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    ids: tuple[str, ...] = ()
+
+    def __bool__(self) -> bool:
+        return bool(self.accounts or self.profiles or self.ids)
+
+
+@dataclass(frozen=True)
 class Settings:
     """All of the file. Empty texts and tuples mean "not said"."""
 
@@ -79,6 +109,7 @@ class Settings:
     limit: int = LIMIT
     defaults: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, NamedCapture] = field(default_factory=dict)
+    hosts: Hosts = field(default_factory=Hosts)
 
     def defaults_of(self, capture: str) -> Mapping[str, str]:
         """Of a named capture's options: its own before those of all; the latter alone where none has that name."""
@@ -132,9 +163,10 @@ class _Reader:
             kind, _, name = section.partition(" ")
             if kind == "capture":
                 captures[name.strip()] = self._capture(section, name.strip())
-            elif section not in ("list", "defaults"):
-                raise _Wrong(section, "", f"[{section}] is none of [list], [defaults], [capture NAME]")
+            elif section not in ("list", "defaults", "hosts"):
+                raise _Wrong(section, "", f"[{section}] is none of [list], [defaults], [hosts], [capture NAME]")
         self._known("list", _LIST)
+        self._known("hosts", tuple(_HOSTS))
         return Settings(
             profiles=self._words("list", "profiles"),
             regions=self._words("list", "regions"),
@@ -143,7 +175,16 @@ class _Reader:
             limit=self._limit(),
             defaults=self._section("defaults"),
             captures=captures,
+            hosts=Hosts(*(self._hosts(key) for key in _HOSTS)),
         )
+
+    def _hosts(self, key: str) -> tuple[str, ...]:
+        """An allow-list with a slip in it would keep out whom it was to let in, or the other way round."""
+        words, (pattern, what) = self._words("hosts", key), _HOSTS[key]
+        for word in words:
+            if not re.fullmatch(pattern, word):
+                raise _Wrong("hosts", key, f'"{word}" is not {what}')
+        return words
 
     def _capture(self, section: str, name: str) -> NamedCapture:
         if not _NAME.fullmatch(name):

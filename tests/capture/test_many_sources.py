@@ -13,6 +13,7 @@ from typing import Any
 import boto3
 import pytest
 from quiet import QuietHost
+from scenes import give_profile
 from told import Told
 
 from vpcshark.aws.client import connect
@@ -29,6 +30,7 @@ from vpcshark.cleanup.ledger import Ledger
 from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
 from vpcshark.lab.control import LabControl
+from vpcshark.settings import Hosts
 from vpcshark.wire import pcapng
 
 REGION = "eu-central-1"
@@ -88,7 +90,9 @@ def host(ec2: Any, subnet: str, size: str) -> str:
     """An instance of that size with the capture host's tag."""
     tagged = [{"ResourceType": "instance", "Tags": [{"Key": "vpcshark:capture-host", "Value": ""}]}]
     asked = {"ImageId": "ami-12c6146b", "MinCount": 1, "MaxCount": 1, "SubnetId": subnet}
-    return ec2.run_instances(InstanceType=size, TagSpecifications=tagged, **asked)["Instances"][0]["InstanceId"]
+    made = ec2.run_instances(InstanceType=size, TagSpecifications=tagged, **asked)["Instances"][0]["InstanceId"]
+    give_profile(ec2, made)
+    return str(made)
 
 
 @pytest.fixture
@@ -142,6 +146,7 @@ class Run:
             "connect": lambda: connect(region=REGION),
             "open_transport": lambda host: self.receiver,
             "is_here": lambda address, mac: False,
+            "allowed": Hosts(),
             "python": "python3",
             "on_connected": lambda profile, region: None,
             "on_account": lambda account: None,
@@ -210,6 +215,7 @@ def test_each_source_has_its_own_vni_id_and_block(mine: Account, tmp_path):
     assert len(set(made.values())) == MANY
     blocks = [one for one in pcapng.read_blocks(pcapng.section_header() + run.sink.data) if one.kind == 1]
     assert [eni.encode() in block.body for eni, block in zip(mine.enis, blocks, strict=True)] == [True] * MANY
+    assert all(b"The copies go to " in block.body for block in blocks)  # who receives stands in the file
     run.down()
 
 

@@ -16,7 +16,8 @@ def eni(number: int, kind: str = "m6i.large", **more) -> Eni:
     return Eni(id=f"eni-{number}", name=f"web-{number}", instance_type=kind, primary_address=f"10.0.0.{number}", **more)
 
 
-HOST = eni(9, instance_tags={HOST_TAG: ""})
+PROFILE = "arn:aws:iam::123456789012:instance-profile/vpcshark-host"
+HOST = eni(9, instance_tags={HOST_TAG: ""}, instance_profile=PROFILE)
 
 
 def nowhere(address: str, mac: str) -> bool:
@@ -36,7 +37,7 @@ def test_a_type_that_is_not_mirrored_is_marked_and_another_is_not() -> None:
 @pytest.mark.parametrize("state", ["stopped", "terminated"])
 def test_without_a_running_target_everything_is_marked(state: str) -> None:
     """A host that does not run receives nothing."""
-    away = eni(9, instance_tags={HOST_TAG: ""}, instance_state=state)
+    away = eni(9, instance_tags={HOST_TAG: ""}, instance_state=state, instance_profile=PROFILE)
     assert modes.marks([eni(1), away], nowhere)["eni-1"] == modes.NO_TARGET
 
 

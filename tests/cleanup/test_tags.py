@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,12 @@ def test_a_lease_survives_its_way_through_tags():
 def test_a_resource_with_our_name_but_without_our_tag_is_not_ours():
     """A Name or a description never makes a resource ours."""
     assert tags.read_lease({"Name": "vpcshark", "vpcshark:owner": "ann@laptop"}) is None
+
+
+@pytest.mark.parametrize("value", ["", "../c-1", "c-1/..", "c 1", "c-1\n", "c-é", "c" * 65, "*", "$(x)"])
+def test_what_is_no_captures_id_is_nobodys(value: str):
+    """It would become a file's name, and whatever text a tag has."""
+    assert tags.read_lease({"vpcshark:capture": value, "vpcshark:owner": "ann@laptop"}) is None
 
 
 @given(st.integers(1, 4_000_000_000))

@@ -12,6 +12,7 @@ from vpcshark.extcap.dialog import dialog, reloaded
 from vpcshark.extcap.option import Kind
 from vpcshark.extcap.options import CHOOSER, OPTIONS, chosen, resolve, resolve_leniently
 
+BLOCK = "an address block such as 192.0.2.7/32, of /8 (IPv6: /16) or longer; or the word anywhere"
 HOSTS = (
     "auto, local, launch, an instance id (i-…), a mirror target (tmt-…), a load balancer (lb:NAME) or its endpoint "
     "(vpce-…)"
@@ -76,6 +77,12 @@ def test_what_is_no_host_is_refused(host):
         ("dns", "maybe", "true or false"),
         ("region", "Ireland", "an AWS region such as eu-west-1"),
         ("ssh-user", "-oProxyCommand=x", "a user name"),
+        ("host-ssh-from", "0.0.0.0/0", BLOCK),
+        ("host-ssh-from", "0.0.0.0/1", BLOCK),
+        ("host-ssh-from", "::/0", BLOCK),
+        ("host-ssh-from", "2000::/3", BLOCK),
+        ("host-ssh-from", "0.0.0.0/00", BLOCK),
+        ("host-ssh-from", "::0/000", BLOCK),
         ("description", "a\nb", "one line of at most 255 characters"),
     ],
 )

@@ -15,7 +15,7 @@ from vpcshark.lab.seed import Seeder, make_keys
 @pytest.fixture
 def world(api: Any) -> LabWorld:
     """The VPC of a root lab."""
-    return Seeder(api.client(), mark_managed).namespaces(142)
+    return Seeder(api.client(), mark_managed, api.client("iam")).namespaces(142)
 
 
 def test_the_api_and_the_world_agree(world: LabWorld, ec2: Any) -> None:
@@ -48,12 +48,13 @@ def test_addresses_lie_in_their_subnets(world: LabWorld) -> None:
 
 
 def test_the_capture_host_is_found_by_its_tag(world: LabWorld, ec2: Any) -> None:
-    """It is the one with sshd; its user is in a tag too."""
+    """It is the one with sshd; its user is in a tag too. Without its instance profile the tag would be nothing."""
     found = ec2.describe_instances(Filters=[{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}])["Reservations"]
     ours = {instance.id: instance for instance in world.instances}
     (host,) = [i for r in found for i in r["Instances"] if i["InstanceId"] in ours]
     assert "sshd" in ours[host["InstanceId"]].roles
     assert {"Key": "vpcshark:ssh-user", "Value": "root"} in host["Tags"]
+    assert host["IamInstanceProfile"]["Arn"].endswith(":instance-profile/vpcshark-capture-host")
 
 
 def test_instances_stand_in_two_zones(world: LabWorld, ec2: Any) -> None:

@@ -28,6 +28,7 @@ from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.sweep import remove_capture
@@ -218,7 +219,8 @@ def capture(aws: Aws, scene: Scene, options: CaptureOptions, ledger: Path, shown
 def clean(aws: Aws, somebody: Any) -> None:
     """What ps and cleanup do with a dead capture's remains, which ``somebody`` with all rights has planted."""
     dead = Lease("c-dead", OWNER, 1.0).as_tags()
-    mirror.create_filter(somebody, dead, str(uuid.uuid4()))
+    words = birthmark.description("c-dead", "a capture that died")
+    mirror.create_filter(somebody, dead, str(uuid.uuid4()), description=words)
     outcome = remove_capture(MirrorAccount(aws), "c-dead", clock=Hurried(), patience=20.0)
     if outcome.problems:
         raise VpcsharkError(" ".join(outcome.problems))

@@ -116,6 +116,16 @@ def push_a_key(aws: Aws, scene: Scene, judge: Judge) -> None:
     connect.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
 
 
+def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """As its image's user; to nobody else's instance."""
+    group = scene.group(scene.target_vpc)
+    wanted = launch.Launch(scene.target_subnet, group, "", IMAGE)
+    somebody = judge.overhear(scene.ec2)
+    instance = launch.run(somebody, wanted, LEASE.as_tags(), str(uuid.uuid4()))
+    connect.push_key(aws, instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
+    launch.terminate(scene.ec2, instance)
+
+
 def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
     """CloudWatch's, of mirrored packets."""
     metrics.counted(aws.client("cloudwatch"), [scene.source_instance], time.time())
@@ -168,6 +178,7 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "fleet": aim_at_fleets,
     "connect-ssh": see_host_keys_and_user,
     "connect-eic": push_a_key,
+    "connect-eic-launched": push_a_key_to_a_launched_host,
     "connect-eice": tunnel_through_an_endpoint,
     "connect-ssm": tunnel_through_session_manager,
     "launch-template": launch_from_a_template,

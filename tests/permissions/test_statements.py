@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from iam import ACCOUNT, REGION, Request, allows, arn, requests
+from iam import ACCOUNT, REGION, Request, allows, arn, denies, pushing, requests
 
 from vpcshark.aws import launch, policies
 from vpcshark.aws.features import FEATURES
+from vpcshark.aws.policies import Limits
 
 OURS = {"vpcshark:capture": "c-1", "vpcshark:expires": "2026-01-01T00:00:00Z"}
 STANDING = {
@@ -112,6 +113,7 @@ def test_a_host_is_launched_from_amazons_images_alone():
         ("mirror", "i-1", {"vpcshark:expires": "later"}, False),
         ("launch", "i-1", {"vpcshark:expires": "later"}, True),
         ("launch", "i-1", {"vpcshark:capture": "k-1"}, True),  # a host that is kept gets an id of its own
+        ("launch", "i-1", {"vpcshark:capture-host": ""}, False),
         ("launch", "i-1", {"Name": "x"}, False),
         ("launch", "i-2", OURS, False),
         ("launch", "sg-2", OURS, False),
@@ -130,6 +132,88 @@ def test_one_resource_of_somebodys_is_enough_to_refuse_a_renewal():
     pairs = [{"Key": "vpcshark:expires", "Value": "later"}]
     assert is_allowed("mirror", "CreateTags", Resources=["tms-1", "tmf-1", "tmt-1"], Tags=pairs)
     assert not is_allowed("mirror", "CreateTags", Resources=["tms-1", "tmf-2", "tmt-1"], Tags=pairs)
+
+
+@pytest.mark.parametrize(
+    ("instance", "user", "is_right"), [("i-2", "ec2-user", False), ("i-1", "ec2-user", True), ("i-1", "root", False)]
+)
+def test_a_key_for_launched_hosts_opens_no_other_instance_and_no_other_user(instance: str, user: str, is_right: bool):
+    asked = pushing({"InstanceId": instance, "InstanceOSUser": user}, STANDING)
+    push = Request("ec2-instance-connect:SendSSHPublicKey", arn("instance", instance), asked)
+    assert allows(policies.policy(["connect-eic-launched"]), push) == is_right
+
+
+@pytest.mark.parametrize(
+    ("user", "env", "is_right"),
+    [("ubuntu", "dev", True), ("root", "dev", False), ("ubuntu", "prod", False), ("ubuntu", "", False)],
+)
+def test_pushed_keys_are_narrowed_by_user_and_tag(user: str, env: str, is_right: bool):
+    document = policies.policy(["connect-eic"], limits=Limits(users=("ubuntu",), tags=("env=dev", "env=test")))
+    asked = {"ec2:osuser": user, **({"aws:ResourceTag/env": env} if env else {})}
+    push = Request("ec2-instance-connect:SendSSHPublicKey", arn("instance", "i-2"), asked)
+    assert allows(document, push) == is_right
+
+
+@pytest.mark.parametrize(
+    ("kind", "subnet", "is_right"),
+    [("t4g.nano", "0a1b2c3d", True), ("m7i.48xlarge", "0a1b2c3d", False), ("t4g.nano", "0a1b2c3e", False)],
+)
+def test_a_launch_is_narrowed_by_type_and_subnet(kind: str, subnet: str, is_right: bool):
+    document = policies.policy(["launch"], limits=Limits(types=("t4g.*",), subnets=("subnet-0a1b2c3d",)))
+    of_type = {"aws:RequestTag/vpcshark:capture": "c-1", "ec2:InstanceType": kind}
+    asked = [
+        Request("ec2:RunInstances", arn("instance"), of_type),
+        Request("ec2:RunInstances", arn("subnet", f"subnet-{subnet}")),
+    ]
+    assert all(allows(document, one) for one in asked) == is_right
+
+
+@pytest.mark.parametrize(
+    "document", ["SSM-SessionManagerRunShell", "AWS-StartInteractiveCommand", "AWS-StartSSHSession"]
+)
+def test_session_manager_gives_ssh_and_no_shell(document: str):
+    """A session that names no document is one by the first of these, for which AWS asks only where the check is on."""
+    policy = policies.policy(["connect-ssm"], ACCOUNT, REGION)
+    checked = {"ssm:SessionDocumentAccessCheck": "true"}
+    named = Request("ssm:StartSession", f"arn:aws:ssm:{REGION}::document/{document}", checked)
+    assert allows(policy, named) == (document == "AWS-StartSSHSession")
+    unchecked = {"ssm:SessionDocumentAccessCheck": "false"}
+    assert allows(policy, Request("ssm:StartSession", arn("instance", "i-2"), checked))
+    assert not allows(policy, Request("ssm:StartSession", arn("instance", "i-2"), unchecked))
+
+
+ADMIN, USER = "arn:aws:iam::123456789012:role/Admin-eu", "arn:aws:iam::123456789012:user/eve"
+LEASED = {"vpcshark:expires": "later"}
+GUARDED = [  # who, on what, with which tags, at a create, is denied
+    (USER, "i-2", {"vpcshark:capture-host": ""}, "", True),
+    (USER, "i-1", {"vpcshark:capture-host": ""}, "", True),
+    (USER, "i-2", {"vpcshark:capture-host": ""}, "RunInstances", True),
+    (ADMIN, "i-2", {"vpcshark:capture-host": ""}, "", False),
+    (USER, "i-2", OURS, "", True),
+    (USER, "tms-2", OURS, "", True),
+    (USER, "tms-2", {"Name": "x", **LEASED}, "", True),
+    (ADMIN, "tms-2", OURS, "", False),
+    (USER, "tms-2", {"Name": "x"}, "", False),
+    (USER, "tms-1", LEASED, "", False),
+    (USER, "tms-2", OURS, "CreateTrafficMirrorSession", False),
+    (USER, "i-2", {**OURS, "vpcshark:ssh-user": "ec2-user"}, "RunInstances", False),
+]
+
+
+@pytest.mark.parametrize(("who", "resource", "labels", "create", "is_denied"), GUARDED)
+def test_the_guard_keeps_our_tags_for_captures_and_administrators(
+    who: str, resource: str, labels: dict[str, str], create: str, is_denied: bool
+):
+    """What a capture does passes: its tags at creation, its renewals."""
+    guard = policies.tag_guard(["arn:aws:iam::*:role/Admin*"])
+    pairs = [{"Key": key, "Value": value} for key, value in labels.items()]
+    standing = {} if create else STANDING
+    (asked,) = requests("CreateTags", {"Resources": [resource], "Tags": pairs}, standing)
+    more = {"aws:PrincipalArn": who, **({"ec2:CreateAction": create} if create else {})}
+    request = Request(asked.action, asked.resource, {**asked.context, **more})
+    assert denies(guard, request) == is_denied
+    taken = Request("ec2:DeleteTags", asked.resource, {"aws:TagKeys": list(labels), "aws:PrincipalArn": who})
+    assert denies(guard, taken) == (who == USER and labels != {"Name": "x"})
 
 
 @pytest.mark.parametrize("place", [("210987654321", REGION), (ACCOUNT, "us-east-1")])

@@ -167,6 +167,37 @@ def test_the_nearest_host_that_the_frames_reach_is_taken(scene: Scene, capture: 
     assert group in passed_over[0]
 
 
+def decoy(scene: Scene) -> str:
+    """An instance beside the source that its frames reach, with the tag, which somebody set who may only tag."""
+    group = scene.group(scene.source_vpc)
+    scene.admit(group, cidr="10.1.0.0/16")
+    near, _ = scene.instance(scene.source_subnet, "10.1.1.66", [group])
+    scene.ec2.create_tags(Resources=[near], Tags=[{"Key": "vpcshark:capture-host", "Value": ""}])
+    return near
+
+
+def test_the_tag_alone_brings_nobody_the_packets(scene: Scene, capture: Any):
+    """However near it is: the farther one, which has a profile too, is taken, and introduced with its owner."""
+    one_vpc(scene)
+    near = decoy(scene)
+    scene.tag_as_host(scene.host)
+    before, during = targets(scene), set[str]()
+    said = capture(scene, lambda: during.update(targets(scene)), host="auto").said
+    assert during - before == {scene.target}
+    assert any(near in sentence and "anybody may set who may tag" in sentence for sentence in said)
+    (introduced,) = {sentence for sentence in said if sentence.startswith("The copies go to ")}
+    assert all(word in introduced for word in (scene.host, "of the account 123456789012", "vpcshark-hosts"))
+
+
+def test_where_only_the_tag_speaks_nothing_is_made(scene: Scene, capture: Any, control: LabControl):
+    one_vpc(scene)
+    near = decoy(scene)
+    control.clear_calls()
+    with pytest.raises(VpcsharkError, match=f"config set hosts.ids {near}"):
+        capture(scene, host="auto")
+    assert made(control) == []
+
+
 def test_where_no_host_is_reached_the_nearest_ones_reason_is_told(scene: Scene, capture: Any, control: LabControl):
     _, group, _ = near_and_far(scene, far_is_open=False)
     control.clear_calls()

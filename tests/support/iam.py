@@ -143,11 +143,17 @@ def _ids(parameters: Any, names: tuple[str, ...]) -> Iterator[str]:
 
 def allows(document: Mapping[str, Any], request: Request) -> bool:
     """Does one statement of the policy allow the request? There are no denies in ours."""
+    assert all(statement["Effect"] == "Allow" for statement in document["Statement"])
+    return any(_fits(statement, request) for statement in document["Statement"])
+
+
+def denies(document: Mapping[str, Any], request: Request) -> bool:
+    """Does one statement of a policy that only denies deny the request?"""
+    assert all(statement["Effect"] == "Deny" for statement in document["Statement"])
     return any(_fits(statement, request) for statement in document["Statement"])
 
 
 def _fits(statement: Mapping[str, Any], request: Request) -> bool:
-    assert statement["Effect"] == "Allow"
     return (
         request.action in _listed(statement["Action"])
         and any(_is_like(pattern, request.resource) for pattern in _listed(statement["Resource"]))
@@ -163,7 +169,11 @@ def _holds(test: str, value: Any, wanted: list[str]) -> bool:
     """One condition; a key that is not there fails every test but Null and ForAllValues."""
     if test == "Null":
         return (value is None) == (wanted == ["true"])
-    quantifier, _, plain = test.rpartition(":")
+    if test.endswith("IfExists") and value is None:
+        return True
+    quantifier, _, plain = test.removesuffix("IfExists").rpartition(":")
+    if plain == "ArnNotLike":
+        return not any(_is_like(pattern, value or "") for pattern in wanted)
     compare: Callable[[str, str], bool] = {"StringLike": _is_like}.get(plain, lambda a, b: a == b)
     assert plain in ("Bool", "NumericEquals", "StringEquals", "StringLike")
     values = [] if value is None else _listed(value)
@@ -180,6 +190,12 @@ def _is_like(pattern: str, value: str) -> bool:
 
 def _listed(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [value]
+
+
+def pushing(parameters: Mapping[str, Any], tags: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    """The condition keys of SendSSHPublicKey."""
+    stands = {f"aws:ResourceTag/{key}": value for key, value in tags.get(parameters["InstanceId"], {}).items()}
+    return {**stands, "ec2:osuser": parameters["InstanceOSUser"]}
 
 
 class Judge:
@@ -223,6 +239,8 @@ class Judge:
         else:
             action = f"{service}:{model.name}"
             whose = {_SESSION_TAG: ME} if params.get("SessionId") in self._sessions else {}
+            if action == "ec2-instance-connect:SendSSHPublicKey":
+                whose = pushing(params, self._tags)
             asked = [Request(action, one, whose) for one in _ELSEWHERE.get(action, lambda _: ["*"])(params)]
         context["refused"] = self._decide(asked, is_dry=bool(params.get("DryRun")))
 

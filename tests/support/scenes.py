@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from typing import Any
 
+import boto3
+
 IMAGE = "ami-12c6146b"
 _numbers = itertools.count(1)
+
+
+def give_profile(ec2: Any, *instances: str) -> None:
+    """What a tagged instance needs besides, to be a capture host."""
+    where = {"region_name": ec2.meta.region_name, "endpoint_url": ec2.meta.endpoint_url}
+    iam = boto3.client("iam", **where, aws_access_key_id="AKIAIOSFODNN7EXAMPLE", aws_secret_access_key="not a secret")
+    with contextlib.suppress(iam.exceptions.EntityAlreadyExistsException):
+        iam.create_instance_profile(InstanceProfileName="vpcshark-hosts")
+    for instance in instances:
+        ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": "vpcshark-hosts"}, InstanceId=instance)
 
 
 class Scene:
@@ -75,6 +88,7 @@ class Scene:
     def tag_as_host(self, *instances: str) -> None:
         """What ``--host auto`` looks for."""
         self.ec2.create_tags(Resources=list(instances), Tags=[{"Key": "vpcshark:capture-host", "Value": ""}])
+        give_profile(self.ec2, *instances)
 
     def eni(self, subnet: str, address: str, groups: list[str]) -> str:
         made = self.ec2.create_network_interface(SubnetId=subnet, PrivateIpAddress=address, Groups=groups)

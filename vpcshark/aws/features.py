@@ -19,8 +19,17 @@ _NEW: _Condition = {"StringLike": {f"aws:RequestTag/{TAG}": _ANY_VALUE}}
 _OURS: _Condition = {"StringLike": {f"aws:ResourceTag/{TAG}": _ANY_VALUE}}
 _HAS_KEYS: _Condition = {"Null": {"aws:TagKeys": "false"}}  # ForAllValues alone is true of none
 _LEASE: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringEquals": {"aws:TagKeys": ["vpcshark:expires"]}}
-_ANY_OF_OURS: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringLike": {"aws:TagKeys": ["vpcshark:*"]}}
+_ANY_OF_OURS: _Condition = {
+    **_OURS,
+    **_HAS_KEYS,
+    "ForAllValues:StringEquals": {"aws:TagKeys": [TAG, "vpcshark:expires", "vpcshark:owner", "vpcshark:started"]},
+}
 _MINE = {"StringLike": {"ssm:resourceTag/aws:ssmmessages:session-id": ["${aws:userid}"]}}
+# Without it a session that names no document is a shell by the default one, for whoever may start any. With it, AWS
+# asks for a permission for that document as well (Session Manager user guide, "Start a default shell session by
+# specifying the default session document in IAM policies").
+_CHECKED: _Condition = {"BoolIfExists": {"ssm:SessionDocumentAccessCheck": "true"}}
+_PUSH = ("ec2-instance-connect:SendSSHPublicKey",)
 _MIRROR_CREATES = ("CreateTrafficMirrorFilter", "CreateTrafficMirrorSession", "CreateTrafficMirrorTarget")
 _LAUNCHED = ("instance", "network-interface", "volume")
 _PUBLIC_IMAGES = "ssm::parameter/aws/service/ami-amazon-linux-latest/*"
@@ -31,12 +40,14 @@ _MIRROR = ("traffic-mirror-session", "traffic-mirror-filter", "traffic-mirror-ta
 @dataclass(frozen=True)
 class Allow:
     """One statement. ``resources`` are types of EC2's ("instance"), perhaps with service, account and id
-    ("ssm:*:document/AWS-StartSSHSession", which is AWS's; "ec2::image" belongs to no account)."""
+    ("ssm:*:document/AWS-StartSSHSession", which is AWS's; "ec2::image" belongs to no account).
+    ``limits``: which fields of ``policies.Limits`` narrow it."""
 
     sid: str
     actions: tuple[str, ...]
     resources: tuple[str, ...]
     condition: _Condition | None = None
+    limits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,7 +187,16 @@ FEATURES: Mapping[str, Feature] = {
     "connect-eic": Feature(
         "log in with a key that EC2 Instance Connect pushes",
         (),
-        (Allow("PushKeys", ("ec2-instance-connect:SendSSHPublicKey",), ("instance",)),),
+        (Allow("PushKeys", _PUSH, ("instance",), limits=("users", "tags")),),
+    ),
+    "connect-eic-launched": Feature(
+        "the same, but to hosts that captures launched alone, and there as ec2-user (without launch-template)",
+        (),
+        (
+            Allow(
+                "PushKeysToLaunchedHosts", _PUSH, ("instance",), {**_OURS, "StringEquals": {"ec2:osuser": "ec2-user"}}
+            ),
+        ),
     ),
     "connect-eice": Feature(
         "through an EC2 Instance Connect Endpoint (with connect-eic where no key is named)",
@@ -194,7 +214,8 @@ FEATURES: Mapping[str, Feature] = {
         "through Session Manager (with connect-eic where no key is named)",
         ("ssm:DescribeInstanceInformation",),
         (
-            Allow("TunnelToInstances", ("ssm:StartSession",), ("instance", "ssm:*:document/AWS-StartSSHSession")),
+            Allow("TunnelToInstances", ("ssm:StartSession",), ("instance",), _CHECKED, ("tags",)),
+            Allow("TunnelToSshAlone", ("ssm:StartSession",), ("ssm:*:document/AWS-StartSSHSession",), _CHECKED),
             Allow("EndAndResumeOwnTunnels", ("ssm:ResumeSession", "ssm:TerminateSession"), ("ssm:session",), _MINE),
         ),
     ),
@@ -204,14 +225,15 @@ FEATURES: Mapping[str, Feature] = {
         _ec2("DescribeInstanceTypes", "DescribeSecurityGroups"),
         (
             Allow("FindNewestImage", ("ssm:GetParameter",), (_PUBLIC_IMAGES,)),
-            Allow("LaunchTaggedHosts", _ec2("RunInstances"), _LAUNCHED, _NEW),
+            Allow("LaunchTaggedHosts", _ec2("RunInstances"), ("instance",), _NEW, ("types",)),
+            Allow("LaunchTheirTaggedParts", _ec2("RunInstances"), ("network-interface", "volume"), _NEW),
             Allow(
                 "LaunchFromAmazonsImages",
                 _ec2("RunInstances"),
                 ("ec2::image",),
                 {"StringEquals": {"ec2:Owner": "amazon"}},
             ),
-            Allow("LaunchIntoSubnets", _ec2("RunInstances"), ("subnet",)),
+            Allow("LaunchIntoSubnets", _ec2("RunInstances"), ("subnet",), limits=("subnets",)),
             Allow("LaunchWithOwnGroups", _ec2("RunInstances"), ("security-group",), _OURS),
             Allow("MakeTaggedGroups", _ec2("CreateSecurityGroup"), ("security-group",), _NEW),
             Allow("MakeGroupsInVpcs", _ec2("CreateSecurityGroup"), ("vpc",)),

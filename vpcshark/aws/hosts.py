@@ -26,7 +26,8 @@ _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 class CaptureHost:
     """An instance that can be a target. ``eni`` is its primary ENI, ``mac`` that ENI's MAC, ``address`` its primary
     private address (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as,
-    ``key_pair`` the name of the one that it was launched with, "" if none, ``token`` the ClientToken of its launch."""
+    ``key_pair`` the name of the one that it was launched with, "" if none, ``token`` the ClientToken of its launch,
+    ``account`` its owner's, ``profile`` the ARN of its instance profile, "" if it has none."""
 
     instance: str
     name: str
@@ -42,6 +43,8 @@ class CaptureHost:
     key_pair: str = ""
     mac: str = ""
     token: str = ""
+    account: str = ""
+    profile: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -91,7 +94,8 @@ def nearest(hosts: Iterable[CaptureHost], sources: Collection[Eni]) -> CaptureHo
     if not usable:
         raise InputError(
             f"No running instance is tagged {HOST_TAG}, so nothing can receive the mirrored packets.",
-            "Tag one in the source's VPC, or name one with --host i-…; --host local takes this machine.",
+            "Tag one in the source's VPC and give it an instance profile vpcshark-* (or name it in [hosts] of the "
+            "settings), or name one with --host i-…; --host local takes this machine.",
         )
     return usable[0]
 
@@ -116,10 +120,16 @@ def _distance(host: CaptureHost, sources: Collection[Eni]) -> tuple[int, int, in
 
 
 def _hosts(reservations: Iterable[Mapping[str, Any]]) -> list[CaptureHost]:
-    return [host_from(raw) for reservation in reservations for raw in reservation.get("Instances", [])]
+    return [host for one in reservations for host in hosts_from(one)]
 
 
-def host_from(raw: Mapping[str, Any]) -> CaptureHost:
+def hosts_from(reservation: Mapping[str, Any]) -> list[CaptureHost]:
+    """The capture hosts that a reservation of DescribeInstances has."""
+    account = reservation.get("OwnerId", "")
+    return [host_from(raw, account) for raw in reservation.get("Instances", [])]
+
+
+def host_from(raw: Mapping[str, Any], account: str = "") -> CaptureHost:
     """The capture host that an instance of DescribeInstances is."""
     tags = tags_of(raw)
     eni = _primary_eni(raw)
@@ -138,6 +148,8 @@ def host_from(raw: Mapping[str, Any]) -> CaptureHost:
         key_pair=raw.get("KeyName", ""),
         mac=eni.get("MacAddress", ""),
         token=raw.get("ClientToken", ""),
+        account=account,
+        profile=raw.get("IamInstanceProfile", {}).get("Arn", ""),
         tags=tags,
     )
 

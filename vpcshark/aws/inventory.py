@@ -53,6 +53,8 @@ class Eni:
     groups: tuple[str, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     instance_tags: Mapping[str, str] = field(default_factory=dict)
+    account: str = ""
+    instance_profile: str = ""
 
 
 def list_enis(ec2: Ec2) -> list[Eni]:
@@ -183,6 +185,8 @@ def _eni(raw: Mapping[str, Any], instance: Mapping[str, Any]) -> Eni:
         groups=tuple(group["GroupId"] for group in raw.get("Groups", [])),
         tags=tags,
         instance_tags=tags_of(instance),
+        account=raw.get("OwnerId", ""),
+        instance_profile=instance.get("IamInstanceProfile", {}).get("Arn", ""),
     )
 
 

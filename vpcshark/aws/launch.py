@@ -17,7 +17,7 @@ from typing import Any
 from vpcshark import threads
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import is_denied, mapped
-from vpcshark.aws.hosts import CaptureHost, host_from
+from vpcshark.aws.hosts import CaptureHost, hosts_from
 from vpcshark.aws.inventory import tags_of
 from vpcshark.aws.mirror import Tagged
 from vpcshark.errors import AwsError, Mistake
@@ -290,8 +290,7 @@ def find(ec2: Ec2, instance: str) -> CaptureHost | None:
         if error.code not in _GONE:
             raise
         return None
-    found = [raw for one in reservations for raw in one.get("Instances", [])]
-    return host_from(found[0]) if found else None
+    return next((host for one in reservations for host in hosts_from(one)), None)
 
 
 def terminate(ec2: Ec2, instance: str) -> None:

@@ -83,7 +83,7 @@ def survey(
     for place, future in asked:
         try:
             found = _answer(place, future, end - clock.monotonic())
-            marks = modes.marks(found, is_here)
+            marks = modes.marks(found, is_here, settings.hosts)
             entries += [
                 entry(eni, place, many=len(wanted) > 1, mark=marks[eni.id]) for eni in found if is_wanted(eni, settings)
             ]

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vpcshark import context as slots
+from vpcshark import settings
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
 from vpcshark.capture import here, life, reach, remembered, tcpdump
@@ -63,6 +64,7 @@ def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledge
         python=sys.executable,
         on_connected=book.is_in,
         on_account=book.belongs_to,
+        allowed=settings.load().hosts,
     )
 
 

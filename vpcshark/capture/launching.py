@@ -37,6 +37,7 @@ CLAIMED = (
 )
 SETTLE = 8.0  # seconds that a group made a moment ago may be unknown to EC2's next call
 NAME = "vpcshark capture host"
+ANYWHERE = ["0.0.0.0/0", "::/0"]
 FROM_TAG = "vpcshark:launched-from"  # a kept host is used again only where the same would be launched
 MOST_VALUE = 256  # characters of a tag's value (EC2 user guide, "Tag restrictions")
 
@@ -225,7 +226,7 @@ class Launcher:
         """From which blocks, and from members of which groups, the chosen connection comes. SSM needs neither."""
         options = self.context.options
         if options.host_ssh_from:
-            return [options.host_ssh_from], []
+            return ANYWHERE if options.host_ssh_from == "anywhere" else [options.host_ssh_from], []
         if options.connection == "ssm":
             return [], []
         groups: list[str] = []

@@ -19,7 +19,7 @@ from vpcshark.aws.inventory import Eni
 from vpcshark.aws.launch import Template
 from vpcshark.aws.mirror import MirrorSession
 from vpcshark.aws.registered import Registered
-from vpcshark.capture import plan, sources
+from vpcshark.capture import offered, plan, sources
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import FROM_TAG, launched_from
@@ -28,9 +28,11 @@ from vpcshark.capture.sources import Chosen, Source
 from vpcshark.cleanup import keeping
 from vpcshark.errors import InputError
 from vpcshark.preflight.target import sources_at
+from vpcshark.settings import Hosts
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
+_NOTHING_SAID = Hosts()
 Hosting = Future[CaptureHost | Fleet | list[CaptureHost]]
 
 
@@ -75,10 +77,13 @@ class Surroundings:
 class Look:
     """One look around for one capture."""
 
-    def __init__(self, context: Context, aws: Aws, is_here: IsHere) -> None:
+    def __init__(self, context: Context, aws: Aws, is_here: IsHere, allowed: Hosts = _NOTHING_SAID) -> None:
+        """``allowed``: the hosts that the user's settings let receive."""
         self._context = context
         self._aws = aws
         self._is_here = is_here
+        self._allowed = allowed
+        self._others: list[CaptureHost] = []  # they have the tag, and nothing else
 
     def around(self, jobs: Jobs) -> Surroundings:
         """One round: everything that is asked is asked at the same time. VpcsharkError for whatever the user wants and
@@ -93,7 +98,7 @@ class Look:
         named = [self._named(jobs, eni, enis) for eni in self._context.selection.enis]
         targets = [one for future in behind for one in jobs.result(future)]
         found = sources.find(self._context.selection, enis, targets)
-        asked = jobs.result(hosting)
+        asked = self._offered(jobs.result(hosting))
         fleet = asked if isinstance(asked, Fleet) else None
         behind_target = plan.fleet_hosts(fleet, enis) if fleet is not None else ()
         spared = {one.eni for one in asked} if isinstance(asked, list) else {one.eni for one in behind_target}
@@ -134,6 +139,15 @@ class Look:
             hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
         return hosting
 
+    def _offered(self, asked: CaptureHost | Fleet | list[CaptureHost]) -> CaptureHost | Fleet | list[CaptureHost]:
+        """Of the tagged instances those that may receive. The others are neither taken nor, as sources, spared."""
+        if not isinstance(asked, list) or self._context.options.host == "launch":
+            return asked
+        taken, self._others = offered.sort_out(asked, self._allowed, self._is_here)
+        if taken and self._others and self._context.options.host == "auto":
+            self._say(offered.refusal(self._others))
+        return taken
+
     def _template(self) -> Template | None:
         options = self._context.options
         if options.host != "launch" or not options.host_template:
@@ -162,12 +176,12 @@ class Look:
         if wanted == "launch":
             return self._own_host(asked, [*named, *found])
         try:
-            return plan.choose_host(wanted, [*named, *found], asked, enis, self._is_here)
+            return plan.choose_host(wanted, [*named, *found], asked, enis, self._is_here, self._others)
         except InputError:
             if not found:
                 raise
             # a query may have found this very machine, which is then no source
-            return plan.choose_host(wanted, named, asked, enis, self._is_here)
+            return plan.choose_host(wanted, named, asked, enis, self._is_here, self._others)
 
     def _further(
         self, asked: CaptureHost | Fleet | list[CaptureHost], host: CaptureHost, chosen: Sequence[Eni]

@@ -13,14 +13,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
 from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, headers, here, newcomers, renewing, verdict
+from vpcshark.capture import costs, headers, here, newcomers, offered, renewing, verdict
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
 from vpcshark.capture.here import IsHere
@@ -39,6 +39,7 @@ from vpcshark.cleanup import birthmark, sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding
+from vpcshark.settings import Hosts
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -57,6 +58,7 @@ class World:
     python: str
     on_connected: Callable[[str, str], None]  # told the profile and the region before anything is made
     on_account: Callable[[str], None]  # told which AWS account it is
+    allowed: Hosts = field(default_factory=Hosts)  # the hosts that the user's settings let receive
 
 
 class MirrorFeed:
@@ -84,6 +86,10 @@ class MirrorFeed:
         self._aws = jobs.result(connecting)
         around = self._look(jobs, self._aws)
         self._weigh(around)
+        introduction = offered.introduction(around.hosts, is_own=around.is_own)
+        log.info("%s", introduction)
+        context.status.log(introduction)
+        say(introduction)
         say(self.costs.sentence)
         jobs.start(self._identify)
         self._filter.macs = {source.vni: source.eni.mac for source in around.sources}
@@ -163,7 +169,7 @@ class MirrorFeed:
         )
         gate = Gate(self._context, aws, jobs)
         self._told = gate.told
-        return gate.admit(Look(self._context, aws, self._world.is_here).around(jobs))
+        return gate.admit(Look(self._context, aws, self._world.is_here, self._world.allowed).around(jobs))
 
     def _open(self, door: Door) -> str:
         """The one rule that is missing at the capture host."""
@@ -236,7 +242,10 @@ class MirrorFeed:
     def _write_headers(self, around: Surroundings) -> None:
         options = self._context.options
         enis = [source.eni for source in around.sources]
-        self._context.sink.write(headers.of(enis, around.enis, options.capture_filter, names=options.names))
+        comment = offered.introduction(around.hosts, is_own=around.is_own)
+        self._context.sink.write(
+            headers.of(enis, around.enis, options.capture_filter, names=options.names, comment=comment)
+        )
 
     def _receive(self, around: Surroundings) -> Receiving:
         """A receiver on every capture host."""

@@ -10,20 +10,28 @@ from collections.abc import Mapping, Sequence
 from vpcshark.aws import mirrorable
 from vpcshark.aws.hosts import HOST_TAG, LEASE_TAG
 from vpcshark.aws.inventory import Eni
+from vpcshark.capture import offered
 from vpcshark.capture.here import IsHere
+from vpcshark.settings import Hosts
 
+_NOTHING_SAID = Hosts()
 TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance
 NO_TARGET = "tcpdump"  # it would, but nothing in the account and region can receive it
 
 
-def marks(enis: Sequence[Eni], is_here: IsHere) -> Mapping[str, str]:
+def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) -> Mapping[str, str]:
     """ENI id -> ``TCPDUMP``, ``NO_TARGET``, or "" for a mirror and for what no instance owns.
 
     ``enis`` are all of one account and region. ``is_here`` tells whether an interface is this machine's, which
-    can receive too.
+    can receive too; ``allowed`` are the hosts that the user's settings let receive.
     """
     running = [eni for eni in enis if eni.instance_state == "running" and LEASE_TAG not in eni.instance_tags]
-    tagged = {eni.instance for eni in running if HOST_TAG in eni.instance_tags}
+    tagged = {
+        eni.instance
+        for eni in running
+        if HOST_TAG in eni.instance_tags
+        and offered.may_receive(allowed, eni.instance, eni.account, eni.instance_profile)
+    }
     targets = {eni.id for eni in enis if eni.instance in tagged and eni.device_index == 0}
     # This machine is asked about only where nothing is tagged: an account may have thousands of ENIs.
     if not targets:

@@ -13,6 +13,7 @@ from vpcshark.aws import hosts, inventory, quotas
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
+from vpcshark.capture import offered
 from vpcshark.capture.here import IsHere
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.keeping import Kept
@@ -54,8 +55,10 @@ def choose_host(
     tagged: Collection[CaptureHost],
     enis: Iterable[Eni],
     is_here: IsHere,
+    others: Sequence[CaptureHost] = (),
 ) -> CaptureHost:
     """The capture host that ``wanted`` ("auto" or "local") means for ``sources``; InputError if there is none.
+    ``others`` have the tag too, and nothing else (see ``offered``).
 
     "auto": the nearest tagged host, else this machine where it stands in the VPC. ``is_here`` tells whether
     an interface belongs to this machine.
@@ -67,6 +70,8 @@ def choose_host(
     mine = next(here, None)
     if mine is not None:
         return host_of(mine)
+    if wanted == "auto" and others:
+        raise offered.nobody(others)
     if wanted == "auto":
         return hosts.nearest([], sources)
     raise Mistake(
@@ -200,6 +205,8 @@ def host_of(eni: Eni) -> CaptureHost:
         instance_type=eni.instance_type,
         public_address=eni.public_address,
         mac=eni.mac,
+        account=eni.account,
+        profile=eni.instance_profile,
         user=inventory.clean(eni.instance_tags.get(hosts.USER_TAG, "")) or hosts.DEFAULT_USER,
     )
 

@@ -22,7 +22,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.launch import Template
 from vpcshark.aws.mirror import MirrorSession
-from vpcshark.capture import plan
+from vpcshark.capture import offered, plan
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.launching import further_tags
 from vpcshark.capture.options import CaptureOptions
@@ -31,14 +31,18 @@ from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding, Picture, examine, groups
 from vpcshark.preflight import fleet as of_fleet
 from vpcshark.preflight.finding import FAIL, OK, failures, starting
+from vpcshark.settings import Hosts
 
+_NOTHING_SAID = Hosts()
 NO_HOST = "No capture host can be had: "
 OF_HOST = ("target", "sources", "route", "acl", "group")  # checks whose verdict may be another with another host
 
 
-def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) -> list[Finding]:
-    """What ``vpcshark preflight`` tells of ``source`` (an ENI's id). InputError where there is no such ENI; AwsError
-    where AWS cannot be asked at all."""
+def findings(
+    aws: Aws, source: str, options: CaptureOptions, is_here: IsHere, allowed: Hosts = _NOTHING_SAID
+) -> list[Finding]:
+    """What ``vpcshark preflight`` tells of ``source`` (an ENI's id). ``allowed``: the hosts that the user's settings
+    let receive. InputError where there is no such ENI; AwsError where AWS cannot be asked at all."""
     ec2 = aws.ec2
     surveying = threads.start(network.survey, ec2)
     mirroring = threads.start(mirror.sessions_of, ec2)
@@ -54,12 +58,13 @@ def findings(aws: Aws, source: str, options: CaptureOptions, is_here: IsHere) ->
     launched = options.host_type if options.host == "launch" and not options.host_template else ""
     told = network.plan(options.packet_length, launched, fleets.target_id(options.host))
     try:
-        target = _target(aws, eni, hosting.result(), enis, options.host, is_here)
+        asked, others = _sorted_out(hosting.result(), allowed, is_here)
+        target = _target(aws, eni, asked, enis, options.host, is_here, others)
     except InputError as error:
         alone = network.draw(survey, eni, None, sessions, told, place)
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
-    targets = [target, *_further(hosting.result(), options.host, eni, enis)] if isinstance(target, Eni) else [None]
+    targets = [target, *_further(asked, options.host, eni, enis)] if isinstance(target, Eni) else [None]
     seen = _reaching(aws, [network.draw(survey, eni, each, sessions, told, place) for each in targets])
     fleet = target if isinstance(target, Fleet) else None
     whole = _besides(aws, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)), options)
@@ -152,10 +157,23 @@ def _ask_for_host(aws: Aws, options: CaptureOptions) -> Future[Any]:
     return threads.start(hosts.list_hosts, aws.ec2)
 
 
-def _target(aws: Aws, source: Eni, found: Any, enis: Sequence[Eni], wanted: str, is_here: IsHere) -> Any:
+def _sorted_out(found: Any, allowed: Hosts, is_here: IsHere) -> tuple[Any, list[CaptureHost]]:
+    """Of tagged hosts those that may receive, and the others."""
+    return offered.sort_out(found, allowed, is_here) if isinstance(found, list) else (found, [])
+
+
+def _target(
+    aws: Aws,
+    source: Eni,
+    found: Any,
+    enis: Sequence[Eni],
+    wanted: str,
+    is_here: IsHere,
+    others: Sequence[CaptureHost],
+) -> Any:
     """The target's ENI, or the fleet in its place; None where it cannot be seen."""
     if isinstance(found, list):
-        found = plan.choose_host(wanted, [source], found, enis, is_here)
+        found = plan.choose_host(wanted, [source], found, enis, is_here, others)
     if isinstance(found, Fleet) and not found.tells_its_faults:
         plan.fleet_hosts(found, enis)  # says what is to be done where nobody can be told
     if isinstance(found, Fleet) and not found.has_one_host:

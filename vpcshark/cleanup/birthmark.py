@@ -9,8 +9,8 @@ say. Pure; must not know AWS calls.
 
 from __future__ import annotations
 
+import os
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -33,7 +33,7 @@ class Birth:
 
 def token(capture: str) -> str:
     """A new ClientToken for one create of the capture. EC2 takes at most 64 characters."""
-    return f"{_OURS}{capture}-{uuid.uuid4().hex}"
+    return f"{_OURS}{capture}-{os.urandom(16).hex()}"
 
 
 def group_name(capture: str) -> str:

@@ -1,4 +1,4 @@
-"""The tags that make a resource ours, and what they say. The only proof of ownership that clean-up accepts.
+"""The tags of what a capture makes, and what they say: a claim, which ``birthmark`` or a ledger has to prove.
 
 Pure but for ``default_owner``, which asks the machine who and where we are.
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import re
 import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ CAPTURE = "vpcshark:capture"
 OWNER = "vpcshark:owner"
 EXPIRES = "vpcshark:expires"
 STARTED = "vpcshark:started"
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # it becomes a ledger's name; no other text is a capture's id
 _KEPT = "k-"  # how the id begins under which a capture host waits for its owner's next capture
 
 
@@ -37,7 +39,7 @@ class Lease:
 def read_lease(tags: Mapping[str, str]) -> Lease | None:
     """The lease that a resource's tags spell, or None where it is not ours to touch."""
     capture = tags.get(CAPTURE, "")
-    if not capture:
+    if not _ID.fullmatch(capture):
         return None
     return Lease(capture, tags.get(OWNER, ""), parse_time(tags.get(EXPIRES, "")), parse_time(tags.get(STARTED, "")))
 

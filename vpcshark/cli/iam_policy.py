@@ -9,6 +9,17 @@ from typing import Any
 
 from vpcshark.aws import features, policies
 
+_NARROWING = (
+    ("types", "LIST", "launch: of these instance types alone, such as t4g.small,t4g.*"),
+    ("subnets", "LIST", "launch: into these subnets alone"),
+    ("users", "LIST", "connect-eic: for these users of the operating system alone (ec2:osuser)"),
+    (
+        "tags",
+        "LIST",
+        "connect-eic, connect-ssm: to instances with one of these KEY=VALUE alone (of several keys: each)",
+    ),
+)
+
 
 def add(commands: Any) -> None:
     """Declare the command."""
@@ -26,6 +37,15 @@ def add(commands: Any) -> None:
         metavar="LIST",
         help="which, with commas between them (default: %(default)s)",
     )
+    for name, metavar, what in _NARROWING:
+        parser.add_argument(f"--{name}", default="", metavar=metavar, help=what)
+    parser.add_argument(
+        "--tag-guard",
+        default="",
+        metavar="ARNS",
+        help="instead of a policy for users print a service control policy, for an organization or as a permissions "
+        "boundary's part, that keeps the tags vpcshark:* for these principals (ARNs, may have *) and for captures",
+    )
     parser.add_argument("--account", default="", help="of this account alone: twelve digits (default: any)")
     parser.add_argument("--region", default="", help="in this region alone (default: any)")
     parser.set_defaults(run=run)
@@ -33,9 +53,16 @@ def add(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Print it; InputError for a feature, an account or a region that is none."""
-    names = [name.strip() for name in options.features.split(",") if name.strip()]
-    sys.stdout.write(text(policies.policy(names, options.account, options.region)))
+    if options.tag_guard:
+        sys.stdout.write(text(policies.tag_guard(_words(options.tag_guard))))
+        return 0
+    limits = policies.Limits(**{name: _words(getattr(options, name)) for name, _, _ in _NARROWING})
+    sys.stdout.write(text(policies.policy(_words(options.features), options.account, options.region, limits)))
     return 0
+
+
+def _words(listed: str) -> tuple[str, ...]:
+    return tuple(word.strip() for word in listed.split(",") if word.strip())
 
 
 def text(document: dict[str, Any]) -> str:

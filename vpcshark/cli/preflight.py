@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from vpcshark import settings
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cli import console
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, as_json, failures
@@ -53,7 +54,8 @@ def run(options: argparse.Namespace) -> int:
         region=options.region,
     )
     with console.err().status("Asking AWS about the way of the packets ..."):
-        found = preflight.findings(client.connect(options.profile, options.region), options.eni, wanted, is_here)
+        aws, allowed = client.connect(options.profile, options.region), settings.load().hosts
+        found = preflight.findings(aws, options.eni, wanted, is_here, allowed)
     if options.json:
         console.write_json([as_json(finding) for finding in found])
     else:

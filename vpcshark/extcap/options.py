@@ -131,7 +131,8 @@ OPTIONS = (
         group="Capture host",
         kind=Kind.SELECTOR,
         display="Capture host",
-        tooltip="The machine that the copies are sent to. Automatic: the instance tagged vpcshark:capture-host. It "
+        tooltip="The machine that the copies are sent to. Automatic: an instance tagged vpcshark:capture-host "
+        "that [hosts] of the settings allow, or that has an instance profile vpcshark-*. It "
         "must be reachable from the source on UDP 4789. Launch one: in the source's subnet, for this capture "
         "alone; it costs by the second and goes with it. An existing mirror target (tmt-…) is used as it is and stays. "
         "A Network Load Balancer (lb:NAME or its ARN) or a Gateway Load Balancer's endpoint (vpce-…): all hosts behind "
@@ -202,9 +203,10 @@ OPTIONS = (
         kind=Kind.STRING,
         display="SSH from",
         tooltip="From where a launched capture host may be logged in to, as an address block (192.0.2.7/32). Empty: "
-        "from this machine's own address, and from the VPC's Instance Connect Endpoint.",
-        pattern=r"[0-9a-fA-F.:]+/[0-9]{1,3}",
-        meaning="an address block such as 192.0.2.7/32",
+        "from this machine's own address, and from the VPC's Instance Connect Endpoint. The whole Internet has a word "
+        "of its own: anywhere.",
+        pattern=r"anywhere|[0-9.]+/([89]|[12][0-9]|3[0-2])|[0-9a-fA-F:]*:[0-9a-fA-F:.]*/(1[6-9]|[2-9][0-9]|1[01][0-9]|12[0-8])",
+        meaning="an address block such as 192.0.2.7/32, of /8 (IPv6: /16) or longer; or the word anywhere",
         placeholder="this machine",
     ),
     Option(

@@ -82,7 +82,7 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     from vpcshark.lab.seed import make_keys
 
     _tell("progress", text="making a VPC")
-    world = _seed(client("ec2"), kind, undo)
+    world = _seed(client("ec2"), client("iam"), kind, undo)
     key_id, secret = make_keys(client("iam"))
     keys.make(folder / "ssh")
     keys.write_known_hosts(folder / "ssh", ssh_names(world))
@@ -133,11 +133,11 @@ def ssh_names(world: LabWorld) -> list[str]:
     return [*addresses, *(host.id for host in hosts)]
 
 
-def _seed(ec2: Any, kind: str, undo: ExitStack) -> LabWorld:
+def _seed(ec2: Any, iam: Any, kind: str, undo: ExitStack) -> LabWorld:
     from vpcshark.lab.api.moto_ec2 import mark_managed
     from vpcshark.lab.seed import Seeder
 
-    seeder = Seeder(ec2, mark_managed)
+    seeder = Seeder(ec2, mark_managed, iam)
     if kind == "loopback":
         return seeder.loopback()
     if kind == "none":

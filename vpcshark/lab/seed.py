@@ -5,7 +5,7 @@ Must not know data planes: it returns the facts as a ``LabWorld``.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from ipaddress import IPv6Network, ip_network
 from typing import Any
@@ -15,6 +15,7 @@ from vpcshark.lab.model import LabEni, LabInstance, LabWorld
 _IMAGE = "ami-12c6146b"  # any that moto knows
 _POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 CAPTURE_HOST_TAG = "vpcshark:capture-host"
+PROFILE = "vpcshark-capture-host"  # the instance profile of what has that tag: the tag alone makes no capture host
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,12 @@ _THIS_MACHINE = Machine("this-machine", ((0, 1),), ("host",), ((CAPTURE_HOST_TAG
 
 
 class Seeder:
-    """Makes VPCs with the lab's own clients. ``mark_managed(eni_id, type)`` says that AWS manages an ENI."""
+    """Makes VPCs with the lab's own clients. ``mark_managed(eni_id, type)`` says that AWS manages an ENI; without
+    ``iam`` no instance has a profile."""
 
-    def __init__(self, ec2: Any, mark_managed: Callable[[str, str], None]) -> None:
+    def __init__(self, ec2: Any, mark_managed: Callable[[str, str], None], iam: Any = None) -> None:
         self._ec2 = ec2
+        self._iam = iam
         self._mark_managed = mark_managed
 
     def namespaces(self, number: int) -> LabWorld:
@@ -68,10 +71,26 @@ class Seeder:
 
     def _populated(self, network: _Network, machines: tuple[Machine, ...]) -> LabWorld:
         instances = tuple(network.launch(machine) for machine in machines)
+        if self._iam is not None:
+            self._give_profile(
+                [
+                    one.id
+                    for one, machine in zip(instances, machines, strict=True)
+                    if (CAPTURE_HOST_TAG, "") in machine.tags
+                ]
+            )
         network.eni(0, 60, "spare", is_ipv6=True)
         self._mark_managed(network.nat_gateway(), "nat_gateway")
         resolver = str(ip_network(network.cidr).network_address + 2)
         return LabWorld(network.cidr, network.ipv6_cidr, resolver, instances)
+
+    def _give_profile(self, instances: Iterable[str]) -> None:
+        """To the capture hosts that stand."""
+        there = self._iam.list_instance_profiles()["InstanceProfiles"]
+        if PROFILE not in {one["InstanceProfileName"] for one in there}:
+            self._iam.create_instance_profile(InstanceProfileName=PROFILE)
+        for instance in instances:
+            self._ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": PROFILE}, InstanceId=instance)
 
 
 class _Network:
