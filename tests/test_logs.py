@@ -1,7 +1,10 @@
 """The log: one private file, and nothing of what libraries tell about requests and tokens."""
 
+import os
+import stat
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +60,15 @@ def test_a_named_file_that_cannot_be_written_is_an_error_and_the_default_one_is_
     (tmp_path / "file").write_text("")
     (_, used), error = logged(home=tmp_path / "file")
     assert (used, error) == ("no file", "")
+
+
+def test_every_folder_on_the_way_to_the_log_is_the_users_alone(logged, tmp_path):
+    """Whatever the user's umask is."""
+    old = os.umask(0o022)
+    try:
+        (file, *_), _ = logged(home=tmp_path / "home")
+    finally:
+        os.umask(old)
+    made = [folder for folder in Path(file).parents if folder.is_relative_to(tmp_path / "home")]
+    assert len(made) >= 3
+    assert {stat.S_IMODE(folder.stat().st_mode) for folder in made} == {0o700}

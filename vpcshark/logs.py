@@ -87,9 +87,11 @@ def used() -> str:
 
 
 def _handler(path: Path, *, is_named: bool) -> logging.Handler:
+    from vpcshark import folders
+
     try:
         if not is_named:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            folders.private(path.parent)
         handler = _PrivateFile(path, maxBytes=_SIZE, backupCount=2, delay=not is_named)
     except OSError as exc:
         if is_named:

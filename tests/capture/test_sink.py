@@ -139,3 +139,26 @@ def test_a_dash_is_standard_output(capfdbinary):
         sys.stdout.close()
         sys.stdout = old
     assert capfdbinary.readouterr().out == b"\x0a\x0d"
+
+
+@pytest.mark.parametrize("before", [None, 0o644, 0o666, 0o600, 0o400, 0o777])
+def test_a_file_of_packets_is_the_users_alone_whatever_it_was_before(before, tmp_path):
+    """Also under a name that is there already."""
+    path = tmp_path / "out"
+    if before is not None:
+        path.write_bytes(b"older packets")
+        path.chmod(before | 0o200)
+    FileSink.open(path).close()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert path.read_bytes() == b""
+
+
+def test_what_is_no_file_keeps_its_mode(tmp_path):
+    """A FIFO's is its maker's matter."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    path.chmod(0o644)
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    FileSink.open(path).close()
+    os.close(reader)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644

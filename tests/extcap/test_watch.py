@@ -1,9 +1,11 @@
 """Every way to end a capture becomes one request."""
 
 import os
+import queue
 import signal
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -22,6 +24,22 @@ def test_a_signal_requests_the_stop_and_a_second_one_nothing_more(number):
         os.kill(os.getpid(), number)
         assert stop.reason == f"signal {signal.Signals(number).name}"
     assert signal.getsignal(number) is before
+
+
+@pytest.mark.parametrize(("apart", "is_second_wish"), [(0.0, False), (0.49, False), (0.5, True), (60.0, True)])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_again_within_half_a_second_is_the_same_wish(number, apart, is_second_wish):
+    """timeout(1) sends it to the process and to its group."""
+    times = queue.Queue()
+    for seconds in (100.0, 100.0 + apart):
+        times.put(seconds)
+    with Watch(stop := Stop(), clock=times.get):
+        os.kill(os.getpid(), number)
+        assert stop.wait(60)
+        os.kill(os.getpid(), number)
+        while not times.empty():
+            threading.Event().wait(0.001)
+    assert stop.hurried() is is_second_wish
 
 
 def test_the_parent_that_goes_requests_the_stop():

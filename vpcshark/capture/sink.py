@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import sys
 import threading
 from pathlib import Path
@@ -88,7 +89,12 @@ class FileSink:
 
 
 def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
+    """Also a file that is there already becomes 0600, unless it is another's, who lets us write to it."""
+    descriptor = os.open(path, flags, 0o600)
+    with contextlib.suppress(PermissionError):
+        if hasattr(os, "fchmod") and stat.S_ISREG(os.fstat(descriptor).st_mode):  # a FIFO or device stays as it is
+            os.fchmod(descriptor, 0o600)
+    return descriptor
 
 
 def enlarge(descriptor: int) -> int:

@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import threading
+import time
 from collections.abc import Callable
 from types import FrameType
 
@@ -20,6 +21,7 @@ from vpcshark.capture.stop import Stop
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 _TICK = 0.25  # seconds between two looks at the parent
+_ONE_WISH = 0.5  # seconds within which a repeated signal is no second wish
 
 log = logging.getLogger(__name__)
 
@@ -28,18 +30,23 @@ class Watch:
     """A context: within it, each of the ways above requests ``stop``, from one thread. Enter it in the main thread.
 
     The same signal a second time, from a person who is tired of waiting, makes the clean-up go on in the background; no
-    signal aborts it. (Ctrl-C in tshark sends SIGINT and SIGTERM, once each.) ``parent`` gives the id of the parent.
+    signal aborts it. (Ctrl-C in tshark sends SIGINT and SIGTERM, once each; timeout(1) sends one to the process and one
+    to its group, so what comes twice within half a second is one wish.) ``parent`` gives the id of the parent,
+    ``clock`` monotonic seconds.
     """
 
-    def __init__(self, stop: Stop, parent: Callable[[], int] = os.getppid) -> None:
+    def __init__(
+        self, stop: Stop, parent: Callable[[], int] = os.getppid, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stop = stop
         self._parent = parent
+        self._clock = clock
         self._first_parent = parent()
         self._wake_reader, self._wake_writer = socket.socketpair()
         self._lock = threading.Lock()
         self._readers: dict[int, tuple[Callable[[], bool], str]] = {}
         self._ended = threading.Event()
-        self._came: set[int] = set()
+        self._came: dict[int, float] = {}  # when each signal came first
         self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
 
     def __enter__(self) -> Watch:
@@ -87,9 +94,9 @@ class Watch:
             ready = self._poll()
             for number in self._signals(ready):
                 self._request(f"signal {signal.Signals(number).name}")
-                if number in self._came:
+                now = self._clock()
+                if now - self._came.setdefault(number, now) >= _ONE_WISH:
                     self._stop.hurry()
-                self._came.add(number)
             self._look(ready)
             if self._parent() != self._first_parent:
                 self._request("the parent process has gone")
