@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import gzip
 import os
 import subprocess
@@ -12,6 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from decapping import INNER, decapsulate, parsed, told
 from outer import SHAPES, ethernet, ipv4, pcap_file, pcapng_file, udp
 
 from vpcshark import __version__
@@ -22,28 +22,8 @@ from vpcshark.errors import InputError
 from vpcshark.wire.decap import Decapsulator
 from vpcshark.wire.decapstream import Stream
 
-INNER = ethernet(0x0800, ipv4(udp(b"x" * 58, 53)))
 OUTERS = [SHAPES["ipv4"](INNER, 77)] * 400 + [SHAPES["ipv6"](INNER, 78)] * 3
 COMMAND = [sys.executable, "-m", "vpcshark", "decap"]
-
-
-def parsed(*words: object) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    decap.add(parser.add_subparsers())
-    return parser.parse_args(["decap", *map(str, words)])
-
-
-def decapsulate(*words: object) -> int:
-    options = parsed(*words)
-    status: int = options.run(options)
-    return status
-
-
-def told(path: Path, *fields: str) -> list[str]:
-    """What tshark reads from a file, a line per frame."""
-    wanted = [word for field in fields for word in ("-e", field)]
-    command = ["tshark", "-r", str(path), "-T", "fields", *wanted]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.splitlines()
 
 
 @pytest.fixture

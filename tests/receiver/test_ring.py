@@ -39,7 +39,6 @@ INNERS = {
     "vlan": INNER_ETHER / Dot1Q(vlan=9) / IP() / TCP() / Raw(b"x"),
     "qinq": INNER_ETHER / Dot1AD(vlan=8) / Dot1Q(vlan=9) / IPv6() / TCP(),
     "1 byte": Raw(b"\x0a"),
-    "zero-length": Raw(b""),
     "9001 bytes": INNER / Raw(b"x" * 8961),
 }
 

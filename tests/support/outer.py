@@ -71,6 +71,15 @@ def pcap_file(
     )
 
 
+def modified_file(frames: Iterable[bytes]) -> bytes:
+    """The same in Kuznetzov's format: behind each record's head interface, protocol, and a byte for the direction."""
+    head = struct.pack("<IHHiIII", 0xA1B2CD34, 2, 4, 0, 0, 262144, 1)
+    stamped = enumerate(frames)
+    return head + b"".join(
+        struct.pack("<IIIIIHBx", 10**9, n, len(frame), len(frame), 2, 0x0800, 0) + frame for n, frame in stamped
+    )
+
+
 def pcapng_block(kind: int, body: bytes, order: str = "<") -> bytes:
     body += bytes(-len(body) % 4)
     return struct.pack(order + "II", kind, 12 + len(body)) + body + struct.pack(order + "I", 12 + len(body))
@@ -96,6 +105,7 @@ FILES: dict[str, Callable[[Iterable[bytes]], bytes]] = {
     "pcap": pcap_file,
     "pcap, big-endian": lambda frames: pcap_file(frames, ">"),
     "pcap, nanoseconds": lambda frames: pcap_file(frames, nano=True),
+    "pcap, modified": lambda frames: modified_file(frames),
     "pcapng": pcapng_file,
     "pcapng, big-endian": lambda frames: pcapng_file(frames, ">"),
 }

@@ -11,16 +11,18 @@ import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vpcshark import __version__, threads
 from vpcshark.capture.sink import FileSink, SinkClosed
+from vpcshark.cli.decapreport import insist_on_frames, many, summary
 from vpcshark.cli.infile import InFile
+from vpcshark.cli.outfile import OutFile
 from vpcshark.errors import InputError
 from vpcshark.text import line
 from vpcshark.wire.bpf import asks_direction
-from vpcshark.wire.decap import Counts, Decapsulator
+from vpcshark.wire.decap import Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
 from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
 from vpcshark.wire.records import Blocks
@@ -34,8 +36,9 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "decap",
         help="take the VXLAN headers off a capture file",
-        description="Take the outer headers off a capture made on a mirror target: pcap or pcapng in (also gzipped), "
-        "pcapng out, an interface per VNI, times and original lengths as they were.",
+        description="Take the outer headers off a capture made on a mirror target: pcap or pcapng in (also packed with "
+        "gzip, zstd or LZ4), pcapng out, an interface per VNI, times and original lengths as they were, with the "
+        "comments, names, secrets and statistics of the input. OUT is replaced once all is read.",
     )
     parser.add_argument("file", metavar="IN", help="the capture; -: standard input")
     parser.add_argument("out", metavar="OUT", help="the pcapng file to write; -: standard output")
@@ -58,7 +61,15 @@ def add(commands: Any) -> None:
         default=[],
         help="the source's address, to mark frames as inbound or outbound (repeat for more)",
     )
-    parser.add_argument("--port", metavar="N", type=_port, default=4789, help="VXLAN's UDP port, if not 4789")
+    parser.add_argument(
+        "--port",
+        dest="ports",
+        metavar="N",
+        action="append",
+        type=_port,
+        default=[],
+        help="VXLAN's UDP port, if not 4789 or 4790 (repeat for more)",
+    )
     parser.set_defaults(run=run)
 
 
@@ -71,16 +82,18 @@ def run(options: argparse.Namespace) -> int:
         raise InputError(f"{options.out} is the file to be read.", "Name another file to write.")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
     _keep_freed_memory()
-    source = InFile.open(options.file)
-    job = Job(source, engine, lambda: FileSink.open(options.out))
+    source, out = InFile.open(options.file), OutFile(options.out)
+    job = Job(source, engine, out.open)
     try:
-        _finish(job, source, options.out)
+        _finish(job, source, out)
+        insist_on_frames(source.name, engine)
+        out.keep()
     except SinkClosed:  # the reader of our output has gone: "vpcshark decap IN - | head"
         return 0
     finally:
+        out.drop()
         for remark in job.remarks():
             sys.stderr.write(f"{line(remark)}\n")
-    _insist_on_frames(source.name, engine)
     sys.stderr.write(f"{line(summary(engine))}\n")
     return 0
 
@@ -112,22 +125,38 @@ def _no_collector() -> Iterator[None]:
             gc.enable()
 
 
-def _finish(job: Job, source: InFile, out: str) -> None:
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_no_collector())
-        stack.callback(job.close)
-        progress = stack.enter_context(Progress(source))
-        try:
+def _finish(job: Job, source: InFile, out: OutFile) -> None:
+    try:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_no_collector())
+            stack.callback(job.close)
+            progress = stack.enter_context(Progress(source))
             job.run(progress.show)
-        except (ValueError, OSError) as exc:
-            reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
-            raise InputError(f"{source.name}: {reason}", job.kept(out)) from exc
+    except (ValueError, OSError) as exc:
+        reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
+        raise InputError(f"{source.name}: {reason}", _kept(job, out)) from exc
+
+
+def _kept(job: Job, out: OutFile) -> str:
+    """What is in the output when reading ended early."""
+    taken = job.taken
+    if not taken and out.path != "-":
+        return "Nothing is written."
+    place = "the output" if out.path == "-" else out.salvage()
+    untouched = "" if place in ("the output", out.path) else f" {out.path} is as it was."
+    return f"{many(taken, 'frame')} from before that are in {place}.{untouched}"
 
 
 def engine_of(options: argparse.Namespace) -> Decapsulator:
     """The engine that the options ask for. InputError for a filter that cannot be asked of a file."""
     text = options.filter.strip()
-    return Decapsulator(options.vnis, options.macs, _matcher(text) if text else None, text, Ports(vxlan=options.port))
+    return Decapsulator(options.vnis, options.macs, _matcher(text) if text else None, text, ports_of(options.ports))
+
+
+def ports_of(given: Sequence[int]) -> Ports:
+    """VXLAN's, if none is given: IANA's for VXLAN and for VXLAN-GPE, which Wireshark goes by, too."""
+    first, *more = given or (4789, 4790)
+    return Ports(vxlan=first, more=tuple(more))
 
 
 def _matcher(text: str) -> Matcher:
@@ -212,11 +241,10 @@ class Job:
         """What the user should know of the file."""
         return [f"{self._source.name}: {remark}" for remark in self._stream.remarks]
 
-    def kept(self, out: str) -> str:
-        """What is in the output when reading ended early."""
-        if self._sink is None:
-            return "Nothing is written."
-        return f"{self._engine.counts.taken} frames from before that are in {'the output' if out == '-' else out}."
+    @property
+    def taken(self) -> int:
+        """How many frames are in the output."""
+        return self._engine.counts.taken if self._sink is not None else 0
 
     def close(self) -> None:
         """Close both files."""
@@ -253,40 +281,6 @@ class Progress:
     def __exit__(self, *_: object) -> None:
         if self._bar is not None:
             self._bar.stop()
-
-
-def summary(engine: Decapsulator) -> str:
-    """What became of the packets."""
-    counts, vnis = engine.counts, sorted(engine.interfaces)
-    listed = ", ".join(map(str, vnis[:8])) + (" …" if len(vnis) > 8 else "")
-    told = f"{counts.taken} frames of VNI {listed} from {counts.packets} packets"
-    return "; ".join([told, *_left_out(counts)]) + "."
-
-
-def _left_out(counts: Counts) -> list[str]:
-    named = (
-        (counts.other, "without VXLAN"),
-        (counts.foreign, "of other VNIs"),
-        (counts.refused, "refused by the filter"),
-        (counts.unreadable, "of link types that are not known here"),
-    )
-    return [f"{count} {name}" for count, name in named if count]
-
-
-def _insist_on_frames(name: str, engine: Decapsulator) -> None:
-    counts = engine.counts
-    if counts.taken:
-        return
-    if counts.refused:
-        raise InputError(f"{name} has {counts.refused} mirrored frames, none of which the filter accepts.")
-    if counts.foreign:
-        found = ", ".join(map(str, sorted(engine.foreign_vnis)))
-        raise InputError(f"{name} has no frame of the VNI that is asked for.", f"It has frames of VNI {found}.")
-    left_out = "; ".join(_left_out(counts)) or "it is empty"
-    raise InputError(
-        f"{name} holds no VXLAN: none of its {counts.packets} packets ({left_out}) carries a mirrored frame.",
-        "Capture on the target with: tcpdump -w FILE udp port 4789",
-    )
 
 
 def _is_same(first: str, second: str) -> bool:

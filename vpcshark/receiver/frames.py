@@ -12,8 +12,9 @@ from vpcshark.wire.vxlan import Inner, Ports, direction, original_length, unwrap
 Data = Union[bytes, memoryview]
 
 CUT_COMMENT = (
-    "This frame was cut to {captured} bytes before it was captured, and more may follow (packet length or MTU of the "
-    "mirror). The length on the wire comes from its own headers."
+    "This frame is cut to {captured} bytes, and more of this interface may be. Where, no header says: a mirror cuts at "
+    "its packet length and its MTU, and of an outer packet in IP fragments only the first is read. The length on the "
+    "wire comes from the frame's own headers."
 )
 _MAX_FOREIGN = 256
 

@@ -187,7 +187,7 @@ class Ring:
         those.
         """
         self._guarded = program is not None
-        chosen = kernel.any_datagram(self._frames.ports) if program is None else program
+        chosen = kernel.any_datagram(self._frames.ports[:2]) if program is None else program
         kernel.attach(self._socket, kernel.arriving(chosen, self._interfaces))
 
     def read(self) -> Optional[bytes]:

@@ -79,7 +79,7 @@ class Tally:
 def _open(frames: Frames, interfaces: List[int]) -> socket.socket:
     sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kernel.ETH_P_ALL))
     try:
-        kernel.attach(sock, kernel.arriving(kernel.any_datagram(frames.ports), interfaces))
+        kernel.attach(sock, kernel.arriving(kernel.any_datagram(frames.ports[:2]), interfaces))
         sock.setblocking(False)
         while True:  # what came before the filter was there
             sock.recv(1)

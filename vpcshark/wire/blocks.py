@@ -6,7 +6,7 @@ only. Must not know where packets come from. The blocks that describe a capture 
 # ruff: noqa: UP006, UP007, UP035
 
 from struct import Struct
-from typing import Iterable, Tuple, Union
+from typing import Iterable, Sequence, Tuple, Union
 
 Data = Union[bytes, memoryview]
 
@@ -54,10 +54,17 @@ def time_halves(nanoseconds: int) -> Tuple[int, int]:
 
 
 def enhanced_packet(
-    interface: int, nanoseconds: int, data: Data, length: int, direction: int = 0, comment: str = ""
+    interface: int,
+    nanoseconds: int,
+    data: Data,
+    length: int,
+    direction: int = 0,
+    comment: str = "",
+    more: Sequence[Tuple[int, bytes]] = (),
 ) -> bytes:
-    """An EPB. ``length`` is the frame's length on the wire, ``direction`` 1 inbound, 2 outbound, 0 unknown."""
-    pairs = [(COMMENT, text(comment))] if comment else []
+    """An EPB. ``length`` is the frame's length on the wire, ``direction`` 1 inbound, 2 outbound, 0 unknown; ``more``
+    are further options."""
+    pairs = [(COMMENT, text(comment)), *more] if comment else [*more]
     if direction:
         pairs.append((2, _WORD(direction)))
     head = _PACKET(interface, *time_halves(nanoseconds), len(data), length)

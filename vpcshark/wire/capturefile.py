@@ -10,9 +10,9 @@ from vpcshark.wire.records import Reader
 
 _PCAPNG = b"\x0a\x0d\x0d\x0a"
 _PCAP = {
-    struct.pack(order + "I", magic): (order, scale)
+    struct.pack(order + "I", magic): (order, scale, header)
     for order in "<>"
-    for magic, scale in ((0xA1B2C3D4, 1000), (0xA1B23C4D, 1))
+    for magic, scale, header in ((0xA1B2C3D4, 1000, 16), (0xA1B23C4D, 1, 16), (0xA1B2CD34, 1000, 24))
 }
 
 

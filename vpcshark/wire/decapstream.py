@@ -6,12 +6,14 @@ not know files: bytes in, bytes out.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Protocol
 
 from vpcshark.wire.capturefile import open_reader
 from vpcshark.wire.decap import LINKS, Decapsulator
+from vpcshark.wire.decapfacts import Facts
 from vpcshark.wire.pcapng import section_header
+from vpcshark.wire.pcapngfile import PcapngFile
 from vpcshark.wire.records import SLACK, Blocks, Reader, Run
 
 CHUNK = 1 << 20
@@ -23,6 +25,9 @@ class Worker(Protocol):
 
     def run(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         """The packet blocks; ``data`` may be scratched where the run lies, and has ``SLACK`` bytes beyond it."""
+
+    def number(self) -> int:
+        """The id of the output's next interface."""
 
 
 def worker_of(engine: Decapsulator) -> Worker:
@@ -43,6 +48,7 @@ class Stream:
     def __init__(self, worker: Worker, application: str = "", chunk: int = CHUNK) -> None:
         self._worker = worker
         self._application = application
+        self._facts = Facts(worker.number, application)
         self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
         self._reader: Reader | None = None
@@ -55,7 +61,11 @@ class Stream:
     @property
     def remarks(self) -> list[str]:
         """What the user should know of the file: sentences."""
-        return self._reader.remarks if self._reader else []
+        if self._reader is None:
+            return []
+        left_out = self._facts.left_out + self._reader.left_out
+        told = ", ".join(f"{what} ({count})" for what, count in left_out.items())
+        return [*self._reader.remarks, *([f"Left out, as it has no place in the output: {told}."] if told else [])]
 
     def room(self) -> memoryview:
         """Where the next bytes go. Grows only for a record that is longer than the buffer."""
@@ -70,7 +80,8 @@ class Stream:
             self._reader = open_reader(bytes(self._buffer[: min(4, self._filled)]))
             if self._reader is None:
                 return
-            yield section_header(application=self._application)
+            if not isinstance(self._reader, PcapngFile):
+                yield section_header(application=self._application)
         yield from self._work(self._reader)
 
     def finish(self) -> None:
@@ -82,7 +93,7 @@ class Stream:
 
     def _work(self, reader: Reader) -> Iterator[Blocks]:
         at, buffer = 0, self._buffer
-        while (run := reader.scan(buffer, at, self._filled, self._origin)).end > at:
+        while (run := (yield from self._scan(reader, at))).end > at:
             _check_link(reader)
             if run.starts and (blocks := self._worker.run(buffer, run, reader)):
                 yield blocks
@@ -90,6 +101,16 @@ class Stream:
         buffer[: self._filled - at] = buffer[at : self._filled]
         self._origin += at
         self._filled -= at
+
+    def _scan(self, reader: Reader, at: int) -> Generator[Blocks, None, Run]:
+        """The next records; what was found before them, besides packets, is given, also if nothing good follows."""
+        try:
+            return reader.scan(self._buffer, at, self._filled, self._origin)
+        finally:
+            others, reader.others = reader.others, []
+            for found in others:
+                if blocks := self._facts.take(found):
+                    yield blocks
 
 
 def _check_link(reader: Reader) -> None:

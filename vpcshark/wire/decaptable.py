@@ -1,10 +1,10 @@
 """The common shapes of outer frames, a whole buffer at a time: columns of header fields instead of frames (NumPy).
 
-VXLAN straight over UDP and IPv4 without options or IPv6, untagged, with an inner frame that is whole or says how long
-it was. Each packet block is completed where its frame lies: the head over the outer headers, the tail over the next
-record's header, so one copy gathers them all; where frames differ in nothing but time and payload, the first one's head
-is copied, too. Everything else goes through ``decap.Decapsulator``, in its place, and
-the bytes that come out are the same (a test holds the two together). Must not know files.
+VXLAN straight over UDP and IPv4 without options or IPv6, untagged, no fragment, with an inner frame that is whole or
+says how long it was, in a record without options. Each packet block is completed where its frame lies: the head over
+the outer headers, the tail over the next record's header, so one copy gathers them all; where frames differ in nothing
+but time and payload, the first one's head is copied, too. Everything else goes through ``decap.Decapsulator``, in its
+place, and the bytes that come out are the same (a test holds the two together). Must not know files.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy.typing as npt
 from vpcshark.wire.blocks import ENHANCED_PACKET
 from vpcshark.wire.decap import ETHERNET, Decapsulator, Wanted
 from vpcshark.wire.records import MIXED_SCALE, SLACK, Blocks, Layout, Reader, Run
-from vpcshark.wire.vxlan import INBOUND, OUTBOUND
+from vpcshark.wire.vxlan import INBOUND, NEXT_PROTOCOL_FLAG, OUTBOUND, VNI_FLAG, Ports
 
 Array = npt.NDArray[Any]
 _WORD = np.dtype("<u4")
@@ -29,6 +29,7 @@ _BLOCK_WORDS = ("length", "number", "high", "low", "captured")
 _FLAGS_OPTION = 4 << 16 | 2
 _IPV4, _IPV6, _VLAN_TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
 _ADDRESS = (1 << 48) - 1
+_FLAGS = VNI_FLAG | NEXT_PROTOCOL_FLAG
 _HALF, _LOW = np.uint64(32), np.uint64(0xFFFFFFFF)
 
 
@@ -91,6 +92,10 @@ class Table:
             first, rest = Run(run.starts[:1], run.starts[1]), Run(run.starts[1:], run.end)
             return self._engine.run(data, first, reader) + self._table(data, rest, reader)
         return self._table(data, run, reader)
+
+    def number(self) -> int:
+        """See ``decapstream.Worker``."""
+        return self._engine.number()
 
     def _table(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         layout = reader.layout
@@ -232,14 +237,14 @@ class _Batch:
         """Which frames have the outer headers of ``shape``, and an untagged inner frame long enough to be read here."""
         rows = self._rows
         found: Array = (rows["kind"] == shape.ethertype) & (rows["version"] & shape.version_mask == shape.version)
-        found &= (rows["protocol"] == 17) & (rows["flags"] & 8 != 0) & (self.captured >= 20)
+        found &= (rows["protocol"] == 17) & (rows["flags"] & _FLAGS == VNI_FLAG) & (self.captured >= 20)
         if shape.has_fragments:
-            found &= rows["fragment"] & 0x1FFF == 0
+            found &= rows["fragment"] & 0x3FFF == 0
         for tag in _VLAN_TAGS:
             found &= rows["ethertype"] != tag
         if self._layout.interfaces:
             found &= rows["number"] < self._layout.interfaces
-            found &= rows["captured"].astype(np.int64) + 32 <= rows["length"]
+            found &= (rows["captured"].astype(np.int64) + 3 & ~3) + 32 == rows["length"]
         return found
 
     def sort_out(self, engine: Decapsulator) -> None:
@@ -253,13 +258,19 @@ class _Batch:
 
     def settle(self, engine: Decapsulator) -> None:
         """The same without filter and counts."""
-        self.common &= self._rows["port"] == engine.ports.vxlan
+        self.common &= self._has_port(engine.ports)
         if engine.vnis:
             self.passed = self.common & ~np.isin(self._vni, list(engine.vnis))
             self.common &= ~self.passed
         known = self._find_interfaces(engine)
         self.common &= known & ((self._length <= self.captured) | self._among(engine.cut_said))
         self._tell_directions(engine.macs)
+
+    def _has_port(self, ports: Ports) -> Array:
+        found: Array = self._rows["port"] == ports.vxlan
+        for port in ports.more:
+            found |= self._rows["port"] == port
+        return found
 
     def _among(self, vnis: set[int]) -> Array:
         return np.isin(self._vni, list(vnis)) if vnis else np.zeros(len(self._vni), bool)

@@ -1,5 +1,6 @@
 """pcap files (https://www.tcpdump.org/manpages/pcap-savefile.5.html) as a ``records.Reader``: both byte orders, micro-
-and nanoseconds. Only lengths are looked at to find the records, so that this is fast.
+and nanoseconds, and Kuznetzov's modified format, whose records have eight bytes more (wiretap/libpcap.h in Wireshark:
+pcaprec_modified_hdr). Only lengths are looked at to find the records, so that this is fast.
 
 Must not know files or what the packets carry: bytes in, bytes out.
 """
@@ -7,17 +8,22 @@ Must not know files or what the packets carry: bytes in, bytes out.
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Iterator
 
+from vpcshark.wire.pcapng import Block
 from vpcshark.wire.records import EQUAL_RUN, MAX_RECORD, Layout, Record, Run, equal_run
 
 
 class PcapFile:
     """A pcap file, from its header on."""
 
-    def __init__(self, order: str, scale: int) -> None:
+    def __init__(self, order: str, scale: int, header: int = 16) -> None:
         self.remarks: list[str] = []
-        self.layout = Layout(order, 16, scale, -1)
+        self.others: list[Block] = []
+        self.left_out: Counter[str] = Counter()
+        self.layout = Layout(order, header, scale, -1)
+        self._header = header
         self._captured = struct.Struct(order + "I").unpack_from
         self._head = struct.Struct(order + "III").unpack_from
 
@@ -25,19 +31,20 @@ class PcapFile:
         """See ``Reader``."""
         if self.layout.link < 0:
             return Run((), self._file_header(data, at, origin) if end - at >= 24 else at)
-        if end - at < 16:
+        if end - at < self._header:
             return Run((), at)
         stride = self._length(data, at, origin)
-        if at + 2 * stride + 16 <= end and self._captured(data, at + stride + 8)[0] == stride - 16:
+        if at + 2 * stride + 16 <= end and self._captured(data, at + stride + 8)[0] == stride - self._header:
             count = equal_run(data, at, end, stride, (8, 9, 10, 11))
             if count >= EQUAL_RUN:
                 return Run(range(at, at + count * stride, stride), at + count * stride)
         return self._chase(data, at, end)
 
     def _chase(self, data: bytearray, at: int, end: int) -> Run:
-        captured_at, starts, last = self._captured, [], end - 16
+        captured_at, starts, header = self._captured, [], self._header
+        last = end - header
         while at <= last:
-            following = at + 16 + captured_at(data, at + 8)[0]
+            following = at + header + captured_at(data, at + 8)[0]
             if following > end:  # cut, or rotten, which the next scan tells
                 break
             starts.append(at)
@@ -48,7 +55,7 @@ class PcapFile:
         captured: int = self._captured(data, at + 8)[0]
         if captured > MAX_RECORD:
             raise ValueError(f"At byte {origin + at} no packet record begins: it would hold {captured} bytes.")
-        return 16 + captured
+        return self._header + captured
 
     def _file_header(self, data: bytearray, at: int, origin: int) -> int:
         snaplen, link = struct.unpack_from(self.layout.order + "II", data, at + 16)
@@ -59,7 +66,7 @@ class PcapFile:
 
     def records(self, data: bytearray, run: Run) -> Iterator[Record]:
         """See ``Reader``."""
-        scale, link = self.layout.scale, self.layout.link
+        scale, link, header = self.layout.scale, self.layout.link, self._header
         for at in run.starts:
             seconds, fraction, captured = self._head(data, at)
-            yield Record(at + 16, at + 16 + captured, seconds * 1_000_000_000 + fraction * scale, link)
+            yield Record(at + header, at + header + captured, seconds * 1_000_000_000 + fraction * scale, link)

@@ -6,19 +6,40 @@ Must not know files or what the packets carry: bytes in, bytes out. The writer o
 from __future__ import annotations
 
 import struct
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from vpcshark.wire.records import EQUAL_RUN, MAX_RECORD, MIXED_SCALE, Layout, Record, Run, equal_run
+from vpcshark.wire.blocks import COMMENT
+from vpcshark.wire.pcapng import Block
+from vpcshark.wire.records import (
+    BROKEN,
+    EQUAL_RUN,
+    MAX_OTHER,
+    MAX_RECORD,
+    MIXED_SCALE,
+    NO_INTERFACE,
+    Layout,
+    Options,
+    Record,
+    Run,
+    equal_run,
+)
 
 SECTION, INTERFACE, OLD_PACKET, SIMPLE_PACKET, ENHANCED_PACKET = 0x0A0D0D0A, 1, 2, 3, 6
 _MAGIC = 0x1A2B3C4D
 _NO_INTERFACES = Layout("<", 28, MIXED_SCALE, -1)
 MAX_INTERFACES = 65536
 _KIND_LENGTH_CAPTURED = (0, 1, 2, 3, 4, 5, 6, 7, 20, 21, 22, 23)
+_PACKETS = (ENHANCED_PACKET, OLD_PACKET, SIMPLE_PACKET)
+_OUTER_ALONE = {2: "flags", 3: "hash", 7: "verdict"}
+_COUNTS = (4, 5, 6)  # epb_dropcount, epb_packetid, epb_queue: integers
+_CUSTOM = (2988, 2989)
+"""Options of a packet block (draft-ietf-opsawg-pcapng, 4.3): those of no use for the inner frame, and those that are
+kept; custom ones only if their makers allow a copy (3.5.1)."""
 
 
-class _Interface(NamedTuple):
+class Interface(NamedTuple):
     """Link type, snap length, and the clock: ticks per second (of a power of 10 or 2), seconds to add."""
 
     link: int
@@ -27,6 +48,7 @@ class _Interface(NamedTuple):
     offset: int
 
     def time(self, ticks: int) -> int:
+        """In nanoseconds since the epoch."""
         return ticks * 1_000_000_000 // self.per_second + self.offset * 1_000_000_000
 
 
@@ -35,8 +57,10 @@ class PcapngFile:
 
     def __init__(self) -> None:
         self.remarks: list[str] = []
+        self.others: list[Block] = []
+        self.left_out: Counter[str] = Counter()
         self.layout = _NO_INTERFACES
-        self._interfaces: list[_Interface] = []
+        self._interfaces: list[Interface] = []
         self._set_order("<")
 
     def _set_order(self, order: str) -> None:
@@ -51,13 +75,14 @@ class PcapngFile:
             kind, length = self._block(data, at, origin)
             if at + length > end:
                 break
-            if kind in (ENHANCED_PACKET, OLD_PACKET, SIMPLE_PACKET):
+            if kind in _PACKETS:
                 return self._packets(data, at, end, kind, length)
             self._trailer(data, at, length, origin)
+            self.others.append(Block(origin + at, kind, bytes(data[at + 8 : at + length - 4]), self._order))
             if kind == SECTION:
                 self._interfaces, self.layout = [], _NO_INTERFACES
             elif kind == INTERFACE:
-                self._interface(data, at, length, origin)
+                self._interface(self.others[-1])
             at += length
         return Run((), at)
 
@@ -69,7 +94,8 @@ class PcapngFile:
                 raise ValueError(f"The section at byte {origin + at} has no valid byte-order magic.")
             self._set_order(orders[magic])
         kind, length = self._head(data, at)
-        if length < _SHORTEST.get(kind, 12) or length & 3 or length > MAX_RECORD:
+        longest = MAX_RECORD if kind in _PACKETS else MAX_OTHER
+        if length < _SHORTEST.get(kind, 12) or length & 3 or length > longest:
             raise ValueError(f"At byte {origin + at} no pcapng block begins: its length would be {length}.")
         return kind, length
 
@@ -94,28 +120,11 @@ class PcapngFile:
             at += length
         return Run(starts, at, kind == ENHANCED_PACKET)
 
-    def _interface(self, data: bytearray, at: int, length: int, origin: int) -> None:
-        link, _, snaplen = struct.unpack_from(self._order + "HHI", data, at + 8)
-        resolution, offset = 6, 0
-        for code, value in self._options(data, at + 16, at + length - 4):
-            if code == 9 and len(value) == 1:
-                resolution = value[0]
-            elif code == 14 and len(value) == 8:
-                (offset,) = struct.unpack(self._order + "q", value)
-        per_second = 2 ** (resolution & 127) if resolution & 128 else 10**resolution
+    def _interface(self, found: Block) -> None:
         if len(self._interfaces) == MAX_INTERFACES:
-            raise ValueError(f"At byte {origin + at} there are more interfaces than {MAX_INTERFACES}.")
-        self._interfaces.append(_Interface(link, snaplen, per_second, offset))
+            raise ValueError(f"At byte {found.offset} there are more interfaces than {MAX_INTERFACES}.")
+        self._interfaces.append(interface_of(found.body, found.order))
         self._settle_layout()
-
-    def _options(self, data: bytearray, at: int, end: int) -> Iterator[tuple[int, bytes]]:
-        pair = struct.Struct(self._order + "HH").unpack_from
-        while at + 4 <= end:
-            code, length = pair(data, at)
-            if not code or at + 4 + length > end:
-                return
-            yield code, bytes(data[at + 4 : at + 4 + length])
-            at += 4 + (length + 3 & ~3)
 
     def _settle_layout(self) -> None:
         """Say what is true for all interfaces of the section, now that there is one more."""
@@ -130,18 +139,32 @@ class PcapngFile:
             self.layout = self.layout._replace(scale=MIXED_SCALE, interfaces=count)
 
     def records(self, data: bytearray, run: Run) -> Iterator[Record]:
-        """See ``Reader``. A packet whose block contradicts itself is given as an empty frame of no link type."""
+        """See ``Reader``. A packet whose block cannot be used is given as an empty frame: ``BROKEN``,
+        ``NO_INTERFACE``."""
         if not run.starts:
             return
-        read = self._readers()[self._head(data, run.starts[0])[0]]
+        kind = self._head(data, run.starts[0])[0]
+        read = self._readers()[kind]
         for at in run.starts:
-            length = self._head(data, at)[1]
+            end = at + self._head(data, at)[1] - 4
             number, ticks, start, captured = read(data, at)
-            if number >= len(self._interfaces) or start + captured > at + length - 4:
-                yield Record(start, start, 0, -1)
+            following = start + (captured + 3 & ~3)
+            if number >= len(self._interfaces) or start + captured > end:
+                yield Record(start, start, 0, BROKEN if start + captured > end else NO_INTERFACE)
                 continue
             interface = self._interfaces[number]
-            yield Record(start, start + captured, interface.time(ticks), interface.link)
+            options = self._kept(data, following, end) if following < end and kind != SIMPLE_PACKET else ()
+            yield Record(start, start + captured, interface.time(ticks), interface.link, options)
+
+    def _kept(self, data: bytearray, at: int, end: int) -> Options:
+        """The options of a packet that hold for what is in it, too; the others are counted."""
+        kept = []
+        for code, value in options_of(data, at, end, self._order):
+            if code in (COMMENT, *_CUSTOM, *_COUNTS):
+                kept.append((code, value if self._order == "<" else _turned(code, value)))
+            else:
+                self.left_out[_OUTER_ALONE.get(code, f"option {code}")] += 1
+        return kept
 
     def _readers(self) -> dict[int, Callable[[bytearray, int], tuple[int, int, int, int]]]:
         return {ENHANCED_PACKET: self._read_enhanced, OLD_PACKET: self._read_old, SIMPLE_PACKET: self._read_simple}
@@ -162,3 +185,34 @@ class PcapngFile:
 
 
 _SHORTEST = {SECTION: 28, INTERFACE: 20, OLD_PACKET: 32, SIMPLE_PACKET: 16, ENHANCED_PACKET: 32}
+
+
+def options_of(data: bytes | bytearray, at: int, end: int, order: str) -> Iterator[tuple[int, bytes]]:
+    """The options in ``data[at:end]``, up to their end mark, or to one that does not fit."""
+    pair = struct.Struct(order + "HH").unpack_from
+    while at + 4 <= end:
+        code, length = pair(data, at)
+        if not code or at + 4 + length > end:
+            return
+        yield code, bytes(data[at + 4 : at + 4 + length])
+        at += 4 + (length + 3 & ~3)
+
+
+def _turned(code: int, value: bytes) -> bytes:
+    """Little-endian: a custom option begins with a number (3.5.1)."""
+    if code == COMMENT:
+        return value
+    return value[3::-1] + value[4:] if code in _CUSTOM else value[::-1]
+
+
+def interface_of(body: bytes, order: str) -> Interface:
+    """What an interface description block says."""
+    link, _, snaplen = struct.unpack_from(order + "HHI", body)
+    resolution, offset = 6, 0
+    for code, value in options_of(body, 8, len(body), order):
+        if code == 9 and len(value) == 1:
+            resolution = value[0]
+        elif code == 14 and len(value) == 8:
+            (offset,) = struct.unpack(order + "q", value)
+    per_second = 2 ** (resolution & 127) if resolution & 128 else 10**resolution
+    return Interface(link, snaplen, per_second, offset)

@@ -5,13 +5,18 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, Protocol
+
+from vpcshark.wire.pcapng import Block
 
 Blocks = bytes | memoryview
 """pcapng blocks; a view is nobody else's memory."""
 MAX_RECORD = 16 * 1024 * 1024
-"""No record of a sane file is longer (Wireshark's limit for blocks, MAX_BLOCK_SIZE in wiretap/pcapng.c)."""
+"""No packet of a sane file is longer (libpcap's limit for blocks, in sf-pcapng.c)."""
+MAX_OTHER = 64 * 1024 * 1024
+"""No other block is: that of a key log has all its lines, and Wireshark writes and reads it whatever its length."""
 EQUAL_RUN = 256
 """From so many records of one length on they are given as a ``range``, which can be worked on as a table."""
 SLACK = 128
@@ -20,13 +25,22 @@ MIXED_SCALE = 0
 """The scale of a layout whose interfaces differ, or that is no whole number of nanoseconds."""
 
 
+BROKEN, NO_INTERFACE = -1, -2
+"""Link types of records that cannot be used: they contradict themselves, or name an interface that is not there."""
+Options = Sequence[tuple[int, bytes]]
+
+
 class Record(NamedTuple):
-    """One packet: ``data[start:end]`` is the frame, of link type ``link``; time in nanoseconds since the epoch."""
+    """One packet: ``data[start:end]`` is the frame, of link type ``link``; time in nanoseconds since the epoch.
+
+    ``options`` are those of its pcapng block that hold for the frame inside, too, as little-endian pcapng has them.
+    """
 
     start: int
     end: int
     nanoseconds: int
     link: int
+    options: Options = ()
 
 
 class Layout(NamedTuple):
@@ -59,6 +73,10 @@ class Reader(Protocol):
 
     remarks: list[str]
     layout: Layout
+    others: list[Block]
+    """What ``scan`` found besides packets: whoever works on it empties it."""
+    left_out: Counter[str]
+    """What packets said of themselves that is of no use for what is inside them."""
 
     def scan(self, data: bytearray, at: int, end: int, origin: int) -> Run:
         """The whole records in ``data[at:end]``; ``run.end`` is beyond ``at`` if there was anything whole.

@@ -1,7 +1,8 @@
 """Outer frame -> where the inner frame lies in it, and how long that was before it was cut.
 
-VXLAN (RFC 7348) over IPv4 and IPv6, with IP options, extension headers and VLAN tags, from any source port; Geneve
-(RFC 8926) carrying that, or Ethernet, or IP. Nothing here raises on any bytes; what is no mirrored frame gives None.
+VXLAN (RFC 7348) over IPv4 and IPv6, with IP options, extension headers and VLAN tags, from any source port; VXLAN-GPE
+(draft-ietf-nvo3-vxlan-gpe) carrying Ethernet or IP; Geneve (RFC 8926) carrying VXLAN, Ethernet or IP. Nothing here
+raises on any bytes; what is no mirrored frame gives None, and a frame of no bytes is none.
 Sent to the capture host, so Python 3.6 and the standard library only. Must not know files, sockets or pcapng.
 """
 # ruff: noqa: UP006, UP007, UP035, UP045
@@ -23,14 +24,21 @@ _FRAGMENT, _UDP = 44, 17
 _H = Struct(">H").unpack_from
 _UDP_HEADER = Struct(">HHH").unpack_from
 _GENEVE_HEADER = Struct(">BBHI").unpack_from
-_VXLAN_HEADER = Struct(">BxxxI").unpack_from
+_VXLAN_HEADER = Struct(">BxxBI").unpack_from
+
+VNI_FLAG, NEXT_PROTOCOL_FLAG = 0x08, 0x04
+_NO_MIRRORED_FRAME = 0x31
+"""Flags of VXLAN-GPE: another version than 0, or an OAM packet (draft-ietf-nvo3-vxlan-gpe, 3.1)."""
+GPE_IPV4, GPE_IPV6, GPE_ETHERNET = 1, 2, 3
+_GPE_TYPES = {GPE_IPV4: IPV4, GPE_IPV6: IPV6, GPE_ETHERNET: ETHERNET}
 
 
 class Inner(NamedTuple):
     """Where an inner frame lies: ``data[start:end]``, behind ``header``.
 
     ``length`` is what the outer headers say that its length is (more than ``end - start`` where the outer frame was
-    cut). ``header`` is empty but for Geneve carrying bare IP, which gets an Ethernet header with addresses of zero.
+    cut). ``header`` is empty but for bare IP in Geneve or VXLAN-GPE, which gets an Ethernet header with addresses of
+    zero.
     """
 
     vni: int
@@ -41,10 +49,11 @@ class Inner(NamedTuple):
 
 
 class Ports(NamedTuple):
-    """The UDP ports that VXLAN and Geneve have here."""
+    """The UDP ports that VXLAN and Geneve have here; ``more``: further ones of VXLAN."""
 
     vxlan: int = 4789
     geneve: int = 6081
+    more: Tuple[int, ...] = ()
 
 
 STANDARD_PORTS = Ports()
@@ -65,7 +74,7 @@ def unwrap_ip(
     nested: bool = False,
 ) -> Optional[Inner]:
     """The same for an outer frame that begins with an IP header; ``ethertype`` None takes either version."""
-    udp = _udp_of(data, start, end, ethertype)
+    udp = udp_of(data, start, end, ethertype)
     if udp is None:
         return None
     at, end = udp
@@ -76,7 +85,7 @@ def unwrap_ip(
     payload, end = at + 8, min(end, claimed)
     if end - payload < 8:
         return None
-    if port == ports.vxlan:
+    if port == ports.vxlan or port in ports.more:
         return unwrap_vxlan(data, payload, end, claimed)
     if port == ports.geneve and not nested:
         return _unwrap_geneve(data, payload, end, claimed, ports)
@@ -88,28 +97,31 @@ def unwrap_vxlan(data: Data, start: int, end: int, claimed: int) -> Optional[Inn
 
     Without the I flag the VNI is not valid (RFC 7348, section 5).
     """
-    if end - start < 8:
+    if end - start < 8 or claimed <= start + 8:
         return None
-    flags, word = _VXLAN_HEADER(data, start)
-    if not flags & 0x08:
+    flags, protocol, word = _VXLAN_HEADER(data, start)
+    if not flags & VNI_FLAG:
         return None
+    if flags & NEXT_PROTOCOL_FLAG:
+        if flags & _NO_MIRRORED_FRAME or protocol not in _GPE_TYPES:
+            return None
+        return _inner_of(_GPE_TYPES[protocol], word >> 8, start + 8, end, claimed)
     return Inner(word >> 8, start + 8, end, claimed - start - 8)
+
+
+def _inner_of(ethertype: int, vni: int, start: int, end: int, claimed: int) -> Inner:
+    """What a header that names its payload carries: Ethernet, or bare IP."""
+    header = b"" if ethertype == ETHERNET else bytes(12) + ethertype.to_bytes(2, "big")
+    return Inner(vni, start, end, claimed - start, header)
 
 
 def _unwrap_geneve(data: Data, start: int, end: int, claimed: int, ports: Ports) -> Optional[Inner]:
     version_length, _, protocol, word = _GENEVE_HEADER(data, start)
     at = start + 8 + 4 * (version_length & 0x3F)
-    if version_length >> 6 or at > end:
+    if version_length >> 6 or at > end or at >= claimed or protocol not in (ETHERNET, IPV4, IPV6):
         return None
-    if protocol == ETHERNET:
-        return Inner(word >> 8, at, end, claimed - at)
-    if protocol not in (IPV4, IPV6):
-        return None
-    mirrored = unwrap_ip(data, at, end, ports, protocol, nested=True)
-    if mirrored is not None:
-        return mirrored
-    header = bytes(12) + protocol.to_bytes(2, "big")
-    return Inner(word >> 8, at, end, claimed - at, header)
+    mirrored = None if protocol == ETHERNET else unwrap_ip(data, at, end, ports, protocol, nested=True)
+    return mirrored or _inner_of(protocol, word >> 8, at, end, claimed)
 
 
 def ethernet_payload(data: Data, start: int, end: int, tags: int = MAX_INNER_TAGS) -> Tuple[int, int]:
@@ -125,7 +137,7 @@ def ethernet_payload(data: Data, start: int, end: int, tags: int = MAX_INNER_TAG
     return -1, end
 
 
-def _udp_of(data: Data, start: int, end: int, ethertype: Optional[int]) -> Optional[Tuple[int, int]]:
+def udp_of(data: Data, start: int, end: int, ethertype: Optional[int]) -> Optional[Tuple[int, int]]:
     """(offset of the UDP header, end of the IP packet), or None when it is not UDP, or a later fragment."""
     if start >= end:
         return None
