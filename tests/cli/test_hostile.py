@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -41,6 +42,16 @@ SHOWN = 20_000
 """No command shows more bytes than that of an account and a host that have little to say."""
 
 
+UNFIT = [
+    ("negative", "mirror"),
+    ("time", "mirror"),
+    ("endless", "mirror"),
+    ("endless", "tcpdump"),
+    ("asked", "tcpdump"),
+]
+"""(what a host says, the mode of the capture)"""
+
+
 @dataclass
 class Shown:
     """What one step showed."""
@@ -52,10 +63,11 @@ class Shown:
 
 @dataclass
 class Walked:
-    """What all steps showed, and the log of all of them."""
+    """What all steps showed, the log of all of them, and what they left in the account."""
 
     steps: dict[str, Shown]
     log: bytes
+    left: list[str]
 
     def of(self, command: str) -> dict[str, Shown]:
         """The steps of one command."""
@@ -70,6 +82,7 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
         source, other = lab["world"]["instances"][:2]
         colleague(lab["endpoint"])
         with hostile.host(source["enis"][0]["mac"]) as host:
+            account.on_host = host.say
             steps = planned(folder, source, other, host)
             done = subprocess.run(
                 [sys.executable, walking.__file__],
@@ -81,7 +94,9 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
                 timeout=400,
             )
             assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
-    return Walked({name: shown(folder, name) for name, _, _ in steps}, read(folder.glob("**/vpcshark.log*")))
+        left = standing(lab["endpoint"])
+    log = read(folder.glob("**/vpcshark.log*"))
+    return Walked({name: shown(folder, name) for name, _, _ in steps}, log, left)
 
 
 def colleague(endpoint: str) -> None:
@@ -93,6 +108,15 @@ def colleague(endpoint: str) -> None:
     ec2.create_traffic_mirror_filter(
         Description=hostile.IN_XML, TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": tags}]
     )
+
+
+def standing(endpoint: str) -> list[str]:
+    """The mirror resources that there are."""
+    keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
+    ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=endpoint, **keys)
+    kinds = ("Session", "Target", "Filter")
+    answers = [(kind, getattr(ec2, f"describe_traffic_mirror_{kind.lower()}s")()) for kind in kinds]
+    return [one[f"TrafficMirror{kind}Id"] for kind, answer in answers for one in answer[f"TrafficMirror{kind}s"]]
 
 
 def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) -> list[tuple[str, str, list[str]]]:
@@ -133,6 +157,8 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
     modes = {"refusing": refusing, "endless": {name: asking[name] for name in ("ps", "capture.mirror")}}
     modes["garbage"] = {"interfaces": asking["interfaces"]}
     steps = [(name, "tags", argv) for name, argv in {**alone, **asking}.items()]
+    for kind, mode in UNFIT:
+        steps.append((f"capture.{mode}.{kind}", f"tags.{kind}", asking[f"capture.{mode}"]))
     return steps + [(f"{name}.{mode}", mode, argv) for mode, some in modes.items() for name, argv in some.items()]
 
 
@@ -227,6 +253,15 @@ def test_no_hostile_text_reaches_the_log(walked: Walked) -> None:
 def test_json_is_harmless_and_says_all(walked: Walked, name: str) -> None:
     """Scripts get every character, as an escape where a terminal must not."""
     assert "\x9b2J\x85\u202edb\u2066" in json.dumps(json.loads(walked.steps[name].out), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(("kind", "mode"), UNFIT)
+def test_a_capture_ends_with_the_host_that_says_what_does_not_fit(walked: Walked, kind: str, mode: str) -> None:
+    """With its name and a status, and the account as it was: only the colleague's filter stands."""
+    step = walked.steps[f"capture.{mode}.{kind}"]
+    assert step.status == 1
+    assert re.search(rb"vpcshark: .*ssh \S+@127\.0\.0\.1\S* (sends what no|answers what no)", step.err), step.err
+    assert len(walked.left) == 1
 
 
 SINKS = {"sys.stdout.write", "sys.stderr.write", "stderr.write", "stdout.write", "out.write", "print"}

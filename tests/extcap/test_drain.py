@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.capture.reception import HAS_SPLICE, Reception
+from vpcshark.capture.draining import HAS_SPLICE
+from vpcshark.capture.reception import Reception
 from vpcshark.capture.stop import Stop
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.extcap.fifo import open_sink

@@ -11,8 +11,10 @@ from pathlib import Path
 
 import pytest
 
+from vpcshark.cleanup import detached
 from vpcshark.context import VARIABLES
 from vpcshark.extcap import prepared
+from vpcshark.extcap.__main__ import PROGRAM
 from vpcshark.extcap.answers import Answers
 
 LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
@@ -105,7 +107,7 @@ def test_the_list_is_printed_at_once_and_refreshed_in_the_background(shell, pyth
     assert (first.stdout, first.stderr, first.returncode) == (TEXT, "", 0)
     wait_for(tmp_path / "refreshed")
     second = run(shell, python, "--extcap-interfaces", "--extcap-version=4.0", **environ)
-    assert second.stdout.startswith("asked: -m vpcshark.extcap --extcap-interfaces")
+    assert second.stdout.startswith(f"asked: {' '.join(PROGRAM)} --extcap-interfaces")
 
 
 def test_a_named_capture_has_a_prepared_dialog_of_its_own(shell, python, environ, kept):
@@ -161,7 +163,7 @@ def test_a_damaged_answer_is_asked_of_python(shell, python, environ, kept, quest
         }
         file.write_bytes(damaged[damage])
     done = run(shell, python, f"--extcap-{question}", "--extcap-interface", "eni-0a", **environ)
-    assert done.stdout.startswith("asked: -m vpcshark.extcap --extcap-")
+    assert done.stdout.startswith(f"asked: {' '.join(PROGRAM)} --extcap-")
     assert (done.stdout.count("asked"), done.stderr, done.returncode) == (1, "", 0)
 
 
@@ -203,7 +205,7 @@ def test_a_folder_that_takes_no_note_means_that_python_lists(shell, python, envi
 def test_any_other_argument_is_for_python(shell, python, environ, kept, more):
     """Reloads, captures, and what a later Wireshark may say."""
     done = run(shell, python, *CONFIG, *more, **environ)
-    assert done.stdout == f"asked: -m vpcshark.extcap {' '.join([*CONFIG, *more])}\n"
+    assert done.stdout == f"asked: {' '.join([*PROGRAM, *CONFIG, *more])}\n"
 
 
 def test_the_launcher_tells_contexts_apart_by_the_same_variables(shell):
@@ -226,7 +228,7 @@ def test_it_hands_the_question_to_the_python_that_was_filled_in(shell, filled, t
     python.write_text('#!/bin/sh\nprintf "<%s>" "$@"\n')
     python.chmod(0o755)
     done = run(shell, filled(python), "--capture", "a b", "$HOME *", "it's", "")
-    assert done.stdout == "<-m><vpcshark.extcap><--capture><a b><$HOME *><it's><>"
+    assert done.stdout == f"<{PROGRAM[0]}><{PROGRAM[1]}><--capture><a b><$HOME *><it's><>"
 
 
 def test_in_a_checkout_it_finds_a_python_by_itself(shell, tmp_path):
@@ -305,14 +307,75 @@ def test_a_python_without_vpcshark_is_not_taken(shell, tmp_path):
     assert "vpcshark-problem" in done.stdout
 
 
-def test_it_does_not_import_from_the_directory_it_is_run_in(filled, tmp_path):
-    """Python 3.11 and later: a logging.py beside a capture file is not ours."""
-    if sys.version_info < (3, 11):
-        pytest.skip("PYTHONSAFEPATH came with Python 3.11")
-    (tmp_path / "logging.py").write_text("raise SystemExit('wrong logging')")
-    command = [str(filled(sys.executable)), "--extcap-dlts"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
-    assert (done.stdout[:4], done.stderr) == ("dlt ", "")
+def pythons() -> list[str]:
+    """Ours, and whatever supported ones a machine has besides."""
+    others = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"), "versions").glob("3.1[0-4]*/bin/python3")
+    return [sys.executable, *sorted(map(str, others))]
+
+
+@pytest.fixture
+def trap(tmp_path):
+    """A folder with a module of each name that the standard library has, and of ours: each says that it was run."""
+    folder = tmp_path / "trap"
+    folder.mkdir()
+    for name in sys.stdlib_module_names | {"vpcshark", "boto3", "appdirs", "sitecustomize_"}:
+        (folder / f"{name}.py").write_text(f"open({str(tmp_path / 'sprung')!r}, 'a').write({name!r} + ' ')\n")
+    return folder
+
+
+def sprung(trap):
+    """Which of them were run."""
+    said = trap.parent / "sprung"
+    return said.read_text() if said.exists() else ""
+
+
+@pytest.fixture
+def stranger(tmp_path):
+    """The environment of a Python that finds us, and nothing in the folder where it is run, but by itself."""
+    packages = next(path for path in sys.path if path.endswith("site-packages"))
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "PYTHONPATH": f"{LAUNCHER.parents[1]}:{packages}",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "AWS_EC2_METADATA_DISABLED": "true",
+    }
+
+
+@pytest.mark.parametrize("version", pythons())
+def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, trap, stranger, tmp_path):
+    """Wireshark may be started anywhere, beside anybody's files. Neither by the answer, nor by the look whether that
+    Python has vpcshark, the janitor or the sweep; also where PYTHONSAFEPATH is not set, or means nothing (3.10)."""
+    folder = tmp_path / "state"
+    folder.mkdir()
+    child = [*detached.program(version, "vpcshark.cleanup.background"), str(folder)]
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "python3").symlink_to(version)
+    alone = tmp_path / "alone" / "extcap" / "vpcshark"  # asks whether python3 knows vpcshark
+    alone.parent.mkdir(parents=True)
+    shutil.copy(LAUNCHER, alone)
+    path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
+    for command in ([filled(version), "--extcap-dlts"], [alone, "--extcap-dlts"], child):
+        done = subprocess.run(command, cwd=trap, env={**stranger, **path}, capture_output=True, text=True)
+        assert (done.returncode, done.stderr, sprung(trap)) == (0, "", ""), command
+        assert done.stdout.startswith("dlt ") or command is child
+
+
+def test_a_refresh_imports_nothing_from_there_either(trap, stranger):
+    """The child of a list, which asks AWS with all that this takes, by the oldest Python that is here."""
+    oldest = min(pythons(), key=lambda python: subprocess.run([python, "-V"], capture_output=True).stdout)
+    refresh = [oldest, *PROGRAM, "--vpcshark-refresh=wait"]
+    listed = subprocess.run(refresh, cwd=trap, env=stranger, capture_output=True, text=True)
+    assert (listed.stdout.count("extcap {version="), sprung(trap)) == (1, "")
+
+
+def test_a_child_is_run_as_the_launcher_runs_it():
+    """By the same words, whichever starts it."""
+    text = LAUNCHER.read_text("utf-8")
+    safe, run = (re.search(rf"^{name}=(.*)$", text, re.MULTILINE)[1][1:-1] for name in ("safe", "run"))
+    assert ("-c", run.replace("$safe", safe)) == PROGRAM
+    batch = LAUNCHER.with_suffix(".bat").read_text("utf-8")
+    assert f'"%VPCSHARK_PYTHON%" -c "{PROGRAM[1]}" %*'.replace('""', "''") in batch
 
 
 def test_shellcheck_has_nothing_to_say():

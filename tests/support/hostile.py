@@ -12,12 +12,13 @@ import os
 import re
 import shutil
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
 import threading
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -65,6 +66,7 @@ class HostileAccount(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Proxy)
         self.behind = urlsplit(behind)
         self.mode = "tags"
+        self.on_host: Callable[[str], None] = lambda kind: None  # told what the host shall say from now on
 
     @property
     def endpoint(self) -> str:
@@ -79,7 +81,8 @@ class _Proxy(BaseHTTPRequestHandler):
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         if self.path.startswith("/mode/"):
-            self.server.mode = self.path.rpartition("/")[2]
+            self.server.mode, _, kind = self.path.rpartition("/")[2].partition(".")
+            self.server.on_host(kind or "words")
             return self._answer(200, b"")
         if self.server.mode in ("refusing", "endless"):
             return self._answer(403, refusal(self.server.mode == "endless"))
@@ -134,22 +137,42 @@ def account(serve: str, region: str) -> Iterator[tuple[HostileAccount, dict[str,
 
 
 ANSWER = """
+here={folder}
+read -r kind <"$here/kind"
 case $SSH_ORIGINAL_COMMAND in
-*vpcshark:*) cat {folder}/facts ;;
-*) cat {folder}/said >&2; cat {folder}/printed; exit 3 ;;
+*vpcshark:*) cat "$here/facts"; while [ $kind = asked ] && echo vpcshark:user:x; do :; done ;;
+*)
+    cat "$here/$kind.printed"; cat "$here/$kind.said" >&2
+    [ $kind != words ] || exit 3
+    while [ $kind = endless ] && cat "$here/$kind.said" >&2; do :; done
+    cat >/dev/null ;;
 esac
 """
+READY = b'\n{"event": "ready", "mode": "ring"}\n'
+BEGUN = b"vpcshark-receiver-begins\n" + struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+SAID = {
+    "words": (EVIL.encode(), EVIL.encode()),
+    "negative": (BEGUN, READY + b'{"event": "stats", "received": -1}\n'),
+    "time": (BEGUN, b'\n{"event": "ready", "mode": "ring", "time": "x"}\n'),
+    "endless": (BEGUN, READY + b"x\n" * 10_000),
+    "asked": (b"", b""),
+}
+"""What a host prints and what it says on stderr, by kind."""
 
 
 @dataclass
 class HostileHost:
     """A real sshd, on a port of loopback, that answers each command with what lies in its folder: ``facts`` for the
-    questions before a capture, ``said`` (stderr) and ``printed`` (stdout) for everything else, which fails."""
+    questions before a capture, and for everything else what ``SAID`` has of the kind in ``kind``."""
 
     port: int
     folder: Path
     key: Path
     known_hosts: Path
+
+    def say(self, kind: str) -> None:
+        """Say this from now on."""
+        (self.folder / "kind").write_text(f"{kind}\n")
 
 
 @contextmanager
@@ -176,8 +199,10 @@ def _answer(folder: Path, mac: str) -> None:
     facts = [f"user:{one_line}", "rights:root", f"tcpdump:{one_line}", f"link:1 {mac} - hardware {one_line}"]
     lines = [f"vpcshark:{fact}\n" for fact in [*facts, f"refusal:{one_line}", "end:ok"]]
     (folder / "facts").write_bytes("".join(lines).encode("utf-8"))
-    (folder / "said").write_bytes(EVIL.encode("utf-8"))
-    (folder / "printed").write_bytes(EVIL.encode("utf-8"))
+    for kind, (printed, said) in SAID.items():
+        (folder / f"{kind}.printed").write_bytes(printed)
+        (folder / f"{kind}.said").write_bytes(said)
+    (folder / "kind").write_text("words\n")
     (folder / "answer").write_text(ANSWER.format(folder=folder))
 
 

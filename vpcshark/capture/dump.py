@@ -9,18 +9,25 @@ import contextlib
 import logging
 import re
 import threading
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from vpcshark.capture import dumping, probe
+from vpcshark import text
+from vpcshark.capture import dumping, events, probe
 from vpcshark.capture.sink import SinkClosed
-from vpcshark.errors import InputError, Mistake, TransportError
+from vpcshark.clock import SystemClock
+from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.pcap import Converter
 
 log = logging.getLogger(__name__)
 CHUNK = 1 << 18
+MOST_ANSWER = 1 << 20  # bytes
+MOST_LINE = 1 << 16  # bytes
+MOST_WORDS = 500  # characters of one
+_NO_TCPDUMP = "See what the tcpdump is that the user there runs, and what the user's start-up files print."
 ANSWER_DEADLINE = 6.0  # seconds for the questions, and again until the capture has begun
 _NO_RIGHT = re.compile(r"not permitted|permission|a password is required|a terminal is required|must have a tty", re.I)
 
@@ -42,7 +49,8 @@ class Dump:
     def __init__(self, transport: Transport, wanted: Wanted, remark: str = "") -> None:
         self._transport = transport
         self._wanted = wanted
-        self._said: list[str] = []
+        self._said: deque[str] = deque(maxlen=2)
+        self._wrong: VpcsharkError | None = None  # what the host said does not fit
         self._counts: dict[str, int] = {}
         self._over = threading.Event()
         self._follower: Channel | None = None
@@ -95,8 +103,10 @@ class Dump:
                 return blocks
         return b""
 
-    def why_ended(self) -> TransportError | None:
+    def why_ended(self) -> VpcsharkError | None:
         """The reason for an end that nobody asked for; None if the way to the host broke."""
+        if self._wrong is not None:
+            return self._wrong
         try:
             self._channel.wait(1.0)
         except TransportError:
@@ -154,13 +164,28 @@ class Dump:
                 return
 
     def _hear(self) -> None:
-        rest = b""
-        with contextlib.suppress(TransportError):
-            while data := self._channel.read_error(1 << 16):
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    self._said_line(line)
-        self._said_line(rest)
+        """Until stderr ends, or does not fit: then the dump is ended, since its counts are not to be had."""
+        try:
+            self._hear_all()
+        except TransportError:
+            return
+        except ValueError as error:
+            self._give_up(TransportError(f"{self._transport.name} sends what no tcpdump does: {error}.", _NO_TCPDUMP))
+        except Exception as surprise:
+            log.exception("A host's words could not be taken")
+            self._give_up(unexpected(surprise))
+
+    def _hear_all(self) -> None:
+        lines, pace = events.Lines(MOST_LINE), events.Pace(SystemClock())
+        while data := self._channel.read_error(1 << 16):
+            for line in lines.feed(data):
+                pace.count()
+                self._said_line(line)
+        self._said_line(lines.rest())
+
+    def _give_up(self, error: VpcsharkError) -> None:
+        self._wrong = error
+        self._channel.close()
 
     def _said_line(self, line: bytes) -> None:
         counts = dumping.statistics(line)
@@ -168,13 +193,16 @@ class Dump:
         if "dropped by kernel" in counts:
             dropped = counts["dropped by kernel"] + self._counts.get("dropped by interface", 0)
             self.on_counts(self._counts.get("received by filter", 0), dropped)
-        elif (text := line.decode("utf-8", "replace").strip()) and not counts:
-            log.info("%s said: %s", self._transport.name, text)
-            self._said.append(text)
+        elif (words := text.line(line.decode("utf-8", "replace").strip(), MOST_WORDS)) and not counts:
+            log.info("%s said: %s", self._transport.name, words)
+            if "listening on" not in words:
+                self._said.append(words)
 
-    def _failure(self) -> TransportError:
+    def _failure(self) -> VpcsharkError:
         self._threads[0].join(1.0)
-        words = " ".join([line for line in self._said if "listening on" not in line][-2:])
+        if self._wrong is not None:
+            return self._wrong
+        words = " ".join(self._said)
         where, facts = self._transport.name, self.facts
         if _NO_RIGHT.search(words) or (not facts.rights and facts.refusal):
             why = f"sudo says: {facts.refusal}" if facts.refusal else "there is no sudo"
@@ -210,13 +238,15 @@ def ask(transport: Transport) -> probe.Facts:
     alarm.start()
     try:
         channel.close_input()
-        output = b""
+        output = bytearray()
         while data := channel.read(CHUNK):
             output += data
+            if len(output) > MOST_ANSWER:
+                raise probe.unfit(transport.name, f"more than {MOST_ANSWER:,} bytes")
     finally:
         alarm.cancel()
         channel.close()
-    facts = probe.parse(output)
+    facts = probe.parse(bytes(output), transport.name)
     if facts.is_guessed:
         unseen = _unseen(facts, transport)
         log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))

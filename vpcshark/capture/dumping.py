@@ -15,7 +15,8 @@ from vpcshark.wire import libpcap
 
 BEAT = 2.5  # seconds between two signs of life to the host
 DEADLINE = 6  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
-STATISTICS = re.compile(rb"(\d+) packets? (captured|received by filter|dropped by kernel|dropped by interface)")
+_COUNTS = rb"captured|received by filter|dropped by kernel|dropped by interface"
+STATISTICS = re.compile(rb"(?<!\d)(\d{1,18}) packets? (" + _COUNTS + rb")")
 
 # $1: sshd's process, $2: seconds, $3: timeout(1) or "", $4: the signal for counts, $5 on: the capture. stdin's
 # end ends it (sshd passes no signal on to root's commands), and so does silence: a broken link ends nothing by itself.

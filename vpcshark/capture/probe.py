@@ -7,7 +7,7 @@ does no harm. Must not know how the command gets there, nor what is done with th
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from ipaddress import IPv4Address, IPv6Address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 
 from vpcshark.errors import TransportError
 
@@ -113,8 +113,23 @@ def command() -> list[str]:
     return ["sh", "-c", _SCRIPT]
 
 
-def parse(output: bytes) -> Facts:
-    """The facts in the command's output. TransportError if its last line is not there."""
+def parse(output: bytes, where: str = "The host") -> Facts:
+    """The facts in the command's output. TransportError if its last line is not there, or for what is no fact."""
+    try:
+        return _facts(output, where)
+    except (ValueError, IndexError) as error:
+        raise unfit(where, f"{error}") from error
+
+
+def unfit(where: str, what: str) -> TransportError:
+    """The answer of something else than a POSIX shell."""
+    return TransportError(
+        f"{where} answers what no POSIX shell does to the questions before a capture: {what}.",
+        "Log in there by hand, and see what the user's start-up files print.",
+    )
+
+
+def _facts(output: bytes, where: str) -> Facts:
     values: dict[str, list[str]] = {}
     for line in output.decode("utf-8", "replace").splitlines():
         _, mark, rest = line.partition(_MARK)  # a login script may end without a line end
@@ -123,7 +138,7 @@ def parse(output: bytes) -> Facts:
             values.setdefault(name, []).append(value)
     if "end" not in values:
         raise TransportError(
-            "The host did not answer to the questions before a capture.",
+            f"{where} did not answer to the questions before a capture.",
             "Log in there by hand: commands must be run by a POSIX shell.",
         )
     single = {name: found[-1] for name, found in values.items()}
@@ -131,7 +146,7 @@ def parse(output: bytes) -> Facts:
         **{name: single.get(name, "") for name in ("user", "rights", "tcpdump", "timeout")},
         refusal=single.get("refusal", "").removeprefix("sudo: "),
         python=single.get("python3", ""),
-        sshd=int(single.get("sshd", "0")),
+        sshd=_number(single.get("sshd", "0"), 1 << 32),
         knows=frozenset(values.get("knows", [])),
         connection=_ssh_connection(single.get("connection", "")),
         agent=tuple(_tcp_row(row) for row in values.get("agent", []) if row.split()[1].partition(":")[2] != "0000"),
@@ -142,7 +157,7 @@ def parse(output: bytes) -> Facts:
 
 def _link(text: str) -> Link:
     index, mac, own, device, name = text.split(" ", 4)
-    return Link(int(index), mac.lower(), "" if own == "-" else own.lower(), device != "-", name)
+    return Link(_number(index, 1 << 32), mac.lower(), "" if own == "-" else own.lower(), device != "-", name)
 
 
 def _ssh_connection(text: str) -> Endpoints | None:
@@ -151,13 +166,25 @@ def _ssh_connection(text: str) -> Endpoints | None:
     if len(words) != 4:
         return None
     there, there_port, here, here_port = words
-    return there.partition("%")[0], int(there_port), here.partition("%")[0], int(here_port)
+    if there == here == "UNKNOWN":  # sshd runs over something that is no TCP connection
+        return None
+    ports = _number(there_port, 1 << 16), _number(here_port, 1 << 16)
+    # As ipaddress writes them: they become words of a capture filter.
+    return str(ip_address(there.partition("%")[0])), ports[0], str(ip_address(here.partition("%")[0])), ports[1]
 
 
 def _tcp_row(row: str) -> Endpoints:
     """/proc/net/tcp and tcp6 (proc(5)): local and remote address as words in the machine's byte order, and port."""
     (here, here_port), (there, there_port) = (part.split(":") for part in row.split()[:2])
-    return _address(there), int(there_port, 16), _address(here), int(here_port, 16)
+    return _address(there), _number(there_port, 1 << 16, 16), _address(here), _number(here_port, 1 << 16, 16)
+
+
+def _number(text: str, end: int, base: int = 10) -> int:
+    """``ValueError`` for what is none below ``end``."""
+    number = int(text, base) if len(text) <= 12 else end
+    if not 0 <= number < end:
+        raise ValueError(f"a number {text[:20]}")
+    return number
 
 
 def _address(text: str) -> str:

@@ -8,13 +8,15 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import threading
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
-from vpcshark import receiver
+from vpcshark import receiver, text
+from vpcshark.capture import events
 from vpcshark.capture.clocks import Clocks
+from vpcshark.capture.draining import HAS_SPLICE, drain
 from vpcshark.capture.following import Following
 from vpcshark.capture.sink import Drain, Sink, SinkClosed
 from vpcshark.clock import Clock, SystemClock
@@ -29,7 +31,7 @@ BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
 LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 MOST_BANNER = 1 << 20
-HAS_SPLICE = hasattr(os, "splice")  # Linux, Python 3.10
+MOST_WORDS = 500  # characters of a line that is no event
 NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
 
@@ -53,8 +55,9 @@ class Reception:
         self._ended = threading.Event()
         self._problem = ""
         self._remedy = ""
+        self._wrong: VpcsharkError | None = None  # what it said does not fit
         self._ready: Mapping[str, Any] | None = None
-        self._said: list[str] = []
+        self._said: deque[str] = deque(maxlen=2)
         self._pump: threading.Thread | None = None
         self.following: Following | None = None  # puts secrets before the frames; ends with the receiver
         self.stats: Mapping[str, Any] = {}
@@ -77,7 +80,7 @@ class Reception:
     @property
     def started(self) -> int:
         """When it was ready, ns by its own clock; 0 where it did not say."""
-        return int((self._ready or {}).get("time", 0))
+        return (self._ready or {}).get("time", 0)  # type: ignore[no-any-return]  # events.decode looked
 
     @property
     def packets(self) -> Mapping[int, int]:
@@ -100,8 +103,8 @@ class Reception:
         except TransportError:
             log.info("The receiver on %s closed its input early.", self._where)
         self._settled.wait(deadline)
-        if self._ready is None:
-            raise self._failure(deadline)
+        if self._ready is None or self._wrong is not None:
+            raise self._wrong or self._failure(deadline)
         threading.Thread(target=self._beat, name="signs of life", daemon=True).start()
         return self._ready
 
@@ -167,7 +170,7 @@ class Reception:
         data = self._first_frames()
         if HAS_SPLICE and isinstance(sink, Drain) and isinstance(self._channel, Piped):
             sink.write(data)
-            _drain(self._channel, sink, self._count)
+            drain(self._channel, sink, self._count)
         else:
             self._copy(data, sink)
 
@@ -188,14 +191,14 @@ class Reception:
         except ValueError as error:
             raise TransportError(f"What the receiver sent is torn: {error}", "Start the capture again.") from error
 
-    def _why_ended(self) -> TransportError:
+    def _why_ended(self) -> VpcsharkError:
         """``Broken`` if only the way did, as far as can be seen: a receiver that ends has a status, or has said why."""
-        if not self._ended.is_set():
+        if self._wrong is None and not self._ended.is_set():
             status = self._exit_status()
             self._heard_all.wait(LAST_WORDS)  # stderr is another stream: its words may come after the last frame
             if status is None and not self._problem:
                 return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
-        return TransportError(
+        return self._wrong or TransportError(
             f"The receiver on {self._where} ended by itself{self._last_words()}.",
             "Start the capture again; the log file says more.",
         )
@@ -205,8 +208,8 @@ class Reception:
 
     def _first_frames(self) -> bytes:
         """What came together with the end of ``begin``. TransportError where it does not come."""
-        data = b""
-        while self._begin not in data:
+        data, more = bytearray(), b""
+        while data.find(self._begin, max(0, len(data) - len(more) - len(self._begin))) < 0:
             more = self._channel.read(CHUNK)
             if not more or len(data) > MOST_BANNER:
                 raise TransportError(
@@ -214,50 +217,69 @@ class Reception:
                     "Let the start-up files of the user there print nothing where no terminal is.",
                 )
             data += more
-        return data.partition(self._begin)[2] if self._begin else data
+        return bytes(data.partition(self._begin)[2] if self._begin else data)
 
     def _last_words(self) -> str:
-        words = self._problem or " ".join(self._said[-2:])
+        words = self._problem or " ".join(self._said)
         return f": {words}" if words else ""
 
     def _hear(self) -> None:
-        """Events come as JSON lines; what is no JSON (a shell's or Python's complaint) is kept for the message."""
-        rest = b""
+        """Until stderr ends, or does not fit: then the receiver is ended, since its counts are not to be had."""
         try:
-            while data := self._channel.read_error(1 << 16):
-                *lines, rest = (rest + data).split(b"\n")
-                for line in lines:
-                    self._event(line.decode("utf-8", "replace").strip())
+            self._hear_all()
         except TransportError as error:
             log.info("%s", error)
-        if rest:
-            self._event(rest.decode("utf-8", "replace").strip())
+        except ValueError as error:
+            self._give_up(_unfit(self._where, error))
+        except Exception as surprise:
+            log.exception("A receiver's events could not be taken")
+            self._give_up(unexpected(surprise))
         self._heard_all.set()
         self._settled.set()
 
-    def _event(self, line: str) -> None:
-        try:
-            event = json.loads(line)
-            kind = event["event"]
-        except (ValueError, TypeError, KeyError):
-            if line:
-                log.info("%s said: %s", self._where, line)
-                self._said.append(line)
-            return
+    def _hear_all(self) -> None:
+        """Events come as lines; what is no event (a shell's or Python's complaint) is kept for the message."""
+        lines, pace = events.Lines(), events.Pace(self._clock)
+        while data := self._channel.read_error(1 << 16):
+            self.heard = self._clock.now()
+            for line in lines.feed(data):
+                pace.count()
+                self._line(line)
+        if rest := lines.rest():  # torn, it may be, as the way broke
+            self._line(rest, is_whole=False)
+
+    def _give_up(self, error: VpcsharkError) -> None:
+        self._wrong = error
+        self._heard_all.set()
+        self._settled.set()
+        self._channel.close()
+
+    def _line(self, line: bytes, *, is_whole: bool = True) -> None:
+        """``ValueError`` for an event that is none: once it is ready, a receiver says nothing else in braces."""
+        event = events.decode(line)
+        if event is not None:
+            self._take(event.kind, event.facts)
+        elif is_whole and self._ready is not None and line.startswith(b"{"):
+            raise ValueError("a line that is no event")
+        elif words := text.line(line[: 4 * MOST_WORDS].decode("utf-8", "replace").strip(), MOST_WORDS):
+            log.info("%s said: %s", self._where, words)
+            self._said.append(words)
+
+    def _take(self, kind: str, facts: Mapping[str, Any]) -> None:
         if kind == "ready":
-            self._ready = event
+            self._ready = facts
             self._settled.set()
         elif kind == "error":
-            self._problem, self._remedy = str(event.get("problem", "")), str(event.get("remedy", ""))
+            self._problem, self._remedy = facts.get("problem", ""), facts.get("remedy", "")
             self._settled.set()
         elif kind == "pong":
-            self._compare_clocks(event)
+            self._compare_clocks(facts)
         elif kind == "tally":
-            self._tally = event
+            self._tally = facts
             self._told.set()
         elif kind == "stats":
-            self.stats = event
-            self.on_stats(event)
+            self.stats = facts
+            self.on_stats(facts)
 
     def _compare_clocks(self, pong: Mapping[str, Any]) -> None:
         """Have the receiver write how its clock differs: among its blocks is the one place for it where none is torn.
@@ -278,7 +300,7 @@ class Reception:
                 f"The receiver on {self._where} did not start within {deadline:.0f} seconds.",
                 "Log in there and see what keeps python3 from starting.",
             )
-        words = " ".join(self._said[-2:]) or self._printed()
+        words = " ".join(self._said) or self._printed()
         if status == NO_SUCH_COMMAND or "not found" in words:
             return TransportError(
                 f"There is no python3 on {self._where}.",
@@ -301,20 +323,11 @@ class Reception:
             return None
 
 
-def _drain(channel: Piped, sink: Drain, count: Callable[[int], None]) -> None:
-    """Move stdout into the sink from pipe to pipe: on two cores a copy would cost dumpcap's time."""
-    while True:
-        moved = channel.hand_over(lambda pipe: _Moved(sink.take(pipe)))
-        if moved is None or moved.size == 0:
-            return
-        if moved.size is None:
-            sink.wait_for_room()
-        else:
-            count(moved.size)
-
-
-class _Moved(NamedTuple):
-    size: int | None
+def _unfit(where: str, error: ValueError) -> TransportError:
+    return TransportError(
+        f"{where} sends what no receiver does: {error}.",
+        "See what the start-up files of the user there print, and whether its python3 is the system's own.",
+    )
 
 
 def config(

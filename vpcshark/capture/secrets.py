@@ -7,10 +7,12 @@ than the packets; so packets wait a moment. Must not know where lines or packets
 from __future__ import annotations
 
 import collections
+import hashlib
 import logging
 import re
 import threading
 
+from vpcshark.capture.events import Lines
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.clock import Clock
 from vpcshark.errors import VpcsharkError, unexpected
@@ -20,27 +22,38 @@ log = logging.getLogger(__name__)
 
 HOLD = 0.4  # seconds; a line takes less than that from the file to here
 MOST_HELD = 16 * 1024 * 1024  # bytes; a reader that stalls must not cost memory here
+MOST_LINE = 4096
+MOST_REMEMBERED = 100_000
 # https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile-02.html, 2: label, client random, secret
 _LINE = re.compile(rb"[A-Z0-9_]{1,64} [0-9A-Fa-f]{16,128} [0-9A-Fa-f]{2,512}")
 
 
 class Secrets:
-    """Takes pieces of a key log, gives blocks. A line comes out once, however often the file is read anew."""
+    """Takes pieces of a key log, gives blocks. A line comes out once, however often the file is read anew,
+    unless it is older than the last ``most``: a log may go on for ever, and Wireshark minds no secret that it has."""
 
-    def __init__(self) -> None:
-        self._seen: set[bytes] = set()
-        self._rest = b""
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._seen: dict[bytes, None] = {}  # digests, the oldest first
+        self._most = most
+        self._lines = Lines(MOST_LINE, skips=True)  # what is longer is no secret
 
     def feed(self, data: bytes) -> bytes:
         """One block for the new whole lines in ``data``, or nothing."""
-        *lines, self._rest = (self._rest + data).split(b"\n")
-        new = [line for each in lines if _LINE.fullmatch(line := each.strip()) and line not in self._seen]
-        self._seen.update(new)
-        return pcapng.decryption_secrets(b"".join(line + b"\n" for line in dict.fromkeys(new))) if new else b""
+        secrets = [line for each in self._lines.feed(data) if _LINE.fullmatch(line := each.strip())]
+        new = [line for line in dict.fromkeys(secrets) if self._is_new(line)]
+        return pcapng.decryption_secrets(b"".join(line + b"\n" for line in new)) if new else b""
+
+    def _is_new(self, line: bytes) -> bool:
+        digest = hashlib.blake2b(line, digest_size=16).digest()
+        is_new = digest not in self._seen
+        self._seen[digest] = None
+        if len(self._seen) > self._most:
+            del self._seen[next(iter(self._seen))]
+        return is_new
 
     def begin_anew(self) -> None:
         """The file is read from its start again."""
-        self._rest = b""
+        self._lines.clear()
 
 
 class HeldSink:

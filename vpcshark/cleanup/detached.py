@@ -14,11 +14,13 @@ from typing import Any
 
 import vpcshark
 
+SAFE = "import sys; sys.path[:] = sys.path[sys.path[0] == '':]"
+"""The beginning of a program for ``python -c``: nothing is imported from the folder that it is run in, whatever lies
+there. ``-P`` and PYTHONSAFEPATH do the same, but not under Python 3.10."""
+
 # A package that Python found through its current directory alone is not to be found in another one. First, so that it
 # is this one and no other version; not moved where it is on the path anyway, among other packages.
-_RUN = (
-    "import sys; place = sys.argv.pop(1); place in sys.path or sys.path.insert(0, place); from {} import main; main()"
-)
+_RUN = f"{SAFE}; place = sys.argv.pop(1); place in sys.path or sys.path.insert(0, place); from {{}} import main; main()"
 _PLACE = str(Path(vpcshark.__file__).resolve().parents[1])
 
 

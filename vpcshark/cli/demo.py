@@ -13,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import console
 from vpcshark.errors import VpcsharkError
 
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
         return capture_and_show()
     from vpcshark.cli import lab
 
-    return lab.run_run(argparse.Namespace(argv=[sys.executable, "-m", "vpcshark", "demo", "--inside"]))
+    return lab.run_run(argparse.Namespace(argv=[*_vpcshark(), "demo", "--inside"]))
 
 
 def capture_and_show() -> int:
@@ -53,12 +54,17 @@ def capture_and_show() -> int:
     return _show_what_is_left(ec2)
 
 
+def _vpcshark() -> list[str]:
+    """The command that we are, whatever lies in the folder where it is run."""
+    return [sys.executable, "-c", f"{SAFE}; from vpcshark.cli import main; sys.exit(main())"]
+
+
 def _capture(eni: str) -> None:
     if shutil.which("tshark"):
         command = ["tshark", "-q", "-i", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
     else:
         console.out().print("tshark is not installed, so vpcshark capture does it.")
-        command = [sys.executable, "-m", "vpcshark", "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
+        command = [*_vpcshark(), "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
     console.out().print("$ " + " ".join(command[-8:]))
     # As root tshark opens nothing in folders of others; an empty file of ours is there first, as it wants it.
     status = subprocess.run(command, check=False).returncode

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from vpcshark import settings
+from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import config, console, install
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, VpcsharkError
@@ -138,7 +139,9 @@ class Doctor:
         path = self._launcher()
         found = re.search(r"^python='?([^'\n]*)'?$", path.read_text("utf-8"), re.MULTILINE) if path.exists() else None
         python = found[1] if found and found[1] else sys.executable
-        said = self._run([python, "-c", "import sys, vpcshark; print(vpcshark.__version__, sys.version.split()[0])"])
+        said = self._run(
+            [python, "-c", f"{SAFE}; import vpcshark; print(vpcshark.__version__, sys.version.split()[0])"]
+        )
         version, _, of_python = said.strip().partition(" ")
         return f"{python} is {of_python} and has vpcshark {version}"
 

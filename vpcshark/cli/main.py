@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import io
 import logging
 import os
 import sys
@@ -60,6 +61,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
     if not hasattr(options, "run"):
         parser.print_help()
         return 2
+    _print_anything()
     log_file = logs.set_up(os.environ.get("VPCSHARK_LOG_LEVEL", "info"))
     try:
         status: int = options.run(options)
@@ -79,6 +81,13 @@ def run(arguments: Sequence[str] | None = None) -> int:
     finally:
         if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:
             _sweep()
+
+
+def _print_anything() -> None:
+    """A name that a terminal's encoding (Latin-1) does not have is no reason to fail."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _sweep() -> None:

@@ -1,4 +1,4 @@
-"""``python -m vpcshark.extcap``: what the launcher runs. Imports no more than the call at hand needs."""
+"""What the launcher runs, as ``PROGRAM``. Imports no more than the call at hand needs."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ if TYPE_CHECKING:
 
     from vpcshark.extcap.services import Services
 
-PROGRAM = ("-m", "vpcshark.extcap")
+SAFE = 'import sys; sys.path[:] = sys.path[sys.path[0] == "":]'  # as in the launcher, which says why
+PROGRAM = ("-c", f"{SAFE}; from vpcshark.extcap.__main__ import run; sys.exit(run())")
 BEGUN = time.monotonic()
 
 

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping, Sequence
 from vpcshark.errors import TransportError
 
 log = logging.getLogger(__name__)
+MOST_WORDS = 2000  # bytes of a line on stderr, which may be another machine's
 CHUNK = 65_000  # bytes; what AWS's own client sends at most in one websocket frame
 GRACE = 1.0  # seconds that a process has to end after its input did
 
@@ -128,7 +129,7 @@ def _over_pipes(child: subprocess.Popen[bytes]) -> Tunnel:
 def _listen(child: subprocess.Popen[bytes], name: str) -> None:
     assert child.stderr is not None
     with child.stderr:
-        for line in child.stderr:
+        while line := child.stderr.readline(MOST_WORDS):
             log.info("%s said: %s", name, line.decode("utf-8", "replace").strip())
 
 
