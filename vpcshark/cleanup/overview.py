@@ -40,6 +40,7 @@ class Seen:
     is_here: bool = False
     notes: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    covered: float = 0.0  # until when its janitor has credentials to clean up with; 0: as long as anybody has
 
 
 def overview(tagged: Iterable[Resource] | None, now: float, folder: Path | None = None) -> list[Seen]:
@@ -84,6 +85,7 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         is_here=True,
         notes=record.notes,
         sources=_sources(resources or ()),
+        covered=record.covered,
     )
 
 
@@ -142,5 +144,6 @@ def as_json(seen: Seen) -> Mapping[str, object]:
         "started": seen.started or None,
         "expires": seen.expires or None,
         "cost_usd": round(seen.cost, 4),
+        "cleanup_until": seen.covered or None,
         "notes": list(seen.notes),
     }

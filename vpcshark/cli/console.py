@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import getpass
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 from rich.console import Console
 from rich.rule import Rule
@@ -16,6 +19,32 @@ def err() -> Console:
 def out() -> Console:
     """For results. Not folded where nobody looks, so that scripts get whole lines."""
     return Console(highlight=False) if sys.stdout.isatty() else Console(highlight=False, width=1000)
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], str] | None]:
+    """A sign of life on stderr while something is done. Yields how to ask the person at the terminal (for an MFA code)
+    meanwhile; None where nobody is there."""
+    with err().status(text) as status:
+
+        def asked(question: str) -> str:
+            status.stop()
+            try:
+                return ask(question)
+            finally:
+                status.start()
+
+        yield asked if has_person() else None
+
+
+def has_person() -> bool:
+    """Is somebody at a terminal, who sees what is asked and can answer?"""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> str:
+    """What the person types, which is not shown."""
+    return getpass.getpass(question)
 
 
 def heading(console: Console, text: str) -> None:

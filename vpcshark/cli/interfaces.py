@@ -27,8 +27,8 @@ def run(options: argparse.Namespace) -> int:
     """List them as a table or as JSON."""
     from vpcshark.aws import client, inventory
 
-    with console.err().status("Asking AWS for the network interfaces ..."):
-        enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
+    with console.working("Asking AWS for the network interfaces ...") as ask:
+        enis = inventory.list_enis(client.connect(options.profile, options.region, ask).ec2)
     if options.json:
         json.dump([inventory.as_json(eni) for eni in enis], sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")

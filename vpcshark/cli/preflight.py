@@ -56,8 +56,9 @@ def run(options: argparse.Namespace) -> int:
         profile=options.profile,
         region=options.region,
     )
-    with console.err().status("Asking AWS about the way of the packets ..."):
-        found = preflight.findings(client.connect(options.profile, options.region), options.eni, wanted, is_here)
+    with console.working("Asking AWS about the way of the packets ...") as ask:
+        aws = client.connect(options.profile, options.region, ask)
+        found = preflight.findings(aws, options.eni, wanted, is_here)
     if options.json:
         json.dump([as_json(finding) for finding in found], sys.stdout, indent=2, ensure_ascii=False)
         sys.stdout.write("\n")
