@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import stat
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from signins import FROM_B, OTHER, PROFILE, ROLE, Home
+from signins import FROM_B, OTHER, PROFILE, SERIAL, Home, cached, sign_in_elsewhere
 
 from vpcshark.aws import inventory
 from vpcshark.aws.client import connect, connect_with
 from vpcshark.aws.signin import Keys
 from vpcshark.errors import Unsigned
-
-SERIAL = "arn:aws:iam::123456789012:mfa/me"
 
 
 @pytest.fixture
@@ -30,21 +26,6 @@ def home(environment, tmp_path: Path) -> Home:
         environment.setenv(name, value)
     made.has(f"{FROM_B}mfa_serial = {SERIAL}\n", OTHER)
     return made
-
-
-def cached(home: Home) -> Path:
-    """Where the AWS command line keeps the role's credentials: by its source, the SHA-1 of the call's parameters but
-    the session's name."""
-    words = json.dumps({"RoleArn": ROLE, "SerialNumber": SERIAL}, sort_keys=True)
-    return home.folder / ".aws" / "cli" / "cache" / f"{hashlib.sha1(words.encode()).hexdigest()}.json"
-
-
-def sign_in_elsewhere(home: Home, minutes: int, key: str = "ASIAELSEWHERE") -> None:
-    """As the AWS command line does."""
-    end = datetime.now(timezone.utc) + timedelta(minutes=minutes)
-    keys = {"AccessKeyId": key, "SecretAccessKey": "s", "SessionToken": "t", "Expiration": end.isoformat()}
-    cached(home).parent.mkdir(parents=True, exist_ok=True)
-    cached(home).write_text(json.dumps({"Credentials": keys}))
 
 
 def test_one_answer_serves_all_that_come_after(home: Home):

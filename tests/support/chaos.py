@@ -23,6 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from hands import VPCSHARK, Lab
+from signins import Home, sign_in_by_mfa, sign_out
 
 from vpcshark.cleanup import ledger, tags
 from vpcshark.lab.control import LabControl
@@ -32,6 +33,7 @@ LIMIT, THROTTLED_LIMIT = 30.0, 60.0  # seconds until nothing is left
 LONGEST = 75.0  # seconds of a capture process
 KINDS = ("session", "filter", "target")
 EXPIRED = "credentials expired"
+OWN_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
 
 # fault -> what the lab does to the call; "pid" stands for the capture's process
 FAULTS: dict[str, dict[str, Any]] = {
@@ -152,8 +154,10 @@ class Watcher:
 class Chaos:
     """A lab, its workers and its watcher."""
 
-    def __init__(self, lab: Lab, folder: Path, workers: int) -> None:
-        self.lab, self.folder = lab, folder
+    def __init__(self, lab: Lab, folder: Path, workers: int, *, mfa: bool = False) -> None:
+        """``mfa``: the workers' captures go by a role that wants a code. Somebody gave one, and the sign-in is gone
+        again once the capture has it: whoever cleans up cannot ask."""
+        self.lab, self.folder, self.mfa = lab, folder, mfa
         self.control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
         self.ec2 = lab.client()
         self._free: SimpleQueue[Worker] = SimpleQueue()
@@ -240,6 +244,9 @@ class Chaos:
             "XDG_STATE_HOME": str(worker.folder / "state"),
             "VPCSHARK_LOG_FILE": str(worker.folder / "log"),
         }
+        if self.mfa:
+            signed = sign_in_by_mfa(Home(worker.folder), worker.key)
+            environment = {**{k: v for k, v in environment.items() if k not in OWN_KEYS}, **signed}
         process = subprocess.Popen(
             ["sh", "-c", 'read go && exec "$@"', "sh", *command],
             env=environment,
@@ -261,6 +268,8 @@ class Chaos:
     def _see_it_end(self, worker: Worker, process: subprocess.Popen[str]) -> str:
         """Stop it once it captures, one that renews its lease after that; what it said."""
         ended, renewals = threading.Event(), self._renewals(worker)
+        if self.mfa:
+            threading.Thread(target=self._sign_out, args=(worker, ended), daemon=True).start()
 
         def has_renewed() -> bool:
             hit = any(fault["count"] for fault in self.control.faults(worker.key))
@@ -286,6 +295,11 @@ class Chaos:
         ended.set()
         stopper.join()
         return said
+
+    def _sign_out(self, worker: Worker, ended: threading.Event) -> None:
+        calls = len(self.control.calls(worker.key))
+        self._until(lambda: ended.is_set() or len(self.control.calls(worker.key)) > calls, 40)
+        sign_out(Home(worker.folder))
 
     def _was_hit(self, worker: Worker, scenario: Scenario) -> bool:
         faults = self.control.faults(worker.key)
