@@ -152,9 +152,9 @@ def heard(said: Iterable[bytes], begin: bytes) -> tuple[VpcsharkError | None, in
     except TransportError as error:
         return error, 0
     reception.stream(Nowhere(), lambda error: (ends.append(error), over.set()))
-    reception._hearing.join(60)
+    reception._hearing.join(180)
     if not counted.is_set():
-        assert over.wait(60)
+        assert over.wait(180)
     reception.finish(60.0)
     return (None if counted.is_set() else ends[0]), int(reception.stats.get("received", 0))
 
@@ -190,7 +190,7 @@ def test_a_tcpdump_that_says_what_does_not_fit_is_ended_by_name(kind: str) -> No
         one = started(channel)
         one.on_counts = lambda received, dropped: counts.append((received, dropped))
         one.begin()
-        one._threads[0].join(60)
+        one._threads[0].join(180)
         assert not one._threads[0].is_alive()
         one.close()
     wrong = one.why_ended()

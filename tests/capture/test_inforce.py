@@ -191,7 +191,7 @@ def test_own_traffic_that_changes_meanwhile_is_left_out_of_the_new_filter_too(ma
     def hold(number: int, name: str) -> bool:
         if name == "modify_traffic_mirror_session":
             arrived.set()
-            assert go_on.wait(60)
+            assert go_on.wait(180)
         return name == "modify_traffic_mirror_session" and not is_changed
 
     cloud, host = Cloud(hold), Host()
@@ -204,11 +204,11 @@ def test_own_traffic_that_changes_meanwhile_is_left_out_of_the_new_filter_too(ma
 
     changing = threading.Thread(target=change)
     changing.start()
-    assert arrived.wait(60)
+    assert arrived.wait(180)
     filtering.leave_out(OWN, cast("Receiving", host))
     assert host.program == compiled(OLD, OWN)
     go_on.set()
-    changing.join(60)
+    changing.join(180)
     assert bool(failures) is not is_changed
     assert host.program == compiled(NEW if is_changed else OLD, OWN)
 

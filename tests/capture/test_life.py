@@ -11,7 +11,7 @@ import pytest
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture.auto import AutoFeed
-from vpcshark.capture.life import LEASE, Capture, Context
+from vpcshark.capture.life import LEASE, SIGNED_OUT, Capture, Context, SignIn
 from vpcshark.capture.making import Maker
 from vpcshark.capture.mirror import MirrorFeed, World
 from vpcshark.capture.options import CaptureOptions
@@ -103,14 +103,20 @@ def run(tmp_path, clock):
     """Runs a capture for ``after`` seconds of the fake clock; gives the feed."""
 
     def run(
-        after: float = 1.0, longest: int = 8 * 3600, prepare=lambda feed, stop: None, make_feed=None, **more
+        after: float = 1.0,
+        longest: int = 8 * 3600,
+        prepare=lambda feed, stop: None,
+        make_feed=None,
+        signed: SignIn | None = None,
+        **more,
     ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
         timeline, stop, account = Timeline(clock), PassingStop(clock, after), Account()
         account.gate.set()
         maker = Maker(book, LEASED, timeline)
         options = CaptureOptions(max_duration=longest, **more)
-        context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), stop, clock, timeline, maker)
+        seams = (stop, clock, timeline, maker, LEASE, signed or SignIn())
+        context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), *seams)
         feed = make_feed(context) if make_feed else Feed(maker, account)
         prepare(feed, stop)
         try:
@@ -137,6 +143,25 @@ def test_a_renewal_that_fails_is_no_end(run, clock):
         feed.failures = [AwsError("Slow down.", code="RequestLimitExceeded")]
 
     assert run(after=LEASE, prepare=prepare).renewals[0] == start + LEASE / 3 * 2 + LEASE
+
+
+def test_a_capture_ends_while_it_can_still_clean_up(run, clock):
+    """Credentials that nobody can renew (MFA) take it along, with everything removed; the user is told."""
+    start, feeds = clock.now(), []
+    with pytest.raises(VpcsharkError, match="because its AWS sign-in ends at"):
+        run(after=10 * 3600, signed=SignIn(start + 3000), prepare=lambda feed, stop: feeds.append(feed))
+    assert clock.now() - start == pytest.approx(3000 - SIGNED_OUT)
+    assert feeds[0].account().deleted == ["tms-1"]
+
+
+def test_a_sign_in_that_is_renewed_in_time_is_no_end(run, clock):
+    """The renewal of the lease is a call, and renews short-lived credentials before it."""
+    signed = SignIn(clock.now() + 200)
+
+    def prepare(feed, stop):
+        feed.renew = lambda made, expires: setattr(signed, "until", clock.now() + 200)
+
+    run(after=3600, signed=signed, prepare=prepare)
 
 
 def test_a_forgotten_capture_ends(run, clock):

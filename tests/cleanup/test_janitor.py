@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,8 @@ from pathlib import Path
 import appdirs
 import pytest
 
-from vpcshark.cleanup import janitor
+from vpcshark.aws.signin import Keys
+from vpcshark.cleanup import account, janitor
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.errors import VpcsharkError
 
@@ -61,3 +63,70 @@ def test_one_that_waits_is_not(dead):
     keeper = janitor.spawn(dead)
     keeper.check()
     keeper.dismiss(timeout=180)
+
+
+SECRET = b"hush-hush-hush"
+
+
+def test_what_it_is_entrusted_with_is_nowhere_but_in_the_pipe(dead):
+    """Not in its arguments, its environment or a file that it has."""
+    keeper = janitor.spawn(dead)
+    keeper.entrust(b'{"secret": "%s"}\n' % SECRET)
+    process = Path(f"/proc/{keeper.pid}")
+    assert SECRET not in process.joinpath("cmdline").read_bytes() + process.joinpath("environ").read_bytes()
+    assert not any(SECRET in file.read_bytes() for file in dead.parent.rglob("*") if file.is_file())
+    keeper.dismiss(timeout=180)
+
+
+def test_one_that_is_dead_takes_nothing_and_that_is_no_error_of_its_own(dead):
+    """The next create asks whether it lives."""
+    keeper = janitor.spawn(dead, shutil.which("false"))
+    keeper.dismiss(timeout=180)
+    keeper.entrust(b"{}\n")
+
+
+@pytest.mark.parametrize(
+    ("came", "used"), [(b"", b""), (b"one\n", b"one\n"), (b"one\ntwo\n", b"two\n"), (b"one\ntw", b"one\n")]
+)
+def test_the_last_whole_line_is_used(dead, clock, came, used):
+    """A capture that is killed may cut one short."""
+    asked = []
+    janitor.watch(io.BytesIO(came), dead, reach_by=lambda line: asked.append(line), clock=clock)
+    assert asked == [used]
+
+
+KEYS = Keys("ASIA", "s", "t", 1_700_000_600.0)
+
+
+def ways(clock, line: bytes, times: int) -> list[str]:
+    """By which way each of the janitor's tries goes."""
+    gone: list[str] = []
+
+    def own(profile, region):
+        gone.append("own")
+
+    def by_keys(keys, region):
+        assert keys == KEYS
+        gone.append("handed")
+
+    reach = account.reach_with(line, clock, own, by_keys)
+    for _ in range(times):
+        reach("prod", "eu-west-1")
+    return gone
+
+
+def test_its_tries_take_the_handed_keys_and_its_own_in_turn(clock):
+    """Each may work when the other does not."""
+    assert ways(clock, KEYS.as_line(), 4) == ["handed", "own", "handed", "own"]
+
+
+def test_handed_keys_that_ran_out_are_not_tried(clock):
+    """AWS would refuse them."""
+    clock.sleep(601)
+    assert ways(clock, KEYS.as_line(), 3) == ["own", "own", "own"]
+
+
+@pytest.mark.parametrize("line", [b"rubbish\n", b"[]\n", b'{"other": 1}\n'])
+def test_a_line_that_makes_no_sense_is_no_end(clock, line):
+    """A capture of another version, perhaps."""
+    assert ways(clock, line, 2) == ["own", "own"]

@@ -254,7 +254,7 @@ def test_an_instance_with_the_tags_of_a_kept_host_is_not_taken(bare: Lab, eni: s
     ec2.create_tags(Resources=[victim], Tags=pairs)
     try:
         capture = (*VPCSHARK, "capture", eni, "--host", "launch", "-c", "20", "-w", os.devnull)
-        done = bare.having(VPCSHARK_OWNER="me@here").run(*capture, timeout=90)
+        done = bare.having(VPCSHARK_OWNER="me@here").run(*capture, timeout=180)
         (found,) = ec2.describe_instances(InstanceIds=[victim])["Reservations"][0]["Instances"]
         labels = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
     finally:

@@ -23,6 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from hands import VPCSHARK, Lab
+from signins import Home, sign_out
 
 from vpcshark.cleanup import ledger, tags
 from vpcshark.lab.control import LabControl
@@ -32,6 +33,7 @@ LIMIT, THROTTLED_LIMIT = 30.0, 60.0  # seconds until nothing is left
 LONGEST = 75.0  # seconds of a capture process
 KINDS = ("session", "filter", "target")
 EXPIRED = "credentials expired"
+OWN_KEYS = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_REGION", "AWS_DEFAULT_REGION")
 
 # fault -> what the lab does to the call; "pid" stands for the capture's process
 FAULTS: dict[str, dict[str, Any]] = {
@@ -181,8 +183,10 @@ class Watcher:
 class Chaos:
     """A lab, its workers and its watcher."""
 
-    def __init__(self, lab: Lab, folder: Path, workers: int) -> None:
-        self.lab, self.folder = lab, folder
+    def __init__(self, lab: Lab, folder: Path, workers: int, *, mfa: bool = False) -> None:
+        """``mfa``: the workers' captures go by a role that wants a code. Somebody gave one, and the sign-in is gone
+        again once the capture has it: whoever cleans up cannot ask."""
+        self.lab, self.folder, self.mfa = lab, folder, mfa
         self.control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
         self.ec2 = lab.client()
         self._free: SimpleQueue[Worker] = SimpleQueue()
@@ -281,17 +285,23 @@ class Chaos:
         return process, bool(faults)
 
     def _environment(self, worker: Worker) -> dict[str, str]:
-        return {
+        environment = {
             **self.lab.environment,
             "AWS_ACCESS_KEY_ID": worker.key,
             "VPCSHARK_OWNER": worker.owner,
             "XDG_STATE_HOME": str(worker.folder / "state"),
             "VPCSHARK_LOG_FILE": str(worker.folder / "log"),
         }
+        if not self.mfa:
+            return environment
+        kept = {name: value for name, value in environment.items() if name not in OWN_KEYS}
+        return {**kept, **sign_in_by_mfa(Home(worker.folder), worker.key)}
 
     def _see_it_end(self, worker: Worker, process: subprocess.Popen[str]) -> str:
         """Stop it once it captures, one that renews its lease after that; what it said."""
         ended, renewals = threading.Event(), self._renewals(worker)
+        if self.mfa:
+            threading.Thread(target=self._sign_out, args=(worker, ended), daemon=True).start()
 
         def has_renewed() -> bool:
             hit = any(fault["count"] for fault in self.control.faults(worker.key))
@@ -317,6 +327,11 @@ class Chaos:
         ended.set()
         stopper.join()
         return said
+
+    def _sign_out(self, worker: Worker, ended: threading.Event) -> None:
+        calls = len(self.control.calls(worker.key))
+        self._until(lambda: ended.is_set() or len(self.control.calls(worker.key)) > calls, 40)
+        sign_out(Home(worker.folder))
 
     def _was_hit(self, worker: Worker, scenario: Scenario) -> bool:
         faults = self.control.faults(worker.key)
@@ -383,7 +398,7 @@ class Chaos:
             env=self._environment(worker),
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=180,
             check=True,
         )
         return done.stdout

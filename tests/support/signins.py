@@ -7,6 +7,7 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 
 PROFILE = "work"
@@ -15,6 +16,10 @@ SECRET = "wJalrXUtnFEMI/bPxRfiCYEXAMPLEKEY"
 START = "https://example.invalid/start"
 TOKEN_FILE = hashlib.sha1(START.encode()).hexdigest() + ".json"
 SSO = f"sso_start_url = {START}\nsso_region = eu-central-1\nsso_account_id = 123456789012\nsso_role_name = r\n"
+
+
+OTHER = "[profile b]\naws_access_key_id = A\naws_secret_access_key = s\n"
+FROM_B = f"role_arn = {ROLE}\nsource_profile = b\n"
 
 
 @dataclass(frozen=True)
@@ -68,6 +73,36 @@ class Home:
         new.chmod(mode)
         new.replace(self.helper)
         self.has(f"credential_process = {self.helper} --account 1\n")
+
+
+SERIAL = "arn:aws:iam::123456789012:mfa/me"
+
+
+def cached(home: Home) -> Path:
+    """Where the AWS command line keeps the role's credentials: by its source, the SHA-1 of the call's parameters but
+    the session's name."""
+    words = json.dumps({"RoleArn": ROLE, "SerialNumber": SERIAL}, sort_keys=True)
+    return home.folder / ".aws" / "cli" / "cache" / f"{hashlib.sha1(words.encode()).hexdigest()}.json"
+
+
+def sign_in_elsewhere(home: Home, minutes: int = 60, key: str = "ASIAELSEWHERE") -> None:
+    """As the AWS command line does."""
+    end = datetime.now(timezone.utc) + timedelta(minutes=minutes)
+    keys = {"AccessKeyId": key, "SecretAccessKey": SECRET, "SessionToken": "t", "Expiration": end.isoformat()}
+    cached(home).parent.mkdir(parents=True, exist_ok=True)
+    cached(home).write_text(json.dumps({"Credentials": keys}))
+
+
+def sign_in_by_mfa(home: Home, key: str) -> dict[str, str]:
+    """The profile's role wants a code, which somebody gave: ``key`` is what came of it. The environment for it."""
+    home.has(f"{FROM_B}mfa_serial = {SERIAL}\n", OTHER)
+    sign_in_elsewhere(home, key=key)
+    return home.environment
+
+
+def sign_out(home: Home) -> None:
+    """From now on a code would have to be given again."""
+    cached(home).unlink(missing_ok=True)
 
 
 @dataclass(frozen=True)
@@ -156,8 +191,6 @@ settings("role of itself", f"role_arn = {ROLE}\nsource_profile = b\n", ROLE, "In
          others=f"[profile b]\nrole_arn = {ROLE}\nsource_profile = {PROFILE}\n")  # fmt: skip
 settings("role from the moon", f"role_arn = {ROLE}\ncredential_source = Moon\n", ROLE, '"Moon"')
 settings("role from an environment without keys", f"role_arn = {ROLE}\ncredential_source = Environment\n", ROLE)
-OTHER = "[profile b]\naws_access_key_id = A\naws_secret_access_key = s\n"
-FROM_B = f"role_arn = {ROLE}\nsource_profile = b\n"
 HELPED = "[profile b]\ncredential_process = /gone\n"
 settings("role whose source's helper fails", FROM_B, "/gone", "is not there", others=HELPED)
 settings("role that wants a code", f"{FROM_B}mfa_serial = arn:aws:iam::1:mfa/me\n", "MFA", "a terminal", others=OTHER)

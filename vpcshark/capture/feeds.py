@@ -13,6 +13,7 @@ from vpcshark import context as slots
 from vpcshark import settings
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
+from vpcshark.aws.signin import Ask, Keys
 from vpcshark.capture import here, life, reach, remembered, tcpdump
 from vpcshark.cleanup.ledger import Ledger
 
@@ -20,10 +21,17 @@ if TYPE_CHECKING:
     from vpcshark.capture import mirror
 
 
-def choose(context: life.Context, book: Ledger) -> life.Feed:
-    """The feed for the options' mode."""
+def choose(context: life.Context, book: Ledger, entrust: Callable[[Keys], None], ask: Ask | None) -> life.Feed:
+    """The feed for the options' mode. ``entrust`` is told of the credentials, before anything is made with them;
+    ``ask`` as ``client.connect`` takes it."""
     options, is_single = context.options, bool(context.selection.single)
-    connect = _once(lambda: client.connect(options.profile, options.region))
+
+    def signed_in() -> Aws:
+        aws = client.connect(options.profile, options.region, ask)
+        aws.tell_keys(entrust)
+        return aws
+
+    connect = _once(signed_in)
 
     def mirrored(context: life.Context, is_described: bool) -> life.Feed:
         from vpcshark.capture import mirror  # here: tcpdump's first packet need not wait for it

@@ -7,9 +7,11 @@ within Wireshark's patience is the janitor's. Must not know Wireshark, nor how f
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
@@ -39,7 +41,19 @@ PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janit
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes during up
+SIGNED_OUT = 60.0  # seconds before the end of its credentials at which a capture ends, so that it can clean up
 UNREACHED = 3.5  # for creates whose connection does not come about, a little more than ``aws.client.CONNECT_TIMEOUT``
+
+
+@dataclass
+class SignIn:
+    """Until when the capture's credentials are good (seconds since the epoch; 0: nobody says)."""
+
+    until: float = 0.0
+
+    def lasts(self, now: float) -> float:
+        """For how many seconds they are good yet, less ``SIGNED_OUT``."""
+        return max(0.0, self.until - SIGNED_OUT - now) if self.until else math.inf
 
 
 @dataclass(frozen=True)
@@ -55,6 +69,7 @@ class Context:
     timeline: Timeline
     maker: Maker
     lease: float = LEASE
+    signed: SignIn = field(default_factory=SignIn)
 
 
 class Feed(Protocol):
@@ -129,11 +144,24 @@ class Capture:
         longest = self._context.options.max_duration
         end = clock.monotonic() + longest
         threads.start(self._remove_expired, name="expired captures")
-        while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()))):
+        while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()), self._signed_for())):
             if clock.monotonic() >= end:
                 stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
                 return
-            self._renew()
+            self._renew()  # which renews the credentials too, if that can be done
+            if not self._signed_for():
+                self._fail(self._signed_out())
+
+    def _signed_for(self) -> float:
+        """Seconds until the capture must end to clean up as whoever it is; that matters where something is made."""
+        return self._context.signed.lasts(self._context.clock.now()) if self._context.maker.made else math.inf
+
+    def _signed_out(self) -> VpcsharkError:
+        at = time.strftime("%H:%M", time.localtime(self._context.signed.until))
+        return VpcsharkError(
+            f"The capture ended, because its AWS sign-in ends at {at} and could not be renewed.",
+            "Sign in again, and start it anew.",
+        )
 
     def _remove_expired(self) -> None:
         """Others of mine whose machine never came back: this is the next start of anything."""

@@ -11,6 +11,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import vpcshark
 from vpcshark import context, settings
@@ -28,6 +29,9 @@ from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
 
+if TYPE_CHECKING:
+    from vpcshark.aws.signin import Ask, Keys
+
 log = logging.getLogger(__name__)
 
 QUICK = 8.0  # seconds that a clean-up on the side may take
@@ -42,7 +46,10 @@ class Services:
         ledgers: Path | None = None,
         timeline: Timeline | None = None,
         lease: float = life.LEASE,
+        ask: Ask | None = None,
     ) -> None:
+        """``ask`` puts a question to the person at the terminal (None: nobody is there)."""
+        self._ask = ask
         self._clock = clock or SystemClock()
         self._ledgers = ledgers or ledger.folder()
         self._lease = lease
@@ -96,10 +103,11 @@ class Services:
             keeper = _start_janitor(book)
         try:
             maker = Maker(book, identity, self.timeline, keeper.check)
+            signed = life.SignIn()
             context = life.Context(
-                selection, options, sink, status, stop, self._clock, self.timeline, maker, self._lease
+                selection, options, sink, status, stop, self._clock, self.timeline, maker, self._lease, signed
             )
-            life.Capture(context, book, _feed(context, book)).run()
+            life.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
         finally:
             with self.timeline.step("dismiss the janitor"):
                 keeper.dismiss()
@@ -129,23 +137,30 @@ class Services:
             ) from error
 
 
-def _feed(context: life.Context, book: ledger.Ledger) -> life.Feed:
+def _feed(context: life.Context, book: ledger.Ledger, keeper: janitor.Janitor, ask: Ask | None) -> life.Feed:
     from vpcshark.capture import feeds  # here: it leads to AWS
 
-    return feeds.choose(context, book)
+    def entrust(keys: Keys) -> None:
+        keeper.entrust(keys.as_line())
+        book.is_covered(keys.expires)
+        context.signed.until = keys.expires
+
+    return feeds.choose(context, book, entrust, ask)
 
 
-def cleanup_report(profile: str, region: str, which: str, *, dry_run: bool) -> report.CleanupReport:
+def cleanup_report(
+    profile: str, region: str, which: str, *, dry_run: bool, ask: Ask | None = None
+) -> report.CleanupReport:
     """Sweep the account; see ``cleanup.report.clean``."""
-    reach = _reach()
+    reach = _reach(ask)
     return report.clean(reach(profile, region), which, reach=reach, clock=SystemClock(), dry_run=dry_run)
 
 
-def captures(profile: str, region: str) -> tuple[list[overview.Seen], VpcsharkError | None]:
+def captures(profile: str, region: str, ask: Ask | None = None) -> tuple[list[overview.Seen], VpcsharkError | None]:
     """Every capture that ledgers or tags know; the error where AWS could not be asked, and only ledgers speak."""
     now = SystemClock().now()
     try:
-        return overview.overview(_reach()(profile, region).tagged(), now), None
+        return overview.overview(_reach(ask)(profile, region).tagged(), now), None
     except VpcsharkError as error:
         return overview.overview(None, now), error
 
@@ -209,7 +224,7 @@ def _listed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
     return replace(options, profile=listed[0].profile, region=listed[0].region)
 
 
-def _reach() -> Callable[[str, str], tidy.Reached]:
+def _reach(ask: Ask | None = None) -> Callable[[str, str], tidy.Reached]:
     from vpcshark.cleanup.account import reach  # here: it leads to AWS
 
-    return reach
+    return lambda profile, region: reach(profile, region, ask)

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable
+
 from vpcshark import threads
 from vpcshark.aws import client, doors, launch, mirror, tagging
 from vpcshark.aws.client import Aws
+from vpcshark.aws.signin import Ask, Keys
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.birthmark import Birth
 from vpcshark.cleanup.sweep import Resource
+from vpcshark.clock import Clock
+
+log = logging.getLogger(__name__)
 
 
 class MirrorAccount:
@@ -49,6 +56,35 @@ def _resource(found: mirror.Tagged) -> Resource:
     return Resource(found.kind, found.id, found.tags, found.source, found.instance_type, birth)
 
 
-def reach(profile: str, region: str) -> MirrorAccount:
+def reach(profile: str, region: str, ask: Ask | None = None) -> MirrorAccount:
     """The account that these boto3 settings lead to. AwsError where there is no way to it."""
-    return MirrorAccount(client.connect(profile, region))
+    return MirrorAccount(client.connect(profile, region, ask))
+
+
+def reach_with(
+    entrusted: bytes,
+    clock: Clock,
+    own: Callable[[str, str], MirrorAccount] = reach,
+    by_keys: Callable[[Keys, str], Aws] = client.connect_with,
+) -> Callable[[str, str], MirrorAccount]:
+    """The ways of a janitor: with the credentials that its capture gave it (``Keys.as_line``), and with those that the
+    user's settings lead to, in turn: each may work when the other does not. Those that have run out are not tried."""
+    keys = _read(entrusted)
+    tries = 0
+
+    def account(profile: str, region: str) -> MirrorAccount:
+        nonlocal tries
+        tries += 1
+        if keys is None or not tries % 2 or not keys.hold(clock.now()):
+            return own(profile, region)
+        return MirrorAccount(by_keys(keys, region))
+
+    return account
+
+
+def _read(entrusted: bytes) -> Keys | None:
+    try:
+        return Keys.of_line(entrusted)
+    except (ValueError, TypeError):
+        log.warning("The credentials that came by the pipe make no sense.")  # of another version, perhaps
+        return None

@@ -7,11 +7,13 @@ for (EXTCAP_FACTS: a grandchild that keeps stderr open keeps the session open).
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -45,10 +47,21 @@ class Janitor:
                 "Start the capture again. If that does not help, is vpcshark installed completely for this Python?",
             )
 
+    def entrust(self, line: bytes) -> None:
+        """Hand it credentials to clean up with, should ours have gone by then: through the pipe alone, so that they are
+        never in an argument list, an environment or a file. Its death is ``check``'s to tell."""
+        assert self._process.stdin is not None
+        try:
+            self._process.stdin.write(line)
+            self._process.stdin.flush()
+        except (OSError, ValueError):  # ValueError: released already
+            log.info("The janitor %d takes no credentials any more.", self._process.pid)
+
     def release(self) -> None:
         """The capture is over: the janitor looks whether the ledger is finished, and ends or takes over."""
         assert self._process.stdin is not None
-        self._process.stdin.close()
+        with contextlib.suppress(OSError):  # what a dead one did not read
+            self._process.stdin.close()
 
     def dismiss(self, timeout: float = 2.0) -> None:
         """Let a janitor with nothing to do end, and reap it, so that no zombie is left in a long-lived parent."""
@@ -66,10 +79,16 @@ def spawn(ledger: Path, python: str = sys.executable) -> Janitor:
     return Janitor(detached.start(command, ledger.parent, stdin=subprocess.PIPE))
 
 
-def watch(pipe: IO[bytes], ledger: Path, *, reach: tidy.Reach, clock: Clock) -> tidy.Tidied:
+ReachBy = Callable[[bytes], tidy.Reach]
+"""What ``Janitor.entrust`` was given last (b"": nothing) -> the ways to the account."""
+
+
+def watch(pipe: IO[bytes], ledger: Path, *, reach_by: ReachBy, clock: Clock) -> tidy.Tidied:
     """Wait until the capture lets go of the pipe, then finish what it left unfinished."""
-    while pipe.read(4096):
-        pass
+    entrusted = b""
+    for line in pipe:
+        entrusted = line if line.endswith(b"\n") else entrusted  # death may cut one short
+    reach = reach_by(entrusted)
     end = clock.monotonic() + PATIENCE
     pause = 0.05  # the pipe of a dying process may close a moment before its lock does
     while ledger.exists():
@@ -81,6 +100,12 @@ def watch(pipe: IO[bytes], ledger: Path, *, reach: tidy.Reach, clock: Clock) -> 
     return tidy.Tidied(ledger)
 
 
+def _reach_by(entrusted: bytes) -> tidy.Reach:
+    from vpcshark.cleanup.account import reach, reach_with  # here: it leads to AWS
+
+    return reach_with(entrusted, SystemClock()) if entrusted else reach
+
+
 def main() -> None:
     """The janitor's process: one argument, the ledger; the pipe is its stdin."""
     for name in ("SIGHUP", "SIGINT"):
@@ -89,7 +114,5 @@ def main() -> None:
     from vpcshark import logs
 
     logs.set_up("info")
-    from vpcshark.cleanup.account import reach
-
-    watch(sys.stdin.buffer, Path(sys.argv[1]), reach=reach, clock=SystemClock())
+    watch(sys.stdin.buffer, Path(sys.argv[1]), reach_by=_reach_by, clock=SystemClock())
     os._exit(0)  # nothing of ours is left to unwind; a hung library thread must not keep us

@@ -55,6 +55,7 @@ class Record:
     notes: tuple[str, ...] = ()
     adopted: bool = False
     is_foreign: bool = False
+    covered: float = 0.0  # until when the janitor's credentials are good; 0: it has none of its own, or for ever
 
     @property
     def made_pairs(self) -> list[tuple[str, str]]:
@@ -104,6 +105,10 @@ class Ledger:
     def belongs_to(self, account: str) -> None:
         """The AWS account (twelve digits) in which all this is made."""
         self._try_to_append({"account": account})
+
+    def is_covered(self, until: float) -> None:
+        """The janitor has credentials that are good until then (seconds since the epoch; 0: nobody says)."""
+        self._try_to_append({"covered": until})
 
     def refused(self, token: str) -> None:
         """AWS said no: nothing was made under this token."""
@@ -229,7 +234,7 @@ def _read(path: Path) -> Record:
     for entry in _entries(path):
         if "capture" in entry:
             header = {name: entry[name] for name in Record.__dataclass_fields__ if name in entry}
-        elif not entry.keys() - {"account", "profile", "region", "expires", "adopted"}:
+        elif not entry.keys() - {"account", "profile", "region", "expires", "adopted", "covered"}:
             header.update(entry)
         elif "creating" in entry:
             unanswered[entry["token"]] = entry["creating"]

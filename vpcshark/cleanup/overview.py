@@ -43,6 +43,7 @@ class Seen:
     notes: tuple[str, ...] = ()
     unproved: tuple[str, ...] = ()  # a sentence for each resource that only has the capture's tags
     sources: tuple[str, ...] = ()
+    covered: float = 0.0  # until when its janitor has credentials to clean up with; 0: as long as anybody has
 
 
 def overview(tagged: Iterable[Resource] | None, now: float, folder: Path | None = None) -> list[Seen]:
@@ -91,6 +92,7 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         notes=record.notes,
         unproved=unproved,
         sources=_sources(resources or ()),
+        covered=record.covered,
     )
 
 
@@ -159,5 +161,6 @@ def as_json(seen: Seen) -> Mapping[str, object]:
         "started": seen.started or None,
         "expires": seen.expires or None,
         "cost_usd": round(seen.cost, 4),
+        "cleanup_until": seen.covered or None,
         "notes": [*seen.unproved, *seen.notes],
     }

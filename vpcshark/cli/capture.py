@@ -68,7 +68,7 @@ def run(options: argparse.Namespace) -> int:
     )
     stop = Stop()
     counter = Counter(FileSink.open(name), stop, options.count)
-    services = Services()
+    services = Services(ask=console.ask if console.has_person() else None)
     alarm = threading.Timer(options.autostop, stop.request, [f"{options.autostop:g} seconds are over"])
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":

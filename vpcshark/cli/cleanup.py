@@ -50,8 +50,8 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.capture.services import cleanup_report
 
     out = console.out()
-    with console.err().status("Looking for what is left ..."):
-        report = cleanup_report(options.profile, options.region, options.which, dry_run=options.dry_run)
+    with console.working("Looking for what is left ...") as ask:
+        report = cleanup_report(options.profile, options.region, options.which, dry_run=options.dry_run, ask=ask)
     verb = "would be removed" if options.dry_run else "removed"
     for capture, resources in report.removed.items():
         for resource in resources:

@@ -6,9 +6,11 @@ The one place that makes a console, a table or JSON of results, so that no text 
 
 from __future__ import annotations
 
+import getpass
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -62,6 +64,32 @@ def table() -> Table:
 def styled(text: str, style: str = "") -> Text:
     """A line, or a cell, in a style."""
     return Text(texts.line(text), style)
+
+
+@contextmanager
+def working(text: str) -> Iterator[Callable[[str], str] | None]:
+    """A sign of life on stderr while something is done. Yields how to ask the person at the terminal (for an MFA code)
+    meanwhile; None where nobody is there."""
+    with err().status(text) as status:
+
+        def asked(question: str) -> str:
+            status.stop()
+            try:
+                return ask(question)
+            finally:
+                status.start()
+
+        yield asked if has_person() else None
+
+
+def has_person() -> bool:
+    """Is somebody at a terminal, who sees what is asked and can answer?"""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def ask(question: str) -> str:
+    """What the person types, which is not shown."""
+    return getpass.getpass(texts.line(question))
 
 
 def heading(console: Console, text: str) -> None:

@@ -56,7 +56,7 @@ class Answer:
 def _connect(profile: str, region: str) -> Any:
     from vpcshark.aws import client  # here: boto3's import takes half a second
 
-    return client.connect(profile, region)
+    return client.connect(profile, region, console.ask if console.has_person() else None)
 
 
 def add(commands: Any) -> None:

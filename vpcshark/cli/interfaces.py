@@ -23,8 +23,8 @@ def run(options: argparse.Namespace) -> int:
     """List them as a table or as JSON."""
     from vpcshark.aws import client, inventory
 
-    with console.err().status("Asking AWS for the network interfaces ..."):
-        enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
+    with console.working("Asking AWS for the network interfaces ...") as ask:
+        enis = inventory.list_enis(client.connect(options.profile, options.region, ask).ec2)
     if options.json:
         console.write_json([inventory.as_json(eni) for eni in enis])
         return 0

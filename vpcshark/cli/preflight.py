@@ -53,8 +53,8 @@ def run(options: argparse.Namespace) -> int:
         profile=options.profile,
         region=options.region,
     )
-    with console.err().status("Asking AWS about the way of the packets ..."):
-        aws, allowed = client.connect(options.profile, options.region), settings.load().hosts
+    with console.working("Asking AWS about the way of the packets ...") as ask:
+        aws, allowed = client.connect(options.profile, options.region, ask), settings.load().hosts
         found = preflight.findings(aws, options.eni, wanted, is_here, allowed)
     if options.json:
         console.write_json([as_json(finding) for finding in found])

@@ -6,7 +6,7 @@ import argparse
 import time
 from typing import Any
 
-from vpcshark.cleanup.overview import Seen, as_json
+from vpcshark.cleanup.overview import LIVE, Seen, as_json
 from vpcshark.cli import console
 
 _SHOWN = 5  # ids of one capture
@@ -32,8 +32,8 @@ def run(options: argparse.Namespace) -> int:
     """List them. Where AWS can't be asked, what the ledgers say is listed, and the reason goes to stderr."""
     from vpcshark.capture.services import captures
 
-    with console.err().status("Asking AWS for mirror sessions ..."):
-        seen, error = captures(options.profile, options.region)
+    with console.working("Asking AWS for mirror sessions ...") as ask:
+        seen, error = captures(options.profile, options.region, ask)
     if options.json:
         console.write_json([as_json(one) for one in seen])
     else:
@@ -55,6 +55,8 @@ def _print(seen: list[Seen], now: float) -> None:
         table.add_row(*_row(one, now))
     out.print(table)
     for one in seen:
+        if one.covered and one.state == LIVE:
+            out.print(f"{one.capture}: {_covered(one.covered, now)}")
         for note in (*one.unproved, *one.notes[-1:]):
             out.print(f"{one.capture}: {note}")
 
@@ -83,6 +85,14 @@ def _held(one: Seen) -> str:
     ids = [resource for _, resource in one.resources]
     more = f" and {len(ids) - _SHOWN} more" if len(ids) > _SHOWN else ""
     return " ".join(ids[:_SHOWN]) + more or "none"
+
+
+def _covered(until: float, now: float) -> str:
+    """A capture that is killed is cleaned up after by its janitor, which can ask nobody for an MFA code."""
+    at = time.strftime("%H:%M", time.localtime(until))
+    if until < now:
+        return f"the sign-in of its janitor ended at {at}; were it killed now, somebody would have to sign in again."
+    return f"its janitor can clean up until {at} (in {span(until - now)}), when the sign-in ends."
 
 
 def _until(seconds: float) -> str:

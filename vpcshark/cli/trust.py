@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.transport.known_hosts import fingerprint
 
     out = console.err()
-    aws = client.connect(options.profile, options.region)
+    aws = client.connect(options.profile, options.region, console.ask if console.has_person() else None)
     host = hosts.find_host(aws.ec2, options.instance)
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
