@@ -2,8 +2,9 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
+CHROOTS ?= /var/tmp/vpcshark-chroots
 
-.PHONY: help venv tools check test test-long demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-wiresharks demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -30,6 +31,9 @@ test: venv tools ## what the README promises, in three processes
 
 test-long: venv tools ## the rest: whole matrices, real waits, all sizes
 	$(PY) -m pytest -n 3 --no-loadscope-reorder -m long
+
+test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
+	sh tests/wiresharks.sh $(CHROOTS)
 
 demo: venv tools ## see it work: a capture from the lab through real tshark
 	$(VENV)/bin/vpcshark demo

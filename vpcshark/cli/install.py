@@ -61,7 +61,8 @@ def install(directory: Path | None, out: TextIO, run: Run = run_command) -> Path
         ) from exc
     check(target, run)
     out.write(f"{target} is installed; it runs {sys.executable}.\n")
-    out.write("Start Wireshark again (or press F5 in it): the ENIs are in its list. Without a screen: tshark -D\n")
+    out.write("Start Wireshark again, or choose Capture > Refresh Interfaces (F5) in it: the ENIs are in its list. ")
+    out.write("Without a screen: tshark -D\n")
     return target
 
 
