@@ -3,8 +3,9 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
+TESTS = $(PY) tests/run.py -n 4 --no-loadscope-reorder
 
-.PHONY: help venv tools check test test-long test-wiresharks demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -26,11 +27,14 @@ check: venv ## lint, format, types, template, shellcheck
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 
-test: venv tools ## what the README promises, in three processes
-	$(PY) -m pytest -n 3 --no-loadscope-reorder -m "not long"
+test: venv tools ## what the README promises (in CI, what fails is run once more alone)
+	$(TESTS) -m "not long"
 
 test-long: venv tools ## the rest: whole matrices, real waits, all sizes
-	$(PY) -m pytest -n 3 --no-loadscope-reorder -m long
+	$(TESTS) -m long
+
+test-loaded: venv tools ## make test beside a busy loop on each core and a writer to the disk
+	$(PY) tests/load.py $(TESTS) -m "not long"
 
 test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
 	sh tests/wiresharks.sh $(CHROOTS)

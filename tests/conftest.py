@@ -1,57 +1,40 @@
-"""Fakes for the seams that every room shares, handed to tests as fixtures; and which tests may run side by side."""
+"""Fakes for the seams that every room shares, handed to tests as fixtures; and which tests follow one another where
+there are several processes (``make test``)."""
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections import Counter
 from typing import Any
 
 import pytest
-from turns import Turns
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
-APART = ("silence", "launch", "tcpdump_mode", "ways", "fleet", "template")  # of them: they wait most of the time
+PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
 LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
 
 
 class Rooms(LoadScopeScheduling):
-    """Which tests follow one another in one process where there are several (``make test``): those of a module, which
-    share what it set up; and most end-to-end tests, so that real tools are not in each other's way."""
+    """The tests of a module follow one another in one process, since they share what it set up; those of a big module
+    of end-to-end tests in several, each with a piece of it."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        is_apart = file.removeprefix(f"{E2E}test_").removesuffix(".py") in APART
-        return E2E if file.startswith(E2E) and not is_apart else file
+        pieces = PIECES.get(file, 1)
+        return f"{file} {sum(nodeid.encode()) % pieces}" if pieces > 1 else file
 
 
+@pytest.hookimpl(tryfirst=True)  # before the marks decide what is run
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """pytest's hook."""
+    rows: Counter[str] = Counter()
+    for item in items:
+        thin = item.get_closest_marker("thin")
+        function = item.nodeid.partition("[")[0]
+        if thin and rows[function] % thin.args[0]:
+            item.add_marker(pytest.mark.long)
+        rows[function] += 1
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
-
-
-TURNS = pytest.StashKey[Turns]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """pytest's hook."""
-    config.stash[TURNS] = Turns(config.rootpath / "artifacts" / "turns")
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """With what a test sets up and takes down."""
-    turns = item.config.stash[TURNS]
-    turns.take(alone=item.get_closest_marker("alone") is not None)
-    try:
-        return (yield)
-    finally:
-        turns.leave()
-
-
-@pytest.fixture
-def turns(request: pytest.FixtureRequest) -> Turns:
-    """This test's turn."""
-    return request.config.stash[TURNS]
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:

@@ -22,6 +22,11 @@ class Clock(Protocol):
         """Wait."""
 
 
+def utc(nanoseconds: int) -> str:
+    """A time since the epoch for a person, in whole seconds: "2026-05-01 12:00:00"."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(nanoseconds // 1_000_000_000))
+
+
 class SystemClock:
     """The machine's own clock."""
 

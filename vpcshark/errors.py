@@ -6,6 +6,8 @@ Foreign exceptions (botocore, paramiko, OSError) become these once, at the seam 
 
 from __future__ import annotations
 
+from vpcshark.text import line
+
 
 class VpcsharkError(Exception):
     """Anything that ends a command with a sentence instead of a traceback.
@@ -14,9 +16,8 @@ class VpcsharkError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
-        super().__init__(f"{problem} {remedy}".strip())
-        self.problem = problem
-        self.remedy = remedy
+        self.problem, self.remedy = line(problem), line(remedy)  # they may hold words of AWS, a host, a tag or a file
+        super().__init__(f"{self.problem} {self.remedy}".strip())
 
 
 def unexpected(error: Exception) -> VpcsharkError:
@@ -38,6 +39,10 @@ class AwsError(VpcsharkError):
     def __init__(self, problem: str, remedy: str = "", *, code: str = "") -> None:
         super().__init__(problem, remedy)
         self.code = code
+
+
+class Unsigned(AwsError):
+    """There were no credentials to ask AWS with. They may be there later: a person signs in, a program works again."""
 
 
 class TransportError(VpcsharkError):
@@ -66,3 +71,7 @@ class Keyless(Refused):
 
 class Hopeless(TransportError):
     """What is wrong is on this side (a key file that is not there), so no way leads to any machine."""
+
+
+class Halfway(VpcsharkError):
+    """A change was neither made nor undone; the sentences say what holds now, and not that all is as it was."""

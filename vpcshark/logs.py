@@ -9,14 +9,18 @@ import logging
 import logging.handlers
 import os
 import sys
+import textwrap
 import threading
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from vpcshark import text
 from vpcshark.errors import InputError
 
 _TALKATIVE = ("boto3", "botocore", "urllib3", "s3transfer", "paramiko", "asyncio")
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
+_TRACEBACK = 40_000  # characters
 _SIZE = 2_000_000  # bytes until the file becomes vpcshark.log.1
 
 
@@ -25,6 +29,20 @@ class _PrivateFile(logging.handlers.RotatingFileHandler):
 
     def _open(self):  # type: ignore[no-untyped-def]  # typeshed and logging differ on its result
         return open(self.baseFilename, "a", encoding="utf-8", errors="replace", opener=_private)
+
+
+class _Lines(logging.Formatter):
+    """One line for each message, and a traceback's lines indented below it: what a host or AWS said can't look like a
+    message of ours, nor do anything to the terminal that shows the file."""
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        return text.line(super().formatMessage(record))
+
+    def formatException(self, ei: Any) -> str:
+        """Cut in its middle: the last line is the one that says what happened."""
+        said = super().formatException(ei)
+        short = said if len(said) <= _TRACEBACK else f"{said[: _TRACEBACK // 2]}\n…\n{said[-_TRACEBACK // 2 :]}"
+        return textwrap.indent(text.lines(short, len(short)), "  ")
 
 
 def _private(path: str, flags: int) -> int:
@@ -77,7 +95,7 @@ def _handler(path: Path, *, is_named: bool) -> logging.Handler:
         if is_named:
             raise InputError(f"The log file {path} can't be written: {exc.strerror}.", "Name another one.") from exc
         return logging.NullHandler()
-    handler.setFormatter(logging.Formatter(_FORMAT))
+    handler.setFormatter(_Lines(_FORMAT))
     return handler
 
 

@@ -1,4 +1,4 @@
-"""What AWS offers for logging in: console output as it really looks, users guessed, URLs signed as AWS checks them."""
+"""What AWS offers for logging in: users guessed, URLs signed as AWS checks them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,10 @@ import pytest
 from iam import OneUser
 
 from vpcshark.aws.client import Aws
-from vpcshark.aws.connect import Endpoint, image_user, keys_in, tunnel_url
+from vpcshark.aws.connect import Endpoint, image_user, tunnel_url
 from vpcshark.lab.vpc.endpoint import Rules, refusal
 
 RULES = Rules("eice-1", "eu-west-1", "10.0.0.0/16", OneUser("AKIA", "secret"))
-CONSOLE = (
-    "ci-info: no authorized keys\r\nec2: 256 SHA256:abc root@ip (ED25519)\r\n-----BEGIN SSH HOST KEY KEYS-----\r\n"
-    "ecdsa-sha2-nistp256 AAAAE2VjZHNh= root@ip\r\n[   12.3] cloud-init[12]: ssh-ed25519 AAAAC3Nza root@ip\r\n"
-    "-----END SSH HOST KEY KEYS-----\r\nssh-ed25519 AAAAforged nowhere\r\n"
-)
 
 
 def signed(secret: str = "secret", address: str = "10.0.0.5", port: int = 22, endpoint: str = "eice-1") -> str:
@@ -56,12 +51,6 @@ def test_the_tunnels_url_is_signed_as_the_endpoint_checks_it() -> None:
 def test_the_endpoint_refuses_everything_else(sign: Callable[[], str], minutes: float, says: str) -> None:
     """So that the test above means something."""
     assert says in answer(sign(), minutes)
-
-
-def test_host_keys_are_read_from_a_console_as_it_is() -> None:
-    """CR LF, prefixes of the system log; only what stands between the marks counts."""
-    assert keys_in(CONSOLE) == [("ecdsa-sha2-nistp256", "AAAAE2VjZHNh="), ("ssh-ed25519", "AAAAC3Nza")]
-    assert keys_in("") == []
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def launch(tmp_path: Path, shell: list[str]) -> Iterator[Callable[[float], Host]
         environment = {**os.environ, "PATH": f"{host.programs}:{os.environ['PATH']}"}
         process = subprocess.Popen([*shell, str(file)], env=environment, start_new_session=True)
         started.append(process)
-        assert process.wait(30) == 0  # cloud-init waits for user data, so it must not stay
+        assert process.wait(180) == 0  # cloud-init waits for user data, so it must not stay
         return host
 
     yield run
@@ -83,23 +83,24 @@ def test_shellcheck_finds_nothing(tmp_path: Path):
 def test_without_a_heartbeat_the_host_shuts_down(launch):
     """Nobody ever captured: the capture died while the host booted."""
     host = launch(1)
-    wait_until(lambda: host.is_down, "it shuts down", 30)
+    wait_until(lambda: host.is_down, "it shuts down")
     assert host.said[:3] == ["shutdown", "-h", "now"]
 
 
-@pytest.mark.alone
+@pytest.mark.thin(3)
 def test_the_receivers_heartbeat_keeps_it_up_until_it_stops(launch):
     """What the receiver writes is what the watchdog reads; it shuts down after the last beat's time, not before."""
     host = launch(1)
-    beats = Heartbeat(str(host.heartbeat), 2.0)
+    beats = Heartbeat(str(host.heartbeat), 5.0)
     began = time.monotonic()
     while time.monotonic() - began < 3.5:
         beats.beat()
         time.sleep(0.05)
     assert not host.is_down
-    wait_until(lambda: host.is_down, "it shuts down", 30)
+    wait_until(lambda: host.is_down, "it shuts down")
 
 
+@pytest.mark.thin(3)
 def test_what_is_no_number_neither_keeps_nor_ends_it(launch):
     """Whoever may log in may write the file."""
     host = launch(6)
@@ -107,7 +108,7 @@ def test_what_is_no_number_neither_keeps_nor_ends_it(launch):
         host.heartbeat.write_text(text)
         time.sleep(0.15)
         assert not host.is_down
-    wait_until(lambda: host.is_down, "it shuts down", 30)
+    wait_until(lambda: host.is_down, "it shuts down")
 
 
 def test_anybody_may_write_the_heartbeat_and_nobody_may_replace_it(launch):

@@ -16,9 +16,10 @@ from vpcshark.capture.launching import Launcher, launched_from
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cleanup import tags
+from vpcshark.cleanup import keeping, tags
+from vpcshark.cleanup.keeping import Kept
 from vpcshark.cleanup.ledger import Ledger
-from vpcshark.errors import TransportError
+from vpcshark.errors import AwsError, TransportError
 
 SOURCE = Eni("eni-1", "web-1", primary_address="10.0.0.5", vpc="vpc-1", subnet="subnet-1")
 OWN = "10.0.0.77"
@@ -103,10 +104,11 @@ class Receiver:
 
 
 @pytest.fixture
-def region(clock) -> Region:
-    """With a host that me@here keeps for ten minutes more."""
-    lease = tags.Lease("c-first", "me@here", 0.0, clock.now())
-    return Region(tags.kept(lease, clock.now() + 600))
+def region(clock, tmp_path) -> Region:
+    """With a host that me@here keeps on this machine for ten minutes more."""
+    lease = tags.kept(tags.Lease("c-first", "me@here", 0.0, clock.now()), clock.now() + 600)
+    keeping.remember(tmp_path, Kept(lease.capture, {"i-1": "instance", "sg-1": "security-group"}, lease.expires))
+    return Region(lease)
 
 
 @pytest.fixture
@@ -187,6 +189,54 @@ def test_a_host_of_our_own_is_kept(launcher, region: Region, minutes: int, secon
     assert told.heard == [{"keep": seconds}]
     assert (region.holder("i-1"), region.holder("sg-1")) == ("k-2", "k-2")
     assert ours.context.maker.made == {}
+
+
+def test_only_what_was_noted_here_is_claimed(launcher, region: Region):
+    """A tag makes neither an instance nor a group ours: neither is let in to, tagged, nor written into the ledger."""
+    region.tags["sg-victim"] = dict(region.tags["sg-1"])
+    region.tags["i-victim"] = dict(region.tags["i-1"])
+    ours = launcher("c-2", connection="eic")
+    assert ours.stand().instance == "i-1"
+    assert ours.context.maker.made.keys() == {"i-1", "sg-1"}
+    assert {name: region.holder(name) for name in ("i-victim", "sg-victim")} == dict.fromkeys(
+        ("i-victim", "sg-victim"), "k-first"
+    )
+    assert {group for group, _ in region.admitted} == {"sg-1"}
+
+
+def test_a_host_that_is_kept_by_its_tags_alone_is_not_claimed(launcher, region: Region, tmp_path):
+    """Whoever may launch and tag could make one that looks like a kept one, and would get the packets."""
+    keeping.forget(tmp_path, "k-first")
+    ours = launcher("c-2", connection="eic")
+    assert ours.stand().instance == "i-2"
+    assert (region.holder("i-1"), region.holder("sg-1")) == ("k-first", "k-first")
+    assert blocks(region, 4789) == []
+
+
+def test_what_is_kept_is_noted_for_the_next_capture(launcher, region: Region, clock, tmp_path):
+    """With its group; the note of what was claimed goes, and that of a tagging that failed."""
+    ours = launcher("c-2", connection="eic", keep=5)
+    ours.stand()
+    assert keeping.all_kept(tmp_path, clock.now()) == {}
+    ours.keep(Receiver())
+    (kept,) = keeping.all_kept(tmp_path, clock.now()).values()
+    assert (kept.capture, kept.made) == ("k-2", {"i-1": "instance", "sg-1": "security-group"})
+    assert keeping.all_kept(tmp_path, kept.expires + 1) == {}
+    assert list(tmp_path.glob("*.kept")) == []
+
+
+def test_a_host_whose_tags_could_not_be_set_is_not_noted(launcher, region: Region, tmp_path):
+    """It goes with its capture."""
+    ours = launcher("c-2", connection="eic", keep=5)
+    ours.stand()
+
+    def refuse(**asked: Any) -> None:
+        raise AwsError("You may not.", code="UnauthorizedOperation")
+
+    region.create_tags = refuse
+    ours.keep(Receiver())
+    assert list(tmp_path.glob("*.kept")) == []
+    assert ours.context.maker.made.keys() == {"i-1", "sg-1"}
 
 
 def test_a_kept_host_whose_receiver_hears_nothing_more_is_said_to_end_sooner(launcher):

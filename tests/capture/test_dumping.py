@@ -105,7 +105,7 @@ def test_the_capture_ends_with_its_input_or_in_silence(ending: str) -> None:
     pid = int(process.stdout.readline())
     if ending != "silence":
         process.stdin.close()
-    process.wait(10)
+    process.wait(180)
     assert not is_running(pid)
     process.stdout.close()
     if ending == "silence":
@@ -123,7 +123,7 @@ def test_signs_of_life_keep_it_and_ask_for_counts(tmp_path: Path) -> None:
         os.write(process.stdin.fileno(), b".\n")
         assert process.stdout.readline() == b"counted\n"
     process.stdin.close()
-    process.wait(10)
+    process.wait(180)
     process.stdout.close()
 
 
@@ -159,7 +159,7 @@ def records(file: IO[bytes]) -> Iterator[tuple[bytes, int]]:
 def test_the_keeper_ends_when_the_capture_does() -> None:
     """With its status, while the input is still open."""
     process = keeper("sh", "-c", "exit 7")
-    assert process.wait(5) == 7
+    assert process.wait(180) == 7
     for stream in (process.stdin, process.stdout):
         assert stream
         stream.close()

@@ -74,7 +74,7 @@ def test_a_way_that_breaks_is_opened_anew_and_no_line_comes_twice(tmp_path: Path
     followed.before(sink)
     sink.wait_for(pcapng.decryption_secrets(LINE))
     ways.opened[0].close()
-    assert told.wait(20)
+    assert told.wait(180)
     with log.open("ab") as file:
         file.write(OTHER)
     sink.wait_for(pcapng.decryption_secrets(OTHER))

@@ -66,7 +66,7 @@ class Account:
         return []
 
     def delete(self, kind: str, resource: str) -> None:
-        self.gate.wait(10)
+        self.gate.wait(180)
         if self.failure is not None:
             raise self.failure
         self.deleted.append(resource)

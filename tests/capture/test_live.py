@@ -103,7 +103,7 @@ def test_a_new_filter_is_taken_or_it_is_said_why_not(clock, feed, words):
     """The capture goes on either way."""
     seen = Seen()
     Live(seen, Reception(), feed, dict, clock).change("udp")
-    assert seen.said.get(timeout=20).startswith(words)
+    assert seen.said.get(timeout=180).startswith(words)
 
 
 class SlowFeed:
@@ -118,7 +118,7 @@ class SlowFeed:
         self.at_once += 1
         self.most = max(self.most, self.at_once)
         self.asked.put(capture_filter)
-        assert self.gate.acquire(timeout=20)
+        assert self.gate.acquire(timeout=180)
         self.at_once -= 1
         return f"now {capture_filter}"
 
@@ -128,12 +128,12 @@ def test_of_filters_that_come_while_one_is_changed_the_newest_is_next(clock):
     seen, feed = Seen(), SlowFeed()
     live = Live(seen, Reception(), feed, dict, clock)
     live.change("tcp")
-    assert feed.asked.get(timeout=20) == "tcp"
+    assert feed.asked.get(timeout=180) == "tcp"
     live.change("udp")
     live.change("icmp")
     for _ in range(3):
         feed.gate.release()
-    assert [seen.said.get(timeout=20) for _ in range(2)] == ["now tcp", "now icmp"]
+    assert [seen.said.get(timeout=180) for _ in range(2)] == ["now tcp", "now icmp"]
     assert feed.most == 1
 
 
@@ -142,13 +142,13 @@ def test_a_filter_that_failed_may_be_tried_again_and_the_one_in_force_is_left(cl
     seen, feed = Seen(), Feed(VpcsharkError("AWS gets too many requests.", "Wait."))
     live = Live(seen, Reception(), feed, dict, clock, "tcp")
     live.change("udp")
-    assert "too many requests" in seen.said.get(timeout=20)
+    assert "too many requests" in seen.said.get(timeout=180)
     feed.failure = None
     live.change("udp")
-    assert seen.said.get(timeout=20) == "now udp"
+    assert seen.said.get(timeout=180) == "now udp"
     live.change("udp")
     live.change("tcp")
-    assert seen.said.get(timeout=20) == "now tcp"
+    assert seen.said.get(timeout=180) == "now tcp"
 
 
 def test_the_filter_of_before_can_be_had_back_after_a_failure(clock):
@@ -156,7 +156,7 @@ def test_the_filter_of_before_can_be_had_back_after_a_failure(clock):
     seen, feed = Seen(), Feed(VpcsharkError("The receiver does not answer.", "Wait."))
     live = Live(seen, Reception(), feed, dict, clock, "tcp")
     live.change("udp")
-    assert "does not answer" in seen.said.get(timeout=20)
+    assert "does not answer" in seen.said.get(timeout=180)
     feed.failure = None
     live.change("tcp")
-    assert seen.said.get(timeout=20) == "now tcp"
+    assert seen.said.get(timeout=180) == "now tcp"

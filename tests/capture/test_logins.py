@@ -67,7 +67,7 @@ def test_without_a_configuration_the_address_is_asked(tmp_path: Path) -> None:
             {"ssh_known_hosts": "/k"},
             f"vpcshark trust {HOST.instance} --ssh-known-hosts /k",
         ),
-        ("Host web-1\n  HostKeyAlias web\n", {}, ""),
+        ("Host web-1\n  HostKeyAlias web\n", {}, f"vpcshark trust {HOST.instance}"),
     ],
 )
 def test_the_command_that_accepts_a_key_names_what_the_capture_was_given(

@@ -45,7 +45,7 @@ def told(fleet: Fleet, *answers: Fleet | AwsError) -> list[str]:
 
     newcomers.begin(fleet, find, said, stop, 0.001)
     if fleet.members and not fleet.named:
-        assert stop.wait(10)
+        assert stop.wait(180)
         settle(said, waiting)
     return said.lines
 
@@ -54,7 +54,7 @@ def settle(said: Said, waiting: list) -> None:
     """The last look's words come a moment after it."""
     for thread in threading.enumerate():
         if thread.name == "newcomers":
-            thread.join(10)
+            thread.join(180)
     assert waiting == []
 
 

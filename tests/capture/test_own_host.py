@@ -10,7 +10,8 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture import plan, reach
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.cleanup import tags
+from vpcshark.cleanup import birthmark, tags
+from vpcshark.cleanup.keeping import Kept
 from vpcshark.errors import InputError
 
 NOW = 1_700_000_000.0
@@ -31,7 +32,25 @@ def kept(owner: str = "me@here", left: float = 600.0) -> tags.Lease:
 
 def choose(*launched: CaptureHost, sources: tuple[Eni, ...] = (SOURCE,)) -> CaptureHost:
     """The choice of me@here."""
-    return plan.own_host(sources, launched, "me@here", NOW, LIKE, "t4g.small")
+    return plan.own_host(sources, launched, "me@here", NOW, LIKE, "t4g.small", noted(*launched))
+
+
+def noted(*hosts: CaptureHost) -> dict[str, Kept]:
+    """As if all of these were kept on this machine, under the ids that they have."""
+    made = {host.instance: "instance" for host in hosts}
+    return {host.tags[tags.CAPTURE]: Kept(host.tags[tags.CAPTURE], made, NOW + 600) for host in hosts}
+
+
+@pytest.mark.parametrize(
+    "notes",
+    [{}, noted(host("another", kept())), {"k-9999": Kept("k-9999", {"i-near": "instance"}, NOW + 600)}],
+    ids=["none", "of another instance", "under another id"],
+)
+def test_what_is_kept_by_its_tags_alone_is_left_alone(notes: dict[str, Kept]):
+    """Its tags say that me@here keeps it; what this machine noted of it decides."""
+    near = host("near", kept())
+    assert plan.claimed([near], "me@here") == [near]
+    assert plan.own_host((SOURCE,), [near], "me@here", NOW, LIKE, "t4g.small", notes).instance == ""
 
 
 def test_without_a_kept_one_a_host_is_planned_beside_the_source():
@@ -72,7 +91,8 @@ def test_sources_in_several_networks_cannot_share_a_launched_host():
 def test_no_key_of_the_users_is_tried_at_a_host_without_a_key_pair():
     """Only a pushed one can be let in there; a standing host, and one with a key pair, are as the options say."""
     options = CaptureOptions(connection="ssh", ssh_key="/home/me/key", ssh_user="root")
-    launched, standing = host("new", kept()), CaptureHost("i-1", "standing", "eni-1", "10.0.0.9")
+    launched = replace(host("new", kept()), token=birthmark.token("c-0123"))
+    standing = host("standing", kept())  # whatever its tags say
     changed = reach.for_host(launched, options)
     assert (changed.connection, changed.ssh_key, changed.ssh_user) == ("eic", "", "")
     assert reach.for_host(standing, options) == options

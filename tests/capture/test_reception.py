@@ -27,10 +27,10 @@ class FakeChannel:
         self.closed = threading.Event()
 
     def read(self, size: int) -> bytes:
-        return self.out.get(timeout=10)
+        return self.out.get(timeout=180)
 
     def read_error(self, size: int) -> bytes:
-        return self.error.get(timeout=10)
+        return self.error.get(timeout=180)
 
     def write(self, data: bytes) -> None:
         self.sent += data
@@ -144,7 +144,7 @@ def test_what_is_no_block_ends_the_capture_with_a_sentence():
     reception = begun(channel)
     reception.stream(ListSink(), ended.put)
     channel.out.put(bytes(40))
-    assert "torn" in str(ended.get(timeout=5))
+    assert "torn" in str(ended.get(timeout=180))
     reception.finish(0.0)
 
 
@@ -159,7 +159,7 @@ def test_a_sink_that_fails_in_an_unforeseen_way_ends_the_capture_too():
     reception = begun(channel)
     reception.stream(Defect(), ended.put)
     channel.out.put(ONE)
-    assert "unexpectedly (ZeroDivisionError)" in str(ended.get(timeout=5))
+    assert "unexpectedly (ZeroDivisionError)" in str(ended.get(timeout=180))
     reception.finish(0.0)
 
 
@@ -170,7 +170,7 @@ def test_a_receiver_that_dies_is_an_error():
     channel.error.put(b"Killed\n")
     channel.out.put(b"")
     reception.stream(ListSink(), ended.put)
-    error = ended.get(timeout=5)
+    error = ended.get(timeout=180)
     assert isinstance(error, TransportError)
     reception.finish(0.0)
 
@@ -181,5 +181,5 @@ def test_a_reader_that_goes_is_no_error():
     reception = begun(channel)
     reception.stream(ListSink(room=0), ended.put)
     channel.out.put(ONE)
-    assert ended.get(timeout=5) is None
+    assert ended.get(timeout=180) is None
     reception.finish(0.0)

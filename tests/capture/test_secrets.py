@@ -73,7 +73,7 @@ def test_a_sink_that_fails_is_told_to_whoever_writes_next() -> None:
     sink = Defect()
     held = HeldSink(sink, SystemClock(), 0.0)
     held.write(b"packet")
-    assert sink.came.wait(5)
+    assert sink.came.wait(180)
     held.close()
     with pytest.raises(VpcsharkError, match=r"unexpectedly \(ValueError\)"):
         held.write(b"another")
@@ -89,7 +89,7 @@ def test_a_reader_that_stalls_makes_the_writer_wait() -> None:
 
         def write(self, data: bytes) -> None:
             self.came.set()
-            assert self.goes_on.wait(20)
+            assert self.goes_on.wait(180)
             super().write(data)
 
     sink = Stalled()
@@ -103,12 +103,12 @@ def test_a_reader_that_stalls_makes_the_writer_wait() -> None:
 
     writer = threading.Thread(target=pour)
     writer.start()
-    assert sink.came.wait(5)
-    assert [taken.get(timeout=5), taken.get(timeout=5)] == [0, 1]
+    assert sink.came.wait(180)
+    assert [taken.get(timeout=180), taken.get(timeout=180)] == [0, 1]
     with pytest.raises(queue.Empty):
         taken.get(timeout=0.2)
     sink.goes_on.set()
-    assert [taken.get(timeout=5), taken.get(timeout=5)] == [2, 3]
+    assert [taken.get(timeout=180), taken.get(timeout=180)] == [2, 3]
     writer.join()
     held.close()
     assert sink.data == [b"packet"] * 4
@@ -120,7 +120,7 @@ def test_packets_that_are_too_many_to_be_held_go_on_early() -> None:
     held = HeldSink(sink, SystemClock(), 1000.0, most=10)
     held.write(b"packet")
     held.write(b"packet")
-    assert sink.came.wait(5)
+    assert sink.came.wait(180)
     held.close()
     assert sink.data == [b"packet"] * 2
 
@@ -130,5 +130,5 @@ def test_packets_come_without_anything_after_them() -> None:
     sink = Collected()
     held = HeldSink(sink, SystemClock(), 0.01)
     held.write(b"packet")
-    assert sink.came.wait(5)
+    assert sink.came.wait(180)
     held.close()

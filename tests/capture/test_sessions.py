@@ -192,7 +192,7 @@ def test_only_so_many_are_under_way():
 
     def work() -> int:
         workers.add(threading.current_thread())
-        return all_are_there.wait(10)
+        return all_are_there.wait(180)
 
     assert len(threads.together([work] * 20, 4)) == 20
     assert len(workers) == 4

@@ -45,7 +45,7 @@ def _fifo(tmp_path):
 
     def read():
         sink.close()
-        reader.join(20)
+        reader.join(180)
         return b"".join(pieces)
 
     return Harness(sink, read)
@@ -80,7 +80,7 @@ def test_writes_of_several_threads_do_not_mix(harness):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(180)
     data = harness.read()
     pieces = [data[start : start + size] for start in range(0, len(data), size)]
     assert len(pieces) == 15

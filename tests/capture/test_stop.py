@@ -22,12 +22,12 @@ def test_everybody_who_waits_is_woken():
     """Waiting takes nothing away from others."""
     stop = Stop()
     woken = []
-    threads = [threading.Thread(target=lambda: woken.append(stop.wait(20))) for _ in range(5)]
+    threads = [threading.Thread(target=lambda: woken.append(stop.wait(180))) for _ in range(5)]
     for thread in threads:
         thread.start()
     stop.request("now")
     for thread in threads:
-        thread.join(20)
+        thread.join(180)
     assert woken == [True] * 5
 
 
@@ -58,8 +58,8 @@ def test_a_signal_handler_may_request_while_the_main_thread_waits():
         timer = threading.Timer(0.05, os.kill, [os.getpid(), signal.SIGUSR1])
         begin = time.monotonic()
         timer.start()
-        assert stop.wait(60)
-        assert time.monotonic() - begin < 30  # the handler ended the wait, not the wait itself
+        assert stop.wait(900)
+        assert time.monotonic() - begin < 300  # the handler ended the wait, not the wait itself
         timer.join()
     finally:
         signal.signal(signal.SIGUSR1, old)

@@ -51,8 +51,8 @@ def test_the_first_that_works_is_used_and_the_others_are_let_go() -> None:
 def test_a_way_that_waits_begins_at_once_when_the_others_failed() -> None:
     """Nobody waits for nothing."""
     there, start = Opened(), time.monotonic()
-    assert first([Way("a", fails(TransportError("no"))), Way("b", lambda: there, 30)], "web-1", 60) is there
-    assert time.monotonic() - start < 20
+    assert first([Way("a", fails(TransportError("no"))), Way("b", lambda: there, 600)], "web-1", 900) is there
+    assert time.monotonic() - start < 300
 
 
 def test_a_way_that_waits_does_not_begin_where_it_is_not_needed() -> None:
@@ -86,7 +86,7 @@ def test_a_machine_that_refused_a_key_is_not_asked_by_other_ways_with_it() -> No
         return Opened()
 
     def slow() -> Opened:
-        stuck.wait(60)
+        stuck.wait(900)
         return Opened()
 
     own, start = frozenset({"own"}), time.monotonic()
@@ -96,9 +96,9 @@ def test_a_machine_that_refused_a_key_is_not_asked_by_other_ways_with_it() -> No
         Way("C", asked, 1.0, keys=own),
     ]
     with pytest.raises(Refused, match=r"^Not with this key\.$"):
-        first(ways, "web-1", 60)
+        first(ways, "web-1", 900)
     stuck.set()
-    assert time.monotonic() - start < 30
+    assert time.monotonic() - start < 300
     assert not begun.wait(1.5)
 
 
@@ -165,7 +165,7 @@ def test_where_one_address_answers_that_nobody_listens_the_others_have_a_moment_
     stuck, start = threading.Event(), time.monotonic()
 
     def swallowed() -> Opened:
-        stuck.wait(20)
+        stuck.wait(900)
         return Opened()
 
     ways = [
@@ -174,9 +174,9 @@ def test_where_one_address_answers_that_nobody_listens_the_others_have_a_moment_
         Way("C", fails(TransportError("C is not online."))),
     ]
     with pytest.raises(TransportError, match=r"^A refuses\. Start sshd\.$"):
-        first(ways, "web-1", 15)
+        first(ways, "web-1", 900)
     stuck.set()
-    assert time.monotonic() - start < 10
+    assert time.monotonic() - start < 300
 
 
 def test_another_address_is_used_though_the_first_is_closed() -> None:

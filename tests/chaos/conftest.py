@@ -20,7 +20,7 @@ from vpcshark.lab import commands
 def loopback_lab() -> Iterator[Lab]:
     """The API with made-up traffic to this machine; needs no root."""
     start = "import sys; from vpcshark.lab import commands; commands.start(sys.stdout, lambda _: None, kind='loopback')"
-    said = subprocess.run([sys.executable, "-c", start], text=True, capture_output=True, timeout=60, check=True)
+    said = subprocess.run([sys.executable, "-c", start], text=True, capture_output=True, timeout=180, check=True)
     environment = {**os.environ, **parse_exports(said.stdout)}
     try:
         yield Lab(environment)

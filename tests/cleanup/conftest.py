@@ -8,9 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
+from births import born
 
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
+from vpcshark.cleanup.birthmark import Birth
 from vpcshark.cleanup.sweep import Resource
 from vpcshark.errors import AwsError
 
@@ -26,9 +28,19 @@ class FakeAccount:
         self.appear_after: list[tuple[int, Resource]] = []
         self.describes = 0
 
-    def add(self, kind: str, name: str, capture: str = "c-1", owner: str = "me@here", expires: float = 0.0) -> None:
+    def add(
+        self,
+        kind: str,
+        name: str,
+        capture: str = "c-1",
+        owner: str = "me@here",
+        expires: float = 0.0,
+        birth: Birth | None = None,
+    ) -> None:
+        """A resource with a capture's tags, and made by it unless it has another ``birth``."""
         lease = tags.Lease(capture, owner, expires)
-        self.resources[name] = Resource(kind, name, lease.as_tags() if capture else {"Name": "vpcshark"})
+        labels = lease.as_tags() if capture else {"Name": "vpcshark"}
+        self.resources[name] = Resource(kind, name, labels, birth=born(kind, capture) if birth is None else birth)
 
     def identity(self) -> str:
         return "123456789012"

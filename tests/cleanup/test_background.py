@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 
 import pytest
 
@@ -53,12 +54,16 @@ def test_another_users_ledger_does_not_keep_ours_waiting(shared, clock, account)
 
 
 def test_the_look_is_cheap(folder, clock):
-    """A thousand looks into an empty folder in a moment: it is on everybody's way."""
+    """Into an empty folder, it costs few times what reading the folder costs: it is on everybody's way."""
     folder.mkdir()
-    start = time.monotonic()
-    for _ in range(1000):
-        background.sweep_in_background(folder, clock)
-    assert time.monotonic() - start < 10
+
+    def thousand(look: Callable[[], object]) -> float:
+        start = time.process_time()
+        for _ in range(1000):
+            look()
+        return time.process_time() - start
+
+    assert thousand(lambda: background.sweep_in_background(folder, clock)) < 20 * thousand(lambda: os.listdir(folder))
 
 
 def test_a_dead_captures_ledger_starts_one_that_holds_no_descriptor_of_ours(dead, folder, clock, tmp_path):
@@ -102,7 +107,7 @@ def test_an_account_that_cannot_be_reached_keeps_no_other_capture_waiting(dead, 
 
     def reach(profile, region):
         if profile:
-            assert other_is_done.wait(10)
+            assert other_is_done.wait(180)
             raise InputError("There is no profile gone.")
         return account
 
@@ -145,5 +150,5 @@ def test_the_process_can_be_started_by_a_launcher(folder):
     """python -m vpcshark.cleanup.background FOLDER ends at once where nothing is to do, and says nothing."""
     folder.mkdir()
     command = [sys.executable, "-m", "vpcshark.cleanup.background", str(folder)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -27,7 +27,7 @@ def dead(tmp_path) -> Path:
 def test_a_ledger_that_is_named_from_here_is_found(dead, tmp_path, monkeypatch):
     """The janitor works in the ledger's folder, not here."""
     monkeypatch.chdir(tmp_path)
-    janitor.spawn(dead.relative_to(tmp_path)).dismiss(timeout=60)
+    janitor.spawn(dead.relative_to(tmp_path)).dismiss(timeout=180)
     assert not dead.exists()
 
 
@@ -44,14 +44,14 @@ def bare_python(tmp_path) -> str:
 
 def test_a_package_that_only_the_capture_has_on_its_path_is_found(dead, bare_python):
     """As that of a checkout is, for "python -m vpcshark" in its folder."""
-    janitor.spawn(dead, bare_python).dismiss(timeout=60)
+    janitor.spawn(dead, bare_python).dismiss(timeout=180)
     assert not dead.exists()
 
 
 def test_one_that_ended_at_once_is_known_for_dead(dead):
     """Before the first create, whatever it was that ended it."""
     keeper = janitor.spawn(dead, shutil.which("false"))
-    keeper.dismiss(timeout=60)
+    keeper.dismiss(timeout=180)
     with pytest.raises(VpcsharkError, match=r"has ended \(status 1\), so nothing is created"):
         keeper.check()
 
@@ -60,4 +60,4 @@ def test_one_that_waits_is_not(dead):
     """It ends with the pipe."""
     keeper = janitor.spawn(dead)
     keeper.check()
-    keeper.dismiss(timeout=60)
+    keeper.dismiss(timeout=180)

@@ -107,7 +107,7 @@ def test_who_only_asks_does_not_make_a_dead_capture_look_alive(path):
         adopting = pool.submit(ledgers.adopt, path)
         assert not wait([adopting], 0.2).done
         fcntl.flock(asking, fcntl.LOCK_UN)
-        adopting.result(5).leave_open()
+        adopting.result(180).leave_open()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from births import born
 
 from vpcshark.aws import prices
 from vpcshark.cleanup import ledger as ledgers
@@ -22,10 +23,15 @@ def mine(tmp_path):
     ledger.leave_open()
 
 
+def resource(kind: str, name: str, labels: dict[str, str], source: str = "", instance_type: str = "") -> Resource:
+    """One that the capture of its tags made."""
+    return Resource(kind, name, labels, source, instance_type, born(kind, labels[tags.CAPTURE]))
+
+
 def of_bob(expires: float) -> Resource:
     """A session of somebody else's."""
     labels = tags.Lease("c-bob", "bob@there", expires, NOW - 7200).as_tags()
-    return Resource("session", "tms-bob", labels, "eni-9")
+    return resource("session", "tms-bob", labels, "eni-9")
 
 
 def test_mine_is_live_as_long_as_its_process_is(mine, tmp_path):
@@ -42,7 +48,7 @@ def test_mine_is_live_as_long_as_its_process_is(mine, tmp_path):
 def test_a_launched_host_costs_too(mine, tmp_path):
     """By its type, which only AWS says."""
     labels = tags.Lease("c-1", "me@here", NOW + 60, NOW - 3600).as_tags()
-    found = [Resource("session", "tms-1", labels, "eni-1"), Resource("instance", "i-1", labels, "", "t4g.small")]
+    found = [resource("session", "tms-1", labels, "eni-1"), resource("instance", "i-1", labels, "", "t4g.small")]
     (seen,) = overview.overview(found, NOW, tmp_path)
     assert seen.cost == pytest.approx(prices.SESSION_HOUR_USD + prices.INSTANCE_HOUR_USD["t4g.small"])
 
@@ -82,15 +88,28 @@ def test_another_users_ledger_is_passed_over_with_a_note(shared):
     assert (foreign.capture, foreign.state, foreign.is_here) == ("c-root", "unknown", True)
     assert "another user's" in foreign.notes[0]
     labels = tags.Lease("c-root", "root@here", NOW - 3600, NOW - 7200).as_tags()
-    (_, foreign) = overview.overview([Resource("session", "tms-1", labels, "eni-1")], NOW, shared)
+    (_, foreign) = overview.overview([resource("session", "tms-1", labels, "eni-1")], NOW, shared)
     assert (foreign.state, foreign.owner, len(foreign.notes)) == ("expired", "root@here", 1)
     mine.finish()
 
 
+def test_what_only_has_tags_is_named_and_costs_nothing(mine, tmp_path):
+    """A stranger's instance is no part of a capture, whoever tagged it, and does not lengthen its lease."""
+    labels = tags.Lease("c-1", "me@here", NOW + 9999, NOW - 7200).as_tags()
+    stranger = Resource("instance", "i-db", {**labels, "Name": "db-1"}, instance_type="t4g.small")
+    (seen,) = overview.overview([resource("session", "tms-1", labels, "eni-1"), stranger], NOW, tmp_path)
+    assert seen.resources == (("session", "tms-1"),)
+    assert "i-db (db-1)" in seen.unproved[0]
+    mine.finish()
+    (seen,) = overview.overview([stranger], NOW, tmp_path)
+    assert (seen.state, seen.resources, seen.cost) == ("unproved", (), 0.0)
+    assert "i-db (db-1)" in overview.as_json(seen)["notes"][0]
+
+
 def test_json_has_null_for_what_nobody_knows(tmp_path):
     """Scripts can tell "unknown" from a time."""
-    resource = Resource("filter", "tmf-1", {"vpcshark:capture": "c-x"})
-    (seen,) = overview.overview([resource], NOW, tmp_path)
+    found = resource("filter", "tmf-1", {"vpcshark:capture": "c-x"})
+    (seen,) = overview.overview([found], NOW, tmp_path)
     assert overview.as_json(seen)["expires"] is None
     assert overview.as_json(seen)["resources"] == [{"kind": "filter", "id": "tmf-1"}]
 
@@ -98,8 +117,8 @@ def test_json_has_null_for_what_nobody_knows(tmp_path):
 def test_a_capture_of_several_enis_names_them_all(mine, tmp_path):
     """By the sessions' sources; what it was started from is the ledger's to say."""
     lease = tags.Lease("c-1", "me@here", NOW + 60, NOW - 60)
-    sessions = [Resource("session", f"tms-{n}", lease.as_tags(), f"eni-{n}") for n in (3, 1, 2)]
-    target = Resource("target", "tmt-1", lease.as_tags(), "eni-host")
+    sessions = [resource("session", f"tms-{n}", lease.as_tags(), f"eni-{n}") for n in (3, 1, 2)]
+    target = resource("target", "tmt-1", lease.as_tags(), "eni-host")
     (seen,) = overview.overview([*sessions, target], NOW, tmp_path)
     assert (seen.source, seen.sources) == ("eni-1", ("eni-1", "eni-2", "eni-3"))
     assert overview.as_json(seen)["sources"] == ["eni-1", "eni-2", "eni-3"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from vpcshark.cleanup import sweep, tags
-from vpcshark.cleanup.sweep import Resource
 from vpcshark.errors import AwsError
 
 
@@ -74,8 +73,8 @@ def test_what_stays_is_named_with_its_reason(three, clock):
 
 def test_a_resource_that_appears_late_is_found(account, clock):
     """A create that was cut off may show up after its capture's death."""
-    late = Resource("filter", "tmf-late", tags.Lease("c-1", "me@here", 0.0).as_tags())
-    account.appear_after = [(3, late)]
+    account.add("filter", "tmf-late")
+    account.appear_after = [(3, account.resources.pop("tmf-late"))]
     assert remove(account, clock, settle=8.0).is_clean
     assert account.deletes == ["tmf-late"]
 

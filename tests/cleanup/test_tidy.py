@@ -57,6 +57,23 @@ def test_a_ledger_stays_open_with_the_reason_when_aws_cannot_be_asked(dead, cloc
     assert not ledgers.is_live(dead)
 
 
+@pytest.mark.parametrize("failure", [OSError(13, "denied"), EOFError(), RuntimeError("x"), UnicodeError(), TypeError()])
+def test_whatever_is_raised_is_tried_again(dead, account, clock, failure):
+    """A library's exception, or a defect of ours: it must not end the only one who cleans up. It is noted meanwhile."""
+    failures = [failure] * 3
+    notes = []
+
+    def reach(profile, region):
+        if failures:
+            raise failures.pop()
+        notes.extend(ledgers.read(dead).notes)
+        return account
+
+    assert tidy.tidy(dead, reach=reach, clock=clock, patience=900).outcome.is_clean
+    assert account.resources == {}
+    assert notes == [f"vpcshark failed unexpectedly ({type(failure).__name__}). Its log tells more."]
+
+
 def test_another_accounts_credentials_delete_nothing(dead, account, clock):
     """A sweep in another account finds nothing and must not take that for clean."""
     account.identity = lambda: "999999999999"
@@ -136,7 +153,7 @@ def test_all_ledgers_are_worked_off_side_by_side(dead, tmp_path, account, clock)
 
     def reach(profile, region):
         if profile == "gone":
-            assert other_is_gone.wait(20)
+            assert other_is_gone.wait(180)
             raise InputError("There is no profile gone.")
         return account
 

@@ -85,7 +85,7 @@ def test_a_lone_frame_comes_through_a_pipe_at_once():
     while INNER not in received:
         received += process.stdout.read(4096)
     process.stdin.close()
-    assert process.wait(20) == 0
+    assert process.wait(180) == 0
     process.stdout.close()
 
 
@@ -208,7 +208,7 @@ def test_a_reader_that_goes_away_is_no_error(outer):
     assert process.stdout
     process.stdout.read(10)
     process.stdout.close()
-    _, err = process.communicate(timeout=20)
+    _, err = process.communicate(timeout=180)
     assert (process.returncode, err) == (0, b"")
 
 
@@ -284,7 +284,7 @@ def test_progress_is_shown_on_a_terminal(outer, inner):
     shown = b""
     while b"packets." not in shown:
         shown += os.read(main, 4096)
-    assert process.wait(20) == 0
+    assert process.wait(180) == 0
     os.close(main)
     assert b"outer.pcap" in shown
     assert b"40300 frames of VNI 77, 78" in shown

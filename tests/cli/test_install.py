@@ -57,7 +57,7 @@ def test_the_real_tshark_runs_what_was_installed(tmp_path):
     launcher = Path(done.stdout.split(" is installed")[0])
     assert tmp_path in launcher.parents
     launcher.write_text(launcher.read_text().replace("exec ", 'echo "$@" >>"$HOME/asked"; exec '))
-    subprocess.run(["tshark", "-D"], env=environ, capture_output=True, timeout=60, check=True)
+    subprocess.run(["tshark", "-D"], env=environ, capture_output=True, timeout=180, check=True)
     assert "--extcap-interfaces" in (tmp_path / "asked").read_text()
 
 

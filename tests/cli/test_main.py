@@ -37,7 +37,7 @@ def run(tmp_path: Path, *command: str) -> subprocess.CompletedProcess[str]:
 def test_whatever_is_started_next_sweeps_up_after_a_crash(tmp_path: Path, dead: Path, command, status: int):
     """Also a command that has nothing to do with AWS, and one that fails."""
     assert run(tmp_path, *command).returncode == status
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 180
     while dead.exists():
         assert time.monotonic() < deadline
         time.sleep(0.05)

@@ -1,25 +1,54 @@
-"""A lab for each module of tests that run real tools: what one leaves open on purpose is not in another's way.
+"""One lab for each process of tests that run real tools, lent to one module after the other: each finds an account
+without captures, and none of what the product had kept on disk. A module that changes the account for good says so by
+``OWN_LAB`` and has a lab of its own.
 
-Its commands run as somebody who has the shipped policies alone, with IAM enforced: those that a user has by default, or
+Commands run as somebody who has the shipped policies alone, with IAM enforced: those that a user has by default, or
 those that the module names in ``FEATURES``. Who judges or plants something does so as an administrator
 (``Lab.client``). ``VPCSHARK_TEST_IAM=off`` runs all without policies.
 """
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import os
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 
 import pytest
-from hands import Lab, running_lab, wait_until
+from hands import Lab, bound, running_lab, wait_until
 
 from vpcshark.aws.features import DEFAULT
+
+
+@pytest.fixture(scope="session")
+def shared_lab() -> Iterator[Lab]:
+    """A root lab, for somebody who may do all."""
+    with running_lab() as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
 def lab(request: pytest.FixtureRequest) -> Iterator[Lab]:
     """A root lab, under the policies."""
-    with running_lab(getattr(request.module, "FEATURES", DEFAULT)) as running:
-        yield running
+    features = getattr(request.module, "FEATURES", DEFAULT)
+    if getattr(request.module, "OWN_LAB", False):
+        with running_lab(features) as own:
+            yield own
+        return
+    with lent(request.getfixturevalue("shared_lab"), features) as borrowed:
+        yield borrowed
+
+
+@contextmanager
+def lent(shared: Lab, features: Sequence[str]) -> Iterator[Lab]:
+    """The lab for one module. What the lab itself gets wrong meanwhile fails the module that saw it."""
+    shared.forget()
+    before = shared.troubles()
+    with ExitStack() as undo:
+        if os.environ.get("VPCSHARK_TEST_IAM") == "off":
+            yield shared.listed()
+        else:
+            yield undo.enter_context(bound(shared))(*features).listed()
+    assert shared.troubles() == before
 
 
 @pytest.fixture

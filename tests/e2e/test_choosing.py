@@ -26,6 +26,7 @@ def instance(lab: Lab, name: str) -> str:
     return lab.client().describe_instances(Filters=filters)["Reservations"][0]["Instances"][0]["InstanceId"]
 
 
+@pytest.mark.long
 def test_every_selector_of_an_eni_offers_what_the_account_has(clean_lab: Lab):
     """The other instances, the mirror filters that there are; beside the fixed values."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]

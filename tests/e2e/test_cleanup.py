@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
+from pace import pace
 
 from vpcshark.lab.control import LabControl
 
@@ -44,7 +45,7 @@ def eni(clean_lab: Lab) -> str:
     return clean_lab.eni("web-1")["NetworkInterfaceId"]
 
 
-@pytest.mark.alone
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("phase", PHASES)
 def test_ctrl_c_while_coming_up_leaves_nothing(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, phase):
     """SIGINT to the process group, as a terminal sends it, in each phase."""
@@ -57,14 +58,15 @@ def test_ctrl_c_while_coming_up_leaves_nothing(clean_lab: Lab, control: LabContr
         if said in line:
             break
     time.sleep(0.2)  # into the call; when exactly is no matter
-    began = time.monotonic()
-    os.killpg(running.pid, signal.SIGINT)
-    _, rest = running.communicate(timeout=30)
-    seconds = time.monotonic() - began
+    with pace() as now:
+        began = time.monotonic()
+        os.killpg(running.pid, signal.SIGINT)
+        _, rest = running.communicate(timeout=180)
+        seconds = time.monotonic() - began
     assert "Traceback" not in rest
     assert clean_lab.is_clean()
-    wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone", 3)
-    assert seconds < 3 + 1.0  # the slow call itself
+    wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone")
+    assert seconds < now.allows(3 + 1.0)  # the slow call itself
 
 
 def test_a_reader_that_goes_ends_the_capture(clean_lab: Lab, eni: str):
@@ -100,7 +102,7 @@ def capturing(lab: Lab, eni: str, file: Path, **environment: str) -> Iterator[su
     finally:
         if running.poll() is None:
             running.send_signal(signal.SIGINT)
-        running.communicate(timeout=30)
+        running.communicate(timeout=180)
 
 
 def janitors(lab: Lab) -> dict[int, str]:
@@ -119,7 +121,7 @@ def kill_with_its_janitor(lab: Lab, running: subprocess.Popen[str], ours: set[in
         os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not ours & set(janitors(lab)), "the janitor is dead")
     os.killpg(running.pid, signal.SIGKILL)
-    running.communicate(timeout=10)
+    running.communicate(timeout=180)
 
 
 def make_decoy(lab: Lab, tags: dict[str, str]) -> set[str]:

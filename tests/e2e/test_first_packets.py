@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from hands import Frame, Lab, compare, preference, read_frames, recording, tshark_json, wait_until
+from pace import pace
 
 pytestmark = pytest.mark.e2e
 
@@ -109,7 +110,7 @@ def test_a_vni_from_the_options_reaches_session_and_packets(clean_lab: Lab, tmp_
         wait_until(lambda: file.exists() and file.stat().st_size > 4000, "packets come")
         sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
         tshark.send_signal(signal.SIGINT)
-        _, said = tshark.communicate(timeout=30)
+        _, said = tshark.communicate(timeout=180)
         assert tshark.returncode == 0, said
         outer.stop()
     assert [session["VirtualNetworkId"] for session in sessions] == [777]
@@ -151,7 +152,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-@pytest.mark.alone
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("stop", [stop_by_ctrl_c, stop_by_sigterm, stop_by_closing_the_fifo])
 @pytest.mark.parametrize("filter_text", ["", "host 203.0.113.99"], ids=["busy", "idle"])
 def test_however_it_is_stopped_all_is_clean_within_three_seconds(
@@ -163,11 +164,12 @@ def test_however_it_is_stopped_all_is_clean_within_three_seconds(
     tmp_path.chmod(0o777)
     tshark = clean_lab.start("tshark", "-q", "-i", eni, "-f", filter_text, "-w", str(tmp_path / "out.pcapng"))
     wait_until(lambda: bool(clean_lab.mirror_resources()["sessions"]), "the session is there")
-    start = time.monotonic()
-    stop(tshark, clean_lab, eni)
-    tshark.communicate(timeout=30)
-    wait_until(clean_lab.is_clean, "the account is clean")
-    wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone")
-    seconds = time.monotonic() - start
+    with pace() as now:
+        start = time.monotonic()
+        stop(tshark, clean_lab, eni)
+        tshark.communicate(timeout=180)
+        wait_until(clean_lab.is_clean, "the account is clean")
+        wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone")
+        seconds = time.monotonic() - start
     record_property("seconds", round(seconds, 2))
-    assert seconds < 3
+    assert seconds < now.allows(3)

@@ -17,13 +17,16 @@ from typing import Any
 
 import pytest
 from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wait_until
+from pace import pace
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
 from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
+from vpcshark.wire.merge import HOLD
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "fleet")
+OWN_LAB = True  # hosts that are lost stay lost
 
 HOSTS = ("capture-1", "api-1", "web-1")
 PER_INSTANCE = 25
@@ -142,7 +145,7 @@ def launch(lab: Lab, first: int) -> Machine:
         found = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
         return found["State"]["Name"] == "running"
 
-    wait_until(is_running, "the machine has booted", 40)
+    wait_until(is_running, "the machine has booted")
     return Machine(made, enis)
 
 
@@ -211,7 +214,6 @@ def receivers(lab: Lab, host: str) -> list[int]:
     return [pid for pid, command in lab.processes(host).items() if "python3" in command and "signal.alarm" in command]
 
 
-@pytest.mark.alone  # its order is right where no host is further behind than the merge waits
 def test_three_hosts_and_fifty_sources(
     clean_lab: Lab, network: Balanced, machines: tuple[Machine, Machine], tmp_path: Path
 ):
@@ -221,14 +223,15 @@ def test_three_hosts_and_fifty_sources(
     enis = [eni["NetworkInterfaceId"] for machine in machines for eni in machine.enis]
     options = ["--host", "lb:fleet", "-w", str(file), "--log-file", str(said)]
     with ExitStack() as undo:
+        now = undo.enter_context(pace())
         recorded = [record(lab, machine, tmp_path / f"{machine.name}.pcap", undo) for machine in machines]
         shares = [share(lab, host, undo) for host in HOSTS]
         capture = lab.start(*VPCSHARK, "capture", *enis, *options)
         undo.callback(end, capture)
-        wait_until(lambda: is_up(lab, capture, len(enis)), "all sessions are there", 40)
+        wait_until(lambda: is_up(lab, capture, len(enis)), "all sessions are there")
         talk(lab, machines, "before", 30)
         wait_until(lambda: len(captured(file)) >= 30 * 4 * 2 * PER_INSTANCE, "all frames have come")
-        wait_until(lambda: all(one.poll() == 0 for one in shares), "every host has had its share", 30)
+        wait_until(lambda: all(one.poll() == 0 for one in shares), "every host has had its share")
         (victim,) = receivers(lab, "api-1")[-1:]
         os.kill(victim, signal.SIGKILL)
         wait_until(lambda: "api-1 is lost; 2 of 3 hosts go on" in said.read_text("utf-8"), "the loss is said")
@@ -237,16 +240,16 @@ def test_three_hosts_and_fifty_sources(
         talk(lab, machines, "behind", 10)
         wait_until(lambda: len(captured(file)) >= 40 * 4 * 2 * PER_INSTANCE, "all frames have come")
         capture.send_signal(signal.SIGINT)
-        _, words = capture.communicate(timeout=40)
+        _, words = capture.communicate(timeout=180)
         assert capture.returncode == 0, words
         for process in recorded:
             process.send_signal(signal.SIGINT)
-            assert "\n0 packets dropped by kernel" in process.communicate(timeout=10)[1]
+            assert "\n0 packets dropped by kernel" in process.communicate(timeout=180)[1]
     frames = captured(file)
     seen = {eni: packets for m in machines for eni, packets in seen_by(lab, m, tmp_path / f"{m.name}.pcap").items()}
     assert sum(sum(packets.values()) for packets in seen.values()) == 40 * 4 * 2 * PER_INSTANCE
     assert per_interface(frames) == seen
-    assert most_late(frames) < SLACK
+    assert most_late(frames) < SLACK + now.allows(HOLD) - HOLD  # in order, where no host is further behind
     shown = lab.run("capinfos", "-I", str(file)).stdout
     assert re.findall(r"Name = (eni-\w+)", shown) == enis
 
@@ -298,7 +301,7 @@ def end(process: subprocess.Popen[str]) -> None:
     if process.poll() is None:
         process.terminate()
     if not process.stderr.closed:
-        process.communicate(timeout=40)
+        process.communicate(timeout=180)
 
 
 def assert_whole(lab: Lab, host: str, source: Recording, file: Path) -> None:

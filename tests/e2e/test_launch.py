@@ -16,6 +16,7 @@ from hands import VPCSHARK, Lab, bound, command_line, compare, preference, read_
 from hands import wait_until as wait
 
 from vpcshark.aws.features import DEFAULT
+from vpcshark.cleanup import tags
 
 pytestmark = pytest.mark.e2e
 
@@ -131,12 +132,12 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
 def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
     """cleanup leaves it and says how it goes; cleanup --kept removes it."""
     capture = (*VPCSHARK, "capture", eni, "--host", "launch", "--keep", "5", "-c", "20", "-w", os.devnull)
-    done = bare.run(*capture, timeout=90)
+    done = bare.run(*capture, timeout=180)
     assert done.returncode == 0, done.stderr
     (kept,) = running(bare)
     assert "cleanup --kept" in bare.run(*VPCSHARK, "cleanup").stdout
     assert running(bare) == [kept]
-    removed = bare.run(*VPCSHARK, "cleanup", "--kept", timeout=90).stdout
+    removed = bare.run(*VPCSHARK, "cleanup", "--kept", timeout=180).stdout
     assert kept in removed
     assert is_clean(bare)
 
@@ -144,7 +145,9 @@ def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
 def test_who_may_not_log_in_to_it_is_told_so_and_nothing_is_left(bare: Lab, eni: str):
     """It has no key pair, so without a right to push a key nobody waits three minutes for it to let them in."""
     with bound(bare) as bind:
-        done = bind(*DEFAULT, "launch").run(*VPCSHARK, "capture", eni, "--host", "launch", "-w", os.devnull, timeout=90)
+        done = bind(*DEFAULT, "launch").run(
+            *VPCSHARK, "capture", eni, "--host", "launch", "-w", os.devnull, timeout=180
+        )
     assert done.returncode == 1
     assert "ec2-instance-connect:SendSSHPublicKey" in done.stderr
 
@@ -170,9 +173,10 @@ def streaming(lab: Lab, file: Path, *options: str) -> Iterator[tuple[subprocess.
     finally:
         if capture.poll() is None:
             capture.kill()
-        capture.communicate(timeout=10)
+        capture.communicate(timeout=180)
 
 
+@pytest.mark.long
 def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried: Lab, tmp_path: Path):
     """While the capture lives, the host outlives its quarter of an hour; without, nobody ends it but itself."""
     with streaming(hurried, tmp_path / "x.pcapng") as (capture, host):
@@ -183,7 +187,7 @@ def test_a_host_whose_capture_and_janitor_were_killed_terminates_itself(hurried:
             os.kill(pid, signal.SIGKILL)
     wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
     assert groups(hurried) != []  # it has no credentials to delete that
-    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    hurried.run(*VPCSHARK, "cleanup", timeout=180)
     assert is_clean(hurried)
 
 
@@ -221,6 +225,7 @@ def template(hurried: Lab) -> Iterator[str]:
     ec2.delete_launch_template(LaunchTemplateName="set-up")
 
 
+@pytest.mark.long
 def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
     hurried: Lab, template: str, tmp_path: Path
 ):
@@ -234,6 +239,27 @@ def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
         for pid in (janitor_of(hurried), capture.pid):
             os.kill(pid, signal.SIGKILL)
     wait(lambda: hosts(hurried)[host] == "terminated", "the host has terminated itself", 60)
-    hurried.run(*VPCSHARK, "cleanup", timeout=90)
+    hurried.run(*VPCSHARK, "cleanup", timeout=180)
     assert is_clean(hurried)
     assert {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]} == volumes
+
+
+def test_an_instance_with_the_tags_of_a_kept_host_is_not_taken(bare: Lab, eni: str):
+    """Whoever may tag, not launch, would get the packets: it is named, and neither used, tagged nor terminated."""
+    ec2, wanted = bare.client(), [{"Name": "tag:Name", "Values": ["api-1"]}]
+    victim = ec2.describe_instances(Filters=wanted)["Reservations"][0]["Instances"][0]["InstanceId"]
+    lease = tags.kept(tags.Lease("c-0123456789ab", "me@here", 0.0), time.time() + 3600)
+    forged = {**lease.as_tags(), "vpcshark:launched-from": "t4g.small", "vpcshark:capture-host": ""}
+    pairs = [{"Key": key, "Value": value} for key, value in forged.items()]
+    ec2.create_tags(Resources=[victim], Tags=pairs)
+    try:
+        capture = (*VPCSHARK, "capture", eni, "--host", "launch", "-c", "20", "-w", os.devnull)
+        done = bare.having(VPCSHARK_OWNER="me@here").run(*capture, timeout=90)
+        (found,) = ec2.describe_instances(InstanceIds=[victim])["Reservations"][0]["Instances"]
+        labels = {tag["Key"]: tag["Value"] for tag in found["Tags"]}
+    finally:
+        ec2.delete_tags(Resources=[victim], Tags=[{"Key": key} for key in forged])
+    assert done.returncode == 0, done.stderr
+    assert f"{victim} (api-1) has the tags of a capture host that you keep" in bare.logged(200)
+    assert found["State"]["Name"] == "running"
+    assert forged.items() <= labels.items()

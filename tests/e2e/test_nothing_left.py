@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
+from pace import Pace, pace
 
 from vpcshark.aws.features import DEFAULT
 from vpcshark.lab.control import LabControl
@@ -106,6 +107,7 @@ def capture_again(lab: Lab) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, look_at_captures, list_by_command, capture_again])
 def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
     clean_lab: Lab, eni: str, tmp_path: Path, go_on: Callable[[Lab], None], record_property
@@ -118,12 +120,12 @@ def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
         os.kill(pid, signal.SIGSTOP)  # so that none sees another's end
     for pid in {*tree(tshark.pid), *janitors(clean_lab)}:
         os.kill(pid, signal.SIGKILL)
-    tshark.communicate(timeout=10)
+    tshark.communicate(timeout=180)
     assert not clean_lab.is_clean()
     go_on(clean_lab)
-    seconds = wait_until(clean_lab.is_clean, "the account is clean", 30)
+    seconds = wait_until(clean_lab.is_clean, "the account is clean")
     record_property("seconds", round(seconds, 1))
-    wait_until(lambda: not ledgers(clean_lab), "the ledger is closed", 30)
+    wait_until(lambda: not ledgers(clean_lab), "the ledger is closed")
 
 
 @contextmanager
@@ -146,6 +148,7 @@ def closed() -> Iterator[str]:
         yield f"http://127.0.0.1:{probe.getsockname()[1]}"
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("endpoint", [closed, dropping])
 def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
     clean_lab: Lab, eni: str, endpoint: Callable[[], AbstractContextManager[str]]
@@ -174,7 +177,7 @@ def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: La
             os.kill(pid, signal.SIGKILL)
         process.communicate()
         assert clean_lab.run(*VPCSHARK, "ps").returncode == 0
-        wait_until(clean_lab.is_clean, "the account is clean", 30)
+        wait_until(clean_lab.is_clean, "the account is clean")
         for pid in sweeps(clean_lab):
             os.kill(pid, signal.SIGKILL)
     for path in ledgers(clean_lab):
@@ -208,7 +211,7 @@ def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path
     for pid in others:
         if "dumpcap" in command_line(pid):
             os.kill(pid, signal.SIGKILL)
-    tshark.communicate(timeout=10)
+    tshark.communicate(timeout=180)
 
 
 def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
@@ -219,13 +222,15 @@ def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: 
     for _ in range(2):
         process.send_signal(signal.SIGINT)
         time.sleep(0.6)
-    start = time.monotonic()
-    _, said = process.communicate(timeout=20)
-    assert time.monotonic() - start < 5
+    with pace() as now:
+        start = time.monotonic()
+        _, said = process.communicate(timeout=180)
+        seconds = time.monotonic() - start
+    assert seconds < now.allows(5)
     assert process.returncode == 1
     assert "in the background" in said
-    wait_until(clean_lab.is_clean, "the account is clean", 40)
-    wait_until(lambda: not ledgers(clean_lab) and not janitors(clean_lab), "the ledger is closed", 30)
+    wait_until(clean_lab.is_clean, "the account is clean")
+    wait_until(lambda: not ledgers(clean_lab) and not janitors(clean_lab), "the ledger is closed")
 
 
 def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Path):
@@ -233,7 +238,7 @@ def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Pa
     dead = capture(clean_lab, eni, tmp_path / "dead.pcapng")
     other = str(clean_lab.eni("db-1")["NetworkInterfaceId"])
     living = capture(clean_lab, other, tmp_path / "living.pcapng")
-    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both sessions are there", 30)
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both sessions are there")
     for pid in janitors(clean_lab):
         if str(dead.pid) in Path(f"/proc/{pid}/stat").read_text().split():
             os.kill(pid, signal.SIGKILL)
@@ -244,11 +249,10 @@ def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Pa
     sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
     assert [session["NetworkInterfaceId"] for session in sessions] == [other]
     living.send_signal(signal.SIGINT)
-    living.communicate(timeout=30)
+    living.communicate(timeout=180)
     assert living.returncode == 0
 
 
-@pytest.mark.alone
 def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     clean_lab: Lab, eni: str, tmp_path: Path, before: set[int], record_property
 ):
@@ -261,14 +265,13 @@ def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     try:
         process.kill()
         process.communicate()
-        gone = wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "nothing of it runs", 10)
+        gone = wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "nothing of it runs")
     finally:
         subprocess.run([*link, "up"], check=True)
     record_property("seconds", round(gone, 1))
-    wait_until(clean_lab.is_clean, "the account is clean", 30)
+    wait_until(clean_lab.is_clean, "the account is clean")
 
 
-@pytest.mark.alone
 def test_with_slow_calls_it_starts_and_stops_in_time(
     clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, record_property
 ):
@@ -276,12 +279,13 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
     the stop to the session's end < 1 s, to the end of everything < 3 s."""
     control.add_fault(".*", delay=0.1)
     for number in range(3):  # its time is what it can be, not what it is while others keep the machine busy
-        took = timed(clean_lab, control, eni, tmp_path / f"{number}.pcapng")
+        with pace() as now:
+            took = timed(clean_lab, control, eni, tmp_path / f"{number}.pcapng")
         assert took.rounds <= 3, took.trace
-        if took.is_in_time:
+        if took.is_in_time(now):
             break
     record_property("times", str(took))
-    assert took.is_in_time, took
+    assert took.is_in_time(now), (took, now)
     assert clean_lab.is_clean()
 
 
@@ -297,10 +301,10 @@ class Took:
     rounds: int
     trace: str
 
-    @property
-    def is_in_time(self) -> bool:
-        """As the user is promised."""
-        return self.first_frame < 2.5 and self.session < 2.5 and self.session_gone < 1 and self.everything < 3
+    def is_in_time(self, now: Pace) -> bool:
+        """As the user is promised, as fast as the machine is now."""
+        promised = ((self.first_frame, 2.5), (self.session, 2.5), (self.session_gone, 1), (self.everything, 3))
+        return all(seconds < now.allows(limit) for seconds, limit in promised)
 
 
 def timed(lab: Lab, control: LabControl, eni: str, file: Path) -> Took:
@@ -313,7 +317,7 @@ def timed(lab: Lab, control: LabControl, eni: str, file: Path) -> Took:
     control.clear_calls()
     stopped = time.monotonic()  # the lab's clock is this machine's
     process.send_signal(signal.SIGINT)
-    _, trace = process.communicate(timeout=30)
+    _, trace = process.communicate(timeout=180)
     assert process.returncode == 0, trace
     down = control.calls()
     session = next(call for call in down if call["action"] == "DeleteTrafficMirrorSession")
@@ -353,7 +357,7 @@ def rounds(calls: list[dict]) -> int:
 def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_lab: Lab, eni: str, tmp_path: Path):
     """Started at the same moment they race for numbers; each gets another. The fourth learns the sessions' owners."""
     running = [capture(clean_lab, eni, tmp_path / f"{n}.pcapng") for n in range(3)]
-    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all three are there", 30)
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 3, "all three are there")
     sessions = clean_lab.client().describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
     assert sorted(one["SessionNumber"] for one in sessions) == [1, 2, 3]
     assert len({one["VirtualNetworkId"] for one in sessions}) == 3
@@ -365,9 +369,10 @@ def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_l
     assert len(clean_lab.mirror_resources()["filters"]) == 3
     for one in running:
         one.send_signal(signal.SIGINT)
-    assert [one.communicate(timeout=30) and one.returncode for one in running] == [0, 0, 0]
+    assert [one.communicate(timeout=180) and one.returncode for one in running] == [0, 0, 0]
 
 
+@pytest.mark.long
 def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int]):
     """Seven sources, three sessions each but one, all through one capture host: none fails, nothing is left."""
     ec2 = clean_lab.client()
@@ -376,13 +381,13 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
     enis = [one["NetworkInterfaceId"] for one in made]
     running = [capture(clean_lab, enis[n % 7], tmp_path / f"{n}.pcapng") for n in range(20)]
     try:
-        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 20, "all twenty are there", 180)
+        wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 20, "all twenty are there")
         sessions = ec2.describe_traffic_mirror_sessions()["TrafficMirrorSessions"]
         assert len({one["VirtualNetworkId"] for one in sessions}) == 20
     finally:
         for one in running:
             one.send_signal(signal.SIGINT)
-        ends = [(one.communicate(timeout=90)[1], one.returncode) for one in running]
+        ends = [(one.communicate(timeout=180)[1], one.returncode) for one in running]
     assert [said for said, status in ends if status] == []
     wait_until(clean_lab.is_clean, "the account is clean")
     wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")
@@ -416,7 +421,7 @@ def descriptors():  # what stays: one that is just being closed by a thread of a
 
 def figures():
     for other in threading.enumerate():  # the look for expired captures may still be under way
-        if other is not threading.current_thread(): other.join(10)
+        if other is not threading.current_thread(): other.join(180)
     gc.collect()
     ctypes.CDLL(None).malloc_trim(0)  # what was freed is no growth, though the heap may keep it
     size = int(open("/proc/self/statm").read().split()[1]) * resource.getpagesize() >> 10
@@ -448,6 +453,7 @@ print(json.dumps(seen))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("host", ["local", "auto"])
 def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set[int], host: str, record_property):
     """One process runs them all: no descriptor, thread, child or memory more at the end than after the first ones;
@@ -505,7 +511,7 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     assert removed.returncode == 0
     assert len(clean_lab.mirror_resources()["filters"]) == 1  # the living capture's
     process.send_signal(signal.SIGINT)
-    process.communicate(timeout=30)
+    process.communicate(timeout=180)
     assert process.returncode == 0
 
 
@@ -515,14 +521,14 @@ def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabC
     wait_until(lambda: streams(clean_lab), "the session is there")
     control.add_fault(".*", code="ExpiredToken", status=403, message="The security token has expired.")
     process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=180)
     assert process.returncode == 1
     assert "expired" in said
     told = clean_lab.run(*VPCSHARK, "ps")
     assert "expired" in told.stdout
     assert eni in told.stdout
     control.clear_faults()
-    wait_until(clean_lab.is_clean, "the account is clean", 30)
+    wait_until(clean_lab.is_clean, "the account is clean")
 
 
 def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path):
@@ -531,12 +537,12 @@ def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path)
     with ThreadPoolExecutor(2) as pool:
         files = (tmp_path / "mine.pcapng", tmp_path / "bobs.pcapng")
         mine, bobs = pool.map(lambda pair: capture(pair[0], eni, pair[1]), zip((clean_lab, bob), files, strict=True))
-    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both are there", 30)
+    wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both are there")
     mine.send_signal(signal.SIGINT)
-    mine.communicate(timeout=30)
+    mine.communicate(timeout=180)
     assert mine.returncode == 0
     assert clean_lab.run(*VPCSHARK, "cleanup", "--all").returncode == 0
     assert len(clean_lab.mirror_resources()["sessions"]) == 1
     bobs.send_signal(signal.SIGINT)
-    bobs.communicate(timeout=30)
+    bobs.communicate(timeout=180)
     assert bobs.returncode == 0

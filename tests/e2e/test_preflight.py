@@ -76,4 +76,4 @@ def test_the_rule_of_a_killed_capture_is_removed_by_its_janitor(clean_lab: Lab, 
     assert len(inbound(clean_lab, closed)) == 1
     process.kill()
     process.communicate()
-    wait_until(lambda: not inbound(clean_lab, closed), "the rule is gone", 30)
+    wait_until(lambda: not inbound(clean_lab, closed), "the rule is gone")

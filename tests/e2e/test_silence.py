@@ -1,4 +1,5 @@
-"""A capture in the lab that gets no packets: it says by itself which of the three it is, and what would mend it."""
+"""A capture in the lab that gets no packets: it says by itself which of the three it is, and what would mend it. Each
+waits the real quarter of a minute, so ``make test`` has two of them; what is said of what is in tests/capture too."""
 
 from __future__ import annotations
 
@@ -15,7 +16,7 @@ import pytest
 from hands import VPCSHARK, Lab, wait_until
 
 pytestmark = pytest.mark.e2e
-SAID = 15 + 20  # seconds: the patience, and the look itself on a busy machine
+PATIENCE = 15  # seconds
 
 
 class Running:
@@ -38,16 +39,16 @@ class Running:
         """When ``words`` were said first, 0.0: not yet."""
         return next((moment for moment, line in list(self.lines) if words in line), 0.0)
 
-    def await_line(self, words: str, seconds: float = SAID) -> str:
+    def await_line(self, words: str) -> str:
         """The whole line that has ``words``."""
-        wait_until(lambda: bool(self.since(words)), f'"{words}" is said', seconds)
+        wait_until(lambda: bool(self.since(words)), f'"{words}" is said')
         return next(line for _, line in self.lines if words in line)
 
     def end(self) -> None:
         """Stop it."""
         self.process.terminate()
-        self.process.wait(30)
-        self._hearing.join(10)
+        self.process.wait(180)
+        self._hearing.join(180)
         for pipe in (self.process.stdout, self.process.stderr):
             if pipe:
                 pipe.close()
@@ -61,7 +62,7 @@ def running(lab: Lab, file: Path, *options: str, index: int = 0) -> Iterator[Run
     """From when it captures, from an ENI of web-1; the second one (index 1) has no traffic."""
     capture = Running(lab, file, lab.eni("web-1", index)["NetworkInterfaceId"], "--mode", "mirror", *options)
     try:
-        capture.await_line("Capturing from", 30)
+        capture.await_line("Capturing from")
         yield capture
     finally:
         capture.end()
@@ -72,7 +73,7 @@ def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab:
     with running(clean_lab, tmp_path / "x.pcapng", index=1) as capture:
         line = capture.await_line("No packets for ")
         waited = capture.since("No packets for ") - capture.since("Capturing from")
-        assert 14 <= waited <= SAID  # fifteen, by when we came to read the lines
+        assert waited > PATIENCE - 1  # by when we came to read the lines
         assert capture.since("About $0.015 an hour for the session") < capture.since("Capturing from")
         assert "Nothing was sent, it seems: nothing of it came to capture-1" in line
         own, peer = (clean_lab.eni(*one)["PrivateIpAddress"] for one in (("web-1", 1), ("api-1", 0)))
@@ -82,6 +83,7 @@ def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab:
         assert capture.count("No packets for ") == 1
 
 
+@pytest.mark.long
 def test_a_group_that_was_shut_meanwhile_is_named_with_the_command(clean_lab: Lab, tmp_path: Path):
     """Sent, but not arrived."""
     ec2 = clean_lab.client()
@@ -90,7 +92,7 @@ def test_a_group_that_was_shut_meanwhile_is_named_with_the_command(clean_lab: La
     with running(clean_lab, tmp_path / "x.pcapng") as capture:
         ec2.revoke_security_group_ingress(GroupId=group, IpPermissions=was)
         try:
-            line = capture.await_line("No packets for ", SAID + 5)
+            line = capture.await_line("No packets for ")
         finally:
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=was)
         assert "Sent, but not arrived: since the capture began, this has changed." in line
@@ -108,6 +110,7 @@ def test_a_filter_that_lets_nothing_through_is_said_with_how_many_came(clean_lab
     assert '"ip and ip[8] = 3" let none of them through.' in line
 
 
+@pytest.mark.long
 def test_another_captures_frames_are_said_with_their_vni(clean_lab: Lab, tmp_path: Path):
     """They come to the same host, and are none of ours."""
     target = clean_lab.eni("capture-1")["PrivateIpAddress"]
@@ -131,6 +134,7 @@ def foreign_frame() -> bytes:
     return struct.pack("!II", 1 << 27, 4242 << 8) + bytes(12) + b"\x08\x00" + bytes(46)
 
 
+@pytest.mark.long
 def test_what_cloudwatch_counted_is_told(clean_lab: Lab, tmp_path: Path):
     """Its last five minutes are of before the capture, so they say only that there is traffic."""
     eni: dict[str, Any] = clean_lab.eni("web-1")
@@ -156,6 +160,7 @@ def instance_of(lab: Lab, eni: str) -> str:
     return str(found["Attachment"]["InstanceId"])
 
 
+@pytest.mark.long
 def test_a_filter_that_aws_has_too_is_said_where_it_sends_nothing(clean_lab: Lab, tmp_path: Path):
     """What its rules refuse is not sent, so that nothing comes to be filtered out."""
     with running(clean_lab, tmp_path / "x.pcapng", "-f", "udp port 40404", "--no-dns") as capture:
@@ -163,12 +168,13 @@ def test_a_filter_that_aws_has_too_is_said_where_it_sends_nothing(clean_lab: Lab
     assert 'Its mirror rules are those of the filter "udp port 40404"' in line
 
 
+@pytest.mark.long
 def test_in_mode_tcpdump_the_filter_is_said(clean_lab: Lab, tmp_path: Path):
     """Nothing is in the way there but the filter."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     capture = Running(clean_lab, tmp_path / "x.pcapng", eni, "--mode", "tcpdump", "-f", "udp port 40404")
     try:
-        capture.await_line("Capturing from", 40)
+        capture.await_line("Capturing from")
         line = capture.await_line("No packets for ")
         assert 'of web-1 fits the filter "udp port 40404"' in line
     finally:

@@ -13,6 +13,7 @@ from hands import VPCSHARK, Lab, compare, read_frames, recording, wait_until
 from vpcshark.aws.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
+OWN_LAB = True  # stacks and hosts of the template
 FEATURES = (*DEFAULT, "connect-eic", "fleet")  # the template's hosts need no key pair
 TEMPLATE = Path(__file__).parents[2] / "installer" / "cloudformation" / "capture-host.yaml"
 STACK = "standing"
@@ -88,15 +89,16 @@ def instances(lab: Lab, *filters: dict[str, Any]) -> list[str]:
     return [one["InstanceId"] for one in found if one["State"]["Name"] != "terminated"]
 
 
+@pytest.mark.long
 def test_a_standing_host_is_found_by_its_tag_and_takes_the_frames(bare: Lab, tmp_path: Path):
     """host=auto in an account that has no other; what tcpdump saw at the source is in the file."""
     eni, file = bare.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"
     words = ["capture", eni, "--mode", "mirror", "--host", "auto", "--connection", "eic", "-c", "500", "-w", str(file)]
     with deployed(bare) as outputs, recording(bare, "web-1", tmp_path / "source.pcap") as source:
         capture = bare.start(*VPCSHARK, *words)
-        wait_until(lambda: capture.poll() is not None or bool(mirrored_to(bare)), "it is mirrored", 30)
+        wait_until(lambda: capture.poll() is not None or bool(mirrored_to(bare)), "it is mirrored")
         received_by = mirrored_to(bare)
-        _, said = capture.communicate(timeout=60)
+        _, said = capture.communicate(timeout=180)
         seen = source.stop()
         assert capture.returncode == 0, said
         assert received_by == [outputs["HostId"]]
@@ -156,6 +158,7 @@ def test_a_fleet_is_registered_and_healthy_behind_its_balancer(bare: Lab):
         assert {one["TargetHealth"]["State"] for one in health} == {"healthy"}
 
 
+@pytest.mark.long
 def test_the_frames_of_a_capture_come_through_the_fleet(bare: Lab, tmp_path: Path):
     """By the stack's mirror target, which stays: what tcpdump saw at the source is in the file."""
     eni, file = bare.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"

@@ -165,6 +165,7 @@ def test_a_vni_typed_into_the_dialog_reaches_the_session(window: gui.Wireshark, 
     assert clean_lab.is_clean()
 
 
+@pytest.mark.long
 def test_reload_fills_a_selector_from_the_account(window: gui.Wireshark, shoot: Callable[[str], None]):
     """The capture hosts, when the button beside their list is pressed; before, there are the fixed ones only."""
     window.click(window.gear(window.row(WEB)))
@@ -193,6 +194,7 @@ def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
         ec2.delete_network_interface(NetworkInterfaceId=eni)
 
 
+@pytest.mark.long
 def test_a_refresh_shows_a_new_eni_that_can_be_captured(
     window: gui.Wireshark, clean_lab: Lab, new_eni: Callable[[str], str], shoot: Callable[[str], None]
 ):
@@ -221,6 +223,7 @@ def rules(lab: Lab) -> set[tuple]:
     return {rule.get("Protocol") for way in ("Ingress", "Egress") for rule in one[f"{way}FilterRules"]}
 
 
+@pytest.mark.long
 def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capture(
     window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
 ):
@@ -260,5 +263,5 @@ def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wiresha
     start(window, WEB)
     wait_until(lambda: packets(window) > 20, "packets are shown")
     window.key("ctrl+q")
-    window.process.wait(60)
+    window.process.wait(180)
     assert clean_lab.is_clean()

@@ -85,13 +85,13 @@ class FakeWireshark:
             env={**self.environ, **environ},
             capture_output=True,
             encoding="utf-8",
-            timeout=40,
+            timeout=180,
         )
 
     def tshark(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """Run tshark to its end."""
         return subprocess.run(
-            ["tshark", *arguments], env={**self.environ, **environ}, capture_output=True, encoding="utf-8", timeout=40
+            ["tshark", *arguments], env={**self.environ, **environ}, capture_output=True, encoding="utf-8", timeout=180
         )
 
     def extcap(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -101,7 +101,7 @@ class FakeWireshark:
             env={**self.environ, **environ},
             capture_output=True,
             encoding="utf-8",
-            timeout=40,
+            timeout=180,
         )
 
     def start(self, *arguments: str, **environ: str) -> subprocess.Popen[str]:
@@ -120,7 +120,7 @@ class FakeWireshark:
 
     def wait_for(self, key: str) -> dict:
         """Wait until the services have noted ``key``, and return that note."""
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline:
             for fact in self.facts():
                 if key in fact:
@@ -155,7 +155,7 @@ def in_thread():
 
     yield start
     for thread in threads:
-        thread.join(10)
+        thread.join(180)
         assert not thread.is_alive()
 
 

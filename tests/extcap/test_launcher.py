@@ -47,7 +47,7 @@ def run(shell, launcher, *arguments, **environ):
     """Run ``launcher`` by ``shell``."""
     environ = {"PATH": os.environ["PATH"], **environ}
     return subprocess.run(
-        [*shell, str(launcher), *arguments], env=environ, capture_output=True, encoding="utf-8", timeout=30
+        [*shell, str(launcher), *arguments], env=environ, capture_output=True, encoding="utf-8", timeout=180
     )
 
 

@@ -84,6 +84,7 @@ def test_a_bad_value_is_refused_with_its_name_and_what_is_allowed(name, text, al
     with pytest.raises(InputError) as caught:
         resolve({name: text}, {})
     shown = text if len(text) <= 60 else f"{text[:60]}…"
+    shown = shown.replace("\n", " ")  # an error is one line
     assert caught.value.problem == f'--{name}: "{shown}" is not {allowed}.'
     variable = "VPCSHARK_" + name.upper().replace("-", "_")
     with pytest.raises(InputError, match=f"^{variable}: "):

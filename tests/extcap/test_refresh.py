@@ -11,11 +11,13 @@ import time
 from pathlib import Path
 
 import pytest
+from pace import pace
 
 from vpcshark.extcap.answers import Answers
 
 LIST = ("--extcap-interfaces", "--extcap-version=4.0")
 SLOW = {"FAKE_DELAY": "4"}
+VERY_SLOW = {"FAKE_DELAY": "8"}
 
 
 @pytest.fixture
@@ -30,7 +32,13 @@ def timed(function, *arguments, **environ):
     return function(*arguments, **environ), time.monotonic() - begun
 
 
-def until(condition, what, seconds=20):
+def paced(function, *arguments, **environ):
+    """(result, seconds, the machine's pace meanwhile)."""
+    with pace() as now:
+        return *timed(function, *arguments, **environ), now
+
+
+def until(condition, what, seconds=180):
     """Poll until ``condition`` holds."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -81,18 +89,17 @@ def test_the_dialog_of_a_named_capture_has_what_its_section_says(wireshark, laun
     assert dialog(launcher, AWS_PROFILE="other") == (["false", "true", "true"], "7")  # not prepared
 
 
-@pytest.mark.alone
 def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, launcher):
     """And the second is there at once; what the refresh brings is in the third."""
-    first, seconds = timed(wireshark.ask, launcher, *LIST, **SLOW)
+    first, seconds, now = paced(wireshark.ask, launcher, *LIST, **VERY_SLOW)
     assert "F5" in first.stdout
-    assert seconds < 3.5
+    assert seconds < now.allows(3.5)
     assert is_alive(asked(wireshark)[0])
-    second, seconds = timed(wireshark.ask, launcher, *LIST, **SLOW)
+    second, seconds, now = paced(wireshark.ask, launcher, *LIST, **VERY_SLOW)
     assert "F5" in second.stdout
-    assert seconds < 1
+    assert seconds < now.allows(1)
     until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
-    assert "web-1" in wireshark.ask(launcher, *LIST, **SLOW).stdout
+    assert "web-1" in wireshark.ask(launcher, *LIST, **VERY_SLOW).stdout
 
 
 def test_the_two_seconds_count_from_the_start(wireshark, launcher):
@@ -102,21 +109,19 @@ def test_the_two_seconds_count_from_the_start(wireshark, launcher):
     until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
 
 
-@pytest.mark.alone
 def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(wireshark, launcher):
     """The refresher holds none of Wireshark's descriptors: stdout and stderr end with the launcher."""
     wireshark.ask(launcher, *LIST)
     age(wireshark)
-    new = {"FAKE_INTERFACES": '[["eni-0c", "new-1 · eth0"]]', "FAKE_DELAY": "2"}
-    old, seconds = timed(wireshark.ask, launcher, *LIST, **new)
+    new = {"FAKE_INTERFACES": '[["eni-0c", "new-1 · eth0"]]', "FAKE_DELAY": "4"}
+    old, seconds, now = paced(wireshark.ask, launcher, *LIST, **new)
     assert ("web-1" in old.stdout, "new-1" in old.stdout, old.stderr) == (True, False, "")
-    assert seconds < 1
+    assert seconds < now.allows(1)
     until(lambda: len(asked(wireshark)) == 2, "it is refreshed")
     assert is_alive(asked(wireshark)[-1])
     until(lambda: "new-1" in Answers(wireshark.environ).read("interfaces"), "the refresh has ended")
 
 
-@pytest.mark.alone
 def test_where_python_prints_the_list_it_is_refreshed_as_well(wireshark):
     """On Windows there is no shell to do it. Nobody waits for the refresher, nor for a pipe that it holds."""
     python = wireshark.command
@@ -186,18 +191,11 @@ def test_refresh_interfaces_does_not_wait_for_ever(wireshark, launcher):
     wireshark.ask(launcher, *LIST)
     age(wireshark)
     folder = Answers(wireshark.environ).folder
-    least = math.inf
-    for _ in range(4):  # what it takes at least, for the machine is shared
-        (folder / "asked").write_text(str(os.getpid()))
-        begun = time.monotonic()
-        done = subprocess.run(
-            [str(launcher), *LIST], env={**wireshark.environ, **SLOW}, capture_output=True, text=True, timeout=40
-        )
-        assert "web-1" in done.stdout
-        least = min(least, time.monotonic() - begun)
-        if least < 3.5:
-            break
-    assert least < 3.5
+    (folder / "asked").write_text(str(os.getpid()))
+    environ = {**wireshark.environ, **VERY_SLOW}
+    done, seconds, now = paced(subprocess.run, [str(launcher), *LIST], env=environ, capture_output=True, text=True)
+    assert "web-1" in done.stdout
+    assert seconds < now.allows(3.5)
 
 
 def test_two_refreshers_at_once_are_one(wireshark, launcher):
@@ -206,7 +204,7 @@ def test_two_refreshers_at_once_are_one(wireshark, launcher):
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(30)
+        thread.join(180)
     wireshark.extcap("--vpcshark-refresh")
     assert len(asked(wireshark)) == 1
 
@@ -220,13 +218,12 @@ def test_a_refresher_that_was_killed_leaves_the_turn_to_the_next(wireshark, laun
     until(lambda: "web-1" in Answers(wireshark.environ).read("interfaces"), "the next has refreshed")
 
 
-@pytest.mark.alone
 def test_a_problem_is_listed_with_its_remedy_and_kept(wireshark, launcher):
     """An expired sign-in: one entry, at once the next time."""
     assert "aws sso login --profile prod" in wireshark.ask(launcher, *LIST, FAKE_PROBLEM="1").stdout
-    done, seconds = timed(wireshark.ask, launcher, *LIST, FAKE_PROBLEM="1")
+    done, seconds, now = paced(wireshark.ask, launcher, *LIST, FAKE_PROBLEM="1")
     assert "aws sso login --profile prod" in done.stdout
-    assert seconds < 1
+    assert seconds < now.allows(1)
 
 
 @pytest.fixture
@@ -308,6 +305,7 @@ def black_hole():
             filler.close()
 
 
+@pytest.mark.long
 def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_hole, record_property, tmp_path):
     """Against tshark with an extcap folder that is empty; the real product, down to boto3."""
 

@@ -18,7 +18,7 @@ def test_a_signal_requests_the_stop_and_a_second_one_nothing_more(number):
     before = signal.getsignal(number)
     with Watch(stop := Stop()):
         os.kill(os.getpid(), number)
-        assert stop.wait(20)
+        assert stop.wait(180)
         os.kill(os.getpid(), number)
         assert stop.reason == f"signal {signal.Signals(number).name}"
     assert signal.getsignal(number) is before
@@ -28,7 +28,7 @@ def test_the_parent_that_goes_requests_the_stop():
     """A killed Wireshark sends nothing; the parent's id changes."""
     parents = iter([100, 100, 100] + [1] * 1000)
     with Watch(stop := Stop(), parent=lambda: next(parents)):
-        assert stop.wait(20)
+        assert stop.wait(180)
     assert stop.reason == "the parent process has gone"
 
 
@@ -40,7 +40,7 @@ def test_the_fifo_closed_while_idle_requests_the_stop(fifo):
         watch.add(sink.fileno(), lambda: not sink.wait_closed(0), "the FIFO was closed")
         assert not stop.wait(0.6)
         os.close(reader)
-        assert stop.wait(20)
+        assert stop.wait(180)
     sink.close()
     assert stop.reason == "the FIFO was closed"
 
@@ -65,10 +65,10 @@ def test_a_main_thread_that_is_busy_does_not_delay_the_stop():
         "from vpcshark.extcap.watch import Watch\n"
         "stop, begin = Stop(), time.monotonic()\n"
         "with Watch(stop):\n"
-        "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 20, flush=True))\n"
+        "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 300, flush=True))\n"
         "    print('ready', flush=True)\n"
         "    sleep = ctypes.CDLL(None).sleep\n"
-        "    while left := sleep(60): sleep(left)\n"
+        "    while left := sleep(900): sleep(left)\n"
     )
     process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
     with process:

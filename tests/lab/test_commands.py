@@ -45,7 +45,7 @@ class Desk:
     def do(self, *arguments: str) -> tuple[int, str, str]:
         """Run a lab command to its end: status, stdout, stderr."""
         with self.popen(*arguments) as process:
-            out, problems = process.communicate(timeout=60)
+            out, problems = process.communicate(timeout=180)
         return process.returncode, out, problems
 
     def run(self, *command: str) -> tuple[int, str, str]:
@@ -119,6 +119,7 @@ def test_nobody_else_can_read_the_lab(desk: Desk) -> None:
     assert desk.run(sys.executable, "-c", code)[:2] == (0, "set()\n")
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("command", "status"),
     [(("sh", "-c", "kill -9 $$"), 137), (("no-such-command",), 127), (("/etc/hostname",), 126)],
@@ -138,7 +139,7 @@ def test_sigterm_reaches_the_command(desk: Desk) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=30)
+        process.communicate(timeout=180)
     assert process.returncode == 9
     assert desk.left() == []
 
@@ -165,7 +166,7 @@ def test_ctrl_c_reaches_the_command_and_the_lab_outlives_it(desk: Desk) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         os.killpg(process.pid, signal.SIGINT)
-        out, _ = process.communicate(timeout=30)
+        out, _ = process.communicate(timeout=180)
     assert (process.returncode, out) == (5, "200\n")
     assert desk.left() == []
 

@@ -81,7 +81,7 @@ def launch_a_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     wanted = launch.Launch(scene.target_subnet, group, "", IMAGE)
     instance = launch.run(ec2, wanted, labels, str(uuid.uuid4()))
     tagging.put_tags(ec2, [instance, group], {"vpcshark:expires": "2033-01-01T00:00:00Z"})
-    tagging.put_tags(ec2, [instance, group], {**kept(LEASE, LEASE.expires).as_tags(), "vpcshark:capture-host": ""})
+    tagging.put_tags(ec2, [instance, group], kept(LEASE, LEASE.expires).as_tags())
     assert {one.id for one in launch.tagged(ec2, "vpcshark:capture")} >= {instance, group}, "ec2:DescribeSecurityGroups"
     launch.terminate(ec2, instance)
     launch.delete_group(ec2, group)
@@ -208,6 +208,7 @@ def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(n
     assert set(actions_of(policies.policy([name]))) <= judge.called
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_without_an_action_the_one_that_is_missing_is_named(name: str, action: str, network: Scene, as_user: Any):
     aws, judge = as_user(granted(name, action))

@@ -66,11 +66,13 @@ def all_allowed(networks: dict[str, Scene], look: Any) -> dict[str, tuple[list[s
     return {sentence: look(scene, GRANTED) for sentence, scene in networks.items()}
 
 
+@pytest.mark.long
 def test_every_action_of_preflight_is_called(all_allowed: Mapping[str, tuple[list[str], set[str]]]):
     called = {action for _, actions in all_allowed.values() for action in actions}
     assert set(PREFLIGHT) <= called <= set(actions_of(GRANTED))
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("action", PREFLIGHT)
 def test_without_an_action_preflight_says_what_it_does_not_know(
     action: str, networks: dict[str, Scene], look: Any, all_allowed: Any
@@ -87,6 +89,7 @@ def test_without_an_action_preflight_says_what_it_does_not_know(
     assert is_named == (action not in UNNAMED)
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("action", actions_of(policies.policy(["list", "mirror"])))
 def test_every_action_of_a_capture_is_named_where_it_is_missing(action: str, networks: dict[str, Scene], look: Any):
     """By a finding, or among what DryRun cannot judge where the policies go by tags."""

@@ -22,7 +22,7 @@ def run(endpoint: str, aws: Any) -> Any:
         keys = {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "not a secret"}
         variables = {**os.environ, **keys, "AWS_ENDPOINT_URL": endpoint, "AWS_CONFIG_FILE": "/dev/null"}
         command = [sys.executable, "-m", "vpcshark", "preflight", *arguments, "--region", aws.region]
-        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=60)
+        return subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=180)
 
     return started
 

@@ -53,6 +53,7 @@ class _Keys:
         return self._session.client(service, endpoint_url=self._endpoint, **more)
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(
     ("action", "check", "level", "resource"),
     [

@@ -114,6 +114,10 @@ class Receiving:
         """Of each statistics block that came so far."""
         return [read_options(block.body[12:]).get(1, b"") for block in self.blocks(pcapng.STATISTICS)]
 
+    def received(self, block: pcapng.Block) -> int:
+        """Of one statistics block."""
+        return int.from_bytes(read_options(block.body[12:])[4], "little")
+
     def counts(self) -> tuple[int, int]:
         """(received, dropped) of the last statistics block of each interface, summed."""
         last = {block.body[:4]: block.body for block in self.blocks(pcapng.STATISTICS)}

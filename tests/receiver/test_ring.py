@@ -88,6 +88,7 @@ GENEVE_CASES = {
 }
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("case", GENEVE_CASES)
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6])
 def test_geneve_datagrams_of_a_load_balancer_endpoint_come_through(on_host, namespaces, case, family):

@@ -70,13 +70,13 @@ class Bus:
         self.address = self._process.stdout.readline().strip()
         with open_dbus_connection(self.address) as session:
             asked = new_method_call(DBusAddress("/org/a11y/bus", "org.a11y.Bus", "org.a11y.Bus"), "GetAddress")
-            self.accessibility_address: str = session.send_and_get_reply(asked, timeout=20).body[0]
+            self.accessibility_address: str = session.send_and_get_reply(asked, timeout=180).body[0]
 
     def close(self) -> None:
         """End it, with the daemons that it started: they are its process group."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGTERM)
-        self._process.wait(5)
+        self._process.wait(180)
         if self._process.stdout:
             self._process.stdout.close()
 
@@ -137,7 +137,7 @@ class Reader:
         body: tuple[Any, ...] = (),
     ) -> Any:
         message = new_method_call(DBusAddress(path, owner, interface), method, signature, body)
-        reply = self._connection.send_and_get_reply(message, timeout=20)
+        reply = self._connection.send_and_get_reply(message, timeout=180)
         if reply.header.message_type is MessageType.error:
             raise Gone(reply.header.fields.get(HeaderFields.error_name, ""))
         return reply.body

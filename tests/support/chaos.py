@@ -85,6 +85,8 @@ class Worker:
     decoys: set[str]
     folder: Path
     sibling: ledger.Ledger | None = None
+    bystanders: list[Bystanders] = field(default_factory=list)
+    copied: set[str] = field(default_factory=set)  # captures whose tags its bystanders got
 
     @property
     def key(self) -> str:
@@ -107,11 +109,28 @@ class Worker:
         return f"chaos-{self.number}@here"
 
 
+@dataclass(frozen=True)
+class Bystanders:
+    """Somebody's resources of each kind, which no capture made, whatever tags they get."""
+
+    mirrored: set[str]  # session, filter, target
+    instance: str
+    group: str
+    rule: str
+
+    @property
+    def ids(self) -> list[str]:
+        """All of them."""
+        return [*self.mirrored, self.instance, self.group, self.rule]
+
+
 @dataclass
 class Watcher:
-    """Looks at the account all the time, for everybody."""
+    """Looks at the account all the time, for everybody. Whoever makes something there has its tags copied to bystanders
+    of its own: by somebody who may see and tag everything, and make nothing."""
 
     lab: Lab
+    workers: Sequence[Worker] = ()
     seen: dict[str, dict[str, str]] = field(default_factory=dict)  # id -> tags
     looked: float = 0.0
     _ended: threading.Event = field(default_factory=threading.Event)
@@ -136,10 +155,20 @@ class Watcher:
                 for one in answer[f"TrafficMirror{kind.title()}s"]:
                     name = one[f"TrafficMirror{kind.title()}Id"]
                     seen[name] = {tag["Key"]: tag["Value"] for tag in one.get("Tags", [])}
+            for worker in self.workers:
+                self._copy_tags(worker, seen)
             with self._looked:
                 self.seen, self.looked = seen, began
                 self._looked.notify_all()
             self._ended.wait(0.15)
+
+    def _copy_tags(self, worker: Worker, seen: dict[str, dict[str, str]]) -> None:
+        for name, labels in seen.items():
+            is_new = labels.get(tags.CAPTURE) not in worker.copied
+            if is_new and labels.get(tags.OWNER) == worker.owner and name not in worker.decoys:
+                worker.copied.add(labels[tags.CAPTURE])
+                pairs = [{"Key": key, "Value": value} for key, value in labels.items()]
+                self._ec2.create_tags(Resources=worker.bystanders[-1].ids, Tags=pairs)
 
     def fresh(self) -> dict[str, dict[str, str]]:
         """What a describe showed that began after this call."""
@@ -158,7 +187,7 @@ class Chaos:
         self.ec2 = lab.client()
         self._free: SimpleQueue[Worker] = SimpleQueue()
         self.workers = [self._worker(number) for number in range(1, workers + 1)]
-        self.watcher = Watcher(lab)
+        self.watcher = Watcher(lab, self.workers)
         for worker in self.workers:
             self._free.put(worker)
 
@@ -185,7 +214,7 @@ class Chaos:
             process, _ = self._start(worker, [*CAPTIVE, worker.eni, str(worker.file)], {})
             self._until(lambda: self._renewals(worker), 30)
             process.send_signal(signal.SIGINT)
-            out, said = process.communicate(timeout=60)
+            out, said = process.communicate(timeout=180)
         assert process.returncode == 0, said
         actions = {call["action"] for call in self.control.calls(worker.key)}
         return sorted(actions), sorted(set(json.loads(out)))
@@ -211,7 +240,7 @@ class Chaos:
             problem = "the step was not reached"
         seconds = self._until_clean(worker, ended, scenario.limit)
         problem = problem or ("" if seconds is not None else f"left: {self._left(worker)}")
-        problem = problem or self._check_decoys(worker)
+        problem = problem or self.check_decoys(worker)
         self._start_something(worker)
         if not problem and self._open_ledgers(worker):
             problem = "the ledger is still open"
@@ -233,16 +262,9 @@ class Chaos:
 
     def _start(self, worker: Worker, command: Sequence[str], faults: Any) -> tuple[subprocess.Popen[str], bool]:
         """The faults want its pid before it makes its first call, so a shell waits for a line, then becomes it."""
-        environment = {
-            **self.lab.environment,
-            "AWS_ACCESS_KEY_ID": worker.key,
-            "VPCSHARK_OWNER": worker.owner,
-            "XDG_STATE_HOME": str(worker.folder / "state"),
-            "VPCSHARK_LOG_FILE": str(worker.folder / "log"),
-        }
         process = subprocess.Popen(
             ["sh", "-c", 'read go && exec "$@"', "sh", *command],
-            env=environment,
+            env=self._environment(worker),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -257,6 +279,15 @@ class Chaos:
         process.stdin.write("go\n")
         process.stdin.flush()
         return process, bool(faults)
+
+    def _environment(self, worker: Worker) -> dict[str, str]:
+        return {
+            **self.lab.environment,
+            "AWS_ACCESS_KEY_ID": worker.key,
+            "VPCSHARK_OWNER": worker.owner,
+            "XDG_STATE_HOME": str(worker.folder / "state"),
+            "VPCSHARK_LOG_FILE": str(worker.folder / "log"),
+        }
 
     def _see_it_end(self, worker: Worker, process: subprocess.Popen[str]) -> str:
         """Stop it once it captures, one that renews its lease after that; what it said."""
@@ -329,7 +360,7 @@ class Chaos:
     def _start_something(self, worker: Worker) -> None:
         if self._is_for_the_next_start(worker):
             where = str(worker.folder / "state" / "vpcshark" / "captures")
-            subprocess.run([sys.executable, "-m", "vpcshark.cleanup.background", where], check=True, timeout=60)
+            subprocess.run([sys.executable, "-m", "vpcshark.cleanup.background", where], check=True, timeout=180)
 
     def _left(self, worker: Worker) -> list[str]:
         return [name for name, labels in self.watcher.fresh().items() if self._is_mine(worker, name, labels)]
@@ -345,9 +376,34 @@ class Chaos:
         """How many of this worker's captures' renewals were answered so far."""
         return sum(call["action"] == "CreateTags" for call in self.control.calls(worker.key))
 
-    def _check_decoys(self, worker: Worker) -> str:
+    def by_hand(self, worker: Worker, *command: str) -> str:
+        """What vpcshark says to this, in the worker's name."""
+        done = subprocess.run(
+            [*VPCSHARK, *command],
+            env=self._environment(worker),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        return done.stdout
+
+    def check_decoys(self, worker: Worker) -> str:
+        """What is gone that no capture of the worker made; "" if nothing is."""
         missing = worker.decoys - self.watcher.fresh().keys()
+        missing |= {name for one in worker.bystanders for name in self._gone(one)}
         return f"decoys are gone: {sorted(missing)}" if missing else ""
+
+    def _gone(self, one: Bystanders) -> Iterable[str]:
+        (found,) = self.ec2.describe_instances(InstanceIds=[one.instance])["Reservations"][0]["Instances"]
+        if found["State"]["Name"] != "running":
+            yield one.instance
+        rules = [{"Name": "group-id", "Values": [one.group]}]
+        if not self.ec2.describe_security_groups(Filters=rules)["SecurityGroups"]:
+            yield one.group
+        shown = self.ec2.describe_security_group_rules(Filters=rules)["SecurityGroupRules"]
+        if one.rule not in {rule["SecurityGroupRuleId"] for rule in shown}:
+            yield one.rule
 
     def _open_ledgers(self, worker: Worker) -> list[Path]:
         mine = worker.sibling.path if worker.sibling else None
@@ -369,9 +425,39 @@ class Chaos:
         sibling = tags.Lease(f"c-sibling{number}", worker.owner, alive)
         for lease in (None, tags.Lease(f"c-bob{number}", "bob@there", alive), sibling):
             worker.decoys |= self._decoy(enis[1], enis[2], lease.as_tags() if lease else {"Name": "vpcshark"}, worker)
+        past = time.time() - 3600
+        for lease in (
+            tags.Lease(f"c-forged{number}", worker.owner, past),
+            tags.Lease(f"c-bobs{number}", "bob@there", past),
+            tags.Lease(f"k-forged{number}", worker.owner, alive),
+            sibling,  # until its worker's captures lend them theirs
+        ):
+            worker.bystanders.append(self._bystanders(subnet, lease.as_tags(), worker))
         held = folder / "state" / "vpcshark" / "captures" / f"{sibling.capture}{ledger.SUFFIX}"
         worker.sibling = ledger.Ledger(held, {"owner": worker.owner, "started": time.time()})
         return worker
+
+    def _bystanders(self, subnet: str, labels: dict[str, str], worker: Worker) -> Bystanders:
+        """What looks ours, and is not."""
+        mirrored = self._decoy(self._new_eni(subnet), self._new_eni(subnet), labels, worker)
+        worker.decoys |= mirrored
+        vpc = self.lab.eni("db-1")["VpcId"]
+        name = f"web-{worker.number}-{len(worker.bystanders)}"
+        group = self.ec2.create_security_group(GroupName=name, Description="Capture host of vpcshark", VpcId=vpc)
+        admitted = self.ec2.authorize_security_group_ingress(
+            GroupId=group["GroupId"],
+            IpPermissions=[
+                {"IpProtocol": "udp", "FromPort": 4789, "ToPort": 4789, "IpRanges": [{"CidrIp": "10.0.0.0/8"}]}
+            ],
+        )
+        made = self.ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)
+        instance = made["Instances"][0]["InstanceId"]
+        rule = admitted["SecurityGroupRules"][0]["SecurityGroupRuleId"]
+        one = Bystanders(mirrored, instance, group["GroupId"], rule)
+        more = {"vpcshark:launched-from": "t4g.small", "Name": "vpcshark capture host"}
+        pairs = [{"Key": key, "Value": value} for key, value in {**labels, **more}.items()]
+        self.ec2.create_tags(Resources=one.ids, Tags=pairs)
+        return one
 
     def _new_eni(self, subnet: str) -> str:
         made = self.ec2.create_network_interface(SubnetId=subnet)
@@ -392,7 +478,7 @@ class Chaos:
             NetworkInterfaceId=source,
             TrafficMirrorTargetId=target,
             TrafficMirrorFilterId=made,
-            SessionNumber=len(worker.decoys) + 1,
+            SessionNumber=len(worker.decoys) % 9 + 1,
             **more("session"),
         )["TrafficMirrorSession"]["TrafficMirrorSessionId"]
         return {made, target, session}

@@ -52,7 +52,7 @@ class GuiError(AssertionError):
     """Something did not appear on the screen in time."""
 
 
-def wait_for(condition: Callable[[], Found], what: str, seconds: float = 60.0) -> Found:
+def wait_for(condition: Callable[[], Found], what: str, seconds: float = 180.0) -> Found:
     """Poll until ``condition()`` is true and return what it gave; GuiError after ``seconds``."""
     deadline = time.monotonic() + seconds
     while True:
@@ -69,7 +69,7 @@ def end(process: subprocess.Popen) -> None:
     if process.poll() is None:
         process.terminate()
         try:
-            process.wait(5)
+            process.wait(180)
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
@@ -132,7 +132,7 @@ class Screen:
     def tool(self, *command: str) -> str:
         """Run a program of X on this screen; what it printed."""
         environment = {**os.environ, **self.environment}
-        done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=30, check=False)
+        done = subprocess.run(command, env=environment, text=True, capture_output=True, timeout=180, check=False)
         return done.stdout
 
     def xdotool(self, *words: str | int) -> str:
@@ -157,10 +157,10 @@ class Screen:
     def _pixels(self) -> bytes:
         environment = {**os.environ, **self.environment}
         command = ["import", "-silent", "-window", "root", "rgb:-"]
-        done = subprocess.run(command, env=environment, capture_output=True, timeout=30, check=True)
+        done = subprocess.run(command, env=environment, capture_output=True, timeout=180, check=True)
         return sha256(done.stdout).digest()
 
-    def wait_until_still(self, seconds: float = 60.0) -> None:
+    def wait_until_still(self, seconds: float = 180.0) -> None:
         """Wait until two pictures in a row, a fifth of a second apart, are the same."""
         last = [b""]
 
@@ -208,7 +208,7 @@ class Wireshark:
         """The title of the main window."""
         return self.screen.title(self.window)
 
-    def wait_for_main(self, seconds: float = 60.0) -> None:
+    def wait_for_main(self, seconds: float = 180.0) -> None:
         """Wait for the main window with its list of interfaces."""
         self.wait_for("label", "Ready to load or capture", seconds)
         found = wait_for(lambda: self.screen.windows("Wireshark", self.process.pid), "the main window is there")
@@ -228,7 +228,7 @@ class Wireshark:
         shown = self.screen.reader.things(self.process.pid, frozenset({"Packet list"}))
         return [one for one in shown if role in ("", one.role) and re.search(text, one.name)]
 
-    def wait_for(self, role: str, text: str, seconds: float = 60.0) -> Thing:
+    def wait_for(self, role: str, text: str, seconds: float = 180.0) -> Thing:
         """Wait until such a thing is on the screen; the last one, since dialogs come after the main window."""
         found = wait_for(lambda: self.things(role, text), f"a {role} “{text}” is on the screen", seconds)
         return found[-1]
@@ -243,7 +243,7 @@ class Wireshark:
         self.key("ctrl+a", "BackSpace")
         self.type(text)
 
-    def wait_for_title(self, part: str, seconds: float = 60.0) -> None:
+    def wait_for_title(self, part: str, seconds: float = 180.0) -> None:
         """Wait until the main window's title has ``part``."""
         wait_for(lambda: part in self.title, f"the title has “{part}”", seconds)
 
@@ -329,7 +329,7 @@ def wireshark(
 def other_interfaces(environment: Mapping[str, str]) -> str:
     """All interfaces that are not ENIs, as the value of the preference that hides them (capture.devices_hide)."""
     done = subprocess.run(
-        ["tshark", "-D"], env=dict(environment), text=True, capture_output=True, timeout=60, check=True
+        ["tshark", "-D"], env=dict(environment), text=True, capture_output=True, timeout=180, check=True
     )
     names = [line.split(". ", 1)[1].split(" (")[0] for line in done.stdout.splitlines()]
     return ",".join(name for name in names if not name.startswith("eni-"))

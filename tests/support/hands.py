@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -54,7 +55,7 @@ class Lab:
             aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
         )
 
-    def run(self, *command: str, timeout: float = 60, **more) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 300, **more) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab's environment to its end."""
         return subprocess.run(
             command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
@@ -66,6 +67,11 @@ class Lab:
         done = self.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
         assert "{value=eni-" in done.stdout, done.stdout + done.stderr
         return self
+
+    def forget(self) -> None:
+        """Remove what the product keeps on disk: answers, logs, ledgers, trusted host keys. No capture runs."""
+        for place in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
+            shutil.rmtree(Path(self.environment[place], "vpcshark"), ignore_errors=True)
 
     def start(self, *command: str, **more) -> subprocess.Popen[str]:
         """Start a command in the lab's environment, in a process group of its own."""
@@ -141,7 +147,7 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     outer = {**os.environ, "PATH": path, **environment}
     started = subprocess.run(
-        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=60, check=False
+        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=180, check=False
     )
     assert started.returncode == 0, started.stderr
     lab = Lab({**outer, **parse_exports(started.stdout)})
@@ -154,7 +160,7 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
     finally:
         troubles = lab.troubles()
         stopped = subprocess.run(
-            [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=60, check=False
+            [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=180, check=False
         )
         assert stopped.returncode == 0, stopped.stderr
         assert not troubles, troubles
@@ -195,7 +201,7 @@ def parse_exports(text: str) -> dict[str, str]:
     return dict(pairs)
 
 
-def wait_until(condition: Callable[[], bool], what: str, seconds: float = 60.0) -> float:
+def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> float:
     """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``."""
     start = time.monotonic()
     while not condition():
@@ -256,7 +262,7 @@ class Recording:
         """End it; what it saw."""
         if self._process.poll() is None:
             self._process.send_signal(signal.SIGINT)
-        _, said = self._process.communicate(timeout=10)
+        _, said = self._process.communicate(timeout=180)
         dropped = [line for line in said.splitlines() if "dropped by kernel" in line]
         assert dropped == ["0 packets dropped by kernel"], said
         return read_frames(self.file)

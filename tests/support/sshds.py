@@ -104,7 +104,7 @@ def process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
         yield running
     finally:
         running.terminate()
-        running.wait(10)
+        running.wait(180)
 
 
 @contextmanager

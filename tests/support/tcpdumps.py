@@ -15,7 +15,6 @@ from typing import Any
 from hands import VPCSHARK, Lab, wait_until
 
 WAYS = ("ssh", "eic", "eice", "ssm")
-GONE_WITHIN = 10.0
 
 
 class Running:
@@ -60,7 +59,7 @@ class Running:
             self.process.send_signal(signal.SIGINT)
         return self.end()
 
-    def end(self, seconds: float = 70) -> str:
+    def end(self, seconds: float = 300) -> str:
         """Wait for its end; everything that it said."""
         self.process.wait(seconds)
         self._listener.join()
@@ -106,4 +105,4 @@ def cut_off(lab: Lab, instance: str) -> Iterator[None]:
 
 def gone(capture: Running) -> float:
     """How long it takes until nothing of the capture runs on the instance."""
-    return wait_until(lambda: not capture.left(), "nothing is left on the instance", GONE_WITHIN)
+    return wait_until(lambda: not capture.left(), "nothing is left on the instance")

@@ -106,6 +106,7 @@ class Cut:
         return bool(self._inner._closed)
 
 
+@pytest.mark.thin(5)
 @pytest.mark.parametrize("way", ["ssh", "jump", "proxy command", "ssm", "endpoint"])
 def test_a_silent_cut_ends_every_way(
     way: str, sshd: Any, dials: dict[str, Callable[[], Any]], log_in: Callable[..., Any]
@@ -124,4 +125,4 @@ def test_a_silent_cut_ends_every_way(
     streams[0].silence()
     assert channel.read(1) == b""
     with pytest.raises(TransportError, match="broke"):
-        channel.wait(5)
+        channel.wait(180)

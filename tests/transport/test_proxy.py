@@ -10,6 +10,7 @@ import pytest
 
 from vpcshark.errors import TransportError
 from vpcshark.transport import proxy, ssh, ssh_config
+from vpcshark.transport.names import HostName
 from vpcshark.transport.ssh_auth import Keys
 
 HOST = """
@@ -41,7 +42,7 @@ class Configured:
     def log_in(self, name: str) -> ssh.SshTransport:
         """As a capture does it where the configuration prescribes a way."""
         config = ssh_config.read([str(self._file)])
-        settings = ssh_config.lookup(config, [name])
+        settings = ssh_config.lookup(config, [HostName(name)])
         known = proxy.Known(config=config)
         return ssh.connect(
             settings.address,
@@ -61,7 +62,7 @@ def hosts(sshd: Any, tmp_path: Path) -> Configured:
 def works(transport: ssh.SshTransport) -> bool:
     """Does a command run there?"""
     try:
-        return transport.open(["true"]).wait(10) == 0
+        return transport.open(["true"]).wait(180) == 0
     finally:
         transport.close()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark.transport import ssh_config, ssm
+from vpcshark.transport.names import hosts
 
 CONFIG = """
 Host web-1
@@ -33,7 +34,7 @@ def settings(tmp_path: Path):
     """What the configuration says of a host with these names."""
     file = tmp_path / "config"
     file.write_text(CONFIG)
-    return lambda *names: ssh_config.lookup(ssh_config.read([str(file)]), names)
+    return lambda *names: ssh_config.lookup(ssh_config.read([str(file)]), hosts(*names))
 
 
 def test_all_names_of_a_host_count(settings) -> None:
@@ -52,7 +53,7 @@ NAMES = ("i-0abc", "web-1", "10.1.0.5")
 def configured(folder: Path, text: str) -> ssh_config.Settings:
     """What the configuration ``text`` says of the host with ``NAMES``."""
     (folder / "config").write_text(text)
-    return ssh_config.lookup(ssh_config.read([str(folder / "config")]), NAMES)
+    return ssh_config.lookup(ssh_config.read([str(folder / "config")]), hosts(*NAMES))
 
 
 def test_what_is_said_of_every_host_comes_after_what_is_said_of_one_of_its_names(tmp_path: Path) -> None:
@@ -96,25 +97,25 @@ def test_a_proxy_command_gets_host_and_port(settings) -> None:
 def test_a_host_that_is_not_named_has_only_what_is_for_all(settings) -> None:
     """And no address but its own."""
     found = settings("10.0.0.1")
-    assert (found.user, found.address, found.port, found.jumps) == ("everybody", "", 0, ())
+    assert (found.user, found.address, found.port, found.jumps) == ("everybody", None, 0, ())
 
 
 def test_no_file_says_nothing() -> None:
     """A user without a configuration."""
-    assert ssh_config.lookup(ssh_config.read(["/nonexistent/config"]), ["web-1"]) == ssh_config.Settings()
+    assert ssh_config.lookup(ssh_config.read(["/nonexistent/config"]), hosts("web-1")) == ssh_config.Settings()
 
 
 @pytest.mark.parametrize(
     ("jump", "parts"),
     [
-        ("host", ("", "host", 0)),
+        ("host", (None, "host", 0)),
         ("me@host:2222", ("me", "host", 2222)),
-        ("[2600::1]:22", ("", "2600::1", 22)),
-        ("2600::1", ("", "2600::1", 0)),
+        ("[2600::1]:22", (None, "2600::1", 22)),
+        ("2600::1", (None, "2600::1", 0)),
         ("ssh://a@b@host", ("a@b", "host", 0)),
     ],
 )
-def test_a_jump_is_taken_apart(jump: str, parts: tuple[str, str, int]) -> None:
+def test_a_jump_is_taken_apart(jump: str, parts: tuple[str | None, str, int]) -> None:
     """User, host, port."""
     assert ssh_config.split_jump(jump) == parts
 
@@ -135,7 +136,8 @@ def test_match_exec_works_though_its_library_is_left_out_of_the_start(command: s
         "import sys, vpcshark.transport.quick, paramiko.config\n"
         "assert 'invoke' not in sys.modules and paramiko.config.invoke is None\n"
         "from vpcshark.transport import ssh_config\n"
-        "print(ssh_config.lookup(ssh_config.read([sys.argv[1]]), ['web-1']).user)"
+        "from vpcshark.transport.names import hosts\n"
+        "print(ssh_config.lookup(ssh_config.read([sys.argv[1]]), hosts('web-1')).user or '')"
     )
     ran = [sys.executable, "-c", code, str(tmp_path / "config")]
     assert subprocess.run(ran, capture_output=True, text=True, check=True).stdout.strip() == user

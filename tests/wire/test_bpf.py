@@ -227,6 +227,7 @@ def test_a_first_fragment_passes(kernel, shapes):
     assert kernel.accepts(bpf.relocate_frames(compile_filter(""), [77]), bytes(outer))
 
 
+@pytest.mark.thin(3)
 def test_a_long_filter_needs_far_jumps(kernel, libpcap_verdict, shape):
     """Hundreds of hosts: targets are further away than a conditional jump reaches."""
     text = " or ".join(f"host 10.{number // 250}.1.{number % 250 + 1}" for number in range(270))

@@ -47,6 +47,7 @@ def clock_options(order: str, resolution: int | None, offset: int | None = None)
     return options + (b"" if offset is None else option(14, struct.pack(order + "q", offset), order)) + bytes(4)
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("clock", ["default", "nanoseconds", "milliseconds", "2^-20 s"])
 def test_times_are_those_that_tshark_reads(tmp_path: Path, order, clock):

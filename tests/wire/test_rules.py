@@ -348,6 +348,7 @@ def test_the_rules_of_each_direction_accept_what_the_filter_accepts_of_it(libpca
         assert not missing(verdict, translation, SAMPLE[:500] + more), text
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(
     "text",
     [

@@ -16,7 +16,10 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
+from vpcshark.aws import configured
 from vpcshark.aws.errors import is_unconnected, mapped
+from vpcshark.aws.helper import PATIENCE
+from vpcshark.aws.signin import Ask, Chain, Keys
 from vpcshark.errors import AwsError
 
 CONNECT_TIMEOUT = 3.0  # seconds; a person waits
@@ -71,9 +74,10 @@ class Ec2(Protocol):
 class Aws:
     """One AWS account and region. Clients are made at first use and may be shared between threads."""
 
-    def __init__(self, session: Any, config: Any, profile: str, region: str) -> None:
+    def __init__(self, session: Any, config: Any, profile: str, region: str, chain: Chain | None = None) -> None:
         """Use ``connect``. ``profile`` is "" where credentials come without one."""
         self.profile = profile
+        self._chain = chain
         self.region = region
         self._session = session
         self._config = config
@@ -96,6 +100,12 @@ class Aws:
     def ssm(self) -> Any:
         """The Systems Manager client."""
         return self.client("ssm")
+
+    def tell_keys(self, listener: Callable[[Keys], None]) -> None:
+        """Have ``listener`` told of the credentials that sign calls, now and whenever they are renewed; not of those
+        that lie in the environment or a file."""
+        if self._chain is not None:
+            self._chain.tell(listener)
 
     def presign(self, url: str, service: str, seconds: int) -> str:
         """``url`` (a GET without headers but the host) with a SigV4 signature in its query, good for ``seconds``."""
@@ -163,31 +173,56 @@ def profiles() -> list[str]:
         return sorted(boto3.Session().available_profiles)
 
 
-def connect(profile: str = "", region: str = "") -> Aws:
+def connect(profile: str = "", region: str = "", ask: Ask | None = None, patience: float = PATIENCE) -> Aws:
     """The account and region that the user means, as boto3 finds them (arguments, environment, shared config, SSO,
     assumed role, instance role).
 
-    Credentials are obtained here, so that a missing or expired sign-in is told with the profile's name. Raises AwsError
-    with a remedy: no credentials, SSO expired, no such profile, no region, no such region.
+    Credentials are obtained here, so that a missing or expired sign-in is told with the profile's name. ``ask`` puts a
+    question (an MFA code) to a person; None: nobody is there, and a program that gives credentials has ``patience``
+    seconds. Raises AwsError with a remedy: no credentials, SSO expired, no such profile, no region, no such region.
     """
     import boto3
-    from botocore.config import Config
+    import botocore.session
 
     name = profile or os.environ.get("AWS_PROFILE", "")
-    place = region or os.environ.get("AWS_REGION", "")  # as the AWS command line and all SDKs but boto3 read it
     with mapped("sign in", service="sts", profile=name):
-        session = boto3.Session(profile_name=profile or None, region_name=place or None)
+        core = botocore.session.get_session()
+        configured.check_files(core)
+        session = boto3.Session(botocore_session=core, profile_name=profile or None, region_name=_place(region))
+        configured.check_bundle(core)
         chosen = _checked_region(session, _resolves)
+        config = _config()
+        core.set_default_client_config(config)  # also of the clients that ask SSO and STS for credentials
+        chain = Chain(core, name, ask, patience)
+        core.register_component("credential_provider", chain)
         _obtain_credentials(session)
-        config = Config(
-            connect_timeout=CONNECT_TIMEOUT,
-            read_timeout=READ_TIMEOUT,
-            tcp_keepalive=True,
-            max_pool_connections=32,
-            retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
-            user_agent_extra=f"vpcshark/{vpcshark.__version__}",
-        )
-    return Aws(session, config, name, chosen)
+    return Aws(session, config, name, chosen, chain)
+
+
+def connect_with(keys: Keys, region: str) -> Aws:
+    """The account of these credentials, whatever the user's settings have become since. AwsError."""
+    import boto3
+
+    with mapped("sign in", service="sts"):
+        session = boto3.Session(keys.key_id, keys.secret, keys.token or None, _place(region))
+        return Aws(session, _config(), "", str(session.region_name))
+
+
+def _place(region: str) -> str | None:
+    return region or os.environ.get("AWS_REGION") or None  # as the AWS command line and all SDKs but boto3 read it
+
+
+def _config() -> Any:
+    from botocore.config import Config
+
+    return Config(
+        connect_timeout=CONNECT_TIMEOUT,
+        read_timeout=READ_TIMEOUT,
+        tcp_keepalive=True,
+        max_pool_connections=32,
+        retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
+        user_agent_extra=f"vpcshark/{vpcshark.__version__}",
+    )
 
 
 def pages(client: Any, operation: str, key: str, page_size: int = 1000, **parameters: Any) -> Iterator[Any]:

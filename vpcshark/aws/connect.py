@@ -5,12 +5,12 @@ Must not know SSH: keys and addresses come in as text, URLs and answers go out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
+from vpcshark.aws import hostkeys
 from vpcshark.aws.client import Aws, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError
@@ -20,8 +20,6 @@ URL_SECONDS = 60  # a signed tunnel URL's life, as AWS's own client has it
 TUNNEL_PORTS = (22, 3389)  # what OpenTunnel takes as remotePort
 LONGEST_TUNNEL = 3600  # seconds: what AWS allows, and the default
 _READY = ("create-complete", "update-in-progress", "update-complete", "update-failed")
-_KEYS = re.compile(r"-----BEGIN SSH HOST KEY KEYS-----(.*?)-----END SSH HOST KEY KEYS-----", re.DOTALL)
-_KEY = re.compile(r"\b((?:ssh|ecdsa)-[a-z0-9@.-]+)\s+([A-Za-z0-9+/]+={0,2})")
 _USERS = {
     "bitnami": "bitnami",
     "ubuntu": "ubuntu",
@@ -110,21 +108,10 @@ def end_session(aws: Aws, session: str) -> None:
 
 def console_keys(aws: Aws, instance: str) -> list[tuple[str, str]]:
     """(type, base64 blob) of the host keys that the instance printed on its console at its first boot; [] if they are
-    not, or not any more, in what EC2 kept. AwsError."""
+    not, or not any more, in what EC2 kept. DoubtfulConsole, AwsError."""
     with mapped("read the instance's console output"):
         answer: Mapping[str, Any] = aws.client("ec2").get_console_output(InstanceId=instance)
-    return keys_in(str(answer.get("Output") or ""))
-
-
-def keys_in(console: str) -> list[tuple[str, str]]:
-    """What cloud-init's write-ssh-key-fingerprints printed, wherever in the text: lines may be wrapped by CR LF and
-    carry a prefix."""
-    return [
-        (kind, blob)
-        for block in _KEYS.findall(console)
-        for line in block.splitlines()
-        for kind, blob in _KEY.findall(line)
-    ]
+    return hostkeys.keys_in(str(answer.get("Output") or ""))
 
 
 def image_user(names: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, Unsigned, VpcsharkError
 
 # EC2's documentation and its wire disagree about these codes (InvalidTrafficMirrorTargetNoFound is no slip of ours):
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html against what Terraform's provider handles.
@@ -62,13 +62,13 @@ _CONFIGURE = "Run: aws configure{option}, or aws sso login{option} if you sign i
 _NO_ANSWER: Mapping[str, tuple[str, str]] = {
     "ProfileNotFound": ("There is no AWS profile{named}.", "See which there are with: aws configure list-profiles"),
     "NoCredentialsError": ("No AWS credentials were found{for_profile}.", _CONFIGURE),
-    "PartialCredentialsError": ("The AWS credentials{for_profile} are incomplete.", _CONFIGURE),
+    "PartialCredentialsError": ("The AWS credentials{for_profile} are incomplete: {what} is missing.", _CONFIGURE),
     "CredentialRetrievalError": ("The AWS credentials{for_profile} could not be obtained.", _CONFIGURE),
     "UnauthorizedSSOTokenError": ("The AWS SSO sign-in{for_profile} has expired.", _LOGIN),
     "TokenRetrievalError": ("The AWS SSO sign-in{for_profile} has expired.", _LOGIN),
     "SSOError": ("There is no valid AWS SSO sign-in{for_profile}.", _LOGIN),
     "LoginError": ("The AWS sign-in{for_profile} is not valid any more.", "Run: aws login{option}"),
-    "ConfigParseError": ("The AWS configuration file cannot be read.", "See ~/.aws/config."),
+    "ConfigParseError": ("The AWS configuration file {path} is malformed.", "Mend it, or move it away."),
     "NoRegionError": (
         "No AWS region is set.",
         "Give one with --region, with AWS_REGION, or with: aws configure set region REGION",
@@ -86,7 +86,7 @@ _NO_ANSWER: Mapping[str, tuple[str, str]] = {
     "ProxyConnectionError": ("The proxy did not answer, to {doing}.", "Check HTTPS_PROXY."),
     "ResponseParserError": ("AWS gave an answer that cannot be understood, to {doing}.", "Check AWS_ENDPOINT_URL."),
     "ParamValidationError": ("The request to {doing} does not fit AWS's interface: {text}", ""),
-    "HTTPClientError": ("The connection to AWS broke, to {doing}.", "Try again."),
+    "HTTPClientError": ("The connection to AWS broke, to {doing}: {text}", "Check the network and HTTPS_PROXY."),
     "BotoCoreError": ("AWS could not be asked to {doing}: {text}", ""),
 }
 
@@ -100,8 +100,10 @@ def mapped(doing: str, *, service: str = "ec2", profile: str = "") -> Iterator[N
     """
     try:
         yield
+    except VpcsharkError:
+        raise
     except Exception as exc:
-        error = translate(exc, doing, service, profile)
+        error = translate(exc, doing, service, profile) or _of_settings(exc, doing, profile)
         if error is None:
             raise
         raise error from exc
@@ -117,9 +119,35 @@ def translate(exc: BaseException, doing: str, service: str = "ec2", profile: str
     for name in names:
         if name in _NO_ANSWER:
             problem, remedy = _NO_ANSWER[name]
-            words = {"doing": doing, "text": _sentence(str(exc)), **_profile_words(profile)}
+            details = getattr(exc, "kwargs", {})
+            words = {"doing": doing, "text": _sentence(str(exc)), **profile_words(profile)}
+            words |= {"path": details.get("path", "~/.aws/config"), "what": details.get("cred_var", "a part")}
             return AwsError(problem.format(**words), remedy.format(**words))
     return None
+
+
+def _of_settings(exc: Exception, doing: str, profile: str) -> AwsError | None:
+    """For what boto3 lets through of other libraries and of Python, nearly always because a setting is malformed: a
+    number that is none, an endpoint that is no URL, a file that is not there. None for what is not boto3's."""
+    if not _came_out_of_boto(exc):
+        return None
+    whose = profile_words(profile)["for_profile"]
+    text = (
+        str(exc) if not isinstance(exc, OSError) else " ".join(filter(None, (exc.strerror, exc.filename))) or str(exc)
+    )
+    return AwsError(
+        f"The AWS settings{whose} do not fit ({doing}): {_sentence(quoted(text) or type(exc).__name__)}",
+        "See the AWS_… variables and ~/.aws/config.",
+    )
+
+
+def _came_out_of_boto(exc: Exception) -> bool:
+    frame = exc.__traceback__
+    while frame is not None:
+        if frame.tb_frame.f_globals.get("__name__", "").partition(".")[0] in ("boto3", "botocore"):
+            return True
+        frame = frame.tb_next
+    return False
 
 
 def is_gone(error: AwsError) -> bool:
@@ -161,7 +189,7 @@ def denied_resource(error: AwsError) -> str:
 
 def is_expired(error: AwsError) -> bool:
     """Are the credentials no good (any more)? The same call can succeed only after the user has signed in again."""
-    return error.code in _EXPIRED or error.code in _BAD_KEYS
+    return isinstance(error, Unsigned) or error.code in _EXPIRED or error.code in _BAD_KEYS
 
 
 def is_refusal(error: AwsError) -> bool:
@@ -199,7 +227,7 @@ def _refusal(exc: Any, doing: str, service: str, profile: str) -> AwsError:
     """The sentence for an error code that AWS answered with."""
     code = str(exc.response.get("Error", {}).get("Code", ""))
     text = str(exc.response.get("Error", {}).get("Message", ""))
-    words = {"doing": doing, **_profile_words(profile)}
+    words = {"doing": doing, **profile_words(profile)}
     if code in _DENIALS:
         problem, remedy = "You may not {doing}.", _permission(exc, service, text)
     elif code in _EXPIRED:
@@ -230,8 +258,8 @@ def _unreachable(exc: Any, doing: str) -> AwsError:
     return AwsError(problem, "Check the region's name, AWS_ENDPOINT_URL and the network.")
 
 
-def _profile_words(profile: str) -> dict[str, str]:
-    """How to speak of the profile, where one is known."""
+def profile_words(profile: str) -> dict[str, str]:
+    """How to speak of the profile, where one is known: ``named``, ``for_profile``, ``option``."""
     if not profile:
         return {"named": " of that name", "for_profile": "", "option": ""}
     return {
@@ -239,6 +267,14 @@ def _profile_words(profile: str) -> dict[str, str]:
         "for_profile": f' for the profile "{profile}"',
         "option": f" --profile {profile}",
     }
+
+
+def quoted(text: str, longest: int = 200) -> str:
+    """Somebody else's words for a sentence of ours: the last line that says something, without what moves a cursor, and
+    not endless."""
+    lines = [line for line in text.splitlines() if line.strip()] or [""]
+    words = " ".join("".join(sign if sign.isprintable() else " " for sign in lines[-1]).split())
+    return words if len(words) <= longest else f"{words[: longest - 1]}…"
 
 
 def _sentence(text: str) -> str:

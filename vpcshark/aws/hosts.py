@@ -26,7 +26,7 @@ _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 class CaptureHost:
     """An instance that can be a target. ``eni`` is its primary ENI, ``mac`` that ENI's MAC, ``address`` its primary
     private address (where outer frames go), ``public_address`` "" if it has none, ``user`` whom to log in as,
-    ``key_pair`` the name of the one that it was launched with, "" if none."""
+    ``key_pair`` the name of the one that it was launched with, "" if none, ``token`` the ClientToken of its launch."""
 
     instance: str
     name: str
@@ -41,6 +41,7 @@ class CaptureHost:
     state: str = "running"
     key_pair: str = ""
     mac: str = ""
+    token: str = ""
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -136,6 +137,7 @@ def host_from(raw: Mapping[str, Any]) -> CaptureHost:
         state=raw.get("State", {}).get("Name", ""),
         key_pair=raw.get("KeyName", ""),
         mac=eni.get("MacAddress", ""),
+        token=raw.get("ClientToken", ""),
         tags=tags,
     )
 

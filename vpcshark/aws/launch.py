@@ -322,13 +322,22 @@ def tagged(ec2: Ec2, tag_key: str) -> list[Tagged]:
         reservations = _listed(ec2, "describe_instances", "Reservations", wanted)
         found = [raw for one in reservations for raw in one.get("Instances", [])]
         standing = [raw for raw in found if raw.get("State", {}).get("Name") in _STANDING]
-        return [Tagged(INSTANCE, raw["InstanceId"], tags_of(raw), raw.get("InstanceType", "")) for raw in standing]
+        return [_instance(raw) for raw in standing]
 
     def groups() -> list[Tagged]:
         found = _listed(ec2, "describe_security_groups", "SecurityGroups", wanted)
-        return [Tagged(GROUP, raw["GroupId"], tags_of(raw), raw.get("GroupName", "")) for raw in found]
+        return [_group(raw) for raw in found]
 
     return [one for found in threads.together([instances, groups]) for one in found if tag_key in one.tags]
+
+
+def _instance(raw: Mapping[str, Any]) -> Tagged:
+    token, kind = raw.get("ClientToken", ""), raw.get("InstanceType", "")
+    return Tagged(INSTANCE, raw["InstanceId"], tags_of(raw), token=token, instance_type=kind)
+
+
+def _group(raw: Mapping[str, Any]) -> Tagged:
+    return Tagged(GROUP, raw["GroupId"], tags_of(raw), raw.get("Description", ""), name=raw.get("GroupName", ""))
 
 
 def _listed(ec2: Ec2, operation: str, key: str, wanted: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:

@@ -55,13 +55,18 @@ class MirrorSession:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A resource of ours. ``kind`` is "session", "filter" or "target"; ``source`` the ENI of a session or target."""
+    """A resource that bears our tag. ``kind`` is "session", "filter" or "target", or one of ``aws.launch`` and
+    ``aws.doors``; ``source`` the ENI of a session or target; ``name`` a security group's; ``token`` the ClientToken
+    of the call that launched an instance."""
 
     kind: str
     id: str
     tags: Mapping[str, str]
     description: str = ""
     source: str = ""
+    name: str = ""
+    token: str = ""
+    instance_type: str = ""
 
 
 def create_target(ec2: Ec2, resource: str, tags: Mapping[str, str], token: str, *, description: str = "") -> str:

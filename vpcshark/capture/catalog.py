@@ -101,11 +101,6 @@ def _answer(place: Place, future: Future[Sequence[Eni]], seconds: float) -> Sequ
         raise
     except TookTooLong as error:
         raise VpcsharkError(f"AWS did not answer in time{_of(place)}.", "Check the network and the proxy.") from error
-    except EOFError as error:
-        raise VpcsharkError(
-            f"AWS wants an MFA code{_of(place)}, and nobody can be asked for it here.",
-            "Sign in with it in a terminal, and start Wireshark with the credentials that you get.",
-        ) from error
     except Exception as error:  # one place's defect must not hide the others' ENIs
         log.exception("listing %s failed", place)
         raise VpcsharkError(

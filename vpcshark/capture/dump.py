@@ -56,6 +56,11 @@ class Dump:
             for work, name in ((self._hear, "host's words"), (self._beat, "signs of life"))
         ]
 
+    @property
+    def last_time(self) -> int:
+        """When the last packet so far was seen there, ns; 0 before the first."""
+        return self.converter.last_time
+
     def begin(self) -> bytes:
         """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
         self._threads[0].start()

@@ -7,7 +7,7 @@ takes. Must not know how frames are received, nor which way leads to the host.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
@@ -15,13 +15,14 @@ from vpcshark import threads
 from vpcshark.aws import connect as aws_connect
 from vpcshark.aws import launch, tagging, userdata
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hosts import DEFAULT_USER, HOST_TAG, USER_TAG, CaptureHost
+from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.aws.launch import Launch, Template
 from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.life import Context
 from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.sources import Source
-from vpcshark.cleanup import sweep, tags
+from vpcshark.cleanup import birthmark, keeping, sweep, tags
+from vpcshark.cleanup.keeping import Kept
 from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
 from vpcshark.receiver.heartbeat import HEARTBEAT, SILENCE
 from vpcshark.transport.base import Transport
@@ -91,15 +92,14 @@ class Launcher:
         """Leave the host to the next capture, if it is to be kept: from now on it is not this one's, and its receiver
         beats for the time until then. What can't be left goes with the capture."""
         maker = self.context.maker
-        mine = [resource for resource, kind in maker.made.items() if kind in sweep.SLOW]
-        if not self._keep_seconds or not mine:
+        made = {resource: kind for resource, kind in maker.made.items() if kind in sweep.SLOW}
+        if not self._keep_seconds or not made:
             return
         lease = tags.kept(maker.lease, self.context.clock.now() + self._keep_seconds)
         try:
             with self.context.timeline.step("keep the host"):
-                mine = self._ours(mine)
-                tagging.put_tags(self.aws.ec2, mine, {**lease.as_tags(), HOST_TAG: ""})
-        except VpcsharkError as error:
+                mine = self._left(lease, made)
+        except (VpcsharkError, OSError) as error:
             self._log(f"The capture host could not be kept: {error}")
             return
         for resource in mine:
@@ -110,7 +110,19 @@ class Launcher:
         except TransportError as error:
             self._log(f"The capture host may end before that, within {SILENCE / 60:.0f} minutes: {error.problem}")
 
-    def _ours(self, made: Sequence[str]) -> list[str]:
+    def _left(self, lease: tags.Lease, made: Mapping[str, str]) -> list[str]:
+        """Leave the host and its group under this lease; their ids. Noted first: what has only the tags, nobody takes
+        up. AwsError; OSError."""
+        mine, folder = self._ours(made), self.context.maker.folder
+        keeping.remember(folder, Kept(lease.capture, {one: made[one] for one in mine}, lease.expires))
+        try:
+            tagging.put_tags(self.aws.ec2, mine, lease.as_tags())
+        except AwsError:
+            keeping.forget(folder, lease.capture)
+            raise
+        return mine
+
+    def _ours(self, made: Iterable[str]) -> list[str]:
         """Those that still bear this capture's tag. AwsError where none does."""
         capture = self.context.maker.lease.capture
         found = {one.id for one in launch.tagged(self.aws.ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == capture}
@@ -126,7 +138,9 @@ class Launcher:
         ec2, maker = self.aws.ec2, self.context.maker
         self.context.status.say(f"Using the capture host {self.planned.instance} again ...")
         coming = threads.start(self._ssh_from)  # may take a call of its own
-        theirs = [one for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
+        noted = keeping.all_kept(maker.folder, self.context.clock.now()).get(kept.capture)
+        tagged = [one for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
+        theirs = [one for one in tagged if noted is not None and one.id in noted.made]
         if self.planned.instance not in {one.id for one in theirs}:
             return False
         try:
@@ -145,6 +159,7 @@ class Launcher:
             if one.kind == launch.GROUP:
                 launch.admit_frames(ec2, one.id, self._addresses)
                 launch.admit_ssh(ec2, one.id, *coming.result())  # another connection than its last, or from elsewhere
+        keeping.forget(maker.folder, kept.capture)
         return True
 
     def _launch(self) -> str:
@@ -196,7 +211,7 @@ class Launcher:
         if self.template is not None and self.template.has_groups:
             return ""
         ec2, maker = self.aws.ec2, self.context.maker
-        name = f"vpcshark-{maker.lease.capture}"
+        name = birthmark.group_name(maker.lease.capture)
         group = maker.make(launch.GROUP, lambda labels, token: launch.create_group(ec2, self.planned.vpc, name, labels))
         self._settled(lambda: launch.admit_frames(ec2, group, self._addresses))
         launch.admit_ssh(ec2, group, *self._ssh_from())

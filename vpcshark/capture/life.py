@@ -200,6 +200,8 @@ class Capture:
         finally:
             session_gone.set()
         maker = self._context.maker
+        for sentence in outcome.unproved:
+            self._context.status.log(sentence)
         if outcome.is_clean and not maker.is_doubtful and not maker.made:  # an answer may have come meanwhile
             with self._context.timeline.step("finish the ledger"):
                 self._ledger.finish()

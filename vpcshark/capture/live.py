@@ -16,7 +16,7 @@ from vpcshark.capture.receiving import Receiving
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import Clock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import Halfway, VpcsharkError
 
 TICK = 1.0  # seconds
 
@@ -134,6 +134,8 @@ class Live:
             if not isinstance(self._feed, Refilters):
                 raise VpcsharkError("This mode cannot change it while it runs.", "Stop, and start with another.")
             said = self._feed.refilter(wanted, self._reception)
+        except Halfway as error:
+            return str(error)
         except VpcsharkError as error:
             return f"The filter stays as it was: {error}"
         except Exception as error:  # logged and said

@@ -24,11 +24,13 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.vouching import Vouching
 from vpcshark.capture.ways import Way
-from vpcshark.errors import AwsError, Hopeless, Refused, TransportError, Unreachable
+from vpcshark.errors import AwsError, Hopeless, InputError, Refused, TransportError, Unreachable
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
-from vpcshark.transport.known_hosts import fingerprint
+from vpcshark.transport.known_hosts import host_names
+from vpcshark.transport.names import HostName, UserName, hosts
 from vpcshark.transport.ssh_auth import Keys, load_key
 
 log = logging.getLogger(__name__)
@@ -41,7 +43,7 @@ PUSHED = frozenset({"pushed"})
 class _Path:
     """One way without AWS to where SSH is spoken; ``dial`` is None for TCP, else ``via`` names it."""
 
-    address: str
+    address: HostName
     dial: Dial | None = None
     via: str = ""
 
@@ -94,7 +96,7 @@ class Logins:
         dial = partial(eice.open_tunnel, url)
         via = f" over the endpoint {endpoint.id}"
         keys = self._own_keys if self._named_key else self._pushed_keys
-        return self._log_in(self.host.address, dial, keys, via=via, vouch=self._tunnel_vouches)
+        return self._log_in(HostName(self.host.address), dial, keys, via=via, vouch=self._vouching.endpoint)
 
     def _over_session(self) -> ssh.SshTransport:
         plugin = ssm.find_plugin()
@@ -116,14 +118,14 @@ class Logins:
                 raise error from None
 
     def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> ssh.SshTransport:
-        instance = self.host.instance
+        instance = HostName(self.host.instance)
         answer = aws_connect.start_session(aws, instance, self._port)
         session = answer.get("SessionId", "")
         started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"))
         end = partial(_end_session, aws, session)
         try:
             dial = partial(ssm.open_tunnel, plugin, started)
-            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._tunnel_vouches)
+            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._vouching.session)
         except BaseException:
             end()
             raise
@@ -134,7 +136,7 @@ class Logins:
         return [
             Way(
                 f"{what}{path.via or f' to {path.address}'}",
-                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._console_vouches),
+                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._vouching.console),
                 keys=kind,
                 is_direct=path.dial is None,
             )
@@ -145,8 +147,8 @@ class Logins:
         """As the SSH configuration prescribes it, else to each address."""
         settings = self._settings
         if not (settings.proxy_command or settings.jumps):
-            return [_Path(address) for address in ([settings.address] if settings.address else self.addresses)]
-        address = settings.address or self.addresses[0]
+            return [_Path(address) for address in ([settings.address] if settings.address else hosts(*self.addresses))]
+        address = settings.address or HostName(self.addresses[0])
         known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self._config)
         via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
         return [_Path(address, partial(proxy.dial, settings, address, self._port, known), via)]
@@ -159,11 +161,13 @@ class Logins:
                 return ssh.host_key(path.address, self._port, path.dial)
         return ssh.host_key(last.address, self._port, last.dial)
 
+    @property
+    def pin(self) -> str:
+        """Under what accepted keys are kept: the instance's id, which no other ever has, in known_hosts' form."""
+        return host_names(self.host.instance, self._port)[-1]
+
     def accept_command(self) -> str:
-        """What the user runs to accept that key; "" where the SSH configuration has another name for the host, under
-        which the key would not be found."""
-        if self._settings.host_key_alias:
-            return ""
+        """What the user runs to accept that key."""
         given = self.options
         command = ["vpcshark", "trust", self.host.instance]
         if given.ssh_port != 22:
@@ -176,7 +180,7 @@ class Logins:
 
     def _log_in(
         self,
-        address: str,
+        address: HostName,
         dial: Dial | None,
         keys: Callable[[], Keys],
         *,
@@ -201,7 +205,7 @@ class Logins:
         return ssh.Trust(
             files=[named] if named else self._settings.known_hosts_files,
             further=[str(trusted.file())],
-            aliases=[alias] if alias else [self.host.instance],
+            aliases=[alias, self.pin] if alias else [self.pin],
             vouch=vouch,
             accept=self.accept_command(),
         )
@@ -212,10 +216,20 @@ class Logins:
 
     @cached_property
     def _settings(self) -> ssh_config.Settings:
-        return ssh_config.lookup(self._config, (self.host.instance, self.host.name, *self.addresses))
+        names = hosts(self.host.instance, self.host.name, *self.addresses)
+        if self.host.name not in names:
+            log.info("The SSH configuration is not asked about the instance's Name tag, which is no host name.")
+        return ssh_config.lookup(self._config, names)
 
     @cached_property
-    def _user(self) -> str:
+    def _user(self) -> UserName:
+        """Hopeless if it is none that SSH can use: a tag is any text."""
+        try:
+            return UserName(self._said_user())
+        except InputError as error:
+            raise Hopeless(f"The login user for {self.host.instance}: {error.problem}", error.remedy) from error
+
+    def _said_user(self) -> str:
         """The option, the SSH configuration, the instance's tag, its image: whoever says something first."""
         said = self.options.ssh_user or self._settings.user or self.host.tags.get(USER_TAG, "")
         if said or self.connect is None:
@@ -249,15 +263,9 @@ class Logins:
         assert self.connect is not None
         return self.connect()
 
-    def _tunnel_vouches(self, key_type: str, key: bytes) -> bool:
-        """AWS's tunnel ends at the instance, so a key that nobody knows yet is the instance's."""
-        log.info("AWS's tunnel vouches for the %s key %s of %s.", key_type, fingerprint(key), self.host.instance)
-        return True
-
-    def _console_vouches(self, key_type: str, key: bytes) -> bool:
-        if self.connect is None:
-            return False
-        return trusted.is_on_console(self.connect(), self.host.instance, key_type, key)
+    @property
+    def _vouching(self) -> Vouching:
+        return Vouching(self.host, self.pin, self.accept_command(), self.connect)
 
 
 def _file_of(private: Ed25519PrivateKey) -> io.StringIO:

@@ -25,6 +25,7 @@ from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import FROM_TAG, launched_from
 from vpcshark.capture.life import Context
 from vpcshark.capture.sources import Chosen, Source
+from vpcshark.cleanup import keeping
 from vpcshark.errors import InputError
 from vpcshark.preflight.target import sources_at
 
@@ -183,7 +184,11 @@ class Look:
             )
         like = {FROM_TAG: launched_from(options)}
         kind = "" if options.host_template else options.host_type
-        return plan.own_host(wanted, launched, self._context.maker.lease.owner, now, like, kind)
+        owner, noted = self._context.maker.lease.owner, keeping.all_kept(self._context.maker.folder, now)
+        for host in plan.claimed(launched, owner):
+            if not plan.is_noted(host, noted):
+                self._say(_unproved(host))
+        return plan.own_host(wanted, launched, owner, now, like, kind, noted)
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
         """The sources that the target has already."""
@@ -200,12 +205,22 @@ class Look:
             if session.vni in vnis
         ]
         for sentence in said:
-            log.info("%s", sentence)
-            self._context.status.log(sentence)
+            self._say(sentence)
+
+    def _say(self, sentence: str) -> None:
+        log.info("%s", sentence)
+        self._context.status.log(sentence)
 
     def _timed(self, name: str, call: Callable[..., T], *arguments: object) -> T:
         with self._context.timeline.step(name):
             return call(*arguments)
+
+
+def _unproved(host: CaptureHost) -> str:
+    return (
+        f"The instance {host.instance} ({host.name}) has the tags of a capture host that you keep, but no capture on "
+        "this machine kept it: it is not used."
+    )
 
 
 def _by_source(sessions: Sequence[MirrorSession]) -> dict[str, list[MirrorSession]]:

@@ -6,12 +6,13 @@ The one way by which this program creates anything. Must not know what the resou
 from __future__ import annotations
 
 import threading
-import uuid
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
 from vpcshark.aws.errors import is_refusal, is_unsent
 from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.timeline import Timeline
+from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.tags import Lease
 from vpcshark.errors import AwsError, VpcsharkError
@@ -44,6 +45,11 @@ class Maker:
             return dict(self._made)
 
     @property
+    def folder(self) -> Path:
+        """Where this user's ledgers lie, and the notes of kept hosts."""
+        return self._ledger.path.parent
+
+    @property
     def is_doubtful(self) -> bool:
         """Is a create without its answer, still under way or cut off? Then something may stand in the account that
         has no name yet."""
@@ -63,7 +69,7 @@ class Maker:
     def make(self, kind: str, create: Create) -> str:
         """Run one create; returns the id. On an AwsError that leaves open whether it was done, so does the ledger.
         VpcsharkError where the ledger can't be written or the janitor is dead; Stopped after ``close``."""
-        token = str(uuid.uuid4())
+        token = birthmark.token(self.lease.capture)
         try:
             self._begin(kind, token)
             return self._made_under(token, kind, create)

@@ -20,11 +20,11 @@ from typing import TypeVar
 from vpcshark.aws import doors, fleets, hosts, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import costs, dumping, headers, here, newcomers, renewing, verdict
-from vpcshark.capture.filtering import Programs, check, mirror_rules, programs
+from vpcshark.capture import costs, headers, here, newcomers, renewing, verdict
 from vpcshark.capture.following import Following
 from vpcshark.capture.gate import Gate
 from vpcshark.capture.here import IsHere
+from vpcshark.capture.inforce import InForce
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.launching import Launcher
 from vpcshark.capture.life import Context
@@ -35,7 +35,7 @@ from vpcshark.capture.secondlook import SecondLook
 from vpcshark.capture.sessions import Sessions
 from vpcshark.capture.silence import Arrived
 from vpcshark.capture.swap import swap_filter
-from vpcshark.cleanup import sweep
+from vpcshark.cleanup import birthmark, sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import AwsError, InputError
 from vpcshark.preflight import Finding
@@ -66,10 +66,8 @@ class MirrorFeed:
         self._context = context
         self._world = world
         self._aws: Aws | None = None
-        self._rules: Sequence[mirror.Rule] = mirror.ALL_TRAFFIC
-        self._macs: dict[int, str] = {}  # VNI -> its source's MAC
-        self._filter = context.options.capture_filter
-        self._own = ""  # a filter for our own packets at the source
+        self._filter = InForce(context.options.capture_filter)
+        self._filter_id = ""  # AWS's that the sessions use
         self._launcher: Launcher | None = None
         self._reception: Receiving | None = None
         self._told: Mapping[str, Sequence[Finding]] = {}
@@ -88,7 +86,7 @@ class MirrorFeed:
         self._weigh(around)
         say(self.costs.sentence)
         jobs.start(self._identify)
-        self._macs = {source.vni: source.eni.mac for source in around.sources}
+        self._filter.macs = {source.vni: source.eni.mac for source in around.sources}
         with step("write the interface block"):
             self._write_headers(around)
         opening = [jobs.start(self._open, door) for door in around.doors]
@@ -100,7 +98,7 @@ class MirrorFeed:
         following = jobs.start(self._follow, around)
         targeting = jobs.start(self._make_target, around)
         try:
-            filter_id = jobs.result(filtering)
+            self._filter_id = filter_id = jobs.result(filtering)
             jobs.wait_for(targeting, receiving, following, *opening)
             self._use(following.result(), receiving.result())
             say(f"Creating {_sessions(len(around.sources))} ...")
@@ -154,16 +152,8 @@ class MirrorFeed:
         if following is None:
             return
 
-        def leave_out(own: str) -> None:
-            self._own = own
-            compiled = self._programs(self._filter)
-            reception.command(program=compiled.frames, socket_program=compiled.datagrams)
-
-        following.on_connection = leave_out
-        leave_out(following.own_traffic)
-
-    def _programs(self, whole: str) -> Programs:
-        return programs(dumping.combined(self._own, whole), self._macs)
+        following.on_connection = lambda own: self._filter.leave_out(own, reception)
+        following.on_connection(following.own_traffic)
 
     def _look(self, jobs: Jobs, aws: Aws) -> Surroundings:
         """What there is, and whether the frames can come: after it nothing has to be refused any more."""
@@ -193,20 +183,21 @@ class MirrorFeed:
     def refilter(self, capture_filter: str, reception: Receiving) -> str:
         """See ``live.Refilters``. AWS is told only where its rules differ, and never where the filter is the user's."""
         options = replace(self._context.options, capture_filter=capture_filter)
-        whole = options.whole_filter
-        check(whole)
-        rules, compiled = mirror_rules(whole), self._programs(whole)
-        if options.mirror_filter == "auto" and rules != self._rules:
-            swap_filter(self._ec2(), self._context.maker, rules, dns=options.dns, describe=self._description)
-            self._rules = rules
-        reception.command(program=compiled.frames, socket_program=compiled.datagrams)
-        self._filter = whole
+        move = self._move if options.mirror_filter == "auto" else None
+        self._filter.change(options.whole_filter, reception, move)
         return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
+
+    def _move(self, rules: Sequence[mirror.Rule], then: Callable[[], None]) -> None:
+        """See ``inforce.Move``."""
+        ec2, maker, dns = self._ec2(), self._context.maker, self._context.options.dns
+        self._filter_id = swap_filter(
+            ec2, maker, rules, then, current=self._filter_id, dns=dns, describe=self._description
+        )
 
     def why_silent(self, arrived: Arrived) -> list[str]:
         """See ``silence.Explains``."""
         assert self._second is not None  # it is up
-        return verdict.explain(self._second.facts(arrived, self._filter))
+        return verdict.explain(self._second.facts(arrived, self._filter.text))
 
     def why_silent_still(self) -> list[str]:
         """See ``silence.Explains``."""
@@ -240,8 +231,7 @@ class MirrorFeed:
     def _prepare_filter(self) -> None:
         """Beside the connect: what AWS is told of the filter, and whether it is one."""
         with self._context.timeline.step("compile the filter"):
-            check(self._context.options.capture_filter)
-            self._rules = mirror_rules(self._context.options.capture_filter)
+            self._filter.prepare()
 
     def _write_headers(self, around: Surroundings) -> None:
         options = self._context.options
@@ -253,7 +243,7 @@ class MirrorFeed:
         reopen = self._world.open_transport
         open_transport = self._launcher.reach if self._launcher else reopen  # at first a launched one has to boot
         heartbeat = self._launcher.heartbeat if self._launcher else {}
-        compiled = self._programs(self._context.options.capture_filter)
+        compiled = self._filter.programs()
         receivers = Receivers(self._context, open_transport, self._world.python, compiled, heartbeat, reopen)
         return receivers.start(around)
 
@@ -271,7 +261,7 @@ class MirrorFeed:
         ec2 = self._ec2()
         if self._context.options.mirror_filter != "auto":
             return []
-        filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, self._rules)]
+        filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, self._filter.rules)]
         if self._context.options.dns:
             filling.append(jobs.start(self._timed, "allow DNS", mirror.allow_dns, ec2, filter_id))
         return filling
@@ -291,7 +281,8 @@ class MirrorFeed:
         return Sessions(self._context, self._ec2(), filter_id, target, *mirrored).make(around.sources)
 
     def _description(self) -> str:
-        return self._context.options.description or f"vpcshark capture by {self._context.maker.lease.owner}"
+        lease = self._context.maker.lease
+        return birthmark.description(lease.capture, self._context.options.description or f"capture by {lease.owner}")
 
     def _ec2(self) -> Ec2:
         assert self._aws is not None

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vpcshark.aws import mirrorable
-from vpcshark.aws.hosts import HOST_TAG
+from vpcshark.aws.hosts import HOST_TAG, LEASE_TAG
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture.here import IsHere
 
@@ -22,7 +22,8 @@ def marks(enis: Sequence[Eni], is_here: IsHere) -> Mapping[str, str]:
     ``enis`` are all of one account and region. ``is_here`` tells whether an interface is this machine's, which
     can receive too.
     """
-    tagged = {eni.instance for eni in enis if eni.instance_state == "running" and HOST_TAG in eni.instance_tags}
+    running = [eni for eni in enis if eni.instance_state == "running" and LEASE_TAG not in eni.instance_tags]
+    tagged = {eni.instance for eni in running if HOST_TAG in eni.instance_tags}
     targets = {eni.id for eni in enis if eni.instance in tagged and eni.device_index == 0}
     # This machine is asked about only where nothing is tagged: an account may have thousands of ENIs.
     if not targets:

@@ -15,6 +15,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture.here import IsHere
 from vpcshark.cleanup import tags
+from vpcshark.cleanup.keeping import Kept
 from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.preflight.picture import Registered
 
@@ -81,10 +82,12 @@ def own_host(
     now: float,
     wanted: Mapping[str, str],
     kind: str,
+    noted: Mapping[str, Kept],
 ) -> CaptureHost:
     """The host of the capture's own: one that ``owner`` kept for it, nearest first, else one that is to be launched in
-    the first source's subnet (its ``instance`` is "", its type ``kind``). ``wanted``: tags that a kept one must have.
-    InputError where the sources are in several VPCs."""
+    the first source's subnet (its ``instance`` is "", its type ``kind``). ``wanted``: tags that a kept one must have;
+    ``noted``: the hosts that are kept on this machine: no tag makes another one ours. InputError where the sources are
+    in several VPCs."""
     vpcs = {source.vpc for source in sources}
     if len(vpcs) > 1:
         raise InputError(
@@ -93,10 +96,9 @@ def own_host(
         )
     usable = [
         host
-        for host in launched
+        for host in claimed(launched, owner)
         if (lease := tags.read_lease(host.tags)) is not None
-        and tags.is_kept(lease)
-        and lease.owner == owner
+        and is_noted(host, noted)
         and lease.expires > now + LEAST_KEPT
         and host.vpc in vpcs
         and wanted.items() <= host.tags.items()
@@ -114,6 +116,18 @@ def own_host(
         az=first.az,
         instance_type=kind,
     )
+
+
+def claimed(launched: Iterable[CaptureHost], owner: str) -> list[CaptureHost]:
+    """Those that ``owner`` keeps for the next capture, as their tags have it."""
+    leases = [(host, tags.read_lease(host.tags)) for host in launched]
+    return [host for host, lease in leases if lease is not None and tags.is_kept(lease) and lease.owner == owner]
+
+
+def is_noted(host: CaptureHost, noted: Mapping[str, Kept]) -> bool:
+    """Was it kept on this machine, under the capture id that it has now?"""
+    kept = noted.get(host.tags.get(tags.CAPTURE, ""))
+    return kept is not None and host.instance in kept.made
 
 
 def fleet_hosts(fleet: Fleet, enis: Sequence[Eni]) -> tuple[CaptureHost, ...]:

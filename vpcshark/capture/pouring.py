@@ -8,13 +8,15 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from functools import partial
 
+from vpcshark.capture.counts import Counts
 from vpcshark.capture.dump import Dump
 from vpcshark.capture.secrets import HeldSink, Secrets
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
-from vpcshark.clock import Clock
+from vpcshark.clock import Clock, utc
 from vpcshark.errors import TransportError, VpcsharkError, unexpected
 from vpcshark.wire import pcapng
 
@@ -56,19 +58,16 @@ class Pouring:
         self._held: HeldSink | None = None
         self._pump: threading.Thread | None = None
         self._ending = False
-        self._has_counts = False
         self._started = int(clock.now() * 1e9)
-        self._heard = clock.monotonic()
-        self._before = (0, 0)
-        self._now = (0, 0)
-        dump.on_counts = self._count
+        self._counts = Counts()
+        self._writing = threading.Lock()  # of counts: three threads do, and the later block has the higher ones
+        dump.on_counts = partial(self._count, self._counts.share())
 
     @property
     def stats(self) -> Mapping[str, int]:
         """See ``receiving.Receiving``; with the counts of earlier dumps."""
-        if not self._has_counts:
-            return {}
-        return {"received": self._before[0] + self._now[0], "dropped": self._before[1] + self._now[1]}
+        total = self._counts.total()
+        return {} if total is None else {"received": total[0], "dropped": total[1]}
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move packets in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
@@ -88,8 +87,7 @@ class Pouring:
         self._dump.close(timeout / 2)
         if self._held is not None:
             self._held.close()
-        if self._has_counts:
-            self._write_counts()  # behind the last packet, whichever of the two came first
+        self._write_counts()  # behind the last packet, whichever of the two came first
 
     def _follow(self, dump: Dump) -> None:
         self._secrets.begin_anew()
@@ -119,7 +117,6 @@ class Pouring:
 
     def _pour(self, sink: Sink) -> None:
         while blocks := self._dump.read():
-            self._heard = self._clock.monotonic()
             sink.write(blocks)
 
     def _again(self, sink: Sink) -> None:
@@ -128,23 +125,26 @@ class Pouring:
         self._dump.close()
         if ended is not None:
             raise ended
-        self._before = (self._before[0] + self._now[0], self._before[1] + self._now[1])
+        last = self._dump.last_time or self._started
         broke = self._clock.monotonic()
         log.warning("The way to the host broke.")
         self._status.say("The connection broke; connecting again ...")
         while True:
             try:
-                self._reconnect(sink)
+                self._reconnect(sink, last)
                 return
             except TransportError as error:
                 log.info("%s", error)
                 if self._clock.monotonic() - broke > PERSISTENCE or self._stop.wait(PAUSE):
                     raise
 
-    def _reconnect(self, sink: Sink) -> None:
-        remark = "Packets before this one are missing: the connection to the host broke and was made again."
+    def _reconnect(self, sink: Sink, last: int) -> None:
+        """``last``: when the last packet that came was seen (ns). That dates the gap, whenever it was noticed: a way
+        that is cut in silence is missed some seconds later, and a machine that slept misses nothing while it does."""
+        since = f"from about {utc(last)} UTC on"
+        remark = f"Packets before this one, {since}, are missing: the connection to the host broke and was made again."
         dump = self._restart(remark)
-        dump.on_counts = self._count
+        dump.on_counts = partial(self._count, self._counts.share())
         try:
             first = dump.begin()
         except BaseException:
@@ -156,27 +156,26 @@ class Pouring:
         if self._ending:  # asked to end meanwhile
             dump.close()
             return
-        gap = self._clock.monotonic() - self._heard  # a way that was cut in silence broke long before that was noticed
+        gap = max(0.0, self._clock.now() - last / 1e9)
         log.warning("Connected again after %.1f seconds.", gap)
         self._status.say(f"Connected again; packets of about {gap:.0f} seconds are missing.")
         sink.write(first)
 
-    def _count(self, received: int, dropped: int) -> None:
+    def _count(self, share: Callable[[int, int], None], received: int, dropped: int) -> None:
         """A statistics block; the counts of earlier dumps stay in it."""
-        self._now = (received, dropped)
-        self._heard = self._clock.monotonic()
-        self._has_counts = True
+        share(received, dropped)
         if not self._ending:
             self._write_counts()
 
     def _write_counts(self) -> None:
-        if self._sink is None:
-            return
-        received, dropped = self._now
-        taken, lost = self._before[0] + received, self._before[1] + dropped
-        try:
-            self._sink.write(pcapng.interface_statistics(0, int(self._clock.now() * 1e9), taken, lost, self._started))
-        except VpcsharkError as error:
-            log.info("%s", error)
-        except SinkClosed:
-            pass
+        with self._writing:
+            total = self._counts.total()
+            if self._sink is None or total is None:
+                return
+            now = int(self._clock.now() * 1e9)
+            try:
+                self._sink.write(pcapng.interface_statistics(0, now, *total, self._started))
+            except VpcsharkError as error:
+                log.info("%s", error)
+            except SinkClosed:
+                pass

@@ -14,7 +14,8 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.here import IsHere
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.ways import Way, first
-from vpcshark.cleanup import tags
+from vpcshark.cleanup import birthmark
+from vpcshark.cleanup.birthmark import Birth
 from vpcshark.transport.base import Transport
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ def open_transport(
 def for_host(host: CaptureHost, options: CaptureOptions) -> CaptureOptions:
     """The options for this host: at one that a capture launched without a key pair no key of the user's is any good;
     one from our own image has one user and port, whatever the user's other hosts have."""
-    if tags.CAPTURE not in host.tags or host.key_pair:
+    if not birthmark.is_launched(Birth(host.token)) or host.key_pair:
         return options
     connection = "eic" if options.connection == "ssh" else options.connection
     options = replace(options, connection=connection, ssh_key="")

@@ -136,7 +136,8 @@ class Receivers:
 def _taken_over(interfaces: Sequence[Mapping[str, Any]], carried: Carried) -> dict[str, Any]:
     """What the config of a receiver has besides, that goes on where another left off."""
     counted = [{**one, "received": carried.packets.get(one["id"], 0)} for one in interfaces]
-    return {"interfaces": counted, "dropped": carried.dropped, "started": carried.started, **carried.programs}
+    before = {"dropped": carried.dropped, "started": carried.started, "gap": carried.gap}
+    return {"interfaces": counted, **before, **carried.programs}
 
 
 def _outcome(starting: Future[Reception], patience: float | None = None) -> Reception | VpcsharkError:

@@ -48,7 +48,6 @@ class Reception:
         self._clock = clock or SystemClock()
         self._clocks = Clocks(transport.name, self._clock)
         self._cutter = Cutter()
-        self.heard = self._clock.now()  # when something came last
         self._settled = threading.Event()
         self._heard_all = threading.Event()
         self._ended = threading.Event()
@@ -84,6 +83,12 @@ class Reception:
     def packets(self) -> Mapping[int, int]:
         """How many came so far, by interface id; not known of a receiver on this machine."""
         return self._cutter.packets
+
+    @property
+    def last_time(self) -> int:
+        """When the last frame that came was seen there, or else the receiver began, ns by that machine's clock; 0 if
+        neither is known."""
+        return self._cutter.last_time() or self.started
 
     def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Send program and config; return the ready event. TransportError: why it did not come in ``deadline`` s."""
@@ -175,7 +180,6 @@ class Reception:
             data = self._channel.read(CHUNK)
             if not data:
                 return
-            self.heard = self._clock.now()
             self._count(len(data))
 
     def _cut(self, data: bytes) -> bytes:
@@ -221,7 +225,6 @@ class Reception:
         rest = b""
         try:
             while data := self._channel.read_error(1 << 16):
-                self.heard = self._clock.now()
                 *lines, rest = (rest + data).split(b"\n")
                 for line in lines:
                     self._event(line.decode("utf-8", "replace").strip())

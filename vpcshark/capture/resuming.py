@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -20,21 +19,24 @@ from vpcshark.capture.reception import Reception
 from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
-from vpcshark.clock import Clock
+from vpcshark.clock import Clock, utc
 from vpcshark.errors import Broken, Hopeless, Refused, TransportError, VpcsharkError, unexpected
 
 log = logging.getLogger(__name__)
 PROGRAMS = frozenset({"program", "socket_program"})
+UNTIL = "{until}"  # for it a receiver puts in when it began
 
 
 class Carried(NamedTuple):
     """What a receiver takes over from the one before it: ``packets`` by interface id, how many frames were dropped,
-    when the first one began (ns), and the ``programs`` (words of a command) that were swapped since."""
+    when the first one began (ns), the ``programs`` (words of a command) that were swapped since, and what it says of
+    the ``gap`` before its own frames."""
 
     packets: Mapping[int, int]
     dropped: int
     started: int
     programs: Mapping[str, Any]
+    gap: str = ""
 
 
 Restart = Callable[[Carried], Reception]
@@ -152,9 +154,15 @@ class Resuming:
     def _carried(self, lost: Reception) -> Carried:
         with self._lock:
             programs = dict(self._programs)
-        return Carried(
-            self._packets + Counter(lost.packets), int(self.stats.get("dropped", 0)), self._started, programs
-        )
+        packets = self._packets + Counter(lost.packets)
+        return Carried(packets, int(self.stats.get("dropped", 0)), self._started, programs, self._gap(lost))
+
+    def _gap(self, lost: Reception) -> str:
+        """From the last frame that came, by the capture host's clock as in the file: the break may be noticed long
+        after, and hours after where this machine slept. The next receiver says until when."""
+        began = lost.last_time or int(self._clock.now() * 1e9)
+        times = f"from about {utc(began)} to {UNTIL} UTC"
+        return f"Frames are missing here, {times}: the connection to {lost.where} broke and was made again."
 
     def _take_over(self, reception: Reception, lost: Reception) -> None:
         with self._lock:
@@ -171,17 +179,14 @@ class Resuming:
         reception.stream(self._sink, self._ended)
 
     def _say(self, reception: Reception, lost: Reception, programs: Mapping[str, Any]) -> None:
-        """To the file and to the user; and the filter to the receiver, should it have changed while it was started."""
-        now = self._clock.now()
-        times = f"from about {_time(lost.heard)} to {_time(now)} UTC"
-        remark = f"Frames are missing here, {times}: the connection to {lost.where} broke and was made again."
-        log.warning("%s", remark)
-        self._status.say(f"Connected again; packets of about {now - lost.heard:.0f} seconds are missing.")
+        """To the user; and the filter to the receiver, should it have changed while it was started."""
+        now = int(self._clock.now() * 1e9)
+        gap = ((reception.started or now) - (lost.last_time or now)) / 1e9
+        log.warning("Connected to %s again; frames of %.1f seconds are missing.", lost.where, gap)
+        self._status.say(f"Connected again; packets of about {max(gap, 0.0):.0f} seconds are missing.")
+        if not programs:
+            return
         try:
-            reception.command(gap=remark, **programs)
+            reception.command(**programs)
         except TransportError as error:  # its stream will say so
             log.info("%s", error)
-
-
-def _time(seconds: float) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(seconds))

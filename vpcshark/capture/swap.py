@@ -15,15 +15,25 @@ from vpcshark.aws import mirror
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.rules import Rule
 from vpcshark.capture.making import Maker
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, Halfway, VpcsharkError
 
 AT_ONCE = 25  # sessions that are moved at the same time
 
 log = logging.getLogger(__name__)
 
 
-def swap_filter(ec2: Ec2, maker: Maker, rules: Sequence[Rule], *, dns: bool, describe: Callable[[], str]) -> None:
-    """Move the sessions of this capture to a new filter with ``rules``. AwsError, with the sessions as they were."""
+def swap_filter(
+    ec2: Ec2,
+    maker: Maker,
+    rules: Sequence[Rule],
+    then: Callable[[], None],
+    *,
+    current: str,
+    dns: bool,
+    describe: Callable[[], str],
+) -> str:
+    """Move the sessions of this capture from the filter ``current`` to a new one with ``rules``, and do ``then``; the
+    new one's id. VpcsharkError, with the sessions as they were; ``Halfway`` where AWS does not let them."""
     old = [resource for resource, kind in maker.made.items() if kind == "filter"]
     sessions = [resource for resource, kind in maker.made.items() if kind == "session"]
     new = maker.make("filter", lambda labels, token: mirror.create_filter(ec2, labels, token, description=describe()))
@@ -31,25 +41,38 @@ def swap_filter(ec2: Ec2, maker: Maker, rules: Sequence[Rule], *, dns: bool, des
         mirror.create_rules(ec2, new, rules)
         if dns:
             mirror.allow_dns(ec2, new)
-        _move_all(ec2, sessions, old[0], new)
+        _move_all(ec2, sessions, current, new, then)
+    except Halfway:
+        raise  # both are in use
     except BaseException:
-        old = [new]
+        _drop(ec2, maker, new)
         raise
-    finally:
-        for resource in old:
-            _drop(ec2, maker, resource)
+    for resource in old:  # also what could not be deleted before
+        _drop(ec2, maker, resource)
+    return new
 
 
-def _move_all(ec2: Ec2, sessions: Sequence[str], old: str, new: str) -> None:
-    """All of them, or none."""
+def _move_all(ec2: Ec2, sessions: Sequence[str], old: str, new: str, then: Callable[[], None]) -> None:
+    """All of them and ``then``, or none."""
     try:
         _move(ec2, sessions, new)
-    except BaseException:
+        then()
+    except BaseException as failure:
         try:
             _move(ec2, sessions, old)
         except AwsError as error:
             log.warning("Not every session has its old filter back: %s", error)
+            raise _halfway(failure, error) from failure
         raise
+
+
+def _halfway(failure: BaseException, error: AwsError) -> Halfway:
+    why = failure.problem if isinstance(failure, VpcsharkError) else f"{type(failure).__name__}."
+    return Halfway(
+        f"The filter is not changed, but AWS may mirror by the new one, so that frames may be missing: {why}"
+        f" Nor could that be undone: {error.problem}",
+        "Enter a filter again; that sets AWS's anew.",
+    )
 
 
 def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> None:

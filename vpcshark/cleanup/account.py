@@ -6,6 +6,7 @@ from vpcshark import threads
 from vpcshark.aws import client, doors, launch, mirror, tagging
 from vpcshark.aws.client import Aws
 from vpcshark.cleanup import tags
+from vpcshark.cleanup.birthmark import Birth
 from vpcshark.cleanup.sweep import Resource
 
 
@@ -44,8 +45,8 @@ class MirrorAccount:
 
 
 def _resource(found: mirror.Tagged) -> Resource:
-    instance_type = found.description if found.kind == launch.INSTANCE else ""
-    return Resource(found.kind, found.id, found.tags, found.source, instance_type)
+    birth = Birth(found.token, found.name, found.description)
+    return Resource(found.kind, found.id, found.tags, found.source, found.instance_type, birth)
 
 
 def reach(profile: str, region: str) -> MirrorAccount:

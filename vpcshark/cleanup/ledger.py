@@ -22,6 +22,7 @@ from typing import Any, BinaryIO
 
 from vpcshark import folders
 from vpcshark.cleanup import lock
+from vpcshark.cleanup.birthmark import Proof
 from vpcshark.errors import VpcsharkError
 
 log = logging.getLogger(__name__)
@@ -59,6 +60,11 @@ class Record:
     def made_pairs(self) -> list[tuple[str, str]]:
         """(kind, id) of what was made."""
         return [(kind, resource) for resource, kind in self.made.items()]
+
+    @property
+    def proof(self) -> Proof:
+        """What shows that a resource is this capture's."""
+        return Proof(self.capture, self.owner, frozenset(self.made), self.unanswered)
 
 
 class Ledger:

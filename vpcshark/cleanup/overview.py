@@ -12,10 +12,12 @@ from pathlib import Path
 from vpcshark.aws import prices
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep, tags
+from vpcshark.cleanup.birthmark import Proof
 from vpcshark.cleanup.sweep import Resource
 
 LIVE, DEAD, EXPIRED, CLEANING, KEPT = "live", "dead", "expired", "cleaning up", "kept"
 UNKNOWN = "unknown"
+UNPROVED = "unproved"
 
 
 @dataclass(frozen=True)
@@ -26,7 +28,7 @@ class Seen:
 
     ``state``: "live", "dead" (its process is), "expired" (nobody renews its lease), "cleaning up", or "kept": a capture
     host that waits for its owner's next capture, until it expires; "unknown" where its ledger is another user's and AWS
-    shows nothing of it.
+    shows nothing of it; "unproved" where only tags say that there is a capture.
     """
 
     capture: str
@@ -39,6 +41,7 @@ class Seen:
     cost: float = 0.0
     is_here: bool = False
     notes: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()  # a sentence for each resource that only has the capture's tags
     sources: tuple[str, ...] = ()
 
 
@@ -71,6 +74,9 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
     record = ledgers.read(path)
     if record.is_foreign:
         return _of_foreign(record, resources or (), now)
+    unproved: tuple[str, ...] = ()
+    if resources is not None:
+        resources, unproved = _proved(resources, record.proof)
     found = tuple(record.made_pairs if resources is None else ((r.kind, r.id) for r in resources))
     return Seen(
         capture=record.capture,
@@ -83,6 +89,7 @@ def _of_ledger(path: Path, resources: Sequence[Resource] | None, now: float) -> 
         cost=_cost(found, resources or (), record.started, now),
         is_here=True,
         notes=record.notes,
+        unproved=unproved,
         sources=_sources(resources or ()),
     )
 
@@ -100,7 +107,16 @@ def _state(path: Path, record: ledgers.Record) -> str:
     return CLEANING if record.adopted else LIVE
 
 
-def _of_tags(capture: str, resources: Sequence[Resource], now: float) -> Seen:
+def _proved(claimed: Iterable[Resource], proof: Proof) -> tuple[list[Resource], tuple[str, ...]]:
+    """What is provably the capture's, and a sentence for each other that has its tags."""
+    ours, others = sweep.split(claimed, proof)
+    return ours, tuple(one.unproved for one in others)
+
+
+def _of_tags(capture: str, claimed: Sequence[Resource], now: float) -> Seen:
+    resources, unproved = _proved(claimed, Proof(capture))
+    if not resources:
+        return Seen(capture, sweep.latest_lease(claimed).owner, UNPROVED, unproved=unproved)
     lease = sweep.latest_lease(resources)
     found = tuple((r.kind, r.id) for r in resources)
     return Seen(
@@ -112,6 +128,7 @@ def _of_tags(capture: str, resources: Sequence[Resource], now: float) -> Seen:
         started=lease.started,
         expires=lease.expires,
         cost=_cost(found, resources, lease.started, now),
+        unproved=unproved,
         sources=_sources(resources),
     )
 
@@ -142,5 +159,5 @@ def as_json(seen: Seen) -> Mapping[str, object]:
         "started": seen.started or None,
         "expires": seen.expires or None,
         "cost_usd": round(seen.cost, 4),
-        "notes": list(seen.notes),
+        "notes": [*seen.unproved, *seen.notes],
     }

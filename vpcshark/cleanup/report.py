@@ -19,11 +19,13 @@ PATIENCE = 60.0  # seconds for one capture
 
 @dataclass
 class CleanupReport:
-    """What was or, in a dry run, would be removed: capture id -> its resources, or why it was kept."""
+    """What was or, in a dry run, would be removed: capture id -> its resources, or why it was kept. ``unproved``: a
+    sentence for each resource that has a capture's tags and is not provably a capture's."""
 
     removed: dict[str, list[sweep.Resource]] = field(default_factory=dict)
     kept: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    unproved: list[str] = field(default_factory=list)
 
 
 def clean(
@@ -46,7 +48,12 @@ def clean(
     where = folder or ledgers.folder()
     owner = owner or tags.default_owner()
     found = sweep.group_by_capture(account.tagged())
-    for capture, resources in found.items():
+    proofs = {capture: ledgers.read(where / f"{capture}{ledgers.SUFFIX}").proof for capture in found}
+    for capture, claimed in found.items():
+        resources, others = sweep.split(claimed, proofs[capture])
+        report.unproved += [one.unproved for one in others]
+        if not resources:
+            continue
         reason = _kept(resources, which, owner, clock.now(), where)
         if reason:
             report.kept[capture] = reason
@@ -56,7 +63,8 @@ def clean(
         if which != "expired":
             report.problems += _finish_ledgers(where, reach, clock)
         for capture in report.removed:
-            outcome = sweep.remove_capture(account, capture, clock=clock, patience=PATIENCE)
+            proof = proofs[capture]
+            outcome = sweep.remove_capture(account, capture, clock=clock, patience=PATIENCE, proof=proof)
             report.problems += [problem for problem in outcome.problems if problem not in report.problems]
     return report
 

@@ -11,7 +11,8 @@ from vpcshark.clock import SystemClock
 
 
 def handler(event: Any = None, context: Any = None) -> dict[str, Any]:
-    """Lambda's entry: ``vpcshark.cleanup.scheduled.handler``. Returns what it removed; raises VpcsharkError for what
+    """Lambda's entry: ``vpcshark.cleanup.scheduled.handler``. Returns what it removed, and a sentence for each resource
+    that has a capture's tags alone, which it left; raises VpcsharkError for what
     could not be, so that Lambda counts it as an error and an alarm can see it."""
     from vpcshark.cleanup.account import reach
     from vpcshark.errors import VpcsharkError
@@ -19,4 +20,5 @@ def handler(event: Any = None, context: Any = None) -> dict[str, Any]:
     done = report.clean(reach("", ""), "expired", reach=reach, clock=SystemClock())
     if done.problems:
         raise VpcsharkError(" ".join(done.problems), "The next run tries again.")
-    return {"removed": {capture: [r.id for r in found] for capture, found in done.removed.items()}}
+    removed = {capture: [r.id for r in found] for capture, found in done.removed.items()}
+    return {"removed": removed, "unproved": done.unproved}

@@ -1,6 +1,7 @@
 """Removes what captures left in the account: by tag, read on the client, until a describe shows nothing.
 
-Only what bears ``vpcshark:capture`` is ever deleted. Order: sessions, then everything else side by side, then security
+Only what bears ``vpcshark:capture`` and was provably made by a capture (``birthmark``) is ever deleted; what has the
+tag alone is named, and left alone. Order: sessions, then everything else side by side, then security
 groups, which stay until their instance is terminated. Knows neither how a capture runs nor which EC2 call removes what:
 that is ``Account``.
 """
@@ -9,11 +10,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
 
 from vpcshark import threads
+from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.cleanup.tags import Lease, read_lease
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError
@@ -30,18 +32,29 @@ SLOW = (INSTANCE, GROUP)  # AWS takes a minute to terminate an instance, and hol
 
 @dataclass(frozen=True)
 class Resource:
-    """One of our resources: its kind ("session", "filter", "instance", …), id, tags."""
+    """A resource that bears our tag: its kind ("session", "filter", "instance", …), id, tags."""
 
     kind: str
     id: str
     tags: Mapping[str, str]
     source: str = ""  # the mirrored ENI, of a session
     instance_type: str = ""
+    birth: Birth = field(default_factory=Birth)
 
     @property
     def lease(self) -> Lease | None:
-        """Whose it is and until when; None if it is not ours."""
+        """Whose it is and until when, as its tags have it; None if they have nothing of us."""
         return read_lease(self.tags)
+
+    @property
+    def unproved(self) -> str:
+        """The sentence on one that has a capture's tags without a proof that a capture made it."""
+        name = f" ({self.tags['Name']})" if self.tags.get("Name") else ""
+        capture = self.lease.capture if self.lease is not None else ""
+        return (
+            f"The {self.kind} {self.id}{name} has the tags of the capture {capture}, but nothing shows that a capture "
+            "made it: it is left alone."
+        )
 
 
 class Account(Protocol):
@@ -56,11 +69,13 @@ class Account(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a removal did: ids deleted, a sentence for each that could not be, and one for each that AWS is at."""
+    """What a removal did: ids deleted, a sentence for each that could not be, one for each that AWS is at, and one for
+    each that only has the capture's tags."""
 
     deleted: tuple[str, ...]
     problems: tuple[str, ...]
     later: tuple[str, ...] = ()
+    unproved: tuple[str, ...] = ()
 
     @property
     def is_clean(self) -> bool:
@@ -75,6 +90,7 @@ def remove_capture(
     clock: Clock,
     patience: float,
     known: Mapping[str, str] | None = None,
+    proof: Proof | None = None,
     settle: float = 0.0,
     on_deleted: Callable[[str], None] = lambda resource: None,
     give_up: Callable[[AwsError], bool] = lambda error: False,
@@ -83,19 +99,20 @@ def remove_capture(
     """Delete all of one capture, until a describe shows nothing or ``patience`` seconds are over, or ``give_up`` says
     that going on is of no use.
 
+    ``proof`` tells what is the capture's own; where none is given, the birthmark and ``known`` do.
     ``known`` (id -> kind) is deleted at once, without a describe before it; but what is ``SLOW`` may be another
     capture's by now, which claimed a kept host, so that is looked at first. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
     ``patience`` ends before, it is a problem that it may still appear.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
-    removal = _Removal(account, on_deleted, give_up)
+    removal = _Removal(account, proof or Proof(capture, ids=frozenset(known or ())), on_deleted, give_up)
     start = clock.monotonic()
     slow = {resource: kind for resource, kind in (known or {}).items() if kind in SLOW}
     removal.delete([(kind, resource) for resource, kind in (known or {}).items() if resource not in slow])
     pause = 0.0  # the first describe after the first round of deletes comes at once
     while True:
-        left = removal.look_for(capture)
+        left = removal.look()
         if left is not None and slow:
             removal.let_go(slow, left)
             removal.delete([*removal.unseen(slow), *((resource.kind, resource.id) for resource in left)])
@@ -103,14 +120,14 @@ def remove_capture(
             continue
         unsettled = start + settle - clock.monotonic()
         if left is not None and not left and unsettled <= 0:
-            return Outcome(tuple(removal.deleted), ())
+            return removal.outcome()
         if hands_over and left and (later := removal.told_of(left)):
-            return Outcome(tuple(removal.deleted), (), later)
+            return removal.outcome(later=later)
         if left is not None and not left:
             pause = min(pause, unsettled)
         if removal.is_hopeless or clock.monotonic() - start + pause > patience:
             problems = removal.problems_of(left) or [_may_appear(capture)]
-            return Outcome(tuple(removal.deleted), tuple(problems))
+            return removal.outcome(problems)
         if left:
             removal.delete([(resource.kind, resource.id) for resource in left])
         clock.sleep(pause)
@@ -125,19 +142,25 @@ class _Removal:
     """One go at an account: remembers what it deleted and, for each resource, the last reason why it could not."""
 
     def __init__(
-        self, account: Account, on_deleted: Callable[[str], None], give_up: Callable[[AwsError], bool]
+        self, account: Account, proof: Proof, on_deleted: Callable[[str], None], give_up: Callable[[AwsError], bool]
     ) -> None:
         self._account = account
+        self._proof = proof
         self._on_deleted = on_deleted
         self._give_up = give_up
         self.is_hopeless = False
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
+        self._unproved: dict[str, str] = {}  # id -> sentence
         self._seen: set[str] = set()  # what the last describe showed, whosever it is
         self._told: set[str] = set()  # instances that were told to terminate, and that AWS still shows
 
-    def look_for(self, capture: str) -> list[Resource] | None:
-        """What the account still shows of ``capture``; None where it could not be asked."""
+    def outcome(self, problems: Sequence[str] = (), later: tuple[str, ...] = ()) -> Outcome:
+        """What was done so far."""
+        return Outcome(tuple(self.deleted), tuple(problems), later, tuple(self._unproved.values()))
+
+    def look(self) -> list[Resource] | None:
+        """What the account still shows of the capture; None where it could not be asked."""
         try:
             shown = self._account.tagged()
         except AwsError as error:
@@ -147,7 +170,11 @@ class _Removal:
             return None
         self.problems.pop("the account", None)
         self._seen = {r.id for r in shown}
-        found = [r for r in shown if r.lease is not None and r.lease.capture == capture]
+        found, others = split([r for r in shown if r.lease and r.lease.capture == self._proof.capture], self._proof)
+        for one in others:
+            if self._unproved.get(one.id) is None:
+                log.warning("%s", one.unproved)
+            self._unproved[one.id] = one.unproved
         for gone in self._told - {r.id for r in found}:
             self._told.discard(gone)
             self._done(INSTANCE, gone)
@@ -227,13 +254,25 @@ def remove_expired(
     could not renew it, and stays. Other people's are left to them and to ``vpcshark cleanup``. AwsError where the
     account can't be asked."""
     gone = []
-    for capture, resources in group_by_capture(account.tagged()).items():
+    for capture, claimed in group_by_capture(account.tagged()).items():
+        resources, _ = split(claimed, Proof(capture))
+        if not resources:
+            continue
         lease = latest_lease(resources)
         if lease.owner == owner and has_run_out(lease, clock.now()) and not lives_here(capture):
             log.info("The lease of the capture %s ran out.", capture)
             if remove_capture(account, capture, clock=clock, patience=patience).is_clean:
                 gone.append(capture)
     return gone
+
+
+def split(resources: Iterable[Resource], proof: Proof) -> tuple[list[Resource], list[Resource]]:
+    """Those that are provably the capture's, and those that only have its tags."""
+    ours: list[Resource] = []
+    others: list[Resource] = []
+    for one in resources:
+        (ours if proof.covers(one.kind, one.id, one.birth) else others).append(one)
+    return ours, others
 
 
 def latest_lease(resources: Iterable[Resource]) -> Lease:

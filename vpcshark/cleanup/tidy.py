@@ -5,9 +5,10 @@ Gets the way to AWS as an argument (``Reach``). Knows nothing of processes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Protocol
@@ -17,7 +18,9 @@ from vpcshark.aws.errors import is_expired
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep
 from vpcshark.clock import Clock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import VpcsharkError, unexpected
+
+log = logging.getLogger(__name__)
 
 # A create that was cut off between call and answer may show up in describes some seconds later (EC2 is eventually
 # consistent, and a slow call may still be under way when its caller is dead).
@@ -114,7 +117,7 @@ def _removed(
                 ledger.note(sentence)  # at once: "vpcshark ps" and the interface list tell it
             said = outcome.problems
         if outcome.is_clean or clock.monotonic() + pause > end:
-            return sweep.Outcome(tuple(deleted), outcome.problems)
+            return replace(outcome, deleted=tuple(deleted))
         clock.sleep(pause)
         pause = min(pause * 1.6, sweep.LONGEST_PAUSE)
 
@@ -125,15 +128,25 @@ def _round(
     """In an account that may be another one, only what a describe shows is deleted: there an id of ours is "not found",
     which proves nothing."""
     try:
-        account = _right_account(record, reach)
+        return _tried(record, ledger, reach, clock, end, is_known=is_known)
     except VpcsharkError as error:
         return sweep.Outcome((), (str(error),))
+    except Exception as error:  # whatever it is: the next round may go well, and nobody else cleans up
+        log.exception("Cleaning up after %s failed.", record.capture)
+        return sweep.Outcome((), (str(unexpected(error)),))
+
+
+def _tried(
+    record: ledgers.Record, ledger: ledgers.Ledger, reach: Reach, clock: Clock, end: float, *, is_known: bool
+) -> sweep.Outcome:
+    account = _right_account(record, reach)
     return sweep.remove_capture(
         account,
         record.capture,
         clock=clock,
         patience=min(ROUND, end - clock.monotonic()),
         known=record.made if is_known else {},
+        proof=record.proof,
         settle=SETTLE if record.unanswered else 0.0,
         on_deleted=ledger.deleted,
         give_up=is_expired,

@@ -13,8 +13,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.table import Table
-
 from vpcshark import logs, settings
 from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.selection import Selection, of_words
@@ -83,7 +81,7 @@ def run(options: argparse.Namespace) -> int:
             alarm.cancel()
             counter.close()
             _drop_if_empty(name, counter)
-    console.err().print(f"{counter.packets} packets captured from {selection}" + _into(name), markup=False)
+    console.err().print(f"{counter.packets} packets captured from {selection}" + _into(name))
     if options.trace:
         print_timeline(services.timeline)
     return 0
@@ -140,7 +138,7 @@ class Counter:
 
 def print_timeline(timeline: Timeline) -> None:
     """Every step with its begin, end and length in milliseconds."""
-    shown = Table(box=None, pad_edge=False, header_style="bold")
+    shown = console.table()
     for heading in ("STEP", "BEGIN ms", "END ms", "TAKES ms"):
         shown.add_column(heading, justify="left" if heading == "STEP" else "right")
     for step in timeline.steps():

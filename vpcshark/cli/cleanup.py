@@ -16,8 +16,8 @@ def add(commands: Any) -> None:
         help="remove what dead captures left in the account",
         description=(
             "Remove what captures that are dead left: mirror sessions, filters, targets, launched capture hosts, "
-            "security groups and their rules. Only resources that bear the tag vpcshark:capture are ever touched, and "
-            "never those of a living capture."
+            "security groups and their rules. Only resources that a capture provably made are ever touched, whatever "
+            "tags others have, and never those of a living capture."
         ),
     )
     which = parser.add_mutually_exclusive_group()
@@ -55,9 +55,11 @@ def run(options: argparse.Namespace) -> int:
     verb = "would be removed" if options.dry_run else "removed"
     for capture, resources in report.removed.items():
         for resource in resources:
-            out.print(f"{resource.kind} {resource.id} of the capture {capture} {verb}", markup=False)
+            out.print(f"{resource.kind} {resource.id} of the capture {capture} {verb}")
     for capture, reason in report.kept.items():
-        out.print(f"The capture {capture} is left alone: {reason}", markup=False)
+        out.print(f"The capture {capture} is left alone: {reason}")
+    for sentence in report.unproved:
+        out.print(sentence)
     if not report.removed:
         out.print("Nothing is left of dead captures." if not report.problems else "Nothing was removed.")
     if report.problems:

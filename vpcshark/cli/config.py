@@ -41,15 +41,16 @@ def run_show(options: argparse.Namespace) -> int:
     file = settings.path()
     text = _text(file)
     if not file.exists():
-        console.err().print(f"There are no settings yet; {file} could say:", markup=False)
-    console.out().print(text or settings.EXAMPLE, end="", markup=False, soft_wrap=True)
+        console.err().print(f"There are no settings yet; {file} could say:")
+    for line in (text or settings.EXAMPLE).splitlines():
+        console.out().print(line, soft_wrap=True)
     check(text, file)
     return 0
 
 
 def run_path(options: argparse.Namespace) -> int:
     """Where the settings are."""
-    console.out().print(str(settings.path()), markup=False, soft_wrap=True)
+    console.out().print(str(settings.path()), soft_wrap=True)
     return 0
 
 

@@ -18,6 +18,7 @@ from vpcshark import __version__, threads
 from vpcshark.capture.sink import FileSink, SinkClosed
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError
+from vpcshark.text import line
 from vpcshark.wire.bpf import asks_direction
 from vpcshark.wire.decap import Counts, Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
@@ -78,9 +79,9 @@ def run(options: argparse.Namespace) -> int:
         return 0
     finally:
         for remark in job.remarks():
-            sys.stderr.write(f"{remark}\n")
+            sys.stderr.write(f"{line(remark)}\n")
     _insist_on_frames(source.name, engine)
-    sys.stderr.write(f"{summary(engine)}\n")
+    sys.stderr.write(f"{line(summary(engine))}\n")
     return 0
 
 
@@ -237,10 +238,9 @@ class Progress:
 
             from vpcshark.cli import console
 
-            columns = (progress.TextColumn("{task.description}"), progress.BarColumn(), progress.DownloadColumn())
-            self._bar = progress.Progress(
-                *columns, progress.TimeRemainingColumn(), console=console.err(), transient=True
-            )
+            name = progress.TextColumn("{task.description}", markup=False)
+            columns = (name, progress.BarColumn(), progress.DownloadColumn(), progress.TimeRemainingColumn())
+            self._bar = progress.Progress(*columns, console=console.err(), transient=True)
             self._bar.start()
             self._bar.add_task(os.path.basename(self._source.name), total=self._source.size)
         return self

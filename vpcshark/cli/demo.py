@@ -59,7 +59,7 @@ def _capture(eni: str) -> None:
     else:
         console.out().print("tshark is not installed, so vpcshark capture does it.")
         command = [sys.executable, "-m", "vpcshark", "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
-    console.out().print("$ " + " ".join(command[-8:]), markup=False)
+    console.out().print("$ " + " ".join(command[-8:]))
     # As root tshark opens nothing in folders of others; an empty file of ours is there first, as it wants it.
     status = subprocess.run(command, check=False).returncode
     if status:
@@ -80,7 +80,7 @@ def _show(file: Path) -> None:
         env={**os.environ, "LC_ALL": "C.UTF-8"},
     ).stdout.splitlines()
     for line in listing[:20]:
-        out.print(line, markup=False, soft_wrap=True)
+        out.print(line, soft_wrap=True)
     out.print(f"... {len(listing)} frames in {file}")
 
 
@@ -92,7 +92,7 @@ def _show_what_is_left(ec2: Any) -> int:
     console.heading(out, "What is left in the account")
     left = mirror.tagged_resources(ec2)
     for resource in left:
-        out.print(f"{resource.kind} {resource.id}", markup=False)
+        out.print(f"{resource.kind} {resource.id}")
     if not left:
         out.print("nothing")
     return 1 if left else 0

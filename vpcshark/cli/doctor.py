@@ -75,9 +75,9 @@ def run(options: argparse.Namespace) -> int:
     out, failed = console.out(), 0
     for finding in examine(Doctor(options.profile, options.region)):
         mark = "FAILED" if finding.problem else "ok"
-        out.print(f"{mark:<7}{finding.subject}: {finding.problem or finding.remark}", markup=False, soft_wrap=True)
+        out.print(f"{mark:<7}{finding.subject}: {finding.problem or finding.remark}", soft_wrap=True)
         if finding.remedy:
-            out.print(f"       -> {finding.remedy}", markup=False, soft_wrap=True)
+            out.print(f"       -> {finding.remedy}", soft_wrap=True)
         failed += bool(finding.problem)
     return 1 if failed else 0
 

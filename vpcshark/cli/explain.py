@@ -10,7 +10,6 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
-from rich.text import Text
 
 from vpcshark.capture.filtering import service_port
 from vpcshark.cli import console
@@ -56,11 +55,11 @@ def explain(text: str, out: Console) -> None:
         out.print(_table(translation.rules))
         out.print()
     for line in _remarks(translation):
-        out.print(Text(line))
+        out.print(console.styled(line))
 
 
 def _table(rules: tuple[MirrorRule, ...]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table()
     for heading in ("DIRECTION", "RULE", "ACTION", "PROTOCOL", "SOURCE", "PORTS", "DESTINATION", "PORTS"):
         table.add_column(heading, no_wrap=True)
     for rule in rules:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol, TextIO
 
 import vpcshark
+from vpcshark import text as texts
 from vpcshark.errors import InputError, VpcsharkError
 
 MARK = "This is vpcshark's launcher"  # a file with this in it is ours to replace and remove
@@ -60,7 +61,7 @@ def install(directory: Path | None, out: TextIO, run: Run = run_command) -> Path
             f"{target} can't be written: {exc.strerror}.", "Name a folder that you may write to with --dir."
         ) from exc
     check(target, run)
-    out.write(f"{target} is installed; it runs {sys.executable}.\n")
+    out.write(texts.line(f"{target} is installed; it runs {sys.executable}.") + "\n")
     out.write("Start Wireshark again, or choose Capture > Refresh Interfaces (F5) in it: the ENIs are in its list. ")
     out.write("Without a screen: tshark -D\n")
     return target
@@ -73,11 +74,11 @@ def uninstall(directory: Path | None, out: TextIO, run: Run = run_command) -> Pa
     try:
         target.unlink()
     except FileNotFoundError:
-        out.write(f"{target} is not there; nothing is to be done.\n")
+        out.write(texts.line(f"{target} is not there; nothing is to be done.") + "\n")
     except OSError as exc:
         raise InputError(f"{target} can't be removed: {exc.strerror}.", "Remove it by hand.") from exc
     else:
-        out.write(f"{target} is removed. Wireshark forgets the ENIs when it starts again.\n")
+        out.write(texts.line(f"{target} is removed. Wireshark forgets the ENIs when it starts again.") + "\n")
     return target
 
 
@@ -95,7 +96,8 @@ def extcap_folder(out: TextIO, run: Run) -> Path:
         folder = None
     if folder is None:
         folder = default_folder(sys.platform, Path.home(), os.environ)
-        out.write(f"Wireshark could not be asked for its extcap folder; it should be {folder}. If not: --dir.\n")
+        guess = f"Wireshark could not be asked for its extcap folder; it should be {folder}. If not: --dir."
+        out.write(f"{texts.line(guess)}\n")
     return folder
 
 

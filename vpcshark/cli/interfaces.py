@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from typing import Any
-
-from rich.table import Table
 
 from vpcshark.cli import console
 
@@ -30,10 +26,9 @@ def run(options: argparse.Namespace) -> int:
     with console.err().status("Asking AWS for the network interfaces ..."):
         enis = inventory.list_enis(client.connect(options.profile, options.region).ec2)
     if options.json:
-        json.dump([inventory.as_json(eni) for eni in enis], sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        console.write_json([inventory.as_json(eni) for eni in enis])
         return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table()
     for heading in ("ENI", "NAME", "INSTANCE", "ADDRESSES", "AZ", "VPC"):
         table.add_column(heading, no_wrap=heading == "ENI", overflow="fold")
     for eni in enis:

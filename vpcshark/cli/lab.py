@@ -10,6 +10,7 @@ from typing import Any
 
 from vpcshark.cli import console, install
 from vpcshark.errors import VpcsharkError
+from vpcshark.text import line
 
 
 def add(commands: Any) -> None:
@@ -59,12 +60,12 @@ def run_run(options: argparse.Namespace) -> int:
     try:
         return int(commands.run(argv, _install_quietly, say=_say))
     except commands.CommandError as error:
-        sys.stderr.write(f"vpcshark: {error}\n")
+        sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return int(error.status)
 
 
 def _say(text: str) -> None:
-    console.err().print(text, style="dim", markup=False)
+    console.err().print(text, style="dim")
 
 
 def _commands() -> Any:

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from vpcshark import __version__, logs
 from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.text import line
 
 log = logging.getLogger(__name__)
 
@@ -64,7 +65,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         status: int = options.run(options)
         return status
     except VpcsharkError as error:
-        sys.stderr.write(f"vpcshark: {error}\n")
+        sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return 2 if isinstance(error, InputError) else 1
     except BrokenPipeError:  # the reader of our output has gone: "vpcshark interfaces | head"
         sys.stderr.close()
@@ -73,7 +74,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return 130
     except Exception:
         log.exception("vpcshark %s failed unexpectedly.", options.command)
-        sys.stderr.write(f"vpcshark: This is a defect of vpcshark; {log_file} tells more.\n")
+        sys.stderr.write(f"vpcshark: This is a defect of vpcshark; {line(str(log_file))} tells more.\n")
         return 1
     finally:
         if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:

@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
-from rich.text import Text
 
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.cli import console
@@ -59,8 +55,7 @@ def run(options: argparse.Namespace) -> int:
     with console.err().status("Asking AWS about the way of the packets ..."):
         found = preflight.findings(client.connect(options.profile, options.region), options.eni, wanted, is_here)
     if options.json:
-        json.dump([as_json(finding) for finding in found], sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        console.write_json([as_json(finding) for finding in found])
     else:
         show(found, console.out())
     return 1 if failures(found) else 0
@@ -68,22 +63,23 @@ def run(options: argparse.Namespace) -> int:
 
 def show(found: Sequence[Finding], out: Console) -> None:
     """Every finding in the order of the packets' way, then the commands that mend what is not in order."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table()
     table.add_column("", no_wrap=True)
     table.add_column("CHECK", no_wrap=True)
     table.add_column("FINDING", overflow="fold")
     for finding in found:
         style = STYLES[finding.level]
-        table.add_row(
-            Text(finding.level, style), finding.check, Text(finding.sentence, "" if finding.level == OK else style)
-        )
+        said = console.styled(finding.sentence, "" if finding.level == OK else style)
+        table.add_row(console.styled(finding.level, style), finding.check, said)
     out.print(table)
     mending = [finding for finding in found if finding.command]
     for number, finding in enumerate(mending):
-        out.print(Text(f"{'' if number else chr(10)}To mend {finding.check} ({finding.level}):", STYLES[finding.level]))
-        out.print(Text(f"  {finding.command}"), soft_wrap=True)
+        if not number:
+            out.print()
+        out.print(console.styled(f"To mend {finding.check} ({finding.level}):", STYLES[finding.level]))
+        out.print(f"  {finding.command}", soft_wrap=True)
     out.print()
-    out.print(Text(summary(found)))
+    out.print(summary(found))
 
 
 def summary(found: Sequence[Finding]) -> str:

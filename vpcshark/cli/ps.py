@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import argparse
-import json
-import sys
 import time
 from typing import Any
-
-from rich.table import Table
 
 from vpcshark.cleanup.overview import Seen, as_json
 from vpcshark.cli import console
@@ -39,8 +35,7 @@ def run(options: argparse.Namespace) -> int:
     with console.err().status("Asking AWS for mirror sessions ..."):
         seen, error = captures(options.profile, options.region)
     if options.json:
-        json.dump([as_json(one) for one in seen], sys.stdout, indent=2, ensure_ascii=False)
-        sys.stdout.write("\n")
+        console.write_json([as_json(one) for one in seen])
     else:
         _print(seen, time.time())
     if error is not None:
@@ -53,15 +48,15 @@ def _print(seen: list[Seen], now: float) -> None:
     if not seen:
         out.print("No captures.")
         return
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    table = console.table()
     for heading in ("CAPTURE", "STATE", "SOURCE", "OWNER", "AGE", "EXPIRES", "COST", "RESOURCES"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("AGE", "COST") else "left")
     for one in seen:
         table.add_row(*_row(one, now))
     out.print(table)
     for one in seen:
-        for note in one.notes[-1:]:
-            out.print(f"{one.capture}: {note}", markup=False)
+        for note in (*one.unproved, *one.notes[-1:]):
+            out.print(f"{one.capture}: {note}")
 
 
 def _row(one: Seen, now: float) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from vpcshark.cli import console
@@ -43,36 +44,53 @@ def run(options: argparse.Namespace) -> int:
     host = hosts.find_host(aws.ec2, options.instance)
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
-    key_type, key = Logins(host, addresses, how).shown_key()
+    logins = Logins(host, addresses, how)
+    key_type, key = logins.shown_key()
     shown = fingerprint(key)
-    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.", markup=False)
-    if _is_on_console(aws, host.instance, key_type, key):
-        out.print("The instance's console output has the same key.")
-    elif options.fingerprint:
-        if options.fingerprint != shown:
-            raise InputError(
-                f"The key is not the one with the fingerprint {options.fingerprint}.", "It was not accepted."
-            )
-    elif not _asked(f"Its console output does not have it (any more). Trust {shown}? [y/N] "):
+    out.print(f"{host.name} ({host.instance}) shows the {key_type} key {shown}.")
+    if not accepts(options.fingerprint, shown, lambda: _is_on_console(aws, host.instance, key_type, key), _asked):
         out.print("It was not accepted.")
         return 1
-    trusted.add(host.instance, key_type, key)
-    out.print(f"Trusted from now on; kept in {trusted.file()}.", markup=False)
+    trusted.add(logins.pin, key_type, key)
+    out.print(f"Trusted from now on; kept in {trusted.file()}.")
     return 0
 
 
+def accepts(wanted: str, shown: str, is_on_console: Callable[[], bool], ask: Callable[[str], bool]) -> bool:
+    """Is the key with the fingerprint ``shown`` to be trusted? By the one that the person brought (``wanted``), else by
+    the console, else by the person's word. InputError."""
+    from vpcshark.aws.hostkeys import DoubtfulConsole
+
+    if wanted and wanted != shown:
+        raise InputError(f"The key is not the one with the fingerprint {wanted}.", "It was not accepted.")
+    if wanted:
+        return True
+    try:
+        is_proved = is_on_console()
+    except DoubtfulConsole as doubt:
+        raise InputError(
+            f"{doubt.problem} The key was not accepted.",
+            "Have the instance's owner tell the fingerprint of its key, and run this again with --fingerprint.",
+        ) from doubt
+    if is_proved:
+        console.err().print("The instance's console output has the same key.")
+    return is_proved or ask(f"Its console output does not have it (any more). Trust {shown}? [y/N] ")
+
+
 def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:
-    from vpcshark.aws import connect
+    from vpcshark.aws import connect, hostkeys
 
     try:
         return (key_type, base64.b64encode(key).decode()) in connect.console_keys(aws, instance)
+    except hostkeys.DoubtfulConsole:
+        raise
     except AwsError as error:
-        console.err().print(str(error), markup=False)
+        console.err().print(str(error))
         return False
 
 
 def _asked(question: str) -> bool:
     try:
-        return console.err().input(question, markup=False).strip().lower() in ("y", "yes")
+        return console.err().input(question).strip().lower() in ("y", "yes")
     except EOFError:
         return False

@@ -13,6 +13,8 @@ import threading
 from collections.abc import Callable
 from typing import NamedTuple
 
+from vpcshark import text as texts
+
 _QUIT = b"Q\0\0\0"
 INITIALIZED, SET, ADD, DISABLE = 0, 1, 2, 5
 STATUSBAR = 6
@@ -98,22 +100,21 @@ class Toolbar:
     def say(self, text: str) -> None:
         """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows."""
         logger.info("%s", text)
-        self._send(Message(LOG, STATUSBAR, text.encode(errors="replace")[:MAX_PAYLOAD]))
+        self._send(Message(LOG, STATUSBAR, _payload(text)))
         self.log(text)
 
     def log(self, line: str) -> None:
         """Add ``line`` to what the Log button shows."""
-        self._send(Message(LOG, ADD, line.encode(errors="replace")[: MAX_PAYLOAD - 1] + b"\n"))
+        self._send(Message(LOG, ADD, _payload(line) + b"\n"))
 
     def show(self, text: str) -> None:
         """Show the state and figures of now in the toolbar."""
-        self._send(Message(STATE, SET, text.encode(errors="replace")[:MAX_PAYLOAD]))
+        self._send(Message(STATE, SET, _payload(text)))
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
         """See ``capture.live.Controls``."""
         self._send(Message(STATE, DISABLE, b""))  # it is for reading
-        shown = now.encode(errors="replace")[:MAX_PAYLOAD]
-        self._send(Message(FILTER, SET, shown))  # not what was typed into an earlier capture
+        self._send(Message(FILTER, SET, _payload(now)))  # not what was typed into an earlier capture
         self._change = change
 
     def _send(self, message: Message) -> None:
@@ -157,6 +158,10 @@ class Toolbar:
                 if descriptor is not None:
                     os.close(descriptor)
             self._reading = self._writing = None
+
+
+def _payload(shown: str) -> bytes:
+    return texts.cut(texts.line(shown), MAX_PAYLOAD - 1).encode()  # a line feed may follow
 
 
 def _open(path: str, flags: int) -> int | None:

@@ -19,6 +19,7 @@ from vpcshark.extcap.arguments import Call, Phase, parse
 from vpcshark.extcap.defaults import defaults
 from vpcshark.extcap.options import chosen, resolve_leniently
 from vpcshark.extcap.services import Services
+from vpcshark.text import line
 
 if TYPE_CHECKING:
     from vpcshark.extcap.answers import Answers
@@ -134,7 +135,7 @@ def _filter_problem(capture_filter: str) -> str:
     try:
         compile_filter(capture_filter)
     except ValueError as error:  # FilterError, or bytes that are no text
-        return " ".join(str(error).split()) + "\n"
+        return line(" ".join(str(error).split())) + "\n"
     return ""
 
 
@@ -142,6 +143,6 @@ def _clean_up(services: Callable[[], Services], stderr: TextIO) -> int:
     try:
         services().clean_up()
     except VpcsharkError as error:
-        stderr.write(f"{error}\n")
+        stderr.write(f"{line(str(error))}\n")
         return 1
     return 0

@@ -120,10 +120,11 @@ OPTIONS = (
         group="Mirror",
         kind=Kind.STRING,
         display="Description",
-        tooltip="What colleagues read in the VPC console beside the mirror session while it runs.",
+        tooltip="What colleagues read in the VPC console beside the mirror session while it runs, behind the capture's "
+        "id.",
         pattern=r"[^\r\n]{1,255}",
         meaning="one line of at most 255 characters",
-        placeholder="vpcshark capture by USER@HOST",
+        placeholder="capture by USER@HOST",
     ),
     Option(
         name="host",

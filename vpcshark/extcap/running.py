@@ -10,7 +10,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import TextIO
 
-from vpcshark import logs
+from vpcshark import logs, text
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
@@ -117,10 +117,5 @@ def _unexpected(error: Exception) -> VpcsharkError:
 
 def _message(error: VpcsharkError) -> str:
     """At most two lines, what happened and what to do, that fit into what Wireshark keeps."""
-    lines = [" ".join(line.split()) for line in (error.problem, error.remedy) if line]
-    return _cut("\n".join(lines), _STDERR_LIMIT) + "\n"
-
-
-def _cut(text: str, size: int) -> str:
-    data = text.encode(errors="replace")
-    return text if len(data) <= size else data[: size - 3].decode(errors="ignore") + "…"
+    said = [" ".join(text.line(part).split()) for part in (error.problem, error.remedy) if part]
+    return text.cut("\n".join(said), _STDERR_LIMIT) + "\n"

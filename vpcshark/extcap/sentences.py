@@ -6,13 +6,14 @@ a line's end could make another sentence of it; Name tags are such text. Pure; m
 
 from __future__ import annotations
 
+from vpcshark.text import line
+
 _BRACES = str.maketrans("{}", "()")
 
 
 def clean(text: str) -> str:
-    """``text`` on one line, braces made round, nothing in it that can't be printed (control characters, surrogates)."""
-    visible = "".join(char if char.isprintable() else " " for char in text.translate(_BRACES))
-    return " ".join(visible.split())
+    """``text`` on one line, braces made round, and cleaned as ``vpcshark.text`` has it."""
+    return " ".join(line(text.translate(_BRACES)).split())
 
 
 def sentence(kind: str, **fields: str | int | bool | None) -> str:

@@ -14,10 +14,11 @@ Config: port, address, interfaces [{vni, id, mac}], program, socket_program, sna
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
 ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
 ``heartbeat``) and heartbeat_seconds (how long); of the same capture's earlier receiver: received (of an interface),
-dropped, started (ns). Commands: {"program", "socket_program"} swaps the filter, {"tally": true} begins to count what it
-refuses and {"tally": false} tells that, {"ping": any} asks for a pong, {"remark": text} is a comment for the next
-statistics block and for the last, {"gap": text} one for a statistics block at once and for the last, {"keep": seconds}
-is a last heartbeat for so long; every line, also {"alive": true}, breaks the silence.
+dropped, started (ns), and gap, what the first statistics block, before any packet, and the last one say of what is
+missing between the two ("{until}" in it becomes the time at which this one began). Commands: {"program",
+"socket_program"} swaps the filter, {"tally": true} begins to count what it refuses and {"tally": false} tells that,
+{"ping": any} asks for a pong, {"remark": text} is a comment for the next statistics block and for the last,
+{"keep": seconds} is a last heartbeat for so long; every line, also {"alive": true}, breaks the silence.
 
 UDP ``port`` is held with sockets that refuse everything while frames come from the ring, lest the kernel answer each of
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
@@ -102,13 +103,15 @@ def _parse(line: bytes) -> Dict[str, Any]:
 
 
 class Earlier(NamedTuple):
-    """The same capture's receiver before this one: the frames that it dropped, and when it began (ns; 0: none was)."""
+    """The same capture's receiver before this one: the frames that it dropped, when it began (ns; 0: none was), and
+    what is to be said of the gap since."""
 
     dropped: int
     started: int
+    gap: str
 
 
-_NONE_EARLIER = Earlier(0, 0)
+_NONE_EARLIER = Earlier(0, 0, "")
 
 
 class Config:
@@ -125,7 +128,9 @@ class Config:
                 )
                 for each in given["interfaces"]
             ]
-            self.earlier = Earlier(int(given.get("dropped") or 0), int(given.get("started") or 0))
+            self.earlier = Earlier(
+                int(given.get("dropped") or 0), int(given.get("started") or 0), str(given.get("gap") or "")
+            )
             self.port = int(given.get("port", 4789))
             self.geneve_port = int(given.get("geneve_port") or 0)
             self.address = str(given.get("address") or "")
@@ -228,7 +233,7 @@ class Receiver:
         self._due = time.monotonic() + period
         self._owes_report = False
         self._said: Optional[Dict[str, Any]] = None
-        self._gap = ""
+        self._gap = earlier.gap.replace("{until}", _upwards(now()))
         self._remark = ""
         self._remark_is_new = False
         self._wakeup = _wake_on_signals()
@@ -236,6 +241,8 @@ class Receiver:
     def run(self) -> int:
         """Until stdin closes, SIGTERM comes (status 0) or stdout breaks (status 1)."""
         try:
+            if self._gap:  # frames may be waiting already: the gap is before all of them
+                self._report(self._dropped(), [self._gap])
             self._stream()
             self._finish()
             return 0
@@ -308,9 +315,6 @@ class Receiver:
                     self._remark, self._remark_is_new = str(command["remark"]), True
                 if "keep" in command:
                     self._heartbeat.prolong(float(command["keep"]))
-                if "gap" in command:
-                    self._gap = str(command["gap"])
-                    self._report(self._dropped(), [self._gap])
                 if "tally" in command:
                     self._count_arrivals(is_on=bool(command["tally"]))
                 key = "program" if isinstance(self._source, Ring) else "socket_program"
@@ -377,6 +381,11 @@ class Receiver:
         if counts != self._said:
             self._said = counts
             say("stats", **counts)
+
+
+def _upwards(nanoseconds: int) -> str:
+    """A time in UTC, rounded up to a second: what is missing until then ends before it."""
+    return time.strftime("%Y-%m-%d %H:%M:%S", time.gmtime(nanoseconds // 1000000000 + 1))
 
 
 def _wake_on_signals() -> int:

@@ -11,6 +11,7 @@ import fnmatch
 import hashlib
 import hmac
 import logging
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from vpcshark.errors import TransportError
 
 log = logging.getLogger(__name__)
 DEFAULT_FILES = ("~/.ssh/known_hosts", "~/.ssh/known_hosts2", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2")
+_INSTANCE = re.compile(r"i-[0-9a-f]{8,}|\[i-[0-9a-f]{8,}\]:\d+")
 
 
 class UnknownHostKey(TransportError):
@@ -53,7 +55,7 @@ class KnownHosts:
 
     def key_types(self, names: Sequence[str]) -> list[str]:
         """The types of key that are known for the host, to ask it for one of those; [] if it is unknown."""
-        return list(dict.fromkeys(entry.key_type for entry in self._known(names) if not entry.revoked))
+        return list(dict.fromkeys(entry.key_type for entry in self._known(names)[1] if not entry.revoked))
 
     def check(self, names: Sequence[str], key_type: str, key: bytes, accept: str = "") -> None:
         """Return if the host that ``names`` are for may show this key; else TransportError with its fingerprint, and
@@ -65,15 +67,15 @@ class KnownHosts:
         host, shown = names[-1], f"{_short(key_type)} key {fingerprint(key)}"
         if any(entry.revoked and entry.key == key for entry in self._entries):
             raise TransportError(f"{host} shows the {shown}, which known_hosts says is revoked.", "Don't trust it.")
-        known = [entry for entry in self._known(names) if not entry.revoked]
+        name, entries = self._known(names)
+        known = [entry for entry in entries if not entry.revoked]
         if any(entry.key == key for entry in known):
             return
         if known:
             expected = " or ".join(dict.fromkeys(fingerprint(entry.key) for entry in known))
             raise TransportError(
                 f"The host key of {host} has changed: it shows the {shown}, but known_hosts has {expected}.",
-                f"If the host was rebuilt, run: ssh-keygen -R '{host}', then connect once with ssh; "
-                "else somebody may be listening.",
+                f"If the host was rebuilt, run: {_how_to_replace(name, accept)}; else somebody may be listening.",
             )
         raise UnknownHostKey(
             f"The host key of {host} is not known: it shows the {shown}.",
@@ -83,12 +85,20 @@ class KnownHosts:
             key,
         )
 
-    def _known(self, names: Sequence[str]) -> list[Entry]:
+    def _known(self, names: Sequence[str]) -> tuple[str, list[Entry]]:
+        """The first name that is known at all, with its entries."""
         for name in names:
             found = [entry for entry in self._entries if entry.is_for(name)]
             if found:
-                return found
-        return []
+                return name, found
+        return names[-1], []
+
+
+def _how_to_replace(name: str, accept: str) -> str:
+    """A host that is known by its instance's id is accepted anew by ``accept``; another name is ssh's matter."""
+    if accept and _INSTANCE.fullmatch(name):
+        return accept
+    return f"ssh-keygen -R '{name}', then connect once with ssh"
 
 
 def load(files: Sequence[str] = (), further: Sequence[str] = ()) -> KnownHosts:

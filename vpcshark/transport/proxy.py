@@ -16,6 +16,7 @@ import paramiko
 from vpcshark.errors import TransportError
 from vpcshark.transport import ssh, ssh_config, tunnel
 from vpcshark.transport.base import Stream
+from vpcshark.transport.names import HostName
 from vpcshark.transport.ssh_auth import Keys
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,7 @@ class Known:
     config: paramiko.SSHConfig = field(default_factory=ssh_config.read)
 
 
-def dial(settings: ssh_config.Settings, address: str, port: int, known: Known, depth: int = 0) -> Stream:
+def dial(settings: ssh_config.Settings, address: HostName, port: int, known: Known, depth: int = 0) -> Stream:
     """A stream to ``address`` by ``settings``. TransportError that names the host on the way that failed."""
     if settings.proxy_command:
         return tunnel.process(settings.proxy_command, name="The SSH configuration's ProxyCommand")
@@ -42,7 +43,7 @@ def dial(settings: ssh_config.Settings, address: str, port: int, known: Known, d
     return _jump(settings.jumps, address, port, known, depth)
 
 
-def _jump(jumps: Sequence[str], address: str, port: int, known: Known, depth: int) -> Stream:
+def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, depth: int) -> Stream:
     """Through all of ``jumps``, the last of which reaches ``address``."""
     *before, last = jumps
     user, host, jump_port = ssh_config.split_jump(last)

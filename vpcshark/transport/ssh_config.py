@@ -13,10 +13,13 @@ import shlex
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import paramiko
 
+from vpcshark.errors import Hopeless, InputError
 from vpcshark.transport import quick
+from vpcshark.transport.names import HostName, UserName
 
 log = logging.getLogger(__name__)
 _EXEC = re.compile(r"^\s*match\b.*\bexec\b", re.IGNORECASE | re.MULTILINE)
@@ -33,8 +36,8 @@ class Settings:
     """Of one host; "" and () where the configuration says nothing. ``jumps`` are ``[user@]host[:port]``, the nearest
     first; ``proxy_command`` is an argument vector; ``host_key_alias`` is the host's name in known_hosts."""
 
-    address: str = ""
-    user: str = ""
+    address: HostName | None = None
+    user: UserName | None = None
     port: int = 0
     key_files: tuple[str, ...] = ()
     identities_only: bool = False
@@ -61,11 +64,11 @@ def read(files: Sequence[str] = FILES) -> paramiko.SSHConfig:
     return config
 
 
-def lookup(config: paramiko.SSHConfig, names: Sequence[str]) -> Settings:
+def lookup(config: paramiko.SSHConfig, names: Sequence[HostName]) -> Settings:
     """The settings of the host that has all these ``names`` (its id, its Name tag, its address); what is said of the
     first name counts before what is said of the next, and what is said of every host (``Host *``) comes last."""
     everybody = _found(config, _NOBODY)
-    answers = {n: _found(config, n) for n in names if n and not any(character.isspace() for character in n)}
+    answers = {name: _found(config, name) for name in names}
     specific = {name: _specific(found, everybody, name) for name, found in answers.items()}
     speaking = next((name for name in answers if specific[name]), None) or _first_address(answers)
     general = {} if speaking is None else answers[speaking]  # for its name is in a %h
@@ -110,7 +113,7 @@ def _joined(first: Found, then: Found) -> Found:
     return {key: values for key, values in joined.items() if values}
 
 
-def _first_address(names: Iterable[str]) -> str | None:
+def _first_address(names: Iterable[HostName]) -> HostName | None:
     """Of names that nothing is said of, the one that a proxy can do something with; None if there is no name."""
     named = list(names)
     return next((name for name in named if _ADDRESS.fullmatch(name)), named[0] if named else None)
@@ -120,8 +123,8 @@ def _settings(found: Found) -> Settings:
     jumps = [jump for jump in _text(found, "proxyjump").split(",") if jump and jump.lower() != "none"]
     command = _text(found, "proxycommand")
     return Settings(
-        address=_text(found, "hostname"),
-        user=_text(found, "user"),
+        address=_named(HostName, "HostName", found),
+        user=_named(UserName, "User", found),
         port=int(port) if (port := _text(found, "port")).isdecimal() else 0,
         key_files=tuple(found.get("identityfile") or ()),
         identities_only=_text(found, "identitiesonly").lower() == "yes",
@@ -132,13 +135,33 @@ def _settings(found: Found) -> Settings:
     )
 
 
+Name = TypeVar("Name", HostName, UserName)
+
+
+def _named(kind: type[Name], keyword: str, found: Found) -> Name | None:
+    """Hopeless if the configuration has a name there that is none."""
+    text = _text(found, keyword.lower())
+    try:
+        return kind(text) if text else None
+    except InputError as error:
+        raise Hopeless(f"{keyword} in the SSH configuration: {error.problem}", "Correct it there.") from error
+
+
 def _text(found: Found, name: str) -> str:
     value = found.get(name) or ""
     return value if isinstance(value, str) else value[0]
 
 
-def split_jump(jump: str) -> tuple[str, str, int]:
-    """``[user@]host[:port]`` (or ``ssh://…``) -> user or "", host, port or 0."""
+def split_jump(jump: str) -> tuple[UserName | None, HostName, int]:
+    """``[user@]host[:port]`` (or ``ssh://…``) -> user or None, host, port or 0. Hopeless if those are no names."""
+    user, host, port = _split(jump)
+    try:
+        return UserName(user) if user else None, HostName(host), port
+    except InputError as error:
+        raise Hopeless(f"ProxyJump in the SSH configuration: {error.problem}", "Correct it there.") from error
+
+
+def _split(jump: str) -> tuple[str, str, int]:
     user, _, rest = jump.strip().removeprefix("ssh://").rpartition("@")
     host, colon, port = rest.rpartition(":")
     if colon and port.isdecimal() and (host.count(":") == 0 or host.endswith("]")):
@@ -146,6 +169,6 @@ def split_jump(jump: str) -> tuple[str, str, int]:
     return user, rest.strip("[]"), 0
 
 
-def local_user() -> str:
-    """Who we are here, as ssh(1) takes it where nothing else is said."""
-    return getpass.getuser()
+def local_user() -> UserName:
+    """Who we are here, as ssh(1) takes it where nothing else is said. InputError if that is no name for SSH."""
+    return UserName(getpass.getuser())

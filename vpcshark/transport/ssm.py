@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 
 from vpcshark.errors import TransportError
 from vpcshark.transport import tunnel
+from vpcshark.transport.names import HostName
 
 PLUGIN = "session-manager-plugin"
 FOLDERS = (
@@ -34,7 +35,7 @@ class Started:
     """What ssm:StartSession answered, and what the plugin needs to know of the request."""
 
     response: Mapping[str, str] = field(repr=False)  # it has a token in it
-    target: str
+    target: HostName
     region: str
     profile: str
     endpoint: str

@@ -15,6 +15,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
+from vpcshark.text import line
 from vpcshark.wire.blocks import COMMENT, ENHANCED_PACKET, INTERFACE_STATISTICS, interface_statistics
 from vpcshark.wire.pcapng import MAX_BLOCK
 
@@ -112,7 +113,7 @@ class Merger:
         one = self._streams[stream]
         one.is_over, one.rest = True, b""
         if remark:
-            self._statistics.setdefault(0, _Statistics()).comments[remark] = None
+            self._statistics.setdefault(0, _Statistics()).comments[line(remark)] = None
             self._sum(0)
         for interface, found in self._statistics.items():
             self._sum_if_whole(interface, found)
@@ -212,7 +213,7 @@ def _read_statistics(body: bytes) -> tuple[_Counts, Sequence[str]]:
     comments = []
     for code, value in _options(body, 12):
         if code == COMMENT:
-            comments.append(value.decode("utf-8", "replace"))
+            comments.append(line(value.decode("utf-8", "replace")))
         elif code == _START and len(value) == 8:
             high_start, low_start = _STAMP(value)
             started = high_start << 32 | low_start

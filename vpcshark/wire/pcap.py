@@ -9,6 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 
+from vpcshark.text import line
 from vpcshark.wire.blocks import enhanced_packet
 from vpcshark.wire.vxlan import direction, original_length, unwrap
 
@@ -40,11 +41,12 @@ class Converter:
         self._mac = mac
         self._decapsulate = decapsulate
         self._wanted = wanted
-        self._remark = remark
+        self._remark = line(remark)
         self._rest = b""
         self._record: struct.Struct | None = None
         self._scale = 1
         self.received = 0
+        self.last_time = 0  # of the last packet in the stream, ns, wanted or not
         self.banner = b""
 
     @property
@@ -87,6 +89,7 @@ class Converter:
         assert self._record is not None
         read, size = self._record.unpack_from, len(data)
         parts: list[bytes] = []
+        stamp = self.last_time
         while at + _RECORD <= size:
             seconds, fraction, captured, length = read(data, at)
             if captured > _MOST_CAPTURED:
@@ -95,7 +98,9 @@ class Converter:
             if begin + captured > size:
                 break
             at = begin + captured
-            parts += self._packet(data[begin:at], length, seconds * 1_000_000_000 + fraction * self._scale)
+            stamp = seconds * 1_000_000_000 + fraction * self._scale
+            parts += self._packet(data[begin:at], length, stamp)
+        self.last_time = stamp
         return parts, at
 
     def _packet(self, frame: bytes, length: int, nanoseconds: int) -> Iterator[bytes]:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
+from vpcshark.text import cut, line
 from vpcshark.wire.blocks import COMMENT, block, enhanced_packet, interface_statistics, option, options, padding, text
 
 __all__ = [
@@ -32,6 +33,8 @@ SECTION, INTERFACE, NAMES, STATISTICS, PACKET, SECRETS = 0x0A0D0D0A, 1, 4, 5, 6,
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
 ETHERNET = 1
 TLS_KEY_LOG = 0x544C534B
+MAX_OPTION = 65532
+"""Bytes of an option's text, whose length is a 16-bit number."""
 MAX_NAME = 255
 """Bytes of a name in a name resolution block; DNS has no longer ones (RFC 1035, 2.3.4)."""
 MAX_BLOCK = 16 * 1024 * 1024
@@ -41,7 +44,7 @@ MAX_BLOCK = 16 * 1024 * 1024
 def section_header(comment: str = "", application: str = "", hardware: str = "", system: str = "") -> bytes:
     """An SHB of unknown section length."""
     texts = ((COMMENT, comment), (2, hardware), (3, system), (4, application))
-    listed = options((code, text(value)) for code, value in texts if value)
+    listed = options((code, _clean(value)) for code, value in texts if value)
     return block(SECTION, struct.pack("<IHHq", BYTE_ORDER_MAGIC, 1, 0, -1) + listed)
 
 
@@ -49,13 +52,13 @@ def interface_description(
     name: str, description: str = "", capture_filter: str = "", snaplen: int = 0, comment: str = ""
 ) -> bytes:
     """An IDB: Ethernet, nanoseconds. ``snaplen`` 0 says no limit; the filter is libpcap text."""
-    pairs = [(COMMENT, text(comment))] if comment else []
-    pairs.append((2, text(name)))
+    pairs = [(COMMENT, _clean(comment))] if comment else []
+    pairs.append((2, _clean(name)))
     if description:
-        pairs.append((3, text(description)))
+        pairs.append((3, _clean(description)))
     pairs.append((9, b"\x09"))
     if capture_filter:
-        pairs.append((11, b"\0" + text(capture_filter)))
+        pairs.append((11, b"\0" + _clean(capture_filter)))
     return block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, snaplen) + options(pairs))
 
 
@@ -64,9 +67,14 @@ def name_resolution(records: Iterable[tuple[str, str]]) -> bytes:
     body = b""
     for address, name in records:
         packed = ipaddress.ip_address(address).packed
-        value = packed + text(name.replace("\0", ""), MAX_NAME) + b"\0"
+        value = packed + cut(line(name), MAX_NAME).encode() + b"\0"
         body += option(1 if len(packed) == 4 else 2, value)
     return block(NAMES, body + bytes(4))
+
+
+def _clean(value: str) -> bytes:
+    """Whoever prints the file has a terminal."""
+    return text(line(value, MAX_OPTION))
 
 
 def decryption_secrets(key_log: bytes) -> bytes:
@@ -107,14 +115,27 @@ class Cutter:
 
     def __init__(self) -> None:
         self._rest = b""
+        self._latest = b""  # the last blocks among which was a packet
         self.packets: Counter[int] = Counter()
 
     def feed(self, data: bytes) -> bytes:
         """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
-        data = self._rest + data
+        data, before = self._rest + data, sum(self.packets.values())
         end = whole_blocks(data, self.packets)
-        self._rest = data[end:]
-        return data[:end]
+        self._rest, blocks = data[end:], data[:end]
+        if sum(self.packets.values()) > before:
+            self._latest = blocks
+        return blocks
+
+    def last_time(self) -> int:
+        """The latest packet's time, in the unit of its interface; 0 before the first. Looked up only when asked for."""
+        times, at = [0], 0
+        while at < len(self._latest):
+            kind, length, _, high, low = struct.unpack_from("<IIIII", self._latest.ljust(at + 20, b"\0"), at)
+            if kind == PACKET:
+                times.append(high << 32 | low)
+            at += length
+        return max(times)
 
 
 @dataclass(frozen=True)

@@ -134,7 +134,7 @@ def test_a_fault_can_signal_the_caller(api: Any) -> None:
         with subprocess.Popen(["sleep", "60"]) as process:
             api.control.add_fault("DescribeVpcs", process=process.pid, signal=15, signal_after=is_after, times=1)
             api.client().describe_vpcs()
-            assert process.wait(5) == -15
+            assert process.wait(180) == -15
     api.control.clear_faults()
 
 

@@ -24,7 +24,7 @@ class Machines:
         self.up: dict[str, tuple[LabInstance, Callable[[], None]]] = {}
 
     def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
-        assert self.may_boot.wait(10)
+        assert self.may_boot.wait(180)
         self.up[instance.id] = (instance, on_end)
 
     def remove(self, instance: str) -> None:
@@ -57,6 +57,16 @@ def test_a_client_token_makes_one_instance(mirroring):
     first, second = (run(mirroring, ClientToken="token-1")["InstanceId"] for _ in range(2))
     assert first == second
     assert run(mirroring, ClientToken="token-2")["InstanceId"] != first
+
+
+def test_a_client_token_is_told_and_stands_for_one_request(mirroring, ec2):
+    """As DescribeInstances has it ever after; with other parameters it is refused (EC2 developer guide, "Ensuring
+    idempotency")."""
+    made = run(mirroring, ClientToken="token-3")["InstanceId"]
+    found = ec2.describe_instances(InstanceIds=[made])["Reservations"][0]["Instances"][0]
+    assert found["ClientToken"] == "token-3"
+    with pytest.raises(ClientError, match="IdempotentParameterMismatch"):
+        run(mirroring, ClientToken="token-3", InstanceType="t3.nano")
 
 
 def test_tags_reach_the_network_interface(mirroring, ec2):

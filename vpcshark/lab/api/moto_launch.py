@@ -1,8 +1,8 @@
 """RunInstances and TerminateInstances in the lab's VPC: machines that boot and end; and where moto says less than EC2.
 
-ClientToken makes RunInstances idempotent; a launch template's network interfaces, volumes, shutdown behaviour, metadata
-options and instance profile count; tags reach network interfaces; a security group in use is not deleted. Changes moto
-for the whole process. Must not know namespaces.
+ClientToken makes RunInstances idempotent, and DescribeInstances tells it; a launch template's network interfaces,
+volumes, shutdown behaviour, metadata options and instance profile count; tags reach network interfaces; a security
+group in use is not deleted. Changes moto for the whole process. Must not know namespaces.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import logging
 import threading
 from base64 import b64decode
 from collections.abc import Callable, Iterable, Mapping
-from copy import copy
+from copy import copy, deepcopy
 from dataclasses import dataclass, field
 from ipaddress import ip_address, ip_network
 from typing import Any
@@ -139,18 +139,31 @@ def install(fleet: Fleet | None) -> None:
 def _run_instances(
     backend: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **more: Any
 ) -> Any:
-    token = more.get("client_token") or _NO_TOKEN
+    if more.get("client_token") == _NO_TOKEN:
+        more["client_token"] = ""  # as EC2 describes an instance that was launched without one
+    token, asked = more.get("client_token", ""), (image_id, count, user_data, security_group_names, deepcopy(more))
     known = backend.__dict__.setdefault(_TOKENS, {})
     with TURN:
         if token in known:
-            return known[token]
+            reservation, before = known[token]
+            _check_same(before, asked)
+            return reservation
         reservation = _launch(backend, image_id, count, user_data, security_group_names, **more)
-        if token != _NO_TOKEN:
-            known[token] = reservation
+        if token:
+            known[token] = reservation, asked
     if _fleet is not None and _SCALED in more.get("tags", {}).get("instance", {}):
         for instance in reservation.instances:
             _fleet.await_boot(instance)
     return reservation
+
+
+def _check_same(before: Any, asked: Any) -> None:
+    """A ClientToken stands for one request."""
+    if asked != before:
+        raise EC2ClientError(
+            "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
+        )
 
 
 def _launch(

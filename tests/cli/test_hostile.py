@@ -1,0 +1,262 @@
+"""Every command, with an account and a host whose every word is hostile: what reaches stdout, stderr and the log."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import hostile
+import pytest
+import walk as walking
+
+import vpcshark
+from vpcshark.cli.main import COMMANDS
+from vpcshark.wire import pcapng
+
+REGION = "eu-central-1"
+SERVE = """
+import dataclasses, json, sys
+import boto3
+from vpcshark.lab.api import moto_ec2
+from vpcshark.lab.api.server import ApiServer
+from vpcshark.lab.seed import Seeder
+
+server = ApiServer()
+server.start()
+keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
+ec2 = boto3.client("ec2", region_name=sys.argv[1], endpoint_url=server.endpoint, **keys)
+world = Seeder(ec2, moto_ec2.mark_managed).loopback()
+print(json.dumps({"endpoint": server.endpoint, "world": dataclasses.asdict(world)}), flush=True)
+sys.stdin.read()
+server.stop()
+"""
+SHOWN = 20_000
+"""No command shows more bytes than that of an account and a host that have little to say."""
+
+
+@dataclass
+class Shown:
+    """What one step showed."""
+
+    status: int
+    out: bytes
+    err: bytes
+
+
+@dataclass
+class Walked:
+    """What all steps showed, and the log of all of them."""
+
+    steps: dict[str, Shown]
+    log: bytes
+
+    def of(self, command: str) -> dict[str, Shown]:
+        """The steps of one command."""
+        return {name: shown for name, shown in self.steps.items() if name.partition(".")[0] == command}
+
+
+@pytest.fixture(scope="module")
+def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
+    """The walk over all commands."""
+    folder = tmp_path_factory.mktemp("walk")
+    with hostile.account(SERVE, REGION) as (account, lab):
+        source, other = lab["world"]["instances"][:2]
+        colleague(lab["endpoint"])
+        with hostile.host(source["enis"][0]["mac"]) as host:
+            steps = planned(folder, source, other, host)
+            done = subprocess.run(
+                [sys.executable, walking.__file__],
+                cwd=folder,
+                env=environment(folder, account.endpoint),
+                input=json.dumps(steps),
+                text=True,
+                capture_output=True,
+                timeout=400,
+            )
+            assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    return Walked({name: shown(folder, name) for name, _, _ in steps}, read(folder.glob("**/vpcshark.log*")))
+
+
+def colleague(endpoint: str) -> None:
+    """A capture of somebody else's whose tags are hostile."""
+    keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
+    ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=endpoint, **keys)
+    said = {"vpcshark:capture": "c-", "vpcshark:owner": "", "vpcshark:expires": "2020-01-01T00:00:00Z "}
+    tags = [{"Key": key, "Value": (value + hostile.IN_XML)[:250]} for key, value in said.items()]
+    ec2.create_traffic_mirror_filter(
+        Description=hostile.IN_XML, TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": tags}]
+    )
+
+
+def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) -> list[tuple[str, str, list[str]]]:
+    """(name, mode of the account, argv) of each step; a name begins with its command."""
+    eni, instance = source["enis"][0]["id"], other["id"]
+    ssh = ["--connection", "ssh", "--ssh-port", str(host.port), "--ssh-key", str(host.key), "--ssh-user", me()]
+    ssh += ["--ssh-known-hosts", str(host.known_hosts)]
+    capture = ["capture", eni, "-w", "out.pcapng", *ssh]
+    asking = {
+        "interfaces": ["interfaces"],
+        "interfaces.json": ["interfaces", "--json"],
+        "preflight": ["preflight", eni, "--host", instance],
+        "preflight.json": ["preflight", eni, "--json"],
+        "ps": ["ps"],
+        "ps.json": ["ps", "--json"],
+        "cleanup": ["cleanup", "--expired", "--dry-run"],
+        "trust": ["trust", instance, "--port", str(host.port)],
+        "doctor": ["doctor"],
+        "capture.tcpdump": [*capture, "--mode", "tcpdump"],
+        "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],
+        "demo": ["demo", "--inside"],
+        "extcap.list": ["extcap", "--list"],
+        "extcap.reload": ["extcap", "--extcap-interface", eni, "--extcap-config", "--extcap-reload-option", "host"],
+    }
+    alone = {
+        "lab": ["lab", "status"],
+        "install": ["install", "--dir", str(folder / "extcap")],
+        "install.asking": ["install"],
+        "uninstall": ["uninstall"],
+        "config": ["config"],
+        "iam-policy": ["iam-policy"],
+        "explain": ["explain", "tcp", "port", "80"],
+        "decap": ["decap", odd_file(folder), "decap.pcapng"],
+        "decap.missing": ["decap", f"{hostile.EVIL}".replace("\0", ""), "decap.pcapng"],
+    }
+    refusing = {name: argv for name, argv in asking.items() if name not in ("demo", "capture.tcpdump", "extcap.list")}
+    refusing = {name: argv for name, argv in refusing.items() if not name.endswith(".json")}
+    modes = {"refusing": refusing, "endless": {name: asking[name] for name in ("ps", "capture.mirror")}}
+    modes["garbage"] = {"interfaces": asking["interfaces"]}
+    steps = [(name, "tags", argv) for name, argv in {**alone, **asking}.items()]
+    return steps + [(f"{name}.{mode}", mode, argv) for mode, some in modes.items() for name, argv in some.items()]
+
+
+def odd_file(folder: Path) -> str:
+    """A capture without VXLAN, by a hostile name, all of whose texts are hostile."""
+    file = folder / f"{hostile.MARK}[\x2fx]".replace("/", "\u2215")
+    text = hostile.EVIL.encode()
+    options = b"".join(pcapng.option(code, text) for code in (1, 2, 3))
+    section = pcapng.block(pcapng.SECTION, pcapng.struct.pack("<IHHq", pcapng.BYTE_ORDER_MAGIC, 1, 0, -1) + options)
+    file.write_bytes(section + pcapng.interface_description("x") + pcapng.enhanced_packet(0, 1, bytes(60), 60))
+    return str(file)
+
+
+def me() -> str:
+    """Whoever runs this."""
+    return subprocess.run(["id", "-un"], capture_output=True, text=True, check=True).stdout.strip()
+
+
+def environment(folder: Path, endpoint: str) -> dict[str, str]:
+    """Of somebody whose files are all in ``folder``, and whose tshark is hostile as well."""
+    programs = folder / "bin"
+    programs.mkdir()
+    said = folder / "said"
+    said.write_bytes(hostile.EVIL.encode())
+    tshark = programs / "tshark"
+    tshark.write_text(
+        f'#!/bin/sh\ncase "$*" in\n*-w*) : >demo.pcapng ;;\n*-r*) cat "{said}" ;;\n'
+        f'*--version*) cat "{said}" ;;\n*) cat "{said}" >&2; exit 1 ;;\nesac\n'
+    )
+    tshark.chmod(0o755)
+    (folder / ".ssh").mkdir(mode=0o700)
+    (folder / ".ssh" / "config").write_text("Host *\n  HostName 127.0.0.1\n")
+    settings = folder / "config" / "vpcshark"
+    settings.mkdir(parents=True)
+    (settings / "config.ini").write_text(f"# {hostile.MARK}\x1b]0;owned\x07\x9b\u202e\n[defaults]\n", "utf-8")
+    places = {f"XDG_{name}_HOME": str(folder / name.lower()) for name in ("CONFIG", "CACHE", "STATE")}
+    return {
+        **{name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "VPCSHARK_", "SSH_"))},
+        **places,
+        "HOME": str(folder),
+        "PATH": f"{programs}:{os.environ['PATH']}",
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "not a secret",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_MAX_ATTEMPTS": "1",
+    }
+
+
+def shown(folder: Path, name: str) -> Shown:
+    status = int((folder / f"{name}.status").read_text().split()[0])
+    return Shown(status, (folder / f"{name}.out").read_bytes(), (folder / f"{name}.err").read_bytes())
+
+
+def read(files: Iterator[Path]) -> bytes:
+    return b"".join(file.read_bytes() for file in files)
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "extcap"])
+def test_no_hostile_text_reaches_a_terminal(walked: Walked, command: str) -> None:
+    """No control, no direction, no invisible character, no markup that acts, nothing endless, no traceback."""
+    steps = walked.of(command)
+    assert steps, f"the walk passes by vpcshark {command}"
+    for name, step in steps.items():
+        for stream in (step.out, step.err):
+            assert not hostile.harm(stream), name
+            assert command == "demo" or not hostile.forged(stream), name  # it shows the lines of tshark
+            assert len(stream) < SHOWN, name
+        assert not any(word in step.err for word in (b"Traceback", b"MarkupError", b"defect", b"unexpectedly")), name
+
+
+def test_the_walk_meets_what_is_hostile(walked: Walked) -> None:
+    """Else it would prove nothing: each of these commands shows some of it, markup as it is written."""
+    silent = {"lab", "install", "uninstall", "iam-policy", "explain"}
+    for command in {*COMMANDS, "extcap"} - silent:
+        texts = b"".join(step.out + step.err for step in walked.of(command).values()).decode()
+        assert hostile.MARK in texts, command
+    assert hostile.MARKUP in walked.steps["interfaces"].out.decode()
+    assert hostile.MARKUP in walked.steps["ps"].out.decode()
+
+
+def test_no_hostile_text_reaches_the_log(walked: Walked) -> None:
+    """Nor does one look like a message of ours."""
+    assert hostile.MARK.encode() in walked.log
+    assert not hostile.harm(walked.log)
+    assert not hostile.forged(walked.log)
+    assert b"unexpectedly" not in walked.log
+
+
+@pytest.mark.parametrize("name", ["interfaces.json", "ps.json"])
+def test_json_is_harmless_and_says_all(walked: Walked, name: str) -> None:
+    """Scripts get every character, as an escape where a terminal must not."""
+    assert "\x9b2J\x85\u202edb\u2066" in json.dumps(json.loads(walked.steps[name].out), ensure_ascii=False)
+
+
+SINKS = {"sys.stdout.write", "sys.stderr.write", "stderr.write", "stdout.write", "out.write", "print"}
+ELSEWHERE = {"lab", "receiver"}  # a program of its own, on whose words nobody's safety hangs; sent to another machine
+RAW = {("cli/console.py", "write_json"), ("cli/iam_policy.py", "run"), ("extcap/prepared.py", "write")}
+"""Escapes by itself; ASCII; sentences, each of which is clean."""
+
+
+def test_a_new_sink_goes_by_the_step_as_well() -> None:
+    """One module makes what rich shows, and cleans it; whoever writes to a stream cleans what he writes."""
+    package = Path(vpcshark.__file__).parent
+    for path in sorted(package.rglob("*.py")):
+        name = path.relative_to(package).as_posix()
+        tree = ast.parse(path.read_text("utf-8"))
+        if name.partition("/")[0] in ELSEWHERE:
+            continue
+        if name != "cli/console.py" and "rich" in path.read_text("utf-8"):
+            made = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
+            assert not made & {"Console", "Table", "Text", "Panel", "Text.from_markup"}, name
+        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+            if (name, function.name) not in RAW:
+                assert not [call for call in calls(function) if not is_clean(call)], (name, function.name)
+
+
+def calls(function: ast.FunctionDef) -> list[ast.Call]:
+    found = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+    return [call for call in found if ast.unparse(call.func) in SINKS]
+
+
+def is_clean(call: ast.Call) -> bool:
+    """Constant, or by ``text``; ``_message`` is Wireshark's one, which cleans."""
+    said = ast.unparse(call.args[0]) if call.args else ""
+    return isinstance(call.args[0], ast.Constant) or any(word in said for word in ("line(", "lines(", "_message("))
