@@ -198,8 +198,8 @@ def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
 def test_a_refresh_shows_a_new_eni_that_can_be_captured(
     window: gui.Wireshark, clean_lab: Lab, new_eni: Callable[[str], str], shoot: Callable[[str], None]
 ):
-    """An ENI that was made after Wireshark's start is listed after Capture > Refresh Interfaces, and a double-click makes
-    a session of it."""
+    """An ENI that was made after Wireshark's start is listed after Capture > Refresh Interfaces, and a double-click
+    makes a session of it."""
     assert not [row for row in window.rows() if "brand-new" in row.name]
     eni = new_eni("brand-new")
     window.key("alt+c", "Up", "Return")  # the menu's last item; F5, which is the same till then, asks nothing in 4.6
