@@ -20,9 +20,9 @@ PROGRAMS = ("tshark", "wireshark")
 _PERSONAL = ".local/lib/wireshark/extcap"  # below HOME, since 4.2
 
 _PROGRAM = """#!/bin/sh
-VPCSHARK_LAB_HOME=${{VPCSHARK_LAB_HOME-${{HOME-}}}}
+VPCSHARK_HOME=${{VPCSHARK_HOME-${{HOME-}}}}
 HOME={home}
-export VPCSHARK_LAB_HOME HOME
+export VPCSHARK_HOME HOME
 exec {program} "$@"
 """
 
