@@ -18,7 +18,7 @@ OLD = "Personal configuration:\t/home/ann/.config/wireshark\nExtcap path: /usr/l
 NEW = f"{OLD}\nPersonal Extcap path:\t/home/ann/.local/lib/wireshark/extcap"
 # As Wireshark from 4.2 on does for root; HOME unset is the passwd file's for it, and for the launcher.
 WIRESHARK = '#!/bin/sh\necho "$0 $#"\nexec "$HOME/.local/lib/wireshark/extcap/vpcshark" "$@"\n'
-PYTHON = '#!/bin/sh\nprintf "%s|" "${HOME-none}" "${VPCSHARK_HOME-none}" "$@"\n'
+PYTHON = '#!/bin/sh\nprintf "%s|" "${HOME-none}" "${VPCSHARK_OUTER_HOME-none}" "$@"\n'
 LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
 
 

@@ -20,9 +20,9 @@ PROGRAMS = ("tshark", "wireshark")
 _PERSONAL = ".local/lib/wireshark/extcap"  # below HOME, since 4.2
 
 _PROGRAM = """#!/bin/sh
-VPCSHARK_HOME=${{VPCSHARK_HOME-${{HOME-}}}}
+VPCSHARK_OUTER_HOME=${{VPCSHARK_OUTER_HOME-${{HOME-}}}}
 HOME={home}
-export VPCSHARK_HOME HOME
+export VPCSHARK_OUTER_HOME HOME
 exec {program} "$@"
 """
 
