@@ -2,9 +2,10 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
+CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded demo screenshots chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -34,6 +35,9 @@ test-long: venv tools ## the rest: whole matrices, real waits, all sizes
 
 test-loaded: venv tools ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"
+
+test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
+	sh tests/wiresharks.sh $(CHROOTS)
 
 demo: venv tools ## see it work: a capture from the lab through real tshark
 	$(VENV)/bin/vpcshark demo

@@ -3,7 +3,8 @@
 #   tests/chroot.sh make SUITE FOLDER             debootstrap, then the programs of tests/install-tools.sh
 #   tests/chroot.sh run FOLDER [-u] COMMAND...    copy this checkout there and run COMMAND in it; -u: as a plain user
 # What the machine knows of its mirror, proxy and certificates holds there too. Each run has process ids, mounts and
-# /run of its own, so that root's labs in it are not in the way of others; the network is the machine's.
+# /run of its own, so that root's labs in it are not in the way of others; the network is the machine's. One run at a
+# time for each user of a chroot, since each copies the checkout anew.
 set -eu
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -27,6 +28,7 @@ copy_settings() {
 
 # A second run goes on where the first one was cut off.
 make_chroot() {
+    command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2 && exit 1; }
     [ -e "$2/etc/debian_version" ] || debootstrap --include=ca-certificates,eatmydata "$1" "$2" "$(mirror)"
     copy_settings "$2"
     chroot "$2" update-ca-certificates
@@ -75,7 +77,7 @@ run)
     enter "$folder" "$user" "$@"
     ;;
 *)
-    sed -n '2,4s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,4s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

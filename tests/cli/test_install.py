@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.cli.install import default_folder, filled_in, folder_in, install, run_command, uninstall
+from vpcshark.cli.install import filled_in, install, launcher_name, run_command, uninstall
+from vpcshark.cli.places import find, folder_in, usual, version_in
 from vpcshark.errors import InputError, VpcsharkError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -20,6 +21,12 @@ Extcap path:         	/usr/lib/x86_64-linux-gnu/wireshark/extcap
 """
 FOLDERS_4_2 = FOLDERS_4_0 + "Personal Extcap path:\t/home/u/.local/lib/wireshark/extcap\n"
 FOLDERS_WINDOWS = "Personal configuration:\tC:\\Users\\u\\AppData\\Roaming\\Wireshark\\\n"
+
+
+@pytest.fixture(autouse=True)
+def _nothing_of_the_users_own(monkeypatch):
+    """Below the home that a test names: its folder, and no other."""
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
 
 
 @pytest.fixture
@@ -42,11 +49,67 @@ def test_the_folder_is_what_wireshark_says():
     assert folder_in("") is None
 
 
-def test_without_wireshark_the_folder_is_guessed():
-    """Where current versions look."""
-    assert default_folder("linux", Path("/h"), {}) == Path("/h/.local/lib/wireshark/extcap")
-    windows = default_folder("win32", Path("/h"), {"APPDATA": "/roaming"})
-    assert windows == Path("/roaming/Wireshark/extcap")
+def test_the_folders_of_all_versions_are_known():
+    """The newest version's first; on Windows there is one."""
+    old, new = Path("/h/.config/wireshark/extcap"), Path("/h/.local/lib/wireshark/extcap")
+    assert usual("linux", Path("/h"), {}) == usual("linux", Path("/h"), {"XDG_CONFIG_HOME": "relative"}) == [new, old]
+    assert usual("linux", Path("/h"), {"XDG_CONFIG_HOME": "/c"}) == [new, Path("/c/wireshark/extcap")]
+    assert usual("win32", Path("/h"), {"APPDATA": "/roaming"}) == [Path("/roaming/Wireshark/extcap")]
+
+
+@pytest.mark.parametrize(
+    ("program", "said", "wanted"),
+    [
+        ("wireshark", "Wireshark 4.0.17 (Git v4.0.17 packaged as 4.0.17-0+deb12u1)\n", [1]),
+        ("wireshark", "Wireshark 4.2.0.\n", [0]),
+        ("dumpcap", "Dumpcap (Wireshark) 4.4.19.\n", [0]),
+        ("dumpcap", "Dumpcap (Wireshark) 3.4.10 (Git v3.4.10 packaged as 3.4.10-0+deb11u1)\n", [1]),
+        ("wireshark", "Wireshark 10.0.1.\n", [0]),
+        ("wireshark", "it has no screen\n", [0, 1]),
+        ("none", "", [0, 1]),
+    ],
+)
+def test_without_tshark_the_version_tells_the_folder(program, said, wanted):
+    """As each program says it; where none does, it is each folder that a version looks into, which is said."""
+
+    def run(command):
+        if command == [program, "--version"]:
+            return said
+        raise VpcsharkError(f"{command[0]} could not be run.")
+
+    folders, guess = find(run, Path("/h"), {})
+    known = usual(sys.platform, Path("/h"), {})
+    assert folders == [known[place] for place in wanted]
+    assert bool(guess) == (len(wanted) > 1)
+    assert all(str(folder) in guess for folder in folders if guess)
+
+
+@pytest.mark.parametrize("program", ["wireshark", "dumpcap"])
+def test_the_real_programs_tell_their_version(program):
+    """And it is tshark's."""
+    said = run_command(["tshark", "--version"]).removeprefix("TShark (Wireshark) ").split(".")
+    assert version_in(run_command([program, "--version"])) == (int(said[0]), int(said[1]))
+
+
+def no_wireshark(command):
+    """A machine on which nothing of Wireshark can be run, but launchers can."""
+    if Path(command[0]).name != launcher_name():
+        raise VpcsharkError(f"{command[0]} could not be run.")
+    return run_command(command)
+
+
+def test_where_nothing_can_be_asked_every_version_is_served_and_cleared(tmp_path):
+    """Both are named; one that another version's install left is removed too, and nothing else."""
+    out = io.StringIO()
+    launchers = [folder / launcher_name() for folder in usual(sys.platform, tmp_path, {})]
+    assert install(None, out, no_wireshark, tmp_path) == launchers
+    assert all(f"{launcher} is installed" in out.getvalue() for launcher in launchers)
+
+    def newer(command):
+        return f"Personal Extcap path: {launchers[0].parent}\n"
+
+    assert uninstall(None, out, newer, tmp_path) == launchers
+    assert not any(launcher.exists() for launcher in launchers)
 
 
 def test_the_real_tshark_runs_what_was_installed(tmp_path):
@@ -64,9 +127,9 @@ def test_the_real_tshark_runs_what_was_installed(tmp_path):
 def test_it_is_executable_whole_and_runs_this_python(tmp_path, tshark):
     """Installing again replaces it; nothing else is left in the folder."""
     out = io.StringIO()
-    path = install(None, out, tshark)
+    [path] = install(None, out, tshark, tmp_path)
     assert path == tmp_path / "extcap" / "vpcshark"
-    assert install(None, out, tshark) == path
+    assert install(None, out, tshark, tmp_path) == [path]
     assert path.stat().st_mode & 0o777 == 0o755
     assert [file.name for file in path.parent.iterdir()] == ["vpcshark"]
     assert f"python={sys.executable}\n" in path.read_text()
@@ -76,11 +139,11 @@ def test_it_is_executable_whole_and_runs_this_python(tmp_path, tshark):
 def test_uninstalling_removes_it_and_only_it(tmp_path, tshark):
     """Nothing there is no error."""
     out = io.StringIO()
-    path = install(None, out, tshark)
+    [path] = install(None, out, tshark, tmp_path)
     (path.parent / "other").write_text("x")
-    uninstall(None, out, tshark)
+    uninstall(None, out, tshark, tmp_path)
     assert [file.name for file in path.parent.iterdir()] == ["other"]
-    uninstall(None, out, tshark)
+    uninstall(None, out, tshark, tmp_path)
     assert "nothing is to be done" in out.getvalue()
 
 
@@ -107,18 +170,13 @@ def test_a_launcher_that_does_not_answer_is_reported(tmp_path):
 
 
 def test_wireshark_that_cannot_be_asked_is_said(tmp_path):
-    """The guess is named, and the option that corrects it."""
-    environ = {**os.environ, "HOME": str(tmp_path)}
-    program = (
-        "import sys; from vpcshark.cli import install\nfrom vpcshark.errors import VpcsharkError\n"
-        "def run(command): raise VpcsharkError('no tshark')\n"
-        "print(install.extcap_folder(sys.stdout, run))"
-    )
-    done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
-    said, folder = done.stdout.splitlines()
+    """The guesses are named, and the option that corrects them."""
+    out = io.StringIO()
+    install(None, out, no_wireshark, tmp_path)
+    said = out.getvalue().splitlines()[0]
     assert "could not be asked" in said
     assert "--dir" in said
-    assert Path(folder).is_relative_to(tmp_path)
+    assert str(tmp_path) in said
 
 
 @pytest.mark.parametrize("python", ["/usr/bin/python3", "/home/it's me/py thon", "/$HOME/`id`/python"])

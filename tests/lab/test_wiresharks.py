@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
+from vpcshark.cli.install import filled_in
 from vpcshark.lab import environment, wiresharks
 
 OLD = "Personal configuration:\t/home/ann/.config/wireshark\nExtcap path: /usr/lib/wireshark/extcap"
 NEW = f"{OLD}\nPersonal Extcap path:\t/home/ann/.local/lib/wireshark/extcap"
 # As Wireshark from 4.2 on does for root; HOME unset is the passwd file's for it, and for the launcher.
 WIRESHARK = '#!/bin/sh\necho "$0 $#"\nexec "$HOME/.local/lib/wireshark/extcap/vpcshark" "$@"\n'
-LAUNCHER = '#!/bin/sh\nprintf "%s|" "${HOME-none}" "${VPCSHARK_LAB_HOME-none}" "$@"\n'
+PYTHON = '#!/bin/sh\nprintf "%s|" "${HOME-none}" "${VPCSHARK_OUTER_HOME-none}" "$@"\n'
+LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
 
 
 @pytest.fixture
@@ -42,7 +46,8 @@ def make_lab(folder: Path, path: str) -> dict[str, str]:
 
     more = wiresharks.prepare(folder, NEW, find, is_root=True)
     assert more == {}
-    write(environment.launcher_folder(folder) / "vpcshark", LAUNCHER)
+    write(folder / "python", PYTHON)
+    write(environment.launcher_folder(folder) / "vpcshark", filled_in(LAUNCHER.read_text(), str(folder / "python")))
     return environment.inside({"PATH": path}, {"VPCSHARK_LAB": str(folder)})
 
 
@@ -70,10 +75,13 @@ def test_wireshark_is_told_of_the_launcher_in_one_way(
 def test_root_finds_it_by_name_and_the_launcher_has_the_users_home(
     name: str, home: str | None, real: Path, tmp_path: Path
 ) -> None:
-    """The real program runs with what it was given, and so does the launcher; nothing else of the lab is in HOME."""
+    """The real program runs with what it was given, and so does the launcher; other commands have their HOME."""
     environ = make_lab(tmp_path / "lab's 1", f"{real}:/bin")
     given = {"HOME": home} if home else {}
-    assert run({**environ, **given}, name, "a b", "$c") == [f"{real}/{name} 2", f"{home or 'none'}|none|a b|$c|"]
+    assert run({**environ, **given}, name, "a b", "$c") == [
+        f"{real}/{name} 2",
+        f"{home or 'none'}|none|-m|vpcshark.extcap|a b|$c|",
+    ]
     assert run({**environ, **given}, "sh", "-c", 'echo "${HOME-none}"') == [home or "none"]
 
 
@@ -81,7 +89,19 @@ def test_a_lab_in_a_lab_has_its_own_launcher_and_the_users_home(real: Path, tmp_
     """The programs of the outer lab are on its PATH too."""
     outer = make_lab(tmp_path / "outer", f"{real}:/bin")
     inner = make_lab(tmp_path / "inner", outer["PATH"])
-    assert run({**inner, "HOME": "/home/ann"}, "tshark", "x")[-1] == "/home/ann|none|x|"
+    assert run({**inner, "HOME": "/home/ann"}, "tshark", "x")[-1] == "/home/ann|none|-m|vpcshark.extcap|x|"
+
+
+def test_the_real_tshark_lists_each_eni_of_a_lab_once(tmp_path: Path) -> None:
+    """Whichever version this machine has, and whoever runs this; by ``vpcshark lab run``, as a user has it."""
+    script = f"{sys.executable} -m vpcshark.extcap --vpcshark-refresh=wait; echo; echo tshark:; exec tshark -D"
+    command = [sys.executable, "-m", "vpcshark", "lab", "run", "--", "sh", "-c", script]
+    environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
+    environ.pop("VPCSHARK_LAB", None)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=True)
+    known, listed = (re.findall(r"\beni-[0-9a-f]+", part) for part in done.stdout.split("\ntshark:\n"))
+    assert len(set(known)) >= 5
+    assert sorted(listed) == sorted(set(known))
 
 
 def test_nobody_else_can_read_or_run_the_labs_programs(real: Path, tmp_path: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 from vpcshark.receiver.tally import MOST
 
+as_root = pytest.mark.skipif(os.geteuid() != 0, reason="AF_PACKET needs root")
+
 
 def tallied(running: Any) -> dict[str, Any]:
     """What the receiver counted, which it says at once."""
@@ -27,6 +29,7 @@ def begin(running: Any) -> None:
     running.event("pong")
 
 
+@as_root
 def test_what_the_filter_refuses_is_counted_by_whose_it_is(start, config, sender, port, inner_frame, vxlan, python):
     """Ours, another VNI's, and what is no VXLAN; what came before the tally is in none."""
     running = start(config(port, "tcp", mode="ring"), python)
@@ -69,6 +72,7 @@ def test_frames_that_pass_are_received_all_the_same(start, config, sender, port,
     assert told.get("refused", 0) == 0
 
 
+@as_root
 def test_many_are_enough(start, config, sender, port, inner_frame, vxlan):
     """The CPU is for the capture."""
     running = start(config(port, "tcp", mode="ring"))

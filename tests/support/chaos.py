@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from hands import VPCSHARK, Lab
-from signins import Home, sign_out
+from signins import Home, sign_in_by_mfa, sign_out
 
 from vpcshark.cleanup import ledger, tags
 from vpcshark.lab.control import LabControl

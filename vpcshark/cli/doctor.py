@@ -7,7 +7,6 @@ capture works.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import re
 import sys
@@ -18,7 +17,7 @@ from typing import Any
 
 from vpcshark import settings
 from vpcshark.cleanup.detached import SAFE
-from vpcshark.cli import config, console, install
+from vpcshark.cli import config, console, install, places
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, VpcsharkError
 from vpcshark.extcap import prepared
@@ -90,7 +89,7 @@ class Doctor:
         self,
         profile: str = "",
         region: str = "",
-        run: install.Run = install.run_command,
+        run: places.Run = install.run_command,
         clock: Clock | None = None,
         connect: Callable[[str, str], Any] = _connect,
     ) -> None:
@@ -116,8 +115,7 @@ class Doctor:
     def wireshark(self) -> str:
         """Which one, and where it looks for extcaps."""
         said = self._run(["tshark", "--version"]).splitlines()
-        folder = install.extcap_folder(io.StringIO(), self._run)
-        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {folder}"
+        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {self._launcher().parent}"
 
     def launcher(self) -> str:
         """Is it there, ours, as this version has it, and does it answer?"""
@@ -238,7 +236,7 @@ class Doctor:
         return self._clock.now() - time if time else None
 
     def _launcher(self) -> Path:
-        return install.extcap_folder(io.StringIO(), self._run) / install.launcher_name()
+        return places.find(self._run, Path.home())[0][0] / install.launcher_name()
 
 
 def examine(doctor: Doctor) -> Iterator[Finding]:

@@ -8,30 +8,20 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shlex
-import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol, TextIO
+from typing import TextIO
 
 import vpcshark
 from vpcshark import text as texts
+from vpcshark.cli import places
+from vpcshark.cli.places import Run
 from vpcshark.errors import InputError, VpcsharkError
 
 MARK = "This is vpcshark's launcher"  # a file with this in it is ours to replace and remove
-_PLACES = {  # where tshark may be without being on the PATH
-    "darwin": "/Applications/Wireshark.app/Contents/MacOS/tshark",
-    "win32": r"C:\Program Files\Wireshark\tshark.exe",
-}
-
-
-class Run(Protocol):
-    """Runs a command and returns its stdout; VpcsharkError if it can't be run or fails."""
-
-    def __call__(self, command: Sequence[str]) -> str:
-        """Run ``command``, at most half a minute long."""
 
 
 def run_command(command: Sequence[str]) -> str:
@@ -46,30 +36,57 @@ def run_command(command: Sequence[str]) -> str:
     return done.stdout.decode(errors="replace")
 
 
-def install(directory: Path | None, out: TextIO, run: Run = run_command) -> Path:
-    """Write the launcher into ``directory`` (None: Wireshark's personal extcap folder), check it, say what comes next.
+def install(directory: Path | None, out: TextIO, run: Run = run_command, home: Path | None = None) -> list[Path]:
+    """Write the launcher into ``directory`` (None: Wireshark's personal extcap folder, or each that may be it), check
+    it, say what comes next.
 
-    Returns the launcher's path. InputError if the folder can't be written or holds a foreign file of that name.
+    Returns the launchers' paths. InputError if a folder can't be written or holds a foreign file of that name.
     """
-    target = (directory or extcap_folder(out, run)) / launcher_name()
+    targets = _targets(directory, out, run, home)
     text = filled_in(packaged().read_text(encoding="utf-8"), sys.executable)
-    _refuse_foreign(target)
+    for target in targets:
+        _put(target, text)
+        check(target, run)
+        out.write(texts.line(f"{target} is installed; it runs {sys.executable}.") + "\n")
+    out.write("Start Wireshark again, or choose Capture > Refresh Interfaces (F5) in it: the ENIs are in its list. ")
+    out.write("Without a screen: tshark -D\n")
+    return targets
+
+
+def uninstall(directory: Path | None, out: TextIO, run: Run = run_command, home: Path | None = None) -> list[Path]:
+    """Remove the launcher from ``directory`` (None: from where ``install`` puts it, and from where it put it for
+    another version of Wireshark), return the paths; none there is all right."""
+    targets = _targets(directory, out, run, home)
+    if directory is None:
+        others = [place / launcher_name() for place in places.usual(sys.platform, home or Path.home(), os.environ)]
+        targets += [target for target in others if target not in targets and target.exists()]
+    for target in targets:
+        _refuse_foreign(target)
+    for target in targets:
+        _remove(target, out)
+    return targets
+
+
+def _targets(directory: Path | None, out: TextIO, run: Run, home: Path | None) -> list[Path]:
+    folders, guess = ([directory], "") if directory else places.find(run, home or Path.home())
+    if guess:
+        out.write(f"{texts.line(guess)}\n")
+    targets = [folder / launcher_name() for folder in folders]
+    for target in targets:
+        _refuse_foreign(target)
+    return targets
+
+
+def _put(target: Path, text: str) -> None:
     try:
         _write(target, text)
     except OSError as exc:
         raise InputError(
             f"{target} can't be written: {exc.strerror}.", "Name a folder that you may write to with --dir."
         ) from exc
-    check(target, run)
-    out.write(texts.line(f"{target} is installed; it runs {sys.executable}.") + "\n")
-    out.write("Start Wireshark again (or press F5 in it): the ENIs are in its list. Without a screen: tshark -D\n")
-    return target
 
 
-def uninstall(directory: Path | None, out: TextIO, run: Run = run_command) -> Path:
-    """Remove the launcher from ``directory`` (None: as for ``install``), return its path; none there is all right."""
-    target = (directory or extcap_folder(out, run)) / launcher_name()
-    _refuse_foreign(target)
+def _remove(target: Path, out: TextIO) -> None:
     try:
         target.unlink()
     except FileNotFoundError:
@@ -78,47 +95,11 @@ def uninstall(directory: Path | None, out: TextIO, run: Run = run_command) -> Pa
         raise InputError(f"{target} can't be removed: {exc.strerror}.", "Remove it by hand.") from exc
     else:
         out.write(texts.line(f"{target} is removed. Wireshark forgets the ENIs when it starts again.") + "\n")
-    return target
 
 
 def launcher_name(platform: str = sys.platform) -> str:
     """The launcher's file name: Windows runs no script without an ending that it knows."""
     return "vpcshark.bat" if platform == "win32" else "vpcshark"
-
-
-def extcap_folder(out: TextIO, run: Run) -> Path:
-    """Wireshark's personal extcap folder: asked for, else guessed from the platform, which is said on ``out``."""
-    try:
-        tshark = shutil.which("tshark") or _PLACES.get(sys.platform, "tshark")
-        folder = folder_in(run([tshark, "-G", "folders"]))
-    except VpcsharkError:
-        folder = None
-    if folder is None:
-        folder = default_folder(sys.platform, Path.home(), os.environ)
-        guess = f"Wireshark could not be asked for its extcap folder; it should be {folder}. If not: --dir."
-        out.write(f"{texts.line(guess)}\n")
-    return folder
-
-
-def folder_in(folders: str) -> Path | None:
-    """The personal extcap folder according to ``tshark -G folders``; None if it does not tell.
-
-    Wireshark 4.2 and later name it; 4.0 names the configuration folder that it is in.
-    """
-    named = dict(line.split(":", 1) for line in folders.splitlines() if ":" in line)
-    personal = {name.strip().lower(): path.strip() for name, path in named.items()}
-    if path := personal.get("personal extcap path"):
-        return Path(path)
-    if path := personal.get("personal configuration"):
-        return Path(path) / "extcap"
-    return None
-
-
-def default_folder(platform: str, home: Path, environ: Mapping[str, str]) -> Path:
-    """Where current Wireshark versions look, if none can be asked."""
-    if platform == "win32":
-        return Path(environ.get("APPDATA", str(home / "AppData" / "Roaming"))) / "Wireshark" / "extcap"
-    return home / ".local" / "lib" / "wireshark" / "extcap"
 
 
 def filled_in(launcher: str, python: str) -> str:

@@ -41,7 +41,7 @@ def waiting(seconds: float) -> VpcsharkError:
     """AWS has not answered yet, and Wireshark must not wait for it."""
     return VpcsharkError(
         f"The interfaces were not there within {seconds:g} seconds; the question goes on.",
-        "Refresh the interfaces (F5) in a moment.",
+        "Refresh the list in a moment: Capture > Refresh Interfaces (F5).",
     )
 
 

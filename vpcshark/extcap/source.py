@@ -41,7 +41,7 @@ def _check(listed: str, interface: str) -> None:
     if listed.startswith(PROBLEM):
         raise InputError(
             "This entry is no network interface: it stands for the list that AWS did not give.",
-            "Do what its text says, then refresh the interfaces (F5).",
+            "Do what its text says, then Capture > Refresh Interfaces (F5).",
         )
     if not listed:
         raise InputError("--capture needs --extcap-interface: the ENI.", "vpcshark interfaces lists them.")

@@ -3,7 +3,7 @@
 Wireshark 4.0 looks below XDG_CONFIG_HOME, which is the lab's. From 4.2 on it looks below HOME, and to the folder that
 WIRESHARK_EXTCAP_DIR names, but never as root (``started_with_special_privs`` of its filesystem.c: user id 0 counts).
 For root a ``wireshark`` and a ``tshark`` come first on the lab's PATH, which start the real ones with a HOME of the
-lab's own. The launcher there, and with it what ssh and AWS clients read, has the user's HOME.
+lab's own. The launcher there takes the user's HOME back, which ssh and AWS clients read.
 
 Must not know what the launcher does.
 """
@@ -20,16 +20,10 @@ PROGRAMS = ("tshark", "wireshark")
 _PERSONAL = ".local/lib/wireshark/extcap"  # below HOME, since 4.2
 
 _PROGRAM = """#!/bin/sh
-VPCSHARK_LAB_HOME=${{VPCSHARK_LAB_HOME-${{HOME-}}}}
+VPCSHARK_OUTER_HOME=${{VPCSHARK_OUTER_HOME-${{HOME-}}}}
 HOME={home}
-export VPCSHARK_LAB_HOME HOME
+export VPCSHARK_OUTER_HOME HOME
 exec {program} "$@"
-"""
-_LAUNCHER = """#!/bin/sh
-HOME=$VPCSHARK_LAB_HOME
-unset VPCSHARK_LAB_HOME
-[ -n "$HOME" ] || unset HOME
-exec {launcher} "$@"
 """
 
 
@@ -38,20 +32,27 @@ def prepare(folder: Path, folders: str, find: Callable[[str], str | None], *, is
     -G folders`` prints, ``find`` finds a program on the PATH. Exactly one way is taken: two would list all twice."""
     if "Personal Extcap path" not in folders:
         return {}
+    launchers = environment.launcher_folder(folder)
     if not is_root:
-        return {"WIRESHARK_EXTCAP_DIR": str(environment.launcher_folder(folder))}
+        return {"WIRESHARK_EXTCAP_DIR": str(launchers)}
     home = folder / "home"
     for name in PROGRAMS:
         if program := find(name):
             text = _PROGRAM.format(home=shlex.quote(str(home)), program=shlex.quote(program))
             _write_program(environment.programs(folder) / name, text)
-    launcher = environment.launcher_folder(folder) / "vpcshark"
-    _write_program(home / _PERSONAL / launcher.name, _LAUNCHER.format(launcher=shlex.quote(str(launcher))))
+    personal = home / _PERSONAL
+    _make_folder(personal.parent)
+    _make_folder(launchers)
+    personal.symlink_to(launchers)
     return {}
 
 
 def _write_program(path: Path, text: str) -> None:
-    for parent in [path.parent, *path.parent.parents][::-1]:
-        parent.mkdir(mode=0o700, exist_ok=True)
+    _make_folder(path.parent)
     keys.write_private(path, text.encode())
     path.chmod(0o700)
+
+
+def _make_folder(folder: Path) -> None:
+    for one in [folder, *folder.parents][::-1]:
+        one.mkdir(mode=0o700, exist_ok=True)

@@ -70,7 +70,9 @@ def _record_type(layout: Layout, shape: _Shape) -> np.dtype[Any]:
     words, first = (_BLOCK_WORDS, 4) if layout.interfaces else (_BLOCK_WORDS[2:], 0)
     fields.update({name: (order + "u4", first + 4 * place) for place, name in enumerate(words)})
     formats, offsets = zip(*fields.values(), strict=True)
-    return np.dtype({"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": inner + 20})
+    described: Any = {"names": list(fields), "formats": formats, "offsets": offsets, "itemsize": inner + 20}
+    record: np.dtype[Any] = np.dtype(described)  # numpy's own words for this dictionary differ between its versions
+    return record
 
 
 class Table:

@@ -1,0 +1,78 @@
+"""Where the Wireshark of this machine looks for personal extcaps: asked for, else told by its version, else guessed.
+
+Must not know what is put there.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Protocol
+
+from vpcshark.errors import VpcsharkError
+
+_TSHARK = {  # where it may be without being on the PATH
+    "darwin": "/Applications/Wireshark.app/Contents/MacOS/tshark",
+    "win32": r"C:\Program Files\Wireshark\tshark.exe",
+}
+_MOVED = (4, 2)  # from this version on the folder is below ~/.local/lib (Wireshark's release notes)
+
+
+class Run(Protocol):
+    """Runs a command and returns its stdout; VpcsharkError if it can't be run or fails."""
+
+    def __call__(self, command: Sequence[str]) -> str:
+        """Run ``command``, at most half a minute long."""
+
+
+def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Path], str]:
+    """The personal extcap folders in which the launcher belongs, and a sentence for the user where they are a guess.
+
+    ``tshark`` names its folder. Where only Wireshark is installed, its version tells; where nothing can be asked, it is
+    each folder that a version looks into.
+    """
+    with suppress(VpcsharkError):
+        tshark = shutil.which("tshark") or _TSHARK.get(sys.platform, "tshark")
+        if folder := folder_in(run([tshark, "-G", "folders"])):
+            return [folder], ""
+    known = usual(sys.platform, home, environ)
+    for program in ("wireshark", "dumpcap"):
+        with suppress(VpcsharkError):
+            if version := version_in(run([program, "--version"])):
+                return [known[0] if version >= _MOVED else known[-1]], ""
+    named = " or ".join(map(str, known))
+    return known, f"Wireshark could not be asked for its extcap folder; it should be {named}. If not: --dir."
+
+
+def folder_in(folders: str) -> Path | None:
+    """The personal extcap folder according to ``tshark -G folders``; None if it does not tell.
+
+    Wireshark 4.2 and later name it; 4.0 names the configuration folder that it is in.
+    """
+    named = dict(line.split(":", 1) for line in folders.splitlines() if ":" in line)
+    personal = {name.strip().lower(): path.strip() for name, path in named.items()}
+    if path := personal.get("personal extcap path"):
+        return Path(path)
+    if path := personal.get("personal configuration"):
+        return Path(path) / "extcap"
+    return None
+
+
+def version_in(said: str) -> tuple[int, int] | None:
+    """(4, 4) of "Wireshark 4.4.19." or "Dumpcap (Wireshark) 4.4.19 (Git …)"."""
+    found = re.match(r"(?:Wireshark|Dumpcap \(Wireshark\)) (\d+)\.(\d+)\.", said)
+    return (int(found[1]), int(found[2])) if found else None
+
+
+def usual(platform: str, home: Path, environ: Mapping[str, str]) -> list[Path]:
+    """Where Wiresharks look, the newest first."""
+    if platform == "win32":
+        return [Path(environ.get("APPDATA", str(home / "AppData" / "Roaming"))) / "Wireshark" / "extcap"]
+    config = Path(environ.get("XDG_CONFIG_HOME", ""))
+    config = config if config.is_absolute() else home / ".config"
+    return [home / ".local" / "lib" / "wireshark" / "extcap", config / "wireshark" / "extcap"]
