@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PYTHON ?= python3
 TESTS = $(PY) tests/run.py -n 4 --no-loadscope-reorder
 
-.PHONY: help venv tools check test test-long test-loaded demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded demo screenshots attack chaos endurance fuzz bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,9 @@ demo: venv tools ## see it work: a capture from the lab through real tshark
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
 	$(PY) docs/terminals.py
+
+attack: venv tools ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
+	$(PY) -m pytest -q -n 4 -p no:cacheprovider tests/attack
 
 chaos: venv tools ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts
