@@ -55,7 +55,7 @@ def test_an_honest_host_is_captured_from(arena: Any, rogues: Rogues) -> None:
 @pytest.mark.parametrize("name", RAW)
 def test_what_sits_at_the_port(arena: Any, rogues: Rogues, name: str) -> None:
     """Before any SSH is spoken."""
-    with rogues.listening(RAW[name]) as rogue:
+    with rogues.raw(RAW[name]) as rogue:
         mirror(arena, f"host: {name}", rogue)
 
 

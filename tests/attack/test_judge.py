@@ -50,7 +50,7 @@ def test_packets_may_have_any_bytes() -> None:
     assert problems(replace(GOOD, out=b"\x1b\xff"), 0, is_data=True) == []
 
 
-@pytest.mark.parametrize("text", [name for name in TEXTS if name in ("an escape sequence", "C1", "bidi", "line ends")])
+@pytest.mark.parametrize("text", ["C1", "bidi", "line ends"])
 def test_hostile_texts_are_raw(text: str) -> None:
     """Else the table of texts would prove nothing."""
     assert raw(TEXTS[text].encode())

@@ -70,5 +70,10 @@ def log_in(rogue: Rogue) -> list[str]:
 
 def told(done: Outcome, found: Sequence[str]) -> str:
     """What a failed test shows."""
-    log = done.log[-3000:].decode(errors="replace")
-    return f"{'; '.join(found)}\n{done.command}\nstatus {done.status}\n{done.err[-2000:]!r}\n{log}"
+    log = done.log[-3000:].decode(errors="backslashreplace")
+    return f"{'; '.join(found)}\n{done.command}\nstatus {done.status}\n{done.err[-2000:]!r}\n{shown(log)}"
+
+
+def shown(text: str) -> str:
+    """The text for a terminal: of what is not ASCII, only its number."""
+    return "\n".join(ascii(line)[1:-1] for line in text.splitlines())

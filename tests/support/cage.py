@@ -12,6 +12,7 @@ import importlib
 import json
 import os
 import pkgutil
+import resource
 import select
 import signal
 import subprocess
@@ -25,8 +26,8 @@ from typing import IO, Any, NoReturn
 
 LIMIT = 150.0  # seconds until a run counts as hung; no promise, only an end
 LINGER = 60.0  # seconds that processes of a run that is over may take to end
+MACHINE = 3 << 30  # bytes of address space at most, so that what has no bound does not take the machine along
 MARK = "VPCSHARK_CAGE"
-HUNG = "hung"
 # Audit events (Python's table of them) whose first argument, or second too, is a path that is changed.
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate", "os.chmod"}
 DEVICES = ("/dev/", "/proc/")
@@ -230,6 +231,7 @@ def become(order: Mapping[str, Any]) -> NoReturn:
     """The child's whole life."""
     folder = str(order["folder"])
     os.setsid()
+    resource.setrlimit(resource.RLIMIT_AS, (MACHINE, MACHINE))
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it does not outlive this test
     os.environ.clear()
     os.environ.update(order["environment"])

@@ -14,8 +14,9 @@ WORDS = ("Traceback (most recent call last)", "defect", "unexpectedly")
 ALLOWED = "\n\t"
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 LINES = "\u2028\u2029"  # some terminals and viewers take them for line ends
-SENTENCE = re.compile(r"(?m)(^|[:.] )[\"'(]?[A-Z0-9a-z][^\n]{9,}[.?!)]\s*$|captured from|^usage: ")
-LONGEST = 4096  # bytes of stderr: a screen, not a novel
+SENTENCE = re.compile(r"(?m)\S+ [^\n]{6,}[.?!)]\s*$|^usage: ")
+LONGEST = 4096  # bytes of one line of stderr
+MANY = 1 << 16  # bytes of stderr in all
 
 
 def problems(run: Outcome, idle: int, *, is_data: bool = False) -> list[str]:
@@ -47,10 +48,12 @@ def _of_the_texts(run: Outcome, is_data: bool) -> Iterator[str]:
                 yield f'"{word}" in {name}'
         if bad := raw(data):
             yield f"{bad} in {name}"
-    if run.status and not SENTENCE.search(run.err.decode("utf-8", "replace")):
+    said = run.err if is_data else run.err + b"\n" + run.out
+    if run.status and not SENTENCE.search(said.decode("utf-8", "replace")):
         yield f"status {run.status} without a sentence"
-    if len(run.err) > LONGEST:
-        yield f"{len(run.err)} bytes on stderr"
+    longest = max(map(len, run.err.split(b"\n")))
+    if longest > LONGEST or len(run.err) > MANY:
+        yield f"{len(run.err)} bytes on stderr, a line of {longest}"
 
 
 def raw(data: bytes) -> str:

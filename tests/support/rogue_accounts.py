@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-TEXTS = {
-    "an escape sequence": "\x1b]0;owned\x07\x1b[31mred",
-    "C1": "\u009b31mred\u0085next",
+ESCAPES = "\x1b]0;owned\x07\x1b[31mred"
+TEXTS = {  # XML has no C0 but tab and line ends, so that AWS cannot send others
+    "C1": "\u009d0;owned\u009c\u009b31mred\u0085next",
     "bidi": "\u202egnp.exe\u2066\u200f",
-    "line ends": "one\r\ntwo\u2028three\x0b",
+    "line ends": "one\r\ntwo\u2028three",
     "markup that is not closed": "[/x]",
     "markup of a link": "[link=http://evil.example]click[/link]",
     "markup of a style": "[bold red on white]",
@@ -33,7 +33,7 @@ TEXTS = {
     "nothing": "",
     "a blank": " ",
     "a format": "{0.__class__}%s%n%(x)d",
-    "no character": "\ufffe\uffff",
+    "no character": "\ufdd0\u00ad\ufeff",
     "a formula": '=HYPERLINK("http://evil.example","x")',
 }
 CAPTURE, OWNER, EXPIRES, STARTED = (f"vpcshark:{name}" for name in ("capture", "owner", "expires", "started"))
@@ -44,7 +44,7 @@ def consoles(key: str) -> dict[str, str]:
     block = "-----BEGIN SSH HOST KEY KEYS-----\n{}\n-----END SSH HOST KEY KEYS-----\n"
     other = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOxbkxbUUbr4pqYXpnqF9wcEnTd7qbXGnb9M7P9hbxI3"
     return {
-        "escape sequences": "boot " + TEXTS["an escape sequence"] + TEXTS["C1"] * 100,
+        "escape sequences": "boot " + ESCAPES + TEXTS["C1"] * 100,
         "a block inside a line": f"sshd: Invalid user {block.format(key)!r} from 10.0.0.9",
         "a block in a log line": f"app[1]: {block.format(key)}",
         "two blocks that differ": block.format(key) + block.format(other),

@@ -130,6 +130,15 @@ class Rogues:
         self.key = folder / "id"
         paramiko.RSAKey.generate(2048).write_private_key_file(str(self.key))
 
+    def raw(self, serve: Raw) -> contextlib.AbstractContextManager[Rogue]:
+        """Something at a TCP port that closes what it has accepted when it is done."""
+
+        def closing(connection: socket.socket) -> None:
+            with connection:
+                serve(connection)
+
+        return self.listening(closing)
+
     @contextmanager
     def listening(self, serve: Raw) -> Iterator[Rogue]:
         """A TCP port on which ``serve`` gets each connection in a thread."""

@@ -16,6 +16,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
+from vpcshark.aws.bounded import bound
 from vpcshark.aws.errors import is_unconnected, mapped
 from vpcshark.errors import AwsError
 
@@ -123,6 +124,7 @@ class Aws:
         with self._lock, mapped(f"use the service {service}", service=service, profile=self.profile):
             if service not in self._clients:
                 client = self._session.client(service, config=self._config)
+                bound(client)
                 client.meta.events.register("request-created", self._check)
                 client.meta.events.register("response-received", self._note)
                 self._clients[service] = client
