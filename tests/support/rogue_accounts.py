@@ -89,7 +89,8 @@ def build(ec2: Any) -> World:
         place = (subnet["Subnet"]["SubnetId"], f"10.66.1.{number + 10}", group["GroupId"])
         _instance(world, name, text, place)
     for name, text in TEXTS.items():
-        _mirror(world, world.sources[name], text)
+        spare = ec2.create_network_interface(SubnetId=subnet["Subnet"]["SubnetId"], Groups=[group["GroupId"]])
+        _mirror(world, world.sources[name], spare["NetworkInterface"]["NetworkInterfaceId"], text)
     return world
 
 
@@ -115,12 +116,12 @@ def _instance(world: World, name: str, text: str, place: tuple[str, str, str]) -
     world.macs[name] = eni["MacAddress"]
 
 
-def _mirror(world: World, eni: str, text: str) -> None:
+def _mirror(world: World, eni: str, host: str, text: str) -> None:
     """A target, a filter and a session with the text everywhere, tagged as if an expired capture had made them."""
     ec2, ours = world.ec2, {CAPTURE: text, OWNER: text, EXPIRES: "2020-01-01T00:00:00Z", "Name": text}
     described = {"Description": text} if text else {}
     target = ec2.create_traffic_mirror_target(
-        NetworkInterfaceId=eni, TagSpecifications=_tags("traffic-mirror-target", **ours), **described
+        NetworkInterfaceId=host, TagSpecifications=_tags("traffic-mirror-target", **ours), **described
     )
     kept = ec2.create_traffic_mirror_filter(TagSpecifications=_tags("traffic-mirror-filter", **ours), **described)
     made = ec2.create_traffic_mirror_session(
