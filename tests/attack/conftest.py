@@ -68,7 +68,8 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
         cells = [str(cell).ljust(width) for cell, width in zip(row, widths, strict=False)]
         terminalreporter.write_line("  ".join([*cells, str(row[4])]))
     clean = sum(row[4] == "ends cleanly" for row in rows)
-    terminalreporter.write_line(f"{clean} of {len(rows)} runs end cleanly")
+    cpu = sum(float(row[5]) for row in rows)
+    terminalreporter.write_line(f"{clean} of {len(rows)} runs end cleanly; they took {cpu:.0f} s of CPU")
 
 
 def _rows(reports: Sequence[Any]) -> Iterator[list[Any]]:

@@ -58,7 +58,7 @@ class Arena:
         found = judge.problems(done, self.idle, is_data=is_data)
         kib = max(done.peak - self.idle, 0)
         verdict = "; ".join(found) or "ends cleanly"
-        self.note(ROW, [attack, f"{done.seconds:.1f} s", f"{kib >> 10} MB", str(done.status), verdict])
+        self.note(ROW, [attack, f"{done.seconds:.1f} s", f"{kib >> 10} MB", str(done.status), verdict, done.cpu])
         return done, found
 
 

@@ -26,7 +26,7 @@ from typing import IO, Any, NoReturn
 
 LIMIT = 150.0  # seconds until a run counts as hung; no promise, only an end
 LINGER = 60.0  # seconds that processes of a run that is over may take to end
-MACHINE = 3 << 30  # bytes of address space at most, so that what has no bound does not take the machine along
+MACHINE = 5 << 30  # bytes of address space at most, so that what has no bound does not take the machine along
 MARK = "VPCSHARK_CAGE"
 # Audit events (Python's table of them) whose first argument, or second too, is a path that is changed.
 CHANGES = {"os.mkdir", "os.rename", "os.link", "os.symlink", "os.remove", "os.rmdir", "os.truncate", "os.chmod"}
