@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,9 @@ demo: venv tools ## see it work: a capture from the lab through real tshark
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
 	$(PY) docs/terminals.py
+
+attack: venv tools ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
+	$(PY) -m pytest -q -n 4 -p no:cacheprovider tests/attack
 
 chaos: venv tools ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts

@@ -73,6 +73,7 @@ def set_up(level: str = "info", file: str = "") -> Path:
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it has handlers of its own, on stderr
+    logging.getLogger("paramiko.transport").addFilter(_says_something)
     logging.captureWarnings(True)
     logging.raiseExceptions = False  # a full disk must not print tracebacks
     threading.excepthook = _thread_failed
@@ -99,6 +100,13 @@ def _handler(path: Path, *, is_named: bool) -> logging.Handler:
         return logging.NullHandler()
     handler.setFormatter(_Lines(_FORMAT))
     return handler
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    """paramiko logs a traceback for whatever a host sends amiss, a record for each line. What it was stands before it,
+    and in our own error; a traceback in this log is a defect of ours."""
+    said = str(record.msg)
+    return bool(said.strip()) and not said.startswith(("Traceback ", "  ", "During handling ", "The above exception "))
 
 
 def _thread_failed(failure: threading.ExceptHookArgs) -> None:

@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Protocol
 
 import vpcshark
 from vpcshark.aws import configured
+from vpcshark.aws.bounded import bound
 from vpcshark.aws.errors import is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
 from vpcshark.aws.signin import Ask, Chain, Keys
@@ -133,6 +134,7 @@ class Aws:
         with self._lock, mapped(f"use the service {service}", service=service, profile=self.profile):
             if service not in self._clients:
                 client = self._session.client(service, config=self._config)
+                bound(client)
                 client.meta.events.register("request-created", self._check)
                 client.meta.events.register("response-received", self._note)
                 self._clients[service] = client

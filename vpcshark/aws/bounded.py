@@ -1,0 +1,65 @@
+"""What answers at an endpoint, taken only as far as it can be an answer of AWS: so many bytes, within so many seconds.
+
+botocore reads a body whole, whatever its size, and its time-outs begin anew with each byte. Must not know what the
+calls are for.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import TimeoutError as TookTooLong
+from typing import Any
+
+from vpcshark import threads
+from vpcshark.errors import AwsError
+
+MOST = 32 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
+LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
+_PIECE = 1 << 16
+
+
+def bound(client: Any) -> None:
+    """Have the client's answers bounded, by botocore's event before each attempt to send a request: what a handler
+    returns is taken for the answer."""
+    session = client._endpoint.http_session  # botocore's settings of time-outs, proxies and TLS are in there
+
+    def send(request: Any, **_: Any) -> Any:
+        work = threads.start(_answer, session, request, name="answer of AWS")
+        try:
+            return work.result(LONGEST)
+        except TookTooLong as error:
+            from botocore.exceptions import ReadTimeoutError
+
+            raise ReadTimeoutError(endpoint_url=request.url, error=error) from error
+
+    client.meta.events.register("before-send", send)
+
+
+def _answer(session: Any, request: Any) -> Any:
+    """The response with its whole body."""
+    request.stream_output = True  # the session leaves the body to us
+    response = session.send(request)
+    response._content = _body(response.raw, request)
+    return response
+
+
+def _body(raw: Any, request: Any) -> bytes:
+    """As botocore reads and maps it (httpsession.URLLib3Session.send), but bounded."""
+    from botocore import exceptions
+    from urllib3 import exceptions as broken
+
+    data = bytearray()
+    try:
+        for piece in raw.stream(_PIECE):
+            data += piece
+            if len(data) > MOST:
+                raw.close()
+                raise AwsError(
+                    f"The answer from {request.url} is longer than {MOST >> 20} MiB.", "Check AWS_ENDPOINT_URL."
+                )
+    except broken.ReadTimeoutError as error:
+        raise exceptions.ReadTimeoutError(endpoint_url=request.url, error=error) from error
+    except broken.ProtocolError as error:
+        raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
+    except broken.HTTPError as error:
+        raise exceptions.HTTPClientError(error=error) from error
+    return bytes(data)
