@@ -41,6 +41,7 @@ CONFIGURATIONS = {
     "exec": 'Match exec "test %h = 10.106.1.40"\n User found\n',
     "final": "Host i-*\n User ubuntu\nMatch final all\n Port 2022\n",
     "unknown": "Host 10.*\n User ubuntu\n BogusOption yes\n IgnoreUnknown BogusOption\n",
+    "ignored for one": "Match originalhost i-*\n IgnoreUnknown Bogus*\nMatch all\n BogusOption yes\n User x\n",
     "ignored": "IgnoreUnknown Bogus*\nHost 10.*\n BogusOption yes\n",
     "no host": "Host 10.*\n User ubuntu\nHost\n Port 22\n",
     "no value": "Host 10.*\n User ubuntu\n IdentityFile\n",
