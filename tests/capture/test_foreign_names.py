@@ -71,7 +71,8 @@ Host {pattern}
   ProxyCommand {show} proxy %n %h %p %r
 """
 SHOW = """#!/bin/sh
-{{ for word; do printf '<%s>' "$word"; done; echo; }} >>{out}
+for word; do line="$line<$word>"; done
+printf '%s\n' "$line" >>{out}
 """
 
 

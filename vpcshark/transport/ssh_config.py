@@ -10,7 +10,7 @@ import getpass
 import logging
 import re
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -110,9 +110,9 @@ def lookup(
     first name counts before what is said of the next, and what is said of every host (``Host *``) comes last. ``user``
     and ``port`` are the command line's; ``login`` is for tokens, where nobody names a user. Hopeless."""
     asked: list[Callable[[], Found]] = [partial(config.ask, name, user, port) for name in (*names, _NOBODY)]
-    usual, *answered = threads.together([config.defaults, *asked])
-    *answers_of_names, everybody = [_without(found, usual) for found in answered]
-    answers = dict(zip(names, answers_of_names, strict=True))
+    usual, *told = threads.together([partial(_tried, ask) for ask in (config.defaults, *asked)])
+    answers = _answered(dict(zip(names, told, strict=False)), _given(usual))
+    everybody = {} if isinstance(told[-1], Hopeless) else _without(told[-1], _given(usual))
     specific = {name: _specific(found, everybody, name) for name, found in answers.items()}
     speaking = next((name for name in answers if specific[name]), None) or _first_address(answers)
     general = {} if speaking is None else answers[speaking]  # for its name is in a HostName
@@ -122,6 +122,31 @@ def lookup(
     if _WAYS & merged.keys():  # ssh(1) takes the first of the two
         general = {key: value for key, value in general.items() if key not in _WAYS}
     return _settings({**general, **merged, **_joined(merged, general)}, speaking, login)
+
+
+def _tried(ask: Callable[[], Found]) -> Found | Hopeless:
+    try:
+        return ask()
+    except Hopeless as error:
+        return error
+
+
+def _given(told: Found | Hopeless) -> Found:
+    if isinstance(told, Hopeless):
+        raise told
+    return told
+
+
+def _answered(told: Mapping[HostName, Found | Hopeless], usual: Found) -> dict[HostName, Found]:
+    """What is said of each name. A line may be refused for one name and not for another ("IgnoreUnknown" in a block):
+    Hopeless if it is for all."""
+    answers = {name: _without(found, usual) for name, found in told.items() if not isinstance(found, Hopeless)}
+    refusals = [error for error in told.values() if isinstance(error, Hopeless)]
+    if refusals and not answers:
+        raise refusals[0]
+    for error in refusals:
+        log.warning("By one of the host's names nothing is known: %s", error.problem)
+    return answers
 
 
 def _without(found: Found, usual: Found) -> Found:
@@ -170,8 +195,8 @@ def _settings(found: Found, name: HostName | None, login: UserName | None) -> Se
         certificate_files=_files(tokens, found.get("certificatefile", ())),
         agent=_agent(tokens, _text(found, "identityagent")),
         identities_only=_text(found, "identitiesonly").lower() == "yes",
-        jumps=tuple(jump for jump in _text(found, "proxyjump").split(",") if jump and jump.lower() != NONE),
-        proxy_command=("sh", "-c", f"exec {tokens.command(command)}") if command and command.lower() != NONE else (),
+        jumps=tuple(filter(None, _text(found, "proxyjump").split(","))),
+        proxy_command=("sh", "-c", f"exec {tokens.command(command)}") if command else (),
         known_hosts_files=_files(tokens, ssh_tokens.files(_text(found, "userknownhostsfile"))),
         global_known_hosts_files=_files(tokens, ssh_tokens.files(_text(found, "globalknownhostsfile"))),
         revoked_host_keys=revoked if (revoked := tokens.path(_text(found, "revokedhostkeys"))).lower() != NONE else "",

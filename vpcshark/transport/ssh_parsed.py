@@ -38,6 +38,9 @@ def ask(file: str, name: HostName, user: UserName | None = None, port: int = 0) 
         reading.say("port", str(port))
     for one in [] if file == "none" else [file] if file else FILES:
         reading.file(Path(one).expanduser(), system=one.startswith("/etc/"), active=True)
+    for way in keywords.WAYS:
+        if reading.found.get(way, ("",))[0].lower() == "none":
+            del reading.found[way]
     said = reading.hostname.lower()
     reading.found.pop("hostname", None)
     return reading.found if said == name.lower() else {**reading.found, "hostname": (said,)}
@@ -138,6 +141,8 @@ class _Reading:
 
     def _directive(self, keyword: str, rest: str, block: bool) -> None:
         values = (rest,) if keyword in keywords.WHOLE else _words(rest)
+        if keyword == "proxyjump" and values != [rest]:
+            raise _Unknown("ProxyJump with quotes or a comment is not known")  # "none # x" is a host's name to ssh 9
         keyword = keywords.ALIASES.get(keyword, keyword)
         if (problem := keywords.problem(keyword, values)) is not None:
             raise _Unknown(problem)
