@@ -47,13 +47,14 @@ def clean(
     owner = owner or tags.default_owner()
     found = sweep.group_by_capture(account.tagged())
     for capture, resources in found.items():
-        reason = _kept(resources, which, owner, clock.now(), where)
+        reason = _kept(resources, which, owner, sweep.now_there(account, clock), where)
         if reason:
             report.kept[capture] = reason
         else:
             report.removed[capture] = resources
     if not dry_run:
         if which != "expired":
+            report.problems += [hidden] if (hidden := ledgers.hidden(where)) else []
             report.problems += _finish_ledgers(where, reach, clock)
         for capture in report.removed:
             outcome = sweep.remove_capture(account, capture, clock=clock, patience=PATIENCE)

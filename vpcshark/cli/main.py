@@ -66,6 +66,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except VpcsharkError as error:
         sys.stderr.write(f"vpcshark: {error}\n")
         return 2 if isinstance(error, InputError) else 1
+    except PermissionError as error:
+        log.warning("vpcshark %s was refused a file.", options.command, exc_info=True)
+        sys.stderr.write(f"vpcshark: {refusal(error)}\n")
+        return 1
     except BrokenPipeError:  # the reader of our output has gone: "vpcshark interfaces | head"
         sys.stderr.close()
         return 0
@@ -78,6 +82,15 @@ def run(arguments: Sequence[str] | None = None) -> int:
     finally:
         if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:
             _sweep()
+
+
+def refusal(error: PermissionError) -> str:
+    """The sentence for a file or folder that is closed to us, which is most often root's."""
+    what = error.filename or "A file"
+    return (
+        f"{what} may not be used: {error.strerror}. If another user made it (root, with your HOME?), give it back "
+        "with: sudo chown -R $USER, and its path."
+    )
 
 
 def _sweep() -> None:
