@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 import signal
 import stat
@@ -11,8 +12,12 @@ import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from vpcshark.cleanup import ledger as ledgers
+from vpcshark.cleanup import overview
+from vpcshark.cli import ps
 
 HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "", "region": "eu-west-1"}
 
@@ -53,6 +58,68 @@ def test_a_half_written_line_loses_nothing_else(path):
     adopted.created("target", "t2", "tmt-1")
     assert ledgers.read(path).made == {"tmf-1": "filter", "tmt-1": "target"}
     adopted.finish()
+
+
+VALUES = st.one_of(
+    st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=5), st.just(10**400),
+    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)  # fmt: skip
+NAMES = st.sampled_from(
+    ["capture", "creating", "created", "token", "id", "refused", "deleted", "note", "expires", "adopted", *HEADER]
+)
+LINES = st.one_of(
+    st.dictionaries(NAMES, VALUES, max_size=4).map(lambda entry: json.dumps(entry).encode()),
+    VALUES.map(lambda value: json.dumps(value).encode()),
+    st.binary(max_size=20),
+    st.just(b"[" * 100_000),
+    st.just(b'{"created": "fil'),
+)
+
+
+@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(lines=st.lists(LINES, max_size=6), place=st.integers(0, 6))
+def test_lines_of_any_shape_are_passed_over(lines, place, tmp_path):
+    """A disk's fault, a crash or another version may have written them: what the others say is read, and can be shown
+    and cleaned up by."""
+    path = tmp_path / "c-1.ledger"
+    ours = b'{"created": "filter", "token": "our own", "id": "tmf-our own"}'
+    path.write_bytes(b"\n".join([*lines[:place], ours, *lines[place:]]))
+    record = ledgers.read(path)
+    assert record.made["tmf-our own"] == "filter"
+    (seen,) = overview.overview([], 1e9, tmp_path)
+    assert seen.capture == record.capture == "c-1"
+    assert isinstance(overview.as_json(seen), dict)
+    ps._row(seen, 1e9, 1e9)
+    assert overview.remark(tmp_path) or not record.notes
+    for words in (record.owner, record.source, record.profile, record.region, record.account, *record.notes):
+        assert isinstance(words, str)
+    for kind, resource in [*record.made_pairs, *record.unanswered.items()]:
+        assert isinstance(kind, str)
+        assert isinstance(resource, str)
+
+
+def test_a_folder_that_is_closed_to_us_is_told_and_takes_no_list_away(tmp_path):
+    """As one run of root's with the user's HOME leaves it. Asked as somebody whom permissions hold for."""
+    folder = tmp_path / "state" / "vpcshark" / "captures"
+    folder.mkdir(parents=True)
+    folder.parent.chmod(0o000)
+    tmp_path.chmod(0o755)
+    program = (
+        "import os, sys; from pathlib import Path; from vpcshark.cleanup import ledger, overview\n"
+        "if os.geteuid() == 0: os.setgroups([]); os.setgid(65534); os.setuid(65534)\n"
+        f"where = Path({str(folder)!r})\n"
+        "assert ledger.all_paths(where) == [] and overview.overview([], 0.0, where) == []\n"
+        "assert ledger.lives_here(where, 'c-1') is None and overview.remark(where) == ''\n"
+        "print(ledger.hidden(where))"
+    )
+    try:
+        done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    finally:
+        folder.parent.chmod(0o700)
+    assert done.returncode == 0, done.stderr
+    assert str(folder) in done.stdout
+    assert "sudo chown" in done.stdout
+    assert ledgers.hidden(folder) == ledgers.hidden(tmp_path / "nothing here") == ""
 
 
 def test_the_file_is_the_users_alone(path):

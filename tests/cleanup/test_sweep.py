@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpcshark.cleanup import sweep, tags
+from vpcshark.cleanup import overview, report, sweep, tags
 from vpcshark.errors import AwsError
 
 
@@ -115,6 +115,26 @@ def test_only_what_nobody_here_runs_goes_when_its_lease_has_run_out(account, clo
     lives = {"c-alive": True}.get
     assert sweep.remove_expired(account, "me@here", clock=clock, patience=10, lives_here=lives) == ["c-gone"]
     assert set(account.resources) == {"tmf-c-alive", "tmf-c-bob"}
+
+
+@pytest.mark.parametrize("ahead", [-86400.0, -900.0, 0.0, 900.0, 86400.0])
+def test_leases_run_out_by_awss_clock_whatever_time_it_is_here(account, clock, ahead, tmp_path):
+    """A clock that is a day ahead takes no living capture for an expired one, and one that is behind none for alive."""
+    there = clock.time
+    clock.time += ahead
+    living, gone = there + 600, there - sweep.CLOCK_ERROR - 1
+    for capture, expires in (("c-living", living), ("c-gone", gone)):
+        account.add("filter", f"tmf-{capture}", capture, "bob@there", expires)
+    account.ahead = lambda: ahead
+    found = overview.overview(account.tagged(), clock.now(), tmp_path, there=sweep.now_there(account, clock))
+    assert {one.capture: one.state for one in found} == {"c-living": "live", "c-gone": "expired"}
+    done = report.clean(account, "expired", reach=None, clock=clock, folder=tmp_path, owner="me@here")
+    assert set(done.removed) == {"c-gone"}
+    assert set(account.resources) == {"tmf-c-living"}
+    account.add("filter", "tmf-c-gone", "c-gone", "bob@there", gone)
+    nobody = {}.get
+    assert sweep.remove_expired(account, "bob@there", clock=clock, patience=10, lives_here=nobody) == ["c-gone"]
+    assert set(account.resources) == {"tmf-c-living"}
 
 
 class Slow:

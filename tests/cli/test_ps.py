@@ -26,7 +26,7 @@ def seen(source: str, count: int) -> Seen:
 )
 def test_many_ids_are_counted(one: Seen, source: str, held: str):
     """``--json`` has them all."""
-    row = ps._row(one, 0.0)
+    row = ps._row(one, 0.0, 0.0)
     assert (row[2], row[-1]) == (source, held)
 
 

@@ -10,24 +10,32 @@ import difflib
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import TimeoutError as TookTooLong
+from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
 from vpcshark.aws import configured
 from vpcshark.aws.bounded import bound
-from vpcshark.aws.errors import is_unconnected, mapped
+from vpcshark.aws.errors import is_silence, is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
 from vpcshark.aws.signin import Ask, Chain, Keys
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
 CONNECT_TIMEOUT = 3.0  # seconds; a person waits
 READ_TIMEOUT = 10.0
 ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
+SILENCES = 2  # attempts of one call that AWS took and did not answer; a third would keep a person waiting for nothing
+MOST_PAGES = 1_000  # of one answer: a million resources
+LONGEST_LISTING = 60.0  # seconds for all pages of an answer
 RESOLVE_TIMEOUT = 2.0
 NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
+_SYSTEM = SystemClock()
+_SILENT = "vpcshark_silent"  # in a call's context: how many of its attempts had no answer
 _SENT = "vpcshark_sent"  # in a call's context: at least one of its attempts may have reached AWS
 
 
@@ -84,6 +92,7 @@ class Aws:
         self._config = config
         self._clients: dict[str, Any] = {}
         self._is_closing = False
+        self._ahead = 0.0
         self._lock = threading.Lock()  # making a client is not thread-safe in boto3, using one is
 
     @property
@@ -140,6 +149,11 @@ class Aws:
                 self._clients[service] = client
             return self._clients[service]
 
+    @property
+    def ahead(self) -> float:
+        """Seconds that this machine's clock is ahead of AWS's, by its last answer; 0.0 before the first."""
+        return self._ahead
+
     def stop_creating(self) -> None:
         """From now on no create is sent, nor sent again by botocore, which repeats calls for up to a minute: a create
         that leaves after its capture was cleaned up would never be found."""
@@ -150,9 +164,22 @@ class Aws:
         if self._is_closing and operation_name.startswith(("Create", "AuthorizeSecurityGroup", "RunInstances")):
             _call_off(operation_name, request.context)
 
-    def _note(self, context: Any, exception: Exception | None, event_name: str, **_: Any) -> None:
+    def _note(
+        self,
+        context: Any,
+        exception: Exception | None,
+        event_name: str,
+        response_dict: Mapping[str, Any] | None = None,
+        **_: Any,
+    ) -> None:
         """Called by botocore after each attempt: whether a request left at all is known only here, as the exception
         that comes out in the end is the last attempt's. (``context`` is one for all attempts of a call.)"""
+        if response_dict is not None:
+            self._compare_clocks(response_dict.get("headers", {}))
+        if exception is not None and is_silence(exception):
+            context[_SILENT] = context.get(_SILENT, 0) + 1
+            if context[_SILENT] >= SILENCES:
+                raise exception  # out of botocore's repeats
         if exception is None or not is_unconnected(exception):
             context[_SENT] = True
         elif _SENT not in context:
@@ -160,6 +187,13 @@ class Aws:
             operation = event_name.rpartition(".")[2]
             if self._is_closing and operation.startswith(("Create", "RunInstances")):
                 _call_off(operation, context)  # at once: botocore would rest first
+
+    def _compare_clocks(self, headers: Mapping[str, str]) -> None:
+        try:
+            there = parsedate_to_datetime(headers.get("date", "")).timestamp()
+        except (TypeError, ValueError, OverflowError):  # RFC 9110, 6.6.1: a server without a clock sends none
+            return
+        self._ahead = time.time() - there
 
 
 def _call_off(operation: str, context: Mapping[str, Any]) -> NoReturn:
@@ -227,10 +261,16 @@ def _config() -> Any:
     )
 
 
-def pages(client: Any, operation: str, key: str, page_size: int = 1000, **parameters: Any) -> Iterator[Any]:
-    """All items under ``key`` of every page of a describe call. Raises what boto3 raises: map it around the loop."""
+def pages(
+    client: Any, operation: str, key: str, page_size: int = 1000, *, clock: Clock = _SYSTEM, **parameters: Any
+) -> Iterator[Any]:
+    """All items under ``key`` of every page of a describe call. AwsError for an answer without an end, and what boto3
+    raises: map it around the loop."""
     paginator = client.get_paginator(operation)
-    for page in paginator.paginate(PaginationConfig={"PageSize": page_size}, **parameters):
+    end = clock.monotonic() + LONGEST_LISTING
+    for number, page in enumerate(paginator.paginate(PaginationConfig={"PageSize": page_size}, **parameters), 1):
+        if number > MOST_PAGES or clock.monotonic() > end:
+            raise AwsError(f"The answer of AWS to {operation} has no end: {number} pages came.", "Try again.")
         yield from page.get(key, [])
 
 

@@ -207,6 +207,11 @@ def is_unconnected(exc: BaseException) -> bool:
     return any(cls.__name__ in _UNCONNECTED for cls in type(exc).__mro__)
 
 
+def is_silence(exc: BaseException) -> bool:
+    """Does botocore's exception for one attempt say that AWS took the request and did not answer in time?"""
+    return any(cls.__name__ == "ReadTimeoutError" for cls in type(exc).__mro__)
+
+
 def is_unsent(error: AwsError) -> bool:
     """Was no attempt of the call sent? Then it surely did nothing. ``client`` marks such exceptions."""
     return bool(getattr(error.__cause__, "was_never_sent", False))

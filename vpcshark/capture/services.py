@@ -24,7 +24,7 @@ from vpcshark.capture.sink import Sink
 from vpcshark.capture.status import Status
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cleanup import background, janitor, ledger, overview, report, tags, tidy
+from vpcshark.cleanup import background, janitor, ledger, overview, report, sweep, tags, tidy
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
@@ -156,13 +156,19 @@ def cleanup_report(
     return report.clean(reach(profile, region), which, reach=reach, clock=SystemClock(), dry_run=dry_run)
 
 
-def captures(profile: str, region: str, ask: Ask | None = None) -> tuple[list[overview.Seen], VpcsharkError | None]:
-    """Every capture that ledgers or tags know; the error where AWS could not be asked, and only ledgers speak."""
-    now = SystemClock().now()
+def captures(
+    profile: str, region: str, ask: Ask | None = None
+) -> tuple[list[overview.Seen], float, VpcsharkError | None]:
+    """Every capture that ledgers or tags know, with the time by which leases run out (AWS's, where it was asked); the
+    error where AWS could not be, and only ledgers speak, or where those are hidden."""
+    clock, hidden = SystemClock(), ledger.hidden()
     try:
-        return overview.overview(_reach(ask)(profile, region).tagged(), now), None
+        account = _reach(ask)(profile, region)
+        tagged = account.tagged()
     except VpcsharkError as error:
-        return overview.overview(None, now), error
+        return overview.overview(None, clock.now()), clock.now(), error
+    there = sweep.now_there(account, clock)
+    return overview.overview(tagged, clock.now(), there=there), there, VpcsharkError(hidden) if hidden else None
 
 
 def _start_janitor(book: ledger.Ledger) -> janitor.Janitor:

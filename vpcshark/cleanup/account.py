@@ -27,6 +27,10 @@ class MirrorAccount:
         """The twelve digits of the account."""
         return tagging.account_id(self._aws.sts)
 
+    def ahead(self) -> float:
+        """See ``sweep.Timed``."""
+        return self._aws.ahead
+
     def tagged(self) -> list[Resource]:
         """Every resource that bears ``vpcshark:capture``, whoever owns it."""
         ec2 = self._aws.ec2

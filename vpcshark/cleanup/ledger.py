@@ -27,6 +27,7 @@ from vpcshark.errors import VpcsharkError
 
 log = logging.getLogger(__name__)
 SUFFIX = ".ledger"
+LATEST = 253_402_300_800  # the year 10000, which no date of ours can show
 
 
 def folder() -> Path:
@@ -214,7 +215,7 @@ def lives_here(where: Path, capture: str) -> bool | None:
     quarter of an hour, and what somebody with good ones deletes meanwhile, it finds done."""
     path = where / f"{capture}{SUFFIX}"
     record = read(path)
-    return is_live(path) and not record.adopted if path.exists() and not record.is_foreign else None
+    return is_live(path) and not record.adopted if not record.is_foreign and path.exists() else None
 
 
 def read(path: Path) -> Record:
@@ -227,33 +228,82 @@ def read(path: Path) -> Record:
 
 
 def _read(path: Path) -> Record:
+    """Each line by itself: one of another shape (a crash, a disk's fault, another version of vpcshark) says nothing."""
     header: dict[str, Any] = {}
     made: dict[str, str] = {}
     unanswered: dict[str, str] = {}
     notes: list[str] = []
     for entry in _entries(path):
         if "capture" in entry:
-            header = {name: entry[name] for name in Record.__dataclass_fields__ if name in entry}
+            header = _plain(entry)
         elif not entry.keys() - {"account", "profile", "region", "expires", "adopted", "covered"}:
-            header.update(entry)
-        elif "creating" in entry:
-            unanswered[entry["token"]] = entry["creating"]
-        elif "created" in entry:
-            unanswered.pop(entry["token"], None)
-            made[entry["id"]] = entry["created"]
-        elif "refused" in entry:
-            unanswered.pop(entry["refused"], None)
-        elif "deleted" in entry:
-            made.pop(entry["deleted"], None)
-        elif "note" in entry:
-            notes.append(entry["note"])
-    header.setdefault("capture", path.stem)
-    return Record(path, **header, made=made, unanswered=unanswered, notes=tuple(notes))
+            header.update(_plain(entry))
+        elif words := _words(entry, "creating", "token"):
+            unanswered[words[1]] = words[0]
+        elif words := _words(entry, "created", "token", "id"):
+            unanswered.pop(words[1], None)
+            made[words[2]] = words[0]
+        elif words := _words(entry, "refused"):
+            unanswered.pop(words[0], None)
+        elif words := _words(entry, "deleted"):
+            made.pop(words[0], None)
+        elif words := _words(entry, "note"):
+            notes.append(words[0])
+        else:
+            log.warning("%s holds a line that cannot be understood; it is passed over.", path.name)
+    return Record(path, path.stem, **header, made=made, unanswered=unanswered, notes=tuple(notes))
+
+
+_TEXTS = ("owner", "source", "profile", "region", "account")
+_TIMES = ("started", "expires", "covered")
+
+
+def _plain(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """Those of ``Record``'s plain fields that the entry has, as far as they can be what they should be. Which capture
+    it is, the file's name says: no line leads clean-up to another."""
+    texts = {name: entry[name] for name in _TEXTS if isinstance(entry.get(name), str)}
+    times = {name: float(entry[name]) for name in _TIMES if _is_time(entry.get(name))}
+    adopted = {"adopted": True} if entry.get("adopted") is True else {}
+    return {**texts, **times, **adopted}
+
+
+def _is_time(value: object) -> bool:
+    """A number of seconds since the epoch within the years that a date can have."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < LATEST
+
+
+def _words(entry: Mapping[str, Any], *names: str) -> list[str]:
+    """The texts under these names; none if one is missing or no text."""
+    found = [entry.get(name) for name in names]
+    return [one for one in found if isinstance(one, str)] if all(isinstance(one, str) for one in found) else []
 
 
 def all_paths(where: Path | None = None) -> list[Path]:
-    """Every ledger of this user on this machine, oldest name first."""
-    return sorted((where or folder()).glob(f"*{SUFFIX}"))
+    """Every ledger of this user on this machine, oldest name first; none in a folder that is closed to us, of which
+    ``hidden`` tells."""
+    where = where or folder()
+    try:
+        return sorted(where / name for name in os.listdir(where) if name.endswith(SUFFIX))
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except PermissionError:
+        log.warning("%s", hidden(where))
+        return []
+
+
+def hidden(where: Path | None = None) -> str:
+    """A sentence where the ledgers' folder is another user's, so that nobody here knows what lies in it; else ""."""
+    where = where or folder()
+    try:
+        os.listdir(where)
+    except PermissionError:
+        return (
+            f"The ledgers in {where} cannot be read: another user (root, with your HOME?) has made the folder. Captures"
+            f" that are recorded there are missing here. Give it back with: sudo chown -R $USER {where.parent}"
+        )
+    except OSError:
+        pass
+    return ""
 
 
 def _entries(path: Path) -> Iterator[dict[str, Any]]:
@@ -264,10 +314,10 @@ def _entries(path: Path) -> Iterator[dict[str, Any]]:
     for line in lines:
         try:
             entry = json.loads(line) if line.strip() else {}
-        except ValueError:
+        except (ValueError, RecursionError):
             log.warning("%s holds a line that a crash cut short; it is passed over.", path.name)
             continue
-        if isinstance(entry, dict):
+        if isinstance(entry, dict) and entry:
             yield entry
 
 

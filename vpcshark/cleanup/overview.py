@@ -46,14 +46,18 @@ class Seen:
     covered: float = 0.0  # until when its janitor has credentials to clean up with; 0: as long as anybody has
 
 
-def overview(tagged: Iterable[Resource] | None, now: float, folder: Path | None = None) -> list[Seen]:
-    """Captures of the ledgers in ``folder``, and those that only ``tagged`` shows (None: AWS could not be asked)."""
+def overview(
+    tagged: Iterable[Resource] | None, now: float, folder: Path | None = None, *, there: float | None = None
+) -> list[Seen]:
+    """Captures of the ledgers in ``folder``, and those that only ``tagged`` shows (None: AWS could not be asked).
+    ``there`` is the time by AWS's clock, where the one here may be wrong: by that the leases of others run out."""
+    there = now if there is None else there
     groups = sweep.group_by_capture(tagged or ())
     seen = [
         _of_ledger(path, groups.pop(path.stem, [] if tagged is not None else None), now)
         for path in ledgers.all_paths(folder)
     ]
-    return seen + [_of_tags(capture, resources, now) for capture, resources in sorted(groups.items())]
+    return seen + [_of_tags(capture, resources, there) for capture, resources in sorted(groups.items())]
 
 
 def open_notes(folder: Path | None = None) -> list[tuple[str, str]]:

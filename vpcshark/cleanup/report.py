@@ -48,19 +48,21 @@ def clean(
     where = folder or ledgers.folder()
     owner = owner or tags.default_owner()
     found = sweep.group_by_capture(account.tagged())
+    there = sweep.now_there(account, clock)
     proofs = {capture: ledgers.read(where / f"{capture}{ledgers.SUFFIX}").proof for capture in found}
     for capture, claimed in found.items():
         resources, others = sweep.split(claimed, proofs[capture])
         report.unproved += [one.unproved for one in others]
         if not resources:
             continue
-        reason = _kept(resources, which, owner, clock.now(), where)
+        reason = _kept(resources, which, owner, there, where)
         if reason:
             report.kept[capture] = reason
         else:
             report.removed[capture] = resources
     if not dry_run:
         if which != "expired":
+            report.problems += [hidden] if (hidden := ledgers.hidden(where)) else []
             report.problems += _finish_ledgers(where, reach, clock)
         for capture in report.removed:
             proof = proofs[capture]

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vpcshark import threads
 from vpcshark.cleanup.birthmark import Birth, Proof
@@ -65,6 +65,19 @@ class Account(Protocol):
 
     def delete(self, kind: str, resource: str) -> None:
         """Delete one; one that is gone already is done."""
+
+
+@runtime_checkable
+class Timed(Protocol):
+    """An account whose answers tell what time it is there."""
+
+    def ahead(self) -> float:
+        """Seconds that this machine's clock is ahead of AWS's, by its last answer."""
+
+
+def now_there(account: Account, clock: Clock) -> float:
+    """The time by AWS's clock: whether a lease has run out must not hang on a clock here that is wrong."""
+    return clock.now() - (account.ahead() if isinstance(account, Timed) else 0.0)
 
 
 @dataclass(frozen=True)
@@ -259,7 +272,7 @@ def remove_expired(
         if not resources:
             continue
         lease = latest_lease(resources)
-        if lease.owner == owner and has_run_out(lease, clock.now()) and not lives_here(capture):
+        if lease.owner == owner and has_run_out(lease, now_there(account, clock)) and not lives_here(capture):
             log.info("The lease of the capture %s ran out.", capture)
             if remove_capture(account, capture, clock=clock, patience=patience).is_clean:
                 gone.append(capture)

@@ -69,6 +69,10 @@ def run(arguments: Sequence[str] | None = None) -> int:
     except VpcsharkError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return 2 if isinstance(error, InputError) else 1
+    except PermissionError as error:
+        log.warning("vpcshark %s was refused a file.", options.command, exc_info=True)
+        sys.stderr.write(f"vpcshark: {line(refusal(error))}\n")
+        return 1
     except BrokenPipeError:  # the reader of our output has gone: "vpcshark interfaces | head"
         sys.stderr.close()
         return 0
@@ -88,6 +92,15 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def refusal(error: PermissionError) -> str:
+    """The sentence for a file or folder that is closed to us, which is most often root's."""
+    what = error.filename or "A file"
+    return (
+        f"{what} may not be used: {error.strerror}. If another user made it (root, with your HOME?), give it back "
+        "with: sudo chown -R $USER, and its path."
+    )
 
 
 def _sweep() -> None:

@@ -33,17 +33,18 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.capture.services import captures
 
     with console.working("Asking AWS for mirror sessions ...") as ask:
-        seen, error = captures(options.profile, options.region, ask)
+        seen, there, error = captures(options.profile, options.region, ask)
     if options.json:
         console.write_json([as_json(one) for one in seen])
     else:
-        _print(seen, time.time())
+        _print(seen, time.time(), there)
     if error is not None:
         raise error
     return 0
 
 
-def _print(seen: list[Seen], now: float) -> None:
+def _print(seen: list[Seen], now: float, there: float) -> None:
+    """``there``: the time by which leases run out."""
     out = console.out()
     if not seen:
         out.print("No captures.")
@@ -52,7 +53,7 @@ def _print(seen: list[Seen], now: float) -> None:
     for heading in ("CAPTURE", "STATE", "SOURCE", "OWNER", "AGE", "EXPIRES", "COST", "RESOURCES"):
         table.add_column(heading, overflow="fold", justify="right" if heading in ("AGE", "COST") else "left")
     for one in seen:
-        table.add_row(*_row(one, now))
+        table.add_row(*_row(one, now, there))
     out.print(table)
     for one in seen:
         if one.covered and one.state == LIVE:
@@ -61,14 +62,14 @@ def _print(seen: list[Seen], now: float) -> None:
             out.print(f"{one.capture}: {note}")
 
 
-def _row(one: Seen, now: float) -> list[str]:
+def _row(one: Seen, now: float, there: float) -> list[str]:
     return [
         one.capture,
         one.state,
         _source(one),
         one.owner or "-",
         span(now - one.started) if one.started else "-",
-        _until(one.expires - now) if one.expires else "-",
+        _until(one.expires - there) if one.expires else "-",
         f"${one.cost:.3f}",
         _held(one),
     ]
