@@ -4,6 +4,7 @@ there are several processes (``make test``)."""
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -40,6 +41,24 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:
     """pytest-xdist's hook."""
     return Rooms(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable() -> Generator[None, Any, Any]:
+    """pytest's hook. What a test printed, logged or was given may hold lone surrogates, which xdist cannot send:
+    without this, one log line of a test that passed ends the whole run."""
+    return sendable((yield))
+
+
+def sendable(data: Any) -> Any:
+    """The same with an escape for each character that UTF-8 does not have."""
+    if isinstance(data, str):
+        return data.encode("utf-8", "backslashreplace").decode("utf-8")
+    if isinstance(data, dict):
+        return {sendable(key): sendable(value) for key, value in data.items()}
+    if isinstance(data, (list, tuple)):
+        return type(data)(map(sendable, data))
+    return data
 
 
 class FakeClock:
