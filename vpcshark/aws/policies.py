@@ -23,11 +23,12 @@ _PARTITIONS = {  # how a region's name begins -> its partition, where that is no
 }
 
 
-def policy(features: Iterable[str], account: str = "", region: str = "") -> dict[str, Any]:
+def policy(features: Iterable[str], account: str = "", region: str = "", near: str = "") -> dict[str, Any]:
     """The policy document of these features (names of ``FEATURES`` or ``GROUPS``), for any account and region unless
-    one is given. InputError for what is none, and where they are too much for one managed policy."""
+    one is given; of the partition that has that region, or the region ``near``. InputError for what is none, and where
+    they are too much for one managed policy."""
     chosen = [FEATURES[name] for name in _chosen(features)]
-    place = _Place(_account(account), _region(region))
+    place = _Place(_account(account), _region(region), region or near)
     reads = sorted({action for feature in chosen for action in feature.reads})
     allows = dict.fromkeys(allow.sid for feature in chosen for allow in feature.allows)
     by_sid = {allow.sid: allow for feature in chosen for allow in feature.allows}
@@ -74,9 +75,9 @@ def _region(region: str) -> str:
 class _Place:
     """Writes ARNs for one account and region, or for all ("")."""
 
-    def __init__(self, account: str, region: str) -> None:
+    def __init__(self, account: str, region: str, near: str) -> None:
         self._account, self._region = account, region
-        self._partition = next((name for begin, name in _PARTITIONS.items() if region.startswith(begin)), "aws")
+        self._partition = next((name for begin, name in _PARTITIONS.items() if near.startswith(begin)), "aws")
 
     def look_around(self, actions: Sequence[str]) -> dict[str, Any]:
         """Of lists and describes only the region can be said."""

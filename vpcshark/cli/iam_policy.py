@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from vpcshark.aws import features, policies
+from vpcshark.aws import client, features, policies
 
 
 def add(commands: Any) -> None:
@@ -27,14 +27,15 @@ def add(commands: Any) -> None:
         help="which, with commas between them (default: %(default)s)",
     )
     parser.add_argument("--account", default="", help="of this account alone: twelve digits (default: any)")
-    parser.add_argument("--region", default="", help="in this region alone (default: any)")
+    parser.add_argument("--region", default="", help="in this region alone (default: any of its partition)")
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Print it; InputError for a feature, an account or a region that is none."""
     names = [name.strip() for name in options.features.split(",") if name.strip()]
-    sys.stdout.write(text(policies.policy(names, options.account, options.region)))
+    near = options.region or client.region_in_force()
+    sys.stdout.write(text(policies.policy(names, options.account, options.region, near)))
     return 0
 
 
