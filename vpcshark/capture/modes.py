@@ -12,7 +12,7 @@ from vpcshark.aws.hosts import HOST_TAG
 from vpcshark.aws.inventory import Eni
 from vpcshark.capture.here import IsHere
 
-TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance
+TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance or of interface
 NO_TARGET = "tcpdump"  # it would, but nothing in the account and region can receive it
 
 
@@ -23,7 +23,7 @@ def marks(enis: Sequence[Eni], is_here: IsHere) -> Mapping[str, str]:
     can receive too.
     """
     tagged = {eni.instance for eni in enis if eni.instance_state == "running" and HOST_TAG in eni.instance_tags}
-    targets = {eni.id for eni in enis if eni.instance in tagged and eni.device_index == 0}
+    targets = {eni.id for eni in enis if eni.instance in tagged and eni.is_primary}
     # This machine is asked about only where nothing is tagged: an account may have thousands of ENIs.
     if not targets:
         targets = {eni.id for eni in enis if eni.primary_address and is_here(eni.primary_address, eni.mac)}
@@ -33,6 +33,6 @@ def marks(enis: Sequence[Eni], is_here: IsHere) -> Mapping[str, str]:
 def _mark(eni: Eni, *, has_target: bool) -> str:
     if not eni.instance:
         return ""
-    if not mirrorable.is_listed(eni.instance_type):
+    if not mirrorable.is_listed(eni.instance_type) or eni.interface_type != "interface":
         return TCPDUMP
     return "" if has_target else NO_TARGET
