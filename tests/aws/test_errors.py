@@ -63,7 +63,7 @@ def test_a_missing_permission_names_the_action() -> None:
     """The action that AWS names, which may be another one than the call's, and none of the encoded text."""
     assert refusal("UnauthorizedOperation").remedy == "Ask for the IAM permission ec2:CreateTrafficMirrorSession."
     error = refusal("UnauthorizedOperation", ENCODED)
-    assert error.remedy == "Ask for the IAM permission ec2:CreateTags."
+    assert error.remedy == "Ask for the IAM permission ec2:CreateTags on arn:aws:ec2:*:*:x."
     assert "xxx" not in str(error)
 
 

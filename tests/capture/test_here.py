@@ -37,3 +37,9 @@ def test_what_no_socket_can_be_bound_to_is_elsewhere() -> None:
     """An address of the block for documentation."""
     assert not is_here("192.0.2.1")
     assert not is_here("2001:db8::1", OTHER)
+
+
+def test_no_address_is_nobodys() -> None:
+    """A socket can be bound to "", which means any; an instance may have no IPv4 address."""
+    assert not is_here("")
+    assert not is_here("", OTHER)

@@ -6,13 +6,15 @@ import os
 import shutil
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+from botocore.exceptions import ClientError
 
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.logins import Logins
 from vpcshark.capture.options import CaptureOptions
-from vpcshark.errors import TransportError
+from vpcshark.errors import AwsError, TransportError
 from vpcshark.transport.known_hosts import fingerprint
 
 NOWHERE = "127.0.0.2"  # nobody listens there
@@ -51,6 +53,39 @@ def test_without_a_configuration_the_address_is_asked(tmp_path: Path) -> None:
     """And if nobody is there, that is said."""
     with pytest.raises(TransportError, match=NOWHERE):
         logins(tmp_path, ssh_port=9).shown_key()
+
+
+class Ssm:
+    """Session Manager for somebody who may start sessions, and not list what it manages."""
+
+    def __init__(self, code: str) -> None:
+        self._code = code
+        self.asked: list[str] = []
+
+    def describe_instance_information(self, **_: object) -> object:
+        raise ClientError({"Error": {"Code": self._code, "Message": "m"}}, "DescribeInstanceInformation")
+
+    def start_session(self, **parameters: object) -> object:
+        self.asked.append(str(parameters["Target"]))
+        raise ClientError({"Error": {"Code": "TargetNotConnected", "Message": "i-0 is not connected"}}, "StartSession")
+
+
+@pytest.mark.parametrize(("code", "asked"), [("AccessDeniedException", [HOST.instance]), ("ThrottlingException", [])])
+def test_who_may_not_ask_session_manager_may_start_a_session_all_the_same(
+    code: str, asked: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then its answer is the reason; any other failure of the question is told."""
+    (tmp_path / "session-manager-plugin").write_text("#!/bin/sh\n")
+    (tmp_path / "session-manager-plugin").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    key = tmp_path / "key"
+    subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
+    service = Ssm(code)
+    aws = SimpleNamespace(ssm=service)
+    made = Logins(HOST, [NOWHERE], CaptureOptions(ssh_key=str(key)), lambda: aws, [])  # type: ignore[arg-type,return-value]
+    with pytest.raises(AwsError):
+        made.session_manager().open()
+    assert service.asked == asked
 
 
 @pytest.mark.parametrize(

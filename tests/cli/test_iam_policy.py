@@ -49,3 +49,17 @@ def test_the_help_names_every_feature(capsys: pytest.CaptureFixture[str]):
         run(["iam-policy", "--help"])
     told = capsys.readouterr().out
     assert all(f"\n  {name} " in told for name in FEATURES)
+
+
+@pytest.mark.parametrize(
+    ("region", "partition"), [("cn-north-1", "aws-cn"), ("us-gov-west-1", "aws-us-gov"), ("eu-central-1", "aws")]
+)
+def test_the_partition_is_that_of_the_region_in_force(
+    monkeypatch, capsys: pytest.CaptureFixture[str], region, partition
+):
+    """Else whoever works in China would get ARNs that are nowhere; for any region of it, as none was named."""
+    monkeypatch.setenv("AWS_REGION", region)
+    assert run(["iam-policy"]) == 0
+    said = capsys.readouterr().out
+    assert f'"arn:{partition}:ec2:*:*:' in said
+    assert "aws:RequestedRegion" not in said

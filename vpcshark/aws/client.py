@@ -20,7 +20,7 @@ from typing import Any, NoReturn, Protocol
 import vpcshark
 from vpcshark.aws import configured
 from vpcshark.aws.bounded import bound
-from vpcshark.aws.errors import is_silence, is_unconnected, mapped
+from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
 from vpcshark.aws.signin import Ask, Chain, Keys
 from vpcshark.clock import Clock, SystemClock
@@ -146,6 +146,7 @@ class Aws:
                 bound(client)
                 client.meta.events.register("request-created", self._check)
                 client.meta.events.register("response-received", self._note)
+                client.meta.events.register("after-call", self._sign)
                 self._clients[service] = client
             return self._clients[service]
 
@@ -163,6 +164,11 @@ class Aws:
         """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
         if self._is_closing and operation_name.startswith(("Create", "AuthorizeSecurityGroup", "RunInstances")):
             _call_off(operation_name, request.context)
+
+    def _sign(self, parsed: Any = None, **_: Any) -> None:
+        """Called by botocore after each call: a refusal shall name the profile."""
+        if isinstance(parsed, dict):
+            parsed.setdefault("ResponseMetadata", {})[PROFILE] = self.profile
 
     def _note(
         self,
@@ -199,6 +205,19 @@ class Aws:
 def _call_off(operation: str, context: Mapping[str, Any]) -> NoReturn:
     code = "" if context.get(_SENT) else NEVER_SENT
     raise AwsError(f"{operation} was called off, because the capture ends.", code=code)
+
+
+def region_in_force() -> str:
+    """The region that calls without one would go to; "" if there is none, or the settings cannot be read."""
+    if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
+        return region
+    import boto3
+
+    try:
+        with mapped("find the region", service="sts"):
+            return str(boto3.Session().region_name or "")
+    except AwsError:
+        return ""
 
 
 def profiles() -> list[str]:

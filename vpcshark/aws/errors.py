@@ -6,11 +6,14 @@ versions lack some of the classes). Must not know what the calls are for: the ca
 
 from __future__ import annotations
 
+import email.utils
 import re
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from vpcshark.aws import refusals
 from vpcshark.errors import AwsError, Unsigned, VpcsharkError
 
 # EC2's documentation and its wire disagree about these codes (InvalidTrafficMirrorTargetNoFound is no slip of ours):
@@ -19,42 +22,8 @@ _GONE = re.compile(r"^InvalidTrafficMirror(Filter|FilterRule|Session|Target)(Id)
 _IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exception)?$|^DependencyViolation$")
 _NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
 _UNCONNECTED = {"EndpointConnectionError", "ConnectTimeoutError"}
-_DENIED_ACTION = re.compile(r"not authorized to perform: ([\w-]+:\w+)")
-_DENIED_ON = re.compile(r"on resource: (\S+)")
 
-_THROTTLES = {"RequestLimitExceeded", "Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled"}
-_THROTTLES |= {"TooManyRequestsException", "EC2ThrottledException", "SlowDown", "BandwidthLimitExceeded"}
-_DENIALS = {"UnauthorizedOperation", "AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation"}
-_EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"}
-_FAULTS = {"InternalError", "InternalFailure", "Unavailable", "ServiceUnavailable", "RequestTimeout"}
-_BAD_KEYS = {"AuthFailure", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch"}
-_BAD_KEYS |= {"MissingAuthenticationToken", "IncompleteSignature", "InvalidAccessKeyId"}
-
-# Quotas of Traffic Mirroring, none of them adjustable
-# (https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-quotas.html): (what is full, what to do).
-_QUOTAS = {
-    "TrafficMirrorSessionsPerInterfaceLimitExceeded": (
-        "The network interface has three mirror sessions already, which is all that AWS allows.",
-        "Delete one of them, or let vpcshark cleanup remove those of dead captures.",
-    ),
-    "TrafficMirrorSessionsPerTargetLimitExceeded": (
-        "The capture host's network interface receives as many mirror sessions as AWS allows.",
-        "Choose another capture host with --host, or stop a capture that uses this one.",
-    ),
-    "TrafficMirrorSourcesPerTargetLimitExceeded": (
-        "The capture host's network interface receives from as many sources as AWS allows (10, or 100 on the largest "
-        "instance sizes).",
-        "Choose another capture host with --host, or stop a capture that uses this one.",
-    ),
-    "TrafficMirrorFilterRuleLimitExceeded": (
-        "A mirror filter takes ten rules, and there are more.",
-        "Use a shorter capture filter.",
-    ),
-    "TrafficMirrorFilterLimitExceeded": ("The account has as many mirror filters as AWS allows.", ""),
-    "TrafficMirrorSessionLimitExceeded": ("The account has as many mirror sessions as AWS allows.", ""),
-    "TrafficMirrorTargetLimitExceeded": ("The account has as many mirror targets as AWS allows.", ""),
-}
-_MAKE_ROOM = "Delete those that nobody needs; vpcshark cleanup removes those of dead captures."
+PROFILE = "vpcshark:profile"  # in the ResponseMetadata of an answer: as whom the call was made, see ``client``
 
 # Exceptions that mean: no answer came. {doing} is the caller's words, {profile} how to name the profile.
 _LOGIN = "Run: aws sso login{option}"
@@ -162,7 +131,7 @@ def is_in_use(error: AwsError) -> bool:
 
 def is_throttle(error: AwsError) -> bool:
     """Were there too many requests? The same one later can succeed."""
-    return error.code in _THROTTLES
+    return error.code in refusals.THROTTLES
 
 
 def is_number_taken(error: AwsError) -> bool:
@@ -172,24 +141,24 @@ def is_number_taken(error: AwsError) -> bool:
 
 def is_denied(error: AwsError) -> bool:
     """Is it the permission that is missing?"""
-    return error.code in _DENIALS
+    return error.code in refusals.DENIALS
 
 
 def denied_action(error: AwsError) -> str:
     """The IAM action that AWS's refusal names; "" in the short refusals of older times."""
-    found = _DENIED_ACTION.search(str(error.__cause__))
+    found = refusals.DENIED_ACTION.search(str(error.__cause__))
     return found.group(1) if found else ""
 
 
 def denied_resource(error: AwsError) -> str:
     """The ARN that AWS's refusal names; "" where it names none."""
-    found = _DENIED_ON.search(str(error.__cause__))
+    found = refusals.DENIED_ON.search(str(error.__cause__))
     return found.group(1) if found else ""
 
 
 def is_expired(error: AwsError) -> bool:
     """Are the credentials no good (any more)? The same call can succeed only after the user has signed in again."""
-    return isinstance(error, Unsigned) or error.code in _EXPIRED or error.code in _BAD_KEYS
+    return isinstance(error, Unsigned) or error.code in refusals.EXPIRED or error.code in refusals.BAD_KEYS
 
 
 def is_refusal(error: AwsError) -> bool:
@@ -197,7 +166,13 @@ def is_refusal(error: AwsError) -> bool:
     that botocore got for a repeated call: the answer that was lost before it may have been another."""
     metadata = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
     status, repeated = metadata.get("HTTPStatusCode", 400), metadata.get("RetryAttempts", 0)
-    return is_answer(error) and not is_throttle(error) and status < 500 and not repeated and error.code not in _FAULTS
+    return (
+        is_answer(error)
+        and not is_throttle(error)
+        and status < 500
+        and not repeated
+        and error.code not in refusals.FAULTS
+    )
 
 
 def is_unconnected(exc: BaseException) -> bool:
@@ -232,29 +207,20 @@ def _refusal(exc: Any, doing: str, service: str, profile: str) -> AwsError:
     """The sentence for an error code that AWS answered with."""
     code = str(exc.response.get("Error", {}).get("Code", ""))
     text = str(exc.response.get("Error", {}).get("Message", ""))
-    words = {"doing": doing, **profile_words(profile)}
-    if code in _DENIALS:
-        problem, remedy = "You may not {doing}.", _permission(exc, service, text)
-    elif code in _EXPIRED:
-        problem, remedy = "The AWS credentials{for_profile} have expired.", _LOGIN + ", or renew them."
-    elif code in _BAD_KEYS:
-        problem, remedy = "AWS does not accept the credentials{for_profile}.", _CONFIGURE
-    elif code in _THROTTLES:
-        problem, remedy = "AWS gets too many requests from this account to {doing}.", "Try again in a minute."
-    elif code in _QUOTAS:
-        problem, remedy = _QUOTAS[code][0], _QUOTAS[code][1] or _MAKE_ROOM
-    elif code == "OptInRequired":
-        problem, remedy = "The AWS account is not enabled for this region or service.", "Choose another region."
-    else:
-        return AwsError(f"AWS refused to {doing}: {_sentence(text)} ({code})", code=code)
+    action = f"{service}:{getattr(exc, 'operation_name', '')}"
+    problem, remedy = refusals.told(code, text, action, _skew(exc.response))
+    profile = profile or exc.response.get("ResponseMetadata", {}).get(PROFILE, "")
+    words = {"doing": doing, "text": _sentence(text), "code": code, **profile_words(profile)}
     return AwsError(problem.format(**words), remedy.format(**words), code=code)
 
 
-def _permission(exc: Any, service: str, text: str) -> str:
-    """AWS names the missing action in newer messages (it may be ec2:CreateTags); else it is the call's own."""
-    found = _DENIED_ACTION.search(text)
-    action = found.group(1) if found else f"{service}:{getattr(exc, 'operation_name', '')}"
-    return f"Ask for the IAM permission {action}."
+def _skew(answer: Mapping[str, Any]) -> float | None:
+    """How far this machine's clock is ahead of AWS's, by the answer's header Date (RFC 9110, 6.6.1)."""
+    try:
+        date = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return time.time() - email.utils.parsedate_to_datetime(date).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return None
 
 
 def _unreachable(exc: Any, doing: str) -> AwsError:

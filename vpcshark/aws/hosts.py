@@ -137,7 +137,7 @@ def host_from(raw: Mapping[str, Any], account: str = "") -> CaptureHost:
         instance=raw["InstanceId"],
         name=clean(tags.get("Name", "")) or raw["InstanceId"],
         eni=eni.get("NetworkInterfaceId", ""),
-        address=eni.get("PrivateIpAddress", "") or raw.get("PrivateIpAddress", ""),
+        address=eni.get("PrivateIpAddress", "") or raw.get("PrivateIpAddress", "") or _ipv6(eni),
         public_address=raw.get("PublicIpAddress", ""),
         user=clean(tags.get(USER_TAG, "")) or DEFAULT_USER,
         vpc=eni.get("VpcId", "") or raw.get("VpcId", ""),
@@ -155,8 +155,19 @@ def host_from(raw: Mapping[str, Any], account: str = "") -> CaptureHost:
 
 
 def _primary_eni(raw: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Device 0 of network card 0: on types with several cards each has devices of its own."""
     enis: list[Mapping[str, Any]] = list(raw.get("NetworkInterfaces", []))
-    return min(enis, key=lambda eni: int(eni.get("Attachment", {}).get("DeviceIndex", 0)), default={})
+    return min(enis, key=_place_of, default={})
+
+
+def _ipv6(eni: Mapping[str, Any]) -> str:
+    """The first address where there is no other: an instance in a subnet that has IPv6 alone."""
+    return next((str(one["Ipv6Address"]) for one in eni.get("Ipv6Addresses", []) if one.get("Ipv6Address")), "")
+
+
+def _place_of(eni: Mapping[str, Any]) -> tuple[int, int]:
+    attachment = eni.get("Attachment", {})
+    return int(attachment.get("NetworkCardIndex") or 0), int(attachment.get("DeviceIndex") or 0)
 
 
 def _where(ec2: Ec2) -> str:

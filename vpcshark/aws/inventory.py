@@ -16,6 +16,10 @@ from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError, Mistake
 
 SEPARATOR = " · "
+# Types that AWS gives to an instance with a device that tcpdump sees; AWS mirrors the first alone. An "efa-only" one
+# has no IP device, and the others are AWS's own.
+CAPTURABLE = ("interface", "efa", "trunk")
+_SHOWN = 4  # addresses of an ENI on one line
 _ENI_ID = re.compile(r"^eni-[0-9a-f]{8,32}$")
 _NO_SUCH_ENI = {"InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceID.Malformed"}
 _NO_SUCH_ENI |= {"InvalidNetworkInterfaceId.NotFound", "InvalidNetworkInterfaceId.Malformed"}
@@ -37,6 +41,7 @@ class Eni:
     instance_state: str = ""
     instance_type: str = ""
     device_index: int | None = None
+    network_card: int = 0
     mac: str = ""
     vpc: str = ""
     subnet: str = ""
@@ -55,10 +60,17 @@ class Eni:
     instance_tags: Mapping[str, str] = field(default_factory=dict)
     account: str = ""
     instance_profile: str = ""
+    instance_account: str = ""
+
+    @property
+    def is_primary(self) -> bool:
+        """Is it its instance's first: device 0 of network card 0? On types with several cards (p4d, hpc6a …) each card
+        has a device 0 or 1 of its own."""
+        return self.device_index == 0 and self.network_card == 0
 
 
 def list_enis(ec2: Ec2) -> list[Eni]:
-    """Every ENI of type ``interface`` (only those can be a source), best candidate first: running instances before all
+    """Every ENI that can be captured from (``CAPTURABLE``), best candidate first: running instances before all
     others, then by name and device index. Both describes run side by side. AwsError."""
     instances = threads.start(_instances, ec2)
     interfaces = _interfaces(ec2)
@@ -66,7 +78,7 @@ def list_enis(ec2: Ec2) -> list[Eni]:
     enis = [
         _eni(raw, by_id.get(_attachment(raw).get("InstanceId", ""), {}))
         for raw in interfaces
-        if raw.get("InterfaceType", "interface") == "interface"
+        if raw.get("InterfaceType", "interface") in CAPTURABLE
     ]
     return sorted(enis, key=_candidate_order)
 
@@ -100,8 +112,16 @@ def display(eni: Eni, *, has_id: bool = True) -> str:
 
 
 def interface_name(eni: Eni) -> str:
-    """``eth0`` for device index 0, as AWS's console says it; "" if the ENI is attached to nothing."""
-    return "" if eni.device_index is None else f"eth{eni.device_index}"
+    """``eth0`` for device index 0, as AWS's console says it, and which network card where it is not the first; "" if
+    the ENI is attached to nothing."""
+    card = f" of card {eni.network_card}" if eni.network_card else ""
+    return "" if eni.device_index is None else f"eth{eni.device_index}{card}"
+
+
+def some_addresses(eni: Eni) -> list[str]:
+    """For a line: an ENI may have fifty."""
+    left = len(eni.addresses) - _SHOWN
+    return [*eni.addresses[:_SHOWN], *([f"and {left} more"] if left > 0 else [])]
 
 
 def as_json(eni: Eni) -> dict[str, Any]:
@@ -115,6 +135,8 @@ def as_json(eni: Eni) -> dict[str, Any]:
         "instance_state": eni.instance_state,
         "instance_type": eni.instance_type,
         "device_index": eni.device_index,
+        "network_card": eni.network_card,
+        "interface_type": eni.interface_type,
         "vpc": eni.vpc,
         "subnet": eni.subnet,
         "az": eni.az,
@@ -169,6 +191,7 @@ def _eni(raw: Mapping[str, Any], instance: Mapping[str, Any]) -> Eni:
         instance_state=instance.get("State", {}).get("Name", ""),
         instance_type=instance.get("InstanceType", ""),
         device_index=attachment.get("DeviceIndex"),
+        network_card=int(attachment.get("NetworkCardIndex") or 0),
         mac=raw.get("MacAddress", ""),
         vpc=raw.get("VpcId", ""),
         subnet=raw.get("SubnetId", ""),
@@ -187,6 +210,7 @@ def _eni(raw: Mapping[str, Any], instance: Mapping[str, Any]) -> Eni:
         instance_tags=tags_of(instance),
         account=raw.get("OwnerId", ""),
         instance_profile=instance.get("IamInstanceProfile", {}).get("Arn", ""),
+        instance_account=attachment.get("InstanceOwnerId", ""),
     )
 
 
@@ -205,7 +229,8 @@ def _attachment(raw: Mapping[str, Any]) -> Mapping[str, Any]:
 def _candidate_order(eni: Eni) -> tuple[Any, ...]:
     """Running instances first; then web-2 before web-10; then eth0 before eth1; the id, so that the order is stable."""
     index = 1 << 16 if eni.device_index is None else eni.device_index
-    return (eni.instance_state != "running", natural(eni.instance_name or eni.name), eni.instance, index, eni.id)
+    name = natural(eni.instance_name or eni.name)
+    return (eni.instance_state != "running", name, eni.instance, eni.network_card, index, eni.id)
 
 
 def natural(text: str) -> list[tuple[int, int, str]]:

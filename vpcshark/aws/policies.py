@@ -102,15 +102,15 @@ def _deny(sid: str, action: str, resource: str, condition: Mapping[str, Any]) ->
 
 
 def policy(
-    features: Iterable[str], account: str = "", region: str = "", limits: Limits | None = None
+    features: Iterable[str], account: str = "", region: str = "", limits: Limits | None = None, *, near: str = ""
 ) -> dict[str, Any]:
     """The policy document of these features (names of ``FEATURES`` or ``GROUPS``), for any account and region unless
-    one is given. InputError for what is none, for limits that narrow nothing of it, and where they are too much for one
-    managed policy."""
+    one is given; of the partition that has that region, or the region ``near``. InputError for what is none, for limits
+    that narrow nothing of it, and where they are too much for one managed policy."""
     chosen = [FEATURES[name] for name in _chosen(features)]
     limits = limits or Limits()
     _check_limits(limits, chosen)
-    place = _Place(_account(account), _region(region), limits)
+    place = _Place(_account(account), _region(region), limits, region or near)
     reads = sorted({action for feature in chosen for action in feature.reads})
     allows = dict.fromkeys(allow.sid for feature in chosen for allow in feature.allows)
     by_sid = {allow.sid: allow for feature in chosen for allow in feature.allows}
@@ -168,10 +168,10 @@ def _region(region: str) -> str:
 class _Place:
     """Writes ARNs for one account and region, or for all ("")."""
 
-    def __init__(self, account: str, region: str, limits: Limits) -> None:
+    def __init__(self, account: str, region: str, limits: Limits, near: str) -> None:
         self._account, self._region = account, region
         self._limits = limits
-        self._partition = next((name for begin, name in _PARTITIONS.items() if region.startswith(begin)), "aws")
+        self._partition = next((name for begin, name in _PARTITIONS.items() if near.startswith(begin)), "aws")
 
     def look_around(self, actions: Sequence[str]) -> dict[str, Any]:
         """Of lists and describes only the region can be said."""

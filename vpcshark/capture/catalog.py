@@ -119,7 +119,7 @@ def entry(eni: Eni, place: Place, *, many: bool, mark: str = "") -> Entry:
     where = inventory.SEPARATOR.join(part for part in place if part) if many else ""
     shown = inventory.display(eni, has_id=False)  # Wireshark and tshark show the id beside it
     display = inventory.SEPARATOR.join(filter(None, (shown, where, mark)))
-    index = 1 << 16 if eni.device_index is None else eni.device_index
+    index = 1 << 16 if eni.device_index is None else eni.device_index + (eni.network_card << 8)
     return Entry(eni.id, eni.instance_name or eni.name, display, eni.instance_state == "running", index, place)
 
 

@@ -53,7 +53,7 @@ def _hosts(aws: Aws, interface: str) -> Pairs:
         eni.instance: eni
         for eni in enis
         if eni.instance_state == "running"
-        and eni.device_index == 0
+        and eni.is_primary
         and eni.id != interface
         and hosts.LEASE_TAG not in eni.instance_tags  # it goes with the capture that launched it
     }

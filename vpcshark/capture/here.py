@@ -16,8 +16,11 @@ def is_here(address: str, mac: str = "") -> bool:
     """True if an interface with ``address`` (IPv4 or IPv6 text) and ``mac`` belongs to this machine.
 
     The address alone does not tell: a private network at home, of a VPN or of containers may have those of the VPC.
-    A loopback address is nobody else's: the lab without root lends such to its ENIs.
+    A loopback address is nobody else's: the lab without root lends such to its ENIs. No address is nobody's, though
+    "" can be bound to.
     """
+    if not address:
+        return False
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:

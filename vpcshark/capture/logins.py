@@ -21,6 +21,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 
 from vpcshark.aws import connect as aws_connect
 from vpcshark.aws.client import Aws
+from vpcshark.aws.errors import is_denied
 from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture import remembered, trusted
 from vpcshark.capture.configured import settings_of, user_name
@@ -104,7 +105,7 @@ class Logins:
     def _over_session(self) -> ssh.SshTransport:
         plugin = ssm.find_plugin()
         aws = self._aws()
-        if not aws_connect.is_managed(aws, self.host.instance):
+        if not self._is_managed(aws):
             raise TransportError(
                 f"{self.host.name} is not online in Session Manager.",
                 "It needs the SSM agent, its instance role AmazonSSMManagedInstanceCore, and a way to the service.",
@@ -119,6 +120,16 @@ class Logins:
                 return self._over_ssm(aws, plugin, self._own_keys)
             except Refused:  # as the pushed one was, which is the expected one
                 raise error from None
+
+    def _is_managed(self, aws: Aws) -> bool:
+        """Who may not ask that may start a session all the same."""
+        try:
+            return aws_connect.is_managed(aws, self.host.instance)
+        except AwsError as error:
+            if not is_denied(error):
+                raise
+            log.info("Whether Session Manager has the instance is not known: %s", error)
+            return True
 
     def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> ssh.SshTransport:
         instance = HostName(self.host.instance)

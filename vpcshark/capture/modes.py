@@ -15,7 +15,7 @@ from vpcshark.capture.here import IsHere
 from vpcshark.settings import Hosts
 
 _NOTHING_SAID = Hosts()
-TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance
+TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance or of interface
 NO_TARGET = "tcpdump"  # it would, but nothing in the account and region can receive it
 
 
@@ -32,7 +32,7 @@ def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) 
         if HOST_TAG in eni.instance_tags
         and offered.may_receive(allowed, eni.instance, eni.account, eni.instance_profile)
     }
-    targets = {eni.id for eni in enis if eni.instance in tagged and eni.device_index == 0}
+    targets = {eni.id for eni in enis if eni.instance in tagged and eni.is_primary}
     # This machine is asked about only where nothing is tagged: an account may have thousands of ENIs.
     if not targets:
         targets = {eni.id for eni in enis if eni.primary_address and is_here(eni.primary_address, eni.mac)}
@@ -42,6 +42,6 @@ def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) 
 def _mark(eni: Eni, *, has_target: bool) -> str:
     if not eni.instance:
         return ""
-    if not mirrorable.is_listed(eni.instance_type):
+    if not mirrorable.is_listed(eni.instance_type) or eni.interface_type != "interface":
         return TCPDUMP
     return "" if has_target else NO_TARGET

@@ -158,7 +158,7 @@ def fleet_hosts(fleet: Fleet, enis: Sequence[Eni]) -> tuple[CaptureHost, ...]:
 def _registered(fleet: Fleet, member: Registered, enis: Iterable[Eni]) -> CaptureHost | None:
     """An instance that is registered by its id gets its traffic at its primary interface."""
     for eni in enis:
-        if member.id == eni.instance and eni.device_index == 0:
+        if member.id == eni.instance and eni.is_primary:
             return host_of(eni)
         if member.id in eni.addresses and eni.vpc == fleet.vpc:
             return replace(host_of(eni), address=member.id)
@@ -213,7 +213,7 @@ def host_of(eni: Eni) -> CaptureHost:
 
 def describe(eni: Eni) -> str:
     """The interface's description in the capture file: what a person recognises, without the id that is its name."""
-    parts = [eni.name, inventory.interface_name(eni), eni.instance, *eni.addresses]
+    parts = [eni.name, inventory.interface_name(eni), eni.instance, *inventory.some_addresses(eni)]
     return inventory.SEPARATOR.join(dict.fromkeys(inventory.clean(part) for part in parts if part))
 
 

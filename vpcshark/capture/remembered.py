@@ -52,7 +52,7 @@ def recall(folder: Path | None, place: Sequence[str], source: str) -> Remembered
     found = next((eni for eni in enis if eni.id == source), None)
     if found is None or not found.instance or found.instance_state != "running":
         return None
-    first = next((eni for eni in enis if eni.instance == found.instance and eni.device_index == 0), found)
+    first = next((eni for eni in enis if eni.instance == found.instance and eni.is_primary), found)
     return Remembered(found, enis, _host(first))
 
 

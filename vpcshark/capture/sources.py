@@ -60,7 +60,7 @@ def find(selection: Selection, enis: Iterable[Eni], registered: Sequence[Registe
             (bool(selection.tags) and has_tags(eni, selection.tags))
             or eni.instance_tags.get(GROUP_TAG, "") in selection.groups
             # an instance that is registered by its id gets its traffic at its primary interface
-            or (eni.instance in instances and eni.device_index == 0)
+            or (eni.instance in instances and eni.is_primary)
             or any((eni.vpc, address) in addresses for address in eni.addresses)
         )
 

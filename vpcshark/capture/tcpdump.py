@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from vpcshark.aws import hosts, inventory
+from vpcshark.aws import hosts, inventory, owners
 from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
@@ -158,10 +158,8 @@ class TcpdumpFeed:
             if source is None:
                 source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
         if not source.instance or source.instance_state != "running":
-            what = f"belongs to {source.instance}, which is {source.instance_state}" if source.instance else "is unused"
-            raise InputError(
-                f"{source.id} {what}: tcpdump needs a running instance.", "Start it, or choose another interface."
-            )
+            what, remedy = owners.why_nobody_logs_in(source)
+            raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
         return Remembered(source, enis, jobs.result(jobs.start(hosts.find_host, aws.ec2, source.instance)))
 
     def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from vpcshark.aws import features, policies
+from vpcshark.aws import client, features, policies
 
 _NARROWING = (
     ("types", "LIST", "launch: of these instance types alone, such as t4g.small,t4g.*"),
@@ -47,7 +47,7 @@ def add(commands: Any) -> None:
         "boundary's part, that keeps the tags vpcshark:* for these principals (ARNs, may have *) and for captures",
     )
     parser.add_argument("--account", default="", help="of this account alone: twelve digits (default: any)")
-    parser.add_argument("--region", default="", help="in this region alone (default: any)")
+    parser.add_argument("--region", default="", help="in this region alone (default: any of its partition)")
     parser.set_defaults(run=run)
 
 
@@ -57,7 +57,9 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(text(policies.tag_guard(_words(options.tag_guard))))
         return 0
     limits = policies.Limits(**{name: _words(getattr(options, name)) for name, _, _ in _NARROWING})
-    sys.stdout.write(text(policies.policy(_words(options.features), options.account, options.region, limits)))
+    near = options.region or client.region_in_force()
+    wanted = policies.policy(_words(options.features), options.account, options.region, limits, near=near)
+    sys.stdout.write(text(wanted))
     return 0
 
 

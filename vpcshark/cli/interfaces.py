@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> int:
     for heading in ("ENI", "NAME", "INSTANCE", "ADDRESSES", "AZ", "VPC"):
         table.add_column(heading, no_wrap=heading == "ENI", overflow="fold")
     for eni in enis:
-        table.add_row(eni.id, eni.name, eni.instance, " ".join(eni.addresses), eni.az, eni.vpc)
+        table.add_row(eni.id, eni.name, eni.instance, " ".join(inventory.some_addresses(eni)), eni.az, eni.vpc)
     console.out().print(table)
     if not enis:
         console.err().print("There is no network interface in this region. Is it the right one (--region)?")
