@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 
-.PHONY: help venv tools check test test-long demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long demo screenshots chaos endurance fuzz bench-startup bench-engine bench-transport bench-duration judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -58,6 +58,12 @@ bench-engine: venv tools ## decapsulation, the whole path and the receiver, besi
 
 bench-transport: venv tools ## SSH, beside sshdump and ssh
 	$(PY) tests/bench/bench_transport.py
+
+bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
+	$(PY) tests/bench/bench_duration.py
+
+judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
+	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
