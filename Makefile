@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -72,6 +72,12 @@ bench-engine: venv tools ## decapsulation, the whole path and the receiver, besi
 
 bench-transport: venv tools ## SSH, beside sshdump and ssh
 	$(PY) tests/bench/bench_transport.py
+
+bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
+	$(PY) tests/bench/bench_duration.py
+
+judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
+	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -24,6 +24,6 @@ def test_a_lone_surrogate_in_what_a_test_tells_does_not_end_the_run(tmp_path: Pa
     (tmp_path / "pytest.ini").write_text("[pytest]\n")
     (tmp_path / "test_it.py").write_text(TEST.format(outcome=outcome))
     command = [sys.executable, "-m", "pytest", "-q", "-n", "1", "-p", "no:cacheprovider", str(tmp_path)]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=180, check=False)
     assert b"INTERNALERROR" not in done.stdout, done.stdout
     assert done.returncode == (0 if outcome else 1), done.stdout

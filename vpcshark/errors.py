@@ -29,6 +29,10 @@ class InputError(VpcsharkError):
     """The user's input cannot be used: an option, a filter, an ENI id, a file."""
 
 
+class OutputError(VpcsharkError):
+    """What was opened for writing takes no more: the disk is full, or fails."""
+
+
 class Mistake(InputError):
     """An option of the user's own names what is not there, or cannot be: nothing else is tried in its stead."""
 

@@ -60,7 +60,7 @@ def serving() -> Iterator[Callable[[Callable[[Any], None]], tuple[Aws, list[str]
 def test_an_aws_that_takes_a_call_and_does_not_answer_is_asked_twice(serving: Any) -> None:
     """Not four times: a person waits for ten seconds each."""
     over = threading.Event()
-    aws, asked = serving(lambda request: over.wait(60))
+    aws, asked = serving(lambda request: over.wait(180))
     with pytest.raises(AwsError, match="did not answer in time"), mapped("look"):
         aws.ec2.describe_instances()
     over.set()

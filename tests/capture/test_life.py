@@ -11,6 +11,7 @@ import pytest
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture.auto import AutoFeed
+from vpcshark.capture.course import Course
 from vpcshark.capture.life import LEASE, SIGNED_OUT, Capture, Context, SignIn
 from vpcshark.capture.making import Maker
 from vpcshark.capture.mirror import MirrorFeed, World
@@ -108,6 +109,7 @@ def run(tmp_path, clock):
         prepare=lambda feed, stop: None,
         make_feed=None,
         signed: SignIn | None = None,
+        course=Course(),  # noqa: B008 - frozen
         **more,
     ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
@@ -115,7 +117,7 @@ def run(tmp_path, clock):
         account.gate.set()
         maker = Maker(book, LEASED, timeline)
         options = CaptureOptions(max_duration=longest, **more)
-        seams = (stop, clock, timeline, maker, LEASE, signed or SignIn())
+        seams = (stop, clock, timeline, maker, LEASE, signed or SignIn(), course)
         context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), *seams)
         feed = make_feed(context) if make_feed else Feed(maker, account)
         prepare(feed, stop)
@@ -133,6 +135,62 @@ def test_the_lease_is_renewed_three_times_within_each(run, clock):
     start = clock.now()
     feed = run(after=LEASE + 1)
     assert feed.renewals == [start + LEASE / 3 * n + LEASE for n in (1, 2, 3)]
+
+
+class Launching(Feed):
+    """Takes ten minutes to come up, and knows why no packet came."""
+
+    def __init__(self, maker: Maker, account: Account, clock) -> None:
+        super().__init__(maker, account)
+        self._clock = clock
+
+    def up(self, jobs):
+        self._clock.sleep(600)
+        return super().up(jobs)
+
+    def why_silent(self, arrived) -> list[str]:
+        assert not self._account.deleted, "it is looked at while it is there"
+        return ["Nothing was sent."]
+
+    def why_silent_still(self) -> list[str]:
+        return []
+
+
+def test_a_clock_can_begin_when_frames_can_come(run, clock):
+    """Not before, however long the launch of a host takes; and not if it never comes up."""
+    begun, ups = clock.monotonic(), []
+    course = Course(lambda: ups.append(clock.monotonic() - begun))
+    run(after=3000, make_feed=lambda context: Launching(context.maker, Account(), clock), course=course)
+    assert ups == [600]
+
+    def fails(feed, stop):
+        feed.up = lambda jobs: (_ for _ in ()).throw(AwsError("No host."))
+
+    with pytest.raises(AwsError):
+        run(prepare=fails, course=course)
+    assert ups == [600]
+
+
+@pytest.mark.parametrize(("received", "told"), [(0, [["Nothing was sent."]]), (7, [])])
+def test_a_capture_that_ends_empty_says_why(run, clock, received, told):
+    """Before its session is deleted; one with packets has nothing to explain."""
+    said: list = []
+
+    def make_feed(context):
+        feed = Launching(context.maker, Account(), clock)
+        up = feed.up
+
+        def counted(jobs):
+            reception = up(jobs)
+            reception.stats = {"received": received}
+            return reception
+
+        feed.up = counted
+        feed._account.gate.set()
+        return feed
+
+    run(make_feed=make_feed, course=Course(on_empty=said.append))
+    assert said == told
 
 
 def test_a_renewal_that_fails_is_no_end(run, clock):

@@ -9,7 +9,7 @@ import pytest
 
 from vpcshark.capture.sink import FileSink, SinkClosed
 from vpcshark.capture.stop import Stop
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, OutputError
 from vpcshark.extcap.fifo import open_sink
 
 
@@ -107,10 +107,10 @@ def test_a_file_that_cannot_be_made_is_an_input_error(tmp_path):
         FileSink.open(tmp_path / "no" / "such")
 
 
-def test_a_full_disk_is_an_input_error():
-    """Not a traceback."""
+def test_a_full_disk_is_an_output_error():
+    """Not a traceback, and not a mistake in the command."""
     sink = FileSink.open("/dev/full")
-    with pytest.raises(InputError, match="/dev/full can't be written: No space left"):
+    with pytest.raises(OutputError, match="/dev/full can't be written: No space left"):
         sink.write(b"x")
     sink.close()
 

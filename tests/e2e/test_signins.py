@@ -30,7 +30,7 @@ def test_tshark_tells_why_a_capture_ends(clean_lab: Lab, signed_in_by_profile, t
     lab, home = signed_in_by_profile
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
     kind.breaks(home)
-    done = lab.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=120)
+    done = lab.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=180)
     said = " ".join(done.stderr.split())
     assert done.returncode != 0
     for part in kind.parts:

@@ -120,3 +120,40 @@ def test_a_signal_is_handled_while_a_write_waits_for_room(opened):
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert handled.is_set()
+
+
+@pytest.mark.parametrize("how", ["release", "take", "close"])
+def test_what_is_held_comes_first_and_once(fifo, how):
+    """Whichever way it is let go, before all that follows, and with nothing of it lost."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    sink = open_sink(str(fifo), Stop())
+    sink.hold()
+    sink.write(b"head")
+    sink.write(b"er")
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 100)
+    if how == "take":
+        near, far = os.pipe()
+        os.write(far, b" frame")
+        assert sink.take(near) == 6
+        os.close(near), os.close(far)
+    elif how == "release":
+        sink.release()
+        sink.release()
+        sink.write(b" frame")
+    sink.close()
+    assert os.read(reader, 100) == (b"header" if how == "close" else b"header frame")
+    os.close(reader)
+
+
+def test_what_is_held_for_a_reader_that_has_gone_is_no_error(fifo):
+    """The watch tells that it has gone."""
+    reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    sink = open_sink(str(fifo), Stop())
+    sink.hold()
+    sink.write(b"header")
+    os.close(reader)
+    sink.release()
+    with pytest.raises(SinkClosed):
+        sink.write(b"frame")
+    sink.close()

@@ -98,7 +98,7 @@ def test_the_real_tshark_lists_each_eni_of_a_lab_once(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "vpcshark", "lab", "run", "--", "sh", "-c", script]
     environ = {**os.environ, "XDG_STATE_HOME": str(tmp_path)}
     environ.pop("VPCSHARK_LAB", None)
-    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=120, check=True)
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=180, check=True)
     known, listed = (re.findall(r"\beni-[0-9a-f]+", part) for part in done.stdout.split("\ntshark:\n"))
     assert len(set(known)) >= 5
     assert sorted(listed) == sorted(set(known))

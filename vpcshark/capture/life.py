@@ -17,6 +17,7 @@ from typing import Protocol
 
 from vpcshark import threads
 from vpcshark.aws.errors import is_expired, is_unreachable
+from vpcshark.capture.course import Course
 from vpcshark.capture.jobs import Jobs, Stopped
 from vpcshark.capture.live import Live
 from vpcshark.capture.making import Maker
@@ -70,6 +71,7 @@ class Context:
     maker: Maker
     lease: float = LEASE
     signed: SignIn = field(default_factory=SignIn)
+    course: Course = field(default_factory=Course)
 
 
 class Feed(Protocol):
@@ -100,6 +102,7 @@ class Capture:
         self._feed = feed
         self._reception: Receiving | None = None
         self._failure: VpcsharkError | None = None
+        self._silence: Silence | None = None
 
     def run(self) -> None:
         """Until stop is requested or the feed ends; then clean up. VpcsharkError: what the user must know."""
@@ -107,9 +110,11 @@ class Capture:
         try:
             self._reception = self._feed.up(jobs)
             self._reception.stream(self._context.sink, self._stream_ended)
+            self._context.course.on_up()
             self._context.status.say(f"Capturing from {self._context.selection}.")
             self._show()
             self._hold()
+            self._explain()
         except (Stopped, SinkClosed):
             self._context.stop.request("The reader closed the capture.")
         except VpcsharkError as error:
@@ -125,7 +130,14 @@ class Capture:
         assert reception is not None
         text = context.options.capture_filter
         Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
-        Silence(self._feed, reception, context.status, context.stop, context.clock).begin()
+        self._silence = Silence(self._feed, reception, context.status, context.stop, context.clock)
+        self._silence.begin()
+
+    def _explain(self) -> None:
+        """Where it ends without a packet and somebody wants to know why: as long as all is there to be looked at."""
+        on_empty = self._context.course.on_empty
+        if on_empty is not None and self._silence is not None and self._failure is None and not self._silence.broken:
+            on_empty(self._silence.reasons())
 
     def _fail(self, error: VpcsharkError) -> None:
         """Remember the first failure and stop."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import vpcshark
 from vpcshark import context, settings
 from vpcshark.capture import catalog, choices, life, recent, remembered
+from vpcshark.capture.course import Course
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.making import Maker
 from vpcshark.capture.options import CaptureOptions
@@ -86,7 +87,15 @@ class Services:
         options = _placed(selection, options)
         return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
-    def capture(self, selection: Selection, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
+    def capture(
+        self,
+        selection: Selection,
+        options: CaptureOptions,
+        sink: Sink,
+        stop: Stop,
+        status: Status,
+        course: Course | None = None,
+    ) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
         _check_mode(selection, options)
@@ -105,7 +114,17 @@ class Services:
             maker = Maker(book, identity, self.timeline, keeper.check)
             signed = life.SignIn()
             context = life.Context(
-                selection, options, sink, status, stop, self._clock, self.timeline, maker, self._lease, signed
+                selection,
+                options,
+                sink,
+                status,
+                stop,
+                self._clock,
+                self.timeline,
+                maker,
+                self._lease,
+                signed,
+                course or Course(),
             )
             life.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
         finally:

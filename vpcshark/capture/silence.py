@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -23,6 +24,7 @@ MOST_PATIENCE = 960.0  # each silence that was explained doubles it: a source ma
 COUNTING = 10.0  # of these, how long the receiver counts what its filter hides
 AGAIN = 480.0  # seconds after a look, for what CloudWatch tells only later
 ANSWER = 3.0
+LAST_LOOK = 3.0
 SAID = 2  # sentences that are said; the log has all
 TICK = 1.0
 
@@ -77,6 +79,24 @@ class Silence:
         self._since = clock.monotonic()
         self._said: float | None = None  # when
         self._is_counting = self._is_told_twice = False
+        self._told: list[str] = []
+
+    @property
+    def broken(self) -> bool:
+        """Did any packet come?"""
+        return bool(self._received())
+
+    def reasons(self) -> list[str]:
+        """Why no packet came, the most telling first: what was found already, or what a look finds now, which may take
+        ``LAST_LOOK`` seconds."""
+        if self._told or not isinstance(self._feed, Explains):
+            return self._told
+        look = threads.start(self._feed.why_silent, Arrived(), name="last look")
+        try:
+            return list(look.result(LAST_LOOK))
+        except (VpcsharkError, FutureTimeout) as error:
+            log.info("why no packet came cannot be seen: %s", error)
+            return []
 
     def begin(self) -> None:
         """In a thread of its own; nothing where the feed explains nothing."""
@@ -125,6 +145,7 @@ class Silence:
             return  # they came meanwhile
         self._said, self._is_told_twice = self._clock.monotonic(), False
         self._patience = min(2 * self._patience, MOST_PATIENCE)
+        self._told = sentences
         self._tell(f"No packets for {seconds:.0f} s.", sentences)
 
     def _follow_up(self, feed: Explains) -> None:

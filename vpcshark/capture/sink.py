@@ -13,7 +13,7 @@ import threading
 from pathlib import Path
 from typing import BinaryIO, Protocol, runtime_checkable
 
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, OutputError
 
 PIPE_SIZE = 1 << 20  # bytes; the system's default of 64 KiB makes dumpcap and us take turns
 
@@ -53,6 +53,7 @@ class FileSink:
     def __init__(self, file: BinaryIO, name: str = "") -> None:
         self._file = file
         self._name = name
+        self.size = 0
         self._lock = threading.Lock()
         self._closed = False
 
@@ -68,18 +69,25 @@ class FileSink:
             raise InputError(f"{path} can't be written: {exc.strerror}.", "Name another file.") from exc
 
     def write(self, data: bytes | memoryview) -> None:
-        """Write all of ``data``; SinkClosed if the reader of a pipe has gone, InputError if the disk is full."""
+        """Write all of ``data``; SinkClosed if the reader of a pipe has gone, OutputError if the disk is full. ``size``
+        is how many bytes were written by then."""
         with self._lock:
             if self._closed:
                 raise SinkClosed(f"{self._name} is closed")
             view = memoryview(data)
             try:
                 while view:
-                    view = view[self._file.write(view) :]
+                    count = self._file.write(view)
+                    view, self.size = view[count:], self.size + count
             except BrokenPipeError as exc:
                 raise SinkClosed(f"nobody reads {self._name} any more") from exc
             except OSError as exc:
-                raise InputError(f"{self._name} can't be written: {exc.strerror}.", "Name another file.") from exc
+                raise OutputError(f"{self._name} can't be written: {exc.strerror}.", "Make room for it.") from exc
+
+    def cut(self, size: int) -> None:
+        """Take back what was written beyond ``size`` bytes; nothing where that can't be (a pipe, a device)."""
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._file.truncate(size)
 
     def close(self) -> None:
         """Close the file; again is harmless."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import select
 import sys
 import threading
@@ -15,17 +14,20 @@ from typing import Any
 
 from vpcshark import logs, settings
 from vpcshark.capture.catalog import NAMED
+from vpcshark.capture.course import Course
 from vpcshark.capture.selection import Selection, of_words
-from vpcshark.capture.sink import FileSink, Sink
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cli import console
+from vpcshark.cli import console, limits, recording
+from vpcshark.clock import SystemClock
+from vpcshark.errors import InputError
 from vpcshark.extcap import command_line as command_line
 from vpcshark.extcap import options as table
 from vpcshark.extcap.source import named
 from vpcshark.extcap.watch import Watch
-from vpcshark.wire import pcapng
-from vpcshark.wire.blocks import block as encoded
+
+EMPTY = 3
+"""The exit status of a capture that went well and got no packet."""
 
 
 def add(commands: Any) -> None:
@@ -46,45 +48,69 @@ def add(commands: Any) -> None:
         "name of a capture in the settings",
     )
     parser.add_argument(
-        "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: SOURCE-TIME.pcapng)"
+        "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: SOURCE-TIME.pcapng here)"
     )
     parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="capture filter, as in pcap-filter(7)")
-    parser.add_argument("-c", dest="count", metavar="N", type=_count, default=0, help="stop after N packets")
-    parser.add_argument("-a", dest="autostop", metavar="duration:S", type=_autostop, default=0.0, help="stop after S s")
+    parser.add_argument("-s", dest="snaplen", metavar="N", help="the same as --packet-length N")
+    limits.add(parser)
     parser.add_argument("--trace", action="store_true", help="print a timeline of the capture's steps at its end")
     command_line.add_arguments(parser)
     parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Capture until stopped."""
+    """Capture until stopped; ``EMPTY`` if that went well and brought no packet."""
     from vpcshark.capture.services import Services
 
+    bounds = limits.of(options)
     selection, defaults = sources(options.source)
-    wanted = table.resolve(command_line.given(options), os.environ, options.filter, defaults)
+    wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
     logs.set_up(wanted.log_level, wanted.log_file)
-    name = options.file or (
-        "-" if not sys.stdout.isatty() else f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.pcapng"
-    )
-    stop = Stop()
-    counter = Counter(FileSink.open(name), stop, options.count)
-    services = Services(ask=console.ask if console.has_person() else None)
-    alarm = threading.Timer(options.autostop, stop.request, [f"{options.autostop:g} seconds are over"])
+    suffix = "pcapng" if options.format == "pcapng" else "pcap"
+    name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"
+    stop, services = Stop(), Services(ask=console.ask if console.has_person() else None)
+    form = recording.form_of(options.format)
+    recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
+    reasons: list[str] = []
+    alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
+    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")
-        if options.autostop:
-            alarm.start()
         try:
-            services.capture(selection, wanted, counter, stop, console.ConsoleStatus(console.err()))
+            services.capture(selection, wanted, recorder, stop, console.ConsoleStatus(console.err()), course)
         finally:
             alarm.cancel()
-            counter.close()
-            _drop_if_empty(name, counter)
-    console.err().print(f"{counter.packets} packets captured from {selection}" + _into(name))
+            recorder.close()
+            _drop_if_empty(recorder)
+    if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
+        return 0
+    _tell(selection, recorder, reasons)
     if options.trace:
         print_timeline(services.timeline)
-    return 0
+    return 0 if recorder.packets else EMPTY
+
+
+def _nothing() -> None:
+    """No clock runs."""
+
+
+def _given(options: argparse.Namespace) -> dict[str, str]:
+    """The dialog's options, with -s as what it is there. InputError if both are given."""
+    given = command_line.given(options)
+    if options.snaplen is None:
+        return given
+    if "packet-length" in given:
+        raise InputError("-s and --packet-length are the same.", "Give one of them.")
+    return {**given, "packet-length": options.snaplen}
+
+
+def _tell(selection: Selection, recorder: recording.Recorder, reasons: Sequence[str]) -> None:
+    """How many packets there are, and where; of none, why. (Where no reader came to the end, nobody asks.)"""
+    console.err().print(f"{recorder.packets} packets captured from {selection}{_into(recorder)}")
+    if not recorder.packets:
+        why = " ".join(reasons) or "Why, is not known; vpcshark preflight looks for what would keep packets away."
+        console.err().print(f"No packet came. {why}")
 
 
 def sources(words: Sequence[str]) -> tuple[Selection, Mapping[str, str]]:
@@ -94,46 +120,6 @@ def sources(words: Sequence[str]) -> tuple[Selection, Mapping[str, str]]:
     if len(words) == 1 and words[0].removeprefix(NAMED) in known.captures:
         return named(words[0].removeprefix(NAMED), known)
     return of_words(words), known.defaults
-
-
-class Counter:
-    """A sink before a sink: counts the packets that pass, and asks to stop when there are enough."""
-
-    def __init__(self, sink: Sink, stop: Stop, enough: int) -> None:
-        self._sink = sink
-        self._stop = stop
-        self._enough = enough
-        self._reader = pcapng.Reader()
-        self._lock = threading.Lock()
-        self._passed = 0
-        self.packets = 0
-
-    def write(self, data: bytes) -> None:
-        """Pass ``data`` on up to the last wanted packet; behind it only blocks that are no packets (the counts)."""
-        with self._lock:
-            self._write(data)
-
-    def _write(self, data: bytes) -> None:
-        begin, self._passed = self._passed, self._passed + len(data)
-        for block in self._reader.feed(data):
-            if self.is_full:
-                self._sink.write(b"" if block.kind == pcapng.PACKET else encoded(block.kind, block.body))
-            elif block.kind == pcapng.PACKET:
-                self.packets += 1
-                if self.is_full:
-                    self._sink.write(data[: block.offset + len(block.body) + 12 - begin])
-                    self._stop.request(f"{self._enough} packets are captured")
-        if not self.is_full:
-            self._sink.write(data)
-
-    @property
-    def is_full(self) -> bool:
-        """Are there as many packets as were wanted?"""
-        return 0 < self._enough <= self.packets
-
-    def close(self) -> None:
-        """Close the sink."""
-        self._sink.close()
 
 
 def print_timeline(timeline: Timeline) -> None:
@@ -147,19 +133,6 @@ def print_timeline(timeline: Timeline) -> None:
     console.err().print(shown)
 
 
-def _count(text: str) -> int:
-    if not re.fullmatch(r"[1-9][0-9]{0,11}", text):
-        raise argparse.ArgumentTypeError(f'"{text}" is not a number of packets')
-    return int(text)
-
-
-def _autostop(text: str) -> float:
-    found = re.fullmatch(r"duration:([0-9]{1,9}(?:\.[0-9]+)?)", text)
-    if not found or not float(found[1]):
-        raise argparse.ArgumentTypeError(f'"{text}" is not duration:SECONDS')
-    return float(found[1])
-
-
 def _is_read() -> bool:
     """Is the reader of our standard output still there? (POLLERR on the writing end of a pipe says no.)"""
     poll = select.poll()
@@ -167,11 +140,16 @@ def _is_read() -> bool:
     return not poll.poll(0)
 
 
-def _drop_if_empty(name: str, counter: Counter) -> None:
+def _drop_if_empty(recorder: recording.Recorder) -> None:
     """A file that holds no packet because the capture failed is no result. What is no file (/dev/null) stays."""
-    if name != "-" and not counter.packets and sys.exc_info()[0] is not None and Path(name).is_file():
-        Path(name).unlink(missing_ok=True)
+    if not recorder.packets and sys.exc_info()[0] is not None:
+        for path in recorder.paths:
+            if path != "-" and Path(path).is_file():
+                Path(path).unlink(missing_ok=True)
 
 
-def _into(name: str) -> str:
-    return "" if name == "-" else f" into {name}"
+def _into(recorder: recording.Recorder) -> str:
+    if recorder.paths == ["-"]:
+        return ""
+    first, last = recorder.paths[0], recorder.paths[-1]
+    return f" into {last}" if first == last else f" into {len(recorder.paths)} files, {first} to {last}"

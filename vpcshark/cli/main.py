@@ -14,7 +14,7 @@ import sys
 from collections.abc import Sequence
 
 from vpcshark import __version__, logs
-from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.errors import InputError, OutputError, VpcsharkError
 from vpcshark.text import line
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,8 @@ COMMANDS = {
 SWEEP_THEMSELVES = {"cleanup", "capture"}
 NO_ACCOUNT = {"lab", "demo", "decap"}  # nobody expects a call to AWS of a tool for files
 
+STATUSES: dict[type[VpcsharkError], int] = {InputError: 2, OutputError: 4}
+
 EPILOG = """\
 first steps:
   vpcshark install                 put the ENIs into Wireshark's interface list
@@ -54,7 +56,8 @@ tshark -o extcap.eni_0a1b2c.vni:77, and in the environment as VPCSHARK_VNI=77.
 
 
 def run(arguments: Sequence[str] | None = None) -> int:
-    """Parse and run; 0 all well, 1 something failed and was said on stderr, 2 the command line cannot be used."""
+    """Parse and run; 0 all well, 1 something failed and was said on stderr, 2 the command line cannot be used, 4 the
+    output takes no more (a full disk); 3 is a command's own word for having nothing to show."""
     given = sys.argv[1:] if arguments is None else arguments
     parser = build_parser(given[0] if given else "")
     options = parser.parse_args(given)
@@ -68,7 +71,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         return status
     except VpcsharkError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
-        return 2 if isinstance(error, InputError) else 1
+        return next((status for kind, status in STATUSES.items() if isinstance(error, kind)), 1)
     except PermissionError as error:
         log.warning("vpcshark %s was refused a file.", options.command, exc_info=True)
         sys.stderr.write(f"vpcshark: {line(refusal(error))}\n")
