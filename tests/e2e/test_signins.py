@@ -1,4 +1,4 @@
-"""A sign-in that does not work, as real tshark shows it: in the list, and as the reason why a capture ends."""
+"""A sign-in that does not work any more, as real tshark shows it: in the list, and as the reason why a capture ends."""
 
 from __future__ import annotations
 
@@ -11,35 +11,48 @@ from hands import Lab
 from signins import KINDS, SHORT, Home, Kind
 
 pytestmark = pytest.mark.e2e
-CLASSES = [one for one in KINDS if one.name in SHORT]
+OWN = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")
+AT_ONCE = ("helper that fails", "role that wants a code")
+CLASSES = [
+    pytest.param(one, id=one.name, marks=() if one.name in AT_ONCE else pytest.mark.long)
+    for one in KINDS
+    if one.name in SHORT
+]
 
 
-@pytest.fixture
-def signed_in_by_profile(clean_lab: Lab, tmp_path: Path) -> tuple[Lab, Home]:
-    """The lab for a user whose keys come by a profile."""
-    home = Home(tmp_path)
-    tmp_path.chmod(0o755)
-    bare = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "HOME")
-    kept = {name: value for name, value in clean_lab.environment.items() if name not in bare}
-    return replace(clean_lab, environment={**kept, **home.environment}), home
+@pytest.fixture(scope="module")
+def home(lab: Lab, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """Of a user whose keys came by a profile, once."""
+    made = Home(tmp_path_factory.mktemp("home"))
+    key, secret = (lab.environment[name] for name in OWN)
+    made.has(f"aws_access_key_id = {key}\naws_secret_access_key = {secret}\n")
+    return made
 
 
-@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.name)
-def test_tshark_tells_why_a_capture_ends(clean_lab: Lab, signed_in_by_profile, tmp_path: Path, kind: Kind):
+@pytest.fixture(scope="module")
+def listed(lab: Lab, home: Home) -> Lab:
+    """The lab for that user, who has seen its ENIs in the list."""
+    kept = {name: value for name, value in lab.environment.items() if name not in (*OWN, "HOME")}
+    return replace(lab, environment={**kept, **home.environment}).listed()
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_tshark_tells_why_a_capture_ends(listed: Lab, lab: Lab, home: Home, tmp_path: Path, kind: Kind):
     """On its stderr, whole."""
-    lab, home = signed_in_by_profile
-    eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
+    eni = lab.eni("web-1")["NetworkInterfaceId"]
     kind.breaks(home)
-    done = lab.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=180)
+    done = listed.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=120)
     said = " ".join(done.stderr.split())
-    assert done.returncode != 0
+    assert "0 packets captured" in said
     for part in kind.parts:
         assert part in said
+    assert lab.is_clean()
 
 
-def test_tshark_lists_it(signed_in_by_profile):
-    """As an entry, with the helper's last words."""
-    lab, home = signed_in_by_profile
+def test_tshark_lists_it(listed: Lab, home: Home):
+    """As an entry beside what was last known, with the helper's last words."""
     home.has_helper("#!/bin/sh\necho the vault is sealed >&2\nexit 1\n")
-    lab.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
-    assert "the vault is sealed" in lab.run("tshark", "-D").stdout
+    listed.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+    text = listed.run("tshark", "-D").stdout
+    assert "the vault is sealed" in text
+    assert "web-1" in text
