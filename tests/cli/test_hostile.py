@@ -158,7 +158,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
     modes["garbage"] = {"interfaces": asking["interfaces"]}
     steps = [(name, "tags", argv) for name, argv in {**alone, **asking}.items()]
     for kind, mode in UNFIT:
-        steps.append((f"capture.{mode}.{kind}", f"tags.{kind}", asking[f"capture.{mode}"]))
+        steps.append((f"capture.{mode}.host-{kind}", f"tags.{kind}", asking[f"capture.{mode}"]))
     return steps + [(f"{name}.{mode}", mode, argv) for mode, some in modes.items() for name, argv in some.items()]
 
 
@@ -258,7 +258,7 @@ def test_json_is_harmless_and_says_all(walked: Walked, name: str) -> None:
 @pytest.mark.parametrize(("kind", "mode"), UNFIT)
 def test_a_capture_ends_with_the_host_that_says_what_does_not_fit(walked: Walked, kind: str, mode: str) -> None:
     """With its name and a status, and the account as it was: only the colleague's filter stands."""
-    step = walked.steps[f"capture.{mode}.{kind}"]
+    step = walked.steps[f"capture.{mode}.host-{kind}"]
     assert step.status == 1
     assert re.search(rb"vpcshark: .*ssh \S+@127\.0\.0\.1\S* (sends what no|answers what no)", step.err), step.err
     assert len(walked.left) == 1

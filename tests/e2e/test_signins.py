@@ -41,7 +41,7 @@ def test_tshark_tells_why_a_capture_ends(listed: Lab, lab: Lab, home: Home, tmp_
     """On its stderr, whole."""
     eni = lab.eni("web-1")["NetworkInterfaceId"]
     kind.breaks(home)
-    done = listed.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=120)
+    done = listed.run("tshark", "-i", eni, "-w", str(tmp_path / "x.pcapng"), timeout=180)
     said = " ".join(done.stderr.split())
     assert "0 packets captured" in said
     for part in kind.parts:

@@ -142,22 +142,27 @@ read -r kind <"$here/kind"
 case $SSH_ORIGINAL_COMMAND in
 *vpcshark:*) cat "$here/facts"; while [ $kind = asked ] && echo vpcshark:user:x; do :; done ;;
 *)
-    cat "$here/$kind.printed"; cat "$here/$kind.said" >&2
+    case $kind$SSH_ORIGINAL_COMMAND in
+    words*) cat "$here/words.said" ;;
+    *vpcshark-receiver-begins*) echo vpcshark-receiver-begins ;;
+    *) cat "$here/pcap" ;;
+    esac
+    cat "$here/$kind.said" >&2
     [ $kind != words ] || exit 3
     while [ $kind = endless ] && cat "$here/$kind.said" >&2; do :; done
     cat >/dev/null ;;
 esac
 """
 READY = b'\n{"event": "ready", "mode": "ring"}\n'
-BEGUN = b"vpcshark-receiver-begins\n" + struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+PCAP = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 SAID = {
-    "words": (EVIL.encode(), EVIL.encode()),
-    "negative": (BEGUN, READY + b'{"event": "stats", "received": -1}\n'),
-    "time": (BEGUN, b'\n{"event": "ready", "mode": "ring", "time": "x"}\n'),
-    "endless": (BEGUN, READY + b"x\n" * 10_000),
-    "asked": (b"", b""),
+    "words": EVIL.encode(),
+    "negative": READY + b'{"event": "stats", "received": -1}\n',
+    "time": b'\n{"event": "ready", "mode": "ring", "time": "x"}\n',
+    "endless": READY + b"x\n" * 10_000,
+    "asked": b"",
 }
-"""What a host prints and what it says on stderr, by kind."""
+"""What a host says on stderr, by kind; it prints what a receiver or a tcpdump does at its begin."""
 
 
 @dataclass
@@ -199,8 +204,8 @@ def _answer(folder: Path, mac: str) -> None:
     facts = [f"user:{one_line}", "rights:root", f"tcpdump:{one_line}", f"link:1 {mac} - hardware {one_line}"]
     lines = [f"vpcshark:{fact}\n" for fact in [*facts, f"refusal:{one_line}", "end:ok"]]
     (folder / "facts").write_bytes("".join(lines).encode("utf-8"))
-    for kind, (printed, said) in SAID.items():
-        (folder / f"{kind}.printed").write_bytes(printed)
+    (folder / "pcap").write_bytes(PCAP)
+    for kind, said in SAID.items():
         (folder / f"{kind}.said").write_bytes(said)
     (folder / "kind").write_text("words\n")
     (folder / "answer").write_text(ANSWER.format(folder=folder))

@@ -189,7 +189,9 @@ class Reception:
         try:
             return self._cutter.feed(data)
         except ValueError as error:
-            raise TransportError(f"What the receiver sent is torn: {error}", "Start the capture again.") from error
+            raise TransportError(
+                f"What the receiver on {self._where} sent is torn: {error}", "Start the capture again."
+            ) from error
 
     def _why_ended(self) -> VpcsharkError:
         """``Broken`` if only the way did, as far as can be seen: a receiver that ends has a status, or has said why."""

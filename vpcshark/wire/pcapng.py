@@ -114,16 +114,25 @@ class Cutter:
     """
 
     def __init__(self) -> None:
-        self._rest = b""
+        self._pieces: list[bytes] = []  # of the block that is not whole
+        self._missing = 0  # bytes of it: not copied together before these are there, lest a long one takes long
         self._latest = b""  # the last blocks among which was a packet
         self.packets: Counter[int] = Counter()
 
     def feed(self, data: bytes) -> bytes:
         """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
-        data, before = self._rest + data, sum(self.packets.values())
+        if self._pieces:
+            self._pieces.append(data)
+            self._missing -= len(data)
+            if self._missing > 0:
+                return b""
+            data = b"".join(self._pieces)
+        before = self.packets.total()
         end = whole_blocks(data, self.packets)
-        self._rest, blocks = data[end:], data[:end]
-        if sum(self.packets.values()) > before:
+        rest, blocks = data[end:], data[:end]
+        self._pieces = [rest] if rest else []
+        self._missing = struct.unpack_from("<I", rest, 4)[0] - len(rest) if len(rest) >= 12 else 1
+        if self.packets.total() > before:
             self._latest = blocks
         return blocks
 
