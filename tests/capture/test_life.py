@@ -12,7 +12,7 @@ import pytest
 from vpcshark.aws.client import Aws
 from vpcshark.capture.auto import AutoFeed
 from vpcshark.capture.course import Course
-from vpcshark.capture.life import LEASE, SIGNED_OUT, Capture, Context, SignIn
+from vpcshark.capture.life import LEASE, PATIENCE, SIGNED_OUT, Capture, Context, SignIn
 from vpcshark.capture.making import Maker
 from vpcshark.capture.mirror import MirrorFeed, World
 from vpcshark.capture.options import CaptureOptions
@@ -38,6 +38,8 @@ class PassingStop(Stop):
     def wait(self, timeout: float | None = None) -> bool:
         if threading.current_thread() is not self._thread:
             return super().wait(timeout)
+        if self.requested():
+            return True
         self._clock.sleep(min(timeout, max(0.0, self._end - self._clock.monotonic())))
         if self._clock.monotonic() >= self._end:
             self.request("the test is over")
@@ -110,6 +112,7 @@ def run(tmp_path, clock):
         make_feed=None,
         signed: SignIn | None = None,
         course=Course(),  # noqa: B008 - frozen
+        clock=clock,
         **more,
     ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
@@ -265,6 +268,81 @@ def test_who_asks_twice_does_not_wait(run, tmp_path):
     with pytest.raises(VpcsharkError, match="in the background"):
         run(prepare=prepare)
     assert len(ledgers.all_paths(tmp_path)) == 1
+
+
+def test_where_the_account_cannot_be_reached_for_clean_up_that_is_told(run, tmp_path):
+    """What was made stands then; the ledger is the janitor's."""
+
+    def prepare(feed, stop):
+        def refused():
+            raise AwsError("The AWS credentials have expired.", code="ExpiredToken")
+
+        feed.account = refused
+
+    with pytest.raises(VpcsharkError, match="have expired"):
+        run(prepare=prepare)
+    (left,) = ledgers.all_paths(tmp_path)
+    assert not ledgers.is_live(left)
+    assert ledgers.read(left).made == {"tms-1": "session"}
+
+
+class Ticking:
+    """A clock that goes on each time that somebody looks at it, so that nobody waits for its seconds."""
+
+    def __init__(self) -> None:
+        self.time = 1_700_000_000.0
+
+    def now(self) -> float:
+        return self.time
+
+    def monotonic(self) -> float:
+        self.time += 2.0
+        return self.time
+
+    def sleep(self, seconds: float) -> None:
+        self.time += seconds
+
+
+@pytest.mark.parametrize("silent", ["delete", "tagged", "renew", "account"])
+def test_an_aws_that_takes_calls_and_never_answers_holds_up_no_stop(run, tmp_path, silent):
+    """Whatever call it is that hangs: twenty seconds are promised, Wireshark kills after thirty. What is left is told,
+    and is the janitor's, for the ledger says it."""
+    clock, over, stopped = Ticking(), threading.Event(), []
+
+    def never(*arguments):
+        over.wait(120)
+        raise AwsError("The test is over.")
+
+    def prepare(feed, stop):
+        def never_renewed(made, expires):
+            stop.request("the test is over")
+            never()
+
+        stop.on_request(lambda: stopped.append(clock.time))
+        if silent == "renew":
+            feed.renew = never_renewed
+        elif silent == "account":
+            feed.account = never
+        else:
+            setattr(feed.account(), silent, never)
+
+    def go():
+        return run(after=LEASE / 2, prepare=prepare, clock=clock)
+
+    try:
+        if silent == "renew":
+            go()
+            assert ledgers.all_paths(tmp_path) == []
+        else:
+            with pytest.raises(VpcsharkError, match=r"AWS does not answer .* in the background"):
+                go()
+            assert ledgers.read(ledgers.all_paths(tmp_path)[0]).capture == "c-1"
+        assert clock.time - stopped[0] < PATIENCE + 10, "but for what the clock goes on by looking at it"
+    finally:
+        over.set()
+        for thread in threading.enumerate():
+            if thread.name in ("clean-up", "lease"):
+                thread.join(60)
 
 
 class Empty:

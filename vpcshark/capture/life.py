@@ -11,6 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Mapping
+from concurrent import futures
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Protocol
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 
 LEASE = 15 * 60.0  # seconds; renewed three times within each
 PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janitor has the rest
+GRACE = 2.0  # of it, for what clean-up says in the end
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes during up
@@ -103,6 +105,7 @@ class Capture:
         self._reception: Receiving | None = None
         self._failure: VpcsharkError | None = None
         self._silence: Silence | None = None
+        self._end = 0.0  # until when the end is waited for
 
     def run(self) -> None:
         """Until stop is requested or the feed ends; then clean up. VpcsharkError: what the user must know."""
@@ -160,7 +163,11 @@ class Capture:
             if clock.monotonic() >= end:
                 stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
                 return
-            self._renew()  # which renews the credentials too, if that can be done
+            renewing = threads.start(self._renew, name="lease")  # of the credentials too, if that can be done
+            while not renewing.done() and not stop.requested():  # a stop waits for no AWS that does not answer
+                futures.wait([renewing], TICK)
+            if renewing.done():
+                renewing.result()
             if not self._signed_for():
                 self._fail(self._signed_out())
 
@@ -202,6 +209,7 @@ class Capture:
     def _down(self, jobs: Jobs) -> None:
         """Runs once, and to its end, whatever signals come meanwhile."""
         log.info("Stopping: %s", self._context.stop.reason)
+        self._end = self._context.clock.monotonic() + PATIENCE
         made = self._context.maker.made
         self._context.status.say(f"Stopping: deleting {_sessions(made)} ..." if made else "Stopping ...")
         self._context.maker.close()
@@ -213,12 +221,18 @@ class Capture:
         with self._context.timeline.step("clean up"):
             removal.start()
             self._finish_frames(session_gone)
-            while removal.is_alive() and not self._context.stop.hurried():
+            while removal.is_alive() and not self._context.stop.hurried() and self._left > 0:
                 removal.join(TICK)
         if removal.is_alive():
+            why = "Clean-up was not waited for" if self._context.stop.hurried() else "AWS does not answer the clean-up"
             self._failure = self._failure or VpcsharkError(
-                "Clean-up was not waited for; it goes on in the background.", "vpcshark ps shows how far it is."
+                f"{why}; it goes on in the background.", "vpcshark ps shows how far it is."
             )
+
+    @property
+    def _left(self) -> float:
+        """Seconds of the patience for the end."""
+        return self._end - self._context.clock.monotonic()
 
     @property
     def _is_cut_off(self) -> bool:
@@ -237,6 +251,8 @@ class Capture:
     def _remove(self, session_gone: threading.Event) -> None:
         try:
             outcome = self._outcome(session_gone)
+        except VpcsharkError as error:  # no way to the account: what was made stands
+            outcome = sweep.Outcome((), (str(error),))
         finally:
             session_gone.set()
         maker = self._context.maker
@@ -275,7 +291,7 @@ class Capture:
             self._feed.account(),
             maker.lease.capture,
             clock=self._context.clock,
-            patience=PATIENCE,
+            patience=max(0.0, self._left - GRACE),
             known=maker.made,
             on_deleted=on_deleted,
             give_up=is_expired,
