@@ -103,7 +103,7 @@ def capture_again(lab: Lab) -> None:
     """Another capture, of another source."""
     eni = lab.eni("db-1")["NetworkInterfaceId"]
     done = lab.run(*VPCSHARK, "capture", eni, "-a", "duration:2", "-w", "/dev/null")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 3), done.stderr
 
 
 @pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, look_at_captures, list_by_command, capture_again])
