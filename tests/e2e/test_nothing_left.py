@@ -105,7 +105,7 @@ def capture_again(lab: Lab) -> None:
     """Another capture, of another source."""
     eni = lab.eni("db-1")["NetworkInterfaceId"]
     done = lab.run(*VPCSHARK, "capture", eni, "-a", "duration:2", "-w", "/dev/null")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode in (0, 3), done.stderr
 
 
 @pytest.mark.thin(3)

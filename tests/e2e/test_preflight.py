@@ -57,7 +57,8 @@ def test_it_ends_with_the_reason_and_the_command_and_makes_nothing(clean_lab: La
 def test_without_preflight_it_stays_empty(clean_lab: Lab, closed: str, tmp_path: Path):
     """What preflight says is true."""
     done = capture(clean_lab, tmp_path / "out.pcapng", "-a", "duration:4", "--no-preflight")
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
+    assert "do not admit UDP 4789" in " ".join(done.stderr.split()), "why it is empty is said"
     assert frames(tmp_path / "out.pcapng") == 0
 
 

@@ -42,14 +42,11 @@ class FakeServices:
         note(values=name, interface=interface, region=options.region)
         return [("i-0b", "host } b"), ("i-0a", "host a")]
 
-    def capture(self, interface, options, sink, stop, status, course):
+    def capture(self, interface, options, sink, stop, status):
         """Header first; then fail, end, or wait for the stop and clean up, as the test wants."""
         how = os.environ.get("FAKE_CAPTURE", "wait")
         note(capture=str(interface), options=vars(options))
         sink.write(HEADER)
-        time.sleep(float(os.environ.get("FAKE_UP", "0")))
-        note(up=not stop.requested())
-        course.on_up()
         if how == "refused":
             raise InputError(f"{interface} can't be mirrored: " + "its type is too old. " * 200, "Use another.")
         if how == "defect":

@@ -7,7 +7,6 @@ bytes are.
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import select
@@ -80,7 +79,6 @@ class FifoSink:
         self._stop = stop
         self._lock = threading.Lock()
         self._closed = False
-        self._held: bytearray | None = None
         self._pause = _PAUSE * enlarge(descriptor) / PIPE_SIZE
 
     def fileno(self) -> int:
@@ -90,31 +88,9 @@ class FifoSink:
     def write(self, data: bytes) -> None:
         """Write all of ``data``. SinkClosed if the reader has gone, or takes nothing any more after stop."""
         with self._lock:
-            if self._held is not None and not self._closed:
-                self._held += data
-                return
-            self._write_all(data)
-
-    def _write_all(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            view = view[self._write_some(view) :]
-
-    def hold(self) -> None:
-        """Keep what is written until ``release``, until frames are taken, or until the end: dumpcap's ``-a duration``
-        counts from the section header on (``tests/bench/bench_duration.py``)."""
-        with self._lock:
-            self._held = bytearray()
-
-    def release(self) -> None:
-        """Write what was kept, and hold nothing back from now on. A reader that has gone is told by the next write."""
-        with self._lock, contextlib.suppress(SinkClosed):
-            self._let_go()
-
-    def _let_go(self) -> None:
-        held, self._held = self._held, None
-        if held:
-            self._write_all(bytes(held))
+            view = memoryview(data)
+            while view:
+                view = view[self._write_some(view) :]
 
     def take(self, pipe: int) -> int | None:
         """Move what is in ``pipe``, which must not be empty, without a copy of it (splice(2)).
@@ -124,8 +100,6 @@ class FifoSink:
         with self._lock:
             if self._closed:
                 raise SinkClosed("the FIFO is closed")
-            if self._held is not None:
-                self._let_go()
             try:
                 return os.splice(pipe, self._descriptor, PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
             except BlockingIOError:
@@ -166,7 +140,5 @@ class FifoSink:
         """Close our end, which ends the capture in dumpcap; again is harmless."""
         with self._lock:
             if not self._closed:
-                with contextlib.suppress(SinkClosed):
-                    self._let_go()
                 self._closed = True
                 os.close(self._descriptor)

@@ -11,7 +11,6 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from vpcshark import logs, text
-from vpcshark.capture.course import Course
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
@@ -56,14 +55,11 @@ def _with_pipes(
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
-            if not call.control_in:  # tshark: it may count seconds. The GUI shows at once that the capture runs.
-                sink.hold()
-                stop.on_request(sink.release)
         selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
         if options.capture_filter:
             _check_filter(options.capture_filter)
-        services().capture(selection, options, sink, stop, toolbar, Course(_release(sink)))
+        services().capture(selection, options, sink, stop, toolbar)
         return 0
     except SinkClosed as closed:
         log.info("ended: %s", closed)
@@ -86,14 +82,6 @@ def _tell(error: Exception, stderr: TextIO) -> int:
     stderr.write(_message(error))
     stderr.flush()
     return 1
-
-
-def _release(sink: Sink) -> Callable[[], None]:
-    return sink.release if isinstance(sink, FifoSink) else _nothing
-
-
-def _nothing() -> None:
-    """A plain file holds nothing back."""
 
 
 def _reader_is_there(sink: FifoSink) -> Callable[[], bool]:
