@@ -47,7 +47,8 @@ screenshots: venv tools ## take the README's pictures from real Wireshark under 
 	$(PY) docs/terminals.py
 
 attack: venv tools ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
-	$(PY) -m pytest -q -n 4 -p no:cacheprovider tests/attack
+	mkdir -p artifacts
+	VPCSHARK_ATTACKS=artifacts/attacks.tsv $(PY) -m pytest -q -n 4 tests/attack
 
 chaos: venv tools ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts

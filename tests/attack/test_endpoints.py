@@ -36,14 +36,14 @@ def attack(arena: Any, endpoint: str, command: str) -> None:
         assert not found, told(done, found)
 
 
-@pytest.mark.thin(7)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_interfaces_end(arena: Any, endpoint: str) -> None:
     """The one command that everybody runs first."""
     attack(arena, endpoint, "interfaces")
 
 
-@pytest.mark.thin(40)
+@pytest.mark.thin(74)
 @pytest.mark.parametrize("command", [name for name in COMMANDS if name != "interfaces"])
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_other_commands_end(arena: Any, endpoint: str, command: str) -> None:

@@ -51,7 +51,7 @@ def test_an_honest_host_is_captured_from(arena: Any, rogues: Rogues) -> None:
         assert frame()[:4] in (place.work / "out.pcapng").read_bytes()
 
 
-@pytest.mark.thin(6)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("name", RAW)
 def test_what_sits_at_the_port(arena: Any, rogues: Rogues, name: str) -> None:
     """Before any SSH is spoken."""
@@ -59,7 +59,7 @@ def test_what_sits_at_the_port(arena: Any, rogues: Rogues, name: str) -> None:
         mirror(arena, f"host: {name}", rogue)
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(8)
 @pytest.mark.parametrize("name", LOGIN)
 def test_what_a_login_meets(arena: Any, rogues: Rogues, name: str) -> None:
     """SSH is spoken, and nobody gets in."""
@@ -67,7 +67,7 @@ def test_what_a_login_meets(arena: Any, rogues: Rogues, name: str) -> None:
         mirror(arena, f"host: {name}", rogue)
 
 
-@pytest.mark.thin(8)
+@pytest.mark.thin(11)
 @pytest.mark.parametrize("name", RECEIVERS)
 def test_what_the_receiver_does(arena: Any, rogues: Rogues, name: str) -> None:
     """What runs in the receiver's place."""
@@ -75,7 +75,7 @@ def test_what_the_receiver_does(arena: Any, rogues: Rogues, name: str) -> None:
         mirror(arena, f"host: {name}", rogue)
 
 
-@pytest.mark.thin(8)
+@pytest.mark.thin(11)
 @pytest.mark.parametrize("name", EVENTS)
 def test_what_the_receiver_says(arena: Any, rogues: Rogues, name: str) -> None:
     """Lines on stderr, before it is ready and after."""
@@ -83,7 +83,7 @@ def test_what_the_receiver_says(arena: Any, rogues: Rogues, name: str) -> None:
         mirror(arena, f"event: {name}", rogue)
 
 
-@pytest.mark.thin(7)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("name", PROBES)
 def test_what_is_answered_to_questions(arena: Any, rogues: Rogues, name: str) -> None:
     """The questions before a tcpdump."""
@@ -91,7 +91,7 @@ def test_what_is_answered_to_questions(arena: Any, rogues: Rogues, name: str) ->
         tcpdump(arena, f"probe: {name}", rogue)
 
 
-@pytest.mark.thin(5)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("name", DUMPS)
 def test_what_tcpdump_pours(arena: Any, rogues: Rogues, name: str) -> None:
     """Packets that are none, and words."""

@@ -3,6 +3,7 @@ what the attacks are."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -58,7 +59,11 @@ class Arena:
         found = judge.problems(done, self.idle, is_data=is_data)
         kib = max(done.peak - self.idle, 0)
         verdict = "; ".join(found) or "ends cleanly"
-        self.note(ROW, [attack, f"{done.seconds:.1f} s", f"{kib >> 10} MB", str(done.status), verdict, done.cpu])
+        row = [attack, f"{done.seconds:.1f} s", f"{kib >> 10} MB", str(done.status), verdict, done.cpu]
+        self.note(ROW, row)
+        if table := os.environ.get("VPCSHARK_ATTACKS"):  # also of a run that is cut off
+            with open(table, "a") as file:
+                file.write("\t".join(map(str, row)) + "\n")
         return done, found
 
 

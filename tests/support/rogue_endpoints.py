@@ -78,14 +78,14 @@ def error(code: str, message: str, status: str = "400 Bad Request") -> bytes:
 ENI = "<networkInterfaceId>eni-0a{0:06x}</networkInterfaceId><description>{1}</description><status>in-use</status>"
 
 
-@endpoint("accepts and never answers")
-def _(connection: socket.socket, request: bytes) -> None:
-    time.sleep(60)
-
-
 @endpoint("closes without an answer")
 def _(connection: socket.socket, request: bytes) -> None:
     connection.close()
+
+
+@endpoint("accepts and never answers")
+def _(connection: socket.socket, request: bytes) -> None:
+    time.sleep(60)
 
 
 @endpoint("resets the connection")
