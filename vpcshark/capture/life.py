@@ -74,6 +74,7 @@ class Context:
     lease: float = LEASE
     signed: SignIn = field(default_factory=SignIn)
     course: Course = field(default_factory=Course)
+    patience: float = PATIENCE
 
 
 class Feed(Protocol):
@@ -209,7 +210,11 @@ class Capture:
     def _down(self, jobs: Jobs) -> None:
         """Runs once, and to its end, whatever signals come meanwhile."""
         log.info("Stopping: %s", self._context.stop.reason)
-        self._end = self._context.clock.monotonic() + PATIENCE
+        self._end = self._context.clock.monotonic() + self._context.patience
+        over = threading.Event()
+        alarm = threading.Timer(self._context.patience, over.set)
+        alarm.daemon = True
+        alarm.start()
         made = self._context.maker.made
         self._context.status.say(f"Stopping: deleting {_sessions(made)} ..." if made else "Stopping ...")
         self._context.maker.close()
@@ -221,18 +226,14 @@ class Capture:
         with self._context.timeline.step("clean up"):
             removal.start()
             self._finish_frames(session_gone)
-            while removal.is_alive() and not self._context.stop.hurried() and self._left > 0:
+            while removal.is_alive() and not self._context.stop.hurried() and not over.is_set():
                 removal.join(TICK)
+        alarm.cancel()
         if removal.is_alive():
             why = "Clean-up was not waited for" if self._context.stop.hurried() else "AWS does not answer the clean-up"
             self._failure = self._failure or VpcsharkError(
                 f"{why}; it goes on in the background.", "vpcshark ps shows how far it is."
             )
-
-    @property
-    def _left(self) -> float:
-        """Seconds of the patience for the end."""
-        return self._end - self._context.clock.monotonic()
 
     @property
     def _is_cut_off(self) -> bool:
@@ -291,7 +292,7 @@ class Capture:
             self._feed.account(),
             maker.lease.capture,
             clock=self._context.clock,
-            patience=max(0.0, self._left - GRACE),
+            patience=max(0.0, self._end - self._context.clock.monotonic() - GRACE),
             known=maker.made,
             on_deleted=on_deleted,
             give_up=is_expired,

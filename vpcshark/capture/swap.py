@@ -13,6 +13,7 @@ from functools import partial
 from vpcshark import threads
 from vpcshark.aws import mirror
 from vpcshark.aws.client import Ec2
+from vpcshark.aws.errors import is_refusal
 from vpcshark.aws.rules import Rule
 from vpcshark.capture.making import Maker
 from vpcshark.errors import AwsError, Halfway, VpcsharkError
@@ -54,29 +55,44 @@ def swap_filter(
 
 def _move_all(ec2: Ec2, sessions: Sequence[str], old: str, new: str, then: Callable[[], None]) -> None:
     """All of them and ``then``, or none."""
+    failures = _move(ec2, sessions, new)
     try:
-        _move(ec2, sessions, new)
+        if failures:
+            raise next(iter(failures.values()))
         then()
     except BaseException as failure:
-        try:
-            _move(ec2, sessions, old)
-        except AwsError as error:
-            log.warning("Not every session has its old filter back: %s", error)
-            raise _halfway(failure, error) from failure
+        stayed = {session for session, error in failures.items() if is_refusal(error)}  # AWS did nothing
+        left = _move(ec2, [session for session in sessions if session not in stayed], old)
+        for session, error in left.items():
+            log.warning("The session %s has not its old filter back: %s", session, error)
+        if left:
+            raise _halfway(failure, next(iter(left.values()))) from failure
         raise
 
 
 def _halfway(failure: BaseException, error: AwsError) -> Halfway:
-    why = failure.problem if isinstance(failure, VpcsharkError) else f"{type(failure).__name__}."
+    why, remedy = f"{type(failure).__name__}.", ""
+    if isinstance(failure, VpcsharkError):
+        why, remedy = failure.problem, failure.remedy
     return Halfway(
         f"The filter is not changed, but AWS may mirror by the new one, so that frames may be missing: {why}"
         f" Nor could that be undone: {error.problem}",
-        "Enter a filter again; that sets AWS's anew.",
+        f"{remedy} Enter a filter again; that sets AWS's anew.".strip(),
     )
 
 
-def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> None:
-    threads.together([partial(mirror.use_filter, ec2, session, filter_id) for session in sessions], AT_ONCE)
+def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> dict[str, AwsError]:
+    """Have them mirror by this filter; why not, for each that could not be moved."""
+
+    def move(session: str) -> AwsError | None:
+        try:
+            mirror.use_filter(ec2, session, filter_id)
+        except AwsError as error:
+            return error
+        return None
+
+    outcomes = threads.together([partial(move, session) for session in sessions], AT_ONCE)
+    return {session: error for session, error in zip(sessions, outcomes, strict=True) if error is not None}
 
 
 def _drop(ec2: Ec2, maker: Maker, resource: str) -> None:
