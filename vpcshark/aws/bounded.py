@@ -65,4 +65,7 @@ def _body(raw: Any, request: Any, most: int) -> bytes:
         raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
     except broken.HTTPError as error:
         raise exceptions.HTTPClientError(error=error) from error
-    return b"".join(pieces)
+    body = b"".join(pieces)
+    if body.lstrip()[:1] == b"<" and b"<!DOCTYPE" in body:  # AWS has none; entities in one may unfold without a bound
+        raise AwsError(f"The answer from {request.url} is a document, not AWS's.", "Check AWS_ENDPOINT_URL.")
+    return body
