@@ -107,6 +107,6 @@ def json_damaged(text: str, number: int) -> str:
         ("null", "5", "-1", '"x"', "[]", "{}", "[1]", '{"a": 1}', "1e999", "true", '"\\u001b[31m\\u202e"', '""')
     )
     places = [at for at, character in enumerate(text) if character in ":,[{"]
-    at = dice.choice(places) + 1
+    at = dice.choice(places or [-1]) + 1
     end = min((text.find(mark, at) for mark in ",}]" if text.find(mark, at) > 0), default=len(text))
     return text[:at] + odd + text[end:]

@@ -13,6 +13,7 @@ from vpcshark import threads
 from vpcshark.errors import AwsError
 
 MOST = 32 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
+MOST_REFUSED = 1 << 20  # bytes of an error
 LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
 _PIECE = 1 << 16
 
@@ -38,23 +39,25 @@ def _answer(session: Any, request: Any) -> Any:
     """The response with its whole body."""
     request.stream_output = True  # the session leaves the body to us
     response = session.send(request)
-    response._content = _body(response.raw, request)
+    response._content = _body(response.raw, request, MOST if response.status_code < 300 else MOST_REFUSED)
     return response
 
 
-def _body(raw: Any, request: Any) -> bytes:
+def _body(raw: Any, request: Any, most: int) -> bytes:
     """As botocore reads and maps it (httpsession.URLLib3Session.send), but bounded."""
     from botocore import exceptions
     from urllib3 import exceptions as broken
 
-    data = bytearray()
+    pieces: list[bytes] = []
+    size = 0
     try:
         for piece in raw.stream(_PIECE):
-            data += piece
-            if len(data) > MOST:
+            pieces.append(piece)
+            size += len(piece)
+            if size > most:
                 raw.close()
                 raise AwsError(
-                    f"The answer from {request.url} is longer than {MOST >> 20} MiB.", "Check AWS_ENDPOINT_URL."
+                    f"The answer from {request.url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL."
                 )
     except broken.ReadTimeoutError as error:
         raise exceptions.ReadTimeoutError(endpoint_url=request.url, error=error) from error
@@ -62,4 +65,7 @@ def _body(raw: Any, request: Any) -> bytes:
         raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
     except broken.HTTPError as error:
         raise exceptions.HTTPClientError(error=error) from error
-    return bytes(data)
+    body = b"".join(pieces)
+    if body.lstrip()[:1] == b"<" and b"<!DOCTYPE" in body:  # AWS has none; entities in one may unfold without a bound
+        raise AwsError(f"The answer from {request.url} is a document, not AWS's.", "Check AWS_ENDPOINT_URL.")
+    return body

@@ -66,7 +66,8 @@ def slot(folder: str, environ: Mapping[str, str]) -> str:
     if not folder or not index.endswith("indexed=whole\n"):
         return ""
     _, found, rest = index.partition(f"\n{head}")
-    return os.path.join(folder, rest.partition(" ;;")[0]) if found else ""
+    name = rest.partition(" ;;")[0]  # of a damaged index it may be anything, also a way out of the folder
+    return os.path.join(folder, name) if found and name.isalnum() else ""
 
 
 def read(folder: str, question: str) -> str | None:
@@ -164,5 +165,5 @@ def _read(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace", newline="") as file:
             return file.read()
-    except OSError:
+    except (OSError, ValueError):  # ValueError: a damaged index has a name with a NUL
         return ""
