@@ -65,6 +65,9 @@ class Account:
     deleted: list[str] = field(default_factory=list)
     failure: AwsError | None = None
 
+    def __post_init__(self) -> None:
+        self.gate.set()
+
     def tagged(self) -> list:
         return []
 
@@ -117,7 +120,6 @@ def run(tmp_path, clock):
     ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
         timeline, stop, account = Timeline(clock), PassingStop(clock, after), Account()
-        account.gate.set()
         maker = Maker(book, LEASED, timeline)
         options = CaptureOptions(max_duration=longest, **more)
         seams = (stop, clock, timeline, maker, LEASE, signed or SignIn(), course, patience)
@@ -189,7 +191,6 @@ def test_a_capture_that_ends_empty_says_why(run, clock, received, told):
             return reception
 
         feed.up = counted
-        feed._account.gate.set()
         return feed
 
     run(make_feed=make_feed, course=Course(on_empty=said.append))
