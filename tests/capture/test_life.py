@@ -261,13 +261,16 @@ def test_expired_credentials_leave_the_ledger_open_with_the_reason(run, tmp_path
 
 def test_who_asks_twice_does_not_wait(run, tmp_path):
     """The capture returns while a delete hangs; its ledger is not finished, so the janitor has it."""
+    shut: list[threading.Event] = []
 
     def prepare(feed, stop):
-        feed.account().gate.clear()
+        shut.append(feed.account().gate)
+        shut[0].clear()
         stop.hurry()
 
     with pytest.raises(VpcsharkError, match="in the background"):
         run(prepare=prepare)
+    shut[0].set()
     assert len(ledgers.all_paths(tmp_path)) == 1
 
 
