@@ -271,7 +271,7 @@ def test_one_that_aws_refuses_ends_the_others_and_is_named(mine: Account, tmp_pa
     """AWS alone knows some reasons (instance types): the first refusal stops what has not begun."""
     mine.control.add_fault("CreateTrafficMirrorSession", code="InvalidParameterValue", message="Not so.", skip=3)
     run = Run(mine.enis, tmp_path, 5)
-    with pytest.raises(AwsError, match=r"^eni-\w+: AWS refused"):
+    with pytest.raises(AwsError, match=r"^eni-\w+: AWS does not take"):
         run.up()
     assert len(mine.statuses("CreateTrafficMirrorSession")) < MANY
     mine.control.clear_faults()

@@ -164,7 +164,11 @@ def test_a_gap_begins_at_the_last_frame_whenever_it_is_noticed(slept: int, last_
     if last_words == "half a frame":
         scene.first.out.put(TWO[:10])
     elif last_words != "none":
-        line = b'{"event": "pong", "ping": 0, "time": 1}\n' if last_words == "a pong" else b'{"event": "stats"}\n'
+        line = (
+            b'{"event": "pong", "ping": 0, "time": 1}\n'
+            if last_words == "a pong"
+            else b'{"event": "stats", "received": 1, "dropped": 4}\n'
+        )
         scene.first.errors.put(line)
     scene.first.breaks()
     assert scene.carried.get(timeout=180).gap == GAP.format("1970-01-12 13:46:40")

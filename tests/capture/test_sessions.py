@@ -138,7 +138,7 @@ def test_a_refusal_that_is_not_about_the_source_is_the_end_for_found_ones_too(ma
 def test_where_all_are_refused_the_reason_is_told(make):
     """A capture without a source is none."""
     refused = {f"eni_{n}": "InvalidParameterValue" for n in range(3)}
-    with pytest.raises(AwsError, match="AWS refused"):
+    with pytest.raises(AwsError, match="AWS does not take"):
         make(Ec2(**refused), [source(n, is_found=True) for n in range(3)])
 
 

@@ -77,7 +77,7 @@ def test_all_sessions_are_moved_and_the_old_filter_goes(maker):
 def test_one_that_cannot_be_moved_brings_the_others_back(maker):
     """The capture goes on as it was, under its old filter."""
     ec2 = Ec2(sessions(maker), stubborn="tms-20")
-    with pytest.raises(AwsError, match="AWS refused"):
+    with pytest.raises(AwsError, match="AWS does not take"):
         swap_filter(ec2, maker, [], lambda: None, current="tmf-old", dns=False, describe=str)
     assert set(ec2.used.values()) == {"tmf-old"}
     assert ec2.filters == {"tmf-old"}

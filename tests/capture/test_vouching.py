@@ -15,6 +15,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.vouching import Vouching
 from vpcshark.errors import TransportError
 from vpcshark.transport import known_hosts
+from vpcshark.transport.host_certificates import Shown
 
 ID = "i-0123456789abcdef0"
 WAS = CaptureHost(ID, "web-1", "eni-1", "10.0.0.5", vpc="vpc-1")  # as it is remembered
@@ -47,7 +48,7 @@ def vouching(answer: Mapping[str, Any] | str, pins: Path, pin: str = ID) -> Vouc
 
 def is_known(pins: Path, key: bytes, name: str = ID, address: str = "10.9.9.9") -> None:
     """Return if that file accepts the key for that instance, wherever it is; TransportError."""
-    known_hosts.load([], [str(pins)]).check([name, address], "ssh-ed25519", key, f"vpcshark trust {ID}")
+    known_hosts.load([], [str(pins)]).check([name, address], Shown("ssh-ed25519", key), f"vpcshark trust {ID}")
 
 
 def test_an_endpoint_vouches_for_an_address_that_is_the_instances_now(tmp_path: Path) -> None:

@@ -32,7 +32,7 @@ def test_many_ids_are_counted(one: Seen, source: str, held: str):
 
 def test_it_says_until_when_the_janitor_can_clean_up(capsys):
     """Of a living capture whose sign-in ends."""
-    ps._print([Seen("c-1", "me", "live", covered=1900.0), Seen("c-2", "me", "dead", covered=1900.0)], 100.0)
+    ps._print([Seen("c-1", "me", "live", covered=1900.0), Seen("c-2", "me", "dead", covered=1900.0)], 100.0, 100.0)
     lines = [line for line in capsys.readouterr().out.splitlines() if "janitor" in line]
     assert len(lines) == 1
     assert lines[0].startswith("c-1: its janitor can clean up until ")

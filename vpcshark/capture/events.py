@@ -79,7 +79,7 @@ class Pace:
     def count(self, lines: int = 1) -> None:
         """``ValueError`` at those that are too many."""
         self._count += lines
-        if self._count > self._burst + self._rate * (self._clock.monotonic() - self._begun):
+        if self._count > self._burst + self._rate * max(0.0, self._clock.monotonic() - self._begun):
             raise ValueError(f"{self._count:,} lines, where some in a second would do")
 
 

@@ -243,7 +243,6 @@ class Reception:
         """Events come as lines; what is no event (a shell's or Python's complaint) is kept for the message."""
         lines, pace = events.Lines(), events.Pace(self._clock)
         while data := self._channel.read_error(1 << 16):
-            self.heard = self._clock.now()
             for line in lines.feed(data):
                 pace.count()
                 self._line(line)
