@@ -100,11 +100,12 @@ def walked(tmp_path_factory: pytest.TempPathFactory) -> Walked:
 
 
 def colleague(endpoint: str) -> None:
-    """A capture of somebody else's whose tags are hostile."""
+    """A capture of somebody else's whose tags are hostile, but for its id: other text there makes no capture."""
     keys = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
     ec2 = boto3.client("ec2", region_name=REGION, endpoint_url=endpoint, **keys)
-    said = {"vpcshark:capture": "c-", "vpcshark:owner": "", "vpcshark:expires": "2020-01-01T00:00:00Z "}
+    said = {"Name": "", "vpcshark:owner": "", "vpcshark:expires": "2020-01-01T00:00:00Z "}
     tags = [{"Key": key, "Value": (value + hostile.IN_XML)[:250]} for key, value in said.items()]
+    tags.append({"Key": "vpcshark:capture", "Value": "c-hostile"})
     ec2.create_traffic_mirror_filter(
         Description=hostile.IN_XML, TagSpecifications=[{"ResourceType": "traffic-mirror-filter", "Tags": tags}]
     )

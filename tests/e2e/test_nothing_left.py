@@ -28,6 +28,7 @@ pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "connect-eic", "connect-eice")  # many captures know neither key nor host key: AWS sees to both
 LONG = os.environ.get("VPCSHARK_CHAOS") == "long"
 CAPTURES = int(os.environ.get("VPCSHARK_CAPTURES", "1000" if LONG else "24"))  # one after the other, in two halves
+WELL = (0, 3)  # 3: it was stopped before a packet came
 CACHED = 60  # captures after which the bounded caches of botocore (100 endpoints) and urllib (128 URLs) are full
 
 
@@ -251,7 +252,7 @@ def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Pa
     assert [session["NetworkInterfaceId"] for session in sessions] == [other]
     living.send_signal(signal.SIGINT)
     living.communicate(timeout=180)
-    assert living.returncode == 0
+    assert living.returncode in WELL
 
 
 def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
@@ -370,7 +371,7 @@ def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_l
     assert len(clean_lab.mirror_resources()["filters"]) == 3
     for one in running:
         one.send_signal(signal.SIGINT)
-    assert [one.communicate(timeout=180) and one.returncode for one in running] == [0, 0, 0]
+    assert [one.communicate(timeout=180) and one.returncode in WELL for one in running] == [True] * 3
 
 
 @pytest.mark.long
@@ -389,7 +390,7 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
         for one in running:
             one.send_signal(signal.SIGINT)
         ends = [(one.communicate(timeout=180)[1], one.returncode) for one in running]
-    assert [said for said, status in ends if status] == []
+    assert [said for said, status in ends if status not in WELL] == []
     wait_until(clean_lab.is_clean, "the account is clean")
     wait_until(lambda: not set(clean_lab.processes("capture-1")) - before, "the receivers have gone")
     assert ledgers(clean_lab) == []
@@ -521,7 +522,7 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
             ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=one["TrafficMirrorFilterId"])
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=180)
-    assert process.returncode == 0
+    assert process.returncode in WELL
 
 
 def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
@@ -549,9 +550,9 @@ def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path)
     wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "both are there")
     mine.send_signal(signal.SIGINT)
     mine.communicate(timeout=180)
-    assert mine.returncode == 0
+    assert mine.returncode in WELL
     assert clean_lab.run(*VPCSHARK, "cleanup", "--all").returncode == 0
     assert len(clean_lab.mirror_resources()["sessions"]) == 1
     bobs.send_signal(signal.SIGINT)
     bobs.communicate(timeout=180)
-    assert bobs.returncode == 0
+    assert bobs.returncode in WELL

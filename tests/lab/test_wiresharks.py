@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark.cli.install import filled_in
+from vpcshark.extcap.__main__ import PROGRAM
 from vpcshark.lab import environment, wiresharks
 
 OLD = "Personal configuration:\t/home/ann/.config/wireshark\nExtcap path: /usr/lib/wireshark/extcap"
@@ -80,7 +81,7 @@ def test_root_finds_it_by_name_and_the_launcher_has_the_users_home(
     given = {"HOME": home} if home else {}
     assert run({**environ, **given}, name, "a b", "$c") == [
         f"{real}/{name} 2",
-        f"{home or 'none'}|none|-m|vpcshark.extcap|a b|$c|",
+        f"{home or 'none'}|none|-c|{PROGRAM[1]}|a b|$c|",
     ]
     assert run({**environ, **given}, "sh", "-c", 'echo "${HOME-none}"') == [home or "none"]
 
@@ -89,7 +90,7 @@ def test_a_lab_in_a_lab_has_its_own_launcher_and_the_users_home(real: Path, tmp_
     """The programs of the outer lab are on its PATH too."""
     outer = make_lab(tmp_path / "outer", f"{real}:/bin")
     inner = make_lab(tmp_path / "inner", outer["PATH"])
-    assert run({**inner, "HOME": "/home/ann"}, "tshark", "x")[-1] == "/home/ann|none|-m|vpcshark.extcap|x|"
+    assert run({**inner, "HOME": "/home/ann"}, "tshark", "x")[-1] == f"/home/ann|none|-c|{PROGRAM[1]}|x|"
 
 
 def test_the_real_tshark_lists_each_eni_of_a_lab_once(tmp_path: Path) -> None:

@@ -111,7 +111,7 @@ class ConsoleStatus:
 
     def say(self, text: str) -> None:
         """One line for now."""
-        self._console.print(text, style="dim")
+        self._console.print(text, style="dim", soft_wrap=True)  # where a line is folded, its rest looks like another
 
     def log(self, line: str) -> None:
         """Details are for the log file."""
