@@ -57,6 +57,7 @@ def test_what_fails_twice_is_red(run):
     assert done.stdout.endswith("2 passed, 1 failed\n")
 
 
+@pytest.mark.long
 def test_four_flaky_tests_are_red(run):
     """So many are no accident."""
     assert run(*[FLAKY] * 3).returncode == 0

@@ -169,6 +169,7 @@ def test_every_step_meets_every_fault_without_anybody_to_ask(signed_chaos: Chaos
     assert [f"{one.scenario}: {one.problem} ({one.said.strip()[-300:]})" for one in results if one.problem] == []
 
 
+@pytest.mark.long
 def test_a_capture_that_is_killed_at_a_call_leaves_nothing_without_anybody_to_ask(signed_chaos: Chaos):
     """One of each create, as the short form of the above."""
     results = signed_chaos.run([Scenario(call, "SIGKILL after") for call in sorted(CREATES)])

@@ -329,6 +329,7 @@ def test_a_target_of_the_load_balancer_that_stands_already(clean_lab: Lab, netwo
         ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)
 
 
+@pytest.mark.long
 def test_an_endpoint_of_a_gateway_load_balancer(clean_lab: Lab, tmp_path: Path):
     """Its frames come in Geneve around the VXLAN, and the file has neither."""
     ec2, place = clean_lab.client(), clean_lab.eni("db-1")

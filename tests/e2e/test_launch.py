@@ -129,6 +129,7 @@ def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path:
     assert set(hosts(bare)) - before == {kept}
 
 
+@pytest.mark.long
 def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
     """cleanup leaves it and says how it goes; cleanup --kept removes it."""
     capture = (*VPCSHARK, "capture", eni, "--host", "launch", "--keep", "5", "-c", "20", "-w", os.devnull)

@@ -100,6 +100,7 @@ def test_a_group_that_was_shut_meanwhile_is_named_with_the_command(clean_lab: La
         capture.await_line("Packets come now.")
 
 
+@pytest.mark.long
 def test_a_filter_that_lets_nothing_through_is_said_with_how_many_came(clean_lab: Lab, tmp_path: Path):
     """Mirror rules cannot say it, so AWS sends, and the kernel of the capture host refuses."""
     with running(clean_lab, tmp_path / "x.pcapng", "-f", "ip and ip[8] = 3") as capture:

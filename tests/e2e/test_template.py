@@ -139,6 +139,7 @@ def test_a_standing_host_is_locked_up(bare: Lab):
         assert managed["PingStatus"] == "Online"
 
 
+@pytest.mark.long
 def test_a_fleet_is_registered_and_healthy_behind_its_balancer(bare: Lab):
     """Each host bears the tag; the balancer listens for UDP 4789 and is a mirror target."""
     ec2, elb = bare.client(), bare.client("elbv2")

@@ -276,7 +276,7 @@ def cells() -> Iterator[Any]:
     for number, row in enumerate(ROWS):
         for way in WAYS:
             is_short = row is captures or way == WAYS[number % len(WAYS)]
-            marks = [] if is_short and row is not has_its_link_down else [pytest.mark.long]
+            marks = [] if is_short and row not in (has_its_link_down, is_cut) else [pytest.mark.long]
             yield pytest.param(way, row, id=f"{way}-{row.__name__}", marks=marks)
 
 

@@ -111,7 +111,7 @@ def test_errors_come_apart_from_output(transport: Transport) -> None:
     assert (read_all(channel.read), read_all(channel.read_error)) == (b"out\n", b"err\n")
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(8)
 @pytest.mark.parametrize(
     "argument",
     [

@@ -96,7 +96,7 @@ def test_inner_frames_are_those_of_tshark_and_scapy(worker, tmp_path: Path):
         assert (f"{time:.9f}", frame) == (stamp, bytes.fromhex(payload)[8:])
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(6)
 @pytest.mark.parametrize(
     "options", [{}, {"vnis": [77]}, {"macs": [MAC]}, {"macs": [b"\x0a\0\0\0\x0b\1", MAC]}, {"filter": "udp"}]
 )
