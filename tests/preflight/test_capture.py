@@ -176,6 +176,15 @@ def decoy(scene: Scene) -> str:
     return near
 
 
+def withdraw_offers(scene: Scene) -> None:
+    """Capture hosts of earlier tests stand in the same account."""
+    tagged = [{"Name": "tag-key", "Values": ["vpcshark:capture-host"]}]
+    found = scene.ec2.describe_instances(Filters=tagged)["Reservations"]
+    standing = [one["InstanceId"] for reservation in found for one in reservation["Instances"]]
+    if standing:
+        scene.ec2.delete_tags(Resources=standing, Tags=[{"Key": "vpcshark:capture-host"}])
+
+
 def test_the_tag_alone_brings_nobody_the_packets(scene: Scene, capture: Any):
     """However near it is: the farther one, which has a profile too, is taken, and introduced with its owner."""
     one_vpc(scene)
@@ -191,6 +200,7 @@ def test_the_tag_alone_brings_nobody_the_packets(scene: Scene, capture: Any):
 
 def test_where_only_the_tag_speaks_nothing_is_made(scene: Scene, capture: Any, control: LabControl):
     one_vpc(scene)
+    withdraw_offers(scene)
     near = decoy(scene)
     control.clear_calls()
     with pytest.raises(VpcsharkError, match=f"config set hosts.ids {near}"):
