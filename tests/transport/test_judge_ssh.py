@@ -116,7 +116,7 @@ def test_a_configuration_means_what_it_means_to_ssh(kind: str, way: str, tmp_pat
     """One of each kind that was read otherwise, or might be."""
     file = tmp_path / "config"
     file.write_text(CONFIGURATIONS[kind])
-    for name in ("10.106.1.40", "i-0123456789abcdef0"):
+    for name in ("10.106.1.40", "i-0123456789abcdef0", "WEB-1"):
         compared(file, name, way)
 
 

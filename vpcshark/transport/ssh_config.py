@@ -185,7 +185,8 @@ def _settings(found: Found, name: HostName | None, login: UserName | None) -> Se
     port = int(_text(found, "port") or 0)
     name = name or _NOBODY
     alias = _text(found, "hostkeyalias")
-    tokens = ssh_tokens.Tokens(name, address or name, port or 22, user or login or local_user(), alias)
+    host = address or HostName(name.lower())  # as ssh(1) dials it; what its user typed is %n
+    tokens = ssh_tokens.Tokens(name, host, port or 22, user or login or local_user(), alias)
     command = _text(found, "proxycommand")
     return Settings(
         address=address,
