@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
-TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
+TESTS = $(PY) tests/run.py -n 8 --no-loadscope-reorder --durations=30
 
 .PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
 

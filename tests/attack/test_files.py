@@ -95,7 +95,7 @@ def batches(count: int) -> list[range]:
     return [range(first, first + TOGETHER) for first in range(0, count, TOGETHER)]
 
 
-@pytest.mark.thin(20)
+@pytest.mark.thin(40)
 @pytest.mark.parametrize("numbers", batches(LEDGERS), ids=str)
 @pytest.mark.parametrize("command", [("ps",), ("cleanup",)], ids=" ".join)
 def test_damaged_ledgers(arena: Arena, command: Sequence[str], numbers: Runs) -> None:

@@ -109,6 +109,7 @@ def test_with_nothing_prepared_frames_come_and_nothing_is_left(bare: Lab, eni: s
     assert hosts(bare)[host] == "terminated"
 
 
+@pytest.mark.long
 def test_a_kept_host_is_used_again_and_later_gone(bare: Lab, eni: str, tmp_path: Path, record_property):
     """The second capture makes no host, and has its first frame sooner; when its owner wants none kept, it goes."""
     before = set(hosts(bare))

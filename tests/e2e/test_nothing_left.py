@@ -165,6 +165,7 @@ def test_an_api_that_is_out_of_reach_leaves_neither_ledger_nor_janitor(
     wait_until(lambda: not janitors(clean_lab), "the janitor has gone")
 
 
+@pytest.mark.long
 def test_dead_captures_of_an_account_out_of_reach_hold_up_no_other(clean_lab: Lab, eni: str, tmp_path: Path):
     """A sweep that is stuck at them, from the start before, keeps the next from nothing."""
     with closed() as url:
@@ -280,13 +281,13 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
     """100 ms per call. From the process's start to the first frame < 2.5 s, with three calls in a row before it. From
     the stop to the session's end < 1 s, to the end of everything < 3 s."""
     control.add_fault(".*", delay=0.1)
-    for number in range(3):  # its time is what it can be, not what it is while others keep the machine busy
+    for number in range(3):  # its time, and which calls overlap, is what it can be, not what it is on a busy machine
         with pace() as now:
             took = timed(clean_lab, control, eni, tmp_path / f"{number}.pcapng")
-        assert took.rounds <= 3, took.trace
-        if took.is_in_time(now):
+        if took.rounds <= 3 and took.is_in_time(now):
             break
     record_property("times", str(took))
+    assert took.rounds <= 3, took.trace
     assert took.is_in_time(now), (took, now)
     assert clean_lab.is_clean()
 

@@ -54,6 +54,7 @@ def test_it_ends_with_the_reason_and_the_command_and_makes_nothing(clean_lab: La
     assert clean_lab.is_clean()
 
 
+@pytest.mark.long
 def test_without_preflight_it_stays_empty(clean_lab: Lab, closed: str, tmp_path: Path):
     """What preflight says is true."""
     done = capture(clean_lab, tmp_path / "out.pcapng", "-a", "duration:4", "--no-preflight")
