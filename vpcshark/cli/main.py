@@ -26,6 +26,7 @@ COMMANDS = {
     "capture": "capture",
     "config": "config",
     "preflight": "preflight",
+    "walk": "walk",
     "doctor": "doctor",
     "iam-policy": "iam_policy",
     "decap": "decap",
