@@ -104,7 +104,7 @@ def arrive(ctx: Context, trail: Trail, at: Arriving) -> Step:
     trail = trail.to(zone=subnet.zone)
     if at.subnet != subnet.id:
         trail = filters.acl(ctx, trail, subnet, egress=False)
-        trail = tell_subnet(trail, subnet)
+    trail = tell_subnet(trail, subnet)
     interface = ctx.known.at(at.vpc, packet.dst)
     if interface is None:
         said = f"no network interface has {packet.dst}"

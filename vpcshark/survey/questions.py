@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import socket
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from vpcshark.errors import InputError
 from vpcshark.network import answer, ends
@@ -99,8 +99,10 @@ def attempt(known: Known, wanted: Wanted, sources: Sequence[str], targets: Seque
     if doubts:
         raise doubts[0]
     source, goals = goals[0], goals[1:]
-    if source.kind == INTERNET and all(each.kind == INTERNET for each in goals):
-        raise InputError("Both ends are in the internet.", "One end of a walk is in a VPC.")
+    if source.kind == INTERNET:  # then an address that nobody here has is no end
+        goals = [replace(each, kind=ends.NOWHERE) if each.kind == INTERNET else each for each in goals]
+        if not goals[0].interface and not goals[0].address:
+            raise InputError("Both ends are in the internet.", "One end of a walk is in a VPC.")
     kind = protocol(wanted.protocol, wanted.port)
     kind = ICMP if kind == ICMP6 else kind
     walks = [
