@@ -114,8 +114,8 @@ CLIENT, SERVER = "10.1.1.10/32", "10.2.2.20/32"
 ACL, SG, ROUTE = "SUBNET_ACL_RESTRICTION", "ENI_SG_RULES_MISMATCH", "NO_ROUTE_TO_DESTINATION"
 
 ACROSS = [
-    Fault("group of the server, no rule", rules("sg-web", False), ("forward", "sg-web", SG), "CidrIp=10.1.1.10/32"),
-    Fault("group of the server, other port", rules("sg-web", False, ("tcp", (443, 443), ANY4)), ("forward", "sg-web", SG), "FromPort=80"),
+    Fault("group of the server, no rule", rules("sg-web", False), ("forward", "sg-web", SG), "--cidr 10.1.1.10/32"),
+    Fault("group of the server, other port", rules("sg-web", False, ("tcp", (443, 443), ANY4)), ("forward", "sg-web", SG), "--port 80"),
     Fault("group of the server, other network", rules("sg-web", False, ("tcp", (80, 80), "10.3.0.0/16")), ("forward", "sg-web", SG)),
     Fault("group of the server, other protocol", rules("sg-web", False, ("udp", (80, 80), ANY4)), ("forward", "sg-web", SG)),
     Fault("group of the client, no way out", rules("sg-left-open", True), ("forward", "sg-left-open", SG), "security-group-egress"),

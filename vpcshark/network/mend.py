@@ -7,20 +7,23 @@ from __future__ import annotations
 
 from vpcshark.network import acls
 from vpcshark.network.facts import Acl
-from vpcshark.network.packet import ICMP, ICMP6, TCP, UDP, Packet
+from vpcshark.network.packet import ICMP, ICMP6, TCP, UDP, Packet, port_words
 
 
 def group(identity: str, packet: Packet, egress: bool) -> str:
     """One more rule of a security group."""
     peer = packet.dst if egress else packet.src
     protocol = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmpv6"}.get(packet.protocol, packet.protocol)
+    call = "authorize-security-group-egress" if egress else "authorize-security-group-ingress"
+    if packet.dport and protocol in ("tcp", "udp") and ":" not in peer:
+        ports = port_words(packet.dport) or "0-65535"
+        return f"aws ec2 {call} --group-id {identity} --protocol {protocol} --port {ports} --cidr {peer}/32"
     fields = [f"IpProtocol={protocol}"]
     if packet.dport and packet.protocol in (TCP, UDP):
         fields += [f"FromPort={packet.dport[0]}", f"ToPort={packet.dport[1]}"]
     elif packet.icmp and packet.protocol in (ICMP, ICMP6):
         fields += [f"FromPort={packet.icmp[0]}", "ToPort=-1"]
     fields.append(f"Ipv6Ranges=[{{CidrIpv6={peer}/128}}]" if ":" in peer else f"IpRanges=[{{CidrIp={peer}/32}}]")
-    call = "authorize-security-group-egress" if egress else "authorize-security-group-ingress"
     return f"aws ec2 {call} --group-id {identity} --ip-permissions '{','.join(fields)}'"
 
 

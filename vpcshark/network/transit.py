@@ -263,8 +263,10 @@ def _to_peer(ctx: Context, trail: Trail, attachment: Attachment) -> Step:
     """Over a peering between transit gateways: the far one's table is that of the same attachment there."""
     far, region, owner = attachment.peer
     trail = trail.add("attachment", attachment.id, ALLOW, name=attachment.name, mtu=TRANSIT_MTU).cross("tgw-peering")
-    if far:
-        ctx.known.hint(("tgw", far))
+    if not far:
+        ctx.known.want(("tgw-peer", attachment.id))
+    elif not any(each.transit == far for each in ctx.network.attachments.values()):
+        ctx.known.want(("tgw", far))
     found = next(
         (a for a in ctx.network.attachments.values() if a.id == attachment.id and a.transit != attachment.transit), None
     )

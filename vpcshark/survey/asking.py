@@ -270,8 +270,11 @@ def _peers(keys: Sequence[Question]) -> list[Call]:
 
 
 def _endpoints(keys: Sequence[Question]) -> list[Call]:
+    """By id, each alone: an account that lacks one would refuse them all."""
+    operation = "describe_vpc_endpoints"
     return [
-        _listed("endpoints", "describe_vpc_endpoints", "VpcEndpoints", "VPC endpoints", vpc_endpoint_id=_firsts(keys))
+        Call("endpoints", operation, "VpcEndpoints", "VPC endpoints", {"VpcEndpointIds": [each]})
+        for each in _firsts(keys)
     ]
 
 
