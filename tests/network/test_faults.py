@@ -115,33 +115,130 @@ ACL, SG, ROUTE = "SUBNET_ACL_RESTRICTION", "ENI_SG_RULES_MISMATCH", "NO_ROUTE_TO
 
 ACROSS = [
     Fault("group of the server, no rule", rules("sg-web", False), ("forward", "sg-web", SG), "--cidr 10.1.1.10/32"),
-    Fault("group of the server, other port", rules("sg-web", False, ("tcp", (443, 443), ANY4)), ("forward", "sg-web", SG), "--port 80"),
-    Fault("group of the server, other network", rules("sg-web", False, ("tcp", (80, 80), "10.3.0.0/16")), ("forward", "sg-web", SG)),
-    Fault("group of the server, other protocol", rules("sg-web", False, ("udp", (80, 80), ANY4)), ("forward", "sg-web", SG)),
-    Fault("group of the client, no way out", rules("sg-left-open", True), ("forward", "sg-left-open", SG), "security-group-egress"),
-    Fault("ACL out of the client's subnet", deny("subnet-left-a", True, SERVER), ("forward", "acl-left-a", ACL), "--egress"),
-    Fault("ACL into the attachment's subnet", deny("subnet-left-tgw-a", False, CLIENT), ("forward", "acl-left-tgw-a", ACL), "--ingress"),
-    Fault("ACL out of the far attachment's", deny("subnet-right-tgw-a", True, SERVER), ("forward", "acl-right-tgw-a", ACL)),
-    Fault("ACL into the server's subnet", deny("subnet-right-b", False, CLIENT, (80, 80)), ("forward", "acl-right-b", ACL), "From=80,To=80"),
-    Fault("ACL, back out of the server's", deny("subnet-right-b", True, CLIENT, (1024, 65535)), ("return", "acl-right-b", ACL), "From=32768"),
-    Fault("ACL, back into its attachment's", deny("subnet-right-tgw-b", False, SERVER), ("return", "acl-right-tgw-b", ACL)),
-    Fault("ACL, back out of the near attachment's", deny("subnet-left-tgw-b", True, CLIENT), ("return", "acl-left-tgw-b", ACL)),
+    Fault(
+        "group of the server, other port",
+        rules("sg-web", False, ("tcp", (443, 443), ANY4)),
+        ("forward", "sg-web", SG),
+        "--port 80",
+    ),
+    Fault(
+        "group of the server, other network",
+        rules("sg-web", False, ("tcp", (80, 80), "10.3.0.0/16")),
+        ("forward", "sg-web", SG),
+    ),
+    Fault(
+        "group of the server, other protocol",
+        rules("sg-web", False, ("udp", (80, 80), ANY4)),
+        ("forward", "sg-web", SG),
+    ),
+    Fault(
+        "group of the client, no way out",
+        rules("sg-left-open", True),
+        ("forward", "sg-left-open", SG),
+        "security-group-egress",
+    ),
+    Fault(
+        "ACL out of the client's subnet",
+        deny("subnet-left-a", True, SERVER),
+        ("forward", "acl-left-a", ACL),
+        "--egress",
+    ),
+    Fault(
+        "ACL into the attachment's subnet",
+        deny("subnet-left-tgw-a", False, CLIENT),
+        ("forward", "acl-left-tgw-a", ACL),
+        "--ingress",
+    ),
+    Fault(
+        "ACL out of the far attachment's", deny("subnet-right-tgw-a", True, SERVER), ("forward", "acl-right-tgw-a", ACL)
+    ),
+    Fault(
+        "ACL into the server's subnet",
+        deny("subnet-right-b", False, CLIENT, (80, 80)),
+        ("forward", "acl-right-b", ACL),
+        "From=80,To=80",
+    ),
+    Fault(
+        "ACL, back out of the server's",
+        deny("subnet-right-b", True, CLIENT, (1024, 65535)),
+        ("return", "acl-right-b", ACL),
+        "From=32768",
+    ),
+    Fault(
+        "ACL, back into its attachment's", deny("subnet-right-tgw-b", False, SERVER), ("return", "acl-right-tgw-b", ACL)
+    ),
+    Fault(
+        "ACL, back out of the near attachment's",
+        deny("subnet-left-tgw-b", True, CLIENT),
+        ("return", "acl-left-tgw-b", ACL),
+    ),
     Fault("ACL, back into the client's subnet", deny("subnet-left-a", False, SERVER), ("return", "acl-left-a", ACL)),
-    Fault("no route there", without_routes("rtb-left-main"), ("forward", "rtb-left-main", ROUTE), "create-route --route-table-id rtb-left-main --destination-cidr-block 10.2.0.0/16 --transit-gateway-id tgw-main"),
+    Fault(
+        "no route there",
+        without_routes("rtb-left-main"),
+        ("forward", "rtb-left-main", ROUTE),
+        "--route-table-id rtb-left-main --destination-cidr-block 10.2.0.0/16 --transit-gateway-id tgw-main",
+    ),
     Fault("no route back", without_routes("rtb-right-main"), ("return", "rtb-right-main", ROUTE), "10.1.0.0/16"),
-    Fault("blackhole there", blackhole("rtb-left-main"), ("forward", "rtb-left-main", "BAD_STATE_ROUTE"), "replace-route"),
+    Fault(
+        "blackhole there", blackhole("rtb-left-main"), ("forward", "rtb-left-main", "BAD_STATE_ROUTE"), "replace-route"
+    ),
     Fault("blackhole back", blackhole("rtb-right-main"), ("return", "rtb-right-main", "BAD_STATE_ROUTE")),
-    Fault("a longer blackhole is not skipped", lambda c: c.route("rtb-left-main", "10.2.2.0/24", "tgw-gone", state="blackhole"), ("forward", "rtb-left-main", "BAD_STATE_ROUTE")),
-    Fault("no association", unassociated, ("forward", "tgw-main", "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION"), "associate-transit-gateway-route-table"),
-    Fault("no route in the transit gateway", transit_routes(LEFT), ("forward", "tgw-rtb-main", "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"), "enable-transit-gateway-route-table-propagation"),
-    Fault("no route back in it", transit_routes(RIGHT), ("return", "tgw-rtb-main", "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"), "tgw-attach-left"),
-    Fault("blackhole in the transit gateway", transit_routes(LEFT, RIGHT, transit_route("10.2.2.0/24", "", "blackhole")), ("forward", "tgw-rtb-main", "TGW_RTB_BAD_STATE_ROUTE"), "replace-transit-gateway-route"),
-    Fault("blackhole back in it", transit_routes(RIGHT, transit_route("10.1.0.0/16", "", "blackhole")), ("return", "tgw-rtb-main", "TGW_RTB_BAD_STATE_ROUTE")),
-    Fault("no attachment subnet in the client's zone", one_zone("left", "b"), ("forward", "tgw-attach-left", "TGW_ROUTE_AZ_RESTRICTION"), "--add-subnet-ids"),
-    Fault("none in the server's zone", one_zone("right", "a"), ("return", "tgw-attach-right", "TGW_ROUTE_AZ_RESTRICTION")),
-    Fault("the server is stopped", lambda c: c.answers["Reservations"][1]["Instances"][0].update(State={"Name": "stopped"}), ("forward", "i-server", "BAD_STATE"), "start-instances --instance-ids i-server"),
-    Fault("the attachment is gone", lambda c: c.one("TransitGatewayAttachments", ResourceId="vpc-right").update(State="deleted"), ("forward", "tgw-attach-right", "BAD_STATE_ATTACHMENT")),
-]  # fmt: skip
+    Fault(
+        "a longer blackhole is not skipped",
+        lambda c: c.route("rtb-left-main", "10.2.2.0/24", "tgw-gone", state="blackhole"),
+        ("forward", "rtb-left-main", "BAD_STATE_ROUTE"),
+    ),
+    Fault(
+        "no association",
+        unassociated,
+        ("forward", "tgw-main", "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION"),
+        "associate-transit-gateway-route-table",
+    ),
+    Fault(
+        "no route in the transit gateway",
+        transit_routes(LEFT),
+        ("forward", "tgw-rtb-main", "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"),
+        "enable-transit-gateway-route-table-propagation",
+    ),
+    Fault(
+        "no route back in it",
+        transit_routes(RIGHT),
+        ("return", "tgw-rtb-main", "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"),
+        "tgw-attach-left",
+    ),
+    Fault(
+        "blackhole in the transit gateway",
+        transit_routes(LEFT, RIGHT, transit_route("10.2.2.0/24", "", "blackhole")),
+        ("forward", "tgw-rtb-main", "TGW_RTB_BAD_STATE_ROUTE"),
+        "replace-transit-gateway-route",
+    ),
+    Fault(
+        "blackhole back in it",
+        transit_routes(RIGHT, transit_route("10.1.0.0/16", "", "blackhole")),
+        ("return", "tgw-rtb-main", "TGW_RTB_BAD_STATE_ROUTE"),
+    ),
+    Fault(
+        "no attachment subnet in the client's zone",
+        one_zone("left", "b"),
+        ("forward", "tgw-attach-left", "TGW_ROUTE_AZ_RESTRICTION"),
+        "--add-subnet-ids",
+    ),
+    Fault(
+        "none in the server's zone", one_zone("right", "a"), ("return", "tgw-attach-right", "TGW_ROUTE_AZ_RESTRICTION")
+    ),
+    Fault(
+        "the server is stopped",
+        lambda c: c.answers["Reservations"][1]["Instances"][0].update(State={"Name": "stopped"}),
+        ("forward", "i-server", "BAD_STATE"),
+        "start-instances --instance-ids i-server",
+    ),
+    Fault(
+        "the attachment is gone",
+        lambda c: c.one("TransitGatewayAttachments", ResourceId="vpc-right").update(State="deleted"),
+        ("forward", "tgw-attach-right", "BAD_STATE_ATTACHMENT"),
+    ),
+]
 
 
 def test_the_sound_network_is_reachable_both_ways(tmp_path: Path):
@@ -164,12 +261,14 @@ def test_a_fault_across_a_transit_gateway_is_named(fault: Fault, tmp_path: Path)
     firsts = dict.fromkeys(resource for direction, resource, _ in told(found) if direction == fault.expected[0])
     assert found.verdict == "blocked"
     assert fault.expected in told(found)
-    assert [*firsts][0] == fault.expected[1]
+    assert next(iter(firsts)) == fault.expected[1]
     mend = next(hop.mend for _, hop in answer.blockers(found) if hop.resource == fault.expected[1])
     assert fault.mend in mend
 
 
-@pytest.mark.parametrize("fault", [each for each in ACROSS if each.expected[2] in (ACL, SG)], ids=lambda fault: fault.name)
+@pytest.mark.parametrize(
+    "fault", [each for each in ACROSS if each.expected[2] in (ACL, SG)], ids=lambda fault: fault.name
+)
 def test_a_filter_that_blocks_is_the_only_block(fault: Fault, tmp_path: Path):
     """What is not planted is not told."""
     cloud = two_vpcs()
@@ -182,7 +281,11 @@ def test_two_faults_are_both_told(tmp_path: Path):
     cloud = two_vpcs()
     for change in (deny("subnet-left-a", True, SERVER), rules("sg-web", False), blackhole("rtb-right-main")):
         change(cloud)
-    assert [each[1] for each in told(walk(cloud, tmp_path, "client", "10.2.2.20", 80))] == ["acl-left-a", "sg-web", "rtb-right-main"]
+    assert [each[1] for each in told(walk(cloud, tmp_path, "client", "10.2.2.20", 80))] == [
+        "acl-left-a",
+        "sg-web",
+        "rtb-right-main",
+    ]
 
 
 def test_a_return_that_is_open_for_a_part_of_the_ports_is_unknown_until_the_port_is_given(tmp_path: Path):
@@ -199,8 +302,13 @@ def test_a_return_that_is_open_for_a_part_of_the_ports_is_unknown_until_the_port
 
 @pytest.mark.parametrize(
     ("gateway", "left", "right", "verdict"),
-    [(True, "enable", "enable", "reachable"), (False, "enable", "enable", "blocked"), (True, "disable", "enable", "blocked"), (True, "enable", "disable", "blocked")],
-)  # fmt: skip
+    [
+        (True, "enable", "enable", "reachable"),
+        (False, "enable", "enable", "blocked"),
+        (True, "disable", "enable", "blocked"),
+        (True, "enable", "disable", "blocked"),
+    ],
+)
 def test_a_reference_crosses_a_transit_gateway_only_if_all_three_support_it(
     gateway: bool, left: str, right: str, verdict: str, tmp_path: Path
 ):
@@ -222,11 +330,16 @@ def test_static_beats_propagated_in_a_transit_gateway(tmp_path: Path):
     cloud = two_vpcs()
     rows = [{**RIGHT, "Type": "propagated"}, LEFT, {**RIGHT, "TransitGatewayAttachments": [], "State": "blackhole"}]
     transit_routes(*rows)(cloud)
-    assert told(walk(cloud, tmp_path, "client", "10.2.2.20", 80))[0] == ("forward", "tgw-rtb-main", "TGW_RTB_BAD_STATE_ROUTE")
+    assert told(walk(cloud, tmp_path, "client", "10.2.2.20", 80))[0] == (
+        "forward",
+        "tgw-rtb-main",
+        "TGW_RTB_BAD_STATE_ROUTE",
+    )
 
 
 def test_in_another_zone_than_the_senders_any_of_the_attachments_may_be_the_way(tmp_path: Path):
-    """Transit Gateways guide: "a random Availability Zone where the attachment is present"; alike on both, so decided."""
+    """Transit Gateways guide: "a random Availability Zone where the attachment is present"; alike on both, so
+    decided."""
     cloud = two_vpcs()
     for row in cloud.answers["Subnets"]:
         if row["SubnetId"] == "subnet-right-tgw-a":
@@ -239,12 +352,36 @@ def test_in_another_zone_than_the_senders_any_of_the_attachments_may_be_the_way(
 
 
 HOME = [
-    Fault("no public address", lambda c: c.one("NetworkInterfaces", NetworkInterfaceId="eni-outer")["PrivateIpAddresses"][0].pop("Association"), ("forward", "igw-home", "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"), "associate-address"),
-    Fault("the gateway is not attached", lambda c: c.one("InternetGateways").update(Attachments=[]), ("forward", "igw-home", "BAD_STATE_ATTACHMENT"), "attach-internet-gateway"),
-    Fault("public access is blocked", lambda c: c.one("Subnets", SubnetId="subnet-public").update(BlockPublicAccessStates={"InternetGatewayBlockMode": "block-bidirectional"}), ("forward", "subnet-public", "VPC_BLOCK_PUBLIC_ACCESS_ENABLED"), "exclusion"),
-    Fault("no default route", without_routes("rtb-public"), ("forward", "rtb-public", ROUTE), "0.0.0.0/0 --gateway-id igw-home"),
+    Fault(
+        "no public address",
+        lambda c: c.one("NetworkInterfaces", NetworkInterfaceId="eni-outer")["PrivateIpAddresses"][0].pop(
+            "Association"
+        ),
+        ("forward", "igw-home", "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"),
+        "associate-address",
+    ),
+    Fault(
+        "the gateway is not attached",
+        lambda c: c.one("InternetGateways").update(Attachments=[]),
+        ("forward", "igw-home", "BAD_STATE_ATTACHMENT"),
+        "attach-internet-gateway",
+    ),
+    Fault(
+        "public access is blocked",
+        lambda c: c.one("Subnets", SubnetId="subnet-public").update(
+            BlockPublicAccessStates={"InternetGatewayBlockMode": "block-bidirectional"}
+        ),
+        ("forward", "subnet-public", "VPC_BLOCK_PUBLIC_ACCESS_ENABLED"),
+        "exclusion",
+    ),
+    Fault(
+        "no default route",
+        without_routes("rtb-public"),
+        ("forward", "rtb-public", ROUTE),
+        "0.0.0.0/0 --gateway-id igw-home",
+    ),
     Fault("ACL for the answers", deny("subnet-public", False, ANY4, (1024, 65535)), ("return", "acl-public", ACL)),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("fault", HOME, ids=lambda fault: fault.name)
@@ -271,12 +408,28 @@ def test_a_nat_gateway_translates_and_its_subnets_acl_is_met_four_times(tmp_path
 
 NAT_FAULTS = [
     Fault("gone", with_state("NatGateways", "failed"), ("forward", "nat-home", "BAD_STATE")),
-    Fault("no public address", lambda c: c.one("NetworkInterfaces", NetworkInterfaceId="eni-nat-home")["PrivateIpAddresses"][0].pop("Association"), ("forward", "igw-home", "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS")),
-    Fault("its subnet routes to itself", lambda c: c.one("RouteTables", RouteTableId="rtb-public")["Routes"][1].update(GatewayId="", NatGatewayId="nat-home"), ("forward", "nat-home", "WALK_LOOP")),
+    Fault(
+        "no public address",
+        lambda c: c.one("NetworkInterfaces", NetworkInterfaceId="eni-nat-home")["PrivateIpAddresses"][0].pop(
+            "Association"
+        ),
+        ("forward", "igw-home", "IGW_PUBLIC_IP_ASSOCIATION_FOR_EGRESS"),
+    ),
+    Fault(
+        "its subnet routes to itself",
+        lambda c: c.one("RouteTables", RouteTableId="rtb-public")["Routes"][1].update(
+            GatewayId="", NatGatewayId="nat-home"
+        ),
+        ("forward", "nat-home", "WALK_LOOP"),
+    ),
     Fault("ACL in from the client", deny("subnet-public", False, "10.0.2.0/24"), ("forward", "acl-public", ACL)),
     Fault("ACL in of the answers", deny("subnet-public", False, "8.8.8.8/32"), ("return", "acl-public", ACL)),
-    Fault("ACL out of the answers", deny("subnet-public", True, "10.0.2.20/32", (1024, 65535)), ("return", "acl-public", ACL)),
-]  # fmt: skip
+    Fault(
+        "ACL out of the answers",
+        deny("subnet-public", True, "10.0.2.20/32", (1024, 65535)),
+        ("return", "acl-public", ACL),
+    ),
+]
 
 
 @pytest.mark.parametrize("fault", NAT_FAULTS, ids=lambda fault: fault.name)
@@ -320,10 +473,24 @@ def test_inside_a_subnet_neither_acl_nor_route_counts(tmp_path: Path):
 
 
 PEERED = [
-    Fault("not accepted", lambda c: c.one("VpcPeeringConnections").update(Status={"Code": "pending-acceptance"}), ("forward", "pcx-main", "BAD_STATE"), "accept-vpc-peering-connection"),
-    Fault("no route back", without_routes("rtb-two-main"), ("return", "rtb-two-main", ROUTE), "--vpc-peering-connection-id pcx-main"),
-    Fault("not of the peer", lambda c: c.one("VpcPeeringConnections")["AccepterVpcInfo"].update(CidrBlockSet=[{"CidrBlock": "10.9.0.0/16"}]), ("forward", "pcx-main", "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR")),
-]  # fmt: skip
+    Fault(
+        "not accepted",
+        lambda c: c.one("VpcPeeringConnections").update(Status={"Code": "pending-acceptance"}),
+        ("forward", "pcx-main", "BAD_STATE"),
+        "accept-vpc-peering-connection",
+    ),
+    Fault(
+        "no route back",
+        without_routes("rtb-two-main"),
+        ("return", "rtb-two-main", ROUTE),
+        "--vpc-peering-connection-id pcx-main",
+    ),
+    Fault(
+        "not of the peer",
+        lambda c: c.one("VpcPeeringConnections")["AccepterVpcInfo"].update(CidrBlockSet=[{"CidrBlock": "10.9.0.0/16"}]),
+        ("forward", "pcx-main", "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR"),
+    ),
+]
 
 
 def peered(regions: tuple[str, str] = ("r", "r")) -> Cloud:
@@ -371,8 +538,14 @@ def gateway_endpoint() -> Cloud:
     without_routes("rtb-private")(cloud)
     cloud.answers["PrefixLists"].append({"PrefixListId": "pl-s3", "PrefixListName": "s3", "Cidrs": ["198.51.100.0/24"]})
     cloud.answers["VpcEndpoints"].append(
-        {"VpcEndpointId": "vpce-s3", "VpcEndpointType": "Gateway", "VpcId": "vpc-home", "State": "available", "ServiceName": "s3"}
-    )  # fmt: skip
+        {
+            "VpcEndpointId": "vpce-s3",
+            "VpcEndpointType": "Gateway",
+            "VpcId": "vpc-home",
+            "State": "available",
+            "ServiceName": "s3",
+        }
+    )
     cloud.route("rtb-private", "pl-s3", "vpce-s3")
     return cloud
 
@@ -401,7 +574,10 @@ def test_a_propagated_route_never_wins_from_the_local_one(tmp_path: Path):
     assert walk(cloud, tmp_path, "inner", "10.0.1.10", 22).verdict == "reachable"
     cloud.interface("box", "subnet-private", "10.0.2.30", SourceDestCheck=True)
     cloud.route("rtb-private", "10.0.1.0/24", "eni-box")
-    assert told(walk(cloud, tmp_path, "inner", "10.0.1.10", 22))[0][1:] == ("eni-box", "ENI_SOURCE_DEST_CHECK_RESTRICTION")
+    assert told(walk(cloud, tmp_path, "inner", "10.0.1.10", 22))[0][1:] == (
+        "eni-box",
+        "ENI_SOURCE_DEST_CHECK_RESTRICTION",
+    )
     cloud.one("NetworkInterfaces", NetworkInterfaceId="eni-box")["SourceDestCheck"] = False
     assert unknown(walk(cloud, tmp_path, "inner", "10.0.1.10", 22))[0] == ("forward", "WALK_APPLIANCE")
 
@@ -414,26 +590,62 @@ def test_beyond_a_virtual_private_gateway_nothing_is_known(tmp_path: Path):
 
 
 def balanced(**attributes: str) -> Cloud:
-    """A Network Load Balancer with nodes in zones a and b; targets on port 8080 in zone a (healthy) and b (unhealthy)."""
+    """A Network Load Balancer with nodes in zones a and b; targets on port 8080 in zone a (healthy) and b
+    (unhealthy)."""
     cloud = Cloud()
     vpc = cloud.vpc("home", "10.0.0.0/16")
     for zone, third in (("a", 1), ("b", 2)):
         subnet = cloud.subnet(f"lb-{zone}", vpc, f"10.0.{third}.0/24", zone)
-        cloud.interface(f"node-{zone}", subnet, f"10.0.{third}.9", InterfaceType="network_load_balancer", Groups=[], Description="ELB net/web/1")
+        cloud.interface(
+            f"node-{zone}",
+            subnet,
+            f"10.0.{third}.9",
+            InterfaceType="network_load_balancer",
+            Groups=[],
+            Description="ELB net/web/1",
+        )
         cloud.subnet(f"web-{zone}", vpc, f"10.0.1{third}.0/24", zone)
     cloud.group("web", vpc, [("tcp", (8080, 8080), "10.0.1.50/32")])
     cloud.instance("client", "subnet-lb-a", "10.0.1.50")
     cloud.instance("web-a", "subnet-web-a", "10.0.11.20", ["sg-web"])
     cloud.instance("web-b", "subnet-web-b", "10.0.12.20", ["sg-web"])
     arn, group = "arn:aws:elasticloadbalancing:r:1:loadbalancer/net/web/1", "arn:tg"
-    cloud.answers["LoadBalancers"].append({"LoadBalancerArn": arn, "LoadBalancerName": "web", "Type": "network", "VpcId": vpc, "State": {"Code": "active"}})
-    cloud.answers["Listeners"].append({"ListenerArn": "arn:l", "LoadBalancerArn": arn, "Port": 80, "Protocol": "TCP", "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}]})
-    cloud.answers["TargetGroups"].append({"TargetGroupArn": group, "TargetGroupName": "web", "TargetType": "instance", "Protocol": "TCP", "VpcId": vpc, "Port": 8080})
-    targets = [{"Target": {"Id": f"i-web-{zone}", "Port": 8080}, "TargetHealth": {"State": state}} for zone, state in (("a", "healthy"), ("b", "unhealthy"))]
+    cloud.answers["LoadBalancers"].append(
+        {
+            "LoadBalancerArn": arn,
+            "LoadBalancerName": "web",
+            "Type": "network",
+            "VpcId": vpc,
+            "State": {"Code": "active"},
+        }
+    )
+    cloud.answers["Listeners"].append(
+        {
+            "ListenerArn": "arn:l",
+            "LoadBalancerArn": arn,
+            "Port": 80,
+            "Protocol": "TCP",
+            "DefaultActions": [{"Type": "forward", "TargetGroupArn": group}],
+        }
+    )
+    cloud.answers["TargetGroups"].append(
+        {
+            "TargetGroupArn": group,
+            "TargetGroupName": "web",
+            "TargetType": "instance",
+            "Protocol": "TCP",
+            "VpcId": vpc,
+            "Port": 8080,
+        }
+    )
+    targets = [
+        {"Target": {"Id": f"i-web-{zone}", "Port": 8080}, "TargetHealth": {"State": state}}
+        for zone, state in (("a", "healthy"), ("b", "unhealthy"))
+    ]
     cloud.answers["TargetHealth"].append({"TargetGroupArn": group, "TargetHealthDescriptions": targets})
     rows = [{"Key": key.replace("__", "."), "Value": value} for key, value in attributes.items()]
     cloud.answers["TargetGroupAttributes"].append({"TargetGroupArn": group, "Attributes": rows})
-    return cloud  # fmt: skip
+    return cloud
 
 
 def test_a_load_balancer_sends_to_the_healthy_target_with_the_clients_address(tmp_path: Path):
@@ -441,9 +653,17 @@ def test_a_load_balancer_sends_to_the_healthy_target_with_the_clients_address(tm
     found = walk(balanced(), tmp_path, "client", "10.0.1.9", 80)
     assert found.verdict == "reachable"
     assert found.there.shown.end_interface is not None
-    assert (found.there.shown.end_interface.id, found.there.shown.packet.src, found.there.shown.packet.dport) == ("eni-web-a", "10.0.1.50", (8080, 8080))
+    assert (found.there.shown.end_interface.id, found.there.shown.packet.src, found.there.shown.packet.dport) == (
+        "eni-web-a",
+        "10.0.1.50",
+        (8080, 8080),
+    )
     assert found.back is not None
-    assert [hop.resource for hop in found.back.shown.hops if hop.kind == "interface"] == ["eni-web-a", "eni-node-a", "eni-client"]
+    assert [hop.resource for hop in found.back.shown.hops if hop.kind == "interface"] == [
+        "eni-web-a",
+        "eni-node-a",
+        "eni-client",
+    ]
     assert found.back.shown.packet.sport == (80, 80)
 
 
@@ -483,7 +703,9 @@ def test_ipv6_goes_its_own_way(tmp_path: Path):
     cloud = Cloud()
     vpc = cloud.vpc("six", "10.0.0.0/16", "2a05:d016:1::/56")
     subnet = cloud.subnet("six", vpc, "10.0.0.0/24", v6="2a05:d016:1::/64")
-    cloud.answers["EgressOnlyInternetGateways"] = [{"EgressOnlyInternetGatewayId": "eigw-six", "Attachments": [{"VpcId": vpc, "State": "attached"}]}]
+    cloud.answers["EgressOnlyInternetGateways"] = [
+        {"EgressOnlyInternetGatewayId": "eigw-six", "Attachments": [{"VpcId": vpc, "State": "attached"}]}
+    ]
     cloud.route("rtb-six-main", "::/0", "eigw-six")
     cloud.instance("six", subnet, "10.0.0.10", v6="2a05:d016:1::10")
     assert walk(cloud, tmp_path, "2a05:d016:1::10", "2606:4700::1", 443).verdict == "reachable"

@@ -39,8 +39,13 @@ entries = st.tuples(
 )
 rules = st.tuples(st.sampled_from(["-1", "tcp", "udp"]), st.sampled_from(PORTS), st.sampled_from(NETS))
 routes = st.sampled_from(
-    [("rtb-left-main", "10.0.0.0/8"), ("rtb-right-main", "10.0.0.0/8"), ("rtb-left-main", "10.2.2.0/24"), ("rtb-right-main", "0.0.0.0/0")]
-)  # fmt: skip
+    [
+        ("rtb-left-main", "10.0.0.0/8"),
+        ("rtb-right-main", "10.0.0.0/8"),
+        ("rtb-left-main", "10.2.2.0/24"),
+        ("rtb-right-main", "0.0.0.0/0"),
+    ]
+)
 
 
 @st.composite
@@ -69,7 +74,9 @@ def add_entry(cloud: Cloud, each: tuple[Any, ...]) -> None:
     rows.append(entry(number, action, protocol, cidr, ports if protocol != "-1" else None, egress=egress))
 
 
-def walk(answers: Cloud | dict[str, Any], source: str = "10.1.1.10", target: str = "10.2.2.20", port: int = 80) -> Answer:
+def walk(
+    answers: Cloud | dict[str, Any], source: str = "10.1.1.10", target: str = "10.2.2.20", port: int = 80
+) -> Answer:
     """The answer in a cloud, or in its answers; without a folder, which would take most of the time."""
     found = answers.answers if isinstance(answers, Cloud) else answers
     network = parse.build(parse_joints.PARTS, found, {})

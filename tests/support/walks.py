@@ -27,13 +27,33 @@ class Cloud:
     def __init__(self) -> None:
         self.answers: dict[str, list[dict[str, Any]]] = {
             key: []
-            for key in (
-                "Vpcs Subnets RouteTables NetworkAcls SecurityGroups NetworkInterfaces Reservations InternetGateways "
-                "NatGateways VpcPeeringConnections TransitGateways TransitGatewayAttachments "
-                "TransitGatewayVpcAttachments TransitGatewayRouteTables TransitGatewayRoutes VpcEndpoints "
-                "LoadBalancers Listeners TargetGroups TargetHealth TargetGroupAttributes LoadBalancerAttributes "
-                "PrefixLists PrefixListEntries VpcBlockPublicAccessExclusions"
-            ).split()
+            for key in [
+                "Vpcs",
+                "Subnets",
+                "RouteTables",
+                "NetworkAcls",
+                "SecurityGroups",
+                "NetworkInterfaces",
+                "Reservations",
+                "InternetGateways",
+                "NatGateways",
+                "VpcPeeringConnections",
+                "TransitGateways",
+                "TransitGatewayAttachments",
+                "TransitGatewayVpcAttachments",
+                "TransitGatewayRouteTables",
+                "TransitGatewayRoutes",
+                "VpcEndpoints",
+                "LoadBalancers",
+                "Listeners",
+                "TargetGroups",
+                "TargetHealth",
+                "TargetGroupAttributes",
+                "LoadBalancerAttributes",
+                "PrefixLists",
+                "PrefixListEntries",
+                "VpcBlockPublicAccessExclusions",
+            ]
         }
 
     def one(self, key: str, **has: Any) -> dict[str, Any]:
@@ -177,9 +197,14 @@ class Cloud:
         """A NAT gateway with its interface."""
         identity = f"nat-{name}"
         eni = self.interface(
-            interface.removeprefix("eni-") or f"nat-{name}", subnet, address, InterfaceType="nat_gateway", Groups=[],
-            SourceDestCheck=False, Description=f"Interface for NAT Gateway {identity}",
-        )  # fmt: skip
+            interface.removeprefix("eni-") or f"nat-{name}",
+            subnet,
+            address,
+            InterfaceType="nat_gateway",
+            Groups=[],
+            SourceDestCheck=False,
+            Description=f"Interface for NAT Gateway {identity}",
+        )
         if public:
             self.public(eni, public)
         vpc = self.one("Subnets", SubnetId=subnet)["VpcId"]
@@ -245,13 +270,19 @@ class Cloud:
         for subnet, told in subnets.items():
             eni, _, address = told.partition("@")
             self.interface(
-                eni.removeprefix("eni-"), subnet, address, InterfaceType="transit_gateway", Groups=[],
-                SourceDestCheck=False, Description=f"Network Interface for Transit Gateway Attachment {identity}",
-            )  # fmt: skip
+                eni.removeprefix("eni-"),
+                subnet,
+                address,
+                InterfaceType="transit_gateway",
+                Groups=[],
+                SourceDestCheck=False,
+                Description=f"Network Interface for Transit Gateway Attachment {identity}",
+            )
         return identity
 
     def transit_table(self, name: str, transit: str, *routes: tuple[str, str, str]) -> str:
-        """A route table of a transit gateway. Routes: (network, attachment or "" for a blackhole, static|propagated)."""
+        """A route table of a transit gateway. Routes: (network, attachment or "" for a blackhole,
+        static|propagated)."""
         identity = f"tgw-rtb-{name}"
         self.answers["TransitGatewayRouteTables"].append(
             {"TransitGatewayRouteTableId": identity, "TransitGatewayId": transit}
@@ -407,7 +438,8 @@ def packet_walk(folder: Path, case: Mapping[str, Any]) -> Path:
 
 
 def nat_walk(folder: Path, case: Mapping[str, Any]) -> Path:
-    """A published walk's network by its words: a host, a NAT gateway in a subnet with a route to the internet gateway."""
+    """A published walk's network by its words: a host, a NAT gateway in a subnet with a route to the internet
+    gateway."""
     cloud = Cloud()
     vpc = cloud.vpc("home", "10.0.0.0/16")
     private, public = cloud.subnet("red", vpc, "10.0.128.0/20"), cloud.subnet("nat", vpc, "10.0.0.0/20")
@@ -436,12 +468,18 @@ def talk(folder: Path, hops: Sequence[str]) -> Path:
     cloud.one("NetworkAcls", NetworkAclId="acl-left")["NetworkAclId"] = acl
     cloud.group("web", "vpc-right", [("tcp", (80, 80), "10.1.0.0/16"), ("tcp", (443, 443), "10.1.0.0/16")])
     cloud.transit_table(
-        transit_table.removeprefix("tgw-rtb-"), transit,
-        ("10.1.0.0/16", left_attach, "static"), ("10.2.0.0/16", right_attach, "static"),
-    )  # fmt: skip
+        transit_table.removeprefix("tgw-rtb-"),
+        transit,
+        ("10.1.0.0/16", left_attach, "static"),
+        ("10.2.0.0/16", right_attach, "static"),
+    )
     cloud.instance("client", "subnet-left", "10.1.0.10")
     cloud.interface(
-        "endpoint", "subnet-right", "10.2.0.20", InterfaceType="vpc_endpoint", Groups=[{"GroupId": "sg-web"}],
+        "endpoint",
+        "subnet-right",
+        "10.2.0.20",
+        InterfaceType="vpc_endpoint",
+        Groups=[{"GroupId": "sg-web"}],
         Description="VPC Endpoint Interface vpce-api",
-    )  # fmt: skip
+    )
     return cloud.write(folder)

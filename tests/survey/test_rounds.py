@@ -42,6 +42,7 @@ def test_across_a_transit_gateway_five_rounds_are_enough(scene: Scene, aws: Aws)
     assert told(found) == [("return", "NO_ROUTE_TO_DESTINATION")]
     assert survey.rounds <= 5
     assert survey.calls <= 25
+    assert not survey.unknown
     others = {row["VpcId"] for row in survey.answers["RouteTables"]} - {scene.source_vpc, scene.target_vpc}
     assert not others
 
@@ -110,7 +111,8 @@ class Refused:
     def __getattr__(self, name: str) -> Any:
         if name == self._operation:
             raise self._client.exceptions.ClientError(
-                {"Error": {"Code": "UnauthorizedOperation", "Message": "You are not authorized."}}, "DescribeNetworkAcls"
+                {"Error": {"Code": "UnauthorizedOperation", "Message": "You are not authorized."}},
+                "DescribeNetworkAcls",
             )
         return getattr(self._client, name)
 

@@ -31,7 +31,7 @@ def add(commands: Any) -> None:
     parser = commands.add_parser(
         "walk",
         help="say why A can't reach B: every hop, both ways, with the rule that decides",
-        description="Walk the way of a packet from SRC to DST and back, by describes alone: nothing is made, nothing sent.",
+        description="Walk the way of a packet from SRC to DST and back, by describes alone: nothing is made or sent.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -11,7 +11,8 @@ from vpcshark.network.facts import Acl, AclEntry
 from vpcshark.network.packet import ANY, ICMP, ICMP6, TCP, UDP, Packet, Ports, contains, overlap, without
 
 LAST = 32767  # the "*" entry: denies what no other matched
-# No ACL holds for these (VPC User Guide, "Network ACL basics"): Amazon DNS, instance metadata, time, Windows activation.
+# No ACL holds for these (VPC User Guide, "Network ACL basics"): Amazon DNS, instance metadata, time, Windows
+# activation.
 UNFILTERED = ("169.254.169.253/32", "169.254.169.254/32", "169.254.169.123/32", "169.254.169.250/31", "fd00:ec2::/32")
 
 

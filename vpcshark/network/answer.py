@@ -20,7 +20,8 @@ REACHABLE, BLOCKED, UNKNOWN_WAY = "reachable", "blocked", "unknown"
 SOMEBODY, SOMEBODY_V6 = "198.51.100.1", "2001:db8::1"
 """Stand for the internet's addresses (RFC 5737, RFC 3849)."""
 LINUX_PORTS, WINDOWS_PORTS, ANY_PORTS = (32768, 60999), (49152, 65535), (1024, 65535)
-"""Ports that clients choose from: Linux (ip_local_port_range), Windows (RFC 6335), and others, NAT and balancers too."""
+"""Ports that clients choose from: Linux (ip_local_port_range), Windows (RFC 6335), and others, NAT and balancers
+too."""
 
 
 @dataclass(frozen=True)

@@ -82,7 +82,8 @@ def _group(ctx: Context, trail: Trail, node: Interface, balancer: Balancer, grou
 
 
 def _crosses(balancer: Balancer, group: TargetGroup) -> bool:
-    """Does a node send to other zones? Off by default at a Network Load Balancer, on at an Application Load Balancer."""
+    """Does a node send to other zones? Off by default at a Network Load Balancer, on at an Application Load
+    Balancer."""
     if group.cross_zone in ("true", "false"):
         return group.cross_zone == "true"
     return balancer.is_cross_zone if balancer.is_cross_zone is not None else balancer.kind == "application"

@@ -1,7 +1,7 @@
 """An answer as plain data, in the form that scripts rely on: schema 1. Must not know how it is printed.
 
-``resource`` holds ids, never names. ``reason`` is a code, one of AWS's Reachability Analyzer where it has one, else one of
-ours (WALK_…); ``text`` says it in words.
+``resource`` holds ids, never names. ``reason`` is a code, one of AWS's Reachability Analyzer where it has one, else
+one of ours (WALK_…); ``text`` says it in words.
 """
 
 from __future__ import annotations
@@ -41,8 +41,10 @@ def unanswered(source: str, target: str, why: str) -> dict[str, Any]:
         "forward": {"verdict": answers.UNKNOWN_WAY, "hops": []},
         "return": None,
         "blockers": [],
-        "unknowns": [{"direction": "forward", "kind": "end", "resource": "", "reason": "WALK_UNKNOWN", "text": why, "mend": ""}],
-    }  # fmt: skip
+        "unknowns": [
+            {"direction": "forward", "kind": "end", "resource": "", "reason": "WALK_UNKNOWN", "text": why, "mend": ""}
+        ],
+    }
 
 
 def _question(found: Answer) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def _by_name(known: Known, text: str, vpc: str) -> list[End]:
         known.need("interfaces")
         raise Mistake(
             f'Nothing that was read is called "{text}".',
-            "Ends are an ENI, an instance, a Name tag, an address, a DNS name, a load balancer, an endpoint or internet.",
+            "An end is an ENI, instance, Name tag, address, DNS name, load balancer, endpoint, or internet.",
         )
     return [_end(text, _only(text, found))]
 

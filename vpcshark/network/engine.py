@@ -7,12 +7,13 @@ of which AWS takes one. A walk goes on past what blocks it, as far as that can b
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import fields
 from typing import Any
 
 from vpcshark.network import inside, internet, joints, places, transit
 from vpcshark.network.decision import Unclear
 from vpcshark.network.inside import Step
-from vpcshark.network.trail import DROP, UNKNOWN, Context, Trail
+from vpcshark.network.trail import DROP, INTERNET, UNKNOWN, Context, Trail
 
 MOST_STEPS = 64  # places on one way: some five networks one after the other
 MOST_WAYS = 32  # that AWS may choose from
@@ -66,27 +67,24 @@ def _step(ctx: Context, trail: Trail, here: places.Place, count: int) -> Step:
         return inside.as_if(ctx, trail.add(kind, resource, UNKNOWN, code=doubt.code, text=doubt.text))
 
 
+_KINDS: Mapping[type, str] = {
+    places.Leaving: "interface",
+    places.IntoInterface: "interface",
+    places.IntoMiddlebox: "interface",
+    places.Departing: "subnet",
+    places.IntoNat: "nat-gateway",
+    places.OutByGateway: "internet-gateway",
+    places.IntoTransit: "transit-gateway",
+    places.InTransit: "attachment",
+    places.OutOfTransit: "attachment",
+    places.IntoPeering: "peering",
+    places.IntoEndpoint: "vpc-endpoint",
+    places.Routing: "vpc",
+    places.Arriving: "vpc",
+}
+
+
 def _named(here: places.Place) -> tuple[str, str]:
-    """Kind and id of a place, for a hop about which nothing else is known."""
-    match here:
-        case places.Leaving(interface=each) | places.IntoInterface(interface=each):
-            return "interface", each.id
-        case places.Departing(subnet=each):
-            return "subnet", each.id
-        case places.IntoNat(nat=identity):
-            return "nat-gateway", identity
-        case places.OutByGateway(gateway=identity):
-            return "internet-gateway", identity
-        case places.IntoTransit(transit=identity):
-            return "transit-gateway", identity
-        case places.InTransit(attachment=each) | places.OutOfTransit(attachment=each):
-            return "attachment", each.id
-        case places.IntoPeering(peering=identity):
-            return "peering", identity
-        case places.IntoEndpoint(endpoint=identity):
-            return "vpc-endpoint", identity
-        case places.IntoMiddlebox(interface=identity):
-            return "interface", identity
-        case places.Routing(vpc=identity) | places.Arriving(vpc=identity):
-            return "vpc", identity
-    return "internet", "internet"
+    """Kind and id of a place, for a hop about which nothing else is known: the first thing that a place holds."""
+    held = [getattr(here, each.name) for each in fields(here)[:1]] or [INTERNET]
+    return _KINDS.get(type(here), INTERNET), held[0] if isinstance(held[0], str) else held[0].id

@@ -67,24 +67,37 @@ def _added(trail: Trail, kind: str, resource: str, decision: Decision, code: str
         ports = decision.denied_words
         said = f"denied for the ports {ports} of it" if ports else "denied for some protocols"
         return trail.add(
-            kind, resource, UNKNOWN, code="WALK_PARTLY", text=f"{said}, let through for the others",
-            rule=decision.rule, passed=decision.passed, **more,
-        )  # fmt: skip
+            kind,
+            resource,
+            UNKNOWN,
+            code="WALK_PARTLY",
+            text=f"{said}, let through for the others",
+            rule=decision.rule,
+            passed=decision.passed,
+            **more,
+        )
     is_in = decision.verdict == ALLOW
     text = decision.rule.text if decision.rule is not None else ""
     if more.get("note"):
         text = f"{text}; {more.pop('note')}"
     more.pop("note", "")
     return trail.add(
-        kind, resource, decision.verdict, code="" if is_in else code, text=text,
-        rule=decision.rule, passed=decision.passed, **more,
-    )  # fmt: skip
+        kind,
+        resource,
+        decision.verdict,
+        code="" if is_in else code,
+        text=text,
+        rule=decision.rule,
+        passed=decision.passed,
+        **more,
+    )
 
 
 def _meaning(
     ctx: Context, trail: Trail, interface: Interface, egress: bool, remarks: list[tuple[str, str]]
 ) -> Callable[[GroupRule], bool]:
-    """How rules that name no network are read here; ``remarks`` gets why one that names the right group does not hold."""
+    """How rules that name no network are read here; ``remarks`` gets why one that names the right group does not
+    hold."""
     address = trail.packet.dst if egress else trail.packet.src
 
     def means(rule: GroupRule) -> bool:

@@ -1,7 +1,7 @@
 """Security groups: whatever one rule of one group lets through passes; without a rule nothing does.
 
-Source: VPC User Guide, "Security group rules". That answers pass is the walk's knowledge, not this room's. Must not know
-where the packet is.
+Source: VPC User Guide, "Security group rules". That answers pass is the walk's knowledge, not this room's. Must not
+know where the packet is.
 """
 
 from __future__ import annotations

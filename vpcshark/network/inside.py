@@ -145,9 +145,15 @@ def _told_owner(ctx: Context, trail: Trail, interface: Interface) -> Trail:
         if state in ("", "running", "pending"):
             return trail.add("instance", interface.instance, ALLOW, name=name, **place)
         return trail.add(
-            "instance", interface.instance, DROP, name=name, code="BAD_STATE", text=f"the instance is {state}",
-            mend=f"aws ec2 start-instances --instance-ids {interface.instance}", **place,
-        )  # fmt: skip
+            "instance",
+            interface.instance,
+            DROP,
+            name=name,
+            code="BAD_STATE",
+            text=f"the instance is {state}",
+            mend=f"aws ec2 start-instances --instance-ids {interface.instance}",
+            **place,
+        )
     if interface.type in ("vpc_endpoint", "vpcEndpoint"):
         endpoint = interface.description.rpartition(" ")[2]
         said = "the way ends at the endpoint; its policy and the provider's side are not looked at"
@@ -171,9 +177,15 @@ def _introduce(ctx: Context, trail: Trail, interface: Interface) -> Trail:
         )
     said = f"{address} is none of its addresses, and its source/destination check is on"
     return trail.add(
-        "interface", interface.id, DROP, code="ENI_SOURCE_DEST_CHECK_RESTRICTION", text=said, name=interface.name,
-        mend=mend.unchecked(interface.id), **place,
-    )  # fmt: skip
+        "interface",
+        interface.id,
+        DROP,
+        code="ENI_SOURCE_DEST_CHECK_RESTRICTION",
+        text=said,
+        name=interface.name,
+        mend=mend.unchecked(interface.id),
+        **place,
+    )
 
 
 def _typed(interface: Interface) -> str:
@@ -295,9 +307,14 @@ def _undo(ctx: Context, trail: Trail, interface: Interface, change: Change) -> S
     trail = trail.to(packet=after, origin=interface, via=frozenset())
     kind, resource = ("nat-gateway", nat.id) if nat else ("load-balancer", balancer.id if balancer else interface.id)
     trail = trail.add(
-        kind, resource, ALLOW, text="the connection's answer", note=change_words(before, after), vpc=interface.vpc,
+        kind,
+        resource,
+        ALLOW,
+        text="the connection's answer",
+        note=change_words(before, after),
+        vpc=interface.vpc,
         az=interface.az,
-    )  # fmt: skip
+    )
     return [(trail, Leaving(interface, is_first=False))]
 
 

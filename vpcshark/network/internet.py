@@ -1,8 +1,8 @@
 """The steps between a VPC and the internet: internet gateways, egress-only ones, NAT gateways, VPC Block Public Access.
 
-Sources: VPC User Guide (VPC_Internet_Gateway, egress-only-internet-gateway, vpc-nat-gateway, nat-gateway-troubleshooting,
-security-vpc-bpa). An internet gateway rewrites one to one and remembers nothing; a NAT gateway remembers. Must not know
-how a packet came to the gateway.
+Sources: VPC User Guide (VPC_Internet_Gateway, egress-only-internet-gateway, vpc-nat-gateway,
+nat-gateway-troubleshooting, security-vpc-bpa). An internet gateway rewrites one to one and remembers nothing; a NAT
+gateway remembers. Must not know how a packet came to the gateway.
 """
 
 from __future__ import annotations

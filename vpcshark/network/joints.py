@@ -91,9 +91,16 @@ def _appliances(ctx: Context, trail: Trail, endpoint: Endpoint, at: IntoEndpoint
         trail = tell_subnet(filters.acl(ctx, trail, subnet, egress=False), subnet)
     said = "what the appliances behind it do with the packet is not known; the walk goes on as if they passed it on"
     trail = trail.add(
-        "vpc-endpoint", endpoint.id, UNKNOWN, code="PATH_THROUGH_GWLB_NOT_CHECKED", text=said, mtu=TRANSIT_MTU,
-        vpc=endpoint.vpc, az=subnet.az, name=endpoint.name,
-    ).cross("appliance")  # fmt: skip
+        "vpc-endpoint",
+        endpoint.id,
+        UNKNOWN,
+        code="PATH_THROUGH_GWLB_NOT_CHECKED",
+        text=said,
+        mtu=TRANSIT_MTU,
+        vpc=endpoint.vpc,
+        az=subnet.az,
+        name=endpoint.name,
+    ).cross("appliance")
     trail = filters.acl(ctx, trail.to(zone=subnet.zone), subnet, egress=True)
     return [(trail, Routing(subnet.vpc, subnet))]
 

@@ -83,8 +83,8 @@ class Known:
         if part in self.network.unknown:
             return f"{identity} can't be looked at: {self.network.unknown[part]}"
         return (
-            f"{identity} is not among the {WORDS[part]} that were read. If it is another account's or Region's, ask its "
-            "owner, or give that account's --profile or --region as well."
+            f"{identity} is not among the {WORDS[part]} that were read. If it is another account's or Region's, ask "
+            "its owner, or give that account's --profile or --region as well."
         )
 
     def need(self, part: str) -> None:

@@ -1,4 +1,5 @@
-"""The one command of the AWS command line that takes a block away. Must not know how a block is found, nor run anything.
+"""The one command of the AWS command line that takes a block away. Must not know how a block is found, nor run
+anything.
 
 A command is the narrowest that lets this packet pass: one address, one port.
 """

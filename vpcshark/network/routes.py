@@ -1,9 +1,9 @@
 """VPC route tables: which route a destination takes.
 
-Sources: VPC User Guide, "Route priority" (route-tables-priority), and the Site-to-Site VPN User Guide, "Route tables and
-VPN route priority". The longest prefix wins, whatever it is; of the same length the local route, then a static one, then
-one of a prefix list, then a propagated one. A propagated route never wins from the local one, not even with a longer
-prefix. A blackhole is not skipped: it drops. Must not know what a target does with the packet.
+Sources: VPC User Guide, "Route priority" (route-tables-priority), and the Site-to-Site VPN User Guide, "Route tables
+and VPN route priority". The longest prefix wins, whatever it is; of the same length the local route, then a static one,
+then one of a prefix list, then a propagated one. A propagated route never wins from the local one, not even with a
+longer prefix. A blackhole is not skipped: it drops. Must not know what a target does with the packet.
 """
 
 from __future__ import annotations

@@ -43,8 +43,8 @@ class Hop:
 
 @dataclass(frozen=True)
 class Change:
-    """A rewriting at ``place``: what came, what went. ``is_carried``: the answer is brought back to ``place`` though its
-    destination is the client's address (a load balancer that preserves it)."""
+    """A rewriting at ``place``: what came, what went. ``is_carried``: the answer is brought back to ``place`` though
+    its destination is the client's address (a load balancer that preserves it)."""
 
     place: str
     before: Packet

@@ -1,8 +1,8 @@
-"""The steps through a transit gateway: in by the sender's zone, under the table of that attachment's association, out by
-the attachment of the route.
+"""The steps through a transit gateway: in by the sender's zone, under the table of that attachment's association,
+out by the attachment of the route.
 
-Sources: Transit Gateways guide ("How transit gateways work", "Network ACLs", "Appliance scenario", "Peering"). Zones are
-compared by their ids, since their names differ between accounts. Must not know what comes before and after.
+Sources: Transit Gateways guide ("How transit gateways work", "Network ACLs", "Appliance scenario", "Peering"). Zones
+are compared by their ids, since their names differ between accounts. Must not know what comes before and after.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from vpcshark.network.decision import Rule, Unclear
 from vpcshark.network.facts import Attachment, Subnet, Transit, TransitRoute, TransitTable
 from vpcshark.network.inside import Step, tell_interface
 from vpcshark.network.packet import contains, length, overlaps
-from vpcshark.network.places import Arriving, InTransit, IntoTransit, OutOfTransit, Routing
+from vpcshark.network.places import Arriving, IntoTransit, InTransit, OutOfTransit, Routing
 from vpcshark.network.trail import ALLOW, DROP, TRANSIT_MTU, UNKNOWN, Context, Trail
 
 # Which kind of propagated route wins, the best first (Transit Gateways guide, "Route evaluation order").
@@ -58,9 +58,15 @@ def _out_of_zone(ctx: Context, trail: Trail, mine: Attachment, subnets: Sequence
     zone = there[0].az if there else trail.zone
     said = f"the packet comes from zone {zone}, where the attachment has no subnet (it has {zones})"
     return trail.add(
-        "attachment", mine.id, DROP, code="TGW_ROUTE_AZ_RESTRICTION", text=said, mend=command, name=mine.name,
+        "attachment",
+        mine.id,
+        DROP,
+        code="TGW_ROUTE_AZ_RESTRICTION",
+        text=said,
+        mend=command,
+        name=mine.name,
         vpc=mine.resource,
-    )  # fmt: skip
+    )
 
 
 def _without_v6(trail: Trail, attachment: Attachment) -> Trail:
@@ -80,10 +86,17 @@ def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet:
     state = attachment.state
     verdict = ALLOW if state in LIVE else DROP
     return trail.add(
-        "attachment", attachment.id, verdict, code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {state}", name=attachment.name, az=subnet.az,
-        vpc=attachment.resource, mtu=TRANSIT_MTU, subnet=subnet.id,
-    )  # fmt: skip
+        "attachment",
+        attachment.id,
+        verdict,
+        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
+        text="" if verdict == ALLOW else f"the attachment is {state}",
+        name=attachment.name,
+        az=subnet.az,
+        vpc=attachment.resource,
+        mtu=TRANSIT_MTU,
+        subnet=subnet.id,
+    )
 
 
 def _crossed(ctx: Context, trail: Trail, attachment: Attachment) -> Trail:
@@ -102,9 +115,10 @@ def look_up(ctx: Context, trail: Trail, at: InTransit) -> Step:
     trail = trail.add("transit-gateway", transit, name=name, mtu=TRANSIT_MTU)
     if not mine.table and not mine.knows_table:
         raise Unclear(
-            f"With which route table {mine.id} is associated is told to the owner of {transit} alone: ask them, or give "
-            "their --profile as well.", "TGW_RTB_ROUTES_ARE_UNKNOWN",
-        )  # fmt: skip
+            f"With which route table {mine.id} is associated is told to the owner of {transit} alone: ask, or give "
+            "their --profile as well.",
+            "TGW_RTB_ROUTES_ARE_UNKNOWN",
+        )
     if not mine.table:
         tables = [each.id for each in ctx.network.transit_tables.values() if each.transit == transit]
         command = (
@@ -195,7 +209,7 @@ def _propagated(ctx: Context, table: TransitTable) -> list[TransitRoute]:
         for other in found:
             if one.attachments != other.attachments and overlaps(one.destination, other.destination):
                 raise Unclear(
-                    f"{one.attachments[0]} and {other.attachments[0]} both propagate {one.destination} into {table.id}; "
+                    f"{one.attachments[0]} and {other.attachments[0]} both propagate {one.destination} to {table.id}; "
                     "only the first to come is in force, and which that is can't be read."
                 )
     return found
@@ -246,10 +260,17 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
     verdict = ALLOW if attachment.state in LIVE else DROP
     trail = trail.to(zone=subnet.zone).add(
-        "attachment", attachment.id, verdict, code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {attachment.state}", name=attachment.name, az=subnet.az,
-        vpc=attachment.resource, mtu=TRANSIT_MTU, subnet=subnet.id,
-    )  # fmt: skip
+        "attachment",
+        attachment.id,
+        verdict,
+        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
+        text="" if verdict == ALLOW else f"the attachment is {attachment.state}",
+        name=attachment.name,
+        az=subnet.az,
+        vpc=attachment.resource,
+        mtu=TRANSIT_MTU,
+        subnet=subnet.id,
+    )
     if trail.packet.is_v6 and not attachment.has_v6:
         trail = _without_v6(trail, attachment)
     trail = tell_interface(trail, interface) if interface is not None else trail

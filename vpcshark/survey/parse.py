@@ -58,7 +58,7 @@ def vpcs(answers: Answers) -> dict[str, facts.Vpc]:
             raw["VpcId"], _vpc_cidrs(raw), names(raw), raw.get("OwnerId", ""), regions.get(raw["VpcId"], ""), _bpa(raw)
         )
         for raw in answers.get("Vpcs", ())
-    )  # fmt: skip
+    )
 
 
 def _vpc_cidrs(raw: Raw) -> tuple[str, ...]:
@@ -81,11 +81,16 @@ def subnets(answers: Answers) -> dict[str, facts.Subnet]:
     """Subnets."""
     return _by_id(
         facts.Subnet(
-            raw["SubnetId"], raw["VpcId"], _vpc_cidrs(raw), raw.get("AvailabilityZone", ""),
-            raw.get("AvailabilityZoneId", ""), names(raw), _bpa(raw),
+            raw["SubnetId"],
+            raw["VpcId"],
+            _vpc_cidrs(raw),
+            raw.get("AvailabilityZone", ""),
+            raw.get("AvailabilityZoneId", ""),
+            names(raw),
+            _bpa(raw),
         )
         for raw in answers.get("Subnets", ())
-    )  # fmt: skip
+    )
 
 
 def interfaces(answers: Answers) -> dict[str, facts.Interface]:
@@ -141,10 +146,19 @@ def instances(answers: Answers) -> dict[str, facts.Instance]:
     )
 
 
-_TARGETS = (
-    "NatGatewayId TransitGatewayId VpcPeeringConnectionId EgressOnlyInternetGatewayId CarrierGatewayId LocalGatewayId "
-    "CoreNetworkArn OdbNetworkArn InstanceId NetworkInterfaceId GatewayId"
-).split()
+_TARGETS = [
+    "NatGatewayId",
+    "TransitGatewayId",
+    "VpcPeeringConnectionId",
+    "EgressOnlyInternetGatewayId",
+    "CarrierGatewayId",
+    "LocalGatewayId",
+    "CoreNetworkArn",
+    "OdbNetworkArn",
+    "InstanceId",
+    "NetworkInterfaceId",
+    "GatewayId",
+]
 _KNOWN = {
     *_TARGETS,
     "InstanceOwnerId",
@@ -180,9 +194,10 @@ def tables(answers: Answers) -> dict[str, facts.RouteTable]:
 
 def _table(raw: Raw) -> facts.RouteTable:
     rows = [
-        each for each in raw.get("Associations", [])
+        each
+        for each in raw.get("Associations", [])
         if each.get("AssociationState", {}).get("State", "associated") in ("associated", "associating")
-    ]  # fmt: skip
+    ]
     return facts.RouteTable(
         raw["RouteTableId"],
         raw["VpcId"],

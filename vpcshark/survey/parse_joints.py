@@ -199,12 +199,17 @@ def endpoints(answers: Answers) -> dict[str, facts.Endpoint]:
     """VPC endpoints; one without a type is a gateway's, the first that there was."""
     return _by_id(
         facts.Endpoint(
-            raw["VpcEndpointId"], raw.get("VpcId", ""), raw.get("VpcEndpointType") or "Gateway",
-            raw.get("ServiceName", ""), raw.get("State", "available"), tuple(raw.get("NetworkInterfaceIds", ())),
-            tuple(raw.get("SubnetIds", ())), names(raw),
+            raw["VpcEndpointId"],
+            raw.get("VpcId", ""),
+            raw.get("VpcEndpointType") or "Gateway",
+            raw.get("ServiceName", ""),
+            raw.get("State", "available"),
+            tuple(raw.get("NetworkInterfaceIds", ())),
+            tuple(raw.get("SubnetIds", ())),
+            names(raw),
         )
         for raw in answers.get("VpcEndpoints", ())
-    )  # fmt: skip
+    )
 
 
 def balancers(answers: Answers) -> dict[str, facts.Balancer]:
@@ -220,12 +225,18 @@ def balancers(answers: Answers) -> dict[str, facts.Balancer]:
     }
     return _by_id(
         facts.Balancer(
-            raw["LoadBalancerArn"], raw.get("LoadBalancerName", ""), raw.get("Type", ""), raw.get("VpcId", ""),
-            tuple(raw.get("SecurityGroups", ())), raw.get("State", {}).get("Code", ""), raw.get("DNSName", ""),
-            crosses.get(raw["LoadBalancerArn"]), tuple(listeners.get(raw["LoadBalancerArn"], ())),
+            raw["LoadBalancerArn"],
+            raw.get("LoadBalancerName", ""),
+            raw.get("Type", ""),
+            raw.get("VpcId", ""),
+            tuple(raw.get("SecurityGroups", ())),
+            raw.get("State", {}).get("Code", ""),
+            raw.get("DNSName", ""),
+            crosses.get(raw["LoadBalancerArn"]),
+            tuple(listeners.get(raw["LoadBalancerArn"], ())),
         )
         for raw in answers.get("LoadBalancers", ())
-    )  # fmt: skip
+    )
 
 
 def _listener(raw: Raw) -> facts.Listener:
