@@ -66,8 +66,8 @@ class TcpdumpFeed:
             return self._described(found, self._start(jobs, found))
         early = jobs.start(self._start, jobs, known)
         if not self._works_soon(early):
-            found = self._ask(jobs)  # beside the early try, if that goes on
-            if not _is_same(known, found):
+            found = self._asked_beside(jobs, early)
+            if found is not None and not _is_same(known, found):
                 log.info("What was known of %s does not hold any more.", known.source.id)
                 early.add_done_callback(_abandon)
                 return self._described(found, self._start(jobs, found))
@@ -86,6 +86,18 @@ class TcpdumpFeed:
             log.info("It does not work with what is known; asking AWS. %s", failure)
             return False
         return early.done()
+
+    def _asked_beside(self, jobs: Jobs, early: Future[Pouring]) -> Remembered | None:
+        """What AWS says meanwhile; None if it gives no answer and what is known leads to a capture."""
+        try:
+            return self._ask(jobs)
+        except VpcsharkError as unanswered:
+            try:
+                jobs.result(early)
+            except VpcsharkError:
+                raise unanswered from None
+            log.info("AWS gave no answer, and what is known works. %s", unanswered)
+            return None
 
     def _described(self, found: Remembered, pouring: Pouring) -> Pouring:
         """The interface block, once it is certain which interface it is; before any packet."""
