@@ -66,11 +66,11 @@ class TcpdumpFeed:
             return self._described(found, self._start(jobs, found))
         early = jobs.start(self._start, jobs, known)
         if not self._works_soon(early):
-            found = self._asked_beside(jobs, early)
-            if found is not None and not _is_same(known, found):
+            now = self._asked_beside(jobs, early)
+            if now is not None and not _is_same(known, now):
                 log.info("What was known of %s does not hold any more.", known.source.id)
                 early.add_done_callback(_abandon)
-                return self._described(found, self._start(jobs, found))
+                return self._described(now, self._start(jobs, now))
         pouring = jobs.result(early)
         self._is_early = True
         jobs.start(self._refresh)
