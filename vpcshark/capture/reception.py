@@ -1,6 +1,6 @@
 """The receiver's other end: starts it over a transport, hears its events, moves its pcapng blocks into the sink.
 
-Must not know AWS, nor look into the blocks that it moves: at most where one ends.
+Must not know AWS, nor look into the packets that it moves: at most where one ends, and whose it is.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ class Reception:
 
     def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Send program and config; return the ready event. TransportError: why it did not come in ``deadline`` s."""
+        self._cutter.interfaces = frozenset(one["id"] for one in config.get("interfaces", ())) or None
         self._hearing.start()
         program = receiver.program()
         try:
@@ -190,7 +191,7 @@ class Reception:
             return self._cutter.feed(data)
         except ValueError as error:
             raise TransportError(
-                f"What the receiver on {self._where} sent is torn: {error}", "Start the capture again."
+                f"What the receiver on {self._where} sent cannot be taken: {error}", "Start the capture again."
             ) from error
 
     def _why_ended(self) -> VpcsharkError:

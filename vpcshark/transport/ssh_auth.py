@@ -20,6 +20,7 @@ from vpcshark.errors import Keyless, Refused, TransportError
 from vpcshark.transport import askpass
 from vpcshark.transport.ssh_agent import agent_keys
 from vpcshark.transport.ssh_config import Settings
+from vpcshark.transport.ssh_greeting import reason
 from vpcshark.transport.ssh_keyfile import certified, read_key
 
 log = logging.getLogger(__name__)
@@ -73,6 +74,10 @@ def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str
             continue
         except (paramiko.SSHException, EOFError, OSError) as exc:  # servers hang up after too many keys
             raise _refused(host, user, keys, tried) from exc
+        except Exception as exc:
+            raise TransportError(
+                f"{host} broke the login of {user} off: {reason(exc)}.", "Check that its SSH server is a usual one."
+            ) from exc
         if transport.is_authenticated():
             return
         raise TransportError(f"{host} wants more than a key from {user}.", "Use a user without a second factor.")
