@@ -14,11 +14,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from vpcshark import text
-from vpcshark.capture import dumping, events, probe
+from vpcshark.capture import dumping, events, probe, shells
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
-from vpcshark.transport.base import Channel, Transport
+from vpcshark.transport.base import NO_STATUS, Channel, Transport
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.pcap import Converter
 
@@ -88,7 +88,7 @@ class Dump:
 
     def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
         """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
-        self._follower = self._transport.open(dumping.follow(self.facts, path))
+        self._follower = self._transport.open(shells.carried(dumping.follow(self.facts, path)))
         threading.Thread(target=self._follow, args=(self._follower, on_data), name="key log", daemon=True).start()
 
     def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
@@ -144,9 +144,8 @@ class Dump:
             )
         log.info("Capturing on %s of %s with %s.", interface, self._transport.name, facts.tcpdump or facts.python)
         outer = wanted.decapsulate
-        return self._transport.open(
-            dumping.command(facts, interface, wanted.capture_filter, wanted.snaplen, outer=outer)
-        )
+        command = dumping.command(facts, interface, wanted.capture_filter, wanted.snaplen, outer=outer)
+        return self._transport.open(shells.carried(command))
 
     def _converted(self, data: bytes) -> bytes:
         try:
@@ -233,7 +232,7 @@ def inner_filter(capture_filter: str) -> Callable[[bytes, int], bool] | None:
 
 def ask(transport: Transport) -> probe.Facts:
     """What the host says of itself. TransportError."""
-    channel = transport.open(probe.command())
+    channel = transport.open(shells.carried(probe.command()))
     alarm = threading.Timer(ANSWER_DEADLINE, channel.close)
     alarm.start()
     try:
@@ -243,6 +242,8 @@ def ask(transport: Transport) -> probe.Facts:
             output += data
             if len(output) > MOST_ANSWER:
                 raise probe.unfit(transport.name, f"more than {MOST_ANSWER:,} bytes")
+        if not probe.has_begun(output) and (words := _refusal(channel, bytes(output))):
+            raise shells.no_shell(transport.name, words)
     finally:
         alarm.cancel()
         channel.close()
@@ -252,6 +253,14 @@ def ask(transport: Transport) -> probe.Facts:
         log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))
     # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
     return replace(facts, sshd=0) if transport.name == "local" else facts
+
+
+def _refusal(channel: Channel, output: bytes) -> str:
+    """What a login shell says that ended with an error instead of running the command; "" if it did not do that."""
+    with contextlib.suppress(TransportError):
+        if 0 < channel.wait(1.0) < NO_STATUS:
+            return (channel.read_error(MOST_LINE).strip() or output.strip()).decode("utf-8", "replace")
+    return ""
 
 
 def _check_own_traffic(facts: probe.Facts, transport: Transport) -> None:
