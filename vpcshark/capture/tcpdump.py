@@ -157,6 +157,8 @@ class TcpdumpFeed:
             source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
                 source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
+        if (told := owners.why_no_device(source)) is not None:
+            raise InputError(f"{source.id} {told[0]}.", told[1])
         if not source.instance or source.instance_state != "running":
             what, remedy = owners.why_nobody_logs_in(source)
             raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
