@@ -95,9 +95,9 @@ class Logins:
         if self._port not in aws_connect.TUNNEL_PORTS:
             raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}, only to 22.")
         aws = self._aws()
-        endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet)
+        endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet, self.host.address)
         url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
-        dial = partial(eice.open_tunnel, url)
+        dial = partial(eice.open_tunnel, url, aws.ca_bundle)
         via = f" over the endpoint {endpoint.id}"
         keys = self._own_keys if self._named_key else self._pushed_keys
         return self._log_in(HostName(self.host.address), dial, keys, via=via, vouch=self._vouching.endpoint)
@@ -135,7 +135,7 @@ class Logins:
         instance = HostName(self.host.instance)
         answer = aws_connect.start_session(aws, instance, self._port)
         session = answer.get("SessionId", "")
-        started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"))
+        started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"), aws.ca_bundle)
         end = partial(_end_session, aws, session)
         try:
             dial = partial(ssm.open_tunnel, plugin, started)
