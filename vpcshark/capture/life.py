@@ -35,6 +35,7 @@ from vpcshark.cleanup import sweep
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.text import many
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +163,7 @@ class Capture:
         threads.start(self._remove_expired, name="expired captures")
         while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()), self._signed_for())):
             if clock.monotonic() >= end:
-                stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
+                stop.request(f"The capture reached its longest duration of {many(longest, 'second')} (--max-duration).")
                 return
             renewing = threads.start(self._renew, name="lease")  # of the credentials too, if that can be done
             while not renewing.done() and not stop.requested():  # a stop waits for no AWS that does not answer

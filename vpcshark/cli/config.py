@@ -8,7 +8,6 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from vpcshark import folders, settings
 from vpcshark.cli import console
@@ -17,23 +16,10 @@ from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.options import resolve
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its sub-commands."""
-    parser = commands.add_parser(
-        "config",
-        help="which accounts, regions and ENIs are listed, and defaults for the options",
-        description="Show or change the settings: what Wireshark's list has, defaults for all ENIs, named captures.",
-        epilog="example: vpcshark config set list.regions 'eu-west-1, eu-central-1'",
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("show", help="show them (default)").set_defaults(run=run_show)
-    setting = actions.add_parser("set", help="change one")
-    setting.add_argument("name", metavar="SECTION.NAME", help='"list.regions", "defaults.host", "capture web.enis"')
-    setting.add_argument("value", metavar="VALUE", help='"" takes it out')
-    setting.set_defaults(run=run_set)
-    actions.add_parser("edit", help="open them in $EDITOR").set_defaults(run=run_edit)
-    actions.add_parser("path", help="say where they are").set_defaults(run=run_path)
-    parser.set_defaults(run=run_show)
+def run(options: argparse.Namespace) -> int:
+    """Do what the action says; without one, show."""
+    actions = {"set": run_set, "edit": run_edit, "path": run_path}
+    return actions.get(options.action, run_show)(options)
 
 
 def run_show(options: argparse.Namespace) -> int:

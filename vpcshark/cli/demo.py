@@ -16,20 +16,10 @@ from typing import Any
 from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import console
 from vpcshark.errors import VpcsharkError
+from vpcshark.text import many
 
 FILE = "demo.pcapng"
 SECONDS = 10
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="see it work without an AWS account",
-        description=f"Start the lab, capture {SECONDS} seconds from an ENI with tshark, show what came; keep {FILE}.",
-    )
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -87,7 +77,7 @@ def _show(file: Path) -> None:
     ).stdout.splitlines()
     for line in listing[:20]:
         out.print(line, soft_wrap=True)
-    out.print(f"... {len(listing)} frames in {file}")
+    out.print(f"... {many(len(listing), 'frame')} in {file}")
 
 
 def _show_what_is_left(ec2: Any) -> int:

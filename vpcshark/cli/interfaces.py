@@ -3,20 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from vpcshark.cli import console
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "interfaces", help="list the ENIs that can be captured from", description="List the ENIs, best candidate first."
-    )
-    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

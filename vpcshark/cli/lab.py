@@ -13,29 +13,10 @@ from vpcshark.errors import VpcsharkError
 from vpcshark.text import line
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its sub-commands."""
-    parser = commands.add_parser(
-        "lab",
-        help="an AWS account and a VPC on this machine, to try and to test with",
-        description=(
-            "An EC2 API on loopback and, as root on Linux, a VPC of network namespaces with real traffic. "
-            "Without root the same API, with synthetic traffic."
-        ),
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    start = actions.add_parser("start", help='start one; prints "export" lines: eval "$(vpcshark lab start)"')
-    start.set_defaults(run=run_start)
-    stop = actions.add_parser("stop", help="stop it, and remove all that it made")
-    stop.add_argument(
-        "folder", nargs="?", default="", help="which one, as lab status lists it (default: $VPCSHARK_LAB)"
-    )
-    stop.set_defaults(run=run_stop)
-    status = actions.add_parser("status", help="which labs there are")
-    status.set_defaults(run=run_status)
-    run = actions.add_parser("run", help="run a command in a lab that lives as long as the command")
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD", help="the command and its arguments")
-    run.set_defaults(run=run_run)
+def run(options: argparse.Namespace) -> int:
+    """Do what the action says."""
+    actions = {"start": run_start, "stop": run_stop, "status": run_status, "run": run_run}
+    return actions[options.action](options)
 
 
 def run_start(options: argparse.Namespace) -> int:

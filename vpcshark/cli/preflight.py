@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 
@@ -14,29 +13,6 @@ from vpcshark.cli import console
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, as_json, failures
 
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "preflight",
-        help="say why a capture would be empty, before anything is made",
-        description=(
-            "Look at the way from an ENI to its capture host: source, sessions, routes, network ACLs, security groups, "
-            "MTU, permissions. Nothing is made. Exit status 1: a capture would stay empty."
-        ),
-    )
-    parser.add_argument("eni", metavar="ENI", help='what would be captured from: an id of "vpcshark interfaces"')
-    parser.add_argument(
-        "--host", default="auto", help="capture host: auto (default), local, launch, i-…, lb:NAME, vpce-… or tmt-…"
-    )
-    parser.add_argument("--host-type", default=CaptureOptions.host_type, metavar="TYPE", help="of a launched host")
-    parser.add_argument("--host-template", default="", metavar="LT", help="launch template of a launched host")
-    parser.add_argument("--packet-length", type=int, metavar="N", help="bytes of each packet that would be mirrored")
-    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 from vpcshark.cleanup.overview import LIVE, Seen, as_json
 from vpcshark.cli import console
 
 _SHOWN = 5  # ids of one capture
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "ps",
-        help="list captures, alive and dead, with what they hold in the account",
-        description=(
-            "List the captures of this machine (by their ledgers) and of all others in the account (by their tags), "
-            "with their mirror resources and what they have cost so far, without data transfer."
-        ),
-    )
-    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

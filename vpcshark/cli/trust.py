@@ -12,25 +12,6 @@ from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
 
 
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "trust",
-        help="accept an instance's SSH host key",
-        description=(
-            "Show the SSH host key of an instance and whether the instance's console output, as AWS keeps it, has the "
-            "same; accept it if it has, or if you say so."
-        ),
-    )
-    parser.add_argument("instance", metavar="INSTANCE", help="its id (i-…)")
-    parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default: as ssh has it)")
-    parser.add_argument("--ssh-known-hosts", default="", metavar="FILE", help="has the keys of jump hosts on the way")
-    parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept this key, and no other, unasked")
-    parser.add_argument("--profile", default="", help="AWS profile")
-    parser.add_argument("--region", default="", help="AWS region")
-    parser.set_defaults(run=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """0 if the key is trusted now, 1 if the person does not accept it."""
     from vpcshark.aws import client, hosts

@@ -26,7 +26,7 @@ def version() -> str:
 def interfaces(offer: Offer) -> str:
     """The answer to ``--extcap-interfaces``: the tool, its toolbar, what is wrong, the interfaces in the order given,
     and the entry that chooses among all there are."""
-    more = f" ({offer.more} more are not in this list)" if offer.more else ""
+    more = f" ({offer.more} more not in this list)" if offer.more else ""
     entries = [*problems(offer.problems), *offer.listed, ListedInterface(CHOOSE, f"AWS: choose an ENI…{more}")]
     return version() + _toolbar() + "".join(sentence("interface", value=i.value, display=i.display) for i in entries)
 

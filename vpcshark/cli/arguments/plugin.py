@@ -1,0 +1,16 @@
+"""What ``vpcshark install`` and ``uninstall`` take."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_DESCRIPTIONS = {
+    "install": "Put vpcshark into Wireshark's interface list, and have the list made.",
+    "uninstall": "Take vpcshark out of Wireshark's interface list.",
+}
+
+
+def add(commands: Any, name: str) -> None:
+    """Declare one of them."""
+    parser = commands.add_parser(name, description=_DESCRIPTIONS[name])
+    parser.add_argument("--dir", help="Wireshark's extcap folder (default: Wireshark is asked)")
