@@ -5,11 +5,14 @@ tests/test_docs.py fails where a page is not what this writes. Must not hold fac
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
 from vpcshark import settings
+from vpcshark.cli import parsing, statuses
+from vpcshark.cli.commands import GROUPS as COMMAND_GROUPS
 from vpcshark.extcap.option import Kind, Option
 from vpcshark.extcap.options import OPTIONS
 
@@ -19,7 +22,60 @@ BY_SCRIPT = "<!-- Written by docs/reference.py: change the tables of the program
 
 def pages() -> dict[str, str]:
     """File name -> text."""
-    return {"options.md": "".join(options()), "config.md": "".join(config())}
+    return {
+        "commands.md": "".join(commands()),
+        "options.md": "".join(options()),
+        "config.md": "".join(config()),
+        "exit-statuses.md": "".join(exit_statuses()),
+    }
+
+
+def commands() -> Iterator[str]:
+    """Every command with what it takes; the options of a capture have a page of their own."""
+    yield f"{BY_SCRIPT}# Commands\n"
+    parsers = subparsers(parsing.whole())
+    for group, members in COMMAND_GROUPS.items():
+        yield f"\n## {group[:1].upper()}{group[1:]}\n"
+        for command, purpose in members.items():
+            yield f"\n### vpcshark {command}\n\n{purpose[:1].upper()}{purpose[1:]}.\n\n"
+            yield from arguments(parsers[command], f"vpcshark {command}")
+
+
+def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
+    """Command -> its parser."""
+    return {name: made for action in parser._actions for name, made in dict(action.choices or {}).items() if made}
+
+
+def arguments(parser: argparse.ArgumentParser, command: str) -> Iterator[str]:
+    """A line for each, and for those of its own commands."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, made in action.choices.items():
+                yield f"- `{command} {name}`: {made.description or made.prog}\n"
+                yield from (f"    {line}" for line in arguments(made, f"{command} {name}"))
+        elif action.help not in (None, argparse.SUPPRESS) and not is_elsewhere(action, command):
+            yield f"- `{named(action)}`: {parser._get_formatter()._expand_help(action)}\n"
+
+
+def is_elsewhere(action: argparse.Action, command: str) -> bool:
+    """Is it help, or an option of a capture, which has its section in options.md?"""
+    own = {f"--{option.name}" for option in OPTIONS} if command == "vpcshark capture" else set()
+    return action.dest in ("help", "verbose") or not own.isdisjoint(action.option_strings)
+
+
+def named(action: argparse.Action) -> str:
+    """As in a usage line."""
+    value = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+    if not action.option_strings:
+        return value
+    return ", ".join(action.option_strings) + (f" {value}" if action.nargs != 0 else "")
+
+
+def exit_statuses() -> Iterator[str]:
+    """Of all commands."""
+    yield f"{BY_SCRIPT}# Exit statuses\n\n| status | meaning |\n| --- | --- |\n"
+    for status, meaning in statuses.TABLE.items():
+        yield f"| {status} | {meaning} |\n"
 
 
 def options() -> Iterator[str]:

@@ -19,5 +19,5 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument("instance", metavar="INSTANCE", help="its id (i-…) or its name")
     parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default: as ssh has it)")
     parser.add_argument("--ssh-known-hosts", default="", metavar="FILE", help="has the keys of jump hosts on the way")
-    parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept this key, and no other, unasked")
+    parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept only this key, without asking")
     common.add_place(parser)
