@@ -49,10 +49,10 @@ class Services:
         timeline: Timeline | None = None,
         lease: float = life.LEASE,
         ask: Ask | None = None,
-        listed: Mapping[catalog.Place, Sequence[Eni]] | None = None,
+        listed: Mapping[catalog.Place, Sequence[Eni] | VpcsharkError] | None = None,
     ) -> None:
-        """``ask`` puts a question to the person at the terminal (None: nobody is there). ``listed``: what is known to
-        be in a place now, so that AWS is not asked once more."""
+        """``ask`` puts a question to the person at the terminal (None: nobody is there). ``listed``: what a
+        place was found to have just now, so that AWS is not asked once more."""
         self._ask = ask
         self._listed = listed or {}
         self._clock = clock or SystemClock()
@@ -78,8 +78,10 @@ class Services:
     def _enis(self, place: catalog.Place) -> Sequence[Eni]:
         from vpcshark.aws import client, inventory
 
-        if place in self._listed:
-            return self._listed[place]
+        if isinstance(known := self._listed.get(place), VpcsharkError):
+            raise known
+        if known is not None:
+            return known
         return inventory.list_enis(client.connect(place.profile, place.region).ec2)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:

@@ -48,23 +48,29 @@ def place(options: argparse.Namespace) -> Place:
     return places(options)[0]
 
 
-def listed(where: Sequence[Place], ask: Ask | None = None) -> tuple[dict[Place, Sequence[Eni]], list[VpcsharkError]]:
-    """The ENIs of every place, and what is wrong with the others. People are asked one question after the other."""
-    reached: dict[Place, client.Aws] = {}
-    problems: list[VpcsharkError] = []
+def listed(where: Sequence[Place], ask: Ask | None = None) -> dict[Place, Sequence[Eni] | VpcsharkError]:
+    """The ENIs of every place, or why they are not known. People are asked one question after the other."""
+    found: dict[Place, Sequence[Eni] | VpcsharkError] = {}
+    works = {}
     for one in where:
         try:
-            reached[one] = client.connect(one.profile, one.region, ask)
+            works[one] = threads.start(inventory.list_enis, client.connect(one.profile, one.region, ask).ec2)
         except VpcsharkError as error:
-            problems.append(error)
-    works = [threads.start(inventory.list_enis, aws.ec2) for aws in reached.values()]
-    found: dict[Place, Sequence[Eni]] = {}
-    for one, work in zip(reached, works, strict=True):
+            found[one] = error
+    for one, work in works.items():
         try:
             found[one] = work.result()
         except VpcsharkError as error:
-            problems.append(error)
-    return found, problems
+            found[one] = error
+    return found
+
+
+def parted(
+    found: Mapping[Place, Sequence[Eni] | VpcsharkError],
+) -> tuple[dict[Place, Sequence[Eni]], list[VpcsharkError]]:
+    """What is known of the places, and what is wrong."""
+    enis = {place: one for place, one in found.items() if not isinstance(one, VpcsharkError)}
+    return enis, [one for one in found.values() if isinstance(one, VpcsharkError)]
 
 
 def named_enis(words: Sequence[str], wanted: CaptureOptions, known: Settings) -> tuple[list[str], CaptureOptions]:
@@ -95,7 +101,7 @@ def _at(wanted: CaptureOptions, there: Place) -> CaptureOptions:
 def _all(where: Sequence[Place]) -> Mapping[Place, Sequence[Eni]]:
     """A name could also be in a place that cannot be asked, so that is an error."""
     with console.working("Asking AWS which interface that is ...") as ask:
-        found, problems = listed(where, ask)
+        found, problems = parted(listed(where, ask))
     if problems:
         raise problems[0]
     return found

@@ -49,7 +49,7 @@ def run(options: argparse.Namespace) -> int:
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
-    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend)
+    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")

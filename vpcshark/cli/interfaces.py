@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +16,14 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """List them as a table or as JSON, and have Wireshark's list made of the same. The first place that can't be asked
     is an error behind all that others have."""
-    from vpcshark.cli import account
+    from vpcshark.cli import account, listing
 
     places = account.places(options)
     with console.working("Asking AWS for the network interfaces ...") as ask:
-        found, problems = account.listed(places, ask)
-    if found and not (options.profile or options.region):
-        _prepare(found)
+        known = account.listed(places, ask)
+    found, problems = account.parted(known)
+    if found and not (options.profile or options.region):  # without flags it is what Wireshark's list has
+        listing.keep(known)
     if options.json:
         console.write_json([as_json(place, eni) for place, enis in found.items() for eni in enis])
     elif found:
@@ -38,15 +38,6 @@ def as_json(place: Place, eni: Eni) -> dict[str, Any]:
     from vpcshark.aws import inventory
 
     return {**inventory.as_json(eni), "profile": place.profile or None, "region": place.region or None}
-
-
-def _prepare(found: Mapping[Place, Sequence[Eni]]) -> None:
-    """Without flags it is what Wireshark's list has."""
-    from vpcshark.capture.services import Services
-    from vpcshark.extcap import refresh
-    from vpcshark.extcap.answers import Answers
-
-    refresh.renew(lambda: Services(listed=found), os.environ, Answers(os.environ))
 
 
 def _print(found: Mapping[Place, Sequence[Eni]]) -> None:
