@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 8 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo man screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -41,6 +41,10 @@ test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and s
 
 demo: venv tools ## see it work: a capture from the lab through real tshark
 	$(VENV)/bin/vpcshark demo
+
+man: venv ## the man page, into build/vpcshark.1
+	mkdir -p build
+	$(PY) docs/manpage.py build/vpcshark.1
 
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
