@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 8 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh bench-startup bench-engine bench-transport bench-duration judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -46,6 +46,10 @@ docs: venv ## the documentation as a site in build/site; every link and page by 
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5,<10'
 	$(PY) docs/reference.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/site
+
+man: venv ## the man page, into build/vpcshark.1
+	mkdir -p build
+	$(PY) docs/manpage.py build/vpcshark.1
 
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py

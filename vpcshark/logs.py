@@ -45,7 +45,7 @@ class _Lines(logging.Formatter):
         return textwrap.indent(text.lines(short, len(short)), "  ")
 
 
-class _Shown(logging.StreamHandler[TextIO]):
+class _Shown(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 has no such argument
     """What is logged, on a person's terminal too; it outlives another ``set_up``."""
 
 

@@ -33,7 +33,18 @@ def settings(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def as_configured(settings: Path, *lines: str) -> Aws:
     """The account of the profile "gov", which has these lines besides."""
-    settings.write_text("\n".join(["[profile gov]", "region = us-east-1", *lines, ""]))
+    settings.write_text(
+        "\n".join(
+            [
+                "[profile gov]",
+                "aws_access_key_id = AKIA",
+                "aws_secret_access_key = secret",
+                "region = us-east-1",
+                *lines,
+                "",
+            ]
+        )
+    )
     return connect("gov")
 
 

@@ -203,6 +203,23 @@ def test_tshark_ends_by_its_duration_while_nothing_flows(installed, tmp_path):
     assert "cleaned" in installed.wait_for("cleaned")
 
 
+def test_a_first_tshark_waits_for_aws_longer_than_a_list_does(wireshark, tmp_path):
+    """No answers are prepared, and AWS takes longer than the two seconds that a list is waited for."""
+    wireshark.install()
+    file = tmp_path / "out.pcapng"
+    done = wireshark.tshark("-i", "eni-0a", "-a", "packets:1", "-w", str(file), FAKE_DELAY="4")
+    assert done.returncode == 0, done.stderr
+    assert wireshark.tshark("-r", str(file), "-T", "fields", "-e", "frame.len").stdout == "60\n"
+
+
+def test_a_capture_that_was_stopped_before_it_stood_says_so_to_tshark_alone(wireshark, fifo, reader):
+    """Status 0, since nothing failed; at a window the toolbar's log has it."""
+    process = wireshark.start(*CAPTURE, str(fifo), FAKE_CAPTURE="early")
+    _, said = process.communicate(timeout=180)
+    assert process.returncode == 0
+    assert said.startswith("The capture was stopped before it stood.\nGive it longer")
+
+
 def test_tshark_shows_the_error_and_does_not_hang(installed):
     """FIFO opened first, then stderr, then status 1."""
     done = installed.tshark("-i", "eni-0a", "-o", "extcap.eni_0a.vni:99999999")

@@ -324,6 +324,18 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
     region = str(session.region_name or "")
     if not region:
         raise NoRegionError
+    _judge(region, session, resolves)
+    return region
+
+
+def check_region(region: str) -> None:
+    """AwsError if there is no such region."""
+    import boto3
+
+    _judge(region, boto3.Session(region_name=region), _resolves)
+
+
+def _judge(region: str, session: Any, resolves: Callable[[str], bool]) -> None:
     known = [
         name
         for partition in session.get_available_partitions()
@@ -335,7 +347,6 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
             f'There is no AWS region "{region}".',
             f"Did you mean {near[0]}?" if near else "Regions look like eu-central-1.",
         )
-    return region
 
 
 def _resolves(host: str) -> bool:

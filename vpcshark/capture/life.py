@@ -122,6 +122,8 @@ class Capture:
             self._explain()
         except (Stopped, SinkClosed):
             self._context.stop.request("The reader closed the capture.")
+            if self._reception is None:
+                self._ended_early()
         except VpcsharkError as error:
             self._fail(error)
         finally:
@@ -137,6 +139,13 @@ class Capture:
         Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
         self._silence = Silence(self._feed, reception, context.status, context.stop, context.clock)
         self._silence.begin()
+
+    def _ended_early(self) -> None:
+        """A capture of two seconds is over before AWS has made a session: no packet is no sign of no traffic."""
+        said = "The capture was stopped before it stood, so no packet could come."
+        log.info("%s", said)
+        self._context.status.log(said)
+        self._context.course.on_early(said)
 
     def _explain(self) -> None:
         """Where it ends without a packet and somebody wants to know why: as long as all is there to be looked at."""

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,10 @@ from vpcshark.capture.course import Course
 from vpcshark.capture.selection import Selection, of_words
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cli import console, limits, recording, statuses
+from vpcshark.cli import account, console, limits, recording, statuses
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError
-from vpcshark.extcap import command_line as command_line
+from vpcshark.extcap import command_line, configured
 from vpcshark.extcap import options as table
 from vpcshark.extcap.source import named
 from vpcshark.extcap.watch import Watch
@@ -35,17 +36,20 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.file == "-":
         raise InputError("Standard output is for the packets, or for what --json says.", "Name a file with -w.")
     bounds = limits.of(options)
-    selection, defaults = sources(options.source)
+    known = configured.load()
+    selection, defaults = sources(options.source, known)
     wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
     logs.set_up(wanted.log_level, wanted.log_file)
     suffix = "pcapng" if options.format == "pcapng" else "pcap"
     name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"
+    ids, wanted = account.named_enis(selection.enis, wanted, known)
+    selection = replace(selection, enis=tuple(dict.fromkeys(ids)))
     stop, services = Stop(), Services(ask=console.ask if console.has_person() else None)
     form = recording.form_of(options.format)
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
-    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend)
+    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")
@@ -97,10 +101,9 @@ def _tell(selection: Selection, recorder: recording.Recorder, reasons: Sequence[
         console.err().print(f"No packet came. {why}")
 
 
-def sources(words: Sequence[str]) -> tuple[Selection, Mapping[str, str]]:
+def sources(words: Sequence[str], known: settings.Settings) -> tuple[Selection, Mapping[str, str]]:
     """What the words mean, with the defaults of its options: a capture of that name in the settings, or ENIs.
     InputError."""
-    known = settings.load()
     if len(words) == 1 and words[0].removeprefix(NAMED) in known.captures:
         return named(words[0].removeprefix(NAMED), known)
     return of_words(words), known.defaults

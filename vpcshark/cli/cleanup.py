@@ -15,9 +15,11 @@ if TYPE_CHECKING:
 def run(options: argparse.Namespace) -> int:
     """Remove, or say what would be removed."""
     from vpcshark.capture.services import cleanup_report
+    from vpcshark.cli import account
 
+    places = account.places(options)
     with console.working("Looking for what is left ...") as ask:
-        report = cleanup_report(options.profile, options.region, options.which, dry_run=options.dry_run, ask=ask)
+        report = cleanup_report(places, options.which, dry_run=options.dry_run, ask=ask)
     if options.json:
         console.write_json(as_json(report, dry_run=options.dry_run))
     else:

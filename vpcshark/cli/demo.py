@@ -15,11 +15,17 @@ from typing import Any
 
 from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import console
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import prepared
+from vpcshark.extcap.answers import Answers
 from vpcshark.text import many
 
 FILE = "demo.pcapng"
 SECONDS = 10
+LISTING = 120.0  # seconds that the list is waited for
+PAUSE = 0.5
+ATTEMPTS = 3
 
 
 def run(options: argparse.Namespace) -> int:
@@ -39,6 +45,7 @@ def capture_and_show() -> int:
     ec2 = client.connect().ec2
     eni = inventory.list_enis(ec2)[0]
     console.heading(out, f"Capturing {SECONDS} seconds from {inventory.display(eni)}")
+    _await_listed(eni.id)
     _capture(eni.id)
     _show(Path(FILE))
     return _show_what_is_left(ec2)
@@ -49,7 +56,30 @@ def _vpcshark() -> list[str]:
     return [sys.executable, "-c", f"{SAFE}; from vpcshark.cli import main; sys.exit(main())"]
 
 
+def _await_listed(eni: str, clock: Clock | None = None) -> None:
+    """tshark captures only from what is in its list, which on a busy machine is not there at once."""
+    from vpcshark.cli import listing
+
+    clock = clock or SystemClock()
+    end = clock.monotonic() + LISTING
+    while eni not in (Answers(os.environ).read(prepared.INTERFACES) or ""):
+        said = listing.make(None)
+        if clock.monotonic() >= end:
+            raise VpcsharkError(f"{eni} is not in the list of interfaces.", said)
+        clock.sleep(PAUSE)
+
+
 def _capture(eni: str) -> None:
+    for left in range(ATTEMPTS - 1, -1, -1):
+        status = _captured(eni)
+        if not status:
+            return
+        if not left:
+            raise VpcsharkError(f"The capture ended with status {status}.", "The lines above say why.")
+        console.out().print("Once more ...")
+
+
+def _captured(eni: str) -> int:
     if shutil.which("tshark"):
         command = ["tshark", "-q", "-i", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
     else:
@@ -57,9 +87,7 @@ def _capture(eni: str) -> None:
         command = [*_vpcshark(), "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
     console.out().print("$ " + " ".join(command[-8:]))
     # As root tshark opens nothing in folders of others; an empty file of ours is there first, as it wants it.
-    status = subprocess.run(command, check=False).returncode
-    if status:
-        raise VpcsharkError(f"The capture ended with status {status}.", "The lines above say why.")
+    return subprocess.run(command, check=False).returncode
 
 
 def _show(file: Path) -> None:

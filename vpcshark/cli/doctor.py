@@ -49,13 +49,28 @@ def _connect(profile: str, region: str) -> Any:
 def run(options: argparse.Namespace) -> int:
     """One line for each check, and what to do below those that failed; 1 if one did."""
     found = []
-    for finding in examine(Doctor(options.profile, options.region).checks()):
+    for finding in examine(_checks(options)):
         found.append(finding)
         if not options.json:
             _print(finding)
     if options.json:
         console.write_json([finding.as_json() for finding in found])
     return statuses.FAILED if any(finding.problem for finding in found) else statuses.OK
+
+
+def _checks(options: argparse.Namespace) -> list[tuple[str, Check]]:
+    """Of this machine once, and of each place that the settings list. Settings that can't be read are a finding."""
+    from vpcshark.cli import account
+
+    try:
+        first, *others = account.places(options)
+    except VpcsharkError:
+        return Doctor(options.profile, options.region).checks()
+    checks = Doctor(*first).checks()
+    for place in others:
+        where = " ".join(filter(None, place))
+        checks += [(f"{subject} of {where}", check) for subject, check in Doctor(*place).account()]
+    return checks
 
 
 def _print(finding: Finding) -> None:
@@ -89,10 +104,12 @@ class Doctor:
             *self._here.checks(),
             ("settings", self.settings),
             ("prepared answers", self.answers),
-            ("clock", self.clock),
-            ("sign-in", self.sign_in),
-            ("permissions", self.permissions),
+            *self.account(),
         ]
+
+    def account(self) -> list[tuple[str, Check]]:
+        """Those that ask AWS."""
+        return [("clock", self.clock), ("sign-in", self.sign_in), ("permissions", self.permissions)]
 
     def settings(self) -> str:
         """Can they be read, and do all options fit?"""

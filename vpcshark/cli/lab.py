@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vpcshark.cli import console, install
+from vpcshark.cli import console, extras, install
 from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import refresh
+from vpcshark.extcap.__main__ import PROGRAM
 from vpcshark.text import line
 
 
@@ -39,10 +43,17 @@ def run_run(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     commands = _commands()
     try:
-        return int(commands.run(argv, _install_quietly, say=_say))
+        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare))
     except commands.CommandError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return int(error.status)
+
+
+def _prepare(environ: Mapping[str, str]) -> None:
+    """Have the list made before the command asks for it, as Wireshark's own question would."""
+    command = [sys.executable, *PROGRAM, f"{refresh.WORD}=wait"]
+    null = subprocess.DEVNULL
+    subprocess.run(command, env=environ, stdin=null, stdout=null, stderr=null, check=False)  # ends by itself
 
 
 def _say(text: str) -> None:
@@ -54,7 +65,7 @@ def _commands() -> Any:
         from vpcshark.lab import commands
     except ImportError as error:
         raise VpcsharkError(
-            f"The lab needs packages that are not installed ({error.name}).", "Run pip install 'vpcshark[lab]'."
+            f"The lab needs packages that are not installed ({error.name}).", extras.advice("lab")
         ) from error
     return commands
 

@@ -57,23 +57,24 @@ def parser(command: str = "") -> Parser:
 
 
 def whole() -> Parser:
-    """The parser of all commands, for what describes them all."""
-    made, commands = _outermost()
+    """The parser of all commands, for the man page."""
+    made, commands = _outermost(is_whole=True)
     for command in COMMANDS:
         _declare(commands, command)
     return made
 
 
-def _outermost() -> tuple[Parser, Any]:
+def _outermost(*, is_whole: bool = False) -> tuple[Parser, Any]:
     made = Parser(
         prog="vpcshark",
         usage="vpcshark [-h] [-V] [-v] COMMAND ...",
         description="See the packets of an AWS network interface (ENI) in Wireshark; leave nothing behind.",
-        epilog=f"{listing()}\n{EXAMPLES}\n{exit_statuses()}",
+        epilog=None if is_whole else f"{listing()}\n{EXAMPLES}\n{exit_statuses()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("-V", "--version", action="version", version=f"vpcshark {__version__}", help="say which version")
-    return made, made.add_subparsers(prog="vpcshark", dest="command", metavar="COMMAND", help=argparse.SUPPRESS)
+    more = {} if is_whole else {"help": argparse.SUPPRESS}  # help lists the commands in their groups
+    return made, made.add_subparsers(prog="vpcshark", dest="command", metavar="COMMAND", **more)
 
 
 def _declare(commands: Any, command: str) -> None:

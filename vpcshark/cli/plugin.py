@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from vpcshark.cli import install
+from vpcshark.cli import console, install
+from vpcshark.text import line
 
 
 def run(options: argparse.Namespace) -> int:
@@ -16,7 +17,12 @@ def run(options: argparse.Namespace) -> int:
 
 def run_install(options: argparse.Namespace) -> int:
     """Install the launcher."""
+    from vpcshark.cli import listing
+
     install.install(_folder(options), sys.stdout)
+    with console.working("Asking AWS for the network interfaces ...") as ask:
+        said = listing.make(ask)
+    sys.stdout.write(f"{line(said)}\n")
     return 0
 
 

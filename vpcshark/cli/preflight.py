@@ -7,11 +7,10 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from vpcshark import settings
-from vpcshark.capture.options import CaptureOptions
 from vpcshark.cli import console
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, as_json, failures
 
+_OPTIONS = ("host", "host-type", "host-template", "packet-length", "profile", "region")
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 
 
@@ -20,18 +19,17 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.aws import client
     from vpcshark.capture import preflight
     from vpcshark.capture.here import is_here
+    from vpcshark.capture.selection import Selection
+    from vpcshark.capture.services import placed
+    from vpcshark.cli import account
 
-    wanted = CaptureOptions(
-        host=options.host,
-        host_type=options.host_type,
-        host_template=options.host_template,
-        packet_length=options.packet_length,
-        profile=options.profile,
-        region=options.region,
-    )
+    given = {name: getattr(options, name.replace("-", "_")) for name in _OPTIONS}
+    wanted, known = account.settled(given)
+    (eni,), wanted = account.named_enis([options.eni], wanted, known)
+    wanted = placed(Selection((eni,)), wanted)
     with console.working("Asking AWS about the way of the packets ...") as ask:
-        aws, allowed = client.connect(options.profile, options.region, ask), settings.load().hosts
-        found = preflight.findings(aws, options.eni, wanted, is_here, allowed)
+        aws = client.connect(wanted.profile, wanted.region, ask)
+        found = preflight.findings(aws, eni, wanted, is_here, known.hosts)
     if options.json:
         console.write_json([as_json(finding) for finding in found])
     else:

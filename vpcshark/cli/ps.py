@@ -14,9 +14,11 @@ _SHOWN = 5  # ids of one capture
 def run(options: argparse.Namespace) -> int:
     """List them. Where AWS can't be asked, what the ledgers say is listed, and the reason goes to stderr."""
     from vpcshark.capture.services import captures
+    from vpcshark.cli import account
 
+    places = account.places(options)
     with console.working("Asking AWS for mirror sessions ...") as ask:
-        seen, there, error = captures(options.profile, options.region, ask)
+        seen, there, error = captures(places, ask)
     if options.json:
         console.write_json([as_json(one) for one in seen])
     else:

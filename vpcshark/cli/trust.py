@@ -18,11 +18,12 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.capture import trusted
     from vpcshark.capture.logins import Logins
     from vpcshark.capture.options import CaptureOptions
+    from vpcshark.cli import account
     from vpcshark.transport.known_hosts import fingerprint
 
-    out = console.err()
-    aws = client.connect(options.profile, options.region, console.ask if console.has_person() else None)
-    host = hosts.find_host(aws.ec2, options.instance)
+    out, place = console.err(), account.place(options)
+    aws = client.connect(place.profile, place.region, console.ask if console.has_person() else None)
+    host = hosts.find_host(aws.ec2, account.named_instance(options.instance, place))
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
     logins = Logins(host, addresses, how)

@@ -40,7 +40,7 @@ def problems(errors: Sequence[VpcsharkError]) -> list[ListedInterface]:
 def waiting(seconds: float) -> VpcsharkError:
     """AWS has not answered yet, and Wireshark must not wait for it."""
     return VpcsharkError(
-        f"The interfaces were not there within {seconds:g} seconds; the question goes on.",
+        f"AWS has not answered within {seconds:g} seconds; it is still being asked.",
         "Refresh the list in a moment: Capture > Refresh Interfaces (F5).",
     )
 

@@ -22,10 +22,10 @@ from vpcshark.capture.listed import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap import listing, prepared
+from vpcshark.extcap import configured, listing, prepared
 from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.defaults import captures, defaults
-from vpcshark.extcap.options import resolve_leniently
+from vpcshark.extcap.options import resolve, resolve_leniently
 from vpcshark.extcap.services import Services
 
 FRESH = 5.0  # seconds for which nobody asks again in the background
@@ -133,13 +133,24 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
     try:
         options = resolve_leniently({}, environ)
         logs.set_up(options.log_level, options.log_file)
-        return services().interfaces(options)
+        offer = services().interfaces(options)
+        return offer._replace(problems=[*_slips(environ), *offer.problems])
     except VpcsharkError as error:
         log.warning("%s", error)
         return Offer([], [error])
     except Exception as error:  # logged, and shown in the list
         log.exception("the list could not be made")
         return Offer([], [unexpected(error)])
+
+
+def _slips(environ: Mapping[str, str]) -> list[VpcsharkError]:
+    """What a capture would fail by: an option in the settings or the environment that does not fit."""
+    try:
+        configured.load()
+        resolve({}, environ)
+    except VpcsharkError as error:
+        return [error]
+    return []
 
 
 def _detach() -> None:

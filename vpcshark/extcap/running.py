@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from vpcshark import logs, text
+from vpcshark.capture.course import Course
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
@@ -24,6 +25,8 @@ from vpcshark.extcap.watch import Watch
 
 _STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
 _TOOLBAR_WAIT = 5.0  # seconds for the GUI to open its ends of the control pipes
+
+_EARLY = "Give it longer: tshark's -a duration counts from its own start, vpcshark capture's from the first packets."
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +62,10 @@ def _with_pipes(
         logs.set_up(options.log_level, options.log_file)
         if options.capture_filter:
             _check_filter(options.capture_filter)
-        services().capture(selection, options, sink, stop, toolbar)
+        early: list[str] = []
+        services().capture(selection, options, sink, stop, toolbar, Course(on_early=early.append))
+        if early and not call.control_out:  # a person at the window has stopped it, and reads the toolbar's log
+            stderr.write(_message(VpcsharkError(early[0], _EARLY)))
         return 0
     except SinkClosed as closed:
         log.info("ended: %s", closed)

@@ -12,6 +12,7 @@ from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection, of_named
 from vpcshark.errors import InputError
+from vpcshark.extcap import configured
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.options import chosen, resolve
 from vpcshark.extcap.prepared import CHOOSE, PROBLEM
@@ -20,7 +21,7 @@ from vpcshark.extcap.prepared import CHOOSE, PROBLEM
 def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
     """What to capture from, and the options for it: the call's, the environment's, the named capture's own, the
     settings' defaults. InputError if nothing can be captured from it, or an option does not fit."""
-    known = settings.load()
+    known = configured.load()
     values = chosen(call.values)
     interface = values.get("eni", "") if call.interface == CHOOSE else call.interface
     _check(call.interface, interface)
