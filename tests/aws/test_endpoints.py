@@ -20,6 +20,8 @@ from vpcshark.lab.vpc.gateways import write_certificate
 from vpcshark.transport import eice
 
 SERVICES = ("ec2", "ec2-instance-connect", "ssm", "sts", "elbv2", "autoscaling", "cloudwatch", "iam")
+OURS = OneUser("AKIAIOSFODNN7EXAMPLE", "not a secret")
+SIGNED_IN = (f"aws_access_key_id = {OURS.key_id}", f"aws_secret_access_key = {OURS.secret}")
 KEYS = Keys("AKIA", "secret", "")
 
 
@@ -33,18 +35,7 @@ def settings(environment: pytest.MonkeyPatch, tmp_path: Path) -> Path:
 
 def as_configured(settings: Path, *lines: str) -> Aws:
     """The account of the profile "gov", which has these lines besides."""
-    settings.write_text(
-        "\n".join(
-            [
-                "[profile gov]",
-                "aws_access_key_id = AKIA",
-                "aws_secret_access_key = secret",
-                "region = us-east-1",
-                *lines,
-                "",
-            ]
-        )
-    )
+    settings.write_text("\n".join(["[profile gov]", *SIGNED_IN, "region = us-east-1", *lines, ""]))
     return connect("gov")
 
 
@@ -161,7 +152,7 @@ def test_the_tunnel_trusts_what_the_settings_say(
     if where.isupper():
         environment.setenv(where, str(bundle))
     aws = as_configured(settings, *([f"ca_bundle = {bundle}"] if where == "ca_bundle" else []))
-    rules = Rules("eice-1", "us-east-1", "127.0.0.0/8", OneUser("AKIAIOSFODNN7EXAMPLE", "not a secret"), ("22",))
+    rules = Rules("eice-1", "us-east-1", "127.0.0.0/8", OURS, ("22",))
     ours, theirs = socket.socketpair()
     server = EndpointServer(lambda where: theirs, rules, tmp_path / "endpoint.pem")
     url = tunnel_url(aws, Endpoint("eice-1", server.host, "subnet-1"), "127.0.0.1", 22)
