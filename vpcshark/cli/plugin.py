@@ -28,7 +28,14 @@ def run_install(options: argparse.Namespace) -> int:
 
 def run_uninstall(options: argparse.Namespace) -> int:
     """Remove the launcher."""
+    from vpcshark.cli import purge
+
+    if options.purge:
+        purge.refuse_if_owing()
     install.uninstall(_folder(options), sys.stdout)
+    if options.purge:
+        for folder in purge.purge():
+            sys.stdout.write(line(f"{folder} is removed.") + "\n")
     return 0
 
 
