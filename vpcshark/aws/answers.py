@@ -50,7 +50,7 @@ def read_by_us(core: Any) -> None:
     ResponseParserError, of whatever class its parser's own was."""
     from botocore.parsers import ResponseParserError, ResponseParserFactory
 
-    class Factory(ResponseParserFactory):  # type: ignore[misc]
+    class Factory(ResponseParserFactory):
         """Makes botocore's parsers."""
 
         def create_parser(self, protocol_name: str) -> Any:
@@ -65,7 +65,7 @@ def read_by_us(core: Any) -> None:
                 except Exception as exc:
                     raise ResponseParserError(f"{type(exc).__name__}: {exc}") from exc
 
-            parser.parse = read
+            parser.parse = read  # type: ignore[method-assign]
             return parser
 
     core.register_component("response_parser_factory", Factory())
