@@ -65,6 +65,8 @@ class FakeServices:
             return
         try:
             sink.write(PACKET)
+            if course:
+                course.on_up()
             status.say("Capturing")
             note(started=True)
             if how == "flood":

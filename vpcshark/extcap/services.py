@@ -50,7 +50,8 @@ class Services(Inventory, Protocol):
 
         The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
         has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the
-        user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``.
+        user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``. ``course`` is told from
+        when on frames can come.
         """
 
     def clean_up(self) -> None:
