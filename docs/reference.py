@@ -129,9 +129,9 @@ def config() -> Iterator[str]:
     yield (
         "`vpcshark config path` says where the file is, `vpcshark config edit` opens it, and\n"
         "`vpcshark config set SECTION.NAME VALUE` changes one line. A wrong line is an error that names it.\n\n"
-        "Profile and region of every command: `--profile` and `--region`, else `VPCSHARK_PROFILE` and `VPCSHARK_REGION`,\n"
-        "else this file (`list.profiles` in `list.regions` for what lists or cleans up), else what the AWS command line\n"
-        "would use.\n\n"
+        "Profile and region of every command: `--profile` and `--region`, else `VPCSHARK_PROFILE` and\n"
+        "`VPCSHARK_REGION`, else this file (`list.profiles` in `list.regions` for what lists or cleans up), else what the\n"
+        "AWS command line would use.\n\n"
     )
     yield f"```ini\n{settings.EXAMPLE}```\n"
 
