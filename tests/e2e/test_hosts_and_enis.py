@@ -130,23 +130,26 @@ def test_what_aws_does_not_mirror_is_captured_on_its_instance(
     with running(lab, tmp_path / "o", mode="auto", eni=eni) as capture:
         frames = taken(capture, "ping", second["PrivateIpAddress"])
     assert are_of(second, frames)
-    assert any(f"of the type {kind}" in line for line in capture.said), capture.said
+    assert any("No mirror can be had" in line for line in capture.said), capture.said
+    assert f"{eni} is of the type {kind}" in lab.logged(1000)
 
 
 @contextmanager
 def container(lab: Lab, *commands: str) -> Iterator[str]:
     """A network namespace on web-1 with a process whose host name is that of a pod; ip(8) ``commands`` furnish it."""
-    name = f"{lab.name}-pod"
+    name, node = f"{lab.name}-pod", f"{lab.name}-web-1"
     ip([], f"netns add {name}")
     start = "hostname web-7d9f-x2x; echo; exec sleep 9999"
     pause = ["ip", "netns", "exec", name, "unshare", "--uts", "sh", "-c", start]
     try:
-        ip([], *(command.format(pod=name, node=f"{lab.name}-web-1") for command in commands))
+        ip([], *(command.format(pod=name, node=node) for command in commands))
         with subprocess.Popen(pause, stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()
             yield name
             process.kill()
+        if any("eth1" in command for command in commands):  # else it would go with the namespace
+            ip([], f"-n {name} link set eth1 netns {node}")
     finally:
         ip([], f"netns del {name}")
 
