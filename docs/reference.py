@@ -130,8 +130,8 @@ def config() -> Iterator[str]:
         "`vpcshark config path` says where the file is, `vpcshark config edit` opens it, and\n"
         "`vpcshark config set SECTION.NAME VALUE` changes one line. A wrong line is an error that names it.\n\n"
         "Profile and region of every command: `--profile` and `--region`, else `VPCSHARK_PROFILE` and\n"
-        "`VPCSHARK_REGION`, else this file (`list.profiles` in `list.regions` for what lists or cleans up), else what the\n"
-        "AWS command line would use.\n\n"
+        "`VPCSHARK_REGION`, else this file (`list.profiles` in `list.regions` for what lists or cleans up), else what\n"
+        "the AWS command line would use.\n\n"
     )
     yield f"```ini\n{settings.EXAMPLE}```\n"
 

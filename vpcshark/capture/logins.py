@@ -27,7 +27,7 @@ from vpcshark.capture import remembered, trusted
 from vpcshark.capture.configured import settings_of, user_name
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.vouching import Vouching
-from vpcshark.capture.ways import Way
+from vpcshark.capture.ways import Way, no_address
 from vpcshark.errors import AwsError, Hopeless, Refused, TransportError, Unreachable
 from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
@@ -94,6 +94,8 @@ class Logins:
     def _over_endpoint(self) -> ssh.SshTransport:
         if self._port not in aws_connect.TUNNEL_PORTS:
             raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}, only to 22.")
+        if not self.host.address:
+            raise no_address(self.host.name)
         aws = self._aws()
         endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet, self.host.address)
         url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
@@ -158,18 +160,23 @@ class Logins:
         ]
 
     def _paths(self) -> list[_Path]:
-        """As the SSH configuration prescribes it, else to each address."""
+        """As the SSH configuration prescribes it, else to each address; [] where the host has none."""
         settings = self._settings
         if not (settings.proxy_command or settings.jumps):
             return [_Path(address) for address in ([settings.address] if settings.address else hosts(*self.addresses))]
-        address = settings.address or HostName(self.addresses[0])
+        address = settings.address or (HostName(self.addresses[0]) if self.addresses else None)
+        if address is None:
+            return []
         known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self._config)
         via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
         return [_Path(address, partial(proxy.dial, settings, address, self._port, known), via)]
 
     def shown_key(self) -> tuple[str, bytes]:
         """Type and blob of the host key that SSH is shown, by the way that a capture takes. TransportError."""
-        *others, last = self._paths()
+        paths = self._paths()
+        if not paths:
+            raise no_address(self.host.name)
+        *others, last = paths
         for path in others:
             with contextlib.suppress(Unreachable):
                 return ssh.host_key(path.address, self._port, path.dial)

@@ -128,7 +128,7 @@ class TcpdumpFeed:
         with context.timeline.step(f"start tcpdump on {host.name}"):
             dump, first = jobs.result(jobs.start(self._begun, restart))
         if dump.whose:
-            context.status.log(f"{source.id} is in the network namespace of {dump.whose} on {host.name}.")
+            context.status.say(f"{source.id} is in the network namespace of {dump.whose} on {host.name}.")
         return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
 
     def _refresh(self) -> None:

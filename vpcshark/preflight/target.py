@@ -58,6 +58,13 @@ def state(picture: Picture) -> Iterator[Finding]:
             f"The capture host {target.instance} is {target.instance_state}, so nobody receives.",
             command=starting(picture, target.instance),
         )
+    elif not target.address:
+        yield Finding(
+            "target",
+            WARN,
+            target.id,
+            f"The target {target.id} has no private IPv4 address; the way to its IPv6 address is not looked at.",
+        )
     else:
         yield Finding("target", OK, target.id, f"The capture host {target.instance} runs.")
 
