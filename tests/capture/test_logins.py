@@ -15,6 +15,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.logins import Logins
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.errors import AwsError, TransportError
+from vpcshark.transport import ssh_config
 from vpcshark.transport.known_hosts import fingerprint
 
 NOWHERE = "127.0.0.2"  # nobody listens there
@@ -24,7 +25,7 @@ HOST = CaptureHost("i-0123456789abcdef0", "web-1", "eni-1", NOWHERE)
 def logins(folder: Path, text: str = "", **options: object) -> Logins:
     """For the instance web-1, with the SSH configuration ``text``."""
     (folder / "config").write_text(text)
-    return Logins(HOST, [NOWHERE], CaptureOptions(**options), config_files=[str(folder / "config")])  # type: ignore[arg-type]
+    return Logins(HOST, [NOWHERE], CaptureOptions(**options), config=ssh_config.read([str(folder / "config")]))  # type: ignore[arg-type]
 
 
 @pytest.fixture

@@ -46,6 +46,11 @@ def ask(program: str, file: str, name: HostName, user: UserName | None = None, p
     return found
 
 
+def ask_defaults(program: str) -> Found:
+    """What ``program`` shows where no configuration says anything. Hopeless."""
+    return ask(program, "none", HostName("vpcshark-nobody.invalid"))
+
+
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
     """In a session of its own: a Match exec asks nobody at our terminal, and ends with ssh."""
     try:
