@@ -40,8 +40,8 @@ def ask(prompt: str) -> str | None:
 
 
 def program() -> str | None:
-    """The program: $SSH_ASKPASS, else a usual one; only where there is a screen, or where $SSH_ASKPASS_REQUIRE says that it needs
-    none."""
+    """The program: $SSH_ASKPASS, else a usual one; only where there is a screen, or where $SSH_ASKPASS_REQUIRE says
+    that it needs none."""
     required = os.environ.get("SSH_ASKPASS_REQUIRE", "")
     has_screen = os.name == "nt" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if required == "never" or not (has_screen or required == "force"):

@@ -6,6 +6,7 @@ So no process is started for a command, and whether it was is known at once. Mus
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from collections.abc import Sequence
@@ -78,10 +79,8 @@ class Connection:
 
     def close(self) -> None:
         """End it, and what it carries; wakes who waits in ``status``."""
-        try:
+        with contextlib.suppress(OSError):  # it ended already
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:  # it ended already
-            pass
         self._socket.close()
 
     def _begin(self, request: bytes, descriptors: Sequence[int]) -> None:

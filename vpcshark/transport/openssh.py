@@ -1,5 +1,5 @@
-"""Commands on another machine by the installed OpenSSH ``ssh``, for what paramiko can't: the same contract, and the same
-answers to "whose host key" and "which keys".
+"""Commands on another machine by the installed OpenSSH ``ssh``, for what paramiko can't: the same contract, and the
+same answers to "whose host key" and "which keys".
 
 ssh logs in once, as a master that shares its connection with us alone, over a socket in a folder of ours; each command
 goes through that (``mux``). No shell, no terminal, none of the user's masters but where their configuration has one. A
@@ -41,8 +41,8 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Login:
-    """Whom to log in where, and how; ``dial`` opens another way than TCP, which ``via`` names. ``asks``: a second factor
-    may be asked for, by ssh-askpass. The connection ends if nothing comes for ``dead_after`` seconds."""
+    """Whom to log in where, and how; ``dial`` opens another way than TCP, which ``via`` names. ``asks``: a
+    second factor may be asked for, by ssh-askpass. The connection ends if nothing comes for ``dead_after`` seconds."""
 
     address: HostName
     user: str

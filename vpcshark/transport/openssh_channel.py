@@ -6,6 +6,7 @@ of root's do (see ``base.Channel``). Must not know how the connection was made.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import threading
@@ -91,10 +92,8 @@ class OpenSshChannel:
         self._let_go()
 
     def _end_input(self, how: int) -> None:
-        try:
+        with contextlib.suppress(OSError):  # ended already
             self._input.shutdown(how)
-        except OSError:  # ended already
-            pass
 
     def _let_go(self) -> None:
         for pipe in (self._output, self._error):

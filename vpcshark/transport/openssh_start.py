@@ -39,8 +39,8 @@ def arguments(given: Iterable[Option]) -> list[str]:
 
 
 def run(command: Sequence[str], words: str, *, asks: bool) -> str | None:
-    """None once ssh is logged in, else what it said, for which the file ``words`` is used. ``asks``: it may ask for more
-    than what opens a key. TransportError if it can't be started or is not done in time."""
+    """None once ssh is logged in, else what it said, for which the file ``words`` is used. ``asks``: it may ask for
+    more than what opens a key. TransportError if it can't be started or is not done in time."""
     program = askpass.program()
     more = ["-o", f"BatchMode={'no' if program else 'yes'}"]
     more += ["-o", f"KbdInteractiveAuthentication={'yes' if program and asks else 'no'}"]
@@ -64,7 +64,7 @@ def run(command: Sequence[str], words: str, *, asks: bool) -> str | None:
 
 
 def _ended(process: subprocess.Popen[bytes], patience: float) -> int:
-    """Its status. TransportError if there is none within ``patience`` seconds; it is ended then, with what it started."""
+    """Its status. TransportError if there is none within ``patience`` seconds; then it ends, with what it started."""
     _starting.add(process)
     try:
         return process.wait(patience)

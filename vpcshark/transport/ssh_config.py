@@ -33,8 +33,10 @@ _ALGORITHMS += ["casignaturealgorithms"]
 NONE = "none"
 _ONE_NAMES = ("host", "controlpath")  # differ for each name, though nothing is said of that one
 _PATHS = ("bindaddress", "bindinterface", "pkcs11provider", "securitykeyprovider", "revokedhostkeys")
-_PASSED = ["addressfamily", "checkhostip", "compression", "gssapiauthentication", "gssapiclientidentity", "gssapidelegatecredentials", "gssapikeyexchange", "gssapikexalgorithms", "gssapiserveridentity", "gssapitrustdns", "ipqos", "knownhostscommand", "preferredauthentications", "pubkeyauthentication", "rekeylimit", "requiredrsasize"]
-_PASSED += [*_PATHS, *_ALGORITHMS]
+_FOR_SSH = "addressfamily checkhostip compression gssapiauthentication gssapiclientidentity gssapidelegatecredentials \
+gssapikeyexchange gssapikexalgorithms gssapiserveridentity gssapitrustdns ipqos knownhostscommand \
+preferredauthentications pubkeyauthentication rekeylimit requiredrsasize"
+_PASSED = [*_FOR_SSH.split(), *_PATHS, *_ALGORITHMS]
 
 
 @dataclass(frozen=True)

@@ -43,8 +43,9 @@ def negotiate(
         raise
     except IncompatiblePeer as exc:
         transport.close()
+        kind = transport.unmatched() or "algorithm"
         raise Unmatched(
-            f"{name} and vpcshark's SSH have no {transport.unmatched() or 'algorithm'} in common: {transport.offers()}.",
+            f"{name} and vpcshark's SSH have no {kind} in common: {transport.offers()}.",
             "Allow one more in its sshd_config, or install OpenSSH's client here.",
         ) from exc
     except (paramiko.SSHException, EOFError, OSError) as exc:
@@ -86,15 +87,13 @@ class _Transport(paramiko.Transport):
 
 def has_each(said: Algorithms) -> bool:
     """Has paramiko one of each kind of algorithm that may be used?"""
-    ours = paramiko.Transport
-    kinds = ((ours._preferred_ciphers, said.ciphers), (ours._preferred_macs, said.macs))  # type: ignore[attr-defined]
-    kinds += ((ours._preferred_kex, said.kex), (ours._preferred_keys, said.host_keys))  # type: ignore[attr-defined]
+    ours: Any = paramiko.Transport
+    kinds = [(ours._preferred_ciphers, said.ciphers), (ours._preferred_macs, said.macs)]
+    kinds += [(ours._preferred_kex, said.kex), (ours._preferred_keys, said.host_keys)]
     try:
-        for had, allowed_ones in kinds:
-            allowed(had, allowed_ones, "")
+        return all(allowed(had, may, "") for had, may in kinds)
     except Hopeless:
         return False
-    return True
 
 
 def _choose(transport: paramiko.Transport, key_types: Sequence[str], said: Algorithms) -> None:
