@@ -18,7 +18,8 @@ from pathlib import Path
 
 Answer = Callable[[socket.socket], None]
 LONGEST = 60  # bytes of the folder's path: a socket's may have 104, and ssh adds 17 to that of a master
-# Both run as ``python -I -S -c PROGRAM SOCKET …``. PASS hands the connection to ssh (ProxyUseFdpass) and ends; ASK sends its arguments as a line and prints the answer (KnownHostsCommand).
+# Both run as ``python -I -S -c PROGRAM SOCKET …``. PASS hands the connection to ssh (ProxyUseFdpass) and ends; ASK
+# sends its arguments as a line and prints the answer (KnownHostsCommand).
 _PASS = "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);"
 _PASS += "socket.send_fds(socket.socket(fileno=1),[bytes(1)],[s.fileno()])"
 _ASK = "import socket,sys;s=socket.socket(socket.AF_UNIX);s.connect(sys.argv[1]);f=s.makefile('rw');"

@@ -31,7 +31,7 @@ _LISTS = ("identityfile", "certificatefile")
 _ALGORITHMS = ["ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms"]
 _ALGORITHMS += ["casignaturealgorithms"]
 NONE = "none"
-_ONE_NAMES = ("host", "controlpath")  # differ for each name, though nothing is said of that one
+_NOT_SAID = ("host", "controlpath", ssh_evaluated.MATCHES_USER)  # of a name, though they may differ for each
 _PATHS = ("bindaddress", "bindinterface", "pkcs11provider", "securitykeyprovider", "revokedhostkeys")
 _FOR_SSH = "addressfamily checkhostip compression gssapiauthentication gssapiclientidentity gssapidelegatecredentials \
 gssapikeyexchange gssapikexalgorithms gssapiserveridentity gssapitrustdns ipqos knownhostscommand \
@@ -125,7 +125,7 @@ def lookup(
 ) -> Settings:
     """The settings of the host that has all these ``names`` (its id, its Name tag, its address); what is said of the
     first name counts before what is said of the next, and what is said of every host (``Host *``) comes last. ``user``
-    and ``port`` are the command line's; ``login`` is for tokens, where nobody names a user. Hopeless."""
+    and ``port`` are the command line's; ``login`` logs in where neither names a user. Hopeless."""
     asked: list[Callable[[], Found]] = [partial(config.ask, name, user, port) for name in (*names, _NOBODY)]
     usual, *told = threads.together([partial(_tried, ask) for ask in (config.defaults, *asked)])
     answers = _answered(dict(zip(names, told, strict=False)), _given(usual))
@@ -139,6 +139,9 @@ def lookup(
     if _WAYS & merged.keys():  # ssh(1) takes the first of the two
         general = {key: value for key, value in general.items() if key not in _WAYS}
     settings = _settings({**general, **merged, **_joined(merged, general)}, speaking, login)
+    asks_user = any(ssh_evaluated.MATCHES_USER in found for found in answers.values())
+    if asks_user and not (user or settings.user) and login and login != local_user():
+        return replace(lookup(config, names, login, port, login), user=None)
     return replace(settings, masters=_masters(answers.values()), program=config.program)
 
 
@@ -181,7 +184,7 @@ def _specific(found: Found, everybody: Found, name: HostName) -> Found:
         if key in _LISTS:
             if more := tuple(one for one in value if one not in usual):
                 said[key] = more
-        elif key not in _ONE_NAMES and value != usual:
+        elif key not in _NOT_SAID and value != usual:
             said[key] = value
     return said
 
