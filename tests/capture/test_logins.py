@@ -83,7 +83,7 @@ def test_who_may_not_ask_session_manager_may_start_a_session_all_the_same(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     service = Ssm(code)
     aws = SimpleNamespace(ssm=service)
-    made = Logins(HOST, [NOWHERE], CaptureOptions(ssh_key=str(key)), lambda: aws, [])  # type: ignore[arg-type,return-value]
+    made = Logins(HOST, [NOWHERE], CaptureOptions(ssh_key=str(key)), lambda: aws)  # type: ignore[arg-type,return-value]
     with pytest.raises(AwsError):
         made.session_manager().open()
     assert service.asked == asked

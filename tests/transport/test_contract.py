@@ -18,7 +18,8 @@ from vpcshark.transport.local import LocalTransport
 
 PARAMIKO = ("ssh", "jump", "proxy command", "ssm", "endpoint")
 OPENSSH = tuple(f"openssh {way}" for way in PARAMIKO)
-TRANSPORTS = ("local", *PARAMIKO, *OPENSSH)
+_LONG = [pytest.param(way, marks=pytest.mark.long) for way in OPENSSH[1:]]
+TRANSPORTS = ("local", *PARAMIKO, OPENSSH[0], *_LONG)
 EVERY_BYTE = bytes(range(256))
 
 

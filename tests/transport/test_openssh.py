@@ -210,6 +210,16 @@ def test_a_jump_host_that_only_ssh_can_talk_to_leads_on(log_in_by_openssh: LogIn
         bastion.dial("127.0.0.1", 1)
 
 
+def test_it_logs_in_over_another_stream_than_tcp(log_in_by_openssh: LogIn, sshd: Any) -> None:
+    """A tunnel of this process, which ssh is handed."""
+    transport = log_in_by_openssh(dial=lambda: socket.create_connection(("127.0.0.1", sshd.port)), via=" by a tunnel")
+    channel = transport.open(["cat"])
+    channel.write(bytes(range(256)) * 1000)
+    channel.close_input()
+    assert b"".join(iter(lambda: channel.read(65536), b"")) == bytes(range(256)) * 1000
+    assert transport.name.endswith(" by a tunnel")
+
+
 def test_an_option_that_ssh_refuses_is_hopeless(log_in_by_openssh: LogIn) -> None:
     """No other machine will do either."""
     error = refused(log_in_by_openssh, settings=Settings(passed={"ciphers": "no-such-cipher"}))

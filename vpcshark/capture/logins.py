@@ -11,7 +11,7 @@ import contextlib
 import io
 import logging
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
@@ -147,9 +147,15 @@ class Logins:
         instance = HostName(self.host.instance)
         sessions: list[str] = []  # one for each client that is tried: its token is good for one connection
 
-        def dial() -> Stream:
+        def start() -> Mapping[str, str]:
             answer = aws_connect.start_session(aws, instance, self._port)
             sessions.append(answer.get("SessionId", ""))
+            return answer
+
+        prepared = [start()]  # before a key is pushed
+
+        def dial() -> Stream:
+            answer = prepared.pop() if prepared else start()
             started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"))
             return ssm.open_tunnel(plugin, started)
 

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from vpcshark.errors import TransportError, VpcsharkError
-from vpcshark.transport import openssh_start, openssh_words
+from vpcshark.transport import openssh_start, openssh_words, slots
 from vpcshark.transport.alive import DEAD_AFTER
 from vpcshark.transport.base import Stream
 from vpcshark.transport.mux import Connection
@@ -136,7 +136,8 @@ class OpenSshTransport:
 
     def open(self, command: Sequence[str]) -> OpenSshChannel:
         """Start the command in the user's login shell, which gets every argument quoted. TransportError."""
-        channel = OpenSshChannel(self._connection(), shlex.join(command), self.name, self._is_broken)
+        line = shlex.join(command)
+        channel = slots.opened(lambda: OpenSshChannel(self._connection(), line, self.name, self._is_broken))
         self._open.append(channel)
         return channel
 

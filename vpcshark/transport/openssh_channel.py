@@ -19,6 +19,7 @@ from vpcshark.errors import TransportError
 from vpcshark.transport.base import NO_STATUS
 from vpcshark.transport.mux import Connection
 from vpcshark.transport.pipes import Pipe
+from vpcshark.transport.slots import NoSession
 
 T = TypeVar("T")
 
@@ -40,6 +41,8 @@ class OpenSshChannel:
             control.run(command, [theirs.fileno(), output[1], error[1]])
         except TransportError as exc:
             self._let_go()
+            if "refused by peer" in exc.problem:  # as ssh's mux.c has it
+                raise NoSession(name) from exc
             raise TransportError(f"{name} does not start a command: {exc.problem.rstrip('.')}.", exc.remedy) from exc
         finally:
             theirs.close()
