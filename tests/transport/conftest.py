@@ -154,6 +154,30 @@ def log_in(sshd: Sshd) -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
+def log_in_by_openssh(sshd: Sshd) -> Iterator[Callable[..., object]]:
+    """The same by the installed ``ssh``, with the changes of ``openssh.Login``."""
+    from vpcshark.transport import openssh, ssh
+    from vpcshark.transport.ssh_auth import Keys
+
+    opened = []
+
+    def connect(**changes: object) -> openssh.OpenSshTransport:
+        how: dict[str, object] = {
+            "user": sshd.user,
+            "port": sshd.port,
+            "keys": Keys(file=sshd.key, agent="none"),
+            "trust": ssh.Trust(files=[sshd.known_hosts]),
+        }
+        login = openssh.Login("127.0.0.1", **{**how, **changes})  # type: ignore[arg-type]
+        opened.append(openssh.connect(login, shutil.which("ssh")))
+        return opened[-1]
+
+    yield connect
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
 def make_ssh_key() -> Callable[..., str]:
     """``make_ssh_key(path, passphrase)`` makes a key pair with ssh-keygen."""
     return make_key

@@ -19,7 +19,7 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from vpcshark.errors import Closed, TransportError, Unreachable
-from vpcshark.transport import known_hosts
+from vpcshark.transport import known_hosts, slots
 from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
 from vpcshark.transport.base import NO_STATUS, Stream
 from vpcshark.transport.buffers import Chunks, Overfull, ReadAhead, Room
@@ -139,12 +139,17 @@ class SshTransport:
 
     def open(self, command: Sequence[str]) -> SshChannel:
         """Start the command in the user's login shell, which gets every argument quoted. TransportError."""
+        return slots.opened(lambda: self._open(command))
+
+    def _open(self, command: Sequence[str]) -> SshChannel:
         try:
             channel = self._transport.open_session(timeout=CONNECT_TIMEOUT)
             room = Room(WINDOW)
             buffers: Any = Chunks(room), Chunks(room)  # nothing comes before a command is asked for
             channel.in_buffer, channel.in_stderr_buffer = buffers
             channel.exec_command(shlex.join(command))
+        except paramiko.ChannelException as exc:
+            raise slots.NoSession(self.name) from exc
         except Exception as exc:  # see reason
             raise TransportError(f"{self.name} does not start a command: {reason(exc)}.") from exc
         return SshChannel(self._transport, channel, self.name)

@@ -6,14 +6,14 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import paramiko
 from paramiko.packet import Packetizer
 from paramiko.ssh_exception import IncompatiblePeer
 
-from vpcshark.errors import Hopeless, TransportError
+from vpcshark.errors import Hopeless, TransportError, Unmatched
 from vpcshark.transport.base import Stream
 from vpcshark.transport.host_certificates import CERTIFICATE
 from vpcshark.transport.ssh_config import Algorithms
@@ -48,7 +48,7 @@ def negotiate(
 ) -> paramiko.Transport:
     """The key exchange, asking for a host key of a type that known_hosts has. TransportError; Hopeless if the
     ``algorithms`` that may be used are all unknown here."""
-    transport = paramiko.Transport(
+    transport = _Transport(
         cast("Any", connection),
         default_window_size=WINDOW,
         default_max_packet_size=PACKET,
@@ -65,9 +65,10 @@ def negotiate(
         raise
     except IncompatiblePeer as exc:
         transport.close()
-        raise TransportError(
-            f"{name} and vpcshark's SSH have no algorithm in common: {reason(exc)}.",
-            "Allow one more in its sshd_config.",
+        kind = transport.unmatched() or "algorithm"
+        raise Unmatched(
+            f"{name} and vpcshark's SSH have no {kind} in common: {transport.offers()}.",
+            "Allow one more in its sshd_config, or install OpenSSH's client here.",
         ) from exc
     except Exception as exc:
         transport.close()
@@ -77,6 +78,44 @@ def negotiate(
         waited = time.monotonic() - started
         raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", _UNGREETED)
     return transport
+
+
+class _Transport(paramiko.Transport):
+    """One that keeps what the host offers."""
+
+    offered: Mapping[str, Any] = {}
+
+    def _really_parse_kex_init(self, *arguments: Any, **named: Any) -> Any:
+        whole: Any = super()
+        self.offered = whole._really_parse_kex_init(*arguments, **named)
+        return self.offered
+
+    def unmatched(self) -> str:
+        """Of what there is nothing that both sides have."""
+        return next((kind for kind, (theirs, ours) in self._lists().items() if not set(theirs) & set(ours)), "")
+
+    def offers(self) -> str:
+        """Of that, what each side has; for the middle of a sentence."""
+        theirs, ours = self._lists().get(self.unmatched(), ((), ()))
+        return f"it offers {','.join(theirs) or 'nothing'}; vpcshark's SSH may use {','.join(ours) or 'nothing'}"
+
+    def _lists(self) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
+        options, offered = self.get_security_options(), self.offered
+        ours = (options.kex, options.key_types, options.ciphers, options.digests)
+        keys = ("kex_algo_list", "server_key_algo_list", "server_encrypt_algo_list", "server_mac_algo_list")
+        kinds = ("key exchange method", "host key type", "cipher", "MAC")
+        return {kind: (offered.get(key, ()), had) for kind, key, had in zip(kinds, keys, ours, strict=True)}
+
+
+def has_each(said: Algorithms) -> bool:
+    """Has paramiko one of each kind of algorithm that may be used?"""
+    ours: Any = paramiko.Transport
+    kinds = [(ours._preferred_ciphers, said.ciphers), (ours._preferred_macs, said.macs)]
+    kinds += [(ours._preferred_kex, said.kex), (ours._preferred_keys, said.host_keys)]
+    try:
+        return all(allowed(had, may, "") for had, may in kinds)
+    except Hopeless:
+        return False
 
 
 def _choose(transport: paramiko.Transport, key_types: Sequence[str], said: Algorithms) -> None:
