@@ -73,6 +73,14 @@ class Keyless(Refused):
     """There was no key to show to the other machine."""
 
 
+class SecondFactor(Refused):
+    """The other machine took the key, and wants something else besides, which only a person has."""
+
+
+class Unmatched(TransportError):
+    """Both sides speak SSH, but have no algorithm in common; another program may have one."""
+
+
 class Hopeless(TransportError):
     """What is wrong is on this side (a key file that is not there), so no way leads to any machine."""
 

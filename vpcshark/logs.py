@@ -13,7 +13,7 @@ import textwrap
 import threading
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, TextIO
 
 from vpcshark import text
 from vpcshark.errors import InputError
@@ -45,6 +45,10 @@ class _Lines(logging.Formatter):
         return textwrap.indent(text.lines(short, len(short)), "  ")
 
 
+class _Shown(logging.StreamHandler):  # type: ignore[type-arg]  # Python 3.10 has no such argument
+    """What is logged, on a person's terminal too; it outlives another ``set_up``."""
+
+
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
@@ -68,8 +72,9 @@ def set_up(level: str = "info", file: str = "") -> Path:
     for old in root.handlers:
         if isinstance(old, _PrivateFile):
             old.close()
-    root.handlers[:] = [handler]
-    root.setLevel(level.upper())
+    shown = [one for one in root.handlers if isinstance(one, _Shown)]
+    root.handlers[:] = [handler, *shown]
+    root.setLevel(logging.DEBUG if shown else level.upper())
     for name in _TALKATIVE:
         logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
     logging.getLogger("scapy").setLevel(logging.CRITICAL)  # it has handlers of its own, on stderr
@@ -79,6 +84,13 @@ def set_up(level: str = "info", file: str = "") -> Path:
     threading.excepthook = _thread_failed
     sys.unraisablehook = _unraisable
     return target
+
+
+def show(stream: TextIO) -> None:
+    """From now on write to ``stream`` as well what is logged, and log everything: a person asked for it (-v)."""
+    handler = _Shown(stream)
+    handler.setFormatter(_Lines("%(levelname)s %(name)s: %(message)s"))
+    logging.getLogger().addHandler(handler)
 
 
 def used() -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import configparser
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from vpcshark import folders
@@ -17,6 +17,7 @@ from vpcshark.errors import InputError
 LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond at every start
 _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
+_REGION = re.compile(r"[a-z][a-z](-[a-z]+)+-[0-9]+")
 _TAKEN = re.compile(r"choose|problem(-\d+)?")  # entries of the list that are there anyway
 _LIST = ("profiles", "regions", "vpcs", "tags", "limit")
 _HOSTS = {  # key -> what a word of it must be
@@ -110,6 +111,12 @@ class Settings:
     defaults: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, NamedCapture] = field(default_factory=dict)
     hosts: Hosts = field(default_factory=Hosts)
+    name: str = field(default="", compare=False)
+    text: str = field(default="", compare=False, repr=False)
+
+    def wrong(self, section: str, key: str, problem: str) -> InputError:
+        """The error for what stands in a section, with file and line."""
+        return _wrong(self.name, _line_of(self.text, section, key), problem.rstrip("."))
 
     def defaults_of(self, capture: str) -> Mapping[str, str]:
         """Of a named capture's options: its own before those of all; the latter alone where none has that name."""
@@ -140,7 +147,7 @@ def parse(text: str, name: str = "config.ini") -> Settings:
     parser = configparser.ConfigParser(interpolation=None, default_section="", strict=True, empty_lines_in_values=False)
     try:
         parser.read_string(text, name)
-        return _Reader(parser).settings()
+        return replace(_Reader(parser).settings(), name=name, text=text)
     except configparser.Error as error:
         raise _wrong(name, *_place(error, text)) from error
     except _Wrong as wrong:
@@ -169,7 +176,7 @@ class _Reader:
         self._known("hosts", tuple(_HOSTS))
         return Settings(
             profiles=self._words("list", "profiles"),
-            regions=self._words("list", "regions"),
+            regions=self._regions("list", "regions"),
             vpcs=self._words("list", "vpcs"),
             tags=self._tags("list"),
             limit=self._limit(),
@@ -199,7 +206,7 @@ class _Reader:
             groups=self._names(section, "asg"),
             balancers=self._names(section, "lb"),
             profile=values.get("profile", ""),
-            region=values.get("region", ""),
+            region=" ".join(self._regions(section, "region")),
             options={key: text for key, text in values.items() if key not in _CAPTURE},
         )
         if not (capture.enis or capture.tags or capture.groups or capture.balancers):
@@ -211,6 +218,13 @@ class _Reader:
 
     def _words(self, section: str, key: str) -> tuple[str, ...]:
         return tuple(word for word in _SPLIT.split(self._section(section).get(key, "")) if word)
+
+    def _regions(self, section: str, key: str) -> tuple[str, ...]:
+        words = self._words(section, key)
+        for word in words:
+            if not _REGION.fullmatch(word):
+                raise _Wrong(section, key, f'"{word}" is not an AWS region such as eu-west-1')
+        return words
 
     def _names(self, section: str, key: str) -> tuple[str, ...]:
         """Names may have blanks in them."""

@@ -44,6 +44,11 @@ def cut(text: str, size: int) -> str:
     return data[: size - len("…".encode())].decode(errors="ignore") + "…"
 
 
+def many(count: int, noun: str) -> str:
+    """A number of things: ``1 packet``, ``2 packets``."""
+    return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
 def is_shown(char: str) -> bool:
     """As ``str.isprintable`` has it (nothing of the categories Cc, Cf, Cs, Co, Cn, Zl and Zp, no space but " "), and
     not unseen."""

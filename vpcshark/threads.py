@@ -6,9 +6,9 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from concurrent.futures import Future
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 T = TypeVar("T")
 
@@ -41,6 +41,28 @@ def together(works: Iterable[Callable[[], T]], most: int = 0) -> list[T]:
     for future in futures:
         future.exception()
     return [future.result() for future in futures]
+
+
+class Once(Generic[T]):
+    """Results by what they are of: who asks while another does waits for that one. A failure is not kept."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._futures: dict[Hashable, Future[T]] = {}
+
+    def result(self, of: Hashable, work: Callable[[], T]) -> T:
+        """What ``work`` gives, or gave. What it raises."""
+        with self._lock:
+            future = self._futures.get(of)
+            is_first = future is None
+            if future is None:
+                future = self._futures[of] = Future()
+        if is_first:
+            _run(future, work, ())
+            if future.exception() is not None:
+                with self._lock:
+                    del self._futures[of]
+        return future.result()
 
 
 def _run(future: Future[T], work: Callable[..., T], arguments: tuple[Any, ...]) -> None:

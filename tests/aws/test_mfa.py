@@ -90,7 +90,7 @@ def test_handed_keys_need_no_settings(home: Home, environment):
     home.config.write_text("[")
     environment.setenv("AWS_CONFIG_FILE", os.devnull)  # what a broken one leaves: nothing of it
     environment.delenv("AWS_PROFILE")
-    aws = connect_with(Keys("ASIA", "s", "t", 0.0), "eu-central-1")
+    aws = connect_with(Keys("ASIA", "s", "t", 0.0), PROFILE, "eu-central-1")
     assert inventory.list_enis(aws.ec2)
 
 

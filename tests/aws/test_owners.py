@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import botocore.session
 import pytest
 
 from vpcshark.aws import inventory, owners
@@ -48,6 +49,81 @@ def test_whose_it_is_and_what_to_do(one: Eni, part: str):
     assert "start it" not in remedy.lower() or "stopped" in what
     assert remedy.endswith(".")
     assert not what.endswith((" ", ":"))
+
+
+TYPES = botocore.session.get_session().get_service_model("ec2").shape_for("NetworkInterfaceType").enum
+OURS = ("interface", "efa", "trunk")  # an instance's own, and pods' and tasks'
+# (description, requester, whose): https://docs.aws.amazon.com and what people paste into public bug reports
+SERVICES = [
+    (ECS, "", "ECS"),
+    ("ELB app/web/0123", "amazon-elb", "load balancer"),
+    ("ELB classic", "amazon-elb", "load balancer"),
+    ("AWS Lambda VPC ENI-resize-1b2c", "AROAEXAMPLE:resize", "Lambda"),
+    ("RDSNetworkInterface", "amazon-rds", "RDS"),
+    ("RedshiftNetworkInterface", "amazon-redshift", "Redshift"),
+    ("DMSNetworkInterface", "AROAEXAMPLE:dms-session", "Migration"),
+    ("ElastiCache web-001", "amazon-elasticache", "ElastiCache"),
+    ("ES logs", "amazon-elasticsearch", "OpenSearch"),
+    ("DO NOT DELETE - Amazon MSK network interface for cluster arn:aws:kafka:x", "AROA:kafka", "MSK"),
+    ("Amazon EKS prod", "AROAEXAMPLE:AmazonEKS", "EKS"),
+    ("EFS mount target for fs-0a (fsmt-0b)", "AROAEXAMPLE:EFS", "EFS"),
+    ("AWS created network interface for directory d-9067", "AROAEXAMPLE:ds", "Directory"),
+    ("AWS created network interface for d-9067", "AROAEXAMPLE:ds", "Directory"),
+    ("Created By Amazon Workspaces for AWS Account ID 111111111111", "", "WorkSpace"),
+    ("Attached to Glue using role: arn:aws:iam::1:role/x", "", "Glue"),
+    ("[DO NOT DELETE] ENI managed by SageMaker for Studio Domain", "", "SageMaker"),
+    ("Route 53 Resolver: rslvr-in-0a:rni-0b", "AROAEXAMPLE:r53", "Route 53"),
+    ("VPC Endpoint Interface vpce-0a", "", "VPC endpoint"),
+    ("Interface for NAT Gateway nat-0a", "", "NAT gateway"),
+    ("Network Interface for Transit Gateway Attachment tgw-attach-0a", "", "transit gateway"),
+    ("What nobody has seen yet", "AROAEXAMPLE:new", "What nobody has seen yet"),
+    ("", "amazon-new", "amazon-new"),
+    ("", "", "a service of AWS"),
+]
+
+
+def told(one: Eni) -> str:
+    """The whole message of a capture on its instance, with none that would be wrong."""
+    what, remedy = owners.why_nobody_logs_in(one)
+    message = f"{one.id} {what}: tcpdump needs a running instance. {remedy}"
+    assert "unused" not in message
+    assert "start it" not in message.lower()
+    assert "  " not in message
+    assert " :" not in message
+    assert "attached to no instance" not in message
+    return message
+
+
+@pytest.mark.parametrize("kind", [kind for kind in TYPES if kind not in (*OURS, "efa-only")] + ["of_next_year"])
+@pytest.mark.parametrize("status", ["attached", ""])
+def test_each_type_that_ec2_knows_is_named(kind: str, status: str):
+    """botocore's model has them all; one that is newer than we are is called what EC2 calls it."""
+    message = told(eni(interface_type=kind, attachment_status=status, requester_managed=True))
+    assert "pod or a task" in message if kind == "branch" else "belongs to" in message
+    assert kind != "of_next_year" or "of_next_year" in message
+
+
+@pytest.mark.parametrize(("description", "requester", "part"), SERVICES, ids=lambda value: str(value)[:20] or "-")
+@pytest.mark.parametrize("kind", OURS)
+def test_each_service_is_named_by_what_it_writes(kind: str, description: str, requester: str, part: str):
+    """Of the plain type as well; what is not recognised is told in the service's own words."""
+    one = eni(interface_type=kind, description=description, requester=requester, requester_managed=True)
+    assert part in told(one)
+
+
+def test_an_interface_past_the_network_is_told_on_a_running_instance():
+    """Nothing there has its MAC address as a network device."""
+    found = owners.why_no_device(eni(interface_type="efa-only", instance="i-1", instance_state="running"))
+    assert found
+    assert "no IP packets" in found[0]
+    assert owners.why_no_device(eni(interface_type="efa")) is None
+
+
+def test_a_description_may_be_anybodys_text():
+    """On one line, and not a page."""
+    what, _ = owners.why_nobody_logs_in(eni(description="new\x1b[2J\n" + "x" * 500, requester_managed=True))
+    assert what.isprintable()
+    assert len(what) < 250
 
 
 def raw(name: str, card: int, device: int, **more: Any) -> dict[str, Any]:

@@ -19,10 +19,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from vpcshark.capture import dumping, probe
+from vpcshark.capture import dumping, probe, shells
 from vpcshark.wire import bpf, libpcap
 
-SHELLS = [shell for shell in ("dash", "bash", "zsh", "busybox") if shutil.which(shell)]
+SHELLS = [shell for shell in ("dash", "bash", "zsh", "busybox", "tcsh", "bsd-csh", "fish") if shutil.which(shell)]
 NASTY = st.text(st.sampled_from("'\"`$()\\\n;&|<>*?! -aé{}#~%\t"), min_size=1, max_size=40)
 FACTS = probe.Facts(rights="root", tcpdump="/usr/bin/tcpdump", connection=("10.0.0.9", 50123, "10.0.0.1", 22))
 
@@ -39,13 +39,15 @@ def recorder(tmp_path_factory: pytest.TempPathFactory) -> str:
 def arguments(shell: str, command: list[str]) -> list[str]:
     """What the program in tcpdump's place gets when a login shell runs the command as SSH hands it over."""
     start = [shell, "sh", "-c"] if shell == "busybox" else [shell, "-c"]
-    with subprocess.Popen([*start, shlex.join(command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    with subprocess.Popen(
+        [*start, shlex.join(shells.carried(command))], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as process:
         assert process.stdout
         return list(json.loads(process.stdout.read()))
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(interface=NASTY, wanted=NASTY)
 @example(interface="eth0; touch gone", wanted="$(reboot)")
 @example(interface="a'b", wanted='tcp port 80 `id`\n"')

@@ -12,6 +12,7 @@ import pytest
 from vpcshark.aws.client import Aws
 from vpcshark.capture.auto import AutoFeed
 from vpcshark.capture.course import Course
+from vpcshark.capture.jobs import Stopped
 from vpcshark.capture.life import LEASE, PATIENCE, SIGNED_OUT, Capture, Context, SignIn
 from vpcshark.capture.making import Maker
 from vpcshark.capture.mirror import MirrorFeed, World
@@ -174,6 +175,19 @@ def test_a_clock_can_begin_when_frames_can_come(run, clock):
     with pytest.raises(AwsError):
         run(prepare=fails, course=course)
     assert ups == [600]
+
+
+def test_a_capture_that_was_stopped_before_it_stood_says_so(run):
+    """Else no packet would look like no traffic. One that stood does not say it."""
+    said: list[str] = []
+
+    def stopped(feed, stop):
+        feed.up = lambda jobs: (_ for _ in ()).throw(Stopped)
+
+    run(prepare=stopped, course=Course(on_early=said.append))
+    assert said == ["The capture was stopped before it stood, so no packet could come."]
+    run(course=Course(on_early=said.append))
+    assert len(said) == 1
 
 
 @pytest.mark.parametrize(("received", "told"), [(0, [["Nothing was sent."]]), (7, [])])

@@ -15,6 +15,7 @@ from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture.logins import Logins
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.errors import AwsError, TransportError
+from vpcshark.transport import ssh_config
 from vpcshark.transport.known_hosts import fingerprint
 
 NOWHERE = "127.0.0.2"  # nobody listens there
@@ -24,7 +25,7 @@ HOST = CaptureHost("i-0123456789abcdef0", "web-1", "eni-1", NOWHERE)
 def logins(folder: Path, text: str = "", **options: object) -> Logins:
     """For the instance web-1, with the SSH configuration ``text``."""
     (folder / "config").write_text(text)
-    return Logins(HOST, [NOWHERE], CaptureOptions(**options), config_files=[str(folder / "config")])  # type: ignore[arg-type]
+    return Logins(HOST, [NOWHERE], CaptureOptions(**options), config=ssh_config.read([str(folder / "config")]))  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -82,7 +83,7 @@ def test_who_may_not_ask_session_manager_may_start_a_session_all_the_same(
     subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", key], check=True)
     service = Ssm(code)
     aws = SimpleNamespace(ssm=service)
-    made = Logins(HOST, [NOWHERE], CaptureOptions(ssh_key=str(key)), lambda: aws, [])  # type: ignore[arg-type,return-value]
+    made = Logins(HOST, [NOWHERE], CaptureOptions(ssh_key=str(key)), lambda: aws)  # type: ignore[arg-type,return-value]
     with pytest.raises(AwsError):
         made.session_manager().open()
     assert service.asked == asked
@@ -110,3 +111,13 @@ def test_the_command_that_accepts_a_key_names_what_the_capture_was_given(
 ) -> None:
     """Else it would look for the instance in another account, or at another port."""
     assert logins(tmp_path, config, **options).accept_command() == command
+
+
+@pytest.mark.parametrize(("text", "words"), [("", "has no address for SSH"), ("ProxyCommand exit 3\n", HOST.instance)])
+def test_a_host_without_an_address_is_told(text: str, words: str, tmp_path: Path) -> None:
+    """A proxy may lead there by the instance's id; without one there is no way by SSH."""
+    (tmp_path / "config").write_text(text)
+    bare = CaptureHost(HOST.instance, "web-1", "eni-1", "")
+    there = Logins(bare, [], CaptureOptions(), config=ssh_config.read([str(tmp_path / "config")]))
+    with pytest.raises(TransportError, match=words):
+        there.direct()[0].open()

@@ -144,7 +144,7 @@ def test_what_is_no_block_ends_the_capture_with_a_sentence():
     reception = begun(channel)
     reception.stream(ListSink(), ended.put)
     channel.out.put(bytes(40))
-    assert "torn" in str(ended.get(timeout=180))
+    assert "no pcapng block" in str(ended.get(timeout=180))
     reception.finish(0.0)
 
 

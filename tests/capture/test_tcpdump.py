@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import threading
 from dataclasses import replace
 
 import pytest
 
+from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.inventory import Eni
 from vpcshark.capture.jobs import Jobs
 from vpcshark.capture.life import Context
 from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.remembered import Remembered
 from vpcshark.capture.selection import Selection
 from vpcshark.capture.status import Silent
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.tcpdump import TcpdumpFeed, World
 from vpcshark.capture.timeline import Timeline
 from vpcshark.clock import SystemClock
-from vpcshark.errors import Mistake
+from vpcshark.errors import AwsError, Mistake, TransportError
 
 
 def nobody(*arguments):
@@ -32,3 +36,24 @@ def test_a_direction_of_what_is_inside_vxlan_is_refused_at_once(direction: str) 
     with pytest.raises(Mistake, match="--decap") as caught:
         TcpdumpFeed(context, World(nobody, nobody, nobody)).up(Jobs(stop))
     assert "--direction" in caught.value.remedy
+
+
+def test_aws_and_what_is_known_both_fail_and_the_reason_is_awss() -> None:
+    """What is known may still lead there when AWS has refused: only then is the capture over."""
+    refused = threading.Event()
+
+    def refuse():
+        refused.set()
+        raise AwsError("AWS gave no answer.")
+
+    def unreachable(host, addresses):
+        assert refused.wait(60)
+        raise TransportError("Nobody is there.")
+
+    eni = Eni("eni-1", "web-1", instance="i-1", instance_state="running", primary_address="10.0.0.5")
+    known = Remembered(eni, [eni], CaptureHost("i-1", "web-1", "eni-1", "10.0.0.5"))
+    clock, stop = SystemClock(), Stop()
+    options = CaptureOptions(mode="tcpdump")
+    context = Context(Selection(("eni-1",)), options, None, Silent(), stop, clock, Timeline(clock), None)
+    with pytest.raises(AwsError, match="no answer"):
+        TcpdumpFeed(context, World(refuse, unreachable, lambda eni: known)).up(Jobs(stop))

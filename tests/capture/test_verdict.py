@@ -26,7 +26,7 @@ def told(arrived: Arrived = NOTHING, **more: Any) -> list[str]:
     ("sentences", "begins", "has"),
     [
         (told(), f"{NOT_SENT}, it seems", "nothing of it came to capture-1"),
-        (told(Arrived()), f"{NOT_SENT}, it seems", "capture-1 did not tell what came"),
+        (told(Arrived()), "Whether anything was sent is not known", "what came to capture-1 was not counted"),
         (told(capture_filter="tcp port 9"), NOT_SENT, 'rules are those of the filter "tcp port 9"'),
         (told(capture_filter="tcp", mirror_filter="tmf-1"), NOT_SENT, "the rules of tmf-1 accept"),
         (

@@ -105,7 +105,7 @@ def ways(clock, line: bytes, times: int) -> list[str]:
     def own(profile, region):
         gone.append("own")
 
-    def by_keys(keys, region):
+    def by_keys(keys, profile, region):
         assert keys == KEYS
         gone.append("handed")
 

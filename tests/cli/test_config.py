@@ -37,12 +37,13 @@ def test_without_settings_it_shows_an_example(config, file):
 
 def test_a_setting_is_written_for_the_user_alone_and_shown(config, file):
     """Names with a blank are sections of named captures."""
-    assert config("set", "list.regions", "eu-west-1, eu-central-1") == (0, "", "")
-    assert config("set", "capture web.enis", "eni-0a") == (0, "", "")
+    status, out, err = config("set", "list.regions", "eu-west-1, eu-central-1")
+    assert (status, out, err) == (0, "", f"{file} has in [list]: regions = eu-west-1, eu-central-1\n")
+    assert config("set", "capture web.enis", "eni-0a")[0] == 0
     assert file.read_text() == "[list]\nregions = eu-west-1, eu-central-1\n\n[capture web]\nenis = eni-0a\n"
     assert file.stat().st_mode & 0o777 == 0o600
     assert config()[1] == file.read_text()
-    assert config("set", "list.regions", "")[0] == 0
+    assert config("set", "list.regions", "")[2] == f"{file} has in [list]: no regions any more\n"
     assert "regions" not in file.read_text()
 
 
@@ -54,6 +55,10 @@ def test_a_setting_is_written_for_the_user_alone_and_shown(config, file):
         ("defaults.vni", "x", "0 to 16777215"),
         ("defaults.colour", "red", "colour"),
         ("regions", "x", "SECTION.NAME"),
+        ("list.regions", "eu_west_1", "line 2"),
+        ("list.regions", "eu-wset-1, eu-west-1", "Did you mean eu-west-1?"),
+        ("defaults.region", "eu-wset-1", "Did you mean eu-west-1?"),
+        ("defaults.hots", "auto", "did you mean host?"),
         ("capture web.vni", "7", "enis, tags, asg or lb"),
         ("list.regions", "a\nb", "one line"),
     ],

@@ -1,6 +1,10 @@
 """What the doctor says of a healthy machine, and of each thing that can be broken."""
 
+import argparse
 import io
+import json
+import os
+import sys
 import time
 from email.utils import formatdate
 from pathlib import Path
@@ -8,7 +12,9 @@ from pathlib import Path
 import pytest
 from botocore.exceptions import ClientError
 
-from vpcshark.cli.doctor import Doctor, examine
+from vpcshark import logs
+from vpcshark.cli.doctor import Doctor, run
+from vpcshark.cli.findings import examine
 from vpcshark.cli.install import filled_in, install, packaged, run_command
 from vpcshark.errors import AwsError, VpcsharkError
 
@@ -22,12 +28,15 @@ class Healthy(Doctor):
         self.skew = skew
         self.denied = denied
         self.missing = False
+        self.real = set()
         self.refusal = None
 
     def tshark(self, command):
         """A tshark of 4.2, else the real world."""
         if self.missing and command[0] == "tshark":
             raise VpcsharkError("tshark could not be run: not found.")
+        if command[0] in self.real:
+            return run_command(command)
         if "--version" in command:
             return "TShark (Wireshark) 4.2.0\n"
         if "-G" in command:
@@ -89,16 +98,70 @@ def doctor(home):
 
 def problems(doctor):
     """subject -> problem and remedy, of what is wrong."""
-    return {found.subject: f"{found.problem} {found.remedy}" for found in examine(doctor) if found.problem}
+    return {found.subject: f"{found.problem} {found.remedy}" for found in examine(doctor.checks()) if found.problem}
+
+
+def skipped(doctor):
+    """The subjects that were not looked at."""
+    return {found.subject for found in examine(doctor.checks()) if found.level == "skipped"}
+
+
+def wireshark(folder, version):
+    """Another Wireshark, in a folder of its own."""
+    folder.mkdir(parents=True)
+    (folder / "wireshark").write_text(f"#!/bin/sh\necho 'Wireshark {version}.'\n")
+    (folder / "wireshark").chmod(0o755)
+
+
+def test_another_wireshark_that_looks_elsewhere_is_told_with_the_command_that_serves_it(doctor, home, monkeypatch):
+    """Its version says where it looks; the one that looks where the launcher is has nothing to mend."""
+    wireshark(home / "new", "4.6.1")
+    monkeypatch.setenv("PATH", f"{os.environ['PATH']}:{home / 'new'}")
+    doctor.real = {str(home / "new" / "wireshark")}
+    said = problems(doctor)["other Wiresharks"]
+    there = home / ".local" / "lib" / "wireshark" / "extcap"
+    assert said.endswith(f"Run: vpcshark install --dir {there}")
+    install(there, io.StringIO(), doctor.tshark)
+    assert "other Wiresharks" not in problems(doctor)
+
+
+def test_a_launcher_whose_python_is_gone_is_told_where_another_one_is_in_use(doctor, home):
+    """An install for an older Wireshark left it."""
+    left = home / ".local" / "lib" / "wireshark" / "extcap" / "vpcshark"
+    left.parent.mkdir(parents=True)
+    left.write_text(filled_in(packaged().read_text("utf-8"), "/no/such/python"))
+    assert "/no/such/python" in problems(doctor)["other launchers"]
+    left.write_text(filled_in(packaged().read_text("utf-8"), sys.executable))
+    assert "other launchers" not in problems(doctor)
+
+
+def test_the_log_is_named(doctor):
+    """For whoever is asked for it."""
+    said = {found.subject: found.remark for found in examine(doctor.checks())}
+    assert said["log"] == logs.used()
+
+
+def test_a_program_gets_all_findings_as_json(home, capsys, monkeypatch):
+    """An object for each check, with its level; the status says that something is to be mended."""
+    for name in ("AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"):
+        monkeypatch.setenv(name, str(home / "none"))
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    assert run(argparse.Namespace(profile="nobody", region="", json=True)) == 1
+    found = {one["subject"]: one for one in json.loads(capsys.readouterr().out)}
+    assert found["sign-in"]["level"] == "failed"
+    assert "nobody" in found["sign-in"]["problem"]
+    assert found["permissions"] == {**found["permissions"], "level": "skipped", "problem": ""}
 
 
 def test_a_healthy_machine_has_nothing_to_mend(doctor):
     """Every check has a remark."""
-    found = list(examine(doctor))
+    found = list(examine(doctor.checks()))
     assert problems(doctor) == {}
-    assert len(found) == 8
+    assert len(found) == 12
     assert all(one.remark for one in found)
     assert "14 calls" in found[-1].remark
+    assert {one.level for one in found} <= {"ok", "skipped"}
+    assert skipped(doctor) <= {"Session Manager"}
 
 
 def old(launcher):
@@ -135,7 +198,7 @@ def test_without_wireshark_the_rest_is_checked_all_the_same(doctor):
     """One failure ends nothing."""
     doctor.missing = True
     assert next(iter(problems(doctor))) == "Wireshark"
-    assert len(list(examine(doctor))) == 8
+    assert len(list(examine(doctor.checks()))) == 12
 
 
 def test_broken_settings_are_told_with_their_line(doctor, home):
@@ -147,8 +210,6 @@ def test_broken_settings_are_told_with_their_line(doctor, home):
 
 def test_what_the_last_list_said_is_told(doctor):
     """With the command that mends it."""
-    import os
-
     from vpcshark.extcap.answers import Answers
 
     Answers(os.environ).write(
@@ -186,7 +247,7 @@ def test_what_cannot_be_judged_without_a_tagged_mirror_is_no_problem(doctor):
     """A policy that goes by tags, as ours do, refuses the DryRun of what does not exist."""
     doctor.denied = ("delete_traffic_mirror_filter",)
     assert "permissions" not in problems(doctor)
-    said = next(finding.remark for finding in examine(doctor) if finding.subject == "permissions")
+    said = next(finding.remark for finding in examine(doctor.checks()) if finding.subject == "permissions")
     assert "13 calls of a capture are allowed" in said
     assert "ec2:DeleteTrafficMirrorFilter" in said
 
@@ -194,5 +255,6 @@ def test_what_cannot_be_judged_without_a_tagged_mirror_is_no_problem(doctor):
 def test_without_a_sign_in_what_needs_one_says_so(doctor):
     """And the sign-in says why."""
     doctor.refusal = AwsError("The AWS SSO sign-in has expired.", "Run: aws sso login")
-    assert set(problems(doctor)) == {"sign-in", "clock", "permissions"}
+    assert set(problems(doctor)) == {"sign-in"}
+    assert {"clock", "permissions"} <= skipped(doctor)
     assert "aws sso login" in problems(doctor)["sign-in"]

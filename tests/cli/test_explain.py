@@ -8,7 +8,7 @@ import io
 import pytest
 from rich.console import Console
 
-from vpcshark.cli import explain
+from vpcshark.cli import explain, parsing
 from vpcshark.errors import InputError
 
 
@@ -66,10 +66,8 @@ def test_ports_may_be_named():
 
 def test_the_command_takes_the_filter_as_words(capsys: pytest.CaptureFixture[str]):
     """Quoted or not."""
-    parser = argparse.ArgumentParser()
-    explain.add(parser.add_subparsers())
-    options = parser.parse_args(["explain", "icmp", "or", "arp"])
-    assert options.run(options) == 0
+    options = parsing.parser("explain").parse_args(["explain", "icmp", "or", "arp"])
+    assert explain.run(options) == 0
     assert "2 of 10 rules." in capsys.readouterr().out
 
 

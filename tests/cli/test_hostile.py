@@ -18,7 +18,7 @@ import pytest
 import walk as walking
 
 import vpcshark
-from vpcshark.cli.main import COMMANDS
+from vpcshark.cli.commands import COMMANDS
 from vpcshark.wire import pcapng
 
 REGION = "eu-central-1"
@@ -135,7 +135,9 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "ps.json": ["ps", "--json"],
         "cleanup": ["cleanup", "--expired", "--dry-run"],
         "trust": ["trust", instance, "--port", str(host.port)],
+        "cleanup.json": ["cleanup", "--expired", "--dry-run", "--json"],
         "doctor": ["doctor"],
+        "doctor.json": ["doctor", "--json"],
         "capture.tcpdump": [*capture, "--mode", "tcpdump"],
         "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],
         "demo": ["demo", "--inside"],
@@ -149,6 +151,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "uninstall": ["uninstall"],
         "config": ["config"],
         "iam-policy": ["iam-policy"],
+        "completion": ["completion", "bash"],
         "explain": ["explain", "tcp", "port", "80"],
         "decap": ["decap", odd_file(folder), "decap.pcapng"],
         "decap.missing": ["decap", f"{hostile.EVIL}".replace("\0", ""), "decap.pcapng"],
@@ -234,7 +237,7 @@ def test_no_hostile_text_reaches_a_terminal(walked: Walked, command: str) -> Non
 
 def test_the_walk_meets_what_is_hostile(walked: Walked) -> None:
     """Else it would prove nothing: each of these commands shows some of it, markup as it is written."""
-    silent = {"lab", "install", "uninstall", "iam-policy", "explain"}
+    silent = {"lab", "install", "uninstall", "iam-policy", "explain", "completion"}
     for command in {*COMMANDS, "extcap"} - silent:
         texts = b"".join(step.out + step.err for step in walked.of(command).values()).decode()
         assert hostile.MARK in texts, command
@@ -267,8 +270,13 @@ def test_a_capture_ends_with_the_host_that_says_what_does_not_fit(walked: Walked
 
 SINKS = {"sys.stdout.write", "sys.stderr.write", "stderr.write", "stdout.write", "out.write", "print"}
 ELSEWHERE = {"lab", "receiver"}  # a program of its own, on whose words nobody's safety hangs; sent to another machine
-RAW = {("cli/console.py", "write_json"), ("cli/iam_policy.py", "run"), ("extcap/prepared.py", "write")}
-"""Escapes by itself; ASCII; sentences, each of which is clean."""
+RAW = {
+    ("cli/console.py", "write_json"),
+    ("cli/iam_policy.py", "run"),
+    ("cli/completion.py", "run"),
+    ("extcap/prepared.py", "write"),
+}
+"""Escapes by itself; ASCII; a script of argcomplete's; sentences, each of which is clean."""
 
 
 def test_a_new_sink_goes_by_the_step_as_well() -> None:

@@ -14,7 +14,7 @@ import pytest
 from hands import command_line
 
 from vpcshark.cleanup import ledger as ledgers
-from vpcshark.cli.main import refusal
+from vpcshark.cli.command import refusal
 
 HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "", "region": "eu-west-1"}
 

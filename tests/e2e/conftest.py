@@ -57,7 +57,10 @@ def clean_lab(lab: Lab) -> Iterator[Lab]:
     assert lab.is_clean()
     yield lab
     lab.end_started()
-    wait_until(lab.is_clean, "the account is clean")
+    try:
+        wait_until(lab.is_clean, "the account is clean")
+    finally:
+        lab.clear()  # what a test that failed has left is not the next one's
 
 
 @pytest.hookimpl(wrapper=True)

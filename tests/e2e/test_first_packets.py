@@ -26,6 +26,21 @@ def capture(lab: Lab, file: Path, *enis: str, options: tuple[str, ...] = (), fra
     return done.stderr
 
 
+def capture_of_each(lab: Lab, file: Path, enis: list[str]) -> None:
+    """tshark until it has 200 frames of each, however much later one of them begins."""
+    file.parent.chmod(0o777)
+    process = lab.start("tshark", "-q", *(word for eni in enis for word in ("-i", eni)), "-w", str(file))
+
+    def has_enough() -> bool:
+        read = lab.run("tshark", "-r", str(file), "-T", "fields", "-e", "frame.interface_name").stdout.split()
+        return min(read.count(eni) for eni in enis) >= 200
+
+    wait_until(has_enough, "there are frames of each")
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=180)
+    assert process.returncode == 0, said
+
+
 def host_option(eni: str, host: str) -> list[str]:
     """Through this machine, or through the capture host by sshd, which is what auto means."""
     return preference(eni, "host", host) if host != "auto" else []
@@ -56,6 +71,26 @@ def assert_both_directions_and_families(lab: Lab, frames: list[Frame]) -> None:
     assert max(f.length for f in frames) > 8000  # the jumbo-sized flow
 
 
+def test_a_duration_of_tshark_counts_from_when_frames_can_come(clean_lab: Lab, tmp_path: Path):
+    """Not from its start: bringing a mirror up takes longer than this second."""
+    assert frames_of_a_duration(clean_lab, tmp_path, 1, "web-1") > 10
+
+
+@pytest.mark.long
+def test_a_duration_of_several_interfaces_counts_from_the_start(clean_lab: Lab, tmp_path: Path):
+    """They must not keep each other from beginning."""
+    assert frames_of_a_duration(clean_lab, tmp_path, 20, "web-1", "db-1") > 10
+
+
+def frames_of_a_duration(lab: Lab, folder: Path, seconds: int, *names: str) -> int:
+    """How many are in the file of a tshark that ends by its own clock."""
+    folder.chmod(0o777)
+    interfaces = [word for name in names for word in ("-i", lab.eni(name)["NetworkInterfaceId"])]
+    done = lab.run("tshark", "-q", *interfaces, "-a", f"duration:{seconds}", "-w", str(folder / "out.pcapng"))
+    assert done.returncode == 0, done.stderr
+    return len(read_frames(folder / "out.pcapng"))
+
+
 def test_the_interface_bears_the_enis_id_and_name(clean_lab: Lab, tmp_path: Path):
     """if_name is the ENI's id, if_description has its Name tag, names of addresses are in the file."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
@@ -77,7 +112,7 @@ def test_two_enis_at_once(clean_lab: Lab, tmp_path: Path):
         recording(clean_lab, "web-1", tmp_path / "a.pcap") as first,
         recording(clean_lab, "db-1", tmp_path / "b.pcap") as second,
     ):
-        capture(clean_lab, file, *enis, frames=500)
+        capture_of_each(clean_lab, file, enis)
         seen = [first.stop(), second.stop()]
     for index, frames in enumerate(seen):
         single = tmp_path / f"{index}.pcapng"

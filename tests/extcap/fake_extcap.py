@@ -42,11 +42,14 @@ class FakeServices:
         note(values=name, interface=interface, region=options.region)
         return [("i-0b", "host } b"), ("i-0a", "host a")]
 
-    def capture(self, interface, options, sink, stop, status):
+    def capture(self, interface, options, sink, stop, status, course=None):
         """Header first; then fail, end, or wait for the stop and clean up, as the test wants."""
         how = os.environ.get("FAKE_CAPTURE", "wait")
         note(capture=str(interface), options=vars(options))
         sink.write(HEADER)
+        if how == "early":
+            course.on_early("The capture was stopped before it stood.")
+            return
         if how == "refused":
             raise InputError(f"{interface} can't be mirrored: " + "its type is too old. " * 200, "Use another.")
         if how == "defect":
@@ -62,6 +65,8 @@ class FakeServices:
             return
         try:
             sink.write(PACKET)
+            if course:
+                course.on_up()
             status.say("Capturing")
             note(started=True)
             if how == "flood":

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from vpcshark.extcap.asker import behind
+from vpcshark.extcap.asker import behind, is_capture, wants_capture
 
 ITSELF = (
     "import psutil, re; from vpcshark.extcap.asker import behind; print(behind(psutil.Process(), re.compile('sh')))"
@@ -60,3 +60,29 @@ def test_psutil_tells_real_processes_in_the_same_way():
     shell = ["sh", "-c", '"$@"; exit $?', "sh", sys.executable, "-c", ITSELF]
     done = subprocess.run(shell, capture_output=True, text=True, check=True)
     assert int(done.stdout) == os.getpid()
+
+
+@pytest.mark.parametrize(
+    ("line", "is_ours"),
+    [
+        ("tshark -i eni-0a -a duration:2", True),
+        ("tshark -q -ieni-0a", True),
+        ("wireshark -k --interface=vpcshark-web", True),
+        ("/usr/bin/tshark --interface eni-0a", True),
+        ("tshark -i 3 -w eni-0a.pcapng", False),
+        ("tshark -D", False),
+        ("wireshark", False),
+        ("tshark -r eni-0a", False),
+    ],
+)
+def test_who_captures_from_one_of_ours_is_known_by_his_command_line(line: str, is_ours: bool):
+    """He fails without a list that has it."""
+    assert is_capture(line.split()) is is_ours
+
+
+def test_the_command_line_is_that_of_a_real_process():
+    """One that has gone wants nothing."""
+    with subprocess.Popen([sys.executable, "-c", "input()", "-i", "eni-0a"], stdin=subprocess.PIPE) as process:
+        assert wants_capture(process.pid)
+        assert not wants_capture(os.getpid())
+    assert not wants_capture(process.pid)

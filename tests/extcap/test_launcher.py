@@ -175,6 +175,17 @@ def test_a_damaged_index_is_asked_of_python(shell, python, environ, kept, text):
     assert (done.stdout.count("asked: "), done.stderr) == (1, "")
 
 
+@pytest.mark.parametrize("name", ["", "../elsewhere", "/SLOT", "SLOT/", "-n"])
+def test_a_slot_that_is_no_name_is_asked_of_python(shell, python, environ, kept, name):
+    """Of a damaged index it may lead to answers for another context, or out of the folder."""
+    shutil.copytree(kept, kept.parent.parent / "elsewhere")
+    shutil.copytree(kept, kept.parent / "-n")
+    named = name.replace("SLOT", kept.name)
+    (kept.parent / "index").write_text(f"slot='{named}'\nindexed=whole\n")
+    done = run(shell, python, *CONFIG, **environ)
+    assert (done.stdout.count("asked: "), done.stderr) == (1, "")
+
+
 def test_another_environment_is_asked_of_python(shell, python, environ, kept):
     """Its answers are others."""
     assert run(shell, python, *CONFIG, **{**environ, "AWS_PROFILE": "other"}).stdout.startswith("asked: ")

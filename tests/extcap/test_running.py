@@ -101,7 +101,7 @@ def test_the_parent_killed_ends_it(wireshark, fifo, reader):
         (["--extcap-capture-filter", "tcp prot 80"], {}, 'The capture filter "tcp prot 80" is not valid: ', "See the"),
         (["--log-file", "/no/such/log"], {}, "The log file /no/such/log can't be written: ", "Name another"),
         ([], {"FAKE_CAPTURE": "defect"}, "vpcshark failed unexpectedly (ZeroDivisionError).", "The details are in "),
-        (["--extcap-interface", "vpcshark-problem"], {}, "This entry is no network interface", "Do what its"),
+        (["--extcap-interface", "vpcshark-problem"], {}, "This entry is no network interface", "Then choose"),
     ],
 )
 def test_an_error_is_two_lines_after_the_fifo_was_opened(wireshark, fifo, reader, arguments, environ, first, second):
@@ -201,6 +201,23 @@ def test_tshark_ends_by_its_duration_while_nothing_flows(installed, tmp_path):
     assert done.returncode == 0, done.stderr
     assert seconds < now.allows(20)
     assert "cleaned" in installed.wait_for("cleaned")
+
+
+def test_a_first_tshark_waits_for_aws_longer_than_a_list_does(wireshark, tmp_path):
+    """No answers are prepared, and AWS takes longer than the two seconds that a list is waited for."""
+    wireshark.install()
+    file = tmp_path / "out.pcapng"
+    done = wireshark.tshark("-i", "eni-0a", "-a", "packets:1", "-w", str(file), FAKE_DELAY="4")
+    assert done.returncode == 0, done.stderr
+    assert wireshark.tshark("-r", str(file), "-T", "fields", "-e", "frame.len").stdout == "60\n"
+
+
+def test_a_capture_that_was_stopped_before_it_stood_says_so_to_tshark_alone(wireshark, fifo, reader):
+    """Status 0, since nothing failed; at a window the toolbar's log has it."""
+    process = wireshark.start(*CAPTURE, str(fifo), FAKE_CAPTURE="early")
+    _, said = process.communicate(timeout=180)
+    assert process.returncode == 0
+    assert said.startswith("The capture was stopped before it stood.\nGive it longer")
 
 
 def test_tshark_shows_the_error_and_does_not_hang(installed):

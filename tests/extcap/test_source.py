@@ -6,6 +6,8 @@ import pytest
 
 from vpcshark.capture.selection import Selection
 from vpcshark.errors import InputError
+from vpcshark.extcap import prepared
+from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.arguments import parse
 from vpcshark.extcap.source import source
 from vpcshark.settings import Tag
@@ -81,3 +83,12 @@ def test_what_cannot_be_captured_from_is_told(ask, line, words):
     with pytest.raises(InputError, match=words) as caught:
         ask(line, {})
     assert caught.value.remedy
+
+
+def test_the_entry_of_a_problem_says_it_once_more(ask, tmp_path):
+    """The list may have cut it; the error box has room."""
+    environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
+    entry = "interface {value=vpcshark-problem}{display=AWS: The sign-in has expired. Run: aws sso login}\n"
+    Answers(environ).write({prepared.INTERFACES: entry})
+    with pytest.raises(InputError, match=r"The sign-in has expired\. Run: aws sso login Then choose"):
+        ask("--extcap-interface vpcshark-problem", environ)

@@ -41,13 +41,18 @@ OWNER = "me@here"
 
 
 class Hurried(SystemClock):
-    """Thirty seconds pass in one: what is given up in the end is given up soon."""
+    """Sleeping takes a thirtieth of what it counts for: what is given up in the end is given up soon, and work that
+    takes long on a busy machine is no reason."""
+
+    def __init__(self) -> None:
+        self._skipped = 0.0
 
     def monotonic(self) -> float:
-        return super().monotonic() * 30
+        return super().monotonic() + self._skipped
 
     def sleep(self, seconds: float) -> None:
         super().sleep(seconds / 30)
+        self._skipped += seconds * 29 / 30
 
 
 class Account:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,7 +20,19 @@ from iam import REGION, Judge, actions_of, less
 from scenes import IMAGE, Scene
 from sound import SOUND
 
-from vpcshark.aws import connect, doors, fleets, launch, metrics, mirror, policies, registered, tagging
+from vpcshark.aws import (
+    connect,
+    doors,
+    fleets,
+    inventory,
+    launch,
+    metrics,
+    mirror,
+    policies,
+    registered,
+    tagging,
+    trunks,
+)
 from vpcshark.aws.client import Aws
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.features import FEATURES
@@ -189,6 +202,13 @@ def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
     assert not unknown, unknown
 
 
+def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """Of a trunk on the source's instance."""
+    source = inventory.find_eni(aws.ec2, scene.source)
+    branch = replace(source, id="eni-0123456789abcdef0", instance="")
+    assert trunks.on_its_trunk(aws.ec2, branch) == branch  # EC2 knows of none
+
+
 FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "open-security-group": open_a_group,
     "counters": read_the_counts,
@@ -196,6 +216,7 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
     "fleet": aim_at_fleets,
+    "branches": find_a_branch,
     "connect-ssh": see_host_keys_and_user,
     "connect-eic": push_a_key,
     "connect-eic-launched": push_a_key_to_a_launched_host,

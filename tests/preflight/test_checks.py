@@ -47,6 +47,19 @@ def test_the_plain_picture_is_in_order_and_leaves_no_question():
     assert not questions(PICTURE)
 
 
+@pytest.mark.parametrize("which", ["source", "target", "both"])
+def test_an_interface_without_ipv4_is_judged_without_its_address(which: str):
+    """Of a target it is said that its way is not looked at; no sentence has a hole where the address would be."""
+    alone = {
+        name: replace(getattr(PICTURE, name), address="") for name in ("source", "target") if which in (name, "both")
+    }
+    found = examine(replace(PICTURE, **alone))
+    said = [finding.sentence for finding in found]
+    assert any("has no private IPv4 address" in sentence for sentence in said) == (which != "source")
+    assert not any("  " in sentence or " ," in sentence or "route to ," in sentence for sentence in said)
+    assert not [one for one in found if one.check in ("route", "acl") and which == "target"]
+
+
 @pytest.mark.parametrize(
     ("part", "emptied", "check"),
     [

@@ -8,21 +8,17 @@ from pathlib import Path
 
 from outer import ethernet, ipv4, udp
 
-from vpcshark.cli import decap
+from vpcshark.cli import decap, parsing
 
 INNER = ethernet(0x0800, ipv4(udp(b"x" * 58, 53)))
 
 
 def parsed(*words: object) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    decap.add(parser.add_subparsers())
-    return parser.parse_args(["decap", *map(str, words)])
+    return parsing.parser("decap").parse_args(["decap", *map(str, words)])
 
 
 def decapsulate(*words: object) -> int:
-    options = parsed(*words)
-    status: int = options.run(options)
-    return status
+    return decap.run(parsed(*words))
 
 
 def told(path: Path, *fields: str) -> list[str]:

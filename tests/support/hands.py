@@ -123,6 +123,14 @@ class Lab:
         """Is nothing of Traffic Mirroring left?"""
         return not any(self.mirror_resources().values())
 
+    def clear(self) -> None:
+        """Delete all of Traffic Mirroring that is left, ours or not."""
+        for kind, ids in self.mirror_resources().items():
+            name = kind.removesuffix("s")
+            for one in ids:
+                delete = getattr(self.client(), f"delete_traffic_mirror_{name}")
+                delete(**{f"TrafficMirror{name.title()}Id": one})
+
     def logged(self, lines: int) -> str:
         """The last lines of the product's log file."""
         file = Path(self.environment["XDG_CACHE_HOME"], "vpcshark", "log", "vpcshark.log")

@@ -94,8 +94,13 @@ class Rogue:
 
 
 class _Server(paramiko.ServerInterface):
-    def __init__(self, speak: Speak, ways: dict[str, Any]) -> None:
-        self._speak, self._ways = speak, ways
+    def __init__(self, speak: Speak, ways: dict[str, Any], transport: paramiko.Transport) -> None:
+        self._speak, self._ways, self._transport = speak, ways, transport
+
+    def _reach(self, stage: str) -> None:
+        """A way "at_STAGE" is done with the transport before the answer there."""
+        if act := self._ways.get(f"at_{stage}"):
+            act(self._transport)
 
     def get_allowed_auths(self, username: str) -> str:
         return str(self._ways.get("methods", "publickey"))
@@ -104,16 +109,19 @@ class _Server(paramiko.ServerInterface):
         return paramiko.AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
+        self._reach("login")
         return paramiko.AUTH_FAILED if self._ways.get("refuses") else paramiko.AUTH_SUCCESSFUL
 
     def get_banner(self) -> tuple[str | None, str]:
         return self._ways.get("banner"), "en"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
+        self._reach("channel")
         refused = paramiko.OPEN_FAILED_RESOURCE_SHORTAGE
         return refused if self._ways.get("no_channel") else paramiko.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
+        self._reach("command")
         if self._ways.get("no_command"):
             return False
         work = _quietly(lambda: self._speak(Command(channel, command)))
@@ -156,7 +164,7 @@ class Rogues:
         def serve(connection: socket.socket) -> None:
             transport = paramiko.Transport(connection)
             transport.add_server_key(self._other if ways.get("other_key") else self._host_key)
-            transport.start_server(event=threading.Event(), server=_Server(speak, ways))
+            transport.start_server(event=threading.Event(), server=_Server(speak, ways, transport))
 
         return self.listening(serve)
 

@@ -29,11 +29,13 @@ class Running:
         mode: str = "tcpdump",
         index: int = 0,
         key: str = "",
+        eni: str = "",
     ) -> None:
-        """``key``: the id of an AWS key that the capture uses instead of the lab's."""
+        """``key``: the id of an AWS key that the capture uses instead of the lab's. ``eni``: an interface's id instead
+        of that of the instance's device ``index``."""
         self.lab, self.file, self.instance = lab, file, instance
         self.before = set(lab.processes(instance))
-        eni = lab.eni(instance, index)["NetworkInterfaceId"]
+        eni = eni or lab.eni(instance, index)["NetworkInterfaceId"]
         command = [*VPCSHARK, "capture", eni, "--mode", mode, "-w", str(file), *options]
         ours = {"AWS_ACCESS_KEY_ID": key} if key else {}
         self.process = replace(lab, environment={**lab.environment, **ours}).start(*command)

@@ -154,6 +154,30 @@ def log_in(sshd: Sshd) -> Iterator[Callable[..., object]]:
 
 
 @pytest.fixture
+def log_in_by_openssh(sshd: Sshd) -> Iterator[Callable[..., object]]:
+    """The same by the installed ``ssh``, with the changes of ``openssh.Login``."""
+    from vpcshark.transport import openssh, ssh
+    from vpcshark.transport.ssh_auth import Keys
+
+    opened = []
+
+    def connect(**changes: object) -> openssh.OpenSshTransport:
+        how: dict[str, object] = {
+            "user": sshd.user,
+            "port": sshd.port,
+            "keys": Keys(file=sshd.key, agent="none"),
+            "trust": ssh.Trust(files=[sshd.known_hosts]),
+        }
+        login = openssh.Login("127.0.0.1", **{**how, **changes})  # type: ignore[arg-type]
+        opened.append(openssh.connect(login, shutil.which("ssh")))
+        return opened[-1]
+
+    yield connect
+    for transport in opened:
+        transport.close()
+
+
+@pytest.fixture
 def make_ssh_key() -> Callable[..., str]:
     """``make_ssh_key(path, passphrase)`` makes a key pair with ssh-keygen."""
     return make_key
@@ -166,7 +190,7 @@ def unused_port() -> int:
 
 
 @pytest.fixture
-def dials(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[str, Callable[[], object]]]:
+def dials(sshd: Sshd, tmp_path: Path) -> Iterator[dict[str, Callable[[], object]]]:
     """By name, ways to the test's sshd that are no plain connection: each call opens one."""
     from vpcshark.transport import proxy, ssh_config
     from vpcshark.transport.ssh_config import Settings
@@ -176,12 +200,11 @@ def dials(sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterat
     jump = Settings(jumps=(f"{sshd.user}@127.0.0.1:{sshd.port}",))
     program = Settings(proxy_command=(sys.executable, "-c", RELAY.format(port=sshd.port)))
     with ssm_service(sshd.port) as session, endpoint(sshd.port, tmp_path) as url:
-        monkeypatch.setenv("AWS_CA_BUNDLE", str(tmp_path / "ca.pem"))
         yield {
             "jump": lambda: proxy.dial(jump, "127.0.0.1", sshd.port, known),
             "proxy command": lambda: proxy.dial(program, "127.0.0.1", sshd.port, known),
             "ssm": lambda: open_session(session, tmp_path),
-            "endpoint": lambda: eice.open_tunnel(url()),
+            "endpoint": lambda: eice.open_tunnel(url(), str(tmp_path / "ca.pem")),
         }
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import socket
 import threading
 import time
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from paramiko.buffered_pipe import BufferedPipe, PipeTimeout
 
-from vpcshark.transport.buffers import Chunks, ReadAhead
+from vpcshark.transport.buffers import Chunks, Overfull, ReadAhead, Room
 
 STEPS = st.lists(st.one_of(st.binary(max_size=40), st.integers(0, 50), st.just("all")))
 
@@ -34,6 +35,37 @@ def test_chunks_gives_what_paramiko_s_own_buffer_gives(steps: list[bytes | int |
             assert ours.read(int(step)) == theirs.read(int(step))
         assert (len(ours), ours.read_ready()) == (len(theirs), theirs.read_ready())
         assert events[0].is_set() == events[1].is_set()
+
+
+@given(st.lists(st.one_of(st.binary(min_size=1, max_size=40), st.integers(0, 50))), st.integers(1, 200))
+def test_buffers_hold_no_more_than_their_room(steps: list[bytes | int], most: int) -> None:
+    """Of two that share one: what would be too much is refused, all else is there."""
+    room = Room(most)
+    ours = Chunks(room), Chunks(room)
+    held = 0
+    for number, step in enumerate(steps):
+        pipe = ours[number % 2]
+        if isinstance(step, int):
+            held -= len(pipe.read(step)) if len(pipe) else 0
+        elif held + len(step) <= most:
+            pipe.feed(step)
+            held += len(step)
+        else:
+            with pytest.raises(Overfull):
+                pipe.feed(step)
+        assert sum(map(len, ours)) == held <= most
+
+
+def test_small_pieces_take_little_more_than_their_bytes() -> None:
+    """A host may send a window byte by byte: as objects these would take forty times as much."""
+    pipe = Chunks()
+    tracemalloc.start()
+    for _ in range(1 << 16):
+        pipe.feed(b"x")
+    used = tracemalloc.get_traced_memory()[0]
+    tracemalloc.stop()
+    assert used < 2 << 16
+    assert pipe.read(1 << 20) == b"x" * (1 << 16)
 
 
 def test_what_is_there_can_be_read_after_the_end() -> None:

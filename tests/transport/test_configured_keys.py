@@ -188,5 +188,5 @@ def test_a_server_with_no_algorithm_of_ours_is_told_as_that(
         pytest.fail("sshd is not installed") if os.environ.get("CI") else pytest.skip("sshd is not installed")
     config = tmp_path / "sshd_config"
     config.write_text(f"HostKey {make_ssh_key(tmp_path / 'host')}\n{lines}\n")
-    with pytest.raises(TransportError, match=r"10\.1\.0\.20 and vpcshark's SSH have no algorithm in common"):
+    with pytest.raises(TransportError, match=r"SSH have no .+ in common: it offers .+; vpcshark's SSH may"):
         ssh.host_key("10.1.0.20", dial=lambda: tunnel.process([program, "-i", "-f", str(config)]))

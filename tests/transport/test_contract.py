@@ -16,7 +16,10 @@ from vpcshark.errors import TransportError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.transport.local import LocalTransport
 
-TRANSPORTS = ("local", "ssh", "jump", "proxy command", "ssm", "endpoint")
+PARAMIKO = ("ssh", "jump", "proxy command", "ssm", "endpoint")
+OPENSSH = tuple(f"openssh {way}" for way in PARAMIKO)
+_LONG = [pytest.param(way, marks=pytest.mark.long) for way in OPENSSH[1:]]
+TRANSPORTS = ("local", *PARAMIKO, OPENSSH[0], *_LONG)
 EVERY_BYTE = bytes(range(256))
 
 
@@ -32,8 +35,9 @@ def make(way: str, request: pytest.FixtureRequest, **changes: object) -> Transpo
     """A transport of this kind; ``changes`` are for the login."""
     if way == "local":
         return LocalTransport()
+    way, log_in = way.removeprefix("openssh "), "log_in_by_openssh" if way in OPENSSH else "log_in"
     dial = None if way == "ssh" else request.getfixturevalue("dials")[way]
-    transport: Transport = request.getfixturevalue("log_in")(dial=dial, **changes)
+    transport: Transport = request.getfixturevalue(log_in)(dial=dial, **changes)
     return transport
 
 
@@ -183,9 +187,10 @@ def test_close_ends_a_command_that_reads_its_input(transport: Transport) -> None
     assert ends(pid)
 
 
-@pytest.mark.parametrize("way", TRANSPORTS)
+@pytest.mark.parametrize("way", ["local", *PARAMIKO])
 def test_close_ends_a_command_that_sleeps(way: str, request: pytest.FixtureRequest) -> None:
-    """A command that neither reads nor writes is ended by SIGTERM; sshd passes it on to all users but root."""
+    """A command that neither reads nor writes is ended by SIGTERM; sshd passes it on to all users but root. OpenSSH's
+    client has no signals to send."""
     changes = {}
     if way != "local":
         plain_user = request.getfixturevalue("sshd").plain_user

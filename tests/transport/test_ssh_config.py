@@ -105,7 +105,8 @@ def test_a_host_that_is_not_named_has_only_what_is_for_all(settings) -> None:
 
 def test_no_file_says_nothing() -> None:
     """A user without a configuration."""
-    assert ssh_config.lookup(ssh_config.read(["/nonexistent/config"]), hosts("web-1")) == ssh_config.Settings()
+    config = ssh_config.read(["/nonexistent/config"])
+    assert ssh_config.lookup(config, hosts("web-1")) == ssh_config.Settings(program=config.program)
 
 
 @pytest.mark.parametrize(
@@ -212,3 +213,37 @@ def test_the_files_are_those_that_ssh_finds_by_itself(tmp_path: Path) -> None:
         pytest.skip("this root may not make a mount namespace")
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines() == [f"web-1 everybody 2222 {tmp_path}/k", f"me {me} 22", "other everybody 22"]
+
+
+def test_a_shared_connection_for_every_host_says_nothing_of_one_name(tmp_path: Path) -> None:
+    """ControlPath with %C differs for each name; a proxy for every host is told the address all the same."""
+    found = configured(tmp_path, "ControlPath ~/.ssh/cm-%C\nProxyCommand nc %h %p\n")
+    assert "nc 10.1.0.5 22" in found.proxy_command[-1]
+    assert len(found.masters) == len(set(found.masters)) > 1
+
+
+def test_what_only_ssh_can_do_is_kept_for_it(tmp_path: Path) -> None:
+    """Algorithms too; ssh's own defaults are not repeated."""
+    found = configured(tmp_path, "GSSAPIAuthentication yes\nPKCS11Provider /usr/lib/x.so\nCiphers aes256-ctr\n")
+    expected = {"gssapiauthentication": "yes", "pkcs11provider": "/usr/lib/x.so", "ciphers": "aes256-ctr"}
+    assert found.passed == expected
+
+
+def test_what_is_said_of_a_login_user_holds_for_a_tagged_one(tmp_path: Path) -> None:
+    """Match user, though neither the command line nor the configuration names one."""
+    (tmp_path / "config").write_text("Match user admin\n  IdentityFile /keys/admin\n")
+    config = ssh_config.read([str(tmp_path / "config")])
+    tagged = ssh_config.lookup(config, hosts("web-1"), login=UserName("admin"))
+    assert (tagged.key_files, tagged.user) == (("/keys/admin",), None)
+    assert ssh_config.lookup(config, hosts("web-1"), login=UserName("other")).key_files == ()
+
+
+def test_each_name_is_evaluated_once(tmp_path: Path) -> None:
+    """Of several hosts in one capture too; what is said of all hosts is asked once for all of them."""
+    program, calls = tmp_path / "ssh", tmp_path / "calls"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {calls}\nexec ssh "$@"\n')
+    program.chmod(0o755)
+    config = ssh_config.Config("none", str(program))
+    for address in ("10.1.0.5", "10.1.0.6", "10.1.0.5"):
+        ssh_config.lookup(config, hosts("web", address))
+    assert len(calls.read_text().splitlines()) == len({"defaults", "nobody", "web", "10.1.0.5", "10.1.0.6"})

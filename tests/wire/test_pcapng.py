@@ -181,6 +181,43 @@ def test_a_cutter_gives_whole_blocks_however_they_come(size):
     assert cutter.packets == Counter(int.from_bytes(body[:4], "little") for body in bodies)
 
 
+PACKET = pcapng.enhanced_packet(1, 5, bytes(60), 60, 1)
+STATISTICS = pcapng.interface_statistics(0, 5, 1, 0, 3, "clocks differ by 0.1 s")
+FOREIGN = {
+    "a section": pcapng.section_header(),
+    "an interface": pcapng.interface_description("eni-0"),
+    "names": pcapng.name_resolution([("10.0.0.1", "bank.example")]),
+    "secrets": pcapng.decryption_secrets(b"CLIENT_RANDOM 00 00\n"),
+    "a simple packet": struct.pack("<IIIII", 3, 20, 0, 0, 20),
+    "a block of its own": struct.pack("<III", 0xBAD, 12, 12),
+    "a packet of an interface that is not there": pcapng.enhanced_packet(2, 5, bytes(60), 60),
+    "statistics of an interface that is not there": pcapng.interface_statistics(7, 5, 1, 0),
+    "statistics without a time": struct.pack("<III", 5, 12, 12),
+    **{
+        f"a comment with {char!r}": struct.pack("<IIIII", 5, 36, 0, 0, 0)
+        + struct.pack("<HH", 1, len(char.encode()))
+        + char.encode().ljust(4, b"\0")
+        + bytes(4)
+        + struct.pack("<I", 36)
+        for char in ("\x1b", "\u202e", "\u009b", "\n")
+    },
+}
+
+
+@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize("size", [1, 1000])
+def test_of_another_machine_only_packets_and_counts_pass(name, size):
+    """Anything else would change what all the other packets of the file mean, or what is read of them."""
+    cutter = pcapng.Cutter()
+    cutter.interfaces = frozenset([0, 1])
+    good = PACKET + STATISTICS
+    assert cutter.feed(good) == good
+    data = FOREIGN[name] + good
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    with pytest.raises(ValueError, match=r"which no receiver sends|which is not there|control characters"):
+        all(cutter.feed(piece) is not None for piece in pieces)
+
+
 @pytest.mark.parametrize("length", [0, 4, 13, 2**31])
 def test_whole_blocks_does_not_trust_a_length(length):
     """It neither loops nor waits for gigabytes."""

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
-from vpcshark.aws import configured
+from vpcshark.aws import answers, configured
 from vpcshark.aws.bounded import bound
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
@@ -83,9 +83,13 @@ class Ec2(Protocol):
 class Aws:
     """One AWS account and region. Clients are made at first use and may be shared between threads."""
 
-    def __init__(self, session: Any, config: Any, profile: str, region: str, chain: Chain | None = None) -> None:
-        """Use ``connect``. ``profile`` is "" where credentials come without one."""
+    def __init__(
+        self, session: Any, config: Any, profile: str, region: str, chain: Chain | None = None, ca_bundle: str = ""
+    ) -> None:
+        """Use ``connect``. ``profile`` is "" where credentials come without one, ``ca_bundle`` where the certificates
+        that are trusted are boto3's own."""
         self.profile = profile
+        self.ca_bundle = ca_bundle
         self._chain = chain
         self.region = region
         self._session = session
@@ -133,6 +137,10 @@ class Aws:
             partition = self._session.get_partition_for_region(self.region)
             found: list[str] = self._session.get_available_regions("ec2", partition_name=partition)
         return sorted(found)
+
+    def uses(self, variant: str) -> bool:
+        """Do the settings ask for endpoints of this kind ("fips", "dualstack")?"""
+        return bool(getattr(self.client("ec2").meta.config, f"use_{variant}_endpoint", False))
 
     def endpoint(self, service: str) -> str:
         """The URL that the service is asked at."""
@@ -242,6 +250,7 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
     name = profile or os.environ.get("AWS_PROFILE", "")
     with mapped("sign in", service="sts", profile=name):
         core = botocore.session.get_session()
+        answers.read_by_us(core)
         configured.check_files(core)
         session = boto3.Session(botocore_session=core, profile_name=profile or None, region_name=_place(region))
         configured.check_bundle(core)
@@ -251,16 +260,24 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
         chain = Chain(core, name, ask, patience)
         core.register_component("credential_provider", chain)
         _obtain_credentials(session)
-    return Aws(session, config, name, chosen, chain)
+        bundle = configured.bundle(core)
+    return Aws(session, config, name, chosen, chain, bundle)
 
 
-def connect_with(keys: Keys, region: str) -> Aws:
-    """The account of these credentials, whatever the user's settings have become since. AwsError."""
+def connect_with(keys: Keys, profile: str, region: str) -> Aws:
+    """The account of these credentials. What the profile says of endpoints and certificates holds for them too, if
+    there still is such a profile. AwsError."""
     import boto3
+    import botocore.session
 
     with mapped("sign in", service="sts"):
-        session = boto3.Session(keys.key_id, keys.secret, keys.token or None, _place(region))
-        return Aws(session, _config(), "", str(session.region_name))
+        core = botocore.session.get_session()
+        if profile in core.available_profiles:
+            core.set_config_variable("profile", profile)
+        core.set_credentials(keys.key_id, keys.secret, keys.token or None)
+        answers.read_by_us(core)
+        session = boto3.Session(botocore_session=core, region_name=_place(region))
+        return Aws(session, _config(), "", str(session.region_name), ca_bundle=configured.bundle(core))
 
 
 def _place(region: str) -> str | None:
@@ -309,6 +326,18 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
     region = str(session.region_name or "")
     if not region:
         raise NoRegionError
+    _judge(region, session, resolves)
+    return region
+
+
+def check_region(region: str) -> None:
+    """AwsError if there is no such region."""
+    import boto3
+
+    _judge(region, boto3.Session(region_name=region), _resolves)
+
+
+def _judge(region: str, session: Any, resolves: Callable[[str], bool]) -> None:
     known = [
         name
         for partition in session.get_available_partitions()
@@ -320,7 +349,6 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
             f'There is no AWS region "{region}".',
             f"Did you mean {near[0]}?" if near else "Regions look like eu-central-1.",
         )
-    return region
 
 
 def _resolves(host: str) -> bool:

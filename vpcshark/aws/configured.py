@@ -20,12 +20,19 @@ def check_files(session: Any) -> None:
             raise AwsError(f"The AWS configuration file {path} cannot be read: {reason}.", "Make it readable for you.")
 
 
+def bundle(session: Any) -> str:
+    """The file or folder of certificates that boto3 trusts instead of its own; "" if there is none. As botocore reads
+    it: the profile's ``ca_bundle`` or AWS_CA_BUNDLE, else what the requests library goes by."""
+    return str(session.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE") or "")
+
+
 def check_bundle(session: Any) -> None:
     """AwsError for a bundle of certificates that is not there."""
-    path = str(session.get_config_variable("ca_bundle") or "")
+    path = bundle(session)
     is_folder = os.path.isdir(path)  # OpenSSL takes one of hashed certificates, too
     if path and not is_folder and (reason := _unreadable(path)):
-        name = "AWS_CA_BUNDLE" if os.environ.get("AWS_CA_BUNDLE") == path else "ca_bundle"
+        variables = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
+        name = next((name for name in variables if os.environ.get(name) == path), "ca_bundle")
         raise AwsError(
             f"The file of certificates {path} ({name}) cannot be read: {reason}.", f"Give {name} the right path."
         )

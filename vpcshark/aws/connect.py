@@ -49,8 +49,8 @@ def push_key(aws: Aws, instance: str, user: str, public_key: str) -> None:
         client.send_ssh_public_key(InstanceId=instance, InstanceOSUser=user, SSHPublicKey=public_key)
 
 
-def find_endpoint(aws: Aws, vpc: str, subnet: str) -> Endpoint:
-    """The VPC's endpoint, one in the same subnet before others. AwsError if there is none."""
+def find_endpoint(aws: Aws, vpc: str, subnet: str, address: str = "") -> Endpoint:
+    """The VPC's endpoint that leads to ``address``, one in the same subnet before others. AwsError if there is none."""
     wanted = [{"Name": "vpc-id", "Values": [vpc]}]
     with mapped("list the Instance Connect Endpoints"):
         found = list(
@@ -59,13 +59,37 @@ def find_endpoint(aws: Aws, vpc: str, subnet: str) -> Endpoint:
     usable = [one for one in found if one.get("State") in _READY and one.get("VpcId") == vpc]
     if not usable:
         raise AwsError(f"There is no EC2 Instance Connect Endpoint in {vpc}.", "Make one, or use another connection.")
-    best = min(usable, key=lambda one: one.get("SubnetId") != subnet)
+    fitting = [one for one in usable if _leads_to(one, address)]
+    if not fitting:
+        kinds = " and ".join(sorted({str(one["IpAddressType"]) for one in usable}))
+        raise AwsError(
+            f"No EC2 Instance Connect Endpoint in {vpc} leads to {address}: their IP address type is {kinds}.",
+            "Make one of the type dualstack, or use another connection.",
+        )
+    best = min(fitting, key=lambda one: one.get("SubnetId") != subnet)
     return Endpoint(
         best["InstanceConnectEndpointId"],
-        best["DnsName"],
+        _host(best, is_fips=aws.uses("fips"), is_dualstack=aws.uses("dualstack")),
         best.get("SubnetId", ""),
         tuple(best.get("SecurityGroupIds", [])),
     )
+
+
+def _leads_to(raw: Mapping[str, Any], address: str) -> bool:
+    """An endpoint's IpAddressType: ipv4, ipv6 or dualstack; older answers have none."""
+    return not address or raw.get("IpAddressType") in (None, "", "dualstack", "ipv6" if ":" in address else "ipv4")
+
+
+def _host(raw: Mapping[str, Any], *, is_fips: bool, is_dualstack: bool) -> str:
+    """The name that the AWS settings ask for. AwsError where it has none for FIPS, which nothing else stands in for."""
+    key = "FipsDnsName" if is_fips else "DnsName"
+    names = raw.get("PublicDnsNames", {})
+    stacks = [raw, names.get("Ipv4", {}), names.get("Dualstack", {})]
+    found = [str(stack[key]) for stack in (reversed(stacks) if is_dualstack else stacks) if stack.get(key)]
+    if not found:
+        kind = "FIPS name, which use_fips_endpoint asks for" if is_fips else "DNS name"
+        raise AwsError(f"{raw['InstanceConnectEndpointId']} has no {kind}.", "Use another connection.")
+    return found[0]
 
 
 def tunnel_url(aws: Aws, endpoint: Endpoint, address: str, port: int = 22) -> str:

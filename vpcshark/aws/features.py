@@ -214,6 +214,10 @@ FEATURES: Mapping[str, Feature] = {
         ),
         (Allow("MirrorToEndpoints", _ec2("CreateTrafficMirrorTarget"), ("vpc-endpoint",)),),
     ),
+    "branches": Feature(
+        "capture from the branch interface of a pod or an ECS task, on the instance that has its trunk",
+        _ec2("DescribeTrunkInterfaceAssociations"),
+    ),
     "connect-ssh": Feature(
         "log in to a host: its host keys, from its console, and its image's user",
         _ec2("DescribeImages"),

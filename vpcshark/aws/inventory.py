@@ -19,6 +19,7 @@ SEPARATOR = " · "
 # Types that AWS gives to an instance with a device that tcpdump sees; AWS mirrors the first alone. An "efa-only" one
 # has no IP device, and the others are AWS's own.
 CAPTURABLE = ("interface", "efa", "trunk")
+_OF_A_TASK = re.compile(r"arn:aws[\w-]*:ecs:")  # as the description begins of what ECS attaches for a task
 _SHOWN = 4  # addresses of an ENI on one line
 _ENI_ID = re.compile(r"^eni-[0-9a-f]{8,32}$")
 _NO_SUCH_ENI = {"InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceID.Malformed"}
@@ -122,6 +123,16 @@ def some_addresses(eni: Eni) -> list[str]:
     """For a line: an ENI may have fifty."""
     left = len(eni.addresses) - _SHOWN
     return [*eni.addresses[:_SHOWN], *([f"and {left} more"] if left > 0 else [])]
+
+
+def login_addresses(eni: Eni) -> list[str]:
+    """Those at which the instance itself may answer: the first of each family. The others may be pods' (the VPC CNI
+    hands them out), and so are all of a branch; a task's interface is in a network namespace of its own."""
+    if eni.interface_type == "branch" or _OF_A_TASK.match(eni.description):
+        return []
+    families = (False, True)
+    firsts = (next((one for one in eni.addresses if (":" in one) is is_ipv6), "") for is_ipv6 in families)
+    return [one for one in firsts if one]
 
 
 def as_json(eni: Eni) -> dict[str, Any]:
@@ -245,7 +256,7 @@ def _unknown(ec2: Ec2, eni_id: str) -> Mistake:
     where = f" in {region}" if region else ""
     return Mistake(
         f"There is no network interface {eni_id}{where}.",
-        "See vpcshark interfaces, or choose another --region or --profile.",
+        "vpcshark interfaces lists those of your settings; vpcshark config set list.regions has more of them listed.",
     )
 
 

@@ -207,7 +207,7 @@ def _entries(ec2: Ec2, prefix_list: str) -> tuple[str, ...]:
 
 def _gateway_routes(ec2: Ec2, table: str, seen: Picture) -> tuple[facts.GatewayRoute, ...]:
     """Those that may hold the ends of the frames' ways: a table can have 10,000 routes, and an answer has 1,000."""
-    ends = [f"{way.target.address}/32" for way in seen.ways if way.target is not None]
+    ends = [f"{way.target.address}/32" for way in seen.ways if way.target is not None and way.target.address]
     filters = [{"Name": "route-search.supernet-of-match", "Values": ends}]
     with mapped(f"read the routes of {table}"):
         found = ec2.search_transit_gateway_routes(TransitGatewayRouteTableId=table, Filters=filters)["Routes"]

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 
-from vpcshark.aws.inventory import Eni, clean
+from vpcshark.aws.inventory import CAPTURABLE, Eni, clean
 
+_MOST_WORDS = 100  # characters
 _OTHER = "Choose another interface; nobody can log in to the machine behind this one."
 _PODS = "Capture from the instance that has the trunk: vpcshark interfaces lists it."
 
@@ -25,6 +26,7 @@ _TYPES = {
     "lambda": "a Lambda function",
     "load_balancer": "a load balancer",
     "nat_gateway": "a NAT gateway",
+    "natGateway": "a NAT gateway",
     "network_load_balancer": "a Network Load Balancer",
     "quicksight": "QuickSight",
     "transit_gateway": "a transit gateway",
@@ -36,9 +38,23 @@ _SIGNS = (
     (r"^ELB |amazon-elb", "a load balancer"),
     (r"^AWS Lambda VPC ENI", "a Lambda function"),
     (r"RDSNetworkInterface|amazon-rds", "an RDS database"),
+    (r"RedshiftNetworkInterface|amazon-redshift", "a Redshift cluster"),
+    (r"DMSNetworkInterface|amazon-dms", "the Database Migration Service"),
     (r"ElastiCache|amazon-elasticache", "an ElastiCache cluster"),
+    (r"^ES |amazon-elasticsearch|amazon-opensearch", "an OpenSearch domain"),
+    (r"Amazon MSK ", "an MSK cluster"),
     (r"^Amazon EKS ", "an EKS control plane"),
     (r"^EFS mount target", "EFS"),
+    (r"\bfsx\b|created network interface for fs-", "an FSx file system"),
+    (r"created network interface for (directory )?d-", "a directory of the Directory Service"),
+    (r"^Created By Amazon Workspaces", "a WorkSpace"),
+    (r"^Attached to Glue ", "Glue"),
+    (r"SageMaker", "SageMaker"),
+    (r"^Route 53 Resolver:", "a Route 53 Resolver endpoint"),
+    (r"Instance Connect Endpoint", "an EC2 Instance Connect Endpoint"),
+    (r"^VPC Endpoint Interface ", "a VPC endpoint"),
+    (r"^Interface for NAT Gateway ", "a NAT gateway"),
+    (r"Transit Gateway Attachment ", "a transit gateway"),
 )
 
 
@@ -55,13 +71,30 @@ def why_nobody_logs_in(eni: Eni) -> tuple[str, str]:
         return "is a branch of an instance's trunk interface, for a pod or a task", _PODS
     if service := _service(eni):
         return f"belongs to {service}", _OTHER
-    if eni.attachment_status == "attached":
-        account = f" ({clean(eni.instance_account)})" if eni.instance_account else ""
-        return f"is in use by a service of AWS{account}", _OTHER
+    if eni.requester_managed or eni.attachment_status == "attached":
+        return f"is in use by a service of AWS{_as_it_says(eni)}", _OTHER
     return "is attached to no instance", "Attach it to one, or choose another interface."
+
+
+def why_no_device(eni: Eni) -> tuple[str, str] | None:
+    """(what, remedy) as above where its instance has no device of the network for it; None if it has one."""
+    if eni.interface_type != "efa-only":
+        return None
+    what = "is for the Elastic Fabric Adapter alone (efa-only), past the instance's network: it has no IP packets"
+    return what, "Choose another interface of that instance."
+
+
+def _as_it_says(eni: Eni) -> str:
+    if eni.description:
+        return f', whose description of it is "{clean(eni.description)[:_MOST_WORDS]}"'
+    who = clean(eni.instance_account or eni.requester)
+    return f" ({who})" if who else ""
 
 
 def _service(eni: Eni) -> str:
     text = f"{eni.description}\n{eni.requester}"
     found = next((name for sign, name in _SIGNS if re.search(sign, text, re.IGNORECASE | re.MULTILINE)), "")
-    return _TYPES.get(eni.interface_type, "") or found
+    named = _TYPES.get(eni.interface_type, "")
+    if named or found or eni.interface_type in CAPTURABLE:
+        return named or found
+    return f"a service of AWS (its type is {clean(eni.interface_type)})"  # of a type that came later

@@ -58,9 +58,11 @@ class Entry:
 
 
 def places(settings: Settings, options: CaptureOptions) -> list[Place]:
-    """Every profile in every region. What the options say replaces the settings."""
-    profiles = (options.profile,) if options.profile else settings.profiles or ("",)
-    regions = (options.region,) if options.region else settings.regions or ("",)
+    """Every profile in every region. What the options say replaces the settings, in which what is to be listed comes
+    before the default of a capture."""
+    defaults = settings.defaults
+    profiles = (options.profile,) if options.profile else settings.profiles or (defaults.get("profile", ""),)
+    regions = (options.region,) if options.region else settings.regions or (defaults.get("region", ""),)
     return [Place(profile, region) for profile in profiles for region in regions]
 
 

@@ -10,15 +10,15 @@ import logging
 import re
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from vpcshark import text
-from vpcshark.capture import dumping, events, probe
+from vpcshark.capture import dumping, elsewhere, events, probe, shells
 from vpcshark.capture.sink import SinkClosed
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
-from vpcshark.transport.base import Channel, Transport
+from vpcshark.transport.base import NO_STATUS, Channel, Transport
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.pcap import Converter
 
@@ -54,6 +54,7 @@ class Dump:
         self._counts: dict[str, int] = {}
         self._over = threading.Event()
         self._follower: Channel | None = None
+        self.whose = ""  # a pod, a task: where the interface is not in the host's own network namespace
         self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
         self.facts = ask(transport)
         _check_own_traffic(self.facts, transport)
@@ -88,7 +89,7 @@ class Dump:
 
     def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
         """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
-        self._follower = self._transport.open(dumping.follow(self.facts, path))
+        self._follower = self._transport.open(shells.carried(dumping.follow(self.facts, path)))
         threading.Thread(target=self._follow, args=(self._follower, on_data), name="key log", daemon=True).start()
 
     def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
@@ -137,16 +138,29 @@ class Dump:
     def _start(self) -> Channel:
         wanted, facts = self._wanted, self.facts
         interface = facts.interface(wanted.mac)
+        enter: Callable[[Sequence[str]], Sequence[str]] = list
         if not interface:
+            place = self._elsewhere()
+            interface, enter, self.whose = place.device, place.enter, place.whose
+        where = self._transport.name
+        log.info("Capturing on %s of %s with %s.", interface, self.whose or where, facts.tcpdump or facts.python)
+        command = dumping.command(
+            facts, interface, wanted.capture_filter, wanted.snaplen, outer=wanted.decapsulate, enter=enter
+        )
+        return self._transport.open(shells.carried(command))
+
+    def _elsewhere(self) -> elsewhere.Place:
+        """In another network namespace of the host. InputError if it is in none that we may look into."""
+        mac, may_look = self._wanted.mac, self.facts.rights in ("root", "sudo")
+        command = dumping.as_root(self.facts, elsewhere.command(mac))
+        place = elsewhere.parse(_asked(self._transport, command)) if may_look else None
+        if place is None:
+            look = "" if may_look else " It may be in a container, where only root can look (sudo without a password)."
             raise InputError(
-                f"{self._transport.name}: no network interface there has the ENI's MAC address {wanted.mac}.",
+                f"{self._transport.name}: no network interface there has the ENI's MAC address {mac}.{look}",
                 "The ENI may have been moved to another instance; refresh the list of interfaces.",
             )
-        log.info("Capturing on %s of %s with %s.", interface, self._transport.name, facts.tcpdump or facts.python)
-        outer = wanted.decapsulate
-        return self._transport.open(
-            dumping.command(facts, interface, wanted.capture_filter, wanted.snaplen, outer=outer)
-        )
+        return place
 
     def _converted(self, data: bytes) -> bytes:
         try:
@@ -233,7 +247,18 @@ def inner_filter(capture_filter: str) -> Callable[[bytes, int], bool] | None:
 
 def ask(transport: Transport) -> probe.Facts:
     """What the host says of itself. TransportError."""
-    channel = transport.open(probe.command())
+    output = _asked(transport, probe.command())
+    facts = probe.parse(output, transport.name)
+    if facts.is_guessed:
+        unseen = _unseen(facts, transport)
+        log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))
+    # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
+    return replace(facts, sshd=0) if transport.name == "local" else facts
+
+
+def _asked(transport: Transport, command: Sequence[str]) -> bytes:
+    """What the command prints. TransportError, also if it never began."""
+    channel = transport.open(shells.carried(command))
     alarm = threading.Timer(ANSWER_DEADLINE, channel.close)
     alarm.start()
     try:
@@ -243,15 +268,20 @@ def ask(transport: Transport) -> probe.Facts:
             output += data
             if len(output) > MOST_ANSWER:
                 raise probe.unfit(transport.name, f"more than {MOST_ANSWER:,} bytes")
+        if not probe.has_begun(output) and (words := _refusal(channel, bytes(output))):
+            raise shells.no_shell(transport.name, words)
+        return bytes(output)
     finally:
         alarm.cancel()
         channel.close()
-    facts = probe.parse(bytes(output), transport.name)
-    if facts.is_guessed:
-        unseen = _unseen(facts, transport)
-        log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))
-    # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
-    return replace(facts, sshd=0) if transport.name == "local" else facts
+
+
+def _refusal(channel: Channel, output: bytes) -> str:
+    """What a login shell says that ended with an error instead of running the command; "" if it did not do that."""
+    with contextlib.suppress(TransportError):
+        if 0 < channel.wait(1.0) < NO_STATUS:
+            return (channel.read_error(MOST_LINE).strip() or output.strip()).decode("utf-8", "replace")
+    return ""
 
 
 def _check_own_traffic(facts: probe.Facts, transport: Transport) -> None:

@@ -6,7 +6,7 @@ Pure: facts and options in, argument vectors out. Must not know how a command ge
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vpcshark import receiver
 from vpcshark.capture.probe import Endpoints, Facts
@@ -53,14 +53,23 @@ exec tail -n +1 -F -- "$1"
 """
 
 
-def command(facts: Facts, interface: str, capture_filter: str, snaplen: int, *, outer: bool = False) -> list[str]:
+def command(
+    facts: Facts,
+    interface: str,
+    capture_filter: str,
+    snaplen: int,
+    *,
+    outer: bool = False,
+    enter: Callable[[Sequence[str]], Sequence[str]] = list,
+) -> list[str]:
     """The argv that captures on ``interface`` until its stdin ends, falls silent or the capture ends.
 
-    ``outer``: also take what may carry the wanted frames inside. TransportError if the host has neither tcpdump nor
+    ``outer``: also take what may carry the wanted frames inside. ``enter`` makes of a command one that runs where the
+    interface is. TransportError if the host has neither tcpdump nor
     Python; ``libpcap.FilterError`` never, if the filter alone compiles.
     """
     text = combined(own_traffic(facts), capture_filter, outer=outer)
-    capture = _capture(facts, interface, text, snaplen)
+    capture = enter(_capture(facts, interface, text, snaplen))
     return _kept(facts, "USR1", capture)
 
 
@@ -70,8 +79,12 @@ def follow(facts: Facts, path: str) -> list[str]:
 
 
 def _kept(facts: Facts, sign: str, capture: Sequence[str]) -> list[str]:
-    keeper = ["sh", "-c", _KEEPER, "sh", str(facts.sshd), str(DEADLINE), facts.timeout, sign, *capture]
-    return ["sudo", "-n", *keeper] if facts.rights == "sudo" else keeper
+    return as_root(facts, ["sh", "-c", _KEEPER, "sh", str(facts.sshd), str(DEADLINE), facts.timeout, sign, *capture])
+
+
+def as_root(facts: Facts, command: Sequence[str]) -> list[str]:
+    """The argv with root's rights, where the host gives them for any command."""
+    return ["sudo", "-n", *command] if facts.rights == "sudo" else list(command)
 
 
 def own_traffic(facts: Facts) -> str:

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.signin import Ask, Keys
 from vpcshark.capture import here, life, reach, remembered, tcpdump
 from vpcshark.cleanup.ledger import Ledger
+from vpcshark.transport import ssh_config
 
 if TYPE_CHECKING:
     from vpcshark.capture import mirror
@@ -51,9 +53,12 @@ def choose(context: life.Context, book: Ledger, entrust: Callable[[Keys], None],
 def _tcpdump_world(context: life.Context, connect: Callable[[], Aws]) -> tcpdump.World:
     options, folder = context.options, Path(slot) if (slot := slots.slot(os.environ)) else None
     place = (options.profile, options.region)
+    config = ssh_config.Config()
     return tcpdump.World(
         connect=connect,
-        open_transport=lambda host, addresses: reach.open_transport(host, options, here.is_here, connect, addresses),
+        open_transport=lambda host, addresses: reach.open_transport(
+            host, options, here.is_here, connect, addresses, config
+        ),
         recall=lambda eni: remembered.recall(folder, place, eni),
         remember=lambda enis: remembered.keep(folder, place, enis),
     )
@@ -62,12 +67,14 @@ def _tcpdump_world(context: life.Context, connect: Callable[[], Aws]) -> tcpdump
 def _mirror_world(context: life.Context, connect: Callable[[], Aws], book: Ledger) -> mirror.World:
     from vpcshark.capture import mirror
 
+    config = ssh_config.Config()
+    reached = partial(
+        reach.open_transport, options=context.options, is_here=here.is_here, connect=connect, config=config
+    )
     return mirror.World(
         connect=connect,
-        open_transport=lambda host: reach.open_transport(host, context.options, here.is_here, connect),
-        open_instance=lambda host, addresses: reach.open_transport(
-            host, context.options, here.is_here, connect, addresses
-        ),
+        open_transport=reached,
+        open_instance=lambda host, addresses: reached(host, addresses=addresses),
         is_here=here.is_here,
         python=sys.executable,
         on_connected=book.is_in,

@@ -19,6 +19,7 @@ from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.status import Status
 from vpcshark.clock import Clock
 from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.text import many
 from vpcshark.wire.merge import Merger
 
 log = logging.getLogger(__name__)
@@ -68,7 +69,7 @@ class FleetReception:
     def note(self) -> str:
         """How many are lost, if any is."""
         count, living = len(self._members), len(self._living)
-        return "" if living == count else f"{living} of {count} hosts"
+        return "" if living == count else f"{living} of {many(count, 'host')}"
 
     def command(self, **words: Any) -> None:
         """To every host that is there. TransportError if none takes it."""

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from vpcshark.capture import dump, dumping
+from vpcshark.capture import dump, dumping, shells
 from vpcshark.capture.secrets import HeldSink, Secrets
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.clock import Clock
@@ -70,7 +70,7 @@ class Following:
         transport = self._open_transport()
         try:
             facts = dump.ask(transport)
-            self._channel = transport.open(dumping.follow(facts, self._path))
+            self._channel = transport.open(shells.carried(dumping.follow(facts, self._path)))
         except BaseException:
             transport.close()
             raise

@@ -35,6 +35,7 @@ from vpcshark.cleanup import sweep
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.text import many
 
 log = logging.getLogger(__name__)
 
@@ -121,6 +122,8 @@ class Capture:
             self._explain()
         except (Stopped, SinkClosed):
             self._context.stop.request("The reader closed the capture.")
+            if self._reception is None:
+                self._ended_early()
         except VpcsharkError as error:
             self._fail(error)
         finally:
@@ -136,6 +139,13 @@ class Capture:
         Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
         self._silence = Silence(self._feed, reception, context.status, context.stop, context.clock)
         self._silence.begin()
+
+    def _ended_early(self) -> None:
+        """A capture of two seconds is over before AWS has made a session: no packet is no sign of no traffic."""
+        said = "The capture was stopped before it stood, so no packet could come."
+        log.info("%s", said)
+        self._context.status.log(said)
+        self._context.course.on_early(said)
 
     def _explain(self) -> None:
         """Where it ends without a packet and somebody wants to know why: as long as all is there to be looked at."""
@@ -162,7 +172,7 @@ class Capture:
         threads.start(self._remove_expired, name="expired captures")
         while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()), self._signed_for())):
             if clock.monotonic() >= end:
-                stop.request(f"The capture reached its longest duration of {longest} seconds (--max-duration).")
+                stop.request(f"The capture reached its longest duration of {many(longest, 'second')} (--max-duration).")
                 return
             renewing = threads.start(self._renew, name="lease")  # of the credentials too, if that can be done
             while not renewing.done() and not stop.requested():  # a stop waits for no AWS that does not answer

@@ -11,8 +11,8 @@ import contextlib
 import io
 import logging
 import shlex
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 
 import paramiko
@@ -27,13 +27,14 @@ from vpcshark.capture import remembered, trusted
 from vpcshark.capture.configured import settings_of, user_name
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.vouching import Vouching
-from vpcshark.capture.ways import Way
+from vpcshark.capture.ways import Way, no_address
 from vpcshark.errors import AwsError, Hopeless, Refused, TransportError, Unreachable
-from vpcshark.transport import eice, proxy, ssh, ssh_config, ssm
+from vpcshark.transport import clients, eice, proxy, ssh, ssh_config, ssm
 from vpcshark.transport.base import Stream
 from vpcshark.transport.known_hosts import host_names
 from vpcshark.transport.names import HostName, UserName, hosts
-from vpcshark.transport.ssh_auth import Keys, configured, load_key
+from vpcshark.transport.openssh import Login
+from vpcshark.transport.ssh_auth import Keys, configured, is_security_key, load_key
 
 log = logging.getLogger(__name__)
 Dial = Callable[[], Stream]
@@ -43,24 +44,26 @@ PUSHED = frozenset({"pushed"})
 
 @dataclass(frozen=True)
 class _Path:
-    """One way without AWS to where SSH is spoken; ``dial`` is None for TCP, else ``via`` names it."""
+    """One way to where SSH is spoken; ``dial`` is None for TCP, else ``via`` names it. ``vouch`` knows a host key that
+    nobody has noted."""
 
     address: HostName
+    vouch: Callable[[str, bytes], bool]
     dial: Dial | None = None
     via: str = ""
+    is_aws: bool = False
 
 
 @dataclass(frozen=True)
 class Logins:
     """``addresses`` are all that the host has, the likeliest first; ``connect`` is None if AWS is not to be asked;
-    ``config_files`` are the SSH configuration's, () those of ssh(1); ``configured`` gives what they say of the host, if
-    that was asked before."""
+    ``config`` is the SSH configuration; ``configured`` gives what it says of the host, if that was asked before."""
 
     host: CaptureHost
     addresses: Sequence[str]
     options: CaptureOptions
     connect: Callable[[], Aws] | None = None
-    config_files: Sequence[str] = ()
+    config: ssh_config.Config = field(default_factory=ssh_config.Config)
     configured: Callable[[], ssh_config.Settings] | None = None
 
     def direct(self) -> list[Way]:
@@ -87,22 +90,33 @@ class Logins:
             raise Hopeless(error.problem, error.remedy) from error
 
     @cached_property
-    def _named_key(self) -> paramiko.PKey | None:
-        """Loaded once, so that nobody is asked twice for its passphrase."""
-        return load_key(self.options.ssh_key) if self.options.ssh_key else None
+    def _named_key(self) -> Keys | None:
+        """Loaded once, so that nobody is asked twice for its passphrase; a security key, which the agent does not have,
+        is ssh's to ask."""
+        name = self.options.ssh_key
+        if not name:
+            return None
+        try:
+            return Keys(only=((load_key(name), name),), certificates=(f"{name}-cert.pub",))
+        except TransportError:
+            if not (is_security_key(name) and self._settings.program):
+                raise
+            return Keys(file=name)
 
-    def _over_endpoint(self) -> ssh.SshTransport:
+    def _over_endpoint(self) -> clients.Client:
         if self._port not in aws_connect.TUNNEL_PORTS:
             raise TransportError(f"An Instance Connect Endpoint does not lead to port {self._port}, only to 22.")
+        if not self.host.address:
+            raise no_address(self.host.name)
         aws = self._aws()
-        endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet)
+        endpoint = aws_connect.find_endpoint(aws, self.host.vpc, self.host.subnet, self.host.address)
         url = aws_connect.tunnel_url(aws, endpoint, self.host.address, self._port)
-        dial = partial(eice.open_tunnel, url)
+        dial = partial(eice.open_tunnel, url, aws.ca_bundle)
         via = f" over the endpoint {endpoint.id}"
         keys = self._own_keys if self._named_key else self._pushed_keys
-        return self._log_in(HostName(self.host.address), dial, keys, via=via, vouch=self._vouching.endpoint)
+        return self._log_in(_Path(HostName(self.host.address), self._vouching.endpoint, dial, via, is_aws=True), keys)
 
-    def _over_session(self) -> ssh.SshTransport:
+    def _over_session(self) -> clients.Client:
         plugin = ssm.find_plugin()
         aws = self._aws()
         if not self._is_managed(aws):
@@ -131,15 +145,29 @@ class Logins:
             log.info("Whether Session Manager has the instance is not known: %s", error)
             return True
 
-    def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> ssh.SshTransport:
+    def _over_ssm(self, aws: Aws, plugin: str, keys: Callable[[], Keys]) -> clients.Client:
         instance = HostName(self.host.instance)
-        answer = aws_connect.start_session(aws, instance, self._port)
-        session = answer.get("SessionId", "")
-        started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"))
-        end = partial(_end_session, aws, session)
+        sessions: list[str] = []  # one for each client that is tried: its token is good for one connection
+
+        def start() -> Mapping[str, str]:
+            answer = aws_connect.start_session(aws, instance, self._port)
+            sessions.append(answer.get("SessionId", ""))
+            return answer
+
+        prepared = [start()]  # before a key is pushed
+
+        def dial() -> Stream:
+            answer = prepared.pop() if prepared else start()
+            started = ssm.Started(answer, instance, aws.region, aws.profile, aws.endpoint("ssm"), aws.ca_bundle)
+            return ssm.open_tunnel(plugin, started)
+
+        def end() -> None:
+            while sessions:
+                _end_session(aws, sessions.pop())
+
+        path = _Path(instance, self._vouching.session, dial, " over Session Manager", is_aws=True)
         try:
-            dial = partial(ssm.open_tunnel, plugin, started)
-            transport = self._log_in(instance, dial, keys, via=" over Session Manager", vouch=self._vouching.session)
+            transport = self._log_in(path, keys)
         except BaseException:
             end()
             raise
@@ -150,7 +178,7 @@ class Logins:
         return [
             Way(
                 f"{what}{path.via or f' to {path.address}'}",
-                partial(self._log_in, path.address, path.dial, keys, via=path.via, vouch=self._vouching.console),
+                partial(self._log_in, path, keys),
                 keys=kind,
                 is_direct=path.dial is None,
             )
@@ -158,22 +186,26 @@ class Logins:
         ]
 
     def _paths(self) -> list[_Path]:
-        """As the SSH configuration prescribes it, else to each address."""
-        settings = self._settings
+        """As the SSH configuration prescribes it, else to each address; [] where the host has none."""
+        settings, vouch = self._settings, self._vouching.console
+        names = [settings.address] if settings.address else hosts(*self.addresses)
         if not (settings.proxy_command or settings.jumps):
-            return [_Path(address) for address in ([settings.address] if settings.address else hosts(*self.addresses))]
-        address = settings.address or HostName(self.addresses[0])
-        known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self._config)
+            return [_Path(address, vouch) for address in names]
+        address = names[0] if names else HostName(self.host.instance)  # what leads there may know it by that alone
+        known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self.config)
         via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
-        return [_Path(address, partial(proxy.dial, settings, address, self._port, known), via)]
+        return [_Path(address, vouch, partial(proxy.dial, settings, address, self._port, known), via)]
 
     def shown_key(self) -> tuple[str, bytes]:
         """Type and blob of the host key that SSH is shown, by the way that a capture takes. TransportError."""
-        *others, last = self._paths()
+        paths = self._paths()
+        if not paths:
+            raise no_address(self.host.name)
+        *others, last = paths
         for path in others:
             with contextlib.suppress(Unreachable):
-                return ssh.host_key(path.address, self._port, path.dial)
-        return ssh.host_key(last.address, self._port, last.dial)
+                return clients.host_key(self._login(path, Keys()))
+        return clients.host_key(self._login(last, Keys()))
 
     @property
     def pin(self) -> str:
@@ -192,25 +224,13 @@ class Logins:
             command += [option, value] if value else []
         return shlex.join(command)
 
-    def _log_in(
-        self,
-        address: HostName,
-        dial: Dial | None,
-        keys: Callable[[], Keys],
-        *,
-        vouch: Callable[[str, bytes], bool],
-        via: str = "",
-    ) -> ssh.SshTransport:
-        transport = ssh.connect(
-            address,
-            user=self._user,
-            port=self._port,
-            keys=keys(),
-            trust=self._trust(vouch),
-            dial=dial,
-            via=via,
-            algorithms=self._settings.algorithms,
-        )
+    def _login(self, path: _Path, keys: Keys) -> Login:
+        settings = replace(self._settings, masters=()) if path.is_aws else self._settings  # who names a way gets it
+        user, trust = self._user, self._trust(path.vouch)
+        return Login(path.address, user, self._port, keys, trust, settings, path.dial, path.via)
+
+    def _log_in(self, path: _Path, keys: Callable[[], Keys]) -> clients.Client:
+        transport = clients.connect(self._login(path, keys()))
         if not (self.options.ssh_user or self._settings.user):
             remembered.note_user(self.host.instance, self._user)
         return transport
@@ -228,14 +248,10 @@ class Logins:
         )
 
     @cached_property
-    def _config(self) -> ssh_config.Config:
-        return ssh_config.read(self.config_files)
-
-    @cached_property
     def _settings(self) -> ssh_config.Settings:
         if self.configured is not None:
             return self.configured()
-        return settings_of(self.host, self.addresses, self.options, self._config)
+        return settings_of(self.host, self.addresses, self.options, self.config)
 
     @cached_property
     def _user(self) -> UserName:
@@ -260,9 +276,7 @@ class Logins:
         return self.options.ssh_port if self.options.ssh_port != 22 else self._settings.port or 22
 
     def _own_keys(self) -> Keys:
-        if self._named_key:
-            return Keys(only=((self._named_key, self.options.ssh_key),))
-        return configured(self._settings)
+        return self._named_key or configured(self._settings)
 
     def _pushed_keys(self) -> Keys:
         """A fresh key that never touches a disk."""

@@ -29,6 +29,7 @@ from vpcshark.cleanup import keeping
 from vpcshark.errors import InputError
 from vpcshark.preflight.target import sources_at
 from vpcshark.settings import Hosts
+from vpcshark.text import many
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -212,7 +213,7 @@ class Look:
         said = list(chosen.left_out)
         if not self._context.selection.single:
             shown = ", ".join(f"{eni.id} {eni.name}" for eni in chosen.enis)
-            said.insert(0, f"{self._context.selection}: {len(chosen.enis)} ENIs: {shown}.")
+            said.insert(0, f"{self._context.selection}: {many(len(chosen.enis), 'ENI')}: {shown}.")
         said += [
             f"{session.id} has the VNI {session.vni} too: where both have one capture host, their frames mix."
             for session in sessions

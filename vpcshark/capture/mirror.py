@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from vpcshark.aws import doors, fleets, hosts, mirror, tagging
+from vpcshark.aws import doors, fleets, hosts, inventory, mirror, tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.capture import costs, headers, here, newcomers, offered, renewing, verdict
@@ -145,7 +145,8 @@ class MirrorFeed:
             )
 
         def open_transport() -> Transport:
-            return self._world.open_instance(hosts.find_host(self._ec2(), source.instance), source.addresses)
+            host = hosts.find_host(self._ec2(), source.instance)
+            return self._world.open_instance(host, inventory.login_addresses(source))
 
         following = Following(open_transport, path, self._context.clock)
         with self._context.timeline.step("follow the key log"):

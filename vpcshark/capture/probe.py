@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address
 
+from vpcshark.capture import shells
 from vpcshark.errors import TransportError
 
 _MARK = "vpcshark:"
@@ -16,13 +17,19 @@ _MARK = "vpcshark:"
 # Linux counts a bond's and a bridge's members, and VLANs, by the same MAC. bonding_slave/perm_hwaddr is a member's own.
 # Only root sees which sockets are the SSM agent's, but everybody sees whose each connection is: to anybody else its are
 # among root's established ones to port 443 (0x01BB). Where /proc hides other users' processes, it may well run.
-_SCRIPT = r"""
+_SCRIPT = (
+    r"""
 say() { printf 'vpcshark:%s:%s\n' "$1" "$2"; }
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 have() { p=$(command -v "$1" 2>/dev/null) && [ -f "$p" ] && [ -x "$p" ] && say "$1" "$p"; }
 say connection "$SSH_CONNECTION"
 say user "$(id -un 2>/dev/null)"
-have timeout; have python3; have tcpdump; tcpdump=$p
+have timeout
+tcpdump=; have tcpdump && tcpdump=$p
+"""
+    + shells.FIND_PYTHON
+    + r"""
+[ -n "$python" ] && say python3 "$python"
 root=
 if [ "$(id -u)" = 0 ]; then say rights root; root=env
 elif have sudo; then
@@ -63,6 +70,7 @@ case $SSH_CONNECTION in 127.*|::1\ *|::ffff:127.*)
 esac
 say end ok
 """
+)
 
 Endpoints = tuple[str, int, str, int]
 """One TCP connection as the host sees it: their address and port, our address and port."""
@@ -113,6 +121,11 @@ def command() -> list[str]:
     return ["sh", "-c", _SCRIPT]
 
 
+def has_begun(output: bytes | bytearray) -> bool:
+    """Did the command run at all?"""
+    return _MARK.encode() in output
+
+
 def parse(output: bytes, where: str = "The host") -> Facts:
     """The facts in the command's output. TransportError if its last line is not there, or for what is no fact."""
     try:
@@ -137,9 +150,11 @@ def _facts(output: bytes, where: str) -> Facts:
         if mark:
             values.setdefault(name, []).append(value)
     if "end" not in values:
+        said = " ".join(output.decode("utf-8", "replace").split())[:200].rstrip(".")
         raise TransportError(
-            f"{where} did not answer to the questions before a capture.",
-            "Log in there by hand: commands must be run by a POSIX shell.",
+            f"{where} did not answer to the questions before a capture{f': it said {said}' if said else ''}.",
+            "Log in there by hand: the user's login shell must run sh, and no ForceCommand stand in for it (--ssh-user for "
+            "another user).",
         )
     single = {name: found[-1] for name, found in values.items()}
     return Facts(

@@ -22,6 +22,7 @@ from vpcshark.transport.base import Transport
 if TYPE_CHECKING:
     from vpcshark.aws.client import Aws
     from vpcshark.capture.logins import Logins
+    from vpcshark.transport import ssh_config
 
 log = logging.getLogger(__name__)
 
@@ -35,9 +36,11 @@ def open_transport(
     is_here: IsHere,
     connect: Callable[[], Aws] | None = None,
     addresses: Sequence[str] = (),
+    config: ssh_config.Config | None = None,
 ) -> Transport:
     """Local if the host is this machine, else by ``options.connection``. ``connect`` gives AWS for those ways that need
-    it; ``addresses`` are further ones of the host. TransportError with the reason that matters; Hopeless if no machine
+    it; ``addresses`` are further ones of the host; ``config`` is the SSH configuration, if one is kept for several
+    hosts. TransportError with the reason that matters; Hopeless if no machine
     can be reached so."""
     if is_here(host.address, host.mac):
         from vpcshark.transport.local import LocalTransport
@@ -46,13 +49,14 @@ def open_transport(
     from vpcshark.capture.configured import settings_of
     from vpcshark.transport import ssh_config
 
+    config = config or ssh_config.Config()
     everywhere = tuple(dict.fromkeys(filter(None, (host.address, *addresses, host.public_address))))
     options = for_host(host, options)
-    configured = start(settings_of, host, everywhere, options, ssh_config.Config(), name="ssh configuration")
+    configured = start(settings_of, host, everywhere, options, config, name="ssh configuration")
     import vpcshark.transport.quick  # noqa: F401 - paramiko takes a while to import
     from vpcshark.capture.logins import Logins
 
-    logins = Logins(host, everywhere, options, connect, configured=configured.result)
+    logins = Logins(host, everywhere, options, connect, config, configured.result)
     ways = _ways(logins, options.connection, has_aws=connect is not None)
     return first(ways, host.name, DEADLINE)
 

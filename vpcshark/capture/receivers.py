@@ -11,7 +11,7 @@ from typing import Any
 from vpcshark import receiver, threads
 from vpcshark.aws.fleets import GENEVE_PORT
 from vpcshark.aws.hosts import CaptureHost
-from vpcshark.capture import reception
+from vpcshark.capture import reception, shells
 from vpcshark.capture.filtering import Programs
 from vpcshark.capture.fleet import FleetReception, Member
 from vpcshark.capture.life import Context
@@ -172,9 +172,12 @@ def receiver_command(transport: Transport, python: str) -> list[str]:
     """The receiver's argv: on another machine with root's rights where sudo gives them without a question, because
     only root has the ring; without, it takes the frames from a UDP socket. Never sudo on the user's own machine.
 
-    ``BEGIN`` on stdout and a new line on stderr come between what a login shell's start-up files print and ours."""
+    Any Python 3.6 or later that is there does. ``BEGIN`` on stdout and a new line on stderr come between what a login
+    shell's start-up files print and ours."""
     if transport.name == "local":
         return receiver.command(python)
     begin = f"echo {BEGIN.decode().strip()}; echo >&2"
-    choose = 'if [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null; then exec sudo -n "$@"; else exec "$@"; fi'
-    return ["sh", "-c", f"{begin}; {choose}", "sh", *receiver.command("python3", owns_connection=True)]
+    find = f'{shells.FIND_PYTHON}\n[ -n "$python" ] || exit {shells.NO_SUCH_COMMAND}'
+    choose = 'sudo=; [ "$(id -u)" = 0 ] || { sudo -n true 2>/dev/null && sudo="sudo -n"; }\nexec $sudo "$python" "$@"'
+    _, *words = receiver.command(owns_connection=True)
+    return shells.carried(["sh", "-c", f"{begin}\n{find}\n{choose}", "sh", *words])

@@ -1,6 +1,6 @@
 """The receiver's other end: starts it over a transport, hears its events, moves its pcapng blocks into the sink.
 
-Must not know AWS, nor look into the blocks that it moves: at most where one ends.
+Must not know AWS, nor look into the packets that it moves: at most where one ends, and whose it is.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from vpcshark import receiver, text
-from vpcshark.capture import events
+from vpcshark.capture import events, shells
 from vpcshark.capture.clocks import Clocks
 from vpcshark.capture.draining import HAS_SPLICE, drain
 from vpcshark.capture.following import Following
@@ -32,7 +32,6 @@ SILENCE = 6.0  # seconds without one after which the receiver ends itself: with 
 LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 MOST_BANNER = 1 << 20
 MOST_WORDS = 500  # characters of a line that is no event
-NO_SUCH_COMMAND = 127  # the shell's exit status, POSIX 2.8.2
 
 
 class Reception:
@@ -95,6 +94,7 @@ class Reception:
 
     def begin(self, config: Mapping[str, Any], deadline: float) -> Mapping[str, Any]:
         """Send program and config; return the ready event. TransportError: why it did not come in ``deadline`` s."""
+        self._cutter.interfaces = frozenset(one["id"] for one in config.get("interfaces", ())) or None
         self._hearing.start()
         program = receiver.program()
         try:
@@ -190,7 +190,7 @@ class Reception:
             return self._cutter.feed(data)
         except ValueError as error:
             raise TransportError(
-                f"What the receiver on {self._where} sent is torn: {error}", "Start the capture again."
+                f"What the receiver on {self._where} sent cannot be taken: {error}", "Start the capture again."
             ) from error
 
     def _why_ended(self) -> VpcsharkError:
@@ -301,21 +301,25 @@ class Reception:
                 f"The receiver on {self._where} did not start within {deadline:.0f} seconds.",
                 "Log in there and see what keeps python3 from starting.",
             )
-        words = " ".join(self._said) or self._printed()
-        if status == NO_SUCH_COMMAND or "not found" in words:
-            return TransportError(
-                f"There is no python3 on {self._where}.",
-                "Install Python 3.6 or later there, or choose another capture host (--host).",
-            )
+        printed = self._printed() if self._begin or not self._said else b""
+        words = " ".join(self._said) or " ".join(printed.decode("utf-8", "replace").split())[:MOST_WORDS]
+        if self._begin and self._begin not in printed and words:
+            return shells.no_shell(self._where, words)
+        if status == shells.NO_SUCH_COMMAND or "not found" in words:
+            return shells.no_python(self._where)
         return TransportError(
             f"The receiver on {self._where} ended with status {status}: {words.rstrip('.') or 'no message'}.",
             "Check that this user may run python3 there, with: ssh … python3 --version",
         )
 
-    def _printed(self) -> str:
-        """What a command that ended printed instead of frames: shells that let nobody in say so on stdout."""
-        lines = self._channel.read(4096).partition(self._begin or b"\0")[0].decode("utf-8", "replace").split("\n")
-        return " ".join(" ".join(lines).split())[:300]
+    def _printed(self) -> bytes:
+        """What a command that ended printed, up to where a receiver begins: shells that let nobody in say so there."""
+        data = bytearray()
+        while len(data) < MOST_BANNER and not (self._begin and self._begin in data):
+            if not (more := self._channel.read(CHUNK)):
+                break
+            data += more
+        return bytes(data)
 
     def _exit_status(self) -> int | None:
         try:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,6 +31,7 @@ from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
 
 if TYPE_CHECKING:
+    from vpcshark.aws.inventory import Eni
     from vpcshark.aws.signin import Ask, Keys
 
 log = logging.getLogger(__name__)
@@ -48,9 +49,12 @@ class Services:
         timeline: Timeline | None = None,
         lease: float = life.LEASE,
         ask: Ask | None = None,
+        listed: Mapping[catalog.Place, Sequence[Eni] | VpcsharkError] | None = None,
     ) -> None:
-        """``ask`` puts a question to the person at the terminal (None: nobody is there)."""
+        """``ask`` puts a question to the person at the terminal (None: nobody is there). ``listed``: what a
+        place was found to have just now, so that AWS is not asked once more."""
         self._ask = ask
+        self._listed = listed or {}
         self._clock = clock or SystemClock()
         self._ledgers = ledgers or ledger.folder()
         self._lease = lease
@@ -59,21 +63,26 @@ class Services:
     def interfaces(self, options: CaptureOptions) -> Offer:
         """What the settings' places have, best candidate first; what is wrong where AWS can't be asked."""
         background.sweep_in_background(self._ledgers, self._clock)
-        from vpcshark.aws import client, inventory
-
         wanted = settings.load()
         places = catalog.places(wanted, options)
         entries, problems = catalog.survey(
             places,
             wanted,
-            lambda place: remembered.keep(
-                _slot(), place, inventory.list_enis(client.connect(place.profile, place.region).ec2)
-            ),
+            lambda place: remembered.keep(_slot(), place, self._enis(place)),
             _known(),
         )
         left = overview.remark(self._ledgers)
         problems = [*problems, VpcsharkError(left)] if left else problems
         return catalog.offer(entries, problems, wanted, recent.load())
+
+    def _enis(self, place: catalog.Place) -> Sequence[Eni]:
+        from vpcshark.aws import client, inventory
+
+        if isinstance(known := self._listed.get(place), VpcsharkError):
+            raise known
+        if known is not None:
+            return known
+        return inventory.list_enis(client.connect(place.profile, place.region).ec2)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
@@ -84,7 +93,7 @@ class Services:
         selection = Selection((interface,)) if named is None else of_named(named)
         if named is not None and not (options.profile or options.region):
             options = replace(options, profile=named.profile, region=named.region)
-        options = _placed(selection, options)
+        options = placed(selection, options)
         return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
     def capture(
@@ -99,7 +108,7 @@ class Services:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
         _check_mode(selection, options)
-        options = _placed(selection, replace(options, capture_filter=options.whole_filter))
+        options = placed(selection, replace(options, capture_filter=options.whole_filter))
         if selection.single:
             recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)
@@ -168,25 +177,34 @@ def _feed(context: life.Context, book: ledger.Ledger, keeper: janitor.Janitor, a
 
 
 def cleanup_report(
-    profile: str, region: str, which: str, *, dry_run: bool, ask: Ask | None = None
+    places: Sequence[catalog.Place], which: str, *, dry_run: bool, ask: Ask | None = None
 ) -> report.CleanupReport:
-    """Sweep the account; see ``cleanup.report.clean``."""
-    reach = _reach(ask)
-    return report.clean(reach(profile, region), which, reach=reach, clock=SystemClock(), dry_run=dry_run)
+    """Sweep the account of each place; see ``cleanup.report.clean``. AwsError where none can be reached; of several
+    the report says which could not."""
+    reach, clock = _reach(ask), SystemClock()
+    whole = report.CleanupReport()
+    for place in places:
+        try:
+            whole.add(report.clean(reach(*place), which, reach=reach, clock=clock, dry_run=dry_run))
+        except VpcsharkError as error:
+            if len(places) == 1:
+                raise
+            whole.problems.append(str(error))
+    return whole
 
 
 def captures(
-    profile: str, region: str, ask: Ask | None = None
+    places: Sequence[catalog.Place], ask: Ask | None = None
 ) -> tuple[list[overview.Seen], float, VpcsharkError | None]:
     """Every capture that ledgers or tags know, with the time by which leases run out (AWS's, where it was asked); the
-    error where AWS could not be, and only ledgers speak, or where those are hidden."""
+    error where AWS could not be asked in each place, and only ledgers speak, or where those are hidden."""
     clock, hidden = SystemClock(), ledger.hidden()
     try:
-        account = _reach(ask)(profile, region)
-        tagged = account.tagged()
+        accounts = [_reach(ask)(*place) for place in places]
+        tagged = [resource for account in accounts for resource in account.tagged()]
     except VpcsharkError as error:
         return overview.overview(None, clock.now()), clock.now(), error
-    there = sweep.now_there(account, clock)
+    there = sweep.now_there(accounts[0], clock)
     return overview.overview(tagged, clock.now(), there=there), there, VpcsharkError(hidden) if hidden else None
 
 
@@ -221,7 +239,7 @@ def _check_mode(selection: Selection, options: CaptureOptions) -> None:
         )
 
 
-def _placed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
+def placed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
     """With profile and region of the place where the ENIs were listed, unless the user says them; where none is named,
     of the one place that is listed. InputError where there are several: one capture host can't have sources of two
     accounts or regions."""

@@ -11,7 +11,7 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from vpcshark.aws import hosts, inventory, owners
+from vpcshark.aws import hosts, inventory, owners, trunks
 from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
@@ -66,11 +66,11 @@ class TcpdumpFeed:
             return self._described(found, self._start(jobs, found))
         early = jobs.start(self._start, jobs, known)
         if not self._works_soon(early):
-            found = self._ask(jobs)  # beside the early try, if that goes on
-            if not _is_same(known, found):
+            now = self._asked_beside(jobs, early)
+            if now is not None and not _is_same(known, now):
                 log.info("What was known of %s does not hold any more.", known.source.id)
                 early.add_done_callback(_abandon)
-                return self._described(found, self._start(jobs, found))
+                return self._described(now, self._start(jobs, now))
         pouring = jobs.result(early)
         self._is_early = True
         jobs.start(self._refresh)
@@ -86,6 +86,18 @@ class TcpdumpFeed:
             log.info("It does not work with what is known; asking AWS. %s", failure)
             return False
         return early.done()
+
+    def _asked_beside(self, jobs: Jobs, early: Future[Pouring]) -> Remembered | None:
+        """What AWS says meanwhile; None if it gives no answer and what is known leads to a capture."""
+        try:
+            return self._ask(jobs)
+        except VpcsharkError as unanswered:
+            try:
+                jobs.result(early)
+            except VpcsharkError:
+                raise unanswered from None
+            log.info("AWS gave no answer, and what is known works. %s", unanswered)
+            return None
 
     def _described(self, found: Remembered, pouring: Pouring) -> Pouring:
         """The interface block, once it is certain which interface it is; before any packet."""
@@ -115,6 +127,8 @@ class TcpdumpFeed:
 
         with context.timeline.step(f"start tcpdump on {host.name}"):
             dump, first = jobs.result(jobs.start(self._begun, restart))
+        if dump.whose:
+            context.status.say(f"{source.id} is in the network namespace of {dump.whose} on {host.name}.")
         return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
 
     def _refresh(self) -> None:
@@ -157,13 +171,17 @@ class TcpdumpFeed:
             source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
                 source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
+            if source.interface_type == "branch":
+                source = jobs.result(jobs.start(trunks.on_its_trunk, aws.ec2, source))
+        if (told := owners.why_no_device(source)) is not None:
+            raise InputError(f"{source.id} {told[0]}.", told[1])
         if not source.instance or source.instance_state != "running":
             what, remedy = owners.why_nobody_logs_in(source)
             raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
         return Remembered(source, enis, jobs.result(jobs.start(hosts.find_host, aws.ec2, source.instance)))
 
     def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
-        transport = self._world.open_transport(host, source.addresses)
+        transport = self._world.open_transport(host, inventory.login_addresses(source))
         try:
             return Dump(transport, wanted, remark)
         except BaseException:

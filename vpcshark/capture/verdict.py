@@ -81,15 +81,17 @@ def _sure(facts: Facts) -> Iterator[str]:
 
 def _rest(facts: Facts) -> str:
     """Nothing was seen that would explain it."""
-    here = f"nothing of it came to {facts.host}" if facts.arrived.is_known else f"{facts.host} did not tell what came"
     rules = ""
     if facts.mirror_filter != "auto":
         rules = f" It sends only what the rules of {facts.mirror_filter} accept."
     elif facts.capture_filter.strip():
         rules = f' Its mirror rules are those of the filter "{facts.capture_filter}": what they refuse is not sent.'
+    clear = "nothing is known to be in the way"
+    if not facts.arrived.is_known:
+        return f"Whether anything was sent is not known: what came to {facts.host} was not counted. But {clear}.{rules}"
     return (
-        f"{NOT_SENT}, it seems: {here}, and nothing is known to be in the way. The source has no packets that AWS "
-        f"mirrors.{rules}"
+        f"{NOT_SENT}, it seems: nothing of it came to {facts.host}, and {clear}. Most likely the source has no packets "
+        f"that AWS mirrors.{rules}"
     )
 
 

@@ -42,7 +42,16 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
     transport = race.winner(deadline)
     if transport is not None:
         return transport
+    if not ways:
+        raise no_address(where)
     raise _told(race.problems(), where)
+
+
+def no_address(where: str) -> Unreachable:
+    """AWS shows no private address of it, of neither family, nor a public one."""
+    return Unreachable(
+        f"{where} has no address that AWS shows.", "See whether it runs; Session Manager needs none (--connection ssm)."
+    )
 
 
 def _told(problems: Sequence[Problem], where: str) -> TransportError:

@@ -69,7 +69,7 @@ def reach_with(
     entrusted: bytes,
     clock: Clock,
     own: Callable[[str, str], MirrorAccount] = reach,
-    by_keys: Callable[[Keys, str], Aws] = client.connect_with,
+    by_keys: Callable[[Keys, str, str], Aws] = client.connect_with,
 ) -> Callable[[str, str], MirrorAccount]:
     """The ways of a janitor: with the credentials that its capture gave it (``Keys.as_line``), and with those that the
     user's settings lead to, in turn: each may work when the other does not. Those that have run out are not tried."""
@@ -81,7 +81,7 @@ def reach_with(
         tries += 1
         if keys is None or not tries % 2 or not keys.hold(clock.now()):
             return own(profile, region)
-        return MirrorAccount(by_keys(keys, region))
+        return MirrorAccount(by_keys(keys, profile, region))
 
     return account
 

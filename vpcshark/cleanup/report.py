@@ -27,6 +27,13 @@ class CleanupReport:
     problems: list[str] = field(default_factory=list)
     unproved: list[str] = field(default_factory=list)
 
+    def add(self, other: CleanupReport) -> None:
+        """What was found in another place."""
+        self.removed.update(other.removed)
+        self.kept.update(other.kept)
+        self.problems += [one for one in other.problems if one not in self.problems]
+        self.unproved += [one for one in other.unproved if one not in self.unproved]
+
 
 def clean(
     account: sweep.Account,

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,62 +19,37 @@ from vpcshark.capture.course import Course
 from vpcshark.capture.selection import Selection, of_words
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
-from vpcshark.cli import console, limits, recording
+from vpcshark.cli import account, console, limits, recording, statuses
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError
-from vpcshark.extcap import command_line as command_line
+from vpcshark.extcap import command_line, configured
 from vpcshark.extcap import options as table
 from vpcshark.extcap.source import named
 from vpcshark.extcap.watch import Watch
-
-EMPTY = 3
-"""The exit status of a capture that went well and got no packet."""
-
-
-def add(commands: Any) -> None:
-    """Declare the command; the options of the dialog come from the one table."""
-    parser = commands.add_parser(
-        "capture",
-        help="capture from one or several ENIs into a file or a pipe",
-        description="Capture from ENIs, decapsulated, as pcapng with an interface for each. Ctrl-C ends it; nothing "
-        "stays in the account. An ENI that is named and cannot be mirrored is an error, before anything is made; of "
-        "those that a tag, group or load balancer means, what cannot be mirrored is left out, and said.",
-    )
-    parser.add_argument(
-        "source",
-        metavar="SOURCE",
-        nargs="+",
-        help='what to capture from: ids of "vpcshark interfaces"; tag:KEY=VALUE (several: all must fit; * for any '
-        "text), asg:NAME (the instances of an Auto Scaling group), lb:NAME (the targets of a load balancer); or the "
-        "name of a capture in the settings",
-    )
-    parser.add_argument(
-        "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: SOURCE-TIME.pcapng here)"
-    )
-    parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="capture filter, as in pcap-filter(7)")
-    parser.add_argument("-s", dest="snaplen", metavar="N", help="the same as --packet-length N")
-    limits.add(parser)
-    parser.add_argument("--trace", action="store_true", help="print a timeline of the capture's steps at its end")
-    command_line.add_arguments(parser)
-    parser.set_defaults(run=run)
+from vpcshark.text import many
 
 
 def run(options: argparse.Namespace) -> int:
-    """Capture until stopped; ``EMPTY`` if that went well and brought no packet."""
+    """Capture until stopped; ``statuses.EMPTY`` if that went well and brought no packet."""
     from vpcshark.capture.services import Services
 
+    if options.json and options.file == "-":
+        raise InputError("Standard output is for the packets, or for what --json says.", "Name a file with -w.")
     bounds = limits.of(options)
-    selection, defaults = sources(options.source)
+    known = configured.load()
+    selection, defaults = sources(options.source, known)
     wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
     logs.set_up(wanted.log_level, wanted.log_file)
     suffix = "pcapng" if options.format == "pcapng" else "pcap"
     name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"
+    ids, wanted = account.named_enis(selection.enis, wanted, known)
+    selection = replace(selection, enis=tuple(dict.fromkeys(ids)))
     stop, services = Stop(), Services(ask=console.ask if console.has_person() else None)
     form = recording.form_of(options.format)
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
-    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend)
+    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")
@@ -85,10 +61,22 @@ def run(options: argparse.Namespace) -> int:
             _drop_if_empty(recorder)
     if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
         return 0
+    if options.json:
+        console.write_json(summary(selection, recorder, reasons))
     _tell(selection, recorder, reasons)
     if options.trace:
         print_timeline(services.timeline)
-    return 0 if recorder.packets else EMPTY
+    return statuses.OK if recorder.packets else statuses.EMPTY
+
+
+def summary(selection: Selection, recorder: recording.Recorder, reasons: Sequence[str]) -> dict[str, Any]:
+    """The fields that scripts rely on (``--json``). ``files``: those that are kept; ``reasons``: why none came."""
+    return {
+        "source": str(selection),
+        "packets": recorder.packets,
+        "files": recorder.paths,
+        "reasons": [] if recorder.packets else [*reasons],
+    }
 
 
 def _nothing() -> None:
@@ -107,16 +95,15 @@ def _given(options: argparse.Namespace) -> dict[str, str]:
 
 def _tell(selection: Selection, recorder: recording.Recorder, reasons: Sequence[str]) -> None:
     """How many packets there are, and where; of none, why. (Where no reader came to the end, nobody asks.)"""
-    console.err().print(f"{recorder.packets} packets captured from {selection}{_into(recorder)}")
+    console.err().print(f"{many(recorder.packets, 'packet')} captured from {selection}{_into(recorder)}")
     if not recorder.packets:
         why = " ".join(reasons) or "Why, is not known; vpcshark preflight looks for what would keep packets away."
         console.err().print(f"No packet came. {why}")
 
 
-def sources(words: Sequence[str]) -> tuple[Selection, Mapping[str, str]]:
+def sources(words: Sequence[str], known: settings.Settings) -> tuple[Selection, Mapping[str, str]]:
     """What the words mean, with the defaults of its options: a capture of that name in the settings, or ENIs.
     InputError."""
-    known = settings.load()
     if len(words) == 1 and words[0].removeprefix(NAMED) in known.captures:
         return named(words[0].removeprefix(NAMED), known)
     return of_words(words), known.defaults

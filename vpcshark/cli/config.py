@@ -8,32 +8,18 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 from vpcshark import folders, settings
 from vpcshark.cli import console
-from vpcshark.errors import InputError
+from vpcshark.errors import AwsError, InputError
+from vpcshark.extcap import configured
 from vpcshark.extcap.answers import Answers
-from vpcshark.extcap.options import resolve
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its sub-commands."""
-    parser = commands.add_parser(
-        "config",
-        help="which accounts, regions and ENIs are listed, and defaults for the options",
-        description="Show or change the settings: what Wireshark's list has, defaults for all ENIs, named captures.",
-        epilog="example: vpcshark config set list.regions 'eu-west-1, eu-central-1'",
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION")
-    actions.add_parser("show", help="show them (default)").set_defaults(run=run_show)
-    setting = actions.add_parser("set", help="change one")
-    setting.add_argument("name", metavar="SECTION.NAME", help='"list.regions", "defaults.host", "capture web.enis"')
-    setting.add_argument("value", metavar="VALUE", help='"" takes it out')
-    setting.set_defaults(run=run_set)
-    actions.add_parser("edit", help="open them in $EDITOR").set_defaults(run=run_edit)
-    actions.add_parser("path", help="say where they are").set_defaults(run=run_path)
-    parser.set_defaults(run=run_show)
+def run(options: argparse.Namespace) -> int:
+    """Do what the action says; without one, show."""
+    actions = {"set": run_set, "edit": run_edit, "path": run_path}
+    return actions.get(options.action, run_show)(options)
 
 
 def run_show(options: argparse.Namespace) -> int:
@@ -62,8 +48,26 @@ def run_set(options: argparse.Namespace) -> int:
     if "\n" in options.value:
         raise InputError("A value is one line.", "Take vpcshark config edit for more.")
     file = settings.path()
-    write(file, settings.change(_text(file), section.strip(), name.strip().lower(), options.value))
+    section, name = section.strip(), name.strip().lower()
+    text = settings.change(_text(file), section, name, options.value)
+    check(text, file)
+    if name in ("region", "regions"):
+        _check_regions(options.value)
+    write(file, text)
+    said = f"{name} = {options.value}" if options.value else f"no {name} any more"
+    console.err().print(f"{file} has in [{section}]: {said}", soft_wrap=True)
     return 0
+
+
+def _check_regions(value: str) -> None:
+    """InputError for a region that there is not: one that has the right shape would be asked for in vain for ever."""
+    from vpcshark.aws import client
+
+    for region in value.replace(",", " ").split():
+        try:
+            client.check_region(region)
+        except AwsError as error:
+            raise InputError(error.problem, error.remedy) from error
 
 
 def run_edit(options: argparse.Namespace) -> int:
@@ -95,10 +99,7 @@ def write(file: Path, text: str) -> None:
 
 def check(text: str, file: Path) -> None:
     """InputError with what is wrong in ``text``: its shape, an option that there is not, a value that does not fit."""
-    read = settings.parse(text, str(file))
-    resolve({}, {}, "", read.defaults)
-    for named in read.captures.values():
-        resolve({}, {}, "", named.options)
+    configured.checked(settings.parse(text, str(file)))
 
 
 def _text(file: Path) -> str:

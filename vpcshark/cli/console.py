@@ -1,7 +1,7 @@
 """How commands talk to a person: progress on stderr, results on stdout; rich does both. Knows no command.
 
-The one place that makes a console, a table or JSON of results, so that no text reaches a terminal without
-``vpcshark.text``; rich's markup is off, since a tag "[/x]" or "[link=…]" is no markup.
+The one place that hands out a console, a table or JSON of results, so that no text reaches a terminal without
+``vpcshark.text``. rich (0.1 s) is loaded by whoever says something with it.
 """
 
 from __future__ import annotations
@@ -9,60 +9,43 @@ from __future__ import annotations
 import getpass
 import json
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
-
-from rich.console import Console, ConsoleOptions, RenderableType
-from rich.rule import Rule
-from rich.segment import Segment
-from rich.table import Table
-from rich.text import Text
+from typing import TYPE_CHECKING
 
 from vpcshark import text as texts
 
-
-class CleanConsole(Console):
-    """Rich's console, for lines: each string is one. What comes as ``Text`` keeps its lines."""
-
-    def __init__(self, **settings: Any) -> None:
-        super().__init__(highlight=False, markup=False, emoji=False, **settings)
-
-    def render_str(self, text: str, **settings: Any) -> Text:
-        """Every string comes by here, also a table's, before it is measured."""
-        return super().render_str(texts.line(text), **settings)
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """And everything by here; control segments are rich's own (a spinner's)."""
-        for text, style, control in super().render(renderable, options):
-            yield Segment(text if control else texts.lines(text, len(text)), style, control)
-
-
-class Rows(Table):
-    """A table whose cells are one line each: a line feed in a tag makes no row of its own."""
-
-    def add_row(self, *cells: RenderableType | None, **settings: Any) -> None:
-        """See ``Table``."""
-        super().add_row(*(" ".join(texts.line(c).split()) if isinstance(c, str) else c for c in cells), **settings)
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
 
 
 def err() -> Console:
     """For progress and remarks: stderr, so that stdout stays a result."""
+    from vpcshark.cli.terminal import CleanConsole
+
     return CleanConsole(stderr=True)
 
 
 def out() -> Console:
     """For results. Not folded where nobody looks, so that scripts get whole lines."""
+    from vpcshark.cli.terminal import CleanConsole
+
     return CleanConsole() if sys.stdout.isatty() else CleanConsole(width=1000)
 
 
 def table() -> Table:
     """An empty table of results."""
+    from vpcshark.cli.terminal import Rows
+
     return Rows(box=None, pad_edge=False, header_style="bold")
 
 
 def styled(text: str, style: str = "") -> Text:
     """A line, or a cell, in a style."""
+    from rich.text import Text
+
     return Text(texts.line(text), style)
 
 
@@ -94,6 +77,8 @@ def ask(question: str) -> str:
 
 def heading(console: Console, text: str) -> None:
     """A title across the page, also where ``out`` has lines without an end."""
+    from rich.rule import Rule
+
     console.print(Rule(styled(text)), width=min(console.width, 100))
 
 

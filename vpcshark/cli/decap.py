@@ -16,11 +16,11 @@ from typing import Any
 
 from vpcshark import __version__, threads
 from vpcshark.capture.sink import FileSink, SinkClosed
-from vpcshark.cli.decapreport import insist_on_frames, many, summary
+from vpcshark.cli.decapreport import insist_on_frames, summary
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
 from vpcshark.errors import InputError
-from vpcshark.text import line
+from vpcshark.text import line, many
 from vpcshark.wire.bpf import asks_direction
 from vpcshark.wire.decap import Decapsulator
 from vpcshark.wire.decapstream import Stream, worker_of
@@ -29,48 +29,6 @@ from vpcshark.wire.records import Blocks
 from vpcshark.wire.vxlan import Ports
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "decap",
-        help="take the VXLAN headers off a capture file",
-        description="Take the outer headers off a capture made on a mirror target: pcap or pcapng in (also packed with "
-        "gzip, zstd or LZ4), pcapng out, an interface per VNI, times and original lengths as they were, with the "
-        "comments, names, secrets and statistics of the input. OUT is replaced once all is read.",
-    )
-    parser.add_argument("file", metavar="IN", help="the capture; -: standard input")
-    parser.add_argument("out", metavar="OUT", help="the pcapng file to write; -: standard output")
-    parser.add_argument(
-        "--vni",
-        dest="vnis",
-        metavar="N",
-        action="append",
-        type=_vni,
-        default=[],
-        help="only this VNI (repeat for more)",
-    )
-    parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="only inner frames that FILTER accepts")
-    parser.add_argument(
-        "--mac",
-        dest="macs",
-        metavar="MAC",
-        action="append",
-        type=_mac,
-        default=[],
-        help="the source's address, to mark frames as inbound or outbound (repeat for more)",
-    )
-    parser.add_argument(
-        "--port",
-        dest="ports",
-        metavar="N",
-        action="append",
-        type=_port,
-        default=[],
-        help="VXLAN's UDP port, if not 4789 or 4790 (repeat for more)",
-    )
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -288,26 +246,3 @@ def _is_same(first: str, second: str) -> bool:
         return os.path.samefile(first, second)
     except OSError:
         return False
-
-
-def _vni(text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or int(text) >= 1 << 24:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a VNI (0 to 16777215)')
-    return int(text)
-
-
-def _port(text: str) -> int:
-    if not text.isdecimal() or not text.isascii() or not 0 < int(text) < 1 << 16:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a port (1 to 65535)')
-    return int(text)
-
-
-def _mac(text: str) -> bytes:
-    digits = text.replace(":", "").replace("-", "")
-    try:
-        mac = bytes.fromhex(digits)
-    except ValueError:
-        mac = b""
-    if len(mac) != 6:
-        raise argparse.ArgumentTypeError(f'"{text}" is not a MAC address')
-    return mac

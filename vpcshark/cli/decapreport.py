@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 from vpcshark.errors import InputError
+from vpcshark.text import many
 from vpcshark.wire.decap import Counts, Decapsulator
 
 _MOST_PORTS = 4
-
-
-def many(count: int, noun: str) -> str:
-    """A number of things."""
-    return f"{count} {noun}" + ("" if count == 1 else "s")
 
 
 def summary(engine: Decapsulator) -> str:
@@ -56,6 +52,6 @@ def insist_on_frames(name: str, engine: Decapsulator) -> None:
         raise InputError(problem, f"It has frames of VNI {found}. {hint}".strip())
     left_out = "; ".join(_left_out(counts)) or "it is empty"
     raise InputError(
-        f"{name} holds no VXLAN: none of its {counts.packets} packets ({left_out}) carries a mirrored frame.",
+        f"{name} holds no VXLAN: none of its {many(counts.packets, 'packet')} ({left_out}) carries a mirrored frame.",
         hint or "Capture on the target with: tcpdump -w FILE udp port 4789",
     )

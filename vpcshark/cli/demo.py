@@ -10,26 +10,23 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from vpcshark.cleanup.detached import SAFE
-from vpcshark.cli import console
+from vpcshark.cli import console, recording
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import prepared
+from vpcshark.extcap.answers import Answers
+from vpcshark.text import many
+from vpcshark.wire import pcapng
 
 FILE = "demo.pcapng"
-SECONDS = 10
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "demo",
-        help="see it work without an AWS account",
-        description=f"Start the lab, capture {SECONDS} seconds from an ENI with tshark, show what came; keep {FILE}.",
-    )
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    parser.set_defaults(run=run)
+SECONDS = (10, 30, 90)
+LISTING = 120.0  # seconds that the list is waited for
+PAUSE = 0.5
 
 
 def run(options: argparse.Namespace) -> int:
@@ -48,8 +45,9 @@ def capture_and_show() -> int:
     out = console.out()
     ec2 = client.connect().ec2
     eni = inventory.list_enis(ec2)[0]
-    console.heading(out, f"Capturing {SECONDS} seconds from {inventory.display(eni)}")
-    _capture(eni.id)
+    console.heading(out, f"Capturing {SECONDS[0]} seconds from {inventory.display(eni)}")
+    _await_listed(eni.id)
+    capture(eni.id)
     _show(Path(FILE))
     return _show_what_is_left(ec2)
 
@@ -59,17 +57,49 @@ def _vpcshark() -> list[str]:
     return [sys.executable, "-c", f"{SAFE}; from vpcshark.cli import main; sys.exit(main())"]
 
 
-def _capture(eni: str) -> None:
+def _status(command: Sequence[str]) -> int:
+    """As root tshark opens nothing in folders of others, so it runs where we are."""
+    return subprocess.run(command, check=False).returncode
+
+
+def _await_listed(eni: str, clock: Clock | None = None) -> None:
+    """tshark captures only from what is in its list, which on a busy machine is not there at once."""
+    from vpcshark.cli import listing
+
+    clock = clock or SystemClock()
+    end = clock.monotonic() + LISTING
+    while eni not in (Answers(os.environ).read(prepared.INTERFACES) or ""):
+        said = listing.make(None)
+        if clock.monotonic() >= end:
+            raise VpcsharkError(f"{eni} is not in the list of interfaces.", said)
+        clock.sleep(PAUSE)
+
+
+def capture(eni: str, run: Callable[[Sequence[str]], int] = _status) -> None:
+    """Until there are packets, each time for longer: on a busy machine ten seconds may be over before the mirror
+    stands. VpcsharkError where none came."""
+    out = console.out()
+    for seconds in SECONDS:
+        command = _command(eni, seconds)
+        out.print("$ " + " ".join(command[-8:]))
+        status = run(command)
+        if not status and _packets(Path(FILE)):
+            return
+        if seconds != SECONDS[-1]:
+            out.print(f"No packet came in {seconds} seconds (status {status}); once more, for longer.")
+    raise VpcsharkError(f"No packet came; the last capture ended with status {status}.", "The lines above say why.")
+
+
+def _command(eni: str, seconds: int) -> list[str]:
+    limits = ["-a", f"duration:{seconds}", "-w", FILE]
     if shutil.which("tshark"):
-        command = ["tshark", "-q", "-i", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
-    else:
-        console.out().print("tshark is not installed, so vpcshark capture does it.")
-        command = [*_vpcshark(), "capture", eni, "-a", f"duration:{SECONDS}", "-w", FILE]
-    console.out().print("$ " + " ".join(command[-8:]))
-    # As root tshark opens nothing in folders of others; an empty file of ours is there first, as it wants it.
-    status = subprocess.run(command, check=False).returncode
-    if status:
-        raise VpcsharkError(f"The capture ended with status {status}.", "The lines above say why.")
+        return ["tshark", "-q", "-i", eni, *limits]
+    console.out().print("tshark is not installed, so vpcshark capture does it.")
+    return [*_vpcshark(), "capture", eni, *limits]
+
+
+def _packets(file: Path) -> int:
+    return sum(kind == pcapng.PACKET for kind, _ in recording.blocks(file.read_bytes())) if file.exists() else 0
 
 
 def _show(file: Path) -> None:
@@ -87,7 +117,7 @@ def _show(file: Path) -> None:
     ).stdout.splitlines()
     for line in listing[:20]:
         out.print(line, soft_wrap=True)
-    out.print(f"... {len(listing)} frames in {file}")
+    out.print(f"... {many(len(listing), 'frame')} in {file}")
 
 
 def _show_what_is_left(ec2: Any) -> int:

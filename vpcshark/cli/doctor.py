@@ -1,7 +1,6 @@
 """``vpcshark doctor``: looks at everything between Wireshark and AWS, and says for each what is wrong and what to do.
 
-A check is a function that returns a remark, or raises a VpcsharkError with problem and remedy. Must not know how a
-capture works.
+The checks of this machine are in ``installation``. Must not know how a capture works.
 """
 
 from __future__ import annotations
@@ -9,31 +8,20 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vpcshark import settings
-from vpcshark.cleanup.detached import SAFE
-from vpcshark.cli import config, console, install, places
+from vpcshark.cli import config, console, install, places, statuses
+from vpcshark.cli.findings import Check, Finding, Skipped, examine
+from vpcshark.cli.installation import Installation
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, VpcsharkError
 from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 
 SKEW = 240.0  # seconds; AWS refuses signatures that are five minutes off
-
-
-@dataclass(frozen=True)
-class Finding:
-    """What a check found. ``problem`` and ``remedy`` are "" if all is well."""
-
-    subject: str
-    remark: str = ""
-    problem: str = ""
-    remedy: str = ""
 
 
 @dataclass(frozen=True)
@@ -58,28 +46,39 @@ def _connect(profile: str, region: str) -> Any:
     return client.connect(profile, region, console.ask if console.has_person() else None)
 
 
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "doctor",
-        help="find out why something does not work",
-        description="Check Wireshark, launcher, settings, answers, sign-in, permissions and clock.",
-    )
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """One line for each check, and what to do below those that failed; 1 if one did."""
-    out, failed = console.out(), 0
-    for finding in examine(Doctor(options.profile, options.region)):
-        mark = "FAILED" if finding.problem else "ok"
-        out.print(f"{mark:<7}{finding.subject}: {finding.problem or finding.remark}", soft_wrap=True)
-        if finding.remedy:
-            out.print(f"       -> {finding.remedy}", soft_wrap=True)
-        failed += bool(finding.problem)
-    return 1 if failed else 0
+    found = []
+    for finding in examine(_checks(options)):
+        found.append(finding)
+        if not options.json:
+            _print(finding)
+    if options.json:
+        console.write_json([finding.as_json() for finding in found])
+    return statuses.FAILED if any(finding.problem for finding in found) else statuses.OK
+
+
+def _checks(options: argparse.Namespace) -> list[tuple[str, Check]]:
+    """Of this machine once, and of each place that the settings list. Settings that can't be read are a finding."""
+    from vpcshark.cli import account
+
+    try:
+        first, *others = account.places(options)
+    except VpcsharkError:
+        return Doctor(options.profile, options.region).checks()
+    checks = Doctor(*first).checks()
+    for place in others:
+        where = " ".join(filter(None, place))
+        checks += [(f"{subject} of {where}", check) for subject, check in Doctor(*place).account()]
+    return checks
+
+
+def _print(finding: Finding) -> None:
+    out = console.out()
+    mark = finding.level.upper() if finding.problem else finding.level
+    out.print(f"{mark:<8}{finding.subject}: {finding.problem or finding.remark}", soft_wrap=True)
+    if finding.remedy:
+        out.print(f"        -> {finding.remedy}", soft_wrap=True)
 
 
 class Doctor:
@@ -94,54 +93,23 @@ class Doctor:
         connect: Callable[[str, str], Any] = _connect,
     ) -> None:
         self._profile, self._region = profile, region
-        self._run = run
+        self._here = Installation(run)
         self._clock = clock or SystemClock()
         self._connect = connect
         self._answer: Answer | None = None
 
-    def checks(self) -> list[tuple[str, Callable[[], str]]]:
+    def checks(self) -> list[tuple[str, Check]]:
         """(subject, check)."""
         return [
-            ("Wireshark", self.wireshark),
-            ("launcher", self.launcher),
-            ("Python", self.interpreter),
+            *self._here.checks(),
             ("settings", self.settings),
             ("prepared answers", self.answers),
-            ("clock", self.clock),
-            ("sign-in", self.sign_in),
-            ("permissions", self.permissions),
+            *self.account(),
         ]
 
-    def wireshark(self) -> str:
-        """Which one, and where it looks for extcaps."""
-        said = self._run(["tshark", "--version"]).splitlines()
-        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {self._launcher().parent}"
-
-    def launcher(self) -> str:
-        """Is it there, ours, as this version has it, and does it answer?"""
-        path = self._launcher()
-        if not path.exists():
-            raise VpcsharkError(f"{path} is not there, so Wireshark lists no ENI.", "Run: vpcshark install")
-        text = path.read_text("utf-8", "replace")
-        if install.MARK not in text:
-            raise VpcsharkError(f"{path} is not vpcshark's.", "Move it away, then run: vpcshark install")
-        if not os.access(path, os.X_OK):
-            raise VpcsharkError(f"{path} is not executable.", "Run: vpcshark install")
-        if text != install.filled_in(install.packaged().read_text("utf-8"), sys.executable):
-            raise VpcsharkError(f"{path} is of another vpcshark than this one.", "Run: vpcshark install")
-        install.check(path, self._run)
-        return f"{path} answers"
-
-    def interpreter(self) -> str:
-        """The Python that the launcher runs."""
-        path = self._launcher()
-        found = re.search(r"^python='?([^'\n]*)'?$", path.read_text("utf-8"), re.MULTILINE) if path.exists() else None
-        python = found[1] if found and found[1] else sys.executable
-        said = self._run(
-            [python, "-c", f"{SAFE}; import vpcshark; print(vpcshark.__version__, sys.version.split()[0])"]
-        )
-        version, _, of_python = said.strip().partition(" ")
-        return f"{python} is {of_python} and has vpcshark {version}"
+    def account(self) -> list[tuple[str, Check]]:
+        """Those that ask AWS."""
+        return [("clock", self.clock), ("sign-in", self.sign_in), ("permissions", self.permissions)]
 
     def settings(self) -> str:
         """Can they be read, and do all options fit?"""
@@ -178,7 +146,7 @@ class Doctor:
         answer = self._asked()
         if answer.skew is None:
             if answer.error is not None:
-                raise VpcsharkError("It cannot be checked without an answer from AWS.")
+                raise Skipped("It cannot be checked without an answer from AWS.")
             return "AWS did not say what time it is"
         if answer.is_off:
             raise VpcsharkError(f"This machine's clock is {answer.skew:.0f} seconds off AWS's.", "Set it, best by NTP.")
@@ -200,7 +168,7 @@ class Doctor:
 
         aws = self._asked().aws
         if aws is None:
-            raise VpcsharkError("It cannot be checked without being signed in.")
+            raise Skipped("It cannot be checked without being signed in.")
         lease = tags.Lease("doctor", tags.default_owner(), self._clock.now())
         judged = dict(permissions.permitted(aws, lease.as_tags()))
         missing = [action for action, is_allowed in judged.items() if is_allowed is False]
@@ -234,17 +202,3 @@ class Doctor:
 
     def _skew(self, time: float) -> float | None:
         return self._clock.now() - time if time else None
-
-    def _launcher(self) -> Path:
-        return places.find(self._run, Path.home())[0][0] / install.launcher_name()
-
-
-def examine(doctor: Doctor) -> Iterator[Finding]:
-    """What each check finds, as it is found."""
-    for subject, check in doctor.checks():
-        try:
-            yield Finding(subject, check())
-        except VpcsharkError as error:
-            yield Finding(subject, problem=error.problem, remedy=error.remedy)
-        except OSError as error:
-            yield Finding(subject, problem=f"It cannot be checked: {error}.")

@@ -6,7 +6,6 @@ Must not know how a filter becomes rules; asks no AWS.
 from __future__ import annotations
 
 import argparse
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -24,17 +23,6 @@ _NO_RULES = {
     "egress": "Without egress rules AWS mirrors nothing that the source sends.",
 }
 _EXACT = "The rules say all that the filter says; the receiver applies the filter as well."
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "explain",
-        help="show what AWS sends for a capture filter",
-        description="Show the mirror rules that a capture filter becomes, and what is left to the receiver.",
-    )
-    parser.add_argument("filter", nargs="*", metavar="FILTER", help="a capture filter, as tcpdump takes it; none: all")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:

@@ -21,13 +21,14 @@ from vpcshark.cli import places
 from vpcshark.cli.places import Run
 from vpcshark.errors import InputError, VpcsharkError
 
+PATIENCE = 180.0  # seconds; a busy machine takes half a minute for a Python
 MARK = "This is vpcshark's launcher"  # a file with this in it is ours to replace and remove
 
 
 def run_command(command: Sequence[str]) -> str:
     """The ``Run`` of the real world."""
     try:
-        done = subprocess.run(command, capture_output=True, timeout=30, check=True, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, capture_output=True, timeout=PATIENCE, check=True, stdin=subprocess.DEVNULL)
     except subprocess.CalledProcessError as exc:
         said = " ".join(exc.stderr.decode(errors="replace").split())[-300:]
         raise VpcsharkError(f"{command[0]} ended with status {exc.returncode}: {said or 'it said nothing'}.") from exc

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import argparse
 import io
+import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from vpcshark.cli import console, install
+from vpcshark.cli import console, extras, install
 from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import refresh
+from vpcshark.extcap.__main__ import PROGRAM
 from vpcshark.text import line
 
 
-def add(commands: Any) -> None:
-    """Declare the command and its sub-commands."""
-    parser = commands.add_parser(
-        "lab",
-        help="an AWS account and a VPC on this machine, to try and to test with",
-        description=(
-            "An EC2 API on loopback and, as root on Linux, a VPC of network namespaces with real traffic. "
-            "Without root the same API, with synthetic traffic."
-        ),
-    )
-    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
-    start = actions.add_parser("start", help='start one; prints "export" lines: eval "$(vpcshark lab start)"')
-    start.set_defaults(run=run_start)
-    stop = actions.add_parser("stop", help="stop it, and remove all that it made")
-    stop.add_argument(
-        "folder", nargs="?", default="", help="which one, as lab status lists it (default: $VPCSHARK_LAB)"
-    )
-    stop.set_defaults(run=run_stop)
-    status = actions.add_parser("status", help="which labs there are")
-    status.set_defaults(run=run_status)
-    run = actions.add_parser("run", help="run a command in a lab that lives as long as the command")
-    run.add_argument("argv", nargs=argparse.REMAINDER, metavar="-- CMD", help="the command and its arguments")
-    run.set_defaults(run=run_run)
+def run(options: argparse.Namespace) -> int:
+    """Do what the action says."""
+    actions = {"start": run_start, "stop": run_stop, "status": run_status, "run": run_run}
+    return actions[options.action](options)
 
 
 def run_start(options: argparse.Namespace) -> int:
@@ -58,10 +43,17 @@ def run_run(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     commands = _commands()
     try:
-        return int(commands.run(argv, _install_quietly, say=_say))
+        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare))
     except commands.CommandError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return int(error.status)
+
+
+def _prepare(environ: Mapping[str, str]) -> None:
+    """Have the list made before the command asks for it, as Wireshark's own question would."""
+    command = [sys.executable, *PROGRAM, f"{refresh.WORD}=wait"]
+    null = subprocess.DEVNULL
+    subprocess.run(command, env=environ, stdin=null, stdout=null, stderr=null, check=False)  # ends by itself
 
 
 def _say(text: str) -> None:
@@ -73,7 +65,7 @@ def _commands() -> Any:
         from vpcshark.lab import commands
     except ImportError as error:
         raise VpcsharkError(
-            f"The lab needs packages that are not installed ({error.name}).", "Run pip install 'vpcshark[lab]'."
+            f"The lab needs packages that are not installed ({error.name}).", extras.advice("lab")
         ) from error
     return commands
 

@@ -27,7 +27,7 @@ class Run(Protocol):
     """Runs a command and returns its stdout; VpcsharkError if it can't be run or fails."""
 
     def __call__(self, command: Sequence[str]) -> str:
-        """Run ``command``, at most half a minute long."""
+        """Run ``command``, at most some minutes long."""
 
 
 def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple[list[Path], str]:
@@ -44,7 +44,7 @@ def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple
     for program in ("wireshark", "dumpcap"):
         with suppress(VpcsharkError):
             if version := version_in(run([program, "--version"])):
-                return [known[0] if version >= _MOVED else known[-1]], ""
+                return [of_version(version, home, environ)], ""
     named = " or ".join(map(str, known))
     return known, f"Wireshark could not be asked for its extcap folder; it should be {named}. If not: --dir."
 
@@ -65,8 +65,35 @@ def folder_in(folders: str) -> Path | None:
 
 def version_in(said: str) -> tuple[int, int] | None:
     """(4, 4) of "Wireshark 4.4.19." or "Dumpcap (Wireshark) 4.4.19 (Git …)"."""
-    found = re.match(r"(?:Wireshark|Dumpcap \(Wireshark\)) (\d+)\.(\d+)\.", said)
+    found = re.match(r"(?:(?:Dumpcap|TShark) \(Wireshark\)|Wireshark) (\d+)\.(\d+)\.", said)
     return (int(found[1]), int(found[2])) if found else None
+
+
+def of_version(version: tuple[int, int], home: Path, environ: Mapping[str, str]) -> Path:
+    """Where a Wireshark of this version looks."""
+    known = usual(sys.platform, home, environ)
+    return known[0] if version >= _MOVED else known[-1]
+
+
+def others(environ: Mapping[str, str]) -> list[Path]:
+    """A program of each further installation on the PATH, beside the one whose tshark comes first."""
+    seen: dict[Path, Path] = {}
+    for name in ("tshark", "wireshark", "dumpcap"):
+        for folder in environ.get("PATH", "").split(os.pathsep):
+            if folder and (program := shutil.which(name, path=folder)):
+                seen.setdefault(Path(program).resolve().parent, Path(program))
+    return [*seen.values()][1:]
+
+
+def shut_in(home: Path) -> list[str]:
+    """A sentence for each Wireshark that can run no extcap of the user's, since it lives in a sandbox."""
+    flatpak = [root / "flatpak/app/org.wireshark.Wireshark" for root in (Path("/var/lib"), home / ".local/share")]
+    kinds = (("Flatpak", flatpak), ("snap", [Path("/snap/wireshark")]))
+    return [
+        f"The Wireshark of {kind} runs in a sandbox that has no Python with vpcshark, so it lists no ENI."
+        for kind, folders in kinds
+        if any(folder.exists() for folder in folders)
+    ]
 
 
 def usual(platform: str, home: Path, environ: Mapping[str, str]) -> list[Path]:

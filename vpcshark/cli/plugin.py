@@ -5,29 +5,39 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
-from vpcshark.cli import install
+from vpcshark.cli import console, install
+from vpcshark.text import line
 
 
-def add(commands: Any) -> None:
-    """Declare both commands."""
-    for name, run, help_text in (
-        ("install", run_install, "put vpcshark into Wireshark's interface list"),
-        ("uninstall", run_uninstall, "take it out again"),
-    ):
-        parser = commands.add_parser(name, help=help_text, description=f"{help_text.capitalize()}.")
-        parser.add_argument("--dir", type=Path, help="Wireshark's extcap folder (default: Wireshark is asked)")
-        parser.set_defaults(run=run)
+def run(options: argparse.Namespace) -> int:
+    """One of the two."""
+    return {"install": run_install, "uninstall": run_uninstall}[options.command](options)
 
 
 def run_install(options: argparse.Namespace) -> int:
     """Install the launcher."""
-    install.install(options.dir, sys.stdout)
+    from vpcshark.cli import listing
+
+    install.install(_folder(options), sys.stdout)
+    with console.working("Asking AWS for the network interfaces ...") as ask:
+        said = listing.make(ask)
+    sys.stdout.write(f"{line(said)}\n")
     return 0
 
 
 def run_uninstall(options: argparse.Namespace) -> int:
     """Remove the launcher."""
-    install.uninstall(options.dir, sys.stdout)
+    from vpcshark.cli import purge
+
+    if options.purge:
+        purge.refuse_if_owing()
+    install.uninstall(_folder(options), sys.stdout)
+    if options.purge:
+        for folder in purge.purge():
+            sys.stdout.write(line(f"{folder} is removed.") + "\n")
     return 0
+
+
+def _folder(options: argparse.Namespace) -> Path | None:
+    return Path(options.dir) if options.dir else None

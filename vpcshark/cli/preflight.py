@@ -4,39 +4,14 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from typing import Any
 
 from rich.console import Console
 
-from vpcshark import settings
-from vpcshark.capture.options import CaptureOptions
 from vpcshark.cli import console
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, as_json, failures
 
+_OPTIONS = ("host", "host-type", "host-template", "packet-length", "profile", "region")
 STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
-
-
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "preflight",
-        help="say why a capture would be empty, before anything is made",
-        description=(
-            "Look at the way from an ENI to its capture host: source, sessions, routes, network ACLs, security groups, "
-            "MTU, permissions. Nothing is made. Exit status 1: a capture would stay empty."
-        ),
-    )
-    parser.add_argument("eni", metavar="ENI", help='what would be captured from: an id of "vpcshark interfaces"')
-    parser.add_argument(
-        "--host", default="auto", help="capture host: auto (default), local, launch, i-…, lb:NAME, vpce-… or tmt-…"
-    )
-    parser.add_argument("--host-type", default=CaptureOptions.host_type, metavar="TYPE", help="of a launched host")
-    parser.add_argument("--host-template", default="", metavar="LT", help="launch template of a launched host")
-    parser.add_argument("--packet-length", type=int, metavar="N", help="bytes of each packet that would be mirrored")
-    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -44,18 +19,17 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.aws import client
     from vpcshark.capture import preflight
     from vpcshark.capture.here import is_here
+    from vpcshark.capture.selection import Selection
+    from vpcshark.capture.services import placed
+    from vpcshark.cli import account
 
-    wanted = CaptureOptions(
-        host=options.host,
-        host_type=options.host_type,
-        host_template=options.host_template,
-        packet_length=options.packet_length,
-        profile=options.profile,
-        region=options.region,
-    )
+    given = {name: getattr(options, name.replace("-", "_")) for name in _OPTIONS}
+    wanted, known = account.settled(given)
+    (eni,), wanted = account.named_enis([options.eni], wanted, known)
+    wanted = placed(Selection((eni,)), wanted)
     with console.working("Asking AWS about the way of the packets ...") as ask:
-        aws, allowed = client.connect(options.profile, options.region, ask), settings.load().hosts
-        found = preflight.findings(aws, options.eni, wanted, is_here, allowed)
+        aws = client.connect(wanted.profile, wanted.region, ask)
+        found = preflight.findings(aws, eni, wanted, is_here, known.hosts)
     if options.json:
         console.write_json([as_json(finding) for finding in found])
     else:

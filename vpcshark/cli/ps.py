@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import time
-from typing import Any
 
 from vpcshark.cleanup.overview import LIVE, Seen, as_json
 from vpcshark.cli import console
@@ -12,28 +11,14 @@ from vpcshark.cli import console
 _SHOWN = 5  # ids of one capture
 
 
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "ps",
-        help="list captures, alive and dead, with what they hold in the account",
-        description=(
-            "List the captures of this machine (by their ledgers) and of all others in the account (by their tags), "
-            "with their mirror resources and what they have cost so far, without data transfer."
-        ),
-    )
-    parser.add_argument("--json", action="store_true", help="an array of objects, for scripts")
-    parser.add_argument("--profile", default="", help="AWS profile (default: as the AWS CLI chooses)")
-    parser.add_argument("--region", default="", help="AWS region (default: as the AWS CLI chooses)")
-    parser.set_defaults(run=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """List them. Where AWS can't be asked, what the ledgers say is listed, and the reason goes to stderr."""
     from vpcshark.capture.services import captures
+    from vpcshark.cli import account
 
+    places = account.places(options)
     with console.working("Asking AWS for mirror sessions ...") as ask:
-        seen, there, error = captures(options.profile, options.region, ask)
+        seen, there, error = captures(places, ask)
     if options.json:
         console.write_json([as_json(one) for one in seen])
     else:

@@ -18,6 +18,7 @@ from vpcshark.capture.stop import Stop
 from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
 from vpcshark.errors import OutputError
+from vpcshark.text import many
 from vpcshark.wire import pcapng
 
 _KNOWN = (pcapng.SECTION, pcapng.INTERFACE, pcapng.NAMES, pcapng.SECRETS)
@@ -137,7 +138,7 @@ class Recorder:
     def _judge(self) -> None:
         limits = self._limits
         if 0 < limits.packets <= self.packets:
-            self._fill(f"{limits.packets} packets are captured")
+            self._fill(f"{many(limits.packets, 'packet')} captured, as was asked for")
         elif 0 < limits.size <= self._size:
             self._fill(f"the file has {limits.size // 1000} kB")
 
@@ -162,7 +163,7 @@ class Recorder:
     def _turn(self) -> None:
         self._flush()
         if 0 < self._limits.files <= self._files:
-            self._fill(f"{self._files} files are written")
+            self._fill(f"{many(self._files, 'file')} written, as was asked for")
             return
         self._file.close()
         self._file = self._next()
@@ -203,7 +204,7 @@ class Recorder:
         self.packets -= lost
         self._is_over = True
         self._file.cut(before + kept)
-        are = "1 packet is" if self.packets == 1 else f"{self.packets} packets are"
+        are = f"{many(self.packets, 'packet')} {'is' if self.packets == 1 else 'are'}"
         where = " and ".join(filter(None, (", ".join(self.paths[:-1]), self.paths[-1])))
         return OutputError(error.problem, f"{are} safe in {where}; what came after is lost.")
 

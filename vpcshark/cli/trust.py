@@ -12,36 +12,18 @@ from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
 
 
-def add(commands: Any) -> None:
-    """Declare the command."""
-    parser = commands.add_parser(
-        "trust",
-        help="accept an instance's SSH host key",
-        description=(
-            "Show the SSH host key of an instance and whether the instance's console output, as AWS keeps it, has the "
-            "same; accept it if it has, or if you say so."
-        ),
-    )
-    parser.add_argument("instance", metavar="INSTANCE", help="its id (i-…)")
-    parser.add_argument("--port", type=int, default=22, metavar="N", help="SSH port (default: as ssh has it)")
-    parser.add_argument("--ssh-known-hosts", default="", metavar="FILE", help="has the keys of jump hosts on the way")
-    parser.add_argument("--fingerprint", default="", metavar="SHA256:…", help="accept this key, and no other, unasked")
-    parser.add_argument("--profile", default="", help="AWS profile")
-    parser.add_argument("--region", default="", help="AWS region")
-    parser.set_defaults(run=run)
-
-
 def run(options: argparse.Namespace) -> int:
     """0 if the key is trusted now, 1 if the person does not accept it."""
     from vpcshark.aws import client, hosts
     from vpcshark.capture import trusted
     from vpcshark.capture.logins import Logins
     from vpcshark.capture.options import CaptureOptions
+    from vpcshark.cli import account
     from vpcshark.transport.known_hosts import fingerprint
 
-    out = console.err()
-    aws = client.connect(options.profile, options.region, console.ask if console.has_person() else None)
-    host = hosts.find_host(aws.ec2, options.instance)
+    out, place = console.err(), account.place(options)
+    aws = client.connect(place.profile, place.region, console.ask if console.has_person() else None)
+    host = hosts.find_host(aws.ec2, account.named_instance(options.instance, place))
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
     logins = Logins(host, addresses, how)

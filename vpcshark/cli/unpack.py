@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Callable
 from typing import Any, Protocol
 
+from vpcshark.cli import extras
 from vpcshark.errors import InputError
 
 LONGEST_MAGIC = 4
@@ -75,7 +76,7 @@ def _library(module: str, packing: str, command: str, name: str, find: Callable[
     except ImportError as exc:
         raise InputError(
             f"{name} is packed with {packing}, which needs a library that is not installed.",
-            f"Install vpcshark[packed], or unpack it on the way: {command} FILE | vpcshark decap - OUT",
+            f"{extras.advice('packed')} Or unpack it on the way: {command} FILE | vpcshark decap - OUT",
         ) from exc
 
 

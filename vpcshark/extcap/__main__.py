@@ -76,10 +76,22 @@ def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequ
             stream.reconfigure(encoding="utf-8", errors="replace", newline="\n")
     if "--extcap-reload-option" in argv:
         _ask_nobody()
-    status = main(argv, services, sys.stdout, sys.stderr, os.environ, lambda seconds: _refresh(program, seconds))
+    status = main(argv, services, sys.stdout, sys.stderr, os.environ, _refresher(program, asker))
     if prepared.question(argv) == prepared.INTERFACES:
         prepared.note_asker(prepared.slot(context.folder(os.environ), os.environ), asker)
     return status
+
+
+def _refresher(program: Sequence[str], asker: int) -> Callable[[float], str | None]:
+    """Whoever is to capture from an ENI fails without a list that has it; whoever looks at the list may look again."""
+
+    def refresh(seconds: float) -> str | None:
+        from vpcshark.extcap.asker import wants_capture
+        from vpcshark.extcap.refresh import LONGEST
+
+        return _refresh(program, LONGEST if wants_capture(asker) else seconds)
+
+    return refresh
 
 
 def _refresh(program: Sequence[str], seconds: float) -> str | None:

@@ -6,6 +6,8 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import Protocol
 
 HELPERS = re.compile(r"(cmd|py|pythonw?[0-9.]*|gspawn-win(32|64)-helper(-console)?)\.exe", re.IGNORECASE)
@@ -28,6 +30,24 @@ def asker() -> int:
         return behind(psutil.Process())
     except psutil.Error:  # it has ended, or is somebody else's
         return os.getppid()
+
+
+def wants_capture(pid: int) -> bool:
+    """Has that process been told to capture from one of ours (``tshark -i eni-…``)? False where it can't be seen."""
+    import psutil
+
+    try:
+        words = psutil.Process(pid).cmdline()
+    except psutil.Error:
+        return False
+    return is_capture(words)
+
+
+def is_capture(words: Sequence[str]) -> bool:
+    """Does a command line of tshark's or Wireshark's name one of our interfaces?"""
+    named = [word.removeprefix("-i").removeprefix("--interface=") for word in words if word.startswith(("-i", "--i"))]
+    named += [after for word, after in pairwise(words) if word in ("-i", "--interface")]
+    return any(name.startswith(("eni-", "vpcshark-")) for name in named)
 
 
 def behind(process: Process, helpers: re.Pattern[str] = HELPERS) -> int:

@@ -25,7 +25,10 @@ def _add(group: argparse._ArgumentGroup, option: Option) -> None:
         opposite = f"--no-{option.name}"
         group.add_argument(opposite, dest=field, action="store_const", const="false", help=argparse.SUPPRESS)
     else:
-        group.add_argument(flag, dest=field, metavar=_metavar(option), help=_help(option))
+        action = group.add_argument(flag, dest=field, metavar=_metavar(option), help=_help(option))
+        if option.choices:
+            values = [value for value, _ in option.choices]
+            action.completer = lambda **_: values  # type: ignore[attr-defined]  # argcomplete's, for a shell's Tab
 
 
 def _metavar(option: Option) -> str:

@@ -26,7 +26,7 @@ def version() -> str:
 def interfaces(offer: Offer) -> str:
     """The answer to ``--extcap-interfaces``: the tool, its toolbar, what is wrong, the interfaces in the order given,
     and the entry that chooses among all there are."""
-    more = f" ({offer.more} more are not in this list)" if offer.more else ""
+    more = f" ({offer.more} more not in this list)" if offer.more else ""
     entries = [*problems(offer.problems), *offer.listed, ListedInterface(CHOOSE, f"AWS: choose an ENI…{more}")]
     return version() + _toolbar() + "".join(sentence("interface", value=i.value, display=i.display) for i in entries)
 
@@ -40,7 +40,7 @@ def problems(errors: Sequence[VpcsharkError]) -> list[ListedInterface]:
 def waiting(seconds: float) -> VpcsharkError:
     """AWS has not answered yet, and Wireshark must not wait for it."""
     return VpcsharkError(
-        f"The interfaces were not there within {seconds:g} seconds; the question goes on.",
+        f"AWS has not answered within {seconds:g} seconds; it is still being asked.",
         "Refresh the list in a moment: Capture > Refresh Interfaces (F5).",
     )
 

@@ -19,7 +19,7 @@ OPTIONS = (
         group="Capture",
         kind=Kind.SELECTOR,
         display="Mode",
-        tooltip="How the packets are had. Mirror: VPC Traffic Mirroring copies them to a capture host, "
+        tooltip="How packets are captured. Mirror: VPC Traffic Mirroring copies them to a capture host, "
         "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance "
         "itself. Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it; several ENIs "
         "at once are always a mirror.",

@@ -22,10 +22,10 @@ from vpcshark.capture.listed import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap import listing, prepared
+from vpcshark.extcap import configured, listing, prepared
 from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.defaults import captures, defaults
-from vpcshark.extcap.options import resolve_leniently
+from vpcshark.extcap.options import resolve, resolve_leniently
 from vpcshark.extcap.services import Services
 
 FRESH = 5.0  # seconds for which nobody asks again in the background
@@ -133,7 +133,8 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
     try:
         options = resolve_leniently({}, environ)
         logs.set_up(options.log_level, options.log_file)
-        return services().interfaces(options)
+        offer = services().interfaces(options)
+        return offer._replace(problems=[*_slips(environ), *offer.problems])
     except VpcsharkError as error:
         log.warning("%s", error)
         return Offer([], [error])
@@ -142,14 +143,31 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
         return Offer([], [unexpected(error)])
 
 
+def _slips(environ: Mapping[str, str]) -> list[VpcsharkError]:
+    """What a capture would fail by: an option in the settings or the environment that does not fit."""
+    try:
+        configured.load()
+        resolve({}, environ)
+    except VpcsharkError as error:
+        return [error]
+    return []
+
+
 def _detach() -> None:
     if hasattr(os, "setsid"):
         with contextlib.suppress(OSError):  # it is a session of its own already
             os.setsid()
         os.closerange(3, 256)
-    alarm = threading.Timer(LONGEST, os._exit, [1])
+    alarm = threading.Timer(LONGEST, _give_up)
     alarm.daemon = True
     alarm.start()
+
+
+def _give_up() -> None:
+    """Whatever hangs, Wireshark is not to wait for it."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"vpcshark: AWS had not told its interfaces after {LONGEST:.0f} seconds. Try again.\n".encode())
+    os._exit(1)
 
 
 def start_time(answers: Answers) -> float:

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TextIO
 
 from vpcshark import logs, text
+from vpcshark.capture.course import Course
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.extcap import counting
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.control import Toolbar
 from vpcshark.extcap.fifo import FifoSink, open_sink, retry
@@ -24,6 +27,8 @@ from vpcshark.extcap.watch import Watch
 
 _STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
 _TOOLBAR_WAIT = 5.0  # seconds for the GUI to open its ends of the control pipes
+
+_EARLY = "Give it longer: tshark's -a duration counts from its own start, vpcshark capture's from the first packets."
 
 log = logging.getLogger(__name__)
 
@@ -51,15 +56,20 @@ def _with_pipes(
     if descriptor is not None:
         watch.add(descriptor, toolbar.read, "the control pipe was closed")
     sink: Sink | None = None
+    course = Course()
     try:
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
+            course = _held(sink)
         selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
         if options.capture_filter:
             _check_filter(options.capture_filter)
-        services().capture(selection, options, sink, stop, toolbar)
+        early: list[str] = []
+        services().capture(selection, options, sink, stop, toolbar, replace(course, on_early=early.append))
+        if early and not call.control_out:  # a person at the window has stopped it, and reads the toolbar's log
+            stderr.write(_message(VpcsharkError(early[0], _EARLY)))
         return 0
     except SinkClosed as closed:
         log.info("ended: %s", closed)
@@ -86,6 +96,15 @@ def _tell(error: Exception, stderr: TextIO) -> int:
 
 def _reader_is_there(sink: FifoSink) -> Callable[[], bool]:
     return lambda: not sink.wait_closed(0)
+
+
+def _held(sink: FifoSink) -> Course:
+    """Where the reader counts seconds for us alone, its clock starts when frames can come."""
+    if not counting.counts_for_us(counting.reader()):
+        return Course()
+    log.info("tshark counts seconds: its section header waits until frames can come.")
+    sink.hold()
+    return Course(on_up=sink.release)
 
 
 def _close(watch: Watch, toolbar: Toolbar, sink: Sink | None) -> None:

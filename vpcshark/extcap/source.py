@@ -7,11 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vpcshark import settings
+from vpcshark import context, settings
 from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection, of_named
 from vpcshark.errors import InputError
+from vpcshark.extcap import configured, prepared
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.options import chosen, resolve
 from vpcshark.extcap.prepared import CHOOSE, PROBLEM
@@ -20,10 +21,10 @@ from vpcshark.extcap.prepared import CHOOSE, PROBLEM
 def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
     """What to capture from, and the options for it: the call's, the environment's, the named capture's own, the
     settings' defaults. InputError if nothing can be captured from it, or an option does not fit."""
-    known = settings.load()
+    known = configured.load()
     values = chosen(call.values)
     interface = values.get("eni", "") if call.interface == CHOOSE else call.interface
-    _check(call.interface, interface)
+    _check(call.interface, interface, environ)
     if not interface.startswith(NAMED):
         return Selection((interface,)), resolve(values, environ, call.capture_filter, known.defaults)
     selection, defaults = named(interface.removeprefix(NAMED), known)
@@ -37,11 +38,18 @@ def named(name: str, known: settings.Settings) -> tuple[Selection, Mapping[str, 
     return of_named(known.captures[name]), known.defaults_of(name)
 
 
-def _check(listed: str, interface: str) -> None:
+def _said(listed: str, environ: Mapping[str, str]) -> str:
+    """The text of an entry: a column of the list may have cut it."""
+    text = prepared.read(prepared.slot(context.folder(environ), environ), prepared.INTERFACES) or ""
+    _, found, rest = text.partition(f"{{value={listed}}}{{display=")
+    return rest.partition("}")[0].removeprefix("AWS: ") if found else ""
+
+
+def _check(listed: str, interface: str, environ: Mapping[str, str]) -> None:
     if listed.startswith(PROBLEM):
         raise InputError(
-            "This entry is no network interface: it stands for the list that AWS did not give.",
-            "Do what its text says, then Capture > Refresh Interfaces (F5).",
+            f"This entry is no network interface, but says what is wrong: {_said(listed, environ)}".strip(),
+            "Then choose Capture > Refresh Interfaces (F5). vpcshark doctor looks at everything.",
         )
     if not listed:
         raise InputError("--capture needs --extcap-interface: the ENI.", "vpcshark interfaces lists them.")

@@ -32,6 +32,10 @@ def _quiet(_: str) -> None:
     """Say nothing."""
 
 
+def _as_it_is(_: Mapping[str, str]) -> None:
+    """Prepare nothing."""
+
+
 @dataclass(frozen=True)
 class RunningLab:
     """A lab that is ready. ``variables`` is what it sets in the environment."""
@@ -48,14 +52,22 @@ def start(out: TextIO, install: Install, kind: str = "auto", say: Say = _quiet) 
     return 0
 
 
-def run(command: Sequence[str], install: Install, kind: str = "auto", say: Say = _quiet) -> int:
+def run(
+    command: Sequence[str],
+    install: Install,
+    kind: str = "auto",
+    say: Say = _quiet,
+    prepare: Callable[[Mapping[str, str]], None] = _as_it_is,
+) -> int:
     """Run ``command`` in a lab of its own, then stop the lab; the command's status, 128 + n if signal n ended it.
+    ``prepare`` is called with the command's environment before it begins.
 
     SIGTERM and SIGHUP go on to the command. SIGINT does not: as with a shell, a terminal has sent it to the command
     already. The lab stays until the command has ended.
     """
     lab = _launch(install, kind, say, is_attached=True)
     try:
+        prepare(environment.inside(os.environ, lab.variables))
         return _run_in(lab, command)
     finally:
         _finish(lab)

@@ -57,6 +57,10 @@ class LabControl:
         """Forget the calls so far."""
         self._ask("DELETE", "/_lab/calls")
 
+    def describe_eni(self, eni_id: str, **facts: Any) -> None:
+        """Have EC2 describe an interface so from now on; the facts are those of ``moto_enis.describe_as``."""
+        self._ask("POST", "/_lab/enis", json.dumps({"eni_id": eni_id, **facts}).encode())
+
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""
         self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")

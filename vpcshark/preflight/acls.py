@@ -21,7 +21,7 @@ DEFAULT = 32767
 def acls(picture: Picture) -> Iterator[Finding]:
     """Outbound at the source's subnet, inbound at the target's; neither within one subnet."""
     source, target = picture.source, picture.target
-    if target is None:
+    if target is None or not (source.address and target.address):
         return
     if "network ACLs" in picture.unknown:
         yield not_seen("acl", source.subnet, picture.unknown["network ACLs"], "The network ACLs are not known.")

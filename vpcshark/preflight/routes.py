@@ -33,7 +33,7 @@ class Way:
 def route(picture: Picture) -> Iterator[Finding]:
     """Follow the route to the target's address."""
     source, target = picture.source, picture.target
-    if target is None:
+    if target is None or not target.address:
         return
     for part in ("route tables", "subnets"):
         if part in picture.unknown:

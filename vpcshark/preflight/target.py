@@ -7,6 +7,7 @@ from typing import Protocol
 
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, attaching, starting
 from vpcshark.preflight.picture import Interface, Picture
+from vpcshark.text import many
 
 
 class OfTarget(Protocol):
@@ -57,6 +58,13 @@ def state(picture: Picture) -> Iterator[Finding]:
             f"The capture host {target.instance} is {target.instance_state}, so nobody receives.",
             command=starting(picture, target.instance),
         )
+    elif not target.address:
+        yield Finding(
+            "target",
+            WARN,
+            target.id,
+            f"The target {target.id} has no private IPv4 address; the way to its IPv6 address is not looked at.",
+        )
     else:
         yield Finding("target", OK, target.id, f"The capture host {target.instance} runs.")
 
@@ -73,11 +81,11 @@ def sources(picture: Picture) -> Iterator[Finding]:
             "sources",
             FAIL,
             target.id,
-            f"{what} has {len(others)} sources, and one on a {target.instance_type or 'host'} may have {most}; "
+            f"{what} has {many(len(others), 'source')}, and one on a {target.instance_type or 'host'} may have {most}; "
             "choose another capture host.",
         )
     else:
-        yield Finding("sources", OK, target.id, f"{what} on {target.id} has {len(others)} of {most} sources.")
+        yield Finding("sources", OK, target.id, f"{what} on {target.id} has {len(others)} of {many(most, 'source')}.")
 
 
 def zone(picture: Picture) -> Iterator[Finding]:

@@ -20,13 +20,13 @@ _one_at_a_time = threading.Lock()
 
 def ask(prompt: str) -> str | None:
     """What the person typed; None if nobody can be asked, or does not want to answer."""
-    program = _program()
-    if program is None:
+    found = program()
+    if found is None:
         return None
     with _one_at_a_time:
         try:
             done = subprocess.run(
-                [program, prompt],
+                [found, prompt],
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 timeout=PATIENCE,
@@ -34,14 +34,14 @@ def ask(prompt: str) -> str | None:
                 start_new_session=True,
             )
         except (OSError, subprocess.TimeoutExpired) as exc:
-            log.info("%s gave no passphrase: %s.", program, type(exc).__name__)
+            log.info("%s gave no passphrase: %s.", found, type(exc).__name__)
             return None
     return done.stdout.decode("utf-8", "replace").rstrip("\r\n") if done.returncode == 0 else None
 
 
-def _program() -> str | None:
-    """$SSH_ASKPASS, else a usual one; only where there is a screen, or where $SSH_ASKPASS_REQUIRE says that it needs
-    none."""
+def program() -> str | None:
+    """The program: $SSH_ASKPASS, else a usual one; only where there is a screen, or where $SSH_ASKPASS_REQUIRE says
+    that it needs none."""
     required = os.environ.get("SSH_ASKPASS_REQUIRE", "")
     has_screen = os.name == "nt" or any(os.environ.get(name) for name in ("DISPLAY", "WAYLAND_DISPLAY"))
     if required == "never" or not (has_screen or required == "force"):

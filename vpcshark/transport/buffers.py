@@ -1,19 +1,28 @@
-"""What makes paramiko fast: a socket that is read ahead, and a channel's buffer that never moves what it holds.
+"""What makes paramiko fast, and keeps it small: a socket that is read ahead, and a channel's buffer that never moves
+what it holds, and holds only so much.
 
 paramiko's own buffer is one array, and each read moves all that stays in it: where the reader is slower than the
-network for a moment, some 100 MB pile up in the window, and every further read moves them. paramiko's socket is asked
-for 16 bytes, then for the rest of a packet, each with a poll. Must not know SSH.
+network for a moment, the whole window piles up, and every further read moves it. It also takes whatever comes, though
+nothing obliges the other end to keep to the window. paramiko's socket is asked for 16 bytes, then for the rest of a
+packet, each with a poll. Must not know SSH.
 """
 
 from __future__ import annotations
 
 import socket
+import sys
 import threading
 from collections import deque
 
 from paramiko.buffered_pipe import PipeTimeout
 
 AHEAD = 1 << 18  # bytes; more does not fit into a processor's cache
+GATHERED = 1 << 16
+"""Pieces of fewer bytes become one of so many: as objects of their own they would take many times their size."""
+
+
+class Overfull(Exception):
+    """More came than may lie here unread."""
 
 
 class ReadAhead:
@@ -44,13 +53,36 @@ class ReadAhead:
         return bytes(self._view[begin : self._begin])
 
 
+class Room:
+    """Bytes that may lie unread in all the buffers that have it together."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._held = 0
+        self._changing = threading.Lock()
+
+    def take(self, size: int) -> None:
+        """Overfull if it is too much: nobody who keeps to the window sends that."""
+        with self._changing:
+            if self._held + size > self._most:
+                raise Overfull(f"more than {self._most:,} bytes came that nobody had asked for yet")
+            self._held += size
+
+    def give_back(self, size: int) -> None:
+        """These were read."""
+        with self._changing:
+            self._held -= size
+
+
 class Chunks:
     """In place of ``paramiko.buffered_pipe.BufferedPipe``, and with its methods: what was fed comes out as it was fed,
     joined only up to what is asked for."""
 
-    def __init__(self) -> None:
-        self._chunks: deque[bytes] = deque()
+    def __init__(self, room: Room | None = None) -> None:
+        """What may lie here at once has its end where the ``room`` has it."""
+        self._chunks: deque[bytes | bytearray] = deque()
         self._size = 0
+        self._room = room or Room(sys.maxsize)
         self._is_closed = False
         self._event: threading.Event | None = None
         self._changed = threading.Condition()
@@ -62,12 +94,20 @@ class Chunks:
             self._tell()
 
     def feed(self, data: bytes) -> None:
-        """Add ``data``."""
+        """Add ``data``. Overfull if there is no room for it."""
+        self._room.take(len(data))
         with self._changed:
             if data:
-                self._chunks.append(data)
+                self._keep(data)
                 self._size += len(data)
             self._tell()
+
+    def _keep(self, data: bytes) -> None:
+        last = self._chunks[-1] if self._chunks else b""
+        if isinstance(last, bytearray) and len(last) + len(data) <= GATHERED:
+            last += data
+        else:
+            self._chunks.append(bytearray(data) if len(data) < GATHERED >> 4 else data)
 
     def read_ready(self) -> bool:
         """Is there something to read?"""
@@ -95,7 +135,7 @@ class Chunks:
         return self._size
 
     def _taken(self, size: int) -> bytes:
-        taken: list[bytes] = []
+        taken: list[bytes | bytearray] = []
         left = size
         while self._chunks and left > 0:
             chunk = self._chunks.popleft()
@@ -105,8 +145,9 @@ class Chunks:
             taken.append(chunk)
             left -= len(chunk)
         self._size -= size - left
+        self._room.give_back(size - left)
         self._tell()
-        return taken[0] if len(taken) == 1 else b"".join(taken)
+        return bytes(taken[0]) if len(taken) == 1 else b"".join(taken)
 
     def _tell(self) -> None:
         self._changed.notify_all()

@@ -21,10 +21,10 @@ from vpcshark.transport.tunnel import Tunnel, pumped, wait_readable
 log = logging.getLogger(__name__)
 
 
-def open_tunnel(url: str, timeout: float = 5.0) -> Tunnel:
-    """Connect to the signed ``wss://…/openTunnel?…``. TransportError with the server's own reason, if it gives one."""
-    certificates = os.environ.get("AWS_CA_BUNDLE") or os.environ.get("REQUESTS_CA_BUNDLE")
-    options: dict[str, Any] = {"ca_certs": certificates} if certificates else {}
+def open_tunnel(url: str, ca_bundle: str = "", timeout: float = 5.0) -> Tunnel:
+    """Connect to the signed ``wss://…/openTunnel?…``. ``ca_bundle``: a file or folder of the only certificates that are
+    trusted, "" for the system's. TransportError with the server's own reason, if it gives one."""
+    options: dict[str, Any] = {"ca_cert_path" if os.path.isdir(ca_bundle) else "ca_certs": ca_bundle or None}
     try:
         connection = websocket.create_connection(
             url, timeout=timeout, sslopt=options, enable_multithread=True, skip_utf8_validation=True
@@ -34,6 +34,11 @@ def open_tunnel(url: str, timeout: float = 5.0) -> Tunnel:
         raise TransportError(
             f"The Instance Connect Endpoint refused the tunnel: {text[:300] or f'status {exc.status_code}'}.",
             "Check the right ec2-instance-connect:OpenTunnel, and that the endpoint's security group reaches port 22.",
+        ) from exc
+    except ssl.SSLError as exc:
+        raise TransportError(
+            f"The encrypted connection to the Instance Connect Endpoint could not be set up: {_reason(exc)}.",
+            "Behind a proxy that opens TLS, set AWS_CA_BUNDLE to its certificate.",
         ) from exc
     except (websocket.WebSocketException, OSError) as exc:
         raise TransportError(

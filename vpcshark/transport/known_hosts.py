@@ -59,7 +59,7 @@ class KnownHosts:
 
     def key_types(self, names: Sequence[str], plain: Sequence[str] = ()) -> list[str]:
         """The types of key that are known for the host, to ask it for one of those; [] if it is unknown. See check."""
-        signed = [kind + CERTIFICATE for kind in SIGNED_TYPES] if self._authorities(names) else []
+        signed = [kind + CERTIFICATE for kind in SIGNED_TYPES] if self.authorities(names) else []
         known = self._known(names) or self._known(plain)
         return [*signed, *dict.fromkeys(entry.key_type for entry in known)]
 
@@ -74,7 +74,7 @@ class KnownHosts:
         host, key = names[-1], shown.key
         what = f"{_short(shown.key_type)} key {fingerprint(key)}"
         self._check_revoked(host, key, what)
-        if authorities := self._authorities(names):
+        if authorities := [one.key for one in self.authorities(names)]:
             for authority in authorities:
                 self._check_revoked(host, authority, f"key of the authority {fingerprint(authority)}")
             if shown.is_signed_by(authorities, names, plain):
@@ -97,21 +97,33 @@ class KnownHosts:
             key,
         )
 
+    def decisive(self, names: Sequence[str]) -> str:
+        """The first of the ``names`` that is known, whose entries decide (see ``check``); "" if none is."""
+        return next((name for name in names if self.entries(name)), "")
+
+    def entries(self, name: str) -> list[Entry]:
+        """The keys that are known for ``name``."""
+        return [entry for entry in self._entries if not (entry.revoked or entry.authority) and entry.is_for(name)]
+
+    def authorities(self, names: Sequence[str]) -> list[Entry]:
+        """The keys that sign those of the host with these ``names``."""
+        return [one for one in self._entries if one.authority and any(one.is_for(name) for name in names)]
+
+    def revoked(self) -> list[Entry]:
+        """The keys that no host may show."""
+        return [entry for entry in self._entries if entry.revoked]
+
     def _check_revoked(self, host: str, key: bytes, what: str) -> None:
-        if any(entry.revoked and entry.key == key for entry in self._entries):
+        if any(entry.key == key for entry in self.revoked()):
             raise TransportError(f"{host} shows the {what}, which known_hosts says is revoked.", "Don't trust it.")
 
-    def _authorities(self, names: Sequence[str]) -> list[bytes]:
-        return [one.key for one in self._entries if one.authority and any(one.is_for(name) for name in names)]
-
     def _known(self, names: Sequence[str]) -> list[Entry]:
-        plain = [entry for entry in self._entries if not (entry.revoked or entry.authority)]
-        found = ([entry for entry in plain if entry.is_for(name)] for name in names)
-        return next((entries for entries in found if entries), [])
+        name = self.decisive(names)
+        return self.entries(name) if name else []
 
     def _known_as(self, names: Sequence[str]) -> str:
         """The first of the names that is known, else the last."""
-        return next((name for name in names if self._known([name])), names[-1])
+        return self.decisive(names) or names[-1]
 
 
 def _how_to_replace(name: str, accept: str) -> str:

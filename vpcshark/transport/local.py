@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import select
 import signal
 import subprocess
 import threading
@@ -16,6 +15,7 @@ from collections.abc import Callable, Sequence
 from typing import IO, TypeVar, cast
 
 from vpcshark.errors import TransportError
+from vpcshark.transport.pipes import Pipe
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -66,8 +66,8 @@ class LocalChannel:
         self._process = process
         self._input = cast("IO[bytes]", process.stdin)
         self._input_lock = threading.Lock()
-        self._output = _Pipe(cast("IO[bytes]", process.stdout))
-        self._error = _Pipe(cast("IO[bytes]", process.stderr))
+        self._output = Pipe(cast("IO[bytes]", process.stdout))
+        self._error = Pipe(cast("IO[bytes]", process.stderr))
         self._closing = threading.Lock()
 
     def read(self, size: int) -> bytes:
@@ -133,44 +133,6 @@ class LocalChannel:
                 os.killpg(self._process.pid, sign)
             else:
                 self._process.send_signal(sign)
-
-
-class _Pipe:
-    """The reading end of a pipe whose blocked reader can be woken: closing a descriptor alone wakes nobody."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._lock = threading.Lock()
-        self._woken = False
-        self._wake_read, self._wake_write = os.pipe()
-        self._poll = select.poll() if hasattr(select, "poll") else None  # Windows: the end of the process wakes
-        if self._poll is not None:
-            self._poll.register(file, select.POLLIN | select.POLLHUP)
-            self._poll.register(self._wake_read, select.POLLIN)
-
-    def read(self, size: int) -> bytes:
-        with self._lock:
-            if not self._woken and self._poll is not None:
-                self._poll.poll()
-            return b"" if self._woken or self._file.closed else self._file.read(size)
-
-    def hand_over(self, take: Callable[[int], T]) -> T | None:
-        with self._lock:
-            if not self._woken and self._poll is not None:
-                self._poll.poll()
-            return None if self._woken or self._file.closed else take(self._file.fileno())
-
-    def wake(self) -> None:
-        if not self._woken:
-            self._woken = True
-            os.write(self._wake_write, b"\0")
-
-    def close(self) -> None:
-        with self._lock:
-            if not self._file.closed:
-                self._file.close()
-                os.close(self._wake_read)
-                os.close(self._wake_write)
 
 
 def _close_quietly(file: IO[bytes]) -> None:

@@ -14,9 +14,10 @@ from dataclasses import dataclass, field, replace
 import paramiko
 
 from vpcshark.errors import TransportError
-from vpcshark.transport import ssh, ssh_config, tunnel
+from vpcshark.transport import clients, ssh, ssh_config, tunnel
 from vpcshark.transport.base import Stream
 from vpcshark.transport.names import HostName
+from vpcshark.transport.openssh import Login
 from vpcshark.transport.ssh_auth import configured
 
 log = logging.getLogger(__name__)
@@ -53,20 +54,16 @@ def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, dept
     there, where = settings.address or host, jump_port or settings.port or 22
     has_way = settings.jumps or settings.proxy_command
     try:
-        bastion = ssh.connect(
-            there,
-            user=user or settings.user or ssh_config.local_user(),
-            port=where,
-            keys=configured(settings),
-            trust=ssh.Trust(
-                files=[known.known_hosts] if known.known_hosts else [],
-                usual=settings.known_hosts,
-                revoked=settings.revoked_host_keys,
-                further=known.further,
-                aliases=[settings.host_key_alias] if settings.host_key_alias else [],
-            ),
-            algorithms=settings.algorithms,
-            dial=(lambda: dial(settings, there, where, known, depth + 1)) if has_way else None,
+        bastion = clients.connect(
+            Login(
+                there,
+                user=user or settings.user or ssh_config.local_user(),
+                port=where,
+                keys=configured(settings),
+                trust=_trust(settings, known),
+                settings=settings,
+                dial=(lambda: dial(settings, there, where, known, depth + 1)) if has_way else None,
+            )
         )
     except TransportError as error:
         raise TransportError(f"The jump host {last} cannot be used: {error.problem}", error.remedy) from error
@@ -77,10 +74,20 @@ def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, dept
         raise
 
 
+def _trust(settings: ssh_config.Settings, known: Known) -> ssh.Trust:
+    return ssh.Trust(
+        files=[known.known_hosts] if known.known_hosts else [],
+        usual=settings.known_hosts,
+        revoked=settings.revoked_host_keys,
+        further=known.further,
+        aliases=[settings.host_key_alias] if settings.host_key_alias else [],
+    )
+
+
 class _Hop:
     """A stream that closes the connection which it leads through."""
 
-    def __init__(self, bastion: ssh.SshTransport, stream: Stream) -> None:
+    def __init__(self, bastion: clients.Client, stream: Stream) -> None:
         self._bastion = bastion
         self._stream = stream
         self.send = stream.send

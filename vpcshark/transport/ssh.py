@@ -13,20 +13,20 @@ import socket
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from vpcshark.errors import Closed, TransportError, Unreachable
-from vpcshark.transport import known_hosts
+from vpcshark.transport import known_hosts, slots
 from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
 from vpcshark.transport.base import NO_STATUS, Stream
-from vpcshark.transport.buffers import Chunks, ReadAhead
+from vpcshark.transport.buffers import Chunks, Overfull, ReadAhead, Room
 from vpcshark.transport.host_certificates import Shown
 from vpcshark.transport.ssh_auth import Keys, authenticate
 from vpcshark.transport.ssh_config import Algorithms
-from vpcshark.transport.ssh_greeting import AUTH_TIMEOUT, negotiate, reason
+from vpcshark.transport.ssh_greeting import AUTH_TIMEOUT, WINDOW, negotiate, reason
 
 log = logging.getLogger(__name__)
 # paramiko logs tracebacks at error level; without a handler Python would print them on stderr, which is Wireshark's.
@@ -139,11 +139,18 @@ class SshTransport:
 
     def open(self, command: Sequence[str]) -> SshChannel:
         """Start the command in the user's login shell, which gets every argument quoted. TransportError."""
+        return slots.opened(lambda: self._open(command))
+
+    def _open(self, command: Sequence[str]) -> SshChannel:
         try:
             channel = self._transport.open_session(timeout=CONNECT_TIMEOUT)
-            channel.in_buffer = cast("Any", Chunks())  # nothing comes before a command is asked for
+            room = Room(WINDOW)
+            buffers: Any = Chunks(room), Chunks(room)  # nothing comes before a command is asked for
+            channel.in_buffer, channel.in_stderr_buffer = buffers
             channel.exec_command(shlex.join(command))
-        except (paramiko.SSHException, EOFError, OSError) as exc:
+        except paramiko.ChannelException as exc:
+            raise slots.NoSession(self.name) from exc
+        except Exception as exc:  # see reason
             raise TransportError(f"{self.name} does not start a command: {reason(exc)}.") from exc
         return SshChannel(self._transport, channel, self.name)
 
@@ -183,7 +190,7 @@ class SshTransport:
             return self._transport.open_channel(
                 "direct-tcpip", (address, port), ("127.0.0.1", 0), window_size=HOP_WINDOW, timeout=AUTH_TIMEOUT
             )
-        except (paramiko.SSHException, EOFError, OSError) as exc:
+        except Exception as exc:  # see reason
             raise TransportError(
                 f"{self.name} does not get through to {address}, port {port}: {reason(exc)}.",
                 "Check that it may forward (AllowTcpForwarding) and that its network reaches that address.",
@@ -261,7 +268,9 @@ class SshChannel:
             return b""
 
     def _broken(self) -> TransportError:
-        return TransportError(f"The connection {self._name} broke.", "Start the capture again.")
+        why = self._transport.saved_exception
+        words = f": {why}" if isinstance(why, Overfull) else ""
+        return TransportError(f"The connection {self._name} broke{words}.", "Start the capture again.")
 
 
 def _send(transport: paramiko.Transport, message: paramiko.Message) -> None:

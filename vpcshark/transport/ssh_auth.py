@@ -16,15 +16,17 @@ from typing import Any
 import paramiko
 from paramiko.pkey import UnknownKeyType
 
-from vpcshark.errors import Keyless, Refused, TransportError
+from vpcshark.errors import Keyless, Refused, SecondFactor, TransportError
 from vpcshark.transport import askpass
 from vpcshark.transport.ssh_agent import agent_keys
 from vpcshark.transport.ssh_config import Settings
+from vpcshark.transport.ssh_greeting import reason
 from vpcshark.transport.ssh_keyfile import certified, read_key
 
 log = logging.getLogger(__name__)
 PASSPHRASES = 3  # as often as ssh(1) asks
 DEFAULT_KEYS = ("~/.ssh/id_ed25519", "~/.ssh/id_ecdsa", "~/.ssh/id_rsa", "~/.ssh/id_ed25519_sk", "~/.ssh/id_ecdsa_sk")
+NO_SECOND_FACTOR = "Use a user without one, or log in before with ssh and ControlMaster: that connection is used then."
 _MAGIC = b"openssh-key-v1\0"
 
 
@@ -73,9 +75,13 @@ def authenticate(transport: paramiko.Transport, user: str, keys: Keys, host: str
             continue
         except (paramiko.SSHException, EOFError, OSError) as exc:  # servers hang up after too many keys
             raise _refused(host, user, keys, tried) from exc
+        except Exception as exc:
+            raise TransportError(
+                f"{host} broke the login of {user} off: {reason(exc)}.", "Check that its SSH server is a usual one."
+            ) from exc
         if transport.is_authenticated():
             return
-        raise TransportError(f"{host} wants more than a key from {user}.", "Use a user without a second factor.")
+        raise SecondFactor(f"{host} wants more than a key from {user}.", NO_SECOND_FACTOR)
     raise _refused(host, user, keys, tried)
 
 
@@ -173,6 +179,11 @@ def _public_half(name: str) -> bytes:
     return b""
 
 
+def is_security_key(name: str) -> bool:
+    """Is the private key in a FIDO token, and only what finds it there in the file ``name``?"""
+    return _public_half(name)[4:7] == b"sk-"
+
+
 def _header(text: str) -> bytes:
     """PROTOCOL.key of OpenSSH: magic, three strings on the encryption, a count, the public key."""
     _, head, rest = text.partition("-----BEGIN OPENSSH PRIVATE KEY-----")
@@ -207,7 +218,7 @@ def _loaded(name: str, passphrase: str | None) -> paramiko.PKey:
         # cryptography says it in words only: "Password was not given", "Key is password-protected", "Invalid password"
         if "password" in str(exc).lower() or passphrase is not None:
             raise _Encrypted from exc
-        if _public_half(name)[4:7] == b"sk-":
+        if is_security_key(name):
             raise TransportError(
                 f"The SSH key {name} is a security key's (FIDO), which only the SSH agent can ask.",
                 f"Add it to the agent: ssh-add {name}",

@@ -11,7 +11,7 @@ import logging
 import re
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
@@ -31,6 +31,12 @@ _LISTS = ("identityfile", "certificatefile")
 _ALGORITHMS = ["ciphers", "macs", "kexalgorithms", "hostkeyalgorithms", "pubkeyacceptedalgorithms"]
 _ALGORITHMS += ["casignaturealgorithms"]
 NONE = "none"
+_NOT_SAID = ("host", "controlpath", ssh_evaluated.MATCHES_USER)  # of a name, though they may differ for each
+_PATHS = ("bindaddress", "bindinterface", "pkcs11provider", "securitykeyprovider", "revokedhostkeys")
+_FOR_SSH = "addressfamily checkhostip compression gssapiauthentication gssapiclientidentity gssapidelegatecredentials \
+gssapikeyexchange gssapikexalgorithms gssapiserveridentity gssapitrustdns ipqos knownhostscommand \
+preferredauthentications pubkeyauthentication rekeylimit requiredrsasize"
+_PASSED = [*_FOR_SSH.split(), *_PATHS, *_ALGORITHMS]
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,9 @@ class Algorithms:
 class Settings:
     """Of one host; None, "" and () where the configuration says nothing. ``jumps`` are ``[user@]host[:port]``, the
     nearest first; ``proxy_command`` is an argument vector; ``host_key_alias`` is the host's name in known_hosts;
-    ``key_files`` may be ("none",); ``agent`` is a socket's path, "none", or "" for the environment's."""
+    ``key_files`` may be ("none",); ``agent`` is a socket's path, "none", or "" for the environment's. ``passed`` is for
+    ssh(1) alone, as keywords with their values; ``masters`` are the sockets (ControlPath) on which the user's own may
+    share a connection; ``program`` is the client that evaluated all this, "" if none did."""
 
     address: HostName | None = None
     user: UserName | None = None
@@ -65,6 +73,9 @@ class Settings:
     revoked_host_keys: str = ""
     host_key_alias: str = ""
     algorithms: Algorithms = field(default_factory=Algorithms)
+    passed: Mapping[str, str] = field(default_factory=dict)
+    masters: tuple[str, ...] = ()
+    program: str = ""
 
     @property
     def known_hosts(self) -> list[str]:
@@ -76,13 +87,17 @@ class Settings:
 @dataclass(frozen=True)
 class Config:
     """Where the configuration is: in ``file``, or ("") where ssh(1) looks for it. ``program`` is the OpenSSH client
-    that evaluates it, "" for our own parser."""
+    that evaluates it, "" for our own parser. Each name is evaluated once, also for several hosts and threads."""
 
     file: str = field(default_factory=ssh_evaluated.file_of_home)
     program: str = field(default_factory=lambda: shutil.which("ssh") or "")
+    _asked: threads.Once[Found] = field(default_factory=threads.Once, compare=False, repr=False)
 
     def ask(self, name: HostName, user: UserName | None = None, port: int = 0) -> Found:
         """The keywords that are said of ``name``. Hopeless, with the line, if they can't be told."""
+        return self._asked.result((name, user, port), partial(self._ask, name, user, port))
+
+    def _ask(self, name: HostName, user: UserName | None, port: int) -> Found:
         if self.program:
             return ssh_evaluated.ask(self.program, self.file, name, user, port)
         from vpcshark.transport import ssh_parsed
@@ -91,7 +106,9 @@ class Config:
 
     def defaults(self) -> Found:
         """What the OpenSSH client shows where no configuration says anything."""
-        return ssh_evaluated.ask(self.program, NONE, _NOBODY) if self.program else {}
+        if not self.program:
+            return {}
+        return self._asked.result((NONE,), partial(ssh_evaluated.ask_defaults, self.program))
 
 
 def read(files: Sequence[str] = ()) -> Config:
@@ -108,7 +125,7 @@ def lookup(
 ) -> Settings:
     """The settings of the host that has all these ``names`` (its id, its Name tag, its address); what is said of the
     first name counts before what is said of the next, and what is said of every host (``Host *``) comes last. ``user``
-    and ``port`` are the command line's; ``login`` is for tokens, where nobody names a user. Hopeless."""
+    and ``port`` are the command line's; ``login`` logs in where neither names a user. Hopeless."""
     asked: list[Callable[[], Found]] = [partial(config.ask, name, user, port) for name in (*names, _NOBODY)]
     usual, *told = threads.together([partial(_tried, ask) for ask in (config.defaults, *asked)])
     answers = _answered(dict(zip(names, told, strict=False)), _given(usual))
@@ -121,7 +138,11 @@ def lookup(
         merged = {**found, **merged, **_joined(merged, found)}
     if _WAYS & merged.keys():  # ssh(1) takes the first of the two
         general = {key: value for key, value in general.items() if key not in _WAYS}
-    return _settings({**general, **merged, **_joined(merged, general)}, speaking, login)
+    settings = _settings({**general, **merged, **_joined(merged, general)}, speaking, login)
+    asks_user = any(ssh_evaluated.MATCHES_USER in found for found in answers.values())
+    if asks_user and not (user or settings.user) and login and login != local_user():
+        return replace(lookup(config, names, login, port, login), user=None)
+    return replace(settings, masters=_masters(answers.values()), program=config.program)
 
 
 def _tried(ask: Callable[[], Found]) -> Found | Hopeless:
@@ -163,9 +184,15 @@ def _specific(found: Found, everybody: Found, name: HostName) -> Found:
         if key in _LISTS:
             if more := tuple(one for one in value if one not in usual):
                 said[key] = more
-        elif key != "host" and value != usual:
+        elif key not in _NOT_SAID and value != usual:
             said[key] = value
     return said
+
+
+def _masters(answers: Iterable[Found]) -> tuple[str, ...]:
+    """Of all of the host's names: its user may have called it by any of them."""
+    paths = (_text(found, "controlpath") for found in answers)
+    return tuple(dict.fromkeys(path for path in paths if path and path.lower() != NONE))
 
 
 def _joined(first: Found, then: Found) -> Found:
@@ -203,6 +230,7 @@ def _settings(found: Found, name: HostName | None, login: UserName | None) -> Se
         revoked_host_keys=revoked if (revoked := tokens.path(_text(found, "revokedhostkeys"))).lower() != NONE else "",
         host_key_alias=alias,
         algorithms=_algorithms(found),
+        passed={keyword: _text(found, keyword) for keyword in _PASSED if _text(found, keyword)},
     )
 
 

@@ -26,6 +26,9 @@ Found = dict[str, tuple[str, ...]]
 
 PATIENCE = 60.0  # seconds; a ``Match exec`` may ask a network
 _READING = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTILINE)
+_USER = re.compile(r"^\s*user[\s=\"]", re.IGNORECASE | re.MULTILINE)
+_MATCH_USER = re.compile(r"^\s*match\b.*\buser\b", re.IGNORECASE | re.MULTILINE)
+MATCHES_USER = "match user"  # beside the keywords: other users may get other answers
 _UNSAID = "vpcshark-unsaid"
 
 
@@ -37,13 +40,20 @@ def ask(program: str, file: str, name: HostName, user: UserName | None = None, p
     if done.returncode:
         return _refused(done.stderr)
     found = _parsed(done.stdout)
-    if not user and _is_account(*found.get("user", ("",))):
-        read = _READING.findall(done.stderr)
-        if not (_may_name_a_user(read) and _names_a_user(program, file, read, given)):
-            del found["user"]
+    read = _READING.findall(done.stderr)
+    if _says(read, _MATCH_USER):
+        found[MATCHES_USER] = ("yes",)
+    is_account = not user and _is_account(*found.get("user", ("",)))
+    if is_account and not (_says(read, _USER) and _names_a_user(program, file, read, given)):
+        del found["user"]
     if found.get("hostname") == (name.lower(),):
         del found["hostname"]
     return found
+
+
+def ask_defaults(program: str) -> Found:
+    """What ``program`` shows where no configuration says anything. Hopeless."""
+    return ask(program, "none", HostName("vpcshark-nobody.invalid"))
 
 
 def _run(command: Sequence[str]) -> subprocess.CompletedProcess[str]:
@@ -104,14 +114,14 @@ def _is_account(user: str) -> bool:
     return user.lower().rpartition("\\")[2] == getpass.getuser().lower()
 
 
-def _may_name_a_user(files: Sequence[str]) -> bool:
-    """Has one of the files a line for a user? ssh shows the account's own name alike whether it was said or not."""
+def _says(files: Sequence[str], pattern: re.Pattern[str]) -> bool:
+    """Has one of the files such a line, or can't be read here?"""
     for file in files:
         try:
             text = Path(file).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return True
-        if re.search(r"^\s*user[\s=\"]", text, re.IGNORECASE | re.MULTILINE):
+        if pattern.search(text):
             return True
     return False
 

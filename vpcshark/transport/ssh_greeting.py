@@ -4,26 +4,43 @@ user's SSH configuration prescribes. Must not know whether the host's key is tru
 
 from __future__ import annotations
 
+import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import paramiko
+from paramiko.packet import Packetizer
 from paramiko.ssh_exception import IncompatiblePeer
 
-from vpcshark.errors import Hopeless, TransportError
+from vpcshark.errors import Hopeless, TransportError, Unmatched
 from vpcshark.transport.base import Stream
 from vpcshark.transport.host_certificates import CERTIFICATE
 from vpcshark.transport.ssh_config import Algorithms
 
+log = logging.getLogger(__name__)
+
 AUTH_TIMEOUT = 5.0  # seconds
 # Measured on loopback sshd, MB/s: aes128-ctr 185, aes128-gcm 280, with packets of 64 KiB 106. paramiko has gcm last.
 CIPHERS = ("aes128-gcm@openssh.com", "aes256-gcm@openssh.com", "aes128-ctr", "aes192-ctr", "aes256-ctr")
-WINDOW = 128 << 20
+WINDOW = 32 << 20
+"""Bytes that a command may send unread: what its host can cost in memory. Enough for 1 Gbit/s over 250 ms."""
 PACKET = 256 << 10
+LONGEST = 1 << 20
+"""Bytes of a packet, whatever its length says: of one of 4 GiB paramiko would read all before it looked."""
 _UNGREETED = "Check that it runs, that its SSH server does, and the port."
 """Through a tunnel a host that is down looks like one that says nothing."""
 _SAME = {"curve25519-sha256": "curve25519-sha256@libssh.org"}  # RFC 8731; paramiko has the older name
+
+
+class Bounded(Packetizer):
+    """paramiko's reader of packets, which takes no endless ones."""
+
+    def read_all(self, n: int, check_rekey: bool = False) -> bytes:
+        """See there. SSHException for a packet that is too long."""
+        if n > LONGEST:
+            raise paramiko.SSHException(f"it announces a packet of {n:,} bytes")
+        return bytes(super().read_all(n, check_rekey))
 
 
 def negotiate(
@@ -31,7 +48,12 @@ def negotiate(
 ) -> paramiko.Transport:
     """The key exchange, asking for a host key of a type that known_hosts has. TransportError; Hopeless if the
     ``algorithms`` that may be used are all unknown here."""
-    transport = paramiko.Transport(cast("Any", connection), default_window_size=WINDOW, default_max_packet_size=PACKET)
+    transport = _Transport(
+        cast("Any", connection),
+        default_window_size=WINDOW,
+        default_max_packet_size=PACKET,
+        packetizer_class=Bounded,
+    )
     transport.banner_timeout = timeout
     transport.auth_timeout = AUTH_TIMEOUT
     started = time.monotonic()
@@ -43,11 +65,12 @@ def negotiate(
         raise
     except IncompatiblePeer as exc:
         transport.close()
-        raise TransportError(
-            f"{name} and vpcshark's SSH have no algorithm in common: {reason(exc)}.",
-            "Allow one more in its sshd_config.",
+        kind = transport.unmatched() or "algorithm"
+        raise Unmatched(
+            f"{name} and vpcshark's SSH have no {kind} in common: {transport.offers()}.",
+            "Allow one more in its sshd_config, or install OpenSSH's client here.",
         ) from exc
-    except (paramiko.SSHException, EOFError, OSError) as exc:
+    except Exception as exc:
         transport.close()
         raise TransportError(f"{name} does not speak SSH with us: {reason(exc)}.", _UNGREETED) from exc
     if not transport.initial_kex_done:
@@ -55,6 +78,44 @@ def negotiate(
         waited = time.monotonic() - started
         raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", _UNGREETED)
     return transport
+
+
+class _Transport(paramiko.Transport):
+    """One that keeps what the host offers."""
+
+    offered: Mapping[str, Any] = {}
+
+    def _really_parse_kex_init(self, *arguments: Any, **named: Any) -> Any:
+        whole: Any = super()
+        self.offered = whole._really_parse_kex_init(*arguments, **named)
+        return self.offered
+
+    def unmatched(self) -> str:
+        """Of what there is nothing that both sides have."""
+        return next((kind for kind, (theirs, ours) in self._lists().items() if not set(theirs) & set(ours)), "")
+
+    def offers(self) -> str:
+        """Of that, what each side has; for the middle of a sentence."""
+        theirs, ours = self._lists().get(self.unmatched(), ((), ()))
+        return f"it offers {','.join(theirs) or 'nothing'}; vpcshark's SSH may use {','.join(ours) or 'nothing'}"
+
+    def _lists(self) -> dict[str, tuple[Sequence[str], Sequence[str]]]:
+        options, offered = self.get_security_options(), self.offered
+        ours = (options.kex, options.key_types, options.ciphers, options.digests)
+        keys = ("kex_algo_list", "server_key_algo_list", "server_encrypt_algo_list", "server_mac_algo_list")
+        kinds = ("key exchange method", "host key type", "cipher", "MAC")
+        return {kind: (offered.get(key, ()), had) for kind, key, had in zip(kinds, keys, ours, strict=True)}
+
+
+def has_each(said: Algorithms) -> bool:
+    """Has paramiko one of each kind of algorithm that may be used?"""
+    ours: Any = paramiko.Transport
+    kinds = [(ours._preferred_ciphers, said.ciphers), (ours._preferred_macs, said.macs)]
+    kinds += [(ours._preferred_kex, said.kex), (ours._preferred_keys, said.host_keys)]
+    try:
+        return all(allowed(had, may, "") for had, may in kinds)
+    except Hopeless:
+        return False
 
 
 def _choose(transport: paramiko.Transport, key_types: Sequence[str], said: Algorithms) -> None:
@@ -94,6 +155,10 @@ def _first(wanted: Sequence[str], all_of_them: Sequence[str]) -> tuple[str, ...]
 
 
 def reason(exc: BaseException) -> str:
-    """paramiko's words, for the middle of a sentence."""
+    """paramiko's words, for the middle of a sentence. What its thread met in what the host sent, of whatever class,
+    is raised again by whoever waits for an answer: so callers catch all of it."""
+    if not isinstance(exc, (paramiko.SSHException, EOFError, OSError)):
+        log.info("paramiko met a %s: %s", type(exc).__name__, exc)
+        return "what it sends is malformed"
     text = str(exc).rstrip(".") or "it closed the connection"
     return "it does not greet as SSH servers do" if "protocol banner" in text else text

@@ -32,13 +32,15 @@ _TOKEN_IN_ENVIRONMENT = (1, 2, 497, 0)  # newer plugins take it there (awscli, c
 
 @dataclass(frozen=True)
 class Started:
-    """What ssm:StartSession answered, and what the plugin needs to know of the request."""
+    """What ssm:StartSession answered, and what the plugin needs to know of the request. ``ca_bundle``: the
+    certificates that its own calls shall trust, "" for the usual ones."""
 
     response: Mapping[str, str] = field(repr=False)  # it has a token in it
     target: HostName
     region: str
     profile: str
     endpoint: str
+    ca_bundle: str = ""
 
 
 def find_plugin() -> str:
@@ -56,7 +58,7 @@ def find_plugin() -> str:
 def open_tunnel(plugin: str, started: Started) -> tunnel.Tunnel:
     """Start the plugin on this session. TransportError if it cannot be started."""
     answer = json.dumps({name: started.response.get(name, "") for name in ("SessionId", "TokenValue", "StreamUrl")})
-    environment = dict(os.environ)
+    environment = {**os.environ, **({"AWS_CA_BUNDLE": started.ca_bundle} if started.ca_bundle else {})}
     if is_token_safe(_version(plugin)):
         environment[_TOKEN_VARIABLE] = answer
         answer = _TOKEN_VARIABLE

@@ -16,6 +16,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 
 from vpcshark.errors import TransportError
+from vpcshark.transport.base import Stream
 
 log = logging.getLogger(__name__)
 MOST_WORDS = 2000  # bytes of a line on stderr, which may be another machine's
@@ -76,6 +77,28 @@ def pumped(receive: Callable[[], bytes], send: Callable[[bytes], object], close:
     for thread in threads:
         thread.start()
     return Tunnel(ours, lambda: None)
+
+
+def join(connection: socket.socket, stream: Stream) -> None:
+    """Carry bytes both ways until one of the two ends, then end both. OSError."""
+
+    def outwards() -> None:
+        with contextlib.suppress(OSError, EOFError):
+            while data := connection.recv(CHUNK):
+                while data:
+                    data = data[stream.send(data) :]
+        stream.close()
+
+    stream.settimeout(None)
+    sending = threading.Thread(target=outwards, name="tunnel", daemon=True)
+    sending.start()
+    try:
+        while data := stream.recv(CHUNK):
+            connection.sendall(data)
+    finally:
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        sending.join()
 
 
 def wait_readable(sock: socket.socket, timeout: float) -> bool:

@@ -11,13 +11,14 @@ from __future__ import annotations
 import struct
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 
 from vpcshark.text import line
 from vpcshark.wire.blocks import COMMENT, ENHANCED_PACKET, INTERFACE_STATISTICS, interface_statistics
-from vpcshark.wire.pcapng import MAX_BLOCK
+from vpcshark.wire.pcapng import MAX_BLOCK, read_options
+from vpcshark.wire.rest import Rest
 
 HOLD = 0.5  # seconds
 MOST_BYTES = 64 << 20
@@ -25,7 +26,6 @@ MOST_BYTES = 64 << 20
 
 _BLOCK = struct.Struct("<III").unpack_from  # type, length, interface
 _STAMP = struct.Struct("<II").unpack_from  # high, low
-_OPTION = struct.Struct("<HH").unpack_from
 _COUNT = struct.Struct("<Q").unpack_from
 _START, _RECEIVED, _DROPPED = 2, 4, 5  # isb_starttime, isb_ifrecv, isb_ifdrop (pcapng draft, 4.6)
 _MOST = (1 << 64) - 1  # a sum that a pcapng option holds
@@ -39,7 +39,7 @@ _time = itemgetter(0)
 class _Stream:
     """What one receiver has sent: ``packets`` that wait, by time; ``arrivals``: (when, the latest packet of then)."""
 
-    rest: bytes = b""
+    rest: Rest = field(default_factory=Rest)
     packets: list[_Packet] = field(default_factory=list)
     arrivals: deque[tuple[float, int]] = field(default_factory=deque)
     latest: int = -1
@@ -79,17 +79,17 @@ class Merger:
         """What came from a stream. ``ValueError`` where that is no pcapng: nothing more can be made of that stream,
         which is to be ended."""
         one = self._streams[stream]
-        data = one.rest + data if one.rest else data
-        one.rest = b""
         packets: list[_Packet] = []
         try:
-            one.rest = self._read(stream, data, packets)
+            self._read(stream, one.rest.with_more(data), packets)
         finally:  # what was good before an error stays good
             _add(one, packets, now)
 
-    def _read(self, stream: int, data: bytes, packets: list[_Packet]) -> bytes:
-        """Add the packets, pass the other blocks on; the unfinished block at the end. ``ValueError``."""
-        view, at, size = memoryview(data), 0, len(data)
+    def _read(self, stream: int, data: bytes, packets: list[_Packet]) -> None:
+        """Add the packets, pass the other blocks on, keep the unfinished block at the end. ``ValueError``."""
+        if not data:
+            return
+        view, at, size, length = memoryview(data), 0, len(data), 0
         while size - at >= 20:  # no block of a receiver is shorter
             kind, length, interface = _BLOCK(data, at)
             if length < _SHORTEST.get(kind, 12) or length & 3 or length > MAX_BLOCK:
@@ -105,13 +105,14 @@ class Merger:
             else:
                 self._out.append(data[at : at + length])
             at += length
-        return data[at:]
+        self._streams[stream].rest.keep(data[at:], length if size - at >= 20 else 20)
 
     def end(self, stream: int, remark: str = "") -> None:
         """Nothing more comes from a stream, and what it left unfinished is no block. ``remark`` is a comment for the
         first interface's statistics."""
         one = self._streams[stream]
-        one.is_over, one.rest = True, b""
+        one.is_over = True
+        one.rest.drop()
         if remark:
             self._statistics.setdefault(0, _Statistics()).comments[line(remark)] = None
             self._sum(0)
@@ -211,7 +212,7 @@ def _read_statistics(body: bytes) -> tuple[_Counts, Sequence[str]]:
     high, low = _STAMP(body, 4)
     received = dropped = started = 0
     comments = []
-    for code, value in _options(body, 12):
+    for code, value in read_options(body, 12):
         if code == COMMENT:
             comments.append(line(value.decode("utf-8", "replace")))
         elif code == _START and len(value) == 8:
@@ -222,12 +223,3 @@ def _read_statistics(body: bytes) -> tuple[_Counts, Sequence[str]]:
         elif code == _DROPPED and len(value) == 8:
             dropped = _COUNT(value)[0]
     return _Counts(received, dropped, started, high << 32 | low), comments
-
-
-def _options(body: bytes, at: int) -> Iterable[tuple[int, bytes]]:
-    while at + 4 <= len(body):
-        code, length = _OPTION(body, at)
-        if not code:
-            return
-        yield code, body[at + 4 : at + 4 + length]
-        at += 4 + (length + 3 & ~3)

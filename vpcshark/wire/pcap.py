@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 
 from vpcshark.text import line
 from vpcshark.wire.blocks import enhanced_packet
+from vpcshark.wire.rest import Rest
 from vpcshark.wire.vxlan import direction, original_length, unwrap
 
 ETHERNET = 1
@@ -42,7 +43,9 @@ class Converter:
         self._decapsulate = decapsulate
         self._wanted = wanted
         self._remark = line(remark)
-        self._rest = b""
+        self._rest = Rest()
+        self._begun = bytearray()  # what came before the first record
+        self._header = -1  # where the header begins in it
         self._record: struct.Struct | None = None
         self._scale = 1
         self.received = 0
@@ -56,38 +59,40 @@ class Converter:
 
     def feed(self, data: bytes) -> bytes:
         """The packet blocks that ``data`` completes. ``ValueError`` for what is no pcap of Ethernet frames."""
-        data = self._rest + data if self._rest else data
-        begin = 0
-        if self._record is None:
-            begin = self._find_header(data)
-            if self._record is None:
-                self._rest = data
-                return b""
-        parts, end = self._packets(data, begin)
-        self._rest = data[end:]
+        data = self._after_header(data) if self._record is None else self._rest.with_more(data)
+        if self._record is None or not data:
+            return b""
+        parts, end, needed = self._packets(data)
+        self._rest.keep(data[end:], needed)
         return b"".join(parts)
 
-    def _find_header(self, data: bytes) -> int:
-        """Where the first record begins, once the header is there whole."""
-        found = [(at, mark) for mark in _MAGICS if (at := data.find(mark)) >= 0]
-        if not found:
-            if len(data) > MOST_BANNER:
-                raise ValueError("No packets come, but other output.")
-            return 0
-        at, mark = min(found)
-        if at + _HEADER > len(data):
-            return 0
-        order, self._scale = _MAGICS[mark]
-        kind = struct.unpack_from(order + "I", data, at + 20)[0] & 0xFFFF
+    def _after_header(self, data: bytes) -> bytes:
+        """What follows the header, once that is there whole. A banner is searched once, however small its pieces."""
+        searched = max(0, len(self._begun) - len(min(_MAGICS)) + 1)
+        self._begun += data
+        if self._header < 0:
+            self._header = min((at for mark in _MAGICS if (at := self._begun.find(mark, searched)) >= 0), default=-1)
+        if self._header < 0 and len(self._begun) > MOST_BANNER:
+            raise ValueError("No packets come, but other output.")
+        end = self._header + _HEADER
+        if self._header < 0 or end > len(self._begun):
+            return b""
+        self._read_header(bytes(self._begun[self._header : end]))
+        self.banner, rest = bytes(self._begun[: self._header]), bytes(self._begun[end:])
+        self._begun.clear()
+        return rest
+
+    def _read_header(self, header: bytes) -> None:
+        order, self._scale = _MAGICS[header[:8]]
+        kind = struct.unpack_from(order + "I", header, 20)[0] & 0xFFFF
         if kind != ETHERNET:
             raise ValueError(f"The interface gives frames of link type {kind}, not Ethernet.")
-        self.banner = data[:at]
         self._record = struct.Struct(order + "IIII")
-        return at + _HEADER
 
-    def _packets(self, data: bytes, at: int) -> tuple[list[bytes], int]:
+    def _packets(self, data: bytes) -> tuple[list[bytes], int, int]:
+        """The blocks, where the last whole record ends, and how many bytes from there on the next one has."""
         assert self._record is not None
-        read, size = self._record.unpack_from, len(data)
+        read, size, at, needed = self._record.unpack_from, len(data), 0, _RECORD
         parts: list[bytes] = []
         stamp = self.last_time
         while at + _RECORD <= size:
@@ -96,12 +101,13 @@ class Converter:
                 raise ValueError(f"A packet of {captured} bytes is told of: the stream is broken.")
             begin = at + _RECORD
             if begin + captured > size:
+                needed = _RECORD + captured
                 break
             at = begin + captured
             stamp = seconds * 1_000_000_000 + fraction * self._scale
             parts += self._packet(data[begin:at], length, stamp)
         self.last_time = stamp
-        return parts, at
+        return parts, at, needed
 
     def _packet(self, frame: bytes, length: int, nanoseconds: int) -> Iterator[bytes]:
         if self._decapsulate:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from vpcshark.text import cut, line
 from vpcshark.wire.blocks import COMMENT, block, enhanced_packet, interface_statistics, option, options, padding, text
+from vpcshark.wire.rest import Rest
 
 __all__ = [
     "Block",
@@ -25,6 +26,7 @@ __all__ = [
     "interface_statistics",
     "name_resolution",
     "read_blocks",
+    "read_options",
     "section_header",
     "whole_blocks",
 ]
@@ -82,10 +84,15 @@ def decryption_secrets(key_log: bytes) -> bytes:
     return block(SECRETS, struct.pack("<II", TLS_KEY_LOG, len(key_log)) + key_log + padding(len(key_log)))
 
 
-def whole_blocks(data: bytes | bytearray | memoryview, packets: dict[int, int] | None = None) -> int:
+def whole_blocks(
+    data: bytes | bytearray | memoryview,
+    packets: dict[int, int] | None = None,
+    others: list[tuple[int, int]] | None = None,
+) -> int:
     """How far ``data``, which begins with a block, goes in whole little-endian blocks. Cheap: reads their heads only.
 
-    ``packets`` gets those of each interface id added. Raises ``ValueError`` at a length that no block can have.
+    ``packets`` gets those of each interface id added, ``others`` (begin, end) of each other block. Raises
+    ``ValueError`` at a length that no block can have.
     """
     start, size, head = 0, len(data), struct.Struct("<III").unpack_from
     counts: dict[int, int] = Counter() if packets is None else packets
@@ -102,6 +109,8 @@ def whole_blocks(data: bytes | bytearray | memoryview, packets: dict[int, int] |
                 counts[last] += run
                 last, run = interface, 0
             run += 1
+        elif others is not None:
+            others.append((start, end))
         start = end
     counts[last] += run
     return start
@@ -110,31 +119,45 @@ def whole_blocks(data: bytes | bytearray | memoryview, packets: dict[int, int] |
 class Cutter:
     """Takes a stream of little-endian blocks in pieces of any size, and gives them back as whole blocks.
 
-    ``packets`` are those that came so far, by interface id.
+    ``packets`` are those that came so far, by interface id. With ``interfaces``, what comes is another machine's: only
+    packets and statistics of these ids pass, since one section, interface or name more would make others of all the
+    packets in the file.
     """
 
     def __init__(self) -> None:
-        self._pieces: list[bytes] = []  # of the block that is not whole
-        self._missing = 0  # bytes of it: not copied together before these are there, lest a long one takes long
+        self._rest = Rest()
         self._latest = b""  # the last blocks among which was a packet
         self.packets: Counter[int] = Counter()
+        self.interfaces: frozenset[int] | None = None
 
     def feed(self, data: bytes) -> bytes:
-        """The blocks that ``data`` completes. ``ValueError`` where no block can be."""
-        if self._pieces:
-            self._pieces.append(data)
-            self._missing -= len(data)
-            if self._missing > 0:
-                return b""
-            data = b"".join(self._pieces)
+        """The blocks that ``data`` completes. ``ValueError`` where no block can be, or none that may pass."""
+        data = self._rest.with_more(data)
+        if not data:
+            return b""
+        others: list[tuple[int, int]] = []
         before = self.packets.total()
-        end = whole_blocks(data, self.packets)
+        end = whole_blocks(data, self.packets, others)
         rest, blocks = data[end:], data[:end]
-        self._pieces = [rest] if rest else []
-        self._missing = struct.unpack_from("<I", rest, 4)[0] - len(rest) if len(rest) >= 12 else 1
+        self._rest.keep(rest, struct.unpack_from("<I", rest, 4)[0] if len(rest) >= 12 else 12)
+        if self.interfaces is not None:
+            self._check([blocks[begin:to] for begin, to in others], self.interfaces)
         if self.packets.total() > before:
             self._latest = blocks
         return blocks
+
+    def _check(self, others: Iterable[bytes], interfaces: frozenset[int]) -> None:
+        named = {*self.packets} - {0}  # which is always among them
+        for each in others:
+            kind, length, interface = struct.unpack_from("<III", each)
+            if kind != STATISTICS or length < 24:
+                raise ValueError(f"A block of type {kind} and {length} bytes comes, which no receiver sends.")
+            named.add(interface)
+            for code, value in read_options(each[:-4], 20):
+                if code == COMMENT and (said := value.decode("utf-8", "replace")) != line(said, MAX_OPTION):
+                    raise ValueError("The comment of a statistics block has control characters.")
+        if strange := named - interfaces:
+            raise ValueError(f"A block is of interface {min(strange)}, which is not there.")
 
     def last_time(self) -> int:
         """The latest packet's time, in the unit of its interface; 0 before the first. Looked up only when asked for."""
@@ -145,6 +168,16 @@ class Cutter:
                 times.append(high << 32 | low)
             at += length
         return max(times)
+
+
+def read_options(data: bytes, at: int) -> Iterator[tuple[int, bytes]]:
+    """(code, value) of each option in little-endian ``data`` from ``at`` on, as far as they go."""
+    while at + 4 <= len(data):
+        code, length = struct.unpack_from("<HH", data, at)
+        if not code:
+            return
+        yield code, data[at + 4 : at + 4 + length]
+        at += 4 + (length + 3 & ~3)
 
 
 @dataclass(frozen=True)

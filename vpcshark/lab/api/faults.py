@@ -110,10 +110,17 @@ class Call:
 
 
 class Faults:
-    """The layer. ``after`` runs once a call was performed, before its answer is sent."""
+    """The layer. ``after`` runs once a call was performed, before its answer is sent. ``describe`` takes what a test
+    says of a network interface (/_lab/enis); False if there is none."""
 
-    def __init__(self, app: App, clock: Clock, after: Callable[[str], None]) -> None:
-        self._app, self._clock, self._after = app, clock, after
+    def __init__(
+        self,
+        app: App,
+        clock: Clock,
+        after: Callable[[str], None],
+        describe: Callable[..., bool] = lambda eni_id, **facts: False,
+    ) -> None:
+        self._app, self._clock, self._after, self._describe = app, clock, after, describe
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
@@ -171,6 +178,9 @@ class Faults:
 
     def _controlled(self, path: str, method: str, body: bytes, whose: str) -> tuple[Any, str]:
         """``whose``: see or clear only those of this access key id."""
+        if path == "/_lab/enis" and method == "POST":
+            is_known = self._describe(**json.loads(body))
+            return ([], "200 OK") if is_known else ({"error": "no such interface"}, "404 Not Found")
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"

@@ -34,11 +34,12 @@ class ApiServer:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2, moto_guards, moto_iam, moto_launch, moto_network
+        from vpcshark.lab.api import moto_ec2, moto_enis, moto_guards, moto_iam, moto_launch, moto_network
         from vpcshark.lab.api.faults import Faults
 
         moto_ec2.install()
         moto_network.install()
+        moto_enis.install()
         moto_iam.install()
         moto_launch.install(None)
         self._turn = moto_ec2.TURN
@@ -50,7 +51,10 @@ class ApiServer:
         self._applying = threading.Lock()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         app = Faults(
-            self._in_turn(DomainDispatcherApplication(create_backend_app)), clock or SystemClock(), self._after
+            self._in_turn(DomainDispatcherApplication(create_backend_app)),
+            clock or SystemClock(),
+            self._after,
+            moto_enis.describe_as,
         )
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)

@@ -45,7 +45,7 @@ class Users(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """Whom the endpoint lets where."""
+    """Whom the endpoint lets where: to addresses in ``network``, blocks between blanks."""
 
     endpoint: str
     region: str
@@ -82,7 +82,8 @@ def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
     if not duration.isdecimal() or not 1 <= int(duration) <= 3600:
         return "maxTunnelDuration must be from 1 to 3600"
     try:
-        inside = ipaddress.ip_address(query.get("privateIpAddress", "")) in ipaddress.ip_network(rules.network)
+        address = ipaddress.ip_address(query.get("privateIpAddress", ""))
+        inside = any(address in ipaddress.ip_network(block) for block in rules.network.split())
     except ValueError:
         inside = False
     return "" if inside else "The private IP address is not in the VPC"

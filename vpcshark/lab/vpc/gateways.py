@@ -41,7 +41,7 @@ class Gateways:
         _write_plugin(environment.programs(folder))
         certificate = write_certificate(folder)
         self._ssm = SsmService(fabric, world.resolver)
-        rules = Rules(_ENDPOINT_ID, region, world.vpc_cidr, users)
+        rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
         )

@@ -14,6 +14,7 @@ import threading
 from vpcshark.lab.vpc import netns
 from vpcshark.lab.vpc.relay import join, line_of
 from vpcshark.lab.vpc.ssm_agent import SERVICE_PORT
+from vpcshark.lab.vpc.topology import SERVICES6
 
 _PATIENCE = 5.0
 
@@ -23,6 +24,9 @@ class SsmService:
 
     def __init__(self, fabric: str, address: str) -> None:
         self._inside = netns.inside(fabric, lambda: socket.create_server((address, SERVICE_PORT)))
+        self._inside6 = netns.inside(
+            fabric, lambda: socket.create_server((SERVICES6, SERVICE_PORT), family=socket.AF_INET6)
+        )
         self._outside = socket.create_server(("127.0.0.1", 0))
         self._changed = threading.Condition()
         self._agents: dict[str, socket.socket] = {}
@@ -31,7 +35,8 @@ class SsmService:
         self._awaited: set[str] = set()
         self._data: dict[str, socket.socket] = {}
         self._joined: dict[str, list[socket.socket]] = {}
-        for server, serve in ((self._inside, self._agent), (self._outside, self._plugin)):
+        doors = ((self._inside, self._agent), (self._inside6, self._agent), (self._outside, self._plugin))
+        for server, serve in doors:
             threading.Thread(target=_accept, args=(server, serve), name="lab-ssm", daemon=True).start()
 
     def managed(self) -> list[str]:
@@ -72,7 +77,7 @@ class SsmService:
 
     def close(self) -> None:
         """End everything."""
-        _close([self._inside, self._outside, *self._agents.values(), *self._data.values()])
+        _close([self._inside, self._inside6, self._outside, *self._agents.values(), *self._data.values()])
         for session in list(self._joined):
             self.end(session)
 

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from vpcshark.lab.vpc import dns
 from vpcshark.lab.vpc.services import DNS_PORT, ECHO_PORT, HTTP_PORT
 
-PAUSE = 0.08  # seconds between two exchanges; a whole cycle of eight stays under a second
+PAUSE = 0.12  # seconds between two exchanges; a whole cycle of eight stays under a second
 _PATIENCE = 0.5  # seconds to wait for an answer
 _JUMBO = 8000  # bytes of payload: more than any Ethernet but a jumbo one carries, less than would need cutting
 _A, _AAAA = 1, 28

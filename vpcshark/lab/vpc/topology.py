@@ -15,6 +15,7 @@ from vpcshark.lab.model import LabEni, LabInstance, LabWorld
 
 MTU = 9001  # "Jumbo frames (9001 MTU)" is what every current instance type has inside a VPC
 _ROUTE_TABLE = 1000
+SERVICES6 = "fd00:ec2::253"  # the resolver's, and here of all services ("Understanding Amazon DNS", VPC user guide)
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,7 @@ def _veth(link: Link, fabric: str) -> str:
 def fabric_commands(topology: Topology) -> list[str]:
     """ip(8) commands inside the fabric: ports on bridges, the routers' addresses, the resolver's address."""
     commands = ["link set lo up", f"addr add {topology.world.resolver}/32 dev lo"]
+    commands.append(f"addr add {SERVICES6}/128 dev lo nodad")
     commands.append("route add blackhole 169.254.0.0/16")  # instance metadata and the like: the lab has none
     commands += port_commands(topology)
     for cidr, bridge in topology.bridges.items():

@@ -1,0 +1,68 @@
+"""The documentation: pages made by script are as the program's tables have it, and no link leads nowhere."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+from pathlib import Path
+
+import pytest
+
+from vpcshark import errors
+from vpcshark.extcap.options import OPTIONS
+
+PROJECT = Path(__file__).parent.parent
+DOCS = PROJECT / "docs"
+PAGES = sorted([*DOCS.rglob("*.md"), *PROJECT.glob("*.md")])
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def script():
+    """docs/reference.py."""
+    place = importlib.util.spec_from_file_location("reference", DOCS / "reference.py")
+    assert place
+    assert place.loader
+    module = importlib.util.module_from_spec(place)
+    place.loader.exec_module(module)
+    return module
+
+
+def anchor(heading: str) -> str:
+    """What a heading is linked as, in Git hosts and in mkdocs."""
+    return re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def anchors(page: Path) -> set[str]:
+    return {anchor(line.lstrip("#")) for line in page.read_text("utf-8").splitlines() if line.startswith("#")}
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(PROJECT)))
+def test_no_link_leads_nowhere(page: Path) -> None:
+    """Files are there, and have the heading."""
+    wrong = []
+    for link in LINK.findall(page.read_text("utf-8")):
+        if re.match(r"[a-z]+:", link):
+            continue
+        file, _, heading = link.partition("#")
+        target = page if not file else page.parent / file
+        if not target.exists() or (heading and heading not in anchors(target)):
+            wrong.append(link)
+    assert wrong == []
+
+
+def test_pages_made_by_script_are_up_to_date() -> None:
+    """`make docs` writes them."""
+    pages = script().pages()
+    assert {name: (DOCS / "reference" / name).read_text("utf-8") for name in pages} == pages
+
+
+def test_every_option_is_in_the_reference() -> None:
+    page = (DOCS / "reference" / "options.md").read_text("utf-8")
+    assert [option.name for option in OPTIONS if f"### {option.name}\n" not in page] == []
+
+
+def test_every_class_of_error_is_in_troubleshooting() -> None:
+    page = (DOCS / "troubleshooting.md").read_text("utf-8")
+    kinds = [name for name, it in vars(errors).items() if isinstance(it, type) and issubclass(it, errors.VpcsharkError)]
+    assert len(kinds) > 10
+    assert [name for name in kinds if f"`{name}`" not in page] == []

@@ -1,0 +1,38 @@
+"""Has Wireshark's list made now, so that the next command finds it. Must not know what the list is made of."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+from collections.abc import Mapping, Sequence
+
+from vpcshark.aws.inventory import Eni
+from vpcshark.capture.catalog import Place
+from vpcshark.capture.services import Services
+from vpcshark.cli import account
+from vpcshark.errors import VpcsharkError
+from vpcshark.extcap import prepared, refresh
+from vpcshark.extcap.answers import Answers
+from vpcshark.text import many
+
+_PROBLEM = re.compile(r"\{value=" + prepared.PROBLEM + r"[^}]*\}\{display=(?:AWS: )?([^}]*)\}")
+
+
+def keep(found: Mapping[Place, Sequence[Eni] | VpcsharkError]) -> str:
+    """Make the list of what was found; returns it."""
+    return refresh.renew(lambda: Services(listed=found), os.environ, Answers(os.environ))
+
+
+def make(ask: account.Ask | None) -> str:
+    """Ask AWS, keep the list, and say in a sentence what is in it, or why nothing is."""
+    nowhere = argparse.Namespace(profile="", region="")
+    try:
+        text = keep(account.listed(account.places(nowhere), ask))
+    except VpcsharkError as error:  # of the settings
+        return f"The list of ENIs could not be made: {error}"
+    problem = _PROBLEM.search(text)
+    count = text.count("{value=eni-")
+    if problem and not count:
+        return f"The list of ENIs could not be made: {problem[1]}"
+    return f"{many(count, 'ENI')} in the list." + (f" {problem[1]}" if problem else "")

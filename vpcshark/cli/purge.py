@@ -1,0 +1,43 @@
+"""``vpcshark uninstall --purge``: removes every folder of vpcshark's own on this machine, unless a ledger is in one.
+
+Must not know what is in the other files.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from pathlib import Path
+
+from vpcshark import folders
+from vpcshark.cleanup import ledger
+from vpcshark.errors import InputError
+
+
+def refuse_if_owing() -> None:
+    """InputError while there are ledgers: without them nobody would know what captures left in the account."""
+    open_ones = [path.stem for path in ledger.all_paths()]
+    if hidden := ledger.hidden():
+        raise InputError(hidden, "Nothing was removed.")
+    if open_ones:
+        raise InputError(
+            f"Captures that live, or are not cleaned up after yet, have their ledgers here: {', '.join(open_ones)}.",
+            "Nothing was removed. vpcshark ps shows them; vpcshark cleanup finishes those that are dead.",
+        )
+
+
+def purge() -> list[Path]:
+    """Remove the folders and return those that were there. InputError for one that can't be removed."""
+    for handler in logging.getLogger().handlers:  # Windows removes no file that is open
+        handler.close()
+    removed = []
+    for folder in dict.fromkeys((folders.log(), folders.cache(), folders.config(), folders.state())):
+        if folder.exists():
+            try:
+                shutil.rmtree(folder)
+            except OSError as error:
+                raise InputError(
+                    f"{folder} cannot be removed: {error.strerror}.", "Remove it by hand, or make it yours."
+                ) from error
+            removed.append(folder)
+    return removed
