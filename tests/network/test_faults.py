@@ -276,6 +276,14 @@ def test_a_filter_that_blocks_is_the_only_block(fault: Fault, tmp_path: Path):
     assert told(walk(cloud, tmp_path, "client", "10.2.2.20", 80)) == [fault.expected]
 
 
+def test_an_interface_that_is_attached_to_nothing_answers_nothing(tmp_path: Path):
+    """Its status is "available" then."""
+    cloud = two_vpcs()
+    cloud.interface("loose", "subnet-right-b", "10.2.2.21", Status="available")
+    found = walk(cloud, tmp_path, "client", "10.2.2.21", 80)
+    assert ("forward", "eni-loose", "BAD_STATE") in told(found)
+
+
 def test_two_faults_are_both_told(tmp_path: Path):
     """The walk goes on past the first block."""
     cloud = two_vpcs()

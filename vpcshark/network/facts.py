@@ -107,6 +107,7 @@ class Interface:
     description: str = ""
     owner: str = ""
     denies_igw: bool = False
+    is_attached: bool = True
 
     @property
     def type(self) -> str:

@@ -137,8 +137,11 @@ def enter(ctx: Context, trail: Trail, at: IntoInterface) -> Step:
 
 
 def _told_owner(ctx: Context, trail: Trail, interface: Interface) -> Trail:
-    """The instance or endpoint that the packet is for."""
+    """The instance or endpoint that the packet is for, or from."""
     place = {"az": interface.az, "vpc": interface.vpc, "subnet": interface.subnet}
+    if not interface.is_attached:
+        said = "the interface is attached to nothing"
+        return trail.add("interface", interface.id, DROP, code="BAD_STATE", text=said, **place)
     if interface.instance.startswith("i-"):
         instance = ctx.known.instance(interface.instance)
         name, state = (instance.name, instance.state) if instance is not None else ("", "")
@@ -164,7 +167,7 @@ def _told_owner(ctx: Context, trail: Trail, interface: Interface) -> Trail:
 def _introduce(ctx: Context, trail: Trail, interface: Interface) -> Trail:
     """Instance and interface that send the packet."""
     place = {"az": interface.az, "vpc": interface.vpc, "subnet": interface.subnet}
-    if interface.instance.startswith("i-"):
+    if interface.instance.startswith("i-") or not interface.is_attached:
         trail = _told_owner(ctx, trail, interface)
     address = trail.packet.src
     is_own = address in interface.addresses or any(contains(cidr, address) for cidr in interface.prefixes)

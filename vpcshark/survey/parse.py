@@ -129,6 +129,7 @@ def _interface(raw: Raw, called: Mapping[str, str]) -> facts.Interface:
         description=raw.get("Description", ""),
         owner=raw.get("OwnerId", ""),
         denies_igw=bool(raw.get("DenyAllIgwTraffic", False)),
+        is_attached=raw.get("Status", "in-use") != "available",
     )
 
 
