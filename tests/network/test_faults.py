@@ -276,6 +276,15 @@ def test_a_filter_that_blocks_is_the_only_block(fault: Fault, tmp_path: Path):
     assert told(walk(cloud, tmp_path, "client", "10.2.2.20", 80)) == [fault.expected]
 
 
+def test_a_deleted_attachment_beside_the_living_one_is_passed_over(tmp_path: Path):
+    """EC2 goes on listing it for a while."""
+    cloud = two_vpcs()
+    gone = dict(cloud.one("TransitGatewayAttachments", ResourceId="vpc-left"))
+    gone.update(TransitGatewayAttachmentId="tgw-attach-gone", State="deleted")
+    cloud.answers["TransitGatewayAttachments"].insert(0, gone)
+    assert walk(cloud, tmp_path, "client", "10.2.2.20", 80).verdict == "reachable"
+
+
 def test_an_interface_that_is_attached_to_nothing_answers_nothing(tmp_path: Path):
     """Its status is "available" then."""
     cloud = two_vpcs()

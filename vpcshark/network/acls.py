@@ -40,7 +40,8 @@ def evaluate(acl: Acl, packet: Packet, egress: bool) -> Decision:
             continue
         decisive.append(entry)
         denied += [] if entry.allow else hit
-    return _judged(acl, decisive, left, denied, passed, refused, egress)
+    # AWS ends each list by a "*" entry that denies; what no entry matched is denied even where a dump leaves it out.
+    return _judged(acl, decisive, [*denied, *left], passed, refused, egress)
 
 
 def free_number(acl: Acl, egress: bool, before: int | None) -> int | None:
@@ -84,7 +85,6 @@ def _taken(left: list[Ports | None], entry: AclEntry | None) -> tuple[list[Ports
 def _judged(
     acl: Acl,
     decisive: list[AclEntry],
-    left: list[Ports | None],
     denied: list[Ports | None],
     passed: list[str],
     refused: bool,
@@ -92,8 +92,6 @@ def _judged(
 ) -> Decision:
     refusing = [each for each in decisive if not each.allow]
     allowing = [each for each in decisive if each.allow]
-    # AWS ends each list by a "*" entry that denies; what no entry matched is denied even where a dump leaves it out.
-    denied = [*denied, *left]
     ranges = tuple(each for each in denied if each is not None)
     if not denied:
         return Decision(PARTLY if refused else ALLOW, _rule(acl, allowing[0], egress), (), tuple(passed))

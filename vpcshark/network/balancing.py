@@ -77,8 +77,7 @@ def _group(ctx: Context, trail: Trail, node: Interface, balancer: Balancer, grou
         code = "ELBV2_NO_TARGETS_IN_AZ"
         return [(trail.add("load-balancer", balancer.id, DROP, code=code, text=said, **place), None)]
     healthy = [pair for pair in found if pair[0].health in GOOD]
-    steps = [_forward(trail, node, balancer, group, *pair, is_well=bool(healthy)) for pair in healthy or found]
-    return [step for step in steps if step is not None]
+    return [_forward(trail, node, balancer, group, pair, bool(healthy)) for pair in healthy or found]
 
 
 def _crosses(balancer: Balancer, group: TargetGroup) -> bool:
@@ -117,11 +116,11 @@ def _forward(
     node: Interface,
     balancer: Balancer,
     group: TargetGroup,
-    target: Target,
-    interface: Interface,
+    pair: tuple[Target, Interface],
     is_well: bool,
 ) -> tuple[Trail, Place | None]:
-    """To one target."""
+    """To one target, by its interface."""
+    target, interface = pair
     packet = trail.packet
     keeps = _preserves(balancer, group)
     there = target.id if is_address(target.id) else interface.addresses[0]

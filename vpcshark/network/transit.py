@@ -24,7 +24,7 @@ LIVE = ("available", "modifying", "rollingBack")
 
 def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
     """From a VPC's router to its attachment's interface in the sender's zone."""
-    mine = next((each for each in ctx.known.attachments(at.transit) if each.resource == at.vpc), None)
+    mine = _of_vpc(ctx.known.attachments(at.transit), at.vpc)
     if mine is None:
         said = f"{at.vpc} has no attachment to {at.transit}"
         trail = trail.add("transit-gateway", at.transit, DROP, code="BAD_STATE_ATTACHMENT", text=said, vpc=at.vpc)
@@ -218,8 +218,14 @@ def _propagated(ctx: Context, table: TransitTable) -> list[TransitRoute]:
 def _goal_attachment(ctx: Context, transit: str) -> Attachment | None:
     """The attachment of the VPC where the walk shall end."""
     goal = ctx.goal.interface
-    attachments = ctx.network.attachments.values()
-    return next((a for a in attachments if goal and a.transit == transit and a.resource == goal.vpc), None)
+    mine = [each for each in ctx.network.attachments.values() if each.transit == transit]
+    return _of_vpc(mine, goal.vpc) if goal is not None else None
+
+
+def _of_vpc(attachments: Sequence[Attachment], vpc: str) -> Attachment | None:
+    """The VPC's attachment: EC2 lists one that was deleted for some hours beside the one that took its place."""
+    mine = [each for each in attachments if each.resource == vpc]
+    return next((each for each in mine if each.state in LIVE), mine[0] if mine else None)
 
 
 def _as_if(ctx: Context, trail: Trail, transit: str) -> Step:
