@@ -73,7 +73,7 @@ def _outermost(*, is_whole: bool = False) -> tuple[Parser, Any]:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("-V", "--version", action="version", version=f"vpcshark {__version__}", help="say which version")
-    more = {} if is_whole else {"help": argparse.SUPPRESS}  # help lists the commands in their groups
+    more: dict[str, Any] = {} if is_whole else {"help": argparse.SUPPRESS}  # help lists the commands in their groups
     return made, made.add_subparsers(prog="vpcshark", dest="command", metavar="COMMAND", **more)
 
 
