@@ -9,7 +9,20 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parents[1] / "vpcshark"
-ORDER = ["__main__", "cli", "extcap", "capture", "cleanup", "aws", "preflight", "transport", "receiver", "wire"]
+ORDER = [
+    "__main__",
+    "cli",
+    "extcap",
+    "capture",
+    "cleanup",
+    "survey",
+    "aws",
+    "preflight",
+    "network",
+    "transport",
+    "receiver",
+    "wire",
+]
 SHARED = {"errors", "clock", "folders", "logs", "threads"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}
@@ -49,6 +62,12 @@ def test_a_module_imports_only_from_its_room_and_the_rooms_below(path: Path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "wire").rglob("*.py")), ids=name_of)
 def test_wire_is_bytes_in_bytes_out(path: Path):
     """No input, no output, no clock, no AWS in wire: so it can be fuzzed and proved alone."""
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "network").rglob("*.py")), ids=name_of)
+def test_network_is_facts_in_a_path_out(path: Path):
+    """The same of network: so it can be walked a thousand times, and proved alone."""
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
 
 

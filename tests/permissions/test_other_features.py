@@ -40,6 +40,7 @@ from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
 from vpcshark.lab.api import moto_logins
 from vpcshark.lab.vpc.endpoint import Rules, refusal
+from vpcshark.survey import asking
 
 ROLE = "vpcshark-of-the-tests"
 LEASE = Lease("c-features", "me@here", 2_000_000_000.0)
@@ -68,7 +69,7 @@ class Logins:
 
     def endpoints(self) -> list[dict[str, str]]:
         facts = {"InstanceConnectEndpointId": "eice-1", "State": "create-complete", "DnsName": "eice-1.example"}
-        return [{**facts, "VpcId": self._scene.source_vpc, "SubnetId": self._scene.source_subnet}]
+        return [{**facts, "VpcId": self._scene.vpc, "SubnetId": self._scene.source_subnet}]
 
     def console(self, instance: str) -> str:
         return ""
@@ -146,7 +147,7 @@ def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
 
 def tunnel_through_an_endpoint(aws: Aws, scene: Scene, judge: Judge) -> None:
     """As the lab's endpoint judges the signed URL."""
-    found = connect.find_endpoint(aws, scene.source_vpc, "")
+    found = connect.find_endpoint(aws, scene.vpc, "")
     url = urlsplit(connect.tunnel_url(aws, found, "10.1.1.10"))
     rules = Rules(found.id, REGION, "10.0.0.0/8", judge)
     assert refusal(f"{url.path}?{url.query}", url.netloc, rules, datetime.now(timezone.utc)) == ""
@@ -183,6 +184,24 @@ def run_and_end(aws: Aws, wanted: launch.Launch) -> None:
     launch.terminate(aws.ec2, launch.run(aws.ec2, wanted, LEASE.as_tags(), str(uuid.uuid4())))
 
 
+def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """One question of each kind; what is refused is told as unknown, with the action."""
+    arn = "arn:aws:elasticloadbalancing:us-east-1:1:loadbalancer/net/none/1"
+    keys = {
+        "address": ("vpc-0123456789abcdef0", "10.0.0.1"),
+        "balancer": ("net/none/1",),
+        "end": ("10.0.0.1",),
+        "gateway": ("eigw-0123456789abcdef0",),
+        "listeners": (arn,),
+        "public": ("192.0.2.1",),
+        "target-group": (arn,),
+        "tgw-routes": ("tgw-rtb-0123456789abcdef0", "10.0.0.1"),
+    }
+    questions = [(kind, *keys.get(kind, ("vpc-0123456789abcdef0",))) for kind in asking.CALLS]
+    _, unknown, _ = asking.put([aws], questions)
+    assert not unknown, unknown
+
+
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of a trunk on the source's instance."""
     source = inventory.find_eni(aws.ec2, scene.source)
@@ -193,6 +212,7 @@ def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
 FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "open-security-group": open_a_group,
     "counters": read_the_counts,
+    "walk": ask_all_that_a_walk_may,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
     "fleet": aim_at_fleets,

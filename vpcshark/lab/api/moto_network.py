@@ -12,6 +12,7 @@ from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
+from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.route_tables import Route
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRelations
@@ -20,15 +21,31 @@ from moto.ec2.responses.transit_gateway_route_tables import TransitGatewayRouteT
 _LEFT = "vpcshark_left_its_table"
 _GONE = ("deleted", "deleting", "rejected", "failed", "expired")
 _disassociate = EC2Backend.disassociate_transit_gateway_route_table
+_filter_value = NetworkInterface.get_filter_value
 
 
 def install() -> None:
     """Put our answers into moto. Doing it again changes nothing."""
     Route.state = property(_state)
+    NetworkInterface.get_filter_value = _interface_value
     TransitGatewayAttachment.association = property(_association)
     EC2Backend.disassociate_transit_gateway_route_table = _leave
     TransitGatewayRouteTable.search_transit_gateway_routes = _search
     TransitGatewayRouteTable.replace_transit_gateway_route = TransitGatewayRouteTable.create_transit_gateway_route
+
+
+def _interface_value(interface: Any, name: str, method: str | None = None) -> Any:
+    """The value of a filter of DescribeNetworkInterfaces; moto knows neither types nor public and IPv6 addresses, and
+    of the private ones the first alone."""
+    if name == "interface-type":
+        return interface.interface_type
+    if name in ("addresses.association.public-ip", "association.public-ip"):
+        return interface.public_ip or ""
+    if name == "ipv6-addresses.ipv6-address":
+        return [each if isinstance(each, str) else each.get("Ipv6Address") for each in interface.ipv6_addresses]
+    if name == "addresses.private-ip-address":
+        return [each.get("PrivateIpAddress") for each in interface.private_ip_addresses]
+    return _filter_value(interface, name, method)
 
 
 def _state(route: Any) -> str:

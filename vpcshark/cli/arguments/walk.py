@@ -1,0 +1,44 @@
+"""What ``vpcshark walk`` takes."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from vpcshark.cli.arguments import common
+
+EPILOG = """\
+SRC and DST: an ENI, an instance, a Name tag, an address, a DNS name, a load balancer (lb:NAME or its ARN), a VPC
+endpoint, or internet. An IPv6 address with a port stands in brackets: [2001:db8::1]:443.
+
+Exit status: 0 reachable, 1 blocked, 3 unknown (also if AWS could not be asked).
+"""
+
+
+def add(commands: Any, name: str) -> None:
+    """Declare it."""
+    parser = commands.add_parser(
+        name,
+        description="Walk the way of a packet from SRC to DST and back, by describes alone: nothing is made or sent.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("source", metavar="SRC", help="where the packet begins")
+    parser.add_argument("target", metavar="DST[:PORT]", help="where it shall arrive")
+    parser.add_argument(
+        "--protocol", default="", help="tcp, udp, icmp, any or a number (default: tcp with a port, else any)"
+    )
+    parser.add_argument(
+        "--source-port", default="", metavar="N", help="the client's port or ports (default: its system's range)"
+    )
+    parser.add_argument("--no-return", action="store_true", help="leave out the way back")
+    parser.add_argument("--all-paths", action="store_true", help="show each way where AWS chooses between several")
+    parser.add_argument("--ipv6", action="store_true", help="by IPv6, where both ends have both")
+    parser.add_argument("--vpc", default="", metavar="VPC", help="which VPC, where several have the address or name")
+    parser.add_argument(
+        "--from-dump", type=Path, metavar="DIR", help="a folder of aws ec2 describe-… answers instead of AWS"
+    )
+    parser.add_argument("--profile", action="append", default=[], help="AWS profile; again for further accounts")
+    parser.add_argument("--region", action="append", default=[], help="AWS region; again for further ones")
+    common.add_json(parser)

@@ -1,0 +1,93 @@
+"""A walk's answer on a terminal: one screen that can be pasted into a ticket. Must not know how it was found out."""
+
+from __future__ import annotations
+
+from rich.console import Console
+
+from vpcshark.cli import console
+from vpcshark.network import answer as answers
+from vpcshark.network.answer import Answer, Way
+from vpcshark.network.packet import words
+from vpcshark.network.trail import ALLOW, DROP, INFO, JUMBO, UNKNOWN, Hop, Trail
+
+STYLES = {ALLOW: "green", DROP: "bold red", UNKNOWN: "yellow", INFO: "", "reachable": "green", "blocked": "bold red"}
+MARKS = {ALLOW: "ok", DROP: "DROP", UNKNOWN: "?", INFO: ""}
+QUIET = {"subnet", "vpc"}
+"""Kinds that stand beside the others' hops already."""
+
+
+def show(found: Answer, out: Console, every_path: bool = False) -> None:
+    """Verdict, the way there, the way back, what blocks with its mend, what is not known."""
+    out.print(console.styled(f"{found.verdict.upper()}  {_names(found)}", STYLES.get(found.verdict, "yellow")))
+    _show_way("There", found.there, out, every_path)
+    if found.back is not None:
+        _show_way("Back", found.back, out, every_path)
+    for text in answers.choices(found):
+        out.print(text)
+    _show_summary(found, out)
+    _show_stops(found, out)
+
+
+def _names(found: Answer) -> str:
+    return f"{found.asked.source.text} -> {found.asked.target.text}  {words(found.packet)}"
+
+
+def _show_way(title: str, way: Way, out: Console, every_path: bool) -> None:
+    trails = way.trails if every_path else way.trails[:1]
+    for number, trail in enumerate(trails, 1):
+        count = f" {number} of {len(way.trails)}" if len(way.trails) > 1 else ""
+        out.print()
+        out.print(console.styled(f"{title}{count}: {trail.verdict}", STYLES.get(trail.verdict, "yellow")))
+        _show_trail(trail, out)
+
+
+def _show_trail(trail: Trail, out: Console) -> None:
+    table = console.table()
+    for name in ("", "HOP", "RESOURCE", "ZONE", "WHY"):
+        table.add_column(name, no_wrap=name not in ("WHY", "RESOURCE"), overflow="fold")
+    for hop in trail.hops:
+        if hop.kind in QUIET and hop.verdict in (INFO, ALLOW):
+            continue
+        named = f"{hop.resource} {hop.name}" if hop.name else hop.resource
+        style = STYLES.get(hop.verdict, "")
+        table.add_row(
+            console.styled(MARKS[hop.verdict], style),
+            hop.kind.replace("-", " "),
+            named,
+            hop.az,
+            console.styled(_why(hop)),
+        )
+    out.print(table)
+
+
+def _why(hop: Hop) -> str:
+    """The deciding rule, the words, and what changed in the packet's header."""
+    said = [hop.rule.text] if hop.rule is not None and hop.rule.text not in hop.text else []
+    return "; ".join([*said, *filter(None, (hop.text, hop.note))])
+
+
+def _show_summary(found: Answer, out: Console) -> None:
+    """The smallest packet size and the zones."""
+    size = answers.mtu(found)
+    zones = answers.zones(found.there)
+    out.print()
+    if size:
+        jumbo = "" if size >= JUMBO else "; larger ones need path MTU discovery (ICMP back)"
+        out.print(f"MTU {size} bytes{jumbo}." + (f" Zones there: {' -> '.join(zones)}." if zones else ""))
+
+
+def _show_stops(found: Answer, out: Console) -> None:
+    for title, stops, style in (
+        ("Blocked by", answers.blockers(found), "bold red"),
+        ("Not known", answers.unknowns(found), "yellow"),
+    ):
+        for direction, hop in stops:
+            way = "there" if direction == "forward" else "back"
+            reason = f" ({hop.code})" if hop.code else ""
+            out.print(
+                console.styled(
+                    f"{title}: {hop.kind.replace('-', ' ')} {hop.resource}, {way}: {_why(hop)}{reason}", style
+                )
+            )
+            if hop.mend:
+                out.print(f"  mend: {hop.mend}", soft_wrap=True)

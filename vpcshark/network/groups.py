@@ -1,0 +1,92 @@
+"""Security groups: whatever one rule of one group lets through passes; without a rule nothing does.
+
+Source: VPC User Guide, "Security group rules". That answers pass is the walk's knowledge, not this room's. Must not
+know where the packet is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from vpcshark.network.decision import ALLOW, DROP, PARTLY, Decision, Rule, Unclear
+from vpcshark.network.facts import Group, GroupRule
+from vpcshark.network.packet import ANY, ICMP, ICMP6, TCP, UDP, Packet, Ports, contains, covered, overlap
+
+Asks = Callable[[GroupRule], bool]
+"""Does a rule that names a group or a prefix list mean the packet's other end? Raises Unclear."""
+
+
+def evaluate(groups: Sequence[Group], packet: Packet, egress: bool, means: Asks) -> Decision:
+    """What the groups together say. Raises Unclear where only a rule that can't be judged could let the packet in."""
+    fitting: list[tuple[Group, GroupRule, Ports | None]] = []
+    doubts: list[str] = []
+    for group in groups:
+        for rule in group.rules:
+            part = _part(rule, packet) if rule.egress == egress else None
+            if part is None:
+                continue
+            try:
+                if not _is_peer(rule, packet, egress, means):
+                    continue
+            except Unclear as doubt:
+                doubts.append(doubt.text)
+                continue
+            if _is_whole(part, packet):
+                return Decision(ALLOW, _rule(group, rule), holder=group.id)
+            fitting.append((group, rule, part if part != _NO_PORTS else None))
+    return _joined(fitting, packet, doubts, groups, egress)
+
+
+_NO_PORTS: Ports = (-1, -1)
+
+
+def _joined(
+    fitting: list[tuple[Group, GroupRule, Ports | None]],
+    packet: Packet,
+    doubts: list[str],
+    groups: Sequence[Group],
+    egress: bool,
+) -> Decision:
+    """No rule alone has all of the packet's ports; several together may."""
+    ranges = [each for _, _, each in fitting if each is not None]
+    left = covered([packet.dport], ranges) if packet.dport else []
+    if ranges and packet.dport and not left:
+        return Decision(ALLOW, _rule(*fitting[0][:2]), holder=fitting[0][0].id)
+    if doubts:
+        raise Unclear(doubts[0])
+    what = "outbound" if egress else "inbound"
+    names = ", ".join(group.id for group in groups)
+    count = sum(rule.egress == egress for group in groups for rule in group.rules)
+    if ranges:
+        return Decision(PARTLY, _rule(*fitting[0][:2]), tuple(left), holder=fitting[0][0].id)
+    said = f"none of {count} {what} rules lets it through" if count else f"there are no {what} rules"
+    return Decision(DROP, Rule(names, None, said), holder=groups[0].id if groups else "")
+
+
+def _part(rule: GroupRule, packet: Packet) -> Ports | None:
+    """The ports of the packet that a rule speaks of, ``_NO_PORTS`` for a packet without, None if it isn't meant."""
+    if rule.protocol == ANY:
+        return packet.dport or _NO_PORTS
+    if packet.protocol == ANY or rule.protocol != packet.protocol:
+        return None
+    if packet.protocol in (TCP, UDP) and packet.dport:
+        return packet.dport if rule.ports is None else overlap(packet.dport, rule.ports)
+    if packet.protocol in (ICMP, ICMP6) and rule.ports is not None and packet.icmp is not None:
+        fits = all(wanted in (-1, has) for wanted, has in zip(rule.ports, packet.icmp, strict=True))
+        return _NO_PORTS if fits else None
+    return _NO_PORTS
+
+
+def _is_whole(part: Ports, packet: Packet) -> bool:
+    return packet.dport is None or part == packet.dport
+
+
+def _is_peer(rule: GroupRule, packet: Packet, egress: bool, means: Asks) -> bool:
+    """Is the packet's other end the one that the rule names?"""
+    if rule.cidr:
+        return contains(rule.cidr, packet.dst if egress else packet.src)
+    return means(rule)
+
+
+def _rule(group: Group, rule: GroupRule) -> Rule:
+    return Rule(rule.id or group.id, None, f"{'outbound' if rule.egress else 'inbound'} {rule}")
