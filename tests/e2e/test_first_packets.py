@@ -56,6 +56,26 @@ def assert_both_directions_and_families(lab: Lab, frames: list[Frame]) -> None:
     assert max(f.length for f in frames) > 8000  # the jumbo-sized flow
 
 
+def test_a_duration_of_tshark_counts_from_when_frames_can_come(clean_lab: Lab, tmp_path: Path):
+    """Not from its start: bringing a mirror up takes longer than this second."""
+    assert frames_of_a_duration(clean_lab, tmp_path, 1, "web-1") > 10
+
+
+@pytest.mark.long
+def test_a_duration_of_several_interfaces_counts_from_the_start(clean_lab: Lab, tmp_path: Path):
+    """They must not keep each other from beginning."""
+    assert frames_of_a_duration(clean_lab, tmp_path, 20, "web-1", "db-1") > 10
+
+
+def frames_of_a_duration(lab: Lab, folder: Path, seconds: int, *names: str) -> int:
+    """How many are in the file of a tshark that ends by its own clock."""
+    folder.chmod(0o777)
+    interfaces = [word for name in names for word in ("-i", lab.eni(name)["NetworkInterfaceId"])]
+    done = lab.run("tshark", "-q", *interfaces, "-a", f"duration:{seconds}", "-w", str(folder / "out.pcapng"))
+    assert done.returncode == 0, done.stderr
+    return len(read_frames(folder / "out.pcapng"))
+
+
 def test_the_interface_bears_the_enis_id_and_name(clean_lab: Lab, tmp_path: Path):
     """if_name is the ENI's id, if_description has its Name tag, names of addresses are in the file."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]

@@ -42,7 +42,7 @@ class FakeServices:
         note(values=name, interface=interface, region=options.region)
         return [("i-0b", "host } b"), ("i-0a", "host a")]
 
-    def capture(self, interface, options, sink, stop, status):
+    def capture(self, interface, options, sink, stop, status, course=None):
         """Header first; then fail, end, or wait for the stop and clean up, as the test wants."""
         how = os.environ.get("FAKE_CAPTURE", "wait")
         note(capture=str(interface), options=vars(options))
@@ -62,6 +62,8 @@ class FakeServices:
             return
         try:
             sink.write(PACKET)
+            if course:
+                course.on_up()
             status.say("Capturing")
             note(started=True)
             if how == "flood":

@@ -120,3 +120,46 @@ def test_a_signal_is_handled_while_a_write_waits_for_room(opened):
     finally:
         signal.signal(signal.SIGUSR1, old)
     assert handled.is_set()
+
+
+def test_what_is_held_comes_whole_and_in_order_once_it_is_released(opened):
+    """Not a byte before: the reader's clock starts with the first."""
+    sink, reader = opened["sink"], opened["reader"]
+    sink.hold()
+    sink.write(b"head ")
+    sink.write(b"names ")
+    with pytest.raises(BlockingIOError):
+        os.read(reader, 1)
+    sink.release()
+    sink.write(b"frames")
+    assert os.read(reader, 99) == b"head names frames"
+
+
+def test_what_is_held_goes_before_frames_that_are_spliced(opened):
+    """Whoever moves the first of them."""
+    sink, reader = opened["sink"], opened["reader"]
+    sink.hold()
+    sink.write(b"head ")
+    out, into = os.pipe()
+    os.write(into, b"frames")
+    assert sink.take(out) == 6
+    assert os.read(reader, 99) == b"head frames"
+    os.close(out)
+    os.close(into)
+
+
+def test_what_is_held_at_the_end_goes_then(opened):
+    """tshark would say besides that it had no header."""
+    opened["sink"].hold()
+    opened["sink"].write(b"head")
+    opened["sink"].close()
+    assert os.read(opened["reader"], 99) == b"head"
+
+
+def test_what_is_held_for_a_reader_that_has_gone_is_dropped(opened):
+    """Without an error: the capture ends anyway."""
+    opened["sink"].hold()
+    opened["sink"].write(b"head")
+    os.close(opened["reader"])
+    opened["reader"] = None
+    opened["sink"].close()

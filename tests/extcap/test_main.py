@@ -33,7 +33,7 @@ class Services:
             raise self.problem
         return [("i-0a", f"{name} for {interface} in {options.region}, VNI {options.vni}")]
 
-    def capture(self, interface, options, sink, stop, status):
+    def capture(self, interface, options, sink, stop, status, course=None):
         """Not asked for here."""
         raise NotImplementedError
 

@@ -7,6 +7,7 @@ bytes are.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import select
@@ -79,7 +80,22 @@ class FifoSink:
         self._stop = stop
         self._lock = threading.Lock()
         self._closed = False
+        self._held: bytearray | None = None
         self._pause = _PAUSE * enlarge(descriptor) / PIPE_SIZE
+
+    def hold(self) -> None:
+        """Keep what is written from now on until ``release``: the reader begins to count at the first byte."""
+        self._held = bytearray()
+
+    def release(self) -> None:
+        """Write what was kept, and hold no more. SinkClosed as ``write``."""
+        with self._lock:
+            self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, None
+        if held:
+            self._write_all(held)
 
     def fileno(self) -> int:
         """The descriptor, for poll: POLLERR on it means that the reader has closed (Linux, measured <10 ms)."""
@@ -88,9 +104,15 @@ class FifoSink:
     def write(self, data: bytes) -> None:
         """Write all of ``data``. SinkClosed if the reader has gone, or takes nothing any more after stop."""
         with self._lock:
-            view = memoryview(data)
-            while view:
-                view = view[self._write_some(view) :]
+            if self._held is None:
+                self._write_all(data)
+            else:
+                self._held += data
+
+    def _write_all(self, data: bytes | bytearray) -> None:
+        view = memoryview(data)
+        while view:
+            view = view[self._write_some(view) :]
 
     def take(self, pipe: int) -> int | None:
         """Move what is in ``pipe``, which must not be empty, without a copy of it (splice(2)).
@@ -100,6 +122,7 @@ class FifoSink:
         with self._lock:
             if self._closed:
                 raise SinkClosed("the FIFO is closed")
+            self._release()
             try:
                 return os.splice(pipe, self._descriptor, PIPE_SIZE, flags=os.SPLICE_F_NONBLOCK)
             except BlockingIOError:
@@ -137,8 +160,11 @@ class FifoSink:
         return bool(poll.poll(timeout * 1000))
 
     def close(self) -> None:
-        """Close our end, which ends the capture in dumpcap; again is harmless."""
+        """Close our end, which ends the capture in dumpcap; again is harmless. What is held goes before: a reader that
+        got no header would say that, too."""
         with self._lock:
             if not self._closed:
+                with contextlib.suppress(SinkClosed):
+                    self._release()
                 self._closed = True
                 os.close(self._descriptor)

@@ -11,10 +11,12 @@ from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from vpcshark import logs, text
+from vpcshark.capture.course import Course
 from vpcshark.capture.sink import Sink, SinkClosed
 from vpcshark.capture.stop import Stop
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.extcap import counting
 from vpcshark.extcap.arguments import Call
 from vpcshark.extcap.control import Toolbar
 from vpcshark.extcap.fifo import FifoSink, open_sink, retry
@@ -51,15 +53,17 @@ def _with_pipes(
     if descriptor is not None:
         watch.add(descriptor, toolbar.read, "the control pipe was closed")
     sink: Sink | None = None
+    course = Course()
     try:
         sink = open_sink(call.fifo, stop)
         if isinstance(sink, FifoSink):
             watch.add(sink.fileno(), _reader_is_there(sink), "the FIFO was closed")
+            course = _held(sink)
         selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
         if options.capture_filter:
             _check_filter(options.capture_filter)
-        services().capture(selection, options, sink, stop, toolbar)
+        services().capture(selection, options, sink, stop, toolbar, course)
         return 0
     except SinkClosed as closed:
         log.info("ended: %s", closed)
@@ -86,6 +90,15 @@ def _tell(error: Exception, stderr: TextIO) -> int:
 
 def _reader_is_there(sink: FifoSink) -> Callable[[], bool]:
     return lambda: not sink.wait_closed(0)
+
+
+def _held(sink: FifoSink) -> Course:
+    """Where the reader counts seconds for us alone, its clock starts when frames can come."""
+    if not counting.counts_for_us(counting.reader()):
+        return Course()
+    log.info("tshark counts seconds: its section header waits until frames can come.")
+    sink.hold()
+    return Course(on_up=sink.release)
 
 
 def _close(watch: Watch, toolbar: Toolbar, sink: Sink | None) -> None:

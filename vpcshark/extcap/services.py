@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from vpcshark.capture.course import Course
 from vpcshark.capture.listed import Offer
 from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection
@@ -36,12 +37,21 @@ class Inventory(Protocol):
 class Services(Inventory, Protocol):
     """All that the extcap phases need. The class is made without arguments, and its making imports nothing heavy."""
 
-    def capture(self, selection: Selection, options: CaptureOptions, sink: Sink, stop: Stop, status: Status) -> None:
+    def capture(
+        self,
+        selection: Selection,
+        options: CaptureOptions,
+        sink: Sink,
+        stop: Stop,
+        status: Status,
+        course: Course | None = None,
+    ) -> None:
         """Capture from what ``selection`` means into ``sink`` until ``stop`` is requested; then clean up and return.
 
         The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
         has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the
-        user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``.
+        user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``. ``course`` is told from
+        when on frames can come.
         """
 
     def clean_up(self) -> None:
