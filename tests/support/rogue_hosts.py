@@ -267,6 +267,31 @@ def _(command: Command) -> None:
             command.out(frame() * 500)
 
 
+@row(RECEIVERS, "minds no window, and is never ready")
+def _(command: Command) -> None:
+    command.channel.out_window_size = 1 << 40
+    with contextlib.suppress(OSError):
+        for _ in range(4000):
+            command.out(bytes(1 << 16))
+    command.end()
+
+
+@row(RECEIVERS, "announces a packet of SSH of a gigabyte")
+def _(command: Command) -> None:
+    command.ready()
+    with contextlib.suppress(OSError):
+        command.channel.get_transport().sock.sendall(struct.pack(">I", 1 << 30) + bytes(1 << 26))
+    command.until_told_to_end()
+
+
+@row(RECEIVERS, "names addresses and has secrets")
+def _(command: Command) -> None:
+    command.ready()
+    command.out(block(4, struct.pack("<HHI", 1, 9, 0x0100007F) + b"bank\0\0\0\0" + bytes(4)) + frame())
+    command.until_told_to_end()
+    command.end()
+
+
 @row(RECEIVERS, "stays when it is told to end")
 def _(command: Command) -> None:
     command.ready()

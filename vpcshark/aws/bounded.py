@@ -10,6 +10,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any
 
 from vpcshark import threads
+from vpcshark.aws.answers import is_too_deep
 from vpcshark.errors import AwsError
 
 MOST = 32 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
@@ -68,4 +69,6 @@ def _body(raw: Any, request: Any, most: int) -> bytes:
     body = b"".join(pieces)
     if body.lstrip()[:1] == b"<" and b"<!DOCTYPE" in body:  # AWS has none; entities in one may unfold without a bound
         raise AwsError(f"The answer from {request.url} is a document, not AWS's.", "Check AWS_ENDPOINT_URL.")
+    if body.lstrip()[:1] == b"<" and is_too_deep(body):
+        raise AwsError(f"The answer from {request.url} is nested deeper than AWS's are.", "Check AWS_ENDPOINT_URL.")
     return body

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
-from vpcshark.aws import configured
+from vpcshark.aws import answers, configured
 from vpcshark.aws.bounded import bound
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
@@ -242,6 +242,7 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
     name = profile or os.environ.get("AWS_PROFILE", "")
     with mapped("sign in", service="sts", profile=name):
         core = botocore.session.get_session()
+        answers.read_by_us(core)
         configured.check_files(core)
         session = boto3.Session(botocore_session=core, profile_name=profile or None, region_name=_place(region))
         configured.check_bundle(core)
@@ -257,9 +258,12 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
 def connect_with(keys: Keys, region: str) -> Aws:
     """The account of these credentials, whatever the user's settings have become since. AwsError."""
     import boto3
+    import botocore.session
 
     with mapped("sign in", service="sts"):
-        session = boto3.Session(keys.key_id, keys.secret, keys.token or None, _place(region))
+        core = botocore.session.get_session()
+        answers.read_by_us(core)
+        session = boto3.Session(keys.key_id, keys.secret, keys.token or None, _place(region), core)
         return Aws(session, _config(), "", str(session.region_name))
 
 

@@ -147,9 +147,16 @@ def _detach() -> None:
         with contextlib.suppress(OSError):  # it is a session of its own already
             os.setsid()
         os.closerange(3, 256)
-    alarm = threading.Timer(LONGEST, os._exit, [1])
+    alarm = threading.Timer(LONGEST, _give_up)
     alarm.daemon = True
     alarm.start()
+
+
+def _give_up() -> None:
+    """Whatever hangs, Wireshark is not to wait for it."""
+    with contextlib.suppress(OSError):
+        os.write(2, f"vpcshark: AWS had not told its interfaces after {LONGEST:.0f} seconds. Try again.\n".encode())
+    os._exit(1)
 
 
 def start_time(answers: Answers) -> float:
