@@ -304,6 +304,8 @@ def test_a_return_that_is_open_for_a_part_of_the_ports_is_unknown_until_the_port
     assert (found.verdict, unknown(found)) == ("unknown", [("return", "WALK_PARTLY")])
     (stop,) = [hop for _, hop in answer.unknowns(found)]
     assert "32768-49151" in stop.text
+    assert stop.rule is not None
+    assert stop.rule.number == 50
     assert walk(cloud, tmp_path, "client", "10.2.2.20", 80, source_port=(50000, 50000)).verdict == "reachable"
     assert walk(cloud, tmp_path, "client", "10.2.2.20", 80, source_port=(40000, 40000)).verdict == "blocked"
 
