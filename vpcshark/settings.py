@@ -118,11 +118,17 @@ class Settings:
         """The error for what stands in a section, with file and line."""
         return _wrong(self.name, _line_of(self.text, section, key), problem.rstrip("."))
 
+    @property
+    def general(self) -> Mapping[str, str]:
+        """The defaults without profile and region: where an ENI is, the list knows better, and these come last."""
+        return {key: text for key, text in self.defaults.items() if key not in ("profile", "region")}
+
     def defaults_of(self, capture: str) -> Mapping[str, str]:
-        """Of a named capture's options: its own before those of all; the latter alone where none has that name."""
+        """Of a named capture's options: its own before those of all (but for their place); the latter alone where none
+        has that name."""
         found = self.captures.get(capture)
         own = {} if found is None else {"profile": found.profile, "region": found.region, **found.options}
-        return {**self.defaults, **{key: text for key, text in own.items() if text}}
+        return {**self.general, **{key: text for key, text in own.items() if text}}
 
 
 def path() -> Path:

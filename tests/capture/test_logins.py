@@ -113,11 +113,11 @@ def test_the_command_that_accepts_a_key_names_what_the_capture_was_given(
     assert logins(tmp_path, config, **options).accept_command() == command
 
 
-@pytest.mark.parametrize(("text", "words"), [("", "has no address for SSH"), ("ProxyCommand exit 3\n", HOST.instance)])
-def test_a_host_without_an_address_is_told(text: str, words: str, tmp_path: Path) -> None:
-    """A proxy may lead there by the instance's id; without one there is no way by SSH."""
-    (tmp_path / "config").write_text(text)
+def test_a_proxys_command_may_lead_to_a_host_without_an_address(tmp_path: Path) -> None:
+    """By the instance's id, as Session Manager's does; without such a command there is no way by SSH."""
+    (tmp_path / "config").write_text("ProxyCommand exit 3\n")
     bare = CaptureHost(HOST.instance, "web-1", "eni-1", "")
     there = Logins(bare, [], CaptureOptions(), config=ssh_config.read([str(tmp_path / "config")]))
-    with pytest.raises(TransportError, match=words):
+    with pytest.raises(TransportError, match=HOST.instance):
         there.direct()[0].open()
+    assert Logins(bare, [], CaptureOptions(), config=ssh_config.read([])).direct() == []

@@ -42,7 +42,8 @@ class LoginShell:
 
 
 @as_root
-@pytest.mark.parametrize("shell", [*POSIX, *OTHERS], ids=" ".join)
+@pytest.mark.thin(2)
+@pytest.mark.parametrize("shell", [*OTHERS, *POSIX], ids=" ".join)
 def test_tcpdump_captures_through_every_login_shell(shell: list[str]) -> None:
     """Questions, keeper and filter are carried: line ends, "!", quotes and backslashes reach sh as they are."""
     wanted = dump.Wanted(LOOPBACK, "ether proto \\ip and !(tcp port 22 or port 23)")
@@ -56,7 +57,8 @@ def test_tcpdump_captures_through_every_login_shell(shell: list[str]) -> None:
         running.close(30.0)
 
 
-@pytest.mark.parametrize("shell", [*POSIX, *OTHERS], ids=" ".join)
+@pytest.mark.thin(2)
+@pytest.mark.parametrize("shell", [*OTHERS, *POSIX], ids=" ".join)
 def test_the_receiver_starts_through_every_login_shell(shell: list[str]) -> None:
     """Its program comes by stdin, which no shell may have read from."""
     assert started(LoginShell(shell)).endswith(b"\n['-c', 'owns-connection']\n")

@@ -7,6 +7,7 @@ ends in the right sentence.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import socket
 import sys
@@ -79,6 +80,7 @@ VARIANTS = {
         here=("Ciphers aes128-ctr",),
     ),
 }
+_LATE = re.compile(r"questions before a capture\.|greeting in|in time|within|protocol banner|has not")
 Table = dict[tuple[str, str], str]
 
 
@@ -106,6 +108,15 @@ def test_each_variant_of_sshd_works_or_is_told(name: str, tmp_path: Path, table:
 
 
 def ended(sshd: Running, use: str) -> str:
+    """How it ends, on a machine that is busy too: the patience of a capture in seconds is not what is judged here."""
+    for _ in range(30):
+        how = tried(sshd, use)
+        if not _LATE.search(how):
+            break
+    return how
+
+
+def tried(sshd: Running, use: str) -> str:
     """Which client logged in, if a capture could begin; else the sentence."""
     try:
         transport = clients.connect(login(sshd))

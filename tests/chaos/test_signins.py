@@ -78,7 +78,7 @@ class User:
         return not self.sessions() and not ledger.all_paths(self.captures)
 
 
-def until(condition: Callable[[], object], what: str, seconds: float = 90) -> None:
+def until(condition: Callable[[], object], what: str, seconds: float = 300) -> None:
     """Wait for an event."""
     end = time.monotonic() + seconds
     while not condition():

@@ -151,16 +151,17 @@ def test_a_name_that_is_not_one_interfaces_is_told(user, shown, command, said):
 
 
 def test_a_name_is_looked_for_in_every_place_and_taken_where_it_is(user, shown):
-    """The second region has it; the first would not know its id."""
-    user.write_text("[list]\nregions = eu-west-1, eu-central-1\n")
+    """The second region has it; the first would not know its id, nor would the place that captures have by default."""
+    user.write_text("[list]\nregions = eu-west-1, eu-central-1\n[defaults]\nregion = us-east-1\n")
     _, out, _ = shown("interfaces", "--json")
     (eni,) = [one["id"] for one in json.loads(out) if one["name"] == "db-1"]
-    status, out, err = shown("preflight", "db-1", "--json")
-    assert "no network interface" not in err
-    findings: list[Any] = json.loads(out)
-    assert status in (statuses.OK, statuses.FAILED)
-    assert eni in out
-    assert findings
+    for word in ("db-1", eni):
+        status, out, err = shown("preflight", word, "--json")
+        assert "no network interface" not in err
+        findings: list[Any] = json.loads(out)
+        assert status in (statuses.OK, statuses.FAILED)
+        assert eni in out
+        assert findings
 
 
 def test_cleanup_and_ps_look_in_every_place_that_is_listed(user, shown, endpoint):

@@ -307,7 +307,7 @@ def test_without_its_library_the_command_is_named(packing):
     def nothing(name: str) -> None:
         raise ImportError(name)
 
-    with pytest.raises(InputError, match=rf"vpcshark\[packed\], or .*: {packing} -dc FILE \| vpcshark decap - OUT"):
+    with pytest.raises(InputError, match=rf"Run: .*lz4.* Or .*: {packing} -dc FILE \| vpcshark decap - OUT"):
         packing_of(PACKINGS[packing](b"x")[:4], "FILE", nothing)
 
 

@@ -39,18 +39,26 @@ def _folder(tmp_path, monkeypatch):
 def test_what_brings_no_packet_is_done_once_more_and_for_longer(first):
     """Whether tshark calls it a failure or not."""
     tshark = Tshark(first, (0, PACKET))
-    demo.capture("eni-1", tshark)
+    demo.capture("eni-1", run=tshark)
     assert tshark.asked == ["duration:10", "duration:30"]
 
 
 def test_one_that_brings_packets_is_enough():
     """No run more."""
     tshark = Tshark((0, PACKET))
-    demo.capture("eni-1", tshark)
+    demo.capture("eni-1", run=tshark)
     assert tshark.brought == []
 
 
 def test_where_none_ever_comes_that_is_an_error():
     """With the last status."""
     with pytest.raises(VpcsharkError, match="status 2"):
-        demo.capture("eni-1", Tshark((0, HEADER), (0, HEADER), (2, HEADER)))
+        demo.capture("eni-1", run=Tshark((0, HEADER), (0, HEADER), (2, HEADER)))
+
+
+def test_so_many_seconds_as_are_asked_for_are_one_try():
+    """Whoever says how long waits no longer."""
+    tshark = Tshark((0, HEADER))
+    with pytest.raises(VpcsharkError, match="No packet came"):
+        demo.capture("eni-1", (5,), tshark)
+    assert tshark.asked == ["duration:5"]

@@ -140,7 +140,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "doctor.json": ["doctor", "--json"],
         "capture.tcpdump": [*capture, "--mode", "tcpdump"],
         "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],
-        "demo": ["demo", "--inside"],
+        "demo": ["demo", "--inside", "--seconds", "10"],
         "extcap.list": ["extcap", "--list"],
         "extcap.reload": ["extcap", "--extcap-interface", eni, "--extcap-config", "--extcap-reload-option", "host"],
     }

@@ -71,7 +71,8 @@ def instance_of(lab: Lab, name: str) -> str:
     return str(found[0]["Instances"][0]["InstanceId"])
 
 
-@pytest.mark.parametrize("way", ["ssh", "eic", "eice", "ssm"])
+@pytest.mark.thin(4)
+@pytest.mark.parametrize("way", ["ssm", "ssh", "eic", "eice"])
 def test_an_instance_without_ipv4_is_captured_from_by_every_way(without_ipv4: Alone, way: str, tmp_path: Path) -> None:
     """Its ENI has no private IPv4 address in any answer of EC2's, and frames come."""
     lab = without_ipv4.lab
@@ -107,7 +108,8 @@ def are_of(eni: dict, frames: list[bytes]) -> bool:
     return all(mac in (frame[:6], frame[6:12]) or frame[0] & 1 for frame in frames)
 
 
-@pytest.mark.parametrize("mode", ["tcpdump", "mirror"])
+@pytest.mark.thin(2)
+@pytest.mark.parametrize("mode", ["mirror", "tcpdump"])
 def test_a_further_network_card_is_captured_from(lab: Lab, second: dict, mode: str, tmp_path: Path) -> None:
     """Device 0 of card 1: neither the device nor the source is the first card's, and it is called what it is."""
     eni = second["NetworkInterfaceId"]
@@ -120,6 +122,7 @@ def test_a_further_network_card_is_captured_from(lab: Lab, second: dict, mode: s
     assert "eth0 of card 1" in one["display"]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("kind", ["efa", "trunk"])
 def test_what_aws_does_not_mirror_is_captured_on_its_instance(
     lab: Lab, second: dict, kind: str, tmp_path: Path
@@ -176,6 +179,7 @@ def test_a_branch_of_a_trunk_is_captured_from_in_its_pod(lab: Lab, tmp_path: Pat
     ec2.delete_network_interface(NetworkInterfaceId=branch)
 
 
+@pytest.mark.long
 def test_a_tasks_interface_is_captured_from_in_its_network_namespace(lab: Lab, tmp_path: Path) -> None:
     """As ECS does with awsvpc: the interface is attached to the instance, and its device has left for the task's."""
     second = lab.eni("web-1", 1)

@@ -30,11 +30,12 @@ LogIn = Callable[..., openssh.OpenSshTransport]
 
 
 @pytest.fixture(autouse=True)
-def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where ssh's private folders are."""
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Where ssh's private folders are; pytest's own, which ``tmp_path`` is in, is made before."""
     folder = Path(tempfile.mkdtemp(prefix="v-"))  # a socket's path is short
     monkeypatch.setattr(tempfile, "tempdir", str(folder))
-    return folder
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)  # an ssh may be at its end in it
 
 
 def refused(log_in: LogIn, **changes: Any) -> TransportError:

@@ -256,7 +256,7 @@ def _unknown(ec2: Ec2, eni_id: str) -> Mistake:
     where = f" in {region}" if region else ""
     return Mistake(
         f"There is no network interface {eni_id}{where}.",
-        "vpcshark interfaces lists those of your settings; vpcshark config set list.regions has more of them listed.",
+        "See vpcshark interfaces, or choose another --region or --profile.",
     )
 
 

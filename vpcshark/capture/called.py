@@ -13,7 +13,7 @@ from vpcshark.aws.inventory import Eni, display
 from vpcshark.capture.catalog import Place
 from vpcshark.errors import InputError
 
-_ID = re.compile(r"eni-[0-9a-zA-Z]*|(tag|asg|lb):.*", re.DOTALL)
+_ID = re.compile(r"eni-.*|(tag|asg|lb):.*", re.DOTALL)
 _INSTANCE = re.compile(r"i-[0-9a-f]{8,32}")
 _SHOWN = 8  # candidates of one sentence
 

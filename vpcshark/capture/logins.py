@@ -186,12 +186,14 @@ class Logins:
         ]
 
     def _paths(self) -> list[_Path]:
-        """As the SSH configuration prescribes it, else to each address; [] where the host has none."""
+        """As the SSH configuration prescribes it, else to each address; [] where there is none and one is needed."""
         settings, vouch = self._settings, self._vouching.console
         names = [settings.address] if settings.address else hosts(*self.addresses)
         if not (settings.proxy_command or settings.jumps):
             return [_Path(address, vouch) for address in names]
-        address = names[0] if names else HostName(self.host.instance)  # what leads there may know it by that alone
+        if not (names or settings.proxy_command):
+            return []
+        address = names[0] if names else HostName(self.host.instance)  # the command may know it by that
         known = proxy.Known(self.options.ssh_known_hosts, [str(trusted.file())], self.config)
         via = f" through {settings.jumps[-1]}" if settings.jumps and not settings.proxy_command else " by a proxy"
         return [_Path(address, vouch, partial(proxy.dial, settings, address, self._port, known), via)]

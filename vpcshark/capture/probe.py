@@ -150,11 +150,11 @@ def _facts(output: bytes, where: str) -> Facts:
         if mark:
             values.setdefault(name, []).append(value)
     if "end" not in values:
-        said = " ".join(output.decode("utf-8", "replace").split())[:200].rstrip(".")
+        said = "" if values else " ".join(output.decode("utf-8", "replace").split())[:200].rstrip(".")
         raise TransportError(
             f"{where} did not answer to the questions before a capture{f': it said {said}' if said else ''}.",
-            "Log in there by hand: the user's login shell must run sh, and no ForceCommand stand in for it (--ssh-user for "
-            "another user).",
+            "Log in there by hand: the user's login shell must run sh, and no ForceCommand something else "
+            "(--ssh-user for another user).",
         )
     single = {name: found[-1] for name, found in values.items()}
     return Facts(

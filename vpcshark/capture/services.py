@@ -244,7 +244,7 @@ def placed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
     of the one place that is listed. InputError where there are several: one capture host can't have sources of two
     accounts or regions."""
     if options.profile or options.region:
-        return options
+        return _filled_in(options)
     if not selection.enis:
         return _listed(selection, options)
     found = catalog.places_of(selection.enis, _known())
@@ -254,6 +254,13 @@ def placed(selection: Selection, options: CaptureOptions) -> CaptureOptions:
             f"The ENIs are not all of one account and region: {where}.", "Capture from those of one place at a time."
         )
     ((profile, region),) = found
+    return _filled_in(replace(options, profile=profile, region=region))
+
+
+def _filled_in(options: CaptureOptions) -> CaptureOptions:
+    """What neither the user nor the list says is as the settings' [defaults] have it."""
+    said = settings.load().defaults
+    profile, region = options.profile or said.get("profile", ""), options.region or said.get("region", "")
     return replace(options, profile=profile, region=region)
 
 

@@ -10,7 +10,7 @@ import fnmatch
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vpcshark.aws import mirror
+from vpcshark.aws import inventory, mirror
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
 from vpcshark.aws.mirror import MirrorSession
@@ -140,8 +140,10 @@ def _check_kind(eni: Eni) -> None:
     """https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html, "Sources"."""
     remedy = "Choose an ENI of an instance; vpcshark interfaces lists them."
     if eni.interface_type != "interface":
+        there = "Capture on its instance (--mode tcpdump), or choose another ENI."
         raise InputError(
-            f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only interfaces of instances.", remedy
+            f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only those of the type interface.",
+            there if eni.interface_type in (*inventory.CAPTURABLE, "branch") else remedy,
         )
     words = f"{eni.description} {eni.owner}".casefold()
     if eni.requester_managed and "rds" not in words and "elasticache" not in words:

@@ -29,7 +29,7 @@ Ask = Callable[[str], str]
 def settled(given: Mapping[str, str]) -> tuple[CaptureOptions, Settings]:
     """The options in force, and the settings. InputError where one of them cannot be used, with file and line."""
     known = configured.load()
-    wanted = resolve(given, os.environ, "", known.defaults)
+    wanted = resolve(given, os.environ, "", known.general)
     logs.set_up(wanted.log_level, wanted.log_file)
     return wanted, known
 

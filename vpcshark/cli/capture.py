@@ -16,6 +16,7 @@ from typing import Any
 from vpcshark import logs, settings
 from vpcshark.capture.catalog import NAMED
 from vpcshark.capture.course import Course
+from vpcshark.capture.options import CaptureOptions
 from vpcshark.capture.selection import Selection, of_words
 from vpcshark.capture.stop import Stop
 from vpcshark.capture.timeline import Timeline
@@ -36,14 +37,7 @@ def run(options: argparse.Namespace) -> int:
     if options.json and options.file == "-":
         raise InputError("Standard output is for the packets, or for what --json says.", "Name a file with -w.")
     bounds = limits.of(options)
-    known = configured.load()
-    selection, defaults = sources(options.source, known)
-    wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
-    logs.set_up(wanted.log_level, wanted.log_file)
-    suffix = "pcapng" if options.format == "pcapng" else "pcap"
-    name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"
-    ids, wanted = account.named_enis(selection.enis, wanted, known)
-    selection = replace(selection, enis=tuple(dict.fromkeys(ids)))
+    selection, wanted, name = _wanted(options)
     stop, services = Stop(), Services(ask=console.ask if console.has_person() else None)
     form = recording.form_of(options.format)
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
@@ -67,6 +61,18 @@ def run(options: argparse.Namespace) -> int:
     if options.trace:
         print_timeline(services.timeline)
     return statuses.OK if recorder.packets else statuses.EMPTY
+
+
+def _wanted(options: argparse.Namespace) -> tuple[Selection, CaptureOptions, str]:
+    """What to capture from, how, and into which file. InputError."""
+    known = configured.load()
+    selection, defaults = sources(options.source, known)
+    wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
+    logs.set_up(wanted.log_level, wanted.log_file)
+    suffix = "pcapng" if options.format == "pcapng" else "pcap"
+    name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"
+    ids, wanted = account.named_enis(selection.enis, wanted, known)
+    return replace(selection, enis=tuple(dict.fromkeys(ids))), wanted, name
 
 
 def summary(selection: Selection, recorder: recording.Recorder, reasons: Sequence[str]) -> dict[str, Any]:
@@ -106,7 +112,7 @@ def sources(words: Sequence[str], known: settings.Settings) -> tuple[Selection, 
     InputError."""
     if len(words) == 1 and words[0].removeprefix(NAMED) in known.captures:
         return named(words[0].removeprefix(NAMED), known)
-    return of_words(words), known.defaults
+    return of_words(words), known.general
 
 
 def print_timeline(timeline: Timeline) -> None:

@@ -32,22 +32,23 @@ PAUSE = 0.5
 def run(options: argparse.Namespace) -> int:
     """In the lab, or start it first."""
     if options.inside:
-        return capture_and_show()
+        return capture_and_show((options.seconds,) if options.seconds else SECONDS)
     from vpcshark.cli import lab
 
-    return lab.run_run(argparse.Namespace(argv=[*_vpcshark(), "demo", "--inside"]))
+    more = ["--seconds", str(options.seconds)] if options.seconds else []
+    return lab.run_run(argparse.Namespace(argv=[*_vpcshark(), "demo", "--inside", *more]))
 
 
-def capture_and_show() -> int:
+def capture_and_show(tries: Sequence[int]) -> int:
     """The demo itself, with a lab in the environment."""
     from vpcshark.aws import client, inventory
 
     out = console.out()
     ec2 = client.connect().ec2
     eni = inventory.list_enis(ec2)[0]
-    console.heading(out, f"Capturing {SECONDS[0]} seconds from {inventory.display(eni)}")
+    console.heading(out, f"Capturing {tries[0]} seconds from {inventory.display(eni)}")
     _await_listed(eni.id)
-    capture(eni.id)
+    capture(eni.id, tries)
     _show(Path(FILE))
     return _show_what_is_left(ec2)
 
@@ -75,17 +76,17 @@ def _await_listed(eni: str, clock: Clock | None = None) -> None:
         clock.sleep(PAUSE)
 
 
-def capture(eni: str, run: Callable[[Sequence[str]], int] = _status) -> None:
+def capture(eni: str, tries: Sequence[int] = SECONDS, run: Callable[[Sequence[str]], int] = _status) -> None:
     """Until there are packets, each time for longer: on a busy machine ten seconds may be over before the mirror
     stands. VpcsharkError where none came."""
     out = console.out()
-    for seconds in SECONDS:
+    for seconds in tries:
         command = _command(eni, seconds)
         out.print("$ " + " ".join(command[-8:]))
         status = run(command)
         if not status and _packets(Path(FILE)):
             return
-        if seconds != SECONDS[-1]:
+        if seconds != tries[-1]:
             out.print(f"No packet came in {seconds} seconds (status {status}); once more, for longer.")
     raise VpcsharkError(f"No packet came; the last capture ended with status {status}.", "The lines above say why.")
 

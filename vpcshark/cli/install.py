@@ -69,9 +69,9 @@ def uninstall(directory: Path | None, out: TextIO, run: Run = run_command, home:
 
 
 def _targets(directory: Path | None, out: TextIO, run: Run, home: Path | None) -> list[Path]:
-    folders, guess = ([directory], "") if directory else places.find(run, home or Path.home())
-    if guess:
-        out.write(f"{texts.line(guess)}\n")
+    folders, remarks = ([directory], []) if directory else places.all_of(run, home or Path.home(), os.environ)
+    for remark in remarks:
+        out.write(f"{texts.line(remark)}\n")
     targets = [folder / launcher_name() for folder in folders]
     for target in targets:
         _refuse_foreign(target)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import sys
-from contextlib import suppress
 from pathlib import Path
 
 from vpcshark import logs
@@ -54,7 +53,7 @@ class Installation:
             one, folder = without[0]
             raise VpcsharkError(
                 f"{one} looks for extcaps in {folder}, where vpcshark's launcher is not.",
-                f"Run: vpcshark install --dir {folder}",
+                _INSTALL,
             )
         shut = " ".join(places.shut_in(self._home))
         return f"{', '.join(map(str, found)) or 'none'}. {shut}".strip()
@@ -110,11 +109,8 @@ class Installation:
 
     def _lacking(self, program: Path) -> Path | None:
         """The folder that a Wireshark looks into, if our launcher is not there."""
-        with suppress(VpcsharkError):
-            version = places.version_in(self._run([str(program), "--version"]))
-            folder = places.of_version(version, self._home, os.environ) if version else None
-            return folder if folder and not (folder / install.launcher_name()).exists() else None
-        return None
+        folder = places.looked_into(program, self._run, self._home, os.environ)
+        return folder if folder and not (folder / install.launcher_name()).exists() else None
 
     def _launcher(self) -> Path:
         return places.find(self._run, self._home)[0][0] / install.launcher_name()

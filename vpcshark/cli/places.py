@@ -49,6 +49,24 @@ def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple
     return known, f"Wireshark could not be asked for its extcap folder; it should be {named}. If not: --dir."
 
 
+def all_of(run: Run, home: Path, environ: Mapping[str, str]) -> tuple[list[Path], list[str]]:
+    """The folders of every Wireshark on the PATH, and sentences on those that can't be served."""
+    folders, guess = find(run, home, environ)
+    for program in others(environ):
+        folder = looked_into(program, run, home, environ)
+        if folder and folder not in folders:
+            folders.append(folder)
+    return folders, [*filter(None, (guess, *shut_in(home)))]
+
+
+def looked_into(program: Path, run: Run, home: Path, environ: Mapping[str, str]) -> Path | None:
+    """The folder that a Wireshark looks into, by its version; None if it does not tell."""
+    with suppress(VpcsharkError):
+        version = version_in(run([str(program), "--version"]))
+        return of_version(version, home, environ) if version else None
+    return None
+
+
 def folder_in(folders: str) -> Path | None:
     """The personal extcap folder according to ``tshark -G folders``; None if it does not tell.
 

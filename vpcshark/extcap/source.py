@@ -26,7 +26,7 @@ def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOp
     interface = values.get("eni", "") if call.interface == CHOOSE else call.interface
     _check(call.interface, interface, environ)
     if not interface.startswith(NAMED):
-        return Selection((interface,)), resolve(values, environ, call.capture_filter, known.defaults)
+        return Selection((interface,)), resolve(values, environ, call.capture_filter, known.general)
     selection, defaults = named(interface.removeprefix(NAMED), known)
     return selection, resolve(values, environ, call.capture_filter, defaults)
 

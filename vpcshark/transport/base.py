@@ -43,7 +43,8 @@ class Channel(Protocol):
     def close(self) -> None:
         """End the command if it runs, wake everybody who waits in this channel. May be called again, by any thread.
 
-        A command that should end in its own time gets ``close_input`` first, and is read until b"".
+        A command that should end in its own time gets ``close_input`` first, and is read until b"". One that neither
+        reads nor writes goes on where no signal reaches it: root's by SSH, and all over OpenSSH's client.
         """
 
 

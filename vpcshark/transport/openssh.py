@@ -64,23 +64,24 @@ class Login:
 def connect(login: Login, program: str) -> OpenSshTransport:
     """Log in with ``program``. TransportError, as ``ssh.connect``."""
     keys = HostKeys(login.trust, login.address, login.port, login.settings.host_key_alias)
-    stream = login.dial() if login.dial else None
-    private = Private()
-    try:
+    with contextlib.ExitStack() as begun:
+        private = begun.enter_context(contextlib.closing(_private()))
+        stream = begun.enter_context(contextlib.closing(login.dial())) if login.dial else None
         _start(login, program, private, keys, stream)
         held = Connection(private.path("master"))
         transport = OpenSshTransport(login, private.path("master"), held)
-    except BaseException:
-        private.close()
-        if stream is not None:
-            stream.close()
-        raise
-    private.end_sockets()
-    transport.on_close(private.close)
-    if stream is not None:
-        transport.on_close(stream.close)
+        private.end_sockets()
+        transport.on_close(begun.pop_all().close)
     log.info("%s is logged in by %s.", transport.name, program)
     return transport
+
+
+def _private() -> Private:
+    """TransportError if there can be none."""
+    try:
+        return Private()
+    except OSError as exc:
+        raise TransportError(f"There is no place for ssh's sockets: {exc.strerror}.", "Look at TMPDIR.") from exc
 
 
 def shared(login: Login, path: str) -> OpenSshTransport:

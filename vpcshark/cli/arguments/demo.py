@@ -12,4 +12,6 @@ def add(commands: Any, name: str) -> None:
         name,
         description="Start the lab, capture ten seconds from an ENI with tshark, show what came; keep demo.pcapng.",
     )
+    meaning = "capture so long (default: 10, and longer where that brings nothing)"
+    parser.add_argument("--seconds", type=int, metavar="N", help=meaning)
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
