@@ -3,7 +3,7 @@ VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
-TESTS = $(PY) tests/run.py -n 8 --no-loadscope-reorder --durations=30
+TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
 .PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk bench-startup bench-engine bench-transport bench-duration judge-decap clean
 
@@ -27,13 +27,17 @@ check: venv ## lint, format, types, template, shellcheck
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 
-test: venv tools ## what the README promises (in CI, what fails is run once more alone)
+.PHONY: compiled
+compiled: venv # a product that is installed is compiled; here each of a thousand starts would do it, where nothing may write
+	@$(PY) -m compileall -q vpcshark tests
+
+test: venv tools compiled ## what the README promises (in CI, what fails is run once more alone)
 	$(TESTS) -m "not long"
 
-test-long: venv tools ## the rest: whole matrices, real waits, all sizes
+test-long: venv tools compiled ## the rest: whole matrices, real waits, all sizes
 	$(TESTS) -m long
 
-test-loaded: venv tools ## make test beside a busy loop on each core and a writer to the disk
+test-loaded: venv tools compiled ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"
 
 test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
@@ -55,11 +59,11 @@ screenshots: venv tools ## take the README's pictures from real Wireshark under 
 	$(PY) docs/screenshots.py
 	$(PY) docs/terminals.py
 
-attack: venv tools ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
+attack: venv tools compiled ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
 	mkdir -p artifacts
 	VPCSHARK_ATTACKS=artifacts/attacks.tsv $(PY) -m pytest -q -n 4 tests/attack
 
-chaos: venv tools ## each step of a capture with each fault, random schedules, a thousand captures (long)
+chaos: venv tools compiled ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts
 	VPCSHARK_CHAOS=long VPCSHARK_CHAOS_WORKERS=8 VPCSHARK_CHAOS_REPORT=artifacts/chaos.txt \
 		$(PY) -m pytest tests/chaos tests/e2e/test_nothing_left.py
