@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from arena import ROW, Account, Arena
 from cage import Cage
 from rogue_ssh import Rogues
+from sessions import session
 
 from vpcshark.lab.api.moto_ec2 import mark_managed
 from vpcshark.lab.api.server import ApiServer
@@ -22,8 +22,8 @@ def account() -> Iterator[Account]:
     """The lab's API without packets."""
     server = ApiServer()
     server.start()
-    session = boto3.session.Session("lab", "lab", region_name="us-east-1")
-    ec2 = session.client("ec2", endpoint_url=server.endpoint)
+    signed = session("lab", "lab", "us-east-1")
+    ec2 = signed.client("ec2", endpoint_url=server.endpoint)
     world = Seeder(ec2, mark_managed).loopback()
     keys = {"AWS_ACCESS_KEY_ID": "lab", "AWS_SECRET_ACCESS_KEY": "lab", "AWS_REGION": "us-east-1"}
     environment = {**keys, "AWS_ENDPOINT_URL": server.endpoint, "AWS_EC2_METADATA_DISABLED": "true"}

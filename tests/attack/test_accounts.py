@@ -7,13 +7,13 @@ import re
 from types import SimpleNamespace
 from typing import Any
 
-import boto3
 import pytest
 from arena import Arena, log_in, told
 from rogue_accounts import TEXTS, World, build, consoles, torn_sentences
 from rogue_hosts import says
 from rogue_sources import pouring
 from rogue_ssh import Command, Rogues
+from sessions import session
 
 from vpcshark.lab.api import moto_logins
 
@@ -46,8 +46,8 @@ SSH_CONFIGS = {
 @pytest.fixture(scope="module")
 def world(account: Any) -> World:
     """The badly named account, beside the lab's instances: another account of the same API."""
-    session = boto3.session.Session("lab", "lab", region_name="eu-west-1")
-    return build(session.client("ec2", endpoint_url=account.environment["AWS_ENDPOINT_URL"]))
+    signed = session("lab", "lab", "eu-west-1")
+    return build(signed.client("ec2", endpoint_url=account.environment["AWS_ENDPOINT_URL"]))
 
 
 @pytest.fixture

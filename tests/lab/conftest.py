@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
+from sessions import session
 
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.lab.control import LabControl
@@ -49,9 +49,9 @@ class Api:
         return self.clients[kind]
 
     def _new_client(self, service: str, key: tuple[str, str], attempts: int) -> Any:
-        session = boto3.session.Session(*key, region_name="us-east-1")
+        signed = session(*key, "us-east-1")
         retries = {"mode": "standard", "total_max_attempts": attempts}
-        return session.client(service, endpoint_url=self.endpoint, config=Config(retries=retries))
+        return signed.client(service, endpoint_url=self.endpoint, config=Config(retries=retries))
 
 
 @dataclass(frozen=True)

@@ -11,12 +11,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from iam import REGION, Judge
 from quiet import QuietHost
 from scenes import Scene, one_vpc
+from sessions import session
 
 from vpcshark.aws import inventory, mirror
 from vpcshark.aws.client import Aws
@@ -60,7 +60,7 @@ class Account:
 
     def __init__(self, endpoint: str, judge: Judge | None = None) -> None:
         self._endpoint, self._judge = endpoint, judge
-        self._session = boto3.session.Session("lab", "lab", region_name=REGION)
+        self._session = session("lab", "lab", REGION)
 
     def client(self, service: str, **more: Any) -> Any:
         made = self._session.client(service, endpoint_url=self._endpoint, **more)

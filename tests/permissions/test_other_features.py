@@ -13,11 +13,11 @@ from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto3
 import pytest
 from faults import balanced
 from iam import REGION, Judge, actions_of, less
 from scenes import IMAGE, Scene
+from sessions import session
 from sound import SOUND
 
 from vpcshark.aws import (
@@ -240,9 +240,7 @@ def network(new_scene: Callable[[], Scene], endpoint: str) -> Scene:
     scene = new_scene()
     balanced(scene)
     moto_logins.install(Logins(scene))
-    boto3.session.Session("lab", "lab", region_name=REGION).client(
-        "iam", endpoint_url=endpoint
-    ).create_instance_profile(InstanceProfileName=ROLE)
+    session("lab", "lab", REGION).client("iam", endpoint_url=endpoint).create_instance_profile(InstanceProfileName=ROLE)
     return scene
 
 

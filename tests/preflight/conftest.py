@@ -6,10 +6,10 @@ import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from scenes import Scene
+from sessions import session
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture import preflight
@@ -25,7 +25,7 @@ class Account:
 
     def __init__(self, endpoint: str, region: str) -> None:
         self._endpoint = endpoint
-        self._session = boto3.session.Session("lab", "lab", region_name=region)
+        self._session = session("lab", "lab", region)
 
     def client(self, service: str, **more: Any) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint, **more)

@@ -6,10 +6,10 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from scenes import Scene, one_vpc
+from sessions import session
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture import preflight
@@ -47,7 +47,7 @@ class _Keys:
 
     def __init__(self, endpoint: str, region: str, key: dict[str, str]) -> None:
         self._endpoint = endpoint
-        self._session = boto3.session.Session(key["AccessKeyId"], key["SecretAccessKey"], region_name=region)
+        self._session = session(key["AccessKeyId"], key["SecretAccessKey"], region)
 
     def client(self, service: str, **more: Any) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint, **more)

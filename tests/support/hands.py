@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 
 import boto3
@@ -25,6 +26,17 @@ from vpcshark.lab.control import LabControl
 
 VPCSHARK = [sys.executable, "-m", "vpcshark"]
 NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
+
+
+@cache  # for EC2 it takes a third of a second of processor time to make one, and it is asked for many times a test
+def _client(service: str, endpoint: str, region: str, key: str, secret: str):
+    return boto3.client(
+        service,
+        endpoint_url=endpoint,
+        region_name=region,
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
+    )
 
 
 @dataclass
@@ -48,13 +60,8 @@ class Lab:
     def client(self, service: str = "ec2"):
         """A client of our own, that no part of the product has touched and no policy binds."""
         env = {**self.environment, **self.administrator}
-        return boto3.client(
-            service,
-            endpoint_url=env["AWS_ENDPOINT_URL"],
-            region_name=env["AWS_REGION"],
-            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
-            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
-        )
+        place = (env["AWS_ENDPOINT_URL"], env["AWS_REGION"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
+        return _client(service, *place)
 
     def run(self, *command: str, timeout: float = 300, **more) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab's environment to its end."""
@@ -221,12 +228,15 @@ def parse_exports(text: str) -> dict[str, str]:
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> float:
-    """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``."""
-    start = time.monotonic()
+    """Poll until ``condition`` holds; returns how long it took. Fails after ``seconds``. The longer a look takes, the
+    seldomer it is taken: what is waited for needs the processors too."""
+    start = asked = time.monotonic()
     while not condition():
-        if time.monotonic() - start > seconds:
+        now = time.monotonic()
+        if now - start > seconds:
             pytest.fail(f"After {seconds:g} seconds it did not come to pass that {what}.")
-        time.sleep(0.02)
+        time.sleep(min(1.0, max(0.02, 4 * (now - asked))))
+        asked = time.monotonic()
     return time.monotonic() - start
 
 

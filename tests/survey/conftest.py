@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import boto3
 import pytest
 from botocore.config import Config
 from scenes import Scene
+from sessions import session
 
 from vpcshark.aws.client import Aws
 from vpcshark.lab.api.server import ApiServer
@@ -21,7 +21,7 @@ class Account:
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._session = boto3.session.Session("lab", "lab", region_name=REGION)
+        self._session = session("lab", "lab", REGION)
 
     def client(self, service: str, **more: Any) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint, **more)
