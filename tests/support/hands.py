@@ -72,8 +72,8 @@ class Lab:
     def listed(self) -> Lab:
         """Itself, once its ENIs are in Wireshark's list: on a busy machine the first list may be empty, since nobody
         waits for it for more than two seconds, and tshark knows no options of what is not listed."""
-        done = self.run(sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
-        assert "{value=eni-" in done.stdout, done.stdout + done.stderr
+        refresh = (sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
+        wait_until(lambda: "{value=eni-" in self.run(*refresh).stdout, "the ENIs are listed")
         return self
 
     def forget(self) -> None:

@@ -56,7 +56,7 @@ def no_shell(where: str, said: str) -> TransportError:
     """No command ran at ``where``: its user's shell said ``said`` instead (nologin(8), a restricted shell …)."""
     words = text.line(said.strip(), _MOST_WORDS).rstrip(".")
     return TransportError(
-        f"{where} runs no commands for this user; the login shell says: {words}.",
+        f"The login shell of {where} runs no commands for this user; it says: {words}.",
         "Log in there as a user whose login shell runs sh (--ssh-user), or give this one such a shell.",
     )
 
