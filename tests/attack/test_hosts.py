@@ -47,7 +47,7 @@ def test_an_honest_host_is_captured_from(arena: Any, rogues: Rogues) -> None:
         )
         assert not found, told(done, found)
         assert done.status == 0
-        assert b"1 packets captured" in done.err
+        assert b"1 packet captured" in done.err
         assert frame()[:4] in (place.work / "out.pcapng").read_bytes()
 
 

