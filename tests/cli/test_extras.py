@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.cli import extras
+from vpcshark.cli import extras, lab
+from vpcshark.errors import VpcsharkError
 
 REQUIREMENTS = ("boto3>=1.34", "lz4>=4.3; extra == 'packed'", 'moto[ec2,iam]>=5.2; extra == "lab"')
 
@@ -33,6 +34,15 @@ def test_the_packages_are_those_of_our_own_metadata(extra: str):
     packages = extras.wanted(extra)
     assert packages
     assert not [one for one in packages if one.startswith("vpcshark")]
+
+
+@pytest.mark.parametrize("missing", ["moto", "flask"])
+def test_a_lab_without_its_packages_says_how_to_get_them(missing: str):
+    """Before its process is started, which alone imports them."""
+    with pytest.raises(VpcsharkError, match=f"not installed .{missing}.*moto") as caught:
+        lab.check_packages(lambda name: None if name == missing else name)
+    assert caught.value.remedy == extras.advice("lab")
+    lab.check_packages()
 
 
 def test_no_message_names_a_package_that_is_not_published():

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import io
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ def run(options: argparse.Namespace) -> int:
 
 def run_start(options: argparse.Namespace) -> int:
     """Start a lab in the background."""
+    check_packages()
     return int(_commands().start(sys.stdout, _install_quietly, say=_say))
 
 
@@ -40,6 +42,7 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_run(options: argparse.Namespace) -> int:
     """Run a command in a lab of its own."""
+    check_packages()
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     commands = _commands()
     try:
@@ -61,13 +64,16 @@ def _say(text: str) -> None:
 
 
 def _commands() -> Any:
-    try:
-        from vpcshark.lab import commands
-    except ImportError as error:
-        raise VpcsharkError(
-            f"The lab needs packages that are not installed ({error.name}).", extras.advice("lab")
-        ) from error
+    from vpcshark.lab import commands
+
     return commands
+
+
+def check_packages(find: Callable[[str], object] = importlib.util.find_spec) -> None:
+    """VpcsharkError if the lab's process, which imports them, would find one of its packages missing."""
+    missing = [name for name in ("moto", "flask") if find(name) is None]
+    if missing:
+        raise VpcsharkError(f"The lab needs packages that are not installed ({missing[0]}).", extras.advice("lab"))
 
 
 def _install_quietly(directory: Path) -> None:
