@@ -35,7 +35,7 @@ test: venv tools compiled ## what the README promises (in CI, what fails is run 
 	$(TESTS) -m "not long"
 
 test-long: venv tools compiled ## the rest: whole matrices, real waits, all sizes
-	$(TESTS) -m long
+	VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
 
 test-loaded: venv tools compiled ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"
@@ -76,7 +76,7 @@ fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--se
 	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
 
 judge-ssh: venv tools ## what we make of SSH configurations, beside ssh -G: CASES=folder, and 200 that are generated
-	VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
+	VPCSHARK_EXAMPLES=all VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
 
 bench-startup: venv tools ## Wireshark's start with many ENIs, beside programs that do nothing
 	$(PY) tests/bench/bench_startup.py

@@ -242,6 +242,7 @@ def test_it_hands_the_question_to_the_python_that_was_filled_in(shell, filled, t
     assert done.stdout == f"<{PROGRAM[0]}><{PROGRAM[1]}><--capture><a b><$HOME *><it's><>"
 
 
+@pytest.mark.thin(3)
 def test_in_a_checkout_it_finds_a_python_by_itself(shell, tmp_path):
     """Also through a symbolic link, relative or not."""
     (tmp_path / "link").symlink_to(os.path.relpath(LAUNCHER, tmp_path))
@@ -353,6 +354,7 @@ def stranger(tmp_path):
     }
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("version", pythons())
 def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, trap, stranger, tmp_path):
     """Wireshark may be started anywhere, beside anybody's files. Neither by the answer, nor by the look whether that

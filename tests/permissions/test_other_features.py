@@ -250,6 +250,7 @@ def granted(name: str, less_action: str = "") -> dict[str, Any]:
     return {**own, "Statement": [*beside["Statement"], *own["Statement"]]}
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("name", FLOWS)
 def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(name: str, network: Scene, as_user: Any):
     aws, judge = as_user(granted(name))
@@ -258,7 +259,7 @@ def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(n
     assert set(actions_of(policies.policy([name]))) <= judge.called
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_without_an_action_the_one_that_is_missing_is_named(name: str, action: str, network: Scene, as_user: Any):
     aws, judge = as_user(granted(name, action))
