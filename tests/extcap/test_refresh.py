@@ -78,7 +78,7 @@ def test_the_dialog_of_a_named_capture_has_what_its_section_says(wireshark, laun
     settings.write_text("[defaults]\ndecap = true\n[capture web]\nenis = eni-0a\ndns = false\nvni = 7\n")
 
     def dialog(*command, **environ):
-        done = wireshark.ask(*command, "--extcap-config", "--extcap-interface", "vpcshark-web", **environ)
+        done = wireshark.ask(*command, "--extcap-config", "--extcap-interface", "aws-web", **environ)
         read = {fields["call"]: fields for kind, fields in sentences(done.stdout) if kind == "arg"}
         booleans = [read[f"--{name}"]["default"] for name in ("dns", "decap", "names")]
         return booleans, read["--vni"]["placeholder"]
@@ -357,7 +357,7 @@ def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_ho
         for attempt in range(5):
             aws["XDG_CACHE_HOME"] = str(tmp_path / f"cache {attempt}")
             listed, this = tshark("-D")
-            assert "vpcshark-problem" in listed
+            assert "aws-problem" in listed
             seconds = min(seconds, this)
             if seconds < most:
                 break
