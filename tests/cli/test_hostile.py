@@ -139,6 +139,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "trust": ["trust", instance, "--port", str(host.port)],
         "cleanup.json": ["cleanup", "--expired", "--dry-run", "--json"],
         "doctor": ["doctor"],
+        "setup": ["setup", "--eni", eni, "--host", instance],
         "doctor.json": ["doctor", "--json"],
         "capture.tcpdump": [*capture, "--mode", "tcpdump"],
         "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],

@@ -9,7 +9,7 @@ from hands import Lab, installed, preference, read_frames
 
 pytestmark = pytest.mark.e2e
 
-CHOOSE = "vpcshark-choose"
+CHOOSE = "aws-choose"
 
 
 def reloaded(lab: Lab, interface: str, option: str, *others: str) -> list[str]:

@@ -94,7 +94,7 @@ def enough(lab: Lab, file: Path) -> list[str]:
 
 
 @pytest.mark.thin(2)
-@pytest.mark.parametrize("interface", ["vpcshark-web", "web · 3 ENIs"])
+@pytest.mark.parametrize("interface", ["aws-web", "web · 3 ENIs"])
 def test_a_list_of_enis_is_one_capture(clean_lab: Lab, settings, recordings, tmp_path: Path, interface: str):
     """By the interface's name and by what the list shows: three blocks in the order of the list; nothing is left."""
     enis = ids(clean_lab, *NAMES)
@@ -111,7 +111,7 @@ def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab,
     receives and is of that name too."""
     name(clean_lab, settings, "[capture web]\ntags = Name=*-1\n")
     file = tmp_path / "out.pcapng"
-    tshark(clean_lab, "vpcshark-web", file, 3)  # web-1's second interface is quiet
+    tshark(clean_lab, "aws-web", file, 3)  # web-1's second interface is quiet
     assert clean_lab.is_clean()
     second = clean_lab.eni("web-1", 1)["NetworkInterfaceId"]
     assert sorted(interfaces(clean_lab, file)) == sorted([*ids(clean_lab, *NAMES), second])
@@ -123,7 +123,7 @@ def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, 
     """tshark passes each boolean's default from the dialog as if the user had chosen it."""
     name(clean_lab, settings, f"[capture web]\nenis = {', '.join(ids(clean_lab, 'web-1', 'db-1'))}\ndns = false\n")
     tmp_path.chmod(0o777)
-    process = clean_lab.start("tshark", "-q", "-i", "vpcshark-web", "-w", str(tmp_path / "out.pcapng"))
+    process = clean_lab.start("tshark", "-q", "-i", "aws-web", "-w", str(tmp_path / "out.pcapng"))
     try:
         wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "there are the sessions")
         [made] = clean_lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]

@@ -89,7 +89,7 @@ def test_prepared_answers_are_printed_by_the_shell_alone(shell, python, environ,
     more = {**environ, **({"PATH": path} if path else {})}
     assert run(shell, python, *CONFIG, **more).stdout == TEXT * 99
     assert run(shell, python, "--extcap-dlts", "--extcap-interface=eni-0a", **more).stdout == "dlt {number=1}\n"
-    chooser = run(shell, python, "--extcap-config", "--extcap-interface", "vpcshark-choose", **more)
+    chooser = run(shell, python, "--extcap-config", "--extcap-interface", "aws-choose", **more)
     assert (chooser.stdout, chooser.stderr, chooser.returncode) == ("choose\n", "", 0)
 
 
@@ -120,9 +120,9 @@ def test_a_named_capture_has_a_prepared_dialog_of_its_own(shell, python, environ
         assert done.stderr == ""
         return done.stdout
 
-    assert dialog("vpcshark-web-2") == "web-2\n"
-    assert dialog("vpcshark-problem-2") == dialog("vpcshark-../named-web-2") == TEXT * 99
-    assert dialog("vpcshark-new").startswith("asked: ")
+    assert dialog("aws-web-2") == "web-2\n"
+    assert dialog("aws-problem-2") == dialog("aws-../named-web-2") == TEXT * 99
+    assert dialog("aws-new").startswith("asked: ")
 
 
 def test_the_process_is_known_again_after_others_have_asked(shell, python, environ, kept, tmp_path):
@@ -265,7 +265,7 @@ def test_without_a_python_the_list_says_what_to_do(shell, filled, sentences):
     done = run(shell, launcher, "--extcap-interfaces", "--extcap-version=4.0")
     assert (done.returncode, done.stderr) == (0, "")
     [tool, entry] = sentences(done.stdout)
-    assert (tool[0], entry[0], entry[1]["value"]) == ("extcap", "interface", "vpcshark-problem")
+    assert (tool[0], entry[0], entry[1]["value"]) == ("extcap", "interface", "aws-problem")
     assert "vpcshark install" in entry[1]["display"]
     done = run(shell, launcher, "--extcap-config", "--extcap-interface", "eni-0a")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -324,7 +324,7 @@ def test_a_python_without_vpcshark_is_not_taken(shell, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to("/bin/false")
     done = run(shell, copy, "--extcap-interfaces", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    assert "vpcshark-problem" in done.stdout
+    assert "aws-problem" in done.stdout
 
 
 def pythons() -> list[str]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "set up": {
+        "setup": "go through the first steps, question by question",
         "install": "put vpcshark into Wireshark's interface list",
         "uninstall": "take it out again",
         "config": "show or change the settings",
