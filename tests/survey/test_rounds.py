@@ -122,7 +122,10 @@ class Refused:
         return self._client.get_paginator(name)
 
 
-@pytest.mark.parametrize("operation", ["describe_network_acls", "describe_route_tables", "describe_security_groups"])
+@pytest.mark.parametrize(
+    "operation",
+    ["describe_network_acls", "describe_route_tables", "describe_security_groups", "describe_instances"],
+)
 def test_what_may_not_be_seen_is_unknown_and_named(operation: str, scene: Scene, aws: Aws):
     """Neither open nor shut."""
     one_vpc(scene)

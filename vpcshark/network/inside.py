@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from vpcshark.network import balancing, filters, mend, routes
+from vpcshark.network import balancing, filters, mend, routes, states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Interface, Route, RouteTable, Subnet
 from vpcshark.network.known import Known
@@ -86,7 +86,11 @@ def route(ctx: Context, trail: Trail, at: Routing) -> Step:
         said = f"{chosen}: the target is gone, so the packet is dropped"
         trail = trail.add("route-table", table.id, DROP, code="BAD_STATE_ROUTE", text=said, mend=command, **shown)
         return as_if(ctx, trail)
-    trail = trail.add("route-table", table.id, ALLOW, text=rule.text if rule else "", **shown)
+    if not chosen.state:
+        said = f"{chosen}: whether it is active was not told"
+        trail = trail.add("route-table", table.id, UNKNOWN, code="WALK_UNKNOWN", text=said, **shown)
+    else:
+        trail = trail.add("route-table", table.id, ALLOW, text=rule.text if rule else "", **shown)
     trail = trail.add("vpc", at.vpc, name=_vpc_name(ctx, at.vpc), vpc=at.vpc)
     return [(trail, _target(chosen, at))]
 
@@ -143,25 +147,24 @@ def _told_owner(ctx: Context, trail: Trail, interface: Interface) -> Trail:
         said = "the interface is attached to nothing"
         return trail.add("interface", interface.id, DROP, code="BAD_STATE", text=said, **place)
     if interface.instance.startswith("i-"):
-        instance = ctx.known.instance(interface.instance)
-        name, state = (instance.name, instance.state) if instance is not None else ("", "")
-        if state in ("", "running", "pending"):
-            return trail.add("instance", interface.instance, ALLOW, name=name, **place)
-        return trail.add(
-            "instance",
-            interface.instance,
-            DROP,
-            name=name,
-            code="BAD_STATE",
-            text=f"the instance is {state}",
-            mend=f"aws ec2 start-instances --instance-ids {interface.instance}",
-            **place,
-        )
+        return _told_instance(ctx, trail, interface.instance, place)
     if interface.type in ("vpc_endpoint", "vpcEndpoint"):
         endpoint = interface.description.rpartition(" ")[2]
         said = "the way ends at the endpoint; its policy and the provider's side are not looked at"
         return trail.add("vpc-endpoint", endpoint, INFO, text=said, **place)
     return trail
+
+
+def _told_instance(ctx: Context, trail: Trail, identity: str, place: dict[str, str]) -> Trail:
+    """An instance answers only if it runs; one that may not be looked at may run or not."""
+    instance = ctx.known.instance(identity)
+    if instance is None:
+        said = f"whether it runs is not known: {ctx.known.why('instances', identity)}"
+        return trail.add("instance", identity, UNKNOWN, code="WALK_UNKNOWN", text=said, **place)
+    stated = states.judged("the instance", instance.state, ("running", "pending"))
+    command = f"aws ec2 start-instances --instance-ids {identity}" if stated.verdict == DROP else ""
+    more = {"name": instance.name, "code": stated.code, "text": stated.text, "mend": command}
+    return trail.add("instance", identity, stated.verdict, **more, **place)
 
 
 def _introduce(ctx: Context, trail: Trail, interface: Interface) -> Trail:

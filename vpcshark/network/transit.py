@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpcshark.network import filters, mend
+from vpcshark.network import filters, mend, states
 from vpcshark.network.decision import Rule, Unclear
 from vpcshark.network.facts import Attachment, Subnet, Transit, TransitRoute, TransitTable
 from vpcshark.network.inside import Step, tell_interface
@@ -19,7 +19,7 @@ from vpcshark.network.trail import ALLOW, DROP, TRANSIT_MTU, UNKNOWN, Context, T
 
 # Which kind of propagated route wins, the best first (Transit Gateways guide, "Route evaluation order").
 _RANKS = ("vpc", "direct-connect-gateway", "connect", "vpn", "vpn-concentrator", "peering")
-LIVE = ("available", "modifying", "rollingBack")
+LIVE = ("available", "modifying", "rollingback")
 
 
 def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
@@ -83,20 +83,27 @@ def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet:
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
     if interface is not None:
         trail = tell_interface(trail, interface)
-    state = attachment.state
-    verdict = ALLOW if state in LIVE else DROP
+    stated = _stated(attachment)
     return trail.add(
         "attachment",
         attachment.id,
-        verdict,
-        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {state}",
+        stated.verdict,
+        code=stated.code,
+        text=stated.text,
         name=attachment.name,
         az=subnet.az,
         vpc=attachment.resource,
         mtu=TRANSIT_MTU,
         subnet=subnet.id,
     )
+
+
+def _stated(attachment: Attachment) -> states.Stated:
+    return states.judged("the attachment", attachment.state, LIVE, "BAD_STATE_ATTACHMENT")
+
+
+def _is_live(attachment: Attachment) -> bool:
+    return attachment.state.lower() in LIVE
 
 
 def _crossed(ctx: Context, trail: Trail, attachment: Attachment) -> Trail:
@@ -160,7 +167,10 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
             "transit-gateway-route-table", table.id, DROP, code=code, text=said, rule=rule, mend=command, **shown
         )
         return _as_if(ctx, trail, table.transit)
-    trail = trail.add("transit-gateway-route-table", table.id, ALLOW, text=str(route), rule=rule, **shown)
+    stated = states.judged("the route", route.state, ("active",))
+    shown["code"] = stated.code
+    said = "; ".join(filter(None, (str(route), stated.text)))
+    trail = trail.add("transit-gateway-route-table", table.id, stated.verdict, text=said, rule=rule, **shown)
     return [(trail, OutOfTransit(_attachment(ctx, table, each))) for each in route.attachments]
 
 
@@ -201,7 +211,7 @@ def _propagated(ctx: Context, table: TransitTable) -> list[TransitRoute]:
     found: list[TransitRoute] = []
     for identity in table.propagations:
         attachment = _attachment(ctx, table, identity)
-        if attachment.kind != "vpc" or attachment.state not in LIVE:
+        if attachment.kind != "vpc" or not _is_live(attachment):
             continue
         cidrs = [c for c in ctx.known.cidrs(attachment.resource) if ":" not in c or attachment.has_v6]
         found += [TransitRoute(cidr, (identity,), kind="propagated") for cidr in cidrs if (cidr, identity) not in told]
@@ -225,7 +235,7 @@ def _goal_attachment(ctx: Context, transit: str) -> Attachment | None:
 def _of_vpc(attachments: Sequence[Attachment], vpc: str) -> Attachment | None:
     """The VPC's attachment: EC2 lists one that was deleted for some hours beside the one that took its place."""
     mine = [each for each in attachments if each.resource == vpc]
-    return next((each for each in mine if each.state in LIVE), mine[0] if mine else None)
+    return next((each for each in mine if _is_live(each)), mine[0] if mine else None)
 
 
 def _as_if(ctx: Context, trail: Trail, transit: str) -> Step:
@@ -264,13 +274,13 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     """Attachment, interface, then the ACL by destination and the table of the attachment's own subnet; neither of both,
     where the destination is in that subnet."""
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
-    verdict = ALLOW if attachment.state in LIVE else DROP
+    stated = _stated(attachment)
     trail = trail.to(zone=subnet.zone).add(
         "attachment",
         attachment.id,
-        verdict,
-        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {attachment.state}",
+        stated.verdict,
+        code=stated.code,
+        text=stated.text,
         name=attachment.name,
         az=subnet.az,
         vpc=attachment.resource,
