@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.walks import Cloud, entry, one_vpc, permission, two_vpcs
 from vpcshark.network import answer
+from vpcshark.network import ends as ends_of
 from vpcshark.network.answer import Answer
-from vpcshark.survey.questions import Wanted, attempt
+from vpcshark.survey.questions import Wanted, asked, attempt
 
 Change = Callable[[Cloud], object]
 
@@ -787,4 +788,16 @@ def test_health_and_state_at_a_load_balancer_that_were_not_told_are_unknown(key:
     for row in rows if key == "TargetHealth" else cloud.answers["LoadBalancers"]:
         del row[key]
     found = walk(cloud, tmp_path, "client", "10.0.1.9", 80)
+    assert (found.verdict, told(found)) == ("unknown", [])
+
+
+@pytest.mark.parametrize("key", ["Subnets", "NetworkAcls", "RouteTables", "SecurityGroups", "NetworkInterfaces"])
+def test_what_a_dump_lacks_makes_nothing_blocked(key: str, tmp_path: Path):
+    """Not by a loop either, though the walk comes to the same place again where nothing can be read."""
+    cloud = two_vpcs()
+    known = cloud.known(tmp_path)
+    ends = [ends_of.find(known, each)[0] for each in ("client", "server")]
+    del cloud.answers[key]
+    lacking = cloud.known(tmp_path / "lacking")
+    found = answer.answer(lacking, asked(*ends, Wanted("client", "server", (80, 80))))
     assert (found.verdict, told(found)) == ("unknown", [])

@@ -31,7 +31,10 @@ def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
         return [(trail, None)]
     subnets = [ctx.known.subnet(each, at.vpc) for each in mine.subnets]
     if not subnets:
-        raise Unclear(f"The subnets of {mine.id} can't be read, so nobody can say whether it is in the sender's zone.")
+        raise Unclear(
+            f"The subnets of {mine.id} can't be read, so nobody can say whether it is in the sender's zone."
+            + _why_unread(ctx)
+        )
     near = [each for each in subnets if each.zone == trail.zone]
     if not near:
         trail = _out_of_zone(ctx, trail, mine, subnets)
@@ -43,6 +46,11 @@ def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
         trail = _without_v6(trail, mine)
     trail = _crossed(ctx, trail, mine)
     return [(trail, InTransit(mine))]
+
+
+def _why_unread(ctx: Context) -> str:
+    why = ctx.network.unknown.get("attachments", "")
+    return f" {why}" if why else ""
 
 
 def _out_of_zone(ctx: Context, trail: Trail, mine: Attachment, subnets: Sequence[Subnet]) -> Trail:
@@ -109,10 +117,11 @@ def _is_live(attachment: Attachment) -> bool:
 def _crossed(ctx: Context, trail: Trail, attachment: Attachment) -> Trail:
     """References to security groups cross only where gateway and attachments support it, and not from use1-az3."""
     transit: Transit | None = ctx.network.transits.get(attachment.transit)
-    supports = transit is not None and transit.has_group_references and attachment.has_group_references
-    if not supports or trail.zone == filters.NO_REFERENCES_ZONE:
+    if not attachment.has_group_references or trail.zone == filters.NO_REFERENCES_ZONE:
         return trail.cross("tgw-plain")
-    return trail.cross("tgw")
+    if transit is None:
+        return trail.cross("tgw-unread")
+    return trail.cross("tgw" if transit.has_group_references else "tgw-plain")
 
 
 def look_up(ctx: Context, trail: Trail, at: InTransit) -> Step:
@@ -158,7 +167,7 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
         trail = trail.add("transit-gateway-route-table", table.id, DROP, code=code, text=said, mend=command, **shown)
         return _as_if(ctx, trail, table.transit)
     route = found[0]
-    rule = Rule(table.id, None, str(route))
+    rule = Rule(table.id, None, str(route), route)
     if route.state == "blackhole":
         command = mend.transit_route(table.id, route.destination, goal.id if goal is not None else "", replaces=True)
         said = f"{route}: the packet is dropped"
@@ -256,7 +265,10 @@ def go_out(ctx: Context, trail: Trail, at: OutOfTransit) -> Step:
     trail = _crossed(ctx, trail, attachment)
     subnets = [ctx.known.subnet(each, attachment.resource) for each in attachment.subnets]
     if not subnets:
-        raise Unclear(f"The subnets of {attachment.id} can't be read, so where the packet enters its VPC is not known.")
+        raise Unclear(
+            f"The subnets of {attachment.id} can't be read, so where the packet enters its VPC is not known."
+            + _why_unread(ctx)
+        )
     return [_into_vpc(ctx, trail, attachment, each) for each in _zones(ctx, trail, attachment, subnets)]
 
 

@@ -98,7 +98,7 @@ def attachments(answers: Answers) -> dict[str, facts.Attachment]:
     told = {raw.get("TransitGatewayId") for raw in answers.get("TransitGatewayRouteTables", ())}
     found: dict[str, facts.Attachment] = {}
     for raw in answers.get("TransitGatewayAttachments", ()):
-        each = _attachment(raw, raw["TransitGatewayId"] in told)
+        each = _attachment(raw, raw["TransitGatewayId"] in told or _is_of_its_owner(raw))
         key = f"{each.id}@{each.transit}"
         found[key] = each if key not in found or each.table else found[key]
     for raw in answers.get("TransitGatewayVpcAttachments", ()):
@@ -107,6 +107,12 @@ def attachments(answers: Answers) -> dict[str, facts.Attachment]:
     for raw in answers.get("TransitGatewayPeeringAttachments", ()):
         _add_peers(found, raw)
     return found
+
+
+def _is_of_its_owner(raw: Raw) -> bool:
+    """Has one account gateway and VPC? It sees this attachment as both, and an owner is told the association."""
+    owner = raw.get("TransitGatewayOwnerId")
+    return bool(owner) and owner == raw.get("ResourceOwnerId")
 
 
 def _attachment(raw: Raw, knows_tables: bool) -> facts.Attachment:
