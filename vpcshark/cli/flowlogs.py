@@ -1,0 +1,87 @@
+"""``vpcshark flowlogs``: what flow logs say. Must not know how records are read."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+from vpcshark.cli import console, statuses
+from vpcshark.flowlogs import logformat, match, records
+from vpcshark.flowlogs.replies import Replies
+from vpcshark.text import line
+
+_REMARKS = ("traffic-path", "srcaddr", "dstaddr", "encryption-status", "rejected-by")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Do what the sub-command says."""
+    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {"show": _show}
+    return actions[options.action](options)
+
+
+def _files(options: argparse.Namespace) -> Any:
+    from vpcshark.cli.flowfiles import Files
+
+    kind = logformat.parse(options.log_format) if options.log_format else None
+    return Files(options.files, kind, match.parse(options.match) if options.match else None, _remark)
+
+
+def _remark(text: str) -> None:
+    sys.stderr.write(f"vpcshark: {line(text)}\n")
+
+
+def _show(options: argparse.Namespace) -> int:
+    """Each record as it comes: files may be larger than memory."""
+    files = _files(options)
+    count, replies = 0, Replies()
+    for kind, row in files.rows():
+        record = records.typed(kind, row)
+        meant = records.meaning(record) | replies.meaning(record)
+        count += 1
+        if options.json:
+            console.write_json_line({**record, "meaning": meant})
+        else:
+            console.write_line(_told(record, meant))
+    if options.match and not count:
+        _remark(_nothing(files))
+    return statuses.OK
+
+
+def _nothing(files: Any) -> str:
+    text = "No record is of this flow."
+    if any("pkt-srcaddr" not in kind.places for kind in files.formats):
+        text += " These records have no pkt-srcaddr and pkt-dstaddr: interfaces on the way show their own address."
+    return text
+
+
+def _told(record: Mapping[str, Any], meant: Mapping[str, Any]) -> str:
+    """One record on one line: when, where, what became of it, who with whom, how much, and what that means."""
+    words = [
+        _time(record.get("start")),
+        str(record.get("interface-id") or record.get("tgw-attachment-id") or record.get("resource-id") or "-"),
+        str(record.get("flow-direction") or "-"),
+        str(record.get("action") or record.get("log-status") or "-"),
+        meant.get("flow", "-").replace(">", " > "),
+        _protocol(record.get("protocol")),
+        *(f"{record[name]} {name}" for name in ("packets", "bytes") if record.get(name) is not None),
+        " ".join(meant.get("tcp-flags", [])),
+    ]
+    more = [meant[name] for name in _REMARKS if name in meant]
+    if record.get("log-status") not in ("OK", None):
+        more.append(meant["verdict"])
+    return "  ".join(filter(None, [*words, "; ".join(more)]))
+
+
+def _time(seconds: object) -> str:
+    try:
+        return datetime.fromtimestamp(int(str(seconds)), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (ValueError, OverflowError, OSError):
+        return "-"
+
+
+def _protocol(number: object) -> str:
+    names = {value: name for name, value in match.PROTOCOLS.items()}
+    return names.get(number, str(number)) if isinstance(number, int) else "-"
