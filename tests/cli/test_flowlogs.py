@@ -14,6 +14,7 @@ from pyarrow import parquet
 
 from vpcshark.cli.main import run
 from vpcshark.flowlogs import fields
+from vpcshark.wire import pcapng
 
 RECORD = "2 123456789010 eni-1 10.0.0.1 10.0.0.2 4000 443 6 20 4249 1418530010 1418530070 ACCEPT OK"
 SKIPPED = "2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - SKIPDATA"
@@ -92,3 +93,21 @@ def test_hostile_records_are_data(arguments: list[str], tmp_path: Path, capsys: 
     out = capsys.readouterr().out
     assert all(c == "\n" or c.isprintable() for c in out)
     assert len(out.splitlines()) == 1
+
+
+def test_records_become_a_file_for_wireshark(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """Whole or not at all; what frames are made of, tests/flowlogs/test_frames.py says."""
+    path, out = tmp_path / "flows", tmp_path / "out.pcapng"
+    path.write_text(f"{RECORD}\n{RECORD.replace('443', '80')}\n{SKIPPED}\n")
+    assert run(["flowlogs", "pcap", str(path), "-w", str(out)]) == 0
+    kinds = [block.kind for block in pcapng.read_blocks(out.read_bytes())]
+    assert kinds == [pcapng.SECTION, pcapng.INTERFACE, pcapng.PACKET, pcapng.PACKET, pcapng.STATISTICS]
+    assert run(["flowlogs", "pcap", str(path), "-w", str(out), "--match", "*->*:80"]) == 0
+    assert [block.kind for block in pcapng.read_blocks(out.read_bytes())].count(pcapng.PACKET) == 1
+    assert run(["flowlogs", "pcap", str(path), "-w", str(out), "--match", "*->*:81"]) == 3
+    assert "No record is of this flow" in capsys.readouterr().err
+    before = out.read_bytes()
+    path.write_text(f"{RECORD}\n" * 9000 + "srcport dstport protocol\n1 2 3\n")
+    assert run(["flowlogs", "pcap", str(path), "-w", str(out)]) == 2
+    assert "no addresses" in capsys.readouterr().err
+    assert (out.read_bytes(), sorted(each.name for each in tmp_path.iterdir())) == (before, ["flows", "out.pcapng"])

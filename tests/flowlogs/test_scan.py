@@ -50,6 +50,13 @@ def test_lines_that_are_no_records_are_counted_and_the_first_is_told():
     assert (scan.unreadable, scan.first) == (2, "2 cut \N{REPLACEMENT CHARACTER}[2J")
 
 
+@pytest.mark.parametrize("gap", [b"  ", b"\t"])
+def test_values_that_other_blanks_part_are_found_by_a_flow(gap: bytes):
+    """AWS's own documentation has a line with two blanks between the ports and what follows."""
+    odd = RECORD.replace(b" 443 ", gap + b"443" + gap)
+    assert len(rows(OTHER * 9 + odd + OTHER, "10.0.0.1:4000->10.0.0.2:443/tcp", kind="default")[0]) == 1
+
+
 def test_what_has_no_lines_is_refused_before_it_fills_the_memory():
     with pytest.raises(InputError, match="no flow log: a line has more"):
         rows(RECORD + b"x" * (LONGEST_LINE + 2), size=LONGEST_LINE // 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
@@ -13,12 +14,13 @@ from vpcshark.flowlogs import logformat, match, records
 from vpcshark.flowlogs.replies import Replies
 from vpcshark.text import line
 
+_PIECE = 1 << 18
 _REMARKS = ("traffic-path", "srcaddr", "dstaddr", "encryption-status", "rejected-by")
 
 
 def run(options: argparse.Namespace) -> int:
     """Do what the sub-command says."""
-    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {"show": _show}
+    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {"show": _show, "pcap": _pcap}
     return actions[options.action](options)
 
 
@@ -48,6 +50,42 @@ def _show(options: argparse.Namespace) -> int:
     if options.match and not count:
         _remark(_nothing(files))
     return statuses.OK
+
+
+def _pcap(options: argparse.Namespace) -> int:
+    """All records of the files, or of one flow, as frames of one file, in the order in which they come."""
+    from vpcshark.capture.sink import SinkClosed
+    from vpcshark.cli.outfile import OutFile
+
+    out = OutFile(options.write)
+    files = _files(options)
+    try:
+        sink, count = out.open(), 1  # who stops reading has seen enough
+        with contextlib.closing(sink), contextlib.suppress(SinkClosed):
+            count = _write(files, sink.write)
+        out.keep()
+    finally:
+        out.drop()
+    if not count:
+        _remark(_nothing(files) if options.match else "No record has a frame.")
+    return statuses.OK if count else statuses.EMPTY
+
+
+def _write(files: Any, write: Callable[[bytes], None]) -> int:
+    """How many frames there are."""
+    from vpcshark.flowlogs.frames import Frames
+
+    frames = Frames()
+    pending, size = [frames.begin()], 0
+    for kind, row in files.rows():
+        blocks = frames.of(kind, row)
+        pending.append(blocks)
+        size += len(blocks)
+        if size > _PIECE:
+            write(b"".join(pending))
+            pending, size = [], 0
+    write(b"".join([*pending, frames.end()]))
+    return sum(each.frames for each in frames.interfaces.values())
 
 
 def _nothing(files: Any) -> str:

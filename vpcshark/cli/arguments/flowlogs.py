@@ -21,6 +21,9 @@ def add(commands: Any, name: str) -> None:
     show = _action(actions, "show", "print the records of files")
     _files(show)
     common.add_json(show, "one object a record and line, with AWS's field names")
+    pcap = _action(actions, "pcap", "write the records of files as frames, for Wireshark")
+    _files(pcap)
+    pcap.add_argument("-w", "--write", required=True, metavar="OUT", help="the pcapng file; -: standard output")
 
 
 def _action(actions: Any, name: str, purpose: str) -> Any:
