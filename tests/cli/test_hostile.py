@@ -133,6 +133,8 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "preflight.json": ["preflight", eni, "--json"],
         "walk": ["walk", eni, f"{other['id']}:80"],
         "walk.json": ["walk", eni, f"{other['id']}:80", "--no-return", "--json"],
+        "flowlogs.where": ["flowlogs", "where", eni],
+        "flowlogs.where.json": ["flowlogs", "where", eni, "--json"],
         "ps": ["ps"],
         "ps.json": ["ps", "--json"],
         "cleanup": ["cleanup", "--expired", "--dry-run"],

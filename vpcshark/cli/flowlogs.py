@@ -20,7 +20,11 @@ _REMARKS = ("traffic-path", "srcaddr", "dstaddr", "encryption-status", "rejected
 
 def run(options: argparse.Namespace) -> int:
     """Do what the sub-command says."""
-    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {"show": _show, "pcap": _pcap}
+    actions: Mapping[str, Callable[[argparse.Namespace], int]] = {
+        "show": _show,
+        "pcap": _pcap,
+        "where": _where,
+    }
     return actions[options.action](options)
 
 
@@ -86,6 +90,39 @@ def _write(files: Any, write: Callable[[bytes], None]) -> int:
             pending, size = [], 0
     write(b"".join([*pending, frames.end()]))
     return sum(each.frames for each in frames.interfaces.values())
+
+
+def _where(options: argparse.Namespace) -> int:
+    """0: a flow log delivers all records of the place; 1: none does."""
+    from vpcshark.aws import client, flowlogs
+    from vpcshark.cli import account
+    from vpcshark.flowlogs import cover
+
+    wanted, _ = account.settled({"profile": options.profile, "region": options.region})
+    with console.working("Asking AWS about flow logs ...") as ask:
+        place, logs = flowlogs.covering(client.connect(wanted.profile, wanted.region, ask), options.id)
+    said = cover.as_json(place, logs)
+    if options.json:
+        console.write_json(said)
+    else:
+        _show_cover(said)
+    return statuses.OK if said["covered"] else statuses.FAILED
+
+
+def _show_cover(said: Mapping[str, Any]) -> None:
+    for log in said["flow-logs"]:
+        since = f", since {log['since']}" if log["since"] else ""
+        console.write_line(
+            f"{log['id']}  of {log['covers']} {log['resource']}: {log['traffic']} to {log['destination']} "
+            f"({log['destination-type']}), each {log['interval']} s, {log['status']}, delivery {log['delivery']}{since}"
+        )
+        console.write_line(f"  format: {log['format']}")
+        for problem in log["problems"]:
+            console.write_line(f"  {problem}")
+    for sentence in said["missing"]:
+        console.write_line(sentence)
+    if said["command"]:
+        console.write_line(f"This would make one (nothing was made): {said['command']}")
 
 
 def _nothing(files: Any) -> str:

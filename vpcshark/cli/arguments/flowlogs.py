@@ -24,6 +24,16 @@ def add(commands: Any, name: str) -> None:
     pcap = _action(actions, "pcap", "write the records of files as frames, for Wireshark")
     _files(pcap)
     pcap.add_argument("-w", "--write", required=True, metavar="OUT", help="the pcapng file; -: standard output")
+    _where(actions)
+
+
+def _where(actions: Any) -> None:
+    purpose = "say which flow logs cover an ENI, or what is missing and the command that would make one"
+    where = actions.add_parser("where", help=purpose, description=f"{purpose[0].upper()}{purpose[1:]}.")
+    meaning = "an ENI; or a subnet, a VPC, a transit gateway or its attachment, by id"
+    common.add_eni(where, "id", metavar="ENI", help=meaning)
+    common.add_place(where)
+    common.add_json(where, "one object, for scripts")
 
 
 def _action(actions: Any, name: str, purpose: str) -> Any:
