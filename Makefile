@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk bench-startup bench-engine bench-transport bench-duration judge-decap clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-flowlogs bench-startup bench-engine bench-transport bench-duration bench-flowlogs judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -90,8 +90,15 @@ bench-transport: venv tools ## SSH, beside sshdump and ssh
 bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
 	$(PY) tests/bench/bench_duration.py
 
+bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pcap and zcat | grep
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'flowlogs-reader>=5,<6'
+	PYTHONPATH=. $(PY) tests/bench/bench_flowlogs.py
+
 judge-walk: venv ## walks over other people's dumps, beside what independent evaluators found (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_walk.py $(CASES)
+
+judge-flowlogs: venv ## flow log records that others documented, beside what they say these mean (CASES=FOLDER)
+	PYTHONPATH=. $(PY) tests/judge_flowlogs.py $(CASES)
 
 judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
 	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done

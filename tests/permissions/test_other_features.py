@@ -24,6 +24,7 @@ from vpcshark.aws import (
     connect,
     doors,
     fleets,
+    flowlogs,
     inventory,
     launch,
     metrics,
@@ -202,6 +203,15 @@ def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
     assert not unknown, unknown
 
 
+def find_flow_logs(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """Of an interface, of a subnet, and of an attachment, which is none."""
+    for id in (scene.source, scene.source_subnet):
+        flowlogs.covering(aws, id)
+    with pytest.raises(AwsError, match=r"There is no tgw-attach|DescribeTransitGatewayAttachments") as told:
+        flowlogs.covering(aws, "tgw-attach-0123456789abcdef0")
+    assert "There is no tgw-attach" in str(told.value), str(told.value)
+
+
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of a trunk on the source's instance."""
     source = inventory.find_eni(aws.ec2, scene.source)
@@ -212,6 +222,7 @@ def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
 FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "open-security-group": open_a_group,
     "counters": read_the_counts,
+    "flowlogs": find_flow_logs,
     "walk": ask_all_that_a_walk_may,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
