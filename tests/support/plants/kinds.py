@@ -14,7 +14,7 @@ POINTS = ("client", "server")
 @dataclass(frozen=True)
 class Kind:
     """A kind of case. ``proves``: point ("client", "server" or "both") -> classes that its packets prove (none: nothing
-    can be told there). ``admits``: point -> classes that are true besides, and no false alarm there. ``tells``: (tshark
+    can be told there); "a|b" is either. ``admits``: point -> classes that are true besides, and no false alarm there. ``tells``: (tshark
     filter, frames at the client, at the server), each "=n", ">n" or "*" (any), which show that the fault is there."""
 
     name: str

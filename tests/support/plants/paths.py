@@ -201,9 +201,9 @@ def synack_dropped(lab: Lab) -> str:
 @plant(
     "ack-unanswered",
     "ack-unanswered",
-    "synack-unanswered",
+    "synack-unanswered|ack-unanswered",
     "ack-unanswered",
-    admits={"server": "ack-unanswered", "both": "synack-unanswered loss"},
+    admits={"both": "synack-unanswered loss"},
     tempting="the server does not answer the request",
     tells=(("tcp.flags == 0x12 && tcp.srcport == 8080", ">1", ">1"), ("tcp.flags.syn == 0 && tcp.dstport == 8080", ">2", "=0")),
 )
@@ -221,9 +221,10 @@ def ack_dropped(lab: Lab) -> str:
 
 @plant(
     "backlog-full",
-    "syn-unanswered",
+    "syn-unanswered|backlog-full",
     "backlog-full",
-    admits={"client": "backlog-full", "both": "syn-unanswered", "server": "syn-unanswered"},
+    "backlog-full",
+    admits={ "both": "syn-unanswered", "server": "syn-unanswered"},
     tempting="the network loses SYNs",
     tells=(("tcp.flags == 2", ">6", ">6"), ("tcp.flags == 0x12", ">0", ">0")),
 )
