@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plants import healthy, layers, marks, paths, quiet, refusals, secure, states, times
+from plants import healthy, layers, marks, paths, quiet, refusals, secure, states, times, voice
 from plants.kinds import KINDS
 
-__all__ = ["KINDS", "healthy", "layers", "marks", "paths", "quiet", "refusals", "secure", "states", "times"]
+__all__ = ["KINDS", "healthy", "layers", "marks", "paths", "quiet", "refusals", "secure", "states", "times", "voice"]

@@ -40,7 +40,10 @@ def plain_web(lab: Lab) -> str:
     return "requests are answered at once"
 
 
-@sound("retransmissions (keep-alives repeat a byte)", tells=(("tcp.analysis.keep_alive", ">1", ">1"), ("tcp.analysis.keep_alive_ack", ">1", ">1")))
+@sound(
+    "retransmissions (keep-alives repeat a byte)",
+    tells=(("tcp.analysis.keep_alive", ">1", ">1"), ("tcp.analysis.keep_alive_ack", ">1", ">1")),
+)
 def keep_alives(lab: Lab) -> str:
     """An idle connection is kept alive by TCP."""
     client = _connected(lab)
@@ -56,14 +59,18 @@ def keep_alives(lab: Lab) -> str:
 
 @sound("checksum errors, jumbo frames", tells=(("ip.len > 1500", "*", ">0"), ("tcp.checksum.status == 0", ">0", ">0")))
 def offloads(lab: Lab) -> str:
-    """Captured on hosts that leave sums and segmentation to the interface: sums are wrong, packets longer than the MTU."""
+    """Captured on hosts that leave sums and segmentation to the interface: wrong sums, packets above the MTU."""
     client = _connected(lab, lab.chance.randint(100, 400) * 1000, wire=None, is_offloading=True)
     _fetch(lab, client, 3)
     client.close()
     return "the hosts leave checksums and segmentation to their interfaces: what they send shows wrong sums and giants"
 
 
-@sound("connection reset", admits="reset-by-peer", tells=(("tcp.flags.reset == 1", ">0", ">0"), ("http.response", ">0", ">0")))
+@sound(
+    "connection reset",
+    admits="reset-by-peer",
+    tells=(("tcp.flags.reset == 1", ">0", ">0"), ("http.response", ">0", ">0")),
+)
 def reset_at_close(lab: Lab) -> str:
     """The client closes with RST after the whole answer, as many programs do."""
     client = _connected(lab)
@@ -83,7 +90,11 @@ def far_away(lab: Lab) -> str:
     return "a steady RTT of a long way; all is answered within one round trip"
 
 
-@sound("loss, retransmission", admits="reordering", tells=(("tcp.analysis.out_of_order || tcp.analysis.lost_segment || tcp.analysis.duplicate_ack", ">0", "*"),))
+@sound(
+    "loss, retransmission",
+    admits="reordering",
+    tells=(("tcp.analysis.out_of_order || tcp.analysis.lost_segment || tcp.analysis.duplicate_ack", ">0", "*"),),
+)
 def reordered_a_little(lab: Lab) -> str:
     """A few segments are overtaken by one or two, without a resend."""
     delay = round(lab.chance.uniform(0.004, 0.02), 4)
@@ -146,7 +157,11 @@ def redirected(lab: Lab) -> str:
     return "the router sends ICMP redirects for another subnet; all connections are healthy"
 
 
-@sound("zero window: the receiver is overloaded", admits="zero-window", tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),))
+@sound(
+    "zero window: the receiver is overloaded",
+    admits="zero-window",
+    tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),),
+)
 def window_dips(lab: Lab) -> str:
     """The receiver's window is 0 for a moment, and opens before any probe."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
@@ -162,10 +177,16 @@ def window_dips(lab: Lab) -> str:
     client = lab.client.tcp(lab.server.address, 9000)
     lab.must(apps.upload(client, 300_000) == b"done\n", "all comes")
     client.close()
-    return "the receiver's window touches 0 for some milliseconds, time and again: it reads a little slower than it gets"
+    return (
+        "the receiver's window touches 0 for some milliseconds, time and again: it reads a little slower than it gets"
+    )
 
 
-@sound("zero window: the receiver is dead", admits="zero-window", tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),))
+@sound(
+    "zero window: the receiver is dead",
+    admits="zero-window",
+    tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),),
+)
 def window_recovers(lab: Lab) -> str:
     """The receiver pauses, is probed once or twice, and goes on: true to tell, whether it is a fault is for people."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
@@ -209,7 +230,10 @@ def pmtu_discovered(lab: Lab) -> str:
 @sound("MSS clamp one way", tells=(("tcp.options.mss_val == 1379", ">0", ">0"), *QUIET))
 def clamped_both_ways(lab: Lab) -> str:
     """An appliance clamps the MSS of both directions."""
-    rule = "tcp dport 8080 tcp flags & syn == syn tcp option maxseg size set 1379", "tcp sport 8080 tcp flags & syn == syn tcp option maxseg size set 1379"
+    rule = (
+        "tcp dport 8080 tcp flags & syn == syn tcp option maxseg size set 1379",
+        "tcp sport 8080 tcp flags & syn == syn tcp option maxseg size set 1379",
+    )
     client = _connected(lab, 20_000, mtu=lab.chance.choice([1500, 9001]), rules=chain("forward", *rule))
     _fetch(lab, client)
     client.close()
@@ -248,7 +272,11 @@ def events_streamed(lab: Lab) -> str:
     return "a stream of events with pauses: the head of the answer comes at once"
 
 
-@sound("the server closes: idle time-out of a middlebox", admits="idle-timeout", tells=(("tcp.flags.fin == 1 && tcp.srcport == 8080", ">0", ">0"), ("tcp.flags.reset == 1", "=0", "=0")))
+@sound(
+    "the server closes: idle time-out of a middlebox",
+    admits="idle-timeout",
+    tells=(("tcp.flags.fin == 1 && tcp.srcport == 8080", ">0", ">0"), ("tcp.flags.reset == 1", "=0", "=0")),
+)
 def server_closes_idle(lab: Lab) -> str:
     """The server ends an idle keep-alive connection by FIN, in order."""
     lab.build(wire=_wire(lab))
@@ -269,7 +297,11 @@ def server_closes_idle(lab: Lab) -> str:
     return f"the server's keep-alive ends after {keep:.1f} s: FIN, answered by FIN, its TTL is the server's"
 
 
-@sound("packet loss; the network marks", admits={"both": "marks-changed", "client": "", "server": ""}, tells=(("ip.dsfield.ecn == 3", ">0", "=0"), *QUIET))
+@sound(
+    "packet loss; the network marks",
+    admits={"both": "marks-changed", "client": "", "server": ""},
+    tells=(("ip.dsfield.ecn == 3", ">0", "=0"), *QUIET),
+)
 def congestion_marked(lab: Lab) -> str:
     """ECN at work: a router marks instead of dropping."""
     lab.build(wire=_wire(lab))

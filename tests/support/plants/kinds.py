@@ -14,8 +14,9 @@ POINTS = ("client", "server")
 @dataclass(frozen=True)
 class Kind:
     """A kind of case. ``proves``: point ("client", "server" or "both") -> classes that its packets prove (none: nothing
-    can be told there); "a|b" is either. ``admits``: point -> classes that are true besides, and no false alarm there. ``tells``: (tshark
-    filter, frames at the client, at the server), each "=n", ">n" or "*" (any), which show that the fault is there."""
+    can be told there); "a|b" is either. ``admits``: point -> classes that are true besides, and no false alarm there.
+    ``tells``: (tshark filter, frames at the client, at the server), each "=n", ">n" or "*" (any), which show that the
+    fault is there."""
 
     name: str
     fault: str
@@ -40,7 +41,7 @@ def plant(
     tempting: str = "",
     tells: tuple[tuple[str, str, str], ...] = (),
 ) -> Callable[[Maker], Maker]:
-    """Register a kind, named as its function: classes are given as words. ``both``: what either proves, if not given."""
+    """Register a kind, named as its function; classes are words. ``both``: if not given, what either proves."""
     either = " ".join(dict.fromkeys(f"{client} {server}".split())) if both is None else both
     told = {"client": client, "server": server, "both": either}
     besides = admits if isinstance(admits, dict) else dict.fromkeys(told, admits)

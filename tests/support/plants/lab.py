@@ -158,7 +158,12 @@ class Lab:
             self.tap("server", self.server.space, "e0")
 
     def _ends(self) -> list[tuple[str, str]]:
-        found = [(self.client.space, "e0"), (self.server.space, "e0"), (self.router.space, "rc"), (self.router.space, "rs")]
+        found = [
+            (self.client.space, "e0"),
+            (self.server.space, "e0"),
+            (self.router.space, "rc"),
+            (self.router.space, "rs"),
+        ]
         return found + ([(self.middle, "wc"), (self.middle, "wr")] if self.wire else [])
 
     def _namespaces(self, mtu: int, near: int, far: int) -> None:
@@ -168,10 +173,15 @@ class Lab:
         lines = [f"netns add {space}" for space in self.spaces]
         pairs = [(router.space, "rs", far, server.space, "e0", mtu)]
         if self.wire:
-            pairs += [(self.middle, "wc", mtu, client.space, "e0", mtu), (router.space, "rc", near, self.middle, "wr", mtu)]
+            pairs += [
+                (self.middle, "wc", mtu, client.space, "e0", mtu),
+                (router.space, "rc", near, self.middle, "wr", mtu),
+            ]
         else:
             pairs += [(router.space, "rc", near, client.space, "e0", mtu)]
-        lines += [f"link add {a} netns {x} mtu {m} type veth peer name {b} netns {y} mtu {n}" for x, a, m, y, b, n in pairs]
+        lines += [
+            f"link add {a} netns {x} mtu {m} type veth peer name {b} netns {y} mtu {n}" for x, a, m, y, b, n in pairs
+        ]
         spaces.batch(lines)
         for space in self.spaces:
             spaces.sysctl(space, CALM)
@@ -192,7 +202,13 @@ class Lab:
     def rule(self, rules: str, space: str = "") -> None:
         """Load nft rules into the router: the body of a table that has a counter ``hit``."""
         family = "netdev" if "hook ingress" in rules else "inet"
-        spaces.run(space or self.router.space, "nft", "-f", "-", words=f"table {family} plants {{ counter hit {{}}\n{rules}\n}}\n")
+        spaces.run(
+            space or self.router.space,
+            "nft",
+            "-f",
+            "-",
+            words=f"table {family} plants {{ counter hit {{}}\n{rules}\n}}\n",
+        )
 
     def forward(self, *rules: str) -> None:
         """Load rules into the router's hook forward."""

@@ -1,4 +1,4 @@
-"""Faults of DNS, HTTP through a proxy, and RTP."""
+"""Faults of DNS, and of HTTP through a proxy."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from plants.wire import Effect
 NAMES = ("db.internal", "api.shop.example", "s3.eu-west-1.example", "queue.internal")
 
 
-def _resolver(lab: Lab, reply, *, rules: str = "") -> None:
+def resolver(lab: Lab, reply, *, rules: str = "") -> None:
     delay = round(lab.chance.uniform(0.0005, 0.03), 4)
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)), rules=rules)
     lab.server.answer(53, reply)
 
 
-def _ask(lab: Lab, name: str, number: int, seconds: float = 5.0) -> bytes:
+def ask(lab: Lab, name: str, number: int, seconds: float = 5.0) -> bytes:
     """The answer; b"" if there is none within ``seconds``."""
     asker = lab.client.udp()
     asker.settimeout(seconds)
@@ -30,22 +30,38 @@ def _ask(lab: Lab, name: str, number: int, seconds: float = 5.0) -> bytes:
         return b""
 
 
-@plant("dns-unanswered", "dns-unanswered", "dns-unanswered", tempting="the web server is down", tells=(("dns.flags.response == 0", ">2", ">2"), ("dns.flags.response == 1", "=0", "=0")))
+@plant(
+    "dns-unanswered",
+    "dns-unanswered",
+    "dns-unanswered",
+    tempting="the web server is down",
+    tells=(("dns.flags.response == 0", ">2", ">2"), ("dns.flags.response == 1", "=0", "=0")),
+)
 def dns_silent(lab: Lab) -> str:
     """The resolver is there and says nothing."""
-    _resolver(lab, lambda query, number: None)
+    resolver(lab, lambda query, number: None)
     for number in range(1, 3):
         name = lab.chance.choice(NAMES)
         for _ in range(2):
-            _ask(lab, name, number, 1.6)
+            ask(lab, name, number, 1.6)
     return "four queries, no answer"
 
 
-@plant("dns-unanswered", "dns-unanswered", "healthy", tempting="all DNS is down", tells=(("dns.flags.response == 0 && ip.dst == 10.0.0.0/8", ">3", "*"), ("dns.flags.response == 1", ">1", ">1")))
+@plant(
+    "dns-unanswered",
+    "dns-unanswered",
+    "healthy",
+    tempting="all DNS is down",
+    tells=(("dns.flags.response == 0 && ip.dst == 10.0.0.0/8", ">3", "*"), ("dns.flags.response == 1", ">1", ">1")),
+)
 def dns_one_of_two(lab: Lab) -> str:
     """The first resolver of the list is dead (its packets are dropped); the second answers each time."""
     dead = lab.server.address.rsplit(".", 1)[0] + ".53"
-    _resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9"), rules=chain("forward", f"ip daddr {dead} counter name hit drop"))
+    resolver(
+        lab,
+        lambda query, number: messages.reply(query, "10.9.9.9"),
+        rules=chain("forward", f"ip daddr {dead} counter name hit drop"),
+    )
     for number in range(1, lab.chance.randint(4, 6)):
         query = messages.question(lab.chance.choice(NAMES), number)
         asker = lab.client.udp()
@@ -57,7 +73,13 @@ def dns_one_of_two(lab: Lab) -> str:
     return f"{dead} answers none of {lab.hits()} queries, {lab.server.address} all"
 
 
-@plant("dns-servfail", "dns-servfail", "dns-servfail", tempting="the name does not exist", tells=(("dns.flags.rcode == 2", ">1", ">1"),))
+@plant(
+    "dns-servfail",
+    "dns-servfail",
+    "dns-servfail",
+    tempting="the name does not exist",
+    tells=(("dns.flags.rcode == 2", ">1", ">1"),),
+)
 def dns_servfail(lab: Lab) -> str:
     """The resolver itself got no answer."""
     wait = lab.chance.uniform(0, 1.5)
@@ -66,19 +88,32 @@ def dns_servfail(lab: Lab) -> str:
         lab.pause(wait)
         return messages.reply(query, rcode=2)
 
-    _resolver(lab, reply)
+    resolver(lab, reply)
     for number in range(1, lab.chance.randint(3, 5)):
-        lab.must(_ask(lab, "orders.internal", number), "it answers")
+        lab.must(ask(lab, "orders.internal", number), "it answers")
     return f"SERVFAIL for orders.internal after {wait:.1f} s, each time"
 
 
-@plant("dns-nxdomain", "dns-nxdomain", "dns-nxdomain", tempting="the resolver fails", tells=(("dns.flags.rcode == 3", ">1", ">1"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")))
+@plant(
+    "dns-nxdomain",
+    "dns-nxdomain",
+    "dns-nxdomain",
+    tempting="the resolver fails",
+    tells=(("dns.flags.rcode == 3", ">1", ">1"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")),
+)
 def dns_nxdomain(lab: Lab) -> str:
     """A name that is not there, with and without search list; another resolves."""
-    _resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9") if b"\x03api" in query else messages.reply(query, rcode=3))
-    lab.must(_ask(lab, "api.shop.example", 1), "a name resolves")
-    for number, name in enumerate(["databse.internal.eu-west-1.compute.internal", "databse.internal"] * lab.chance.randint(1, 3), 2):
-        lab.must(_ask(lab, name, number), "it answers")
+    resolver(
+        lab,
+        lambda query, number: (
+            messages.reply(query, "10.9.9.9") if b"\x03api" in query else messages.reply(query, rcode=3)
+        ),
+    )
+    lab.must(ask(lab, "api.shop.example", 1), "a name resolves")
+    for number, name in enumerate(
+        ["databse.internal.eu-west-1.compute.internal", "databse.internal"] * lab.chance.randint(1, 3), 2
+    ):
+        lab.must(ask(lab, name, number), "it answers")
     return "NXDOMAIN for databse.internal, also without the search list; api.shop.example resolves"
 
 
@@ -94,22 +129,37 @@ def dns_nxdomain(lab: Lab) -> str:
 def dns_rate_limited(lab: Lab) -> str:
     """As of the VPC's resolver: above a number of packets a second the rest is dropped, below it all is well."""
     rate, fast = lab.chance.choice([30, 50]), lab.chance.choice([150, 250])
-    _resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9"), rules=chain("forward", f"udp dport 53 limit rate over {rate}/second burst {rate // 2} packets counter name hit drop"))
+    resolver(
+        lab,
+        lambda query, number: messages.reply(query, "10.9.9.9"),
+        rules=chain(
+            "forward", f"udp dport 53 limit rate over {rate}/second burst {rate // 2} packets counter name hit drop"
+        ),
+    )
     asker = lab.client.udp()
     for number in range(1, 3 * fast + 20):
         asker.sendto(messages.question(f"h{number % 40}.internal", number), (lab.server.address, 53))
         lab.pause(0.1 if number < 20 else 1 / fast)
     lab.pause(1)
     lab.must(lab.hits() > fast, "queries are dropped")
-    return f"all is answered at 10 queries a second; at {fast} a second about {rate} are, the rest ({lab.hits()}) is dropped before the resolver"
+    return (
+        f"all is answered at 10 queries a second; at {fast} a second about {rate} are, the rest "
+        f"({lab.hits()}) is dropped before the resolver"
+    )
 
 
-@plant("dns-truncated", "dns-truncated", "dns-truncated", tempting="healthy: each query is answered", tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">1", ">1"), ("tcp", "=0", "=0")))
+@plant(
+    "dns-truncated",
+    "dns-truncated",
+    "dns-truncated",
+    tempting="healthy: each query is answered",
+    tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">1", ">1"), ("tcp", "=0", "=0")),
+)
 def dns_truncated(lab: Lab) -> str:
     """The answer is cut off, and the client does not ask by TCP."""
-    _resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
+    resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
     for number in range(1, lab.chance.randint(3, 6)):
-        lab.must(_ask(lab, "many.internal", number), "it answers")
+        lab.must(ask(lab, "many.internal", number), "it answers")
         lab.pause(lab.chance.uniform(1, 1.8))
     return "answers with TC=1 and no query by TCP after them"
 
@@ -120,12 +170,19 @@ def dns_truncated(lab: Lab) -> str:
     "dns-truncated|healthy",
     admits={"client": "syn-unanswered", "both": "syn-unanswered", "server": "dns-truncated"},
     tempting="the resolver does not answer",
-    tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"), ("tcp.flags == 2 && tcp.dstport == 53", ">2", "=0")),
+    tells=(
+        ("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"),
+        ("tcp.flags == 2 && tcp.dstport == 53", ">2", "=0"),
+    ),
 )
 def dns_tcp_blocked(lab: Lab) -> str:
     """The client asks by TCP then, which a rule that allows only UDP 53 drops."""
-    _resolver(lab, lambda query, number: messages.reply(query, is_cut=True), rules=chain("forward", "tcp dport 53 counter name hit drop"))
-    lab.must(_ask(lab, "many.internal", 1), "it answers")
+    resolver(
+        lab,
+        lambda query, number: messages.reply(query, is_cut=True),
+        rules=chain("forward", "tcp dport 53 counter name hit drop"),
+    )
+    lab.must(ask(lab, "many.internal", 1), "it answers")
     said = apps.outcome(lambda: lab.client.tcp(lab.server.address, 53, lab.chance.uniform(4.2, 6)))
     lab.must(said == "TimeoutError" and lab.hits() > 2, said)
     return "an answer with TC=1; the SYNs to TCP 53 that follow are dropped before the resolver"
@@ -180,7 +237,10 @@ def http_504(lab: Lab) -> str:
     codes = [apps.get(client)[0] for _ in range(3)]
     client.close()
     lab.must(codes == [200, 200, 504], codes)
-    return f"the target acknowledges the third request and does not answer; after {patience:.1f} s the proxy says 504 in its own name (awselb/2.0)"
+    return (
+        f"the target acknowledges the third request and does not answer; after {patience:.1f} s the proxy "
+        "says 504 in its own name (awselb/2.0)"
+    )
 
 
 @plant(
@@ -213,55 +273,7 @@ def http_502(lab: Lab) -> str:
     codes.append(apps.get(client)[0])
     lab.pause(delay)
     lab.must(codes == [200, 502], codes)
-    return f"the target closes the idle connection after {keep:.1f} s, the proxy's next request meets that: RST, and 502 in the proxy's own name"
-
-
-def _call(lab: Lab, effect: Effect, *, rules: str = "", seconds: float = 6) -> None:
-    """A call by SIP with RTP both ways, 50 packets a second of 172 bytes (RFC 3550, PCMU)."""
-    lab.build(wire=Wire(Effect(delay=0.01), effect), rules=rules)
-    ends = [(lab.client, lab.server, 0x1111), (lab.server, lab.client, 0x2222)]
-    sip = [lab.client.udp(5060), lab.server.udp(5060)]
-    for number, (ours, theirs, text) in enumerate(messages.sip(lab.client.address, lab.server.address)):
-        sip[ours].sendto(text, ((lab.client, lab.server)[theirs].address, 5060))
-        lab.must(sip[theirs].recv(4096), f"message {number} arrives")
-    threads = []
-    for ours, theirs, source in ends:
-        audio = ours.udp(40000)
-        threads.append(threading.Thread(target=_talk, args=(lab, audio, theirs.address, source, seconds)))
-        threads[-1].start()
-    for thread in threads:
-        thread.join()
-    lab.pause(0.2)
-
-
-def _talk(lab: Lab, audio: socket.socket, address: str, source: int, seconds: float) -> None:
-    for number in range(int(seconds * 50)):
-        audio.sendto(messages.rtp(number, source), (address, 40000))
-        lab.pause(0.0199)
-
-
-@plant("rtp-loss", "rtp-loss", "", "rtp-loss", admits={"both": "loss"}, tempting="the caller is silent", tells=(("rtp.ssrc == 0x2222", ">200", ">280"), ("rtp.ssrc == 0x1111", ">280", ">280")))
-def rtp_loss(lab: Lab) -> str:
-    """Some of the audio to the client is lost."""
-    share = lab.chance.choice([0.03, 0.06, 0.1])
-    _call(lab, Effect(delay=0.01, lose=share, least=190, most=210))
-    lost = lab.wire.did["lost"] if lab.wire else 0
-    lab.must(lost > 3, f"{lost} are lost")
-    return f"{lost} of 300 RTP packets to the client are lost; what leaves the server is whole"
-
-
-@plant("rtp-jitter", "rtp-jitter", "", "rtp-jitter", tempting="healthy: no packet is lost", tells=(("rtp.ssrc == 0x2222", ">290", ">290"), ("rtp.ssrc == 0x2222 && udp.time_delta > 0.05", ">5", "*")))
-def rtp_jitter(lab: Lab) -> str:
-    """The audio to the client comes unevenly; none is lost."""
-    jitter = lab.chance.uniform(0.12, 0.25)
-    _call(lab, Effect(delay=0.01, jitter=jitter))
-    return f"RTP to the client is delayed by 10 to {1000 * jitter + 10:.0f} ms at random, in order; it leaves evenly"
-
-
-@plant("rtp-one-way", "rtp-one-way", "", "rtp-one-way", tempting="healthy: no sequence number is missing", tells=(("rtp.ssrc == 0x2222", "=0", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200"), ("sip", ">2", ">2")))
-def rtp_one_way(lab: Lab) -> str:
-    """SIP agrees on audio both ways; the one to the client is dropped."""
-    seconds = lab.chance.uniform(4.5, 7)
-    _call(lab, Effect(delay=0.01), rules=chain("forward", f"ip saddr {lab.server.address} udp sport 40000 counter name hit drop"), seconds=seconds)
-    lab.must(lab.hits() > 200, "audio is dropped")
-    return "the SDP of both says sendrecv; the client sends RTP and gets none, though the server sends"
+    return (
+        f"the target closes the idle connection after {keep:.1f} s, the proxy's next request meets that: RST, "
+        "and 502 in the proxy's own name"
+    )

@@ -46,15 +46,16 @@ def main(words: Sequence[str] | None = None) -> int:
     options = parsed(words)
     kinds = [each.name for each in KINDS.values() if not options.only or {each.fault, each.name} & set(options.only)]
     if not kinds:
-        print("There is no such class or kind.", file=sys.stderr)
+        sys.stderr.write("There is no such class or kind.\n")
         return 2
     options.out.mkdir(parents=True, exist_ok=True)
     seeds = [options.seed + number for number in range(options.rounds)]
     rows, failed = made(options.out, [(kind, seed) for kind in kinds for seed in seeds], options.workers)
     write(options.out / "LABELS.tsv", rows)
-    print(f"{len(rows)} labels of {len(kinds)} kinds in {options.out}; {len(failed)} cases could not be made")
-    for each in failed:
-        print(each, file=sys.stderr)
+    sys.stdout.write(
+        f"{len(rows)} labels of {len(kinds)} kinds in {options.out}; {len(failed)} cases could not be made\n"
+    )
+    sys.stderr.write("".join(failed))
     return 1 if failed else 0
 
 
@@ -109,7 +110,9 @@ def make(out: Path, name: str, seed: int) -> list[Row]:
     for point, proved in kind.proves.items():
         file = files.get(point, " ".join(files.values()))
         proves, admits = " ".join(proved) or "-", " ".join(kind.admits[point]) or "-"
-        rows.append(Row(file, f"planted {name} seed {seed}", point, truth, kind.tempting or "-", kind.fault, proves, admits))
+        rows.append(
+            Row(file, f"planted {name} seed {seed}", point, truth, kind.tempting or "-", kind.fault, proves, admits)
+        )
     return rows
 
 

@@ -36,7 +36,15 @@ def sip(client: str, server: str) -> list[tuple[int, int, bytes]]:
 def _sip(first: str, client: str, server: str, method: str, media: str) -> bytes:
     body = ""
     if media:
-        lines = ["v=0", f"o=- 1 1 IN IP4 {media}", "s=-", f"c=IN IP4 {media}", "t=0 0", "m=audio 40000 RTP/AVP 0", "a=sendrecv"]
+        lines = [
+            "v=0",
+            f"o=- 1 1 IN IP4 {media}",
+            "s=-",
+            f"c=IN IP4 {media}",
+            "t=0 0",
+            "m=audio 40000 RTP/AVP 0",
+            "a=sendrecv",
+        ]
         body = "\r\n".join(lines) + "\r\n"
     head = [
         first,

@@ -58,7 +58,9 @@ def pmtu_download(lab: Lab) -> str:
 def pmtu_download_cut(lab: Lab) -> str:
     """The capture ends while the client waits: its packets are those of a server that thinks."""
     mtu, hop = _hop(lab)
-    lab.build(mtu=mtu, rules=chain("forward", f"ip saddr {lab.server.address} meta length > {hop} counter name hit drop"))
+    lab.build(
+        mtu=mtu, rules=chain("forward", f"ip saddr {lab.server.address} meta length > {hop} counter name hit drop")
+    )
     lab.server.serve(8080, apps.http(20000))
     client = lab.client.tcp(lab.server.address, 8080)
     client.settimeout(lab.chance.uniform(4, 6))
@@ -66,7 +68,10 @@ def pmtu_download_cut(lab: Lab) -> str:
     for tap in lab.taps["client"]:
         lab.must(tap.process and tap.process.poll() is None, "tcpdump runs")
     lab.must(said == "TimeoutError" and lab.hits() > 2, f"the answer is lost: {said}")
-    return f"a silent hop drops what is longer than {hop} bytes (ends: {mtu}); the client has nothing but the ACK of its request"
+    return (
+        f"a silent hop drops what is longer than {hop} bytes (ends: {mtu}); the client has nothing but the "
+        "ACK of its request"
+    )
 
 
 @plant(
@@ -111,7 +116,10 @@ def pmtu_shrinks(lab: Lab) -> str:
     status, size = apps.get(client)
     client.close()
     lab.must(status == 200 and size == 12000 and lab.hits() > 1, "the answer comes late")
-    return f"the hop to the client takes {hop} of {mtu} bytes and hides it; after some seconds the server shrinks and all passes"
+    return (
+        f"the hop to the client takes {hop} of {mtu} bytes and hides it; after some seconds the server "
+        "shrinks and all passes"
+    )
 
 
 @plant("mss-clamp-one-way", "", "", "mss-clamp-one-way", tempting="healthy: each point alone sees a usual handshake")
@@ -127,7 +135,10 @@ def mss_clamp_one_way(lab: Lab) -> str:
     lab.must(apps.get(client)[0] == 200 and lab.hits() == 1, "one MSS is clamped")
     client.close()
     which = "SYN-ACK" if "sport" in port else "SYN"
-    return f"the MSS of the {which} is {mtu - 40} where it leaves and {clamp} where it arrives; the other way it is untouched"
+    return (
+        f"the MSS of the {which} is {mtu - 40} where it leaves and {clamp} where it arrives; the other way it "
+        "is untouched"
+    )
 
 
 def _handshake(lab: Lab, rule: str) -> str:
@@ -189,7 +200,10 @@ def syn_one_dead_target(lab: Lab) -> str:
     "synack-unanswered",
     admits={"both": "syn-unanswered"},
     tempting="the server is down (from the client); the client is gone (from the server)",
-    tells=(("tcp.flags == 0x12 && tcp.srcport == 8080", "=0", ">1"), ("tcp.flags == 2 && tcp.dstport == 8080", ">2", ">2")),
+    tells=(
+        ("tcp.flags == 0x12 && tcp.srcport == 8080", "=0", ">1"),
+        ("tcp.flags == 2 && tcp.dstport == 8080", ">2", ">2"),
+    ),
 )
 def synack_dropped(lab: Lab) -> str:
     """As a network ACL drops the way back."""
@@ -205,7 +219,10 @@ def synack_dropped(lab: Lab) -> str:
     "ack-unanswered",
     admits={"both": "synack-unanswered loss"},
     tempting="the server does not answer the request",
-    tells=(("tcp.flags == 0x12 && tcp.srcport == 8080", ">1", ">1"), ("tcp.flags.syn == 0 && tcp.dstport == 8080", ">2", "=0")),
+    tells=(
+        ("tcp.flags == 0x12 && tcp.srcport == 8080", ">1", ">1"),
+        ("tcp.flags.syn == 0 && tcp.dstport == 8080", ">2", "=0"),
+    ),
 )
 def ack_dropped(lab: Lab) -> str:
     """As a stateful device that saw only one direction."""
@@ -224,7 +241,7 @@ def ack_dropped(lab: Lab) -> str:
     "syn-unanswered|backlog-full",
     "backlog-full",
     "backlog-full",
-    admits={ "both": "syn-unanswered", "server": "syn-unanswered"},
+    admits={"both": "syn-unanswered", "server": "syn-unanswered"},
     tempting="the network loses SYNs",
     tells=(("tcp.flags == 2", ">6", ">6"), ("tcp.flags == 0x12", ">0", ">0")),
 )
@@ -244,7 +261,10 @@ def backlog_full(lab: Lab) -> str:
     lab.pause(4.5)
     overflows = spaces.run(lab.server.space, "nstat", "-az", "TcpExtListenDrops")
     lab.must("TcpExtListenDrops                0 " not in overflows, f"the queue overflows: {overflows}")
-    return f"listen({backlog}) and no accept: {backlog + 1} connections are taken, {len(late)} ignored by the server's own host"
+    return (
+        f"listen({backlog}) and no accept: {backlog + 1} connections are taken, {len(late)} ignored by the "
+        "server's own host"
+    )
 
 
 @plant(
@@ -285,4 +305,7 @@ def refused_by_firewall(lab: Lab) -> str:
     healthy.close()
     said = apps.outcome(lambda: lab.client.tcp(lab.server.address, 8080))
     lab.must(said == "ConnectionRefusedError" and lab.hits() > 0, said)
-    return "a router rejects port 8080 with RST: its TTL is one higher than that of the server's packets; the server sees none of it"
+    return (
+        "a router rejects port 8080 with RST: its TTL is one higher than that of the server's packets; the "
+        "server sees none of it"
+    )

@@ -8,25 +8,38 @@ import threading
 from plants import apps, messages
 from plants.kinds import plant, sound
 from plants.lab import Lab, Wire
-from plants.layers import _ask, _call, _resolver
-from plants.marks import _fragmented
+from plants.layers import ask, resolver
+from plants.marks import fragmented
+from plants.voice import hold_call
 from plants.wire import Effect
 
 
-@sound("DNS is broken: NXDOMAIN", admits="dns-nxdomain", tells=(("dns.flags.rcode == 3", ">0", ">0"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")))
+@sound(
+    "DNS is broken: NXDOMAIN",
+    admits="dns-nxdomain",
+    tells=(("dns.flags.rcode == 3", ">0", ">0"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")),
+)
 def dns_search_list(lab: Lab) -> str:
     """NXDOMAIN for the name with the search domain, and the address for the name itself, at once."""
-    _resolver(lab, lambda query, number: messages.reply(query, rcode=3) if b"compute" in query else messages.reply(query, "10.9.9.9"))
+    resolver(
+        lab,
+        lambda query, number: (
+            messages.reply(query, rcode=3) if b"compute" in query else messages.reply(query, "10.9.9.9")
+        ),
+    )
     for number in range(lab.chance.randint(2, 6)):
         for name in (f"svc{number}.example.eu-west-1.compute.internal", f"svc{number}.example"):
-            lab.must(_ask(lab, name, number + 1), "it answers")
+            lab.must(ask(lab, name, number + 1), "it answers")
     return "each name is asked with the search domain first (NXDOMAIN) and resolves at once without it"
 
 
-@sound("truncated", tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"), ("tcp.dstport == 53", ">2", ">2")))
+@sound(
+    "truncated",
+    tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"), ("tcp.dstport == 53", ">2", ">2")),
+)
 def dns_by_tcp(lab: Lab) -> str:
     """The answer is cut off, and comes whole by TCP."""
-    _resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
+    resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
 
     def whole(connection: socket.socket) -> None:
         length = int.from_bytes(connection.recv(2), "big")
@@ -36,7 +49,7 @@ def dns_by_tcp(lab: Lab) -> str:
 
     lab.server.serve(53, whole)
     for number in range(1, lab.chance.randint(3, 5)):
-        lab.must(_ask(lab, "many.internal", number), "it answers")
+        lab.must(ask(lab, "many.internal", number), "it answers")
         query = messages.question("many.internal", number)
         client = lab.client.tcp(lab.server.address, 53)
         client.sendall(len(query).to_bytes(2, "big") + query)
@@ -48,16 +61,16 @@ def dns_by_tcp(lab: Lab) -> str:
 @sound("-", tells=(("dns.flags.rcode == 0 && dns.flags.response == 1", ">5", ">5"),))
 def dns_plain(lab: Lab) -> str:
     """All resolves."""
-    _resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9"))
+    resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9"))
     for number in range(1, lab.chance.randint(8, 20)):
-        lab.must(_ask(lab, f"h{number}.internal", number), "it answers")
+        lab.must(ask(lab, f"h{number}.internal", number), "it answers")
     return "all names resolve"
 
 
 @sound("-", tells=(("rtp.ssrc == 0x2222", ">200", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200")))
 def call(lab: Lab) -> str:
     """A call that everybody hears."""
-    _call(lab, Effect(delay=0.01), seconds=lab.chance.uniform(4.5, 6))
+    hold_call(lab, Effect(delay=0.01), seconds=lab.chance.uniform(4.5, 6))
     return "a call by SIP; RTP flows evenly both ways"
 
 
@@ -83,16 +96,25 @@ def call_with_pauses(lab: Lab) -> str:
             step += 1
             lab.pause(0.0199)
 
-    threads = [threading.Thread(target=talk, args=(ours.udp(40000), theirs.address, source)) for ours, theirs, source in ((lab.client, lab.server, 0x1111), (lab.server, lab.client, 0x2222))]
+    threads = [
+        threading.Thread(target=talk, args=(ours.udp(40000), theirs.address, source))
+        for ours, theirs, source in ((lab.client, lab.server, 0x1111), (lab.server, lab.client, 0x2222))
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
     lab.pause(0.2)
-    return f"RTP pauses for {pause:.1f} s while nobody speaks: timestamps jump, sequence numbers do not, a marker bit follows"
+    return (
+        f"RTP pauses for {pause:.1f} s while nobody speaks: timestamps jump, sequence numbers do not, a "
+        "marker bit follows"
+    )
 
 
-@sound("routing loop; port closed", tells=(("icmp.type == 11", ">0", "*"), ("icmp.type == 3 && icmp.code == 3", ">0", ">0")))
+@sound(
+    "routing loop; port closed",
+    tells=(("icmp.type == 11", ">0", "*"), ("icmp.type == 3 && icmp.code == 3", ">0", ">0")),
+)
 def traceroute(lab: Lab) -> str:
     """TTL exceeded and port unreachable are what traceroute wants."""
     lab.build(wire=Wire(Effect(delay=0.005), Effect(delay=0.005)))
@@ -108,7 +130,7 @@ def traceroute(lab: Lab) -> str:
 @sound("fragments lost", tells=(("ip.frag_offset > 0", ">3", ">3"),))
 def fragments_arrive(lab: Lab) -> str:
     """Datagrams above the MTU in fragments, all there and answered."""
-    sent, answered = _fragmented(lab, "")
+    sent, answered = fragmented(lab, "")
     lab.must(sent == answered, f"{answered} of {sent}")
     return f"{sent} datagrams, half of them in fragments: all arrive, all are answered"
 
@@ -125,7 +147,15 @@ def logs_sent(lab: Lab) -> str:
     return "syslog by UDP: one direction, as it is meant"
 
 
-@plant("healthy", "", "healthy", "healthy", admits={"client": "one-direction", "server": "", "both": "one-direction capture-lost-packets"}, tempting="the server never answers; asymmetric routing", tells=(("tcp.srcport == 8080", "=0", ">3"), ("tcp.dstport == 8080", ">3", ">3")))
+@plant(
+    "healthy",
+    "",
+    "healthy",
+    "healthy",
+    admits={"client": "one-direction", "server": "", "both": "one-direction capture-lost-packets"},
+    tempting="the server never answers; asymmetric routing",
+    tells=(("tcp.srcport == 8080", "=0", ">3"), ("tcp.dstport == 8080", ">3", ">3")),
+)
 def captured_one_way(lab: Lab) -> str:
     """The tap's own filter lets one direction of all flows pass: as of a mirror with rules for one direction only."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)), is_tapped=False)
@@ -139,7 +169,10 @@ def captured_one_way(lab: Lab) -> str:
     return "healthy connections; the file of the client has only what it sent, of all of them: a filter, no fault"
 
 
-@sound("the capture is broken: packets are cut off", tells=(("frame.cap_len < frame.len", ">3", ">3"), ("tcp.analysis.retransmission", "=0", "=0")))
+@sound(
+    "the capture is broken: packets are cut off",
+    tells=(("frame.cap_len < frame.len", ">3", ">3"), ("tcp.analysis.retransmission", "=0", "=0")),
+)
 def cut_off(lab: Lab) -> str:
     """Only the first bytes of each packet are kept: the IP length is what counts."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)), is_tapped=False)

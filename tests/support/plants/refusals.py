@@ -31,15 +31,32 @@ def _icmp(code: int) -> tuple[tuple[str, str, str], ...]:
     return ((f"icmp.type == 3 && icmp.code == {code}", ">0", "=0"), ("tcp.dstport == 8080 && !icmp", ">0", "=0"))
 
 
-@plant("icmp-refused", "icmp-refused", "healthy", admits={"client": "syn-unanswered", "both": "syn-unanswered"}, tempting="nothing listens", tells=_icmp(13))
+@plant(
+    "icmp-refused",
+    "icmp-refused",
+    "healthy",
+    admits={"client": "syn-unanswered", "both": "syn-unanswered"},
+    tempting="nothing listens",
+    tells=_icmp(13),
+)
 def icmp_prohibited(lab: Lab) -> str:
     """An administrator's rule in a router."""
     said = _refused(lab, "admin-prohibited")
     lab.must(lab.hits() > 0, said)
-    return f"the router {lab.router.address} answers SYNs to port 8080 with ICMP 3/13, administratively prohibited ({said})"
+    return (
+        f"the router {lab.router.address} answers SYNs to port 8080 with ICMP 3/13, administratively "
+        f"prohibited ({said})"
+    )
 
 
-@plant("icmp-refused", "icmp-refused", "healthy", admits={"client": "syn-unanswered", "both": "syn-unanswered"}, tempting="nothing listens on the server", tells=_icmp(3))
+@plant(
+    "icmp-refused",
+    "icmp-refused",
+    "healthy",
+    admits={"client": "syn-unanswered", "both": "syn-unanswered"},
+    tempting="nothing listens on the server",
+    tells=_icmp(3),
+)
 def icmp_port_unreachable(lab: Lab) -> str:
     """The default of iptables REJECT: it reads as if the server had said it."""
     said = _refused(lab, "port-unreachable")
@@ -94,7 +111,10 @@ def icmp_udp_port(lab: Lab) -> str:
     "routing-loop",
     admits="syn-unanswered",
     tempting="traceroute; duplicates; a server that does not answer",
-    tells=(("icmp.type == 11 && icmp.code == 0", ">0", "*"), ("ip.dst == 10.0.0.0/8 && ip.ttl < 20 && !icmp", "=0", ">9")),
+    tells=(
+        ("icmp.type == 11 && icmp.code == 0", ">0", "*"),
+        ("ip.dst == 10.0.0.0/8 && ip.ttl < 20 && !icmp", "=0", ">9"),
+    ),
 )
 def routing_loop(lab: Lab) -> str:
     """Two routers send what is for a subnet to one another."""
@@ -103,9 +123,15 @@ def routing_loop(lab: Lab) -> str:
     spaces.batch([f"route add 10.{far}.9.0/24 via {lab.server.address}"], lab.router.space)
     if lab.chance.random() < 0.5:
         said = apps.outcome(lambda: lab.client.tcp(f"10.{far}.9.7", 443, 3.5))
-        return f"packets to 10.{far}.9.7 go in circles between {lab.server.address} and {lab.far_side} until their TTL ends (TCP, {said})"
+        return (
+            f"packets to 10.{far}.9.7 go in circles between {lab.server.address} and {lab.far_side} until their "
+            f"TTL ends (TCP, {said})"
+        )
     client = lab.client.socket(socket.SOCK_DGRAM)
     for _ in range(lab.chance.randint(3, 6)):
         client.sendto(apps.filling(200), (f"10.{far}.9.7", 5000))
         lab.pause(0.5)
-    return f"packets to 10.{far}.9.7 go in circles between {lab.server.address} and {lab.far_side} until their TTL ends (UDP)"
+    return (
+        f"packets to 10.{far}.9.7 go in circles between {lab.server.address} and {lab.far_side} until their "
+        "TTL ends (UDP)"
+    )

@@ -95,7 +95,9 @@ def _alert(code: int) -> tuple[tuple[str, str, str], ...]:
 V12, V13 = only(ssl.TLSVersion.TLSv1_2), only(ssl.TLSVersion.TLSv1_3)
 
 
-@plant("tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="the network reset it", tells=_alert(45))
+@plant(
+    "tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="the network reset it", tells=_alert(45)
+)
 def tls_expired_12(lab: Lab) -> str:
     """The certificate is to be read in TLS 1.2."""
     days = lab.chance.randint(1, 200)
@@ -110,7 +112,10 @@ def tls_expired_13(lab: Lab) -> str:
     days = lab.chance.randint(1, 200)
     said = handshake(lab, certificate(-days), V13)
     lab.must(said == "CERTIFICATE_VERIFY_FAILED", said)
-    return f"the certificate ended {days} days before the capture; the client's alert certificate_expired (45) is in the clear"
+    return (
+        f"the certificate ended {days} days before the capture; the client's alert certificate_expired (45) "
+        "is in the clear"
+    )
 
 
 @plant("tls-alert", "tls-alert", "tls-alert", tempting="the server closes", tells=_alert(48))
@@ -128,7 +133,16 @@ def tls_unknown_authority(lab: Lab) -> str:
     return "the client says unknown_ca (48): it refuses the server's certificate"
 
 
-@plant("tls-alert", "tls-alert", "tls-alert", tempting="cipher mismatch; the network", tells=(("tls.alert_message.desc == 40 || tls.alert_message.desc == 116", ">0", ">0"), ("tls.handshake.type == 13", ">0", ">0")))
+@plant(
+    "tls-alert",
+    "tls-alert",
+    "tls-alert",
+    tempting="cipher mismatch; the network",
+    tells=(
+        ("tls.alert_message.desc == 40 || tls.alert_message.desc == 116", ">0", ">0"),
+        ("tls.handshake.type == 13", ">0", ">0"),
+    ),
+)
 def tls_client_certificate(lab: Lab) -> str:
     """The server wants a client certificate and gets an empty one (1.2: all is readable)."""
 
@@ -142,7 +156,9 @@ def tls_client_certificate(lab: Lab) -> str:
     return f"the server asks for a client certificate, gets none and says so by a fatal alert ({said})"
 
 
-@plant("tls-version", "tls-version", "tls-version", admits="tls-alert", tempting="the network reset it", tells=_alert(70))
+@plant(
+    "tls-version", "tls-version", "tls-version", admits="tls-alert", tempting="the network reset it", tells=_alert(70)
+)
 def tls_version(lab: Lab) -> str:
     """The two have no version in common: alert 70."""
     at_server, at_client = lab.chance.choice([(V13, V12), (V12, V13), (V13, V12)])
@@ -151,7 +167,14 @@ def tls_version(lab: Lab) -> str:
     return f"no version in common: {said}; fatal alert protocol_version (70)"
 
 
-@plant("tls-cipher", "tls-cipher", "tls-cipher", admits="tls-alert", tempting="certificate; the network reset it", tells=_alert(40))
+@plant(
+    "tls-cipher",
+    "tls-cipher",
+    "tls-cipher",
+    admits="tls-alert",
+    tempting="certificate; the network reset it",
+    tells=_alert(40),
+)
 def tls_cipher(lab: Lab) -> str:
     """The two have no cipher suite in common: alert 40 at once after the client hello."""
 
@@ -161,19 +184,30 @@ def tls_cipher(lab: Lab) -> str:
 
     def at_client(context: ssl.SSLContext) -> None:
         V12(context)
-        context.set_ciphers(lab.chance.choice(["ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-SHA", "ECDHE-RSA-CHACHA20-POLY1305"]))
+        context.set_ciphers(
+            lab.chance.choice(["ECDHE-RSA-AES128-GCM-SHA256", "DHE-RSA-AES128-SHA", "ECDHE-RSA-CHACHA20-POLY1305"])
+        )
 
     said = handshake(lab, certificate(), at_server, at_client)
     lab.must("HANDSHAKE_FAILURE" in said, said)
     return "no cipher suite in common: the server says handshake_failure (40) at once after the client hello"
 
 
-@plant("tls-name", "tls-name", "tls-name", admits="tls-alert", tempting="certificate expired; the network", tells=_alert(112))
+@plant(
+    "tls-name",
+    "tls-name",
+    "tls-name",
+    admits="tls-alert",
+    tempting="certificate expired; the network",
+    tells=_alert(112),
+)
 def tls_name_unknown(lab: Lab) -> str:
     """The server does not know the name of the client hello."""
 
     def strict(context: ssl.SSLContext) -> None:
-        context.sni_callback = lambda secure, name, context: None if name == NAME else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        context.sni_callback = lambda secure, name, context: (
+            None if name == NAME else ssl.ALERT_DESCRIPTION_UNRECOGNIZED_NAME
+        )
 
     name = lab.chance.choice(["old.example", "shop.internal", "www.shop.example"])
     said = handshake(lab, certificate(), strict, name=name)
@@ -181,7 +215,14 @@ def tls_name_unknown(lab: Lab) -> str:
     return f"the server answers the name {name} with a fatal alert unrecognized_name (112)"
 
 
-@plant("tls-name", "tls-name", "tls-name", admits="tls-alert", tempting="certificate expired", tells=(("tls.handshake.type == 11", ">0", ">0"), ("tls.alert_message.level == 2", ">0", ">0")))
+@plant(
+    "tls-name",
+    "tls-name",
+    "tls-name",
+    admits="tls-alert",
+    tempting="certificate expired",
+    tells=(("tls.handshake.type == 11", ">0", ">0"), ("tls.alert_message.level == 2", ">0", ">0")),
+)
 def tls_name_mismatch(lab: Lab) -> str:
     """The certificate is for another name (1.2: it is readable), and the client goes away with an alert."""
     name = lab.chance.choice(["wrong.example", "pay.example"])
@@ -206,7 +247,14 @@ def _hello(lab: Lab, handle: Callable[[socket.socket], None], seconds: float) ->
     return "done"
 
 
-@plant("tls-no-server-hello", "tls-no-server-hello", "tls-no-server-hello", admits="slow-server", tempting="PMTU black hole; the network is slow", tells=(("tls.handshake.type == 1", "=1", "=1"), ("tls.handshake.type == 2", "=0", "=0")))
+@plant(
+    "tls-no-server-hello",
+    "tls-no-server-hello",
+    "tls-no-server-hello",
+    admits="slow-server",
+    tempting="PMTU black hole; the network is slow",
+    tells=(("tls.handshake.type == 1", "=1", "=1"), ("tls.handshake.type == 2", "=0", "=0")),
+)
 def tls_silent(lab: Lab) -> str:
     """The server takes the client hello and says nothing."""
     said = _hello(lab, lambda connection: lab.pause(60), lab.chance.uniform(5, 8))
@@ -214,7 +262,16 @@ def tls_silent(lab: Lab) -> str:
     return "the client hello is acknowledged and never answered; the server's ACK of the FIN shows that it sent nothing"
 
 
-@plant("tls-plaintext", "tls-plaintext", "tls-plaintext", tempting="cipher or version", tells=(("tls.handshake.type == 1", "=1", "=1"), ("http.response.code == 400 || tcp contains \"HTTP/1.1 400\"", ">0", ">0")))
+@plant(
+    "tls-plaintext",
+    "tls-plaintext",
+    "tls-plaintext",
+    tempting="cipher or version",
+    tells=(
+        ("tls.handshake.type == 1", "=1", "=1"),
+        ('http.response.code == 400 || tcp contains "HTTP/1.1 400"', ">0", ">0"),
+    ),
+)
 def tls_to_http(lab: Lab) -> str:
     """The port speaks HTTP."""
 

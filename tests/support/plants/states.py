@@ -69,7 +69,9 @@ def idle_reset(lab: Lab) -> str:
     """The same with a RST, as a NAT gateway: its TTL is not the server's."""
     forgets, said = _idle(lab, "reject with tcp reset")
     lab.must(said == "ConnectionResetError", said)
-    return f"a device on the way forgets a connection after {forgets} s and answers with RST (TTL 64, the server's is 63)"
+    return (
+        f"a device on the way forgets a connection after {forgets} s and answers with RST (TTL 64, the server's is 63)"
+    )
 
 
 @plant(
@@ -79,7 +81,10 @@ def idle_reset(lab: Lab) -> str:
     "nat-ports-exhausted",
     admits={"client": "nat-ports-exhausted syn-unanswered", "both": "syn-unanswered"},
     tempting="the server's queue is full; packet loss",
-    tells=(("tcp.flags == 2 && tcp.dstport == 8080", ">8", "*"), ("tcp.srcport >= 2000 && tcp.srcport < 2010", "=0", ">8")),
+    tells=(
+        ("tcp.flags == 2 && tcp.dstport == 8080", ">8", "*"),
+        ("tcp.srcport >= 2000 && tcp.srcport < 2010", "=0", ">8"),
+    ),
 )
 def nat_exhausted(lab: Lab) -> str:
     """A NAT with few ports: connections live, further ones to the same address wait, to another they succeed."""
@@ -102,7 +107,10 @@ def nat_exhausted(lab: Lab) -> str:
     lab.must(apps.get(other)[0] == 200, "another destination is reached")
     with_error = [each for each in waiting if not _is_connected(each)]
     lab.must(len(with_error) == len(waiting), "new connections wait")
-    return f"a NAT with {ports} ports: {ports} connections to port 8080 live, {len(waiting)} more get no answer, port 8081 is reached"
+    return (
+        f"a NAT with {ports} ports: {ports} connections to port 8080 live, {len(waiting)} more get no answer, "
+        "port 8081 is reached"
+    )
 
 
 def _is_connected(each: socket.socket) -> bool:
@@ -154,19 +162,29 @@ def zero_window_dead(lab: Lab) -> str:
     "reset-by-middlebox",
     "reset-by-middlebox",
     tempting="the peer reset the connection",
-    tells=(("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"), ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.dstport == 8080", "=0", ">0")),
+    tells=(
+        ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"),
+        ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.dstport == 8080", "=0", ">0"),
+    ),
 )
 def reset_in_the_middle(lab: Lab) -> str:
     """A device ends a living connection at both ends."""
     packets = lab.chance.randint(12, 40)
-    rules = chain("forward", f"tcp dport 8080 ct original packets > {packets} counter name hit reject with tcp reset", f"tcp sport 8080 ct original packets > {packets} reject with tcp reset")
+    rules = chain(
+        "forward",
+        f"tcp dport 8080 ct original packets > {packets} counter name hit reject with tcp reset",
+        f"tcp sport 8080 ct original packets > {packets} reject with tcp reset",
+    )
     lab.build(wire=_delay(lab), rules=rules)
     lab.server.serve(8080, apps.source(60000, pace=0.05, piece=400))
     client = lab.client.tcp(lab.server.address, 8080)
     said = apps.outcome(lambda: apps.drain(client))
     lab.must(said == "ConnectionResetError" and lab.hits() > 0, said)
     lab.pause(0.5)
-    return f"after {packets} packets of the client a router answers each end with RST (TTL 64; the ends' packets arrive with 63)"
+    return (
+        f"after {packets} packets of the client a router answers each end with RST (TTL 64; the ends' packets "
+        "arrive with 63)"
+    )
 
 
 @plant(
@@ -189,7 +207,10 @@ def reset_by_content(lab: Lab) -> str:
     return "a router answers the request with RST in the server's name (TTL 64, the SYN-ACK had 63)"
 
 
-RESET = (("tcp.flags.reset == 1 && ip.ttl == 63 && tcp.srcport == 8080", "=1", "=0"), ("tcp.flags.reset == 1 && ip.ttl == 64", "=0", ">0"))
+RESET = (
+    ("tcp.flags.reset == 1 && ip.ttl == 63 && tcp.srcport == 8080", "=1", "=0"),
+    ("tcp.flags.reset == 1 && ip.ttl == 64", "=0", ">0"),
+)
 
 
 @plant("reset-by-peer", "reset-by-peer", "reset-by-peer", tempting="a firewall reset it", tells=RESET)
@@ -236,4 +257,7 @@ def asymmetric(lab: Lab) -> str:
         lab.must(apps.get(client)[0] == 200 and apps.get(other)[0] == 200, "both work")
         client.close()
         other.close()
-    return "the server's packets to one client leave by another interface: at this one only the client's are seen, and they acknowledge what is not in the file"
+    return (
+        "the server's packets to one client leave by another interface: at this one only the client's are "
+        "seen, and they acknowledge what is not in the file"
+    )

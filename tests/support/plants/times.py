@@ -26,7 +26,9 @@ def slow_server(lab: Lab) -> str:
     delay, think = _delay(lab), lab.chance.uniform(1.2, 6)
     slow = lab.chance.randint(1, 4)
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)))
-    lab.server.serve(8080, apps.http(lab.chance.randint(1, 30) * 1000, lambda number: think if number == slow else 0.01))
+    lab.server.serve(
+        8080, apps.http(lab.chance.randint(1, 30) * 1000, lambda number: think if number == slow else 0.01)
+    )
     client = lab.client.tcp(lab.server.address, 8080)
     for _ in range(4):
         lab.must(apps.get(client)[0] == 200, "it answers")
@@ -51,7 +53,10 @@ def server_never_answers(lab: Lab) -> str:
     lab.must(apps.outcome(lambda: apps.get(client)) == "TimeoutError", "no answer")
     client.close()
     lab.pause(0.5)
-    return f"the request is acknowledged and not answered within {patience:.1f} s; the sequence number of the server's ACK of the FIN shows that it sent nothing"
+    return (
+        f"the request is acknowledged and not answered within {patience:.1f} s; the sequence number of the "
+        "server's ACK of the FIN shows that it sent nothing"
+    )
 
 
 @plant(
@@ -124,7 +129,9 @@ def loss_random(lab: Lab) -> str:
     "loss",
     "loss",
     tempting="the capture began late; reordering",
-    tells=(("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">4", "*"),),
+    tells=(
+        ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">4", "*"),
+    ),
 )
 def loss_upload_burst(lab: Lab) -> str:
     """A run of the client's segments is lost at once."""
@@ -132,7 +139,9 @@ def loss_upload_burst(lab: Lab) -> str:
     lab.build(wire=Wire(Effect(delay=delay, burst=(lab.chance.randint(40, 90), burst)), Effect(delay=delay)))
     lab.server.serve(9000, apps.sink)
     client = lab.client.tcp(lab.server.address, 9000)
-    lab.must(apps.upload(client, 400_000) == b"done\n" and lab.wire and lab.wire.did["lost"] == burst, "a burst is lost")
+    lab.must(
+        apps.upload(client, 400_000) == b"done\n" and lab.wire and lab.wire.did["lost"] == burst, "a burst is lost"
+    )
     client.close()
     return f"{burst} segments of the client that follow one another are lost, once"
 
@@ -161,18 +170,37 @@ def loss_of_the_tail(lab: Lab) -> str:
     return f"{lab.hits()} times the only segment of an answer is lost and sent again after a time-out"
 
 
-@plant("policer", "policer|loss", "policer|loss", "policer", admits="policer loss", tempting="random loss; congestion", tells=RESENT)
+@plant(
+    "policer",
+    "policer|loss",
+    "policer|loss",
+    "policer",
+    admits="policer loss",
+    tempting="random loss; congestion",
+    tells=RESENT,
+)
 def policer_download(lab: Lab) -> str:
     """What is above a rate is dropped at once: the RTT stays as it is."""
     delay, rate = _delay(lab, 0.005, 0.02), lab.chance.choice([400, 700, 1000])
-    rule = f"tcp sport 9000 limit rate over {rate} kbytes/second burst {lab.chance.choice([32, 64])} kbytes counter name hit drop"
+    burst = lab.chance.choice([32, 64])
+    rule = f"tcp sport 9000 limit rate over {rate} kbytes/second burst {burst} kbytes counter name hit drop"
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)), rules=chain("forward", rule))
     _download(lab, rate * lab.chance.randint(3500, 5000))
     lab.must(lab.hits() > 20, "the policer drops")
     return f"a policer drops what is above {rate} kB/s ({lab.hits()} packets); RTT {2000 * delay:.0f} ms throughout"
 
 
-@plant("policer", "policer|loss", "policer|loss", "policer", admits="policer loss", tempting="random loss", tells=(("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">20", "*"),))
+@plant(
+    "policer",
+    "policer|loss",
+    "policer|loss",
+    "policer",
+    admits="policer loss",
+    tempting="random loss",
+    tells=(
+        ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">20", "*"),
+    ),
+)
 def policer_upload(lab: Lab) -> str:
     """The same from client to server."""
     delay, rate = _delay(lab, 0.005, 0.02), lab.chance.choice([400, 700, 1000])
@@ -180,7 +208,9 @@ def policer_upload(lab: Lab) -> str:
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)), rules=chain("forward", rule))
     lab.server.serve(9000, apps.sink)
     client = lab.client.tcp(lab.server.address, 9000)
-    lab.must(apps.upload(client, rate * lab.chance.randint(3500, 5000)) == b"done\n" and lab.hits() > 20, "the policer drops")
+    lab.must(
+        apps.upload(client, rate * lab.chance.randint(3500, 5000)) == b"done\n" and lab.hits() > 20, "the policer drops"
+    )
     client.close()
     return f"a policer drops what is above {rate} kB/s ({lab.hits()} packets); RTT {2000 * delay:.0f} ms throughout"
 
@@ -197,16 +227,34 @@ def _dropped(lab: Lab, device: str) -> bool:
     return "dropped 0," not in spaces.run(lab.router.space, "tc", "-s", "qdisc", "show", "dev", device)
 
 
-@plant("shaper", "shaper|healthy", "shaper", "shaper", admits={"client": "shaper", "server": "", "both": ""}, tempting="slow network; a slow server", tells=(("tcp.analysis.retransmission", "=0", "*"), ("tcp.analysis.ack_rtt > 0.1", "*", ">9")))
+@plant(
+    "shaper",
+    "shaper|healthy",
+    "shaper",
+    "shaper",
+    admits={"client": "shaper", "server": "", "both": ""},
+    tempting="slow network; a slow server",
+    tells=(("tcp.analysis.retransmission", "=0", "*"), ("tcp.analysis.ack_rtt > 0.1", "*", ">9")),
+)
 def shaper_download(lab: Lab) -> str:
     """What is above a rate waits in a queue: the RTT grows, nothing is lost."""
     rate, delay = _shaped(lab, "rc")
     _download(lab, rate * 125_000 * lab.chance.randint(3, 4))
     lab.must(not _dropped(lab, "rc"), "nothing is lost")
-    return f"a shaper lets {rate} Mbit/s pass and queues the rest: no loss, RTT from {2000 * delay:.0f} ms to some hundred"
+    return (
+        f"a shaper lets {rate} Mbit/s pass and queues the rest: no loss, RTT from {2000 * delay:.0f} ms to some hundred"
+    )
 
 
-@plant("shaper", "shaper", "shaper|healthy", "shaper", admits={"server": "shaper", "client": "", "both": ""}, tempting="slow network", tells=(("tcp.analysis.retransmission", "*", "=0"), ("tcp.analysis.ack_rtt > 0.1", ">9", "*")))
+@plant(
+    "shaper",
+    "shaper",
+    "shaper|healthy",
+    "shaper",
+    admits={"server": "shaper", "client": "", "both": ""},
+    tempting="slow network",
+    tells=(("tcp.analysis.retransmission", "*", "=0"), ("tcp.analysis.ack_rtt > 0.1", ">9", "*")),
+)
 def shaper_upload(lab: Lab) -> str:
     """The same from client to server."""
     rate, delay = _shaped(lab, "rs")
@@ -215,7 +263,9 @@ def shaper_upload(lab: Lab) -> str:
     lab.must(apps.upload(client, rate * 125_000 * lab.chance.randint(3, 4)) == b"done\n", "all comes")
     client.close()
     lab.must(not _dropped(lab, "rs"), "nothing is lost")
-    return f"a shaper lets {rate} Mbit/s pass and queues the rest: no loss, RTT from {2000 * delay:.0f} ms to some hundred"
+    return (
+        f"a shaper lets {rate} Mbit/s pass and queues the rest: no loss, RTT from {2000 * delay:.0f} ms to some hundred"
+    )
 
 
 @plant(
@@ -225,11 +275,17 @@ def shaper_upload(lab: Lab) -> str:
     "reordering",
     admits={"server": "reordering", "client": "", "both": ""},
     tempting="loss, fast retransmission",
-    tells=(("tcp.analysis.out_of_order || tcp.analysis.fast_retransmission || tcp.analysis.retransmission", ">5", "*"),),
+    tells=(
+        ("tcp.analysis.out_of_order || tcp.analysis.fast_retransmission || tcp.analysis.retransmission", ">5", "*"),
+    ),
 )
 def reordering(lab: Lab) -> str:
     """Some segments arrive milliseconds after those that were sent later; none is lost."""
-    delay, share, late = _delay(lab, 0.004, 0.02), lab.chance.choice([0.03, 0.05, 0.08]), lab.chance.uniform(0.003, 0.008)
+    delay, share, late = (
+        _delay(lab, 0.004, 0.02),
+        lab.chance.choice([0.03, 0.05, 0.08]),
+        lab.chance.uniform(0.003, 0.008),
+    )
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, late=share, late_by=late)))
     _download(lab, lab.chance.randint(400, 800) * 1000)
     count = lab.wire.did["late"] if lab.wire else 0
