@@ -16,7 +16,7 @@ class Kind:
     """A kind of case. ``proves``: point ("client", "server" or "both") -> classes that its packets prove (none: nothing
     can be told there); "a|b" is either. ``admits``: point -> classes that are true besides, and no false alarm there.
     ``tells``: (tshark filter, frames at the client, at the server), each "=n", ">n" or "*" (any), which show that the
-    fault is there."""
+    fault is there. ``seconds``: about how long it takes at most; the longest begin first."""
 
     name: str
     fault: str
@@ -25,6 +25,7 @@ class Kind:
     admits: dict[str, tuple[str, ...]]
     tempting: str
     tells: tuple[tuple[str, str, str], ...]
+    seconds: int
 
 
 KINDS: dict[str, Kind] = {}
@@ -40,6 +41,7 @@ def plant(
     admits: str | dict[str, str] = "",
     tempting: str = "",
     tells: tuple[tuple[str, str, str], ...] = (),
+    seconds: int = 10,
 ) -> Callable[[Maker], Maker]:
     """Register a kind, named as its function; classes are words. ``both``: if not given, what either proves."""
     either = " ".join(dict.fromkeys(f"{client} {server}".split())) if both is None else both
@@ -50,7 +52,7 @@ def plant(
         name = make.__name__
         proves = {point: tuple(_faults(words)) for point, words in told.items()}
         allowed = {point: tuple(besides.get(point, "").split()) for point in told}
-        KINDS[name] = Kind(name, fault, make, proves, allowed, tempting, tells)
+        KINDS[name] = Kind(name, fault, make, proves, allowed, tempting, tells, seconds)
         return make
 
     return register

@@ -21,6 +21,7 @@ from plants.taps import GENEROUS, Tap, pcapng, wait_until
 from plants.wire import Wire
 
 NUMBER = itertools.count()
+STEP = 0.05
 CALM = {
     "ipv4/ip_forward": 1,
     "ipv4/icmp_ratelimit": 0,
@@ -131,6 +132,8 @@ class Lab:
         self.spaces = [self.client.space, self.server.space, self.router.space]
         self.taps: dict[str, list[Tap]] = {}
         self.wire: Wire | None = None
+        self.worst = 0.0
+        self._over = threading.Event()
 
     def build(
         self,
@@ -146,6 +149,7 @@ class Lab:
         """``mtu`` of the ends; ``near``/``far``: of the router's interface towards client/server, if not the same.
         ``rules``: of the router, as ``rule``."""
         self.wire = wire
+        threading.Thread(target=self._watch, daemon=True).start()
         self._namespaces(mtu, near or mtu, far or mtu)
         for space, interface in self._ends():
             spaces.offload(space, interface, is_offloading)
@@ -156,6 +160,13 @@ class Lab:
         if is_tapped:
             self.tap("client", self.client.space, "e0")
             self.tap("server", self.server.space, "e0")
+
+    def _watch(self) -> None:
+        """Note the longest time for which this machine, and not the fault, stood still: ``worst`` seconds."""
+        before = time.monotonic()
+        while not self._over.wait(STEP):
+            now = time.monotonic()
+            self.worst, before = max(self.worst, now - before - STEP), now
 
     def _ends(self) -> list[tuple[str, str]]:
         found = [
@@ -194,7 +205,7 @@ class Lab:
             spaces.batch([f"addr add {host.address}/24 dev e0", *up, f"route add default via {gateway}"], host.space)
 
     def tap(self, point: str, space: str, interface: str, rule: str = "not arp", snaplen: int = 0) -> None:
-        """Begin to capture; several taps of one point become one file."""
+        """Begin to capture; several taps of one point become one interface's file, as of ``-i any``."""
         taps = self.taps.setdefault(point, [])
         taps.append(Tap(space, interface, self.folder / f"{point}.{len(taps)}.pcap", rule, snaplen))
         taps[-1].begin()
@@ -230,6 +241,7 @@ class Lab:
 
     def end(self) -> dict[str, int]:
         """End all; point -> how many frames its file has."""
+        self._over.set()
         try:
             for tap in (tap for taps in self.taps.values() for tap in taps):
                 tap.end()
@@ -242,8 +254,7 @@ class Lab:
         return {point: self._written(point, taps) for point, taps in self.taps.items()}
 
     def _written(self, point: str, taps: list[Tap]) -> int:
-        names = [point if len(taps) == 1 else f"{point} {tap.interface}" for tap in taps]
-        count = pcapng([tap.file for tap in taps], names, self.folder / f"{point}.pcapng")
+        count = pcapng([tap.file for tap in taps], point, self.folder / f"{point}.pcapng")
         for tap in taps:
             tap.file.unlink()
         return count

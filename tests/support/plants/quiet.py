@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 from plants import apps, messages
 from plants.kinds import plant, sound
 from plants.lab import Lab, Wire
 from plants.layers import ask, resolver
 from plants.marks import fragmented
-from plants.voice import hold_call
+from plants.voice import await_turn, hold_call
 from plants.wire import Effect
 
 
@@ -83,18 +84,17 @@ def call_with_pauses(lab: Lab) -> str:
     for sender, receiver, text in messages.sip(lab.client.address, lab.server.address):
         sip[sender].sendto(text, (ends[receiver].address, 5060))
         lab.must(sip[receiver].recv(4096), "it arrives")
-    pause = lab.chance.uniform(0.6, 1.5)
+    pause = lab.chance.randint(30, 75)
 
     def talk(audio: socket.socket, address: str, source: int) -> None:
-        step = 0
+        step, begin = 0, time.monotonic()
         for number in range(180):
             is_first = number % 60 == 0
             if is_first and number:
-                lab.pause(pause)
-                step += int(pause * 50)
+                step += pause
+            await_turn(lab, begin + step * 0.02)
             audio.sendto(messages.rtp(number, source, is_first=is_first, at=step), (address, 40000))
             step += 1
-            lab.pause(0.0199)
 
     threads = [
         threading.Thread(target=talk, args=(ours.udp(40000), theirs.address, source))
@@ -106,7 +106,7 @@ def call_with_pauses(lab: Lab) -> str:
         thread.join()
     lab.pause(0.2)
     return (
-        f"RTP pauses for {pause:.1f} s while nobody speaks: timestamps jump, sequence numbers do not, a "
+        f"RTP pauses for {pause / 50:.1f} s while nobody speaks: timestamps jump, sequence numbers do not, a "
         "marker bit follows"
     )
 

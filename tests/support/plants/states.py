@@ -47,6 +47,7 @@ def _idle(lab: Lab, verdict: str) -> tuple[int, str]:
     "",
     "idle-timeout",
     tempting="the server is slow or down; packet loss",
+    seconds=370,
     tells=(("tcp.analysis.retransmission", ">2", "=0"),),
 )
 def idle_silent(lab: Lab) -> str:
@@ -63,6 +64,7 @@ def idle_silent(lab: Lab) -> str:
     "idle-timeout",
     admits={"client": "reset-by-middlebox", "both": "reset-by-middlebox"},
     tempting="the server reset the connection",
+    seconds=370,
     tells=(("tcp.flags.reset == 1 && ip.ttl == 64 && ip.dst == 10.0.0.0/8", ">0", "=0"),),
 )
 def idle_reset(lab: Lab) -> str:

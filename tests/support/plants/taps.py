@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Tap:
         self.process.communicate(timeout=GENEROUS)
 
 
-def wait_until(is_so, what: str, seconds: float = GENEROUS) -> None:
+def wait_until(is_so: Callable[[], object], what: str, seconds: float = GENEROUS) -> None:
     """Raises: TimeoutError."""
     end = time.monotonic() + seconds
     while not is_so():
@@ -72,21 +73,18 @@ def frames(file: Path) -> list[tuple[bytes, int]]:
     return found
 
 
-def pcapng(sources: list[Path], names: list[str], target: Path) -> int:
-    """Write pcap files (Ethernet, nanoseconds) as one pcapng file in the order of time, an interface for each and
+def pcapng(sources: list[Path], name: str, target: Path) -> int:
+    """Write pcap files (Ethernet, nanoseconds) as one pcapng file in the order of time, with one interface ``name`` and
     without our mark; how many frames it has. pcapng: draft-ietf-opsawg-pcapng."""
-    records = []
-    for number, source in enumerate(sources):
-        records += [(record, number) for record, kind in frames(source) if kind != MARK]
-    records.sort(key=lambda each: struct.unpack_from("<II", each[0]))
+    records = [record for source in sources for record, kind in frames(source) if kind != MARK]
+    records.sort(key=lambda each: struct.unpack_from("<II", each))
+    options = _option(2, name.encode()) + _option(9, b"\x09") + struct.pack("<HH", 0, 0)
     blocks = [_block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))]
-    for name in names:
-        options = _option(2, name.encode()) + _option(9, b"\x09") + struct.pack("<HH", 0, 0)
-        blocks.append(_block(1, struct.pack("<HHI", 1, 0, 0) + options))
-    for record, number in records:
+    blocks.append(_block(1, struct.pack("<HHI", 1, 0, 0) + options))
+    for record in records:
         seconds, nanoseconds, captured, length = struct.unpack_from("<IIII", record)
         when = seconds * 10**9 + nanoseconds
-        head = struct.pack("<IIIII", number, when >> 32, when & 0xFFFFFFFF, captured, length)
+        head = struct.pack("<IIIII", 0, when >> 32, when & 0xFFFFFFFF, captured, length)
         blocks.append(_block(6, head + _padded(record[16:])))
     target.write_bytes(b"".join(blocks))
     return len(records)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Callable
+
 from plants import apps, spaces
 from plants.kinds import plant
 from plants.lab import Lab, Wire, chain
@@ -102,10 +105,10 @@ def slow_client(lab: Lab) -> str:
     return f"the client lets {wait:.1f} s pass amid its request; the server answers within one RTT"
 
 
-def _download(lab: Lab, size: int, seconds: float = 60) -> None:
+def _download(lab: Lab, size: int, begin: Callable[[socket.socket], None] | None = None) -> None:
     lab.server.serve(9000, apps.source(size))
-    client = lab.client.tcp(lab.server.address, 9000)
-    client.settimeout(seconds)
+    client = lab.client.tcp(lab.server.address, 9000, begin=begin)
+    client.settimeout(60)
     lab.must(len(apps.drain(client)) == size, "all comes")
     client.close()
 
@@ -219,8 +222,15 @@ def _shaped(lab: Lab, device: str) -> tuple[int, float]:
     """(Mbit/s, one-way delay) of a network whose router queues what is above the rate, and loses nothing."""
     delay, rate = _delay(lab, 0.003, 0.015), lab.chance.choice([4, 6, 8])
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)))
+    for host in (lab.client, lab.server):  # cubic leaves its slow start before there is a queue
+        spaces.sysctl(host.space, {"ipv4/tcp_congestion_control": "reno"})
     spaces.run(lab.router.space, "tc", *f"qdisc add dev {device} root tbf rate {rate}mbit burst 16kb limit 8mb".split())
     return rate, delay
+
+
+def _modest(made: socket.socket) -> None:
+    """A receive window that fills a queue of some tenths of a second, not of seconds."""
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 131072)
 
 
 def _dropped(lab: Lab, device: str) -> bool:
@@ -239,7 +249,7 @@ def _dropped(lab: Lab, device: str) -> bool:
 def shaper_download(lab: Lab) -> str:
     """What is above a rate waits in a queue: the RTT grows, nothing is lost."""
     rate, delay = _shaped(lab, "rc")
-    _download(lab, rate * 125_000 * lab.chance.randint(3, 4))
+    _download(lab, rate * 125_000 * lab.chance.randint(3, 4), _modest)
     lab.must(not _dropped(lab, "rc"), "nothing is lost")
     return (
         f"a shaper lets {rate} Mbit/s pass and queues the rest: no loss, RTT from {2000 * delay:.0f} ms to some hundred"
@@ -258,7 +268,7 @@ def shaper_download(lab: Lab) -> str:
 def shaper_upload(lab: Lab) -> str:
     """The same from client to server."""
     rate, delay = _shaped(lab, "rs")
-    lab.server.serve(9000, apps.sink)
+    lab.server.serve(9000, apps.sink, begin=_modest)
     client = lab.client.tcp(lab.server.address, 9000)
     lab.must(apps.upload(client, rate * 125_000 * lab.chance.randint(3, 4)) == b"done\n", "all comes")
     client.close()

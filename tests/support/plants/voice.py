@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 from plants import messages
 from plants.kinds import plant
 from plants.lab import Lab, Wire, chain
-from plants.wire import Effect
+from plants.wire import Effect, promptly
+
+LATE = 0.015
 
 
 def hold_call(lab: Lab, effect: Effect, *, rules: str = "", seconds: float = 6) -> None:
@@ -30,9 +33,18 @@ def hold_call(lab: Lab, effect: Effect, *, rules: str = "", seconds: float = 6) 
 
 
 def _talk(lab: Lab, audio: socket.socket, address: str, source: int, seconds: float) -> None:
+    begin = time.monotonic()
     for number in range(int(seconds * 50)):
+        await_turn(lab, begin + number * 0.02)
         audio.sendto(messages.rtp(number, source), (address, 40000))
-        lab.pause(0.0199)
+
+
+def await_turn(lab: Lab, due: float) -> None:
+    """Wait until it is time for the next packet; whoever is late leaves jitter that is no network's, and says so."""
+    promptly()
+    lab.pause(max(0.0, due - time.monotonic()))
+    if (late := time.monotonic() - due) > LATE:
+        lab.worst = max(lab.worst, 1 + late)
 
 
 @plant(
