@@ -1,6 +1,6 @@
 """``python tests/support/plants/make.py --out DIR``: make every kind of case with some seeds, and DIR/LABELS.tsv.
 
-Each case is a folder KIND-sSEED with client.pcapng and server.pcapng. Needs root, tcpdump, nft, tc and openssl; cases
+Each case is a folder KIND-sSEED with client.pcapng and server.pcapng. Needs root, tcpdump, nft and tc; cases
 run beside each other since they mostly wait. A case whose fault did not come about or whose machine stood still is
 made again, a few times. Must
 not know the kinds.
