@@ -6,7 +6,7 @@ import socket
 import threading
 
 from plants import apps, spaces
-from plants.kinds import sound
+from plants.kinds import seen, sound
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -31,7 +31,8 @@ def _fetch(lab: Lab, client: socket.socket, times: int = 1) -> None:
 QUIET = (("tcp.analysis.retransmission || tcp.analysis.fast_retransmission", "=0", "=0"),)
 
 
-@sound("-", tells=QUIET)
+@sound("-")
+@seen(*QUIET)
 def plain_web(lab: Lab) -> str:
     """Nothing special."""
     client = _connected(lab, lab.chance.randint(1, 60) * 1000)
@@ -42,8 +43,8 @@ def plain_web(lab: Lab) -> str:
 
 @sound(
     "retransmissions (keep-alives repeat a byte)",
-    tells=(("tcp.analysis.keep_alive", ">1", ">1"), ("tcp.analysis.keep_alive_ack", ">1", ">1")),
 )
+@seen(("tcp.analysis.keep_alive", ">1", ">1"), ("tcp.analysis.keep_alive_ack", ">1", ">1"))
 def keep_alives(lab: Lab) -> str:
     """An idle connection is kept alive by TCP."""
     client = _connected(lab)
@@ -57,7 +58,8 @@ def keep_alives(lab: Lab) -> str:
     return "an idle connection with TCP keep-alives each second, all answered; then another request"
 
 
-@sound("checksum errors, jumbo frames", tells=(("ip.len > 1500", "*", ">0"), ("tcp.checksum.status == 0", ">0", ">0")))
+@sound("checksum errors, jumbo frames")
+@seen(("ip.len > 1500", "*", ">0"), ("tcp.checksum.status == 0", ">0", ">0"))
 def offloads(lab: Lab) -> str:
     """Captured on hosts that leave sums and segmentation to the interface: wrong sums, packets above the MTU."""
     client = _connected(lab, lab.chance.randint(100, 400) * 1000, wire=None, is_offloading=True)
@@ -69,8 +71,8 @@ def offloads(lab: Lab) -> str:
 @sound(
     "connection reset",
     admits="reset-by-peer",
-    tells=(("tcp.flags.reset == 1", ">0", ">0"), ("http.response", ">0", ">0")),
 )
+@seen(("tcp.flags.reset == 1", ">0", ">0"), ("http.response", ">0", ">0"))
 def reset_at_close(lab: Lab) -> str:
     """The client closes with RST after the whole answer, as many programs do."""
     client = _connected(lab)
@@ -80,7 +82,8 @@ def reset_at_close(lab: Lab) -> str:
     return "after the whole answer the client ends the connection by RST: nothing is lost"
 
 
-@sound("slow network", admits="slow-network", tells=QUIET)
+@sound("slow network", admits="slow-network")
+@seen(*QUIET)
 def far_away(lab: Lab) -> str:
     """Another continent: 150 to 240 ms, steady; the server answers at once."""
     client = _connected(lab, lab.chance.randint(1, 10) * 1000, wire=_wire(lab, 0.075, 0.12))
@@ -93,8 +96,8 @@ def far_away(lab: Lab) -> str:
 @sound(
     "loss, retransmission",
     admits="reordering",
-    tells=(("tcp.analysis.out_of_order || tcp.analysis.lost_segment || tcp.analysis.duplicate_ack", ">0", "*"),),
 )
+@seen(("tcp.analysis.out_of_order || tcp.analysis.lost_segment || tcp.analysis.duplicate_ack", ">0", "*"))
 def reordered_a_little(lab: Lab) -> str:
     """A few segments are overtaken by one or two, without a resend."""
     delay = round(lab.chance.uniform(0.004, 0.02), 4)
@@ -106,7 +109,8 @@ def reordered_a_little(lab: Lab) -> str:
     return "a few segments are overtaken by their neighbour; none is lost"
 
 
-@sound("slow server (40 ms)", tells=QUIET)
+@sound("slow server (40 ms)")
+@seen(*QUIET)
 def delayed_acks(lab: Lab) -> str:
     """The receiver waits before it acknowledges a lone segment."""
     lab.build(wire=_wire(lab))
@@ -121,7 +125,8 @@ def delayed_acks(lab: Lab) -> str:
     return "lone small segments, acknowledged up to 40 ms later, as TCP does"
 
 
-@sound("the server hangs; the connection is half dead", tells=QUIET)
+@sound("the server hangs; the connection is half dead")
+@seen(*QUIET)
 def half_closed(lab: Lab) -> str:
     """The client ends its half and the answer comes all the same."""
     lab.build(wire=_wire(lab))
@@ -137,7 +142,8 @@ def half_closed(lab: Lab) -> str:
     return "the client sends FIN after its question; the answer of 40,000 bytes streams for a second after it, then FIN"
 
 
-@sound("routing fault", tells=(("icmp.type == 5", ">0", "*"), *QUIET))
+@sound("routing fault")
+@seen(("icmp.type == 5", ">0", "*"), *QUIET)
 def redirected(lab: Lab) -> str:
     """A router tells the client of a shorter way by ICMP redirect, and forwards all the same."""
     lab.build()
@@ -160,8 +166,8 @@ def redirected(lab: Lab) -> str:
 @sound(
     "zero window: the receiver is overloaded",
     admits="zero-window",
-    tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),),
 )
+@seen(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"))
 def window_dips(lab: Lab) -> str:
     """The receiver's window is 0 for a moment, and opens before any probe."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
@@ -185,8 +191,8 @@ def window_dips(lab: Lab) -> str:
 @sound(
     "zero window: the receiver is dead",
     admits="zero-window",
-    tells=(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"),),
 )
+@seen(("tcp.window_size_value == 0 && tcp.flags.reset == 0", ">0", ">0"))
 def window_recovers(lab: Lab) -> str:
     """The receiver pauses, is probed once or twice, and goes on: true to tell, whether it is a fault is for people."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
@@ -205,7 +211,8 @@ def window_recovers(lab: Lab) -> str:
     return f"the receiver pauses for {wait:.1f} s: window 0, one or two probes, then all comes"
 
 
-@sound("packet loss", tells=QUIET)
+@sound("packet loss")
+@seen(*QUIET)
 def acks_lost(lab: Lab) -> str:
     """Some pure ACKs are lost; later ones cover them, nothing is sent again."""
     lab.build(wire=_wire(lab, 0.002, 0.01))
@@ -217,17 +224,19 @@ def acks_lost(lab: Lab) -> str:
     return f"{lab.hits()} pure ACKs are lost, and no data: later ACKs cover them"
 
 
-@sound("PMTU black hole; loss", tells=(("icmp.type == 3 && icmp.code == 4", "=0", ">0"),))
+@sound("PMTU black hole; loss")
+@seen(("icmp.type == 3 && icmp.code == 4", "=0", ">0"))
 def pmtu_discovered(lab: Lab) -> str:
     """A router says what fits, and the sender obeys."""
     mtu, hop = lab.chance.choice([(9001, 1500), (9001, 8500), (1500, 1400)])
-    client = _connected(lab, lab.chance.randint(20, 60) * 1000, mtu=mtu, near=hop)
+    client = _connected(lab, lab.chance.randint(20, 60) * 1000, mtu=mtu, hops=(hop, 0))
     _fetch(lab, client, 2)
     client.close()
     return f"the hop to the client takes {hop} of {mtu} bytes and says so (ICMP 3/4); the server obeys"
 
 
-@sound("MSS clamp one way", tells=(("tcp.options.mss_val == 1379", ">0", ">0"), *QUIET))
+@sound("MSS clamp one way")
+@seen(("tcp.options.mss_val == 1379", ">0", ">0"), *QUIET)
 def clamped_both_ways(lab: Lab) -> str:
     """An appliance clamps the MSS of both directions."""
     rule = (
@@ -240,7 +249,8 @@ def clamped_both_ways(lab: Lab) -> str:
     return "the MSS of SYN and SYN-ACK is clamped to 1379, both ways: as it should be"
 
 
-@sound("slow server: seconds without a packet", tells=QUIET)
+@sound("slow server: seconds without a packet")
+@seen(*QUIET)
 def client_idles(lab: Lab) -> str:
     """The user thinks between requests on one connection."""
     client = _connected(lab)
@@ -251,7 +261,8 @@ def client_idles(lab: Lab) -> str:
     return "seconds pass between an answer and the next request: that is the user, each request is answered at once"
 
 
-@sound("slow server; stalls", tells=QUIET)
+@sound("slow server; stalls")
+@seen(*QUIET)
 def events_streamed(lab: Lab) -> str:
     """A server that tells news when there are some (server-sent events)."""
     lab.build(wire=_wire(lab))
@@ -275,8 +286,8 @@ def events_streamed(lab: Lab) -> str:
 @sound(
     "the server closes: idle time-out of a middlebox",
     admits="idle-timeout",
-    tells=(("tcp.flags.fin == 1 && tcp.srcport == 8080", ">0", ">0"), ("tcp.flags.reset == 1", "=0", "=0")),
 )
+@seen(("tcp.flags.fin == 1 && tcp.srcport == 8080", ">0", ">0"), ("tcp.flags.reset == 1", "=0", "=0"))
 def server_closes_idle(lab: Lab) -> str:
     """The server ends an idle keep-alive connection by FIN, in order."""
     lab.build(wire=_wire(lab))
@@ -300,8 +311,8 @@ def server_closes_idle(lab: Lab) -> str:
 @sound(
     "packet loss; the network marks",
     admits={"both": "marks-changed", "client": "", "server": ""},
-    tells=(("ip.dsfield.ecn == 3", ">0", "=0"), *QUIET),
 )
+@seen(("ip.dsfield.ecn == 3", ">0", "=0"), *QUIET)
 def congestion_marked(lab: Lab) -> str:
     """ECN at work: a router marks instead of dropping."""
     lab.build(wire=_wire(lab))
@@ -315,7 +326,8 @@ def congestion_marked(lab: Lab) -> str:
     return f"a router marks {lab.hits()} packets CE instead of dropping them; none is lost"
 
 
-@sound("refused; loss: many connections", tells=(("tcp.flags == 2", ">15", ">15"), *QUIET))
+@sound("refused; loss: many connections")
+@seen(("tcp.flags == 2", ">15", ">15"), *QUIET)
 def many_short_ones(lab: Lab) -> str:
     """Short connections one after the other, and some at once."""
     client = _connected(lab)

@@ -139,18 +139,17 @@ class Lab:
         self,
         *,
         mtu: int = 1500,
-        near: int = 0,
-        far: int = 0,
+        hops: tuple[int, int] = (0, 0),
         wire: Wire | None = None,
         rules: str = "",
         is_offloading: bool = False,
         is_tapped: bool = True,
     ) -> None:
-        """``mtu`` of the ends; ``near``/``far``: of the router's interface towards client/server, if not the same.
+        """``mtu`` of the ends; ``hops``: of the router's interfaces towards client and server; 0 is the same.
         ``rules``: of the router, as ``rule``."""
         self.wire = wire
         threading.Thread(target=self._watch, daemon=True).start()
-        self._namespaces(mtu, near or mtu, far or mtu)
+        self._namespaces(mtu, hops[0] or mtu, hops[1] or mtu)
         for space, interface in self._ends():
             spaces.offload(space, interface, is_offloading)
         if rules:

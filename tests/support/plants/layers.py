@@ -6,7 +6,7 @@ import socket
 import threading
 
 from plants import apps, messages
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -35,8 +35,8 @@ def ask(lab: Lab, name: str, number: int, seconds: float = 5.0) -> bytes:
     "dns-unanswered",
     "dns-unanswered",
     tempting="the web server is down",
-    tells=(("dns.flags.response == 0", ">2", ">2"), ("dns.flags.response == 1", "=0", "=0")),
 )
+@seen(("dns.flags.response == 0", ">2", ">2"), ("dns.flags.response == 1", "=0", "=0"))
 def dns_silent(lab: Lab) -> str:
     """The resolver is there and says nothing."""
     resolver(lab, lambda query, number: None)
@@ -52,8 +52,8 @@ def dns_silent(lab: Lab) -> str:
     "dns-unanswered",
     "healthy",
     tempting="all DNS is down",
-    tells=(("dns.flags.response == 0 && ip.dst == 10.0.0.0/8", ">3", "*"), ("dns.flags.response == 1", ">1", ">1")),
 )
+@seen(("dns.flags.response == 0 && ip.dst == 10.0.0.0/8", ">3", "*"), ("dns.flags.response == 1", ">1", ">1"))
 def dns_one_of_two(lab: Lab) -> str:
     """The first resolver of the list is dead (its packets are dropped); the second answers each time."""
     dead = lab.server.address.rsplit(".", 1)[0] + ".53"
@@ -78,8 +78,8 @@ def dns_one_of_two(lab: Lab) -> str:
     "dns-servfail",
     "dns-servfail",
     tempting="the name does not exist",
-    tells=(("dns.flags.rcode == 2", ">1", ">1"),),
 )
+@seen(("dns.flags.rcode == 2", ">1", ">1"))
 def dns_servfail(lab: Lab) -> str:
     """The resolver itself got no answer."""
     wait = lab.chance.uniform(0, 1.5)
@@ -99,8 +99,8 @@ def dns_servfail(lab: Lab) -> str:
     "dns-nxdomain",
     "dns-nxdomain",
     tempting="the resolver fails",
-    tells=(("dns.flags.rcode == 3", ">1", ">1"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")),
 )
+@seen(("dns.flags.rcode == 3", ">1", ">1"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0"))
 def dns_nxdomain(lab: Lab) -> str:
     """A name that is not there, with and without search list; another resolves."""
     resolver(
@@ -124,8 +124,8 @@ def dns_nxdomain(lab: Lab) -> str:
     "dns-rate-limited|dns-unanswered",
     admits={"client": "dns-unanswered dns-rate-limited", "both": "dns-unanswered dns-rate-limited loss policer"},
     tempting="the resolver is down; packet loss",
-    tells=(("dns.flags.response == 0", ">200", "*"), ("dns.flags.response == 1", ">50", ">50")),
 )
+@seen(("dns.flags.response == 0", ">200", "*"), ("dns.flags.response == 1", ">50", ">50"))
 def dns_rate_limited(lab: Lab) -> str:
     """As of the VPC's resolver: above a number of packets a second the rest is dropped, below it all is well."""
     rate, fast = lab.chance.choice([30, 50]), lab.chance.choice([150, 250])
@@ -153,8 +153,8 @@ def dns_rate_limited(lab: Lab) -> str:
     "dns-truncated",
     "dns-truncated",
     tempting="healthy: each query is answered",
-    tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">1", ">1"), ("tcp", "=0", "=0")),
 )
+@seen(("dns.flags.truncated == 1 && dns.flags.response == 1", ">1", ">1"), ("tcp", "=0", "=0"))
 def dns_truncated(lab: Lab) -> str:
     """The answer is cut off, and the client does not ask by TCP."""
     resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
@@ -170,10 +170,10 @@ def dns_truncated(lab: Lab) -> str:
     "dns-truncated|healthy",
     admits={"client": "syn-unanswered", "both": "syn-unanswered", "server": "dns-truncated"},
     tempting="the resolver does not answer",
-    tells=(
-        ("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"),
-        ("tcp.flags == 2 && tcp.dstport == 53", ">2", "=0"),
-    ),
+)
+@seen(
+    ("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"),
+    ("tcp.flags == 2 && tcp.dstport == 53", ">2", "=0"),
 )
 def dns_tcp_blocked(lab: Lab) -> str:
     """The client asks by TCP then, which a rule that allows only UDP 53 drops."""
@@ -225,8 +225,8 @@ class Proxy:
     "http-504",
     admits={"client": "slow-server", "server": "http-504", "both": "slow-server"},
     tempting="the network; the proxy is slow",
-    tells=(("http.response.code == 504", "=1", "=0"), ("http.request", ">1", ">1")),
 )
+@seen(("http.response.code == 504", "=1", "=0"), ("http.request", ">1", ">1"))
 def http_504(lab: Lab) -> str:
     """The target takes longer than the proxy waits."""
     patience = lab.chance.uniform(3, 6)
@@ -250,8 +250,8 @@ def http_504(lab: Lab) -> str:
     "http-502",
     admits={"server": "http-502 reset-by-peer", "both": "reset-by-peer"},
     tempting="the server crashed; the network",
-    tells=(("http.response.code == 502", "=1", "=0"), ("tcp.flags.reset == 1 && tcp.srcport == 8080", "=0", ">0")),
 )
+@seen(("http.response.code == 502", "=1", "=0"), ("tcp.flags.reset == 1 && tcp.srcport == 8080", "=0", ">0"))
 def http_502(lab: Lab) -> str:
     """The target's keep-alive is shorter than the proxy's: a request meets its FIN."""
     delay, keep = 0.03, lab.chance.uniform(1, 2)

@@ -6,7 +6,7 @@ import socket
 import struct
 
 from plants import apps, spaces
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain, wait_until
 from plants.wire import Effect
 
@@ -27,8 +27,8 @@ def _delay(lab: Lab) -> Wire:
     "",
     "marks-changed",
     tempting="the sender does not mark",
-    tells=(("ip.dsfield.dscp != 0 && udp.dstport == 40000", ">50", "=0"), ("udp.dstport == 40000", ">50", ">50")),
 )
+@seen(("ip.dsfield.dscp != 0 && udp.dstport == 40000", ">50", "=0"), ("udp.dstport == 40000", ">50", ">50"))
 def dscp_washed(lab: Lab) -> str:
     """A router sets what is marked to best effort; one point alone cannot know."""
     mark = lab.chance.choice([EF, AF41])
@@ -66,8 +66,8 @@ def fragmented(lab: Lab, rules: str) -> tuple[int, int]:
     "fragments-lost",
     admits={"client": "fragments-lost", "server": "", "both": "loss"},
     tempting="the service ignores big requests",
-    tells=(("ip.frag_offset > 0", ">3", "=0"), ("ip.flags.mf == 1 && ip.frag_offset == 0", ">3", ">3")),
 )
+@seen(("ip.frag_offset > 0", ">3", "=0"), ("ip.flags.mf == 1 && ip.frag_offset == 0", ">3", ">3"))
 def fragments_lost(lab: Lab) -> str:
     """A filter drops all fragments but the first, which has no ports to look at."""
     rule = "ip frag-off & 0x1fff != 0 counter name hit drop"
@@ -85,10 +85,10 @@ def fragments_lost(lab: Lab) -> str:
     "",
     "capture-lost-packets",
     tempting="loss in the network",
-    tells=(
-        ("tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment", ">2", "*"),
-        ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission", "=0", "=0"),
-    ),
+)
+@seen(
+    ("tcp.analysis.ack_lost_segment || tcp.analysis.lost_segment", ">2", "*"),
+    ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission", "=0", "=0"),
 )
 def capture_loses(lab: Lab) -> str:
     """The tap at the client misses some packets that arrived: they are acknowledged, and nobody sends them again."""
@@ -117,13 +117,13 @@ def capture_loses(lab: Lab) -> str:
     "healthy",
     "capture-duplicated",
     tempting="heavy loss; the network duplicates",
-    tells=(
-        (
-            NOTES,
-            ">5",
-            "*",
-        ),
-    ),
+)
+@seen(
+    (
+        NOTES,
+        ">5",
+        "*",
+    )
 )
 def capture_sees_twice(lab: Lab) -> str:
     """The tap has two interfaces that each packet passes, as ``tcpdump -i any`` on a host with a bridge."""
@@ -146,13 +146,13 @@ def capture_sees_twice(lab: Lab) -> str:
     "capture-duplicated",
     "capture-duplicated",
     tempting="retransmissions; a routing loop (the TTL falls)",
-    tells=(
-        (
-            NOTES,
-            "*",
-            ">5",
-        ),
-    ),
+)
+@seen(
+    (
+        NOTES,
+        "*",
+        ">5",
+    )
 )
 def capture_on_both_sides(lab: Lab) -> str:
     """The tap hears both sides of a router, as a mirror of two interfaces of one appliance: the TTL differs by one."""
@@ -174,8 +174,8 @@ def capture_on_both_sides(lab: Lab) -> str:
     "mirror-artefact|healthy",
     admits="mirror-artefact",
     tempting="port 80 is closed: ICMP port unreachable",
-    tells=(("icmp.type == 3 && icmp.code == 3", ">0", ">0"), ("udp.dstport == 4789 && !icmp", ">0", ">0")),
 )
+@seen(("icmp.type == 3 && icmp.code == 3", ">0", ">0"), ("udp.dstport == 4789 && !icmp", ">0", ">0"))
 def mirror_target(lab: Lab) -> str:
     """Mirrored packets in VXLAN reach a host where nothing listens on UDP 4789: its ICMP says nothing of the inner."""
     lab.build(wire=_delay(lab))

@@ -6,7 +6,7 @@ import socket
 from contextlib import suppress
 
 from plants import apps, spaces
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -30,13 +30,13 @@ def _delay(lab: Lab, most: float = 0.04) -> Wire:
     "pmtu-black-hole",
     admits={"both": "loss", "server": "", "client": ""},
     tempting="slow server (seen from the client); random loss",
-    tells=TIMES,
 )
+@seen(*TIMES)
 def pmtu_download(lab: Lab) -> str:
     """The client ends after some seconds: the sequence number of the server's answer tells what never came."""
     mtu, hop = _hop(lab)
     size = lab.chance.randint(4, 30) * 1000
-    lab.build(mtu=mtu, near=hop, wire=_delay(lab), rules=NO_FRAG_NEEDED)
+    lab.build(mtu=mtu, hops=(hop, 0), wire=_delay(lab), rules=NO_FRAG_NEEDED)
     lab.server.serve(8080, apps.http(size))
     client = lab.client.tcp(lab.server.address, 8080)
     client.settimeout(lab.chance.uniform(5, 7))
@@ -53,8 +53,8 @@ def pmtu_download(lab: Lab) -> str:
     "pmtu-black-hole",
     admits={"client": "pmtu-black-hole"},
     tempting="slow server (the client's packets are the same)",
-    tells=TIMES,
 )
+@seen(*TIMES)
 def pmtu_download_cut(lab: Lab) -> str:
     """The capture ends while the client waits: its packets are those of a server that thinks."""
     mtu, hop = _hop(lab)
@@ -81,12 +81,12 @@ def pmtu_download_cut(lab: Lab) -> str:
     "pmtu-black-hole",
     admits={"server": "pmtu-black-hole slow-client"},
     tempting="the server does not answer; random loss",
-    tells=(("tcp.analysis.retransmission", ">2", "*"), ("icmp.type == 3", "=0", "=0")),
 )
+@seen(("tcp.analysis.retransmission", ">2", "*"), ("icmp.type == 3", "=0", "=0"))
 def pmtu_upload(lab: Lab) -> str:
     """A small request passes before; then the client sends much."""
     mtu, hop = _hop(lab)
-    lab.build(mtu=mtu, far=hop, wire=_delay(lab), rules=NO_FRAG_NEEDED)
+    lab.build(mtu=mtu, hops=(0, hop), wire=_delay(lab), rules=NO_FRAG_NEEDED)
     lab.server.serve(8080, apps.http(300))
     client = lab.client.tcp(lab.server.address, 8080)
     apps.get(client)
@@ -103,12 +103,12 @@ def pmtu_upload(lab: Lab) -> str:
     "pmtu-black-hole",
     admits={"client": "loss", "both": "loss"},
     tempting="packet loss; a slow server",
-    tells=(("icmp.type == 3", "=0", "=0"), ("tcp.len > 0 && ip.src == ip.src && tcp.srcport == 8080", ">3", ">5")),
 )
+@seen(("icmp.type == 3", "=0", "=0"), ("tcp.len > 0 && ip.src == ip.src && tcp.srcport == 8080", ">3", ">5"))
 def pmtu_shrinks(lab: Lab) -> str:
     """tcp_mtu_probing=1: the sender tries smaller segments after some silence, and they pass."""
     mtu, hop = lab.chance.choice([(9001, 1500), (1500, 1400), (1500, 1300)])
-    lab.build(mtu=mtu, near=hop, wire=_delay(lab, 0.01), rules=NO_FRAG_NEEDED)
+    lab.build(mtu=mtu, hops=(hop, 0), wire=_delay(lab, 0.01), rules=NO_FRAG_NEEDED)
     spaces.sysctl(lab.server.space, {"ipv4/tcp_mtu_probing": 1, "ipv4/tcp_retries1": 2, "ipv4/tcp_base_mss": 536})
     lab.server.serve(8080, apps.http(12000))
     client = lab.client.tcp(lab.server.address, 8080)
@@ -159,8 +159,8 @@ def _handshake(lab: Lab, rule: str) -> str:
     "syn-unanswered",
     "healthy",
     tempting="the server is slow; nothing listens",
-    tells=(("tcp.flags == 2 && tcp.dstport == 8080", ">2", "=0"),),
 )
+@seen(("tcp.flags == 2 && tcp.dstport == 8080", ">2", "=0"))
 def syn_dropped(lab: Lab) -> str:
     """As a security group drops what it does not allow."""
     said = _handshake(lab, "tcp dport 8080")
@@ -173,8 +173,8 @@ def syn_dropped(lab: Lab) -> str:
     "syn-unanswered",
     "healthy",
     tempting="packet loss everywhere (the SYNs' retransmissions)",
-    tells=(("tcp.flags == 2", ">6", "*"), ("icmp", "=0", "=0")),
 )
+@seen(("tcp.flags == 2", ">6", "*"), ("icmp", "=0", "=0"))
 def syn_one_dead_target(lab: Lab) -> str:
     """One of several targets is not there; the others answer."""
     dead = lab.server.address.rsplit(".", 1)[0] + ".99"
@@ -200,11 +200,8 @@ def syn_one_dead_target(lab: Lab) -> str:
     "synack-unanswered",
     admits={"both": "syn-unanswered"},
     tempting="the server is down (from the client); the client is gone (from the server)",
-    tells=(
-        ("tcp.flags == 0x12 && tcp.srcport == 8080", "=0", ">1"),
-        ("tcp.flags == 2 && tcp.dstport == 8080", ">2", ">2"),
-    ),
 )
+@seen(("tcp.flags == 0x12 && tcp.srcport == 8080", "=0", ">1"), ("tcp.flags == 2 && tcp.dstport == 8080", ">2", ">2"))
 def synack_dropped(lab: Lab) -> str:
     """As a network ACL drops the way back."""
     said = _handshake(lab, "tcp sport 8080 tcp flags & (syn|ack) == (syn|ack)")
@@ -219,10 +216,9 @@ def synack_dropped(lab: Lab) -> str:
     "ack-unanswered",
     admits={"both": "synack-unanswered loss"},
     tempting="the server does not answer the request",
-    tells=(
-        ("tcp.flags == 0x12 && tcp.srcport == 8080", ">1", ">1"),
-        ("tcp.flags.syn == 0 && tcp.dstport == 8080", ">2", "=0"),
-    ),
+)
+@seen(
+    ("tcp.flags == 0x12 && tcp.srcport == 8080", ">1", ">1"), ("tcp.flags.syn == 0 && tcp.dstport == 8080", ">2", "=0")
 )
 def ack_dropped(lab: Lab) -> str:
     """As a stateful device that saw only one direction."""
@@ -243,8 +239,8 @@ def ack_dropped(lab: Lab) -> str:
     "backlog-full",
     admits={"both": "syn-unanswered", "server": "syn-unanswered"},
     tempting="the network loses SYNs",
-    tells=(("tcp.flags == 2", ">6", ">6"), ("tcp.flags == 0x12", ">0", ">0")),
 )
+@seen(("tcp.flags == 2", ">6", ">6"), ("tcp.flags == 0x12", ">0", ">0"))
 def backlog_full(lab: Lab) -> str:
     """Nobody accepts: the first connections are in the queue, further SYNs are ignored by the server itself."""
     backlog = lab.chance.randint(1, 3)
@@ -272,8 +268,8 @@ def backlog_full(lab: Lab) -> str:
     "refused",
     "refused",
     tempting="a firewall",
-    tells=(("tcp.flags == 0x14 && ip.ttl == 63", ">0", "*"), ("tcp.flags == 0x14 && ip.ttl == 64", "*", ">0")),
 )
+@seen(("tcp.flags == 0x14 && ip.ttl == 63", ">0", "*"), ("tcp.flags == 0x14 && ip.ttl == 64", "*", ">0"))
 def refused_by_host(lab: Lab) -> str:
     """Nothing listens; another port of the host answers, so that its TTL is known."""
     lab.build(wire=_delay(lab))
@@ -293,8 +289,8 @@ def refused_by_host(lab: Lab) -> str:
     "healthy",
     admits={"client": "reset-by-middlebox", "both": "reset-by-middlebox"},
     tempting="nothing listens on the server",
-    tells=(("tcp.flags == 0x14 && ip.ttl == 64", ">0", "=0"), ("tcp.flags == 2 && tcp.dstport == 8080", ">0", "=0")),
 )
+@seen(("tcp.flags == 0x14 && ip.ttl == 64", ">0", "=0"), ("tcp.flags == 2 && tcp.dstport == 8080", ">0", "=0"))
 def refused_by_firewall(lab: Lab) -> str:
     """A router on the way answers SYNs with RST in the server's name."""
     lab.build(wire=_delay(lab), rules=chain("forward", "tcp dport 8080 counter name hit reject with tcp reset"))

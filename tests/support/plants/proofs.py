@@ -26,7 +26,7 @@ def missing(kind: Kind, folder: Path) -> list[str]:
     """What of the signs of a kind is not in the case in ``folder``; [] if all are there."""
     found = []
     for place, point in enumerate(POINTS, 1):
-        signs = [(sign[0], sign[place]) for sign in kind.tells if sign[place] != "*"]
+        signs = [(sign[0], sign[place]) for sign in kind.signs if sign[place] != "*"]
         if not signs:
             continue
         counts = counted(folder / f"{point}.pcapng", [each for each, _ in signs])

@@ -7,7 +7,7 @@ import threading
 import time
 
 from plants import apps, messages
-from plants.kinds import plant, sound
+from plants.kinds import plant, seen, sound
 from plants.lab import Lab, Wire
 from plants.layers import ask, resolver
 from plants.marks import fragmented
@@ -18,8 +18,8 @@ from plants.wire import Effect
 @sound(
     "DNS is broken: NXDOMAIN",
     admits="dns-nxdomain",
-    tells=(("dns.flags.rcode == 3", ">0", ">0"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0")),
 )
+@seen(("dns.flags.rcode == 3", ">0", ">0"), ("dns.flags.rcode == 0 && dns.flags.response == 1", ">0", ">0"))
 def dns_search_list(lab: Lab) -> str:
     """NXDOMAIN for the name with the search domain, and the address for the name itself, at once."""
     resolver(
@@ -36,8 +36,8 @@ def dns_search_list(lab: Lab) -> str:
 
 @sound(
     "truncated",
-    tells=(("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"), ("tcp.dstport == 53", ">2", ">2")),
 )
+@seen(("dns.flags.truncated == 1 && dns.flags.response == 1", ">0", ">0"), ("tcp.dstport == 53", ">2", ">2"))
 def dns_by_tcp(lab: Lab) -> str:
     """The answer is cut off, and comes whole by TCP."""
     resolver(lab, lambda query, number: messages.reply(query, is_cut=True))
@@ -59,7 +59,8 @@ def dns_by_tcp(lab: Lab) -> str:
     return "TC=1 by UDP, and the whole answer by TCP at once"
 
 
-@sound("-", tells=(("dns.flags.rcode == 0 && dns.flags.response == 1", ">5", ">5"),))
+@sound("-")
+@seen(("dns.flags.rcode == 0 && dns.flags.response == 1", ">5", ">5"))
 def dns_plain(lab: Lab) -> str:
     """All resolves."""
     resolver(lab, lambda query, number: messages.reply(query, "10.9.9.9"))
@@ -68,14 +69,16 @@ def dns_plain(lab: Lab) -> str:
     return "all names resolve"
 
 
-@sound("-", tells=(("rtp.ssrc == 0x2222", ">200", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200")))
+@sound("-")
+@seen(("rtp.ssrc == 0x2222", ">200", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200"))
 def call(lab: Lab) -> str:
     """A call that everybody hears."""
     hold_call(lab, Effect(delay=0.01), seconds=lab.chance.uniform(4.5, 6))
     return "a call by SIP; RTP flows evenly both ways"
 
 
-@sound("RTP loss: seconds without packets, a jump of the timestamp", tells=(("rtp.marker == 1", ">1", ">1"),))
+@sound("RTP loss: seconds without packets, a jump of the timestamp")
+@seen(("rtp.marker == 1", ">1", ">1"))
 def call_with_pauses(lab: Lab) -> str:
     """Silence suppression: no packets while nobody speaks, then a marker bit; the sequence numbers go on."""
     lab.build(wire=Wire(Effect(delay=0.01), Effect(delay=0.01)))
@@ -113,8 +116,8 @@ def call_with_pauses(lab: Lab) -> str:
 
 @sound(
     "routing loop; port closed",
-    tells=(("icmp.type == 11", ">0", "*"), ("icmp.type == 3 && icmp.code == 3", ">0", ">0")),
 )
+@seen(("icmp.type == 11", ">0", "*"), ("icmp.type == 3 && icmp.code == 3", ">0", ">0"))
 def traceroute(lab: Lab) -> str:
     """TTL exceeded and port unreachable are what traceroute wants."""
     lab.build(wire=Wire(Effect(delay=0.005), Effect(delay=0.005)))
@@ -127,7 +130,8 @@ def traceroute(lab: Lab) -> str:
     return "traceroute by UDP: ICMP 11/0 of the router, ICMP 3/3 of the target, which is its end"
 
 
-@sound("fragments lost", tells=(("ip.frag_offset > 0", ">3", ">3"),))
+@sound("fragments lost")
+@seen(("ip.frag_offset > 0", ">3", ">3"))
 def fragments_arrive(lab: Lab) -> str:
     """Datagrams above the MTU in fragments, all there and answered."""
     sent, answered = fragmented(lab, "")
@@ -135,7 +139,8 @@ def fragments_arrive(lab: Lab) -> str:
     return f"{sent} datagrams, half of them in fragments: all arrive, all are answered"
 
 
-@sound("the server never answers (one-way by design)", tells=(("udp.dstport == 514", ">5", ">5"), ("icmp", "=0", "=0")))
+@sound("the server never answers (one-way by design)")
+@seen(("udp.dstport == 514", ">5", ">5"), ("icmp", "=0", "=0"))
 def logs_sent(lab: Lab) -> str:
     """Syslog by UDP asks for no answer."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)))
@@ -154,8 +159,8 @@ def logs_sent(lab: Lab) -> str:
     "healthy",
     admits={"client": "one-direction", "server": "", "both": "one-direction capture-lost-packets"},
     tempting="the server never answers; asymmetric routing",
-    tells=(("tcp.srcport == 8080", "=0", ">3"), ("tcp.dstport == 8080", ">3", ">3")),
 )
+@seen(("tcp.srcport == 8080", "=0", ">3"), ("tcp.dstport == 8080", ">3", ">3"))
 def captured_one_way(lab: Lab) -> str:
     """The tap's own filter lets one direction of all flows pass: as of a mirror with rules for one direction only."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)), is_tapped=False)
@@ -171,8 +176,8 @@ def captured_one_way(lab: Lab) -> str:
 
 @sound(
     "the capture is broken: packets are cut off",
-    tells=(("frame.cap_len < frame.len", ">3", ">3"), ("tcp.analysis.retransmission", "=0", "=0")),
 )
+@seen(("frame.cap_len < frame.len", ">3", ">3"), ("tcp.analysis.retransmission", "=0", "=0"))
 def cut_off(lab: Lab) -> str:
     """Only the first bytes of each packet are kept: the IP length is what counts."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)), is_tapped=False)
@@ -187,7 +192,8 @@ def cut_off(lab: Lab) -> str:
     return f"healthy connections, captured with a snaplen of {length} bytes"
 
 
-@sound("SYN missing: a fault of the handshake", tells=(("tcp.flags.syn == 1", "=0", "=0"), ("tcp.len > 0", ">3", ">3")))
+@sound("SYN missing: a fault of the handshake")
+@seen(("tcp.flags.syn == 1", "=0", "=0"), ("tcp.len > 0", ">3", ">3"))
 def began_late(lab: Lab) -> str:
     """The capture begins amid a connection."""
     lab.build(wire=Wire(Effect(delay=0.003), Effect(delay=0.003)), is_tapped=False)
@@ -203,7 +209,8 @@ def began_late(lab: Lab) -> str:
     return "a healthy connection that is older than the capture"
 
 
-@sound("packet loss: pings", tells=(("icmp.type == 8", ">3", ">3"), ("icmp.type == 0", ">3", ">3")))
+@sound("packet loss: pings")
+@seen(("icmp.type == 8", ">3", ">3"), ("icmp.type == 0", ">3", ">3"))
 def pings(lab: Lab) -> str:
     """Each ping is answered (by ICMP echo sockets)."""
     lab.build(wire=Wire(Effect(delay=0.02), Effect(delay=0.02)))

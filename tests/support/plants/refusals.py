@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 
 from plants import apps, spaces
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -37,8 +37,8 @@ def _icmp(code: int) -> tuple[tuple[str, str, str], ...]:
     "healthy",
     admits={"client": "syn-unanswered", "both": "syn-unanswered"},
     tempting="nothing listens",
-    tells=_icmp(13),
 )
+@seen(*_icmp(13))
 def icmp_prohibited(lab: Lab) -> str:
     """An administrator's rule in a router."""
     said = _refused(lab, "admin-prohibited")
@@ -55,8 +55,8 @@ def icmp_prohibited(lab: Lab) -> str:
     "healthy",
     admits={"client": "syn-unanswered", "both": "syn-unanswered"},
     tempting="nothing listens on the server",
-    tells=_icmp(3),
 )
+@seen(*_icmp(3))
 def icmp_port_unreachable(lab: Lab) -> str:
     """The default of iptables REJECT: it reads as if the server had said it."""
     said = _refused(lab, "port-unreachable")
@@ -70,8 +70,8 @@ def icmp_port_unreachable(lab: Lab) -> str:
     "healthy",
     admits={"client": "syn-unanswered", "both": "syn-unanswered"},
     tempting="a firewall drops it",
-    tells=(("icmp.type == 3 && icmp.code == 1", ">0", "=0"),),
 )
+@seen(("icmp.type == 3 && icmp.code == 1", ">0", "=0"))
 def icmp_host_unreachable(lab: Lab) -> str:
     """The router finds nobody with that address."""
     lab.build(wire=_delay(lab))
@@ -89,8 +89,8 @@ def icmp_host_unreachable(lab: Lab) -> str:
     "icmp-refused",
     "icmp-refused",
     tempting="packet loss",
-    tells=(("icmp.type == 3 && icmp.code == 3", ">0", ">0"),),
 )
+@seen(("icmp.type == 3 && icmp.code == 3", ">0", ">0"))
 def icmp_udp_port(lab: Lab) -> str:
     """Nothing listens on the UDP port: the host itself says so."""
     port = lab.chance.choice([514, 8125, 1813])
@@ -111,11 +111,8 @@ def icmp_udp_port(lab: Lab) -> str:
     "routing-loop",
     admits="syn-unanswered",
     tempting="traceroute; duplicates; a server that does not answer",
-    tells=(
-        ("icmp.type == 11 && icmp.code == 0", ">0", "*"),
-        ("ip.dst == 10.0.0.0/8 && ip.ttl < 20 && !icmp", "=0", ">9"),
-    ),
 )
+@seen(("icmp.type == 11 && icmp.code == 0", ">0", "*"), ("ip.dst == 10.0.0.0/8 && ip.ttl < 20 && !icmp", "=0", ">9"))
 def routing_loop(lab: Lab) -> str:
     """Two routers send what is for a subnet to one another."""
     lab.build(wire=_delay(lab))

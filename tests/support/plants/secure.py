@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from plants import apps
-from plants.kinds import plant, sound
+from plants.kinds import plant, seen, sound
 from plants.lab import Lab, Wire
 from plants.wire import Effect
 
@@ -95,9 +95,8 @@ def _alert(code: int) -> tuple[tuple[str, str, str], ...]:
 V12, V13 = only(ssl.TLSVersion.TLSv1_2), only(ssl.TLSVersion.TLSv1_3)
 
 
-@plant(
-    "tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="the network reset it", tells=_alert(45)
-)
+@plant("tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="the network reset it")
+@seen(*_alert(45))
 def tls_expired_12(lab: Lab) -> str:
     """The certificate is to be read in TLS 1.2."""
     days = lab.chance.randint(1, 200)
@@ -106,7 +105,8 @@ def tls_expired_12(lab: Lab) -> str:
     return f"the certificate ended {days} days before the capture; the client says certificate_expired (45)"
 
 
-@plant("tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="cipher or version", tells=_alert(45))
+@plant("tls-expired", "tls-expired", "tls-expired", admits="tls-alert", tempting="cipher or version")
+@seen(*_alert(45))
 def tls_expired_13(lab: Lab) -> str:
     """The certificate is encrypted in TLS 1.3, but OpenSSL's alert is not."""
     days = lab.chance.randint(1, 200)
@@ -118,7 +118,8 @@ def tls_expired_13(lab: Lab) -> str:
     )
 
 
-@plant("tls-alert", "tls-alert", "tls-alert", tempting="the server closes", tells=_alert(48))
+@plant("tls-alert", "tls-alert", "tls-alert", tempting="the server closes")
+@seen(*_alert(48))
 def tls_unknown_authority(lab: Lab) -> str:
     """The client does not trust the certificate's issuer."""
     other = certificate(91)
@@ -138,10 +139,10 @@ def tls_unknown_authority(lab: Lab) -> str:
     "tls-alert",
     "tls-alert",
     tempting="cipher mismatch; the network",
-    tells=(
-        ("tls.alert_message.desc == 40 || tls.alert_message.desc == 116", ">0", ">0"),
-        ("tls.handshake.type == 13", ">0", ">0"),
-    ),
+)
+@seen(
+    ("tls.alert_message.desc == 40 || tls.alert_message.desc == 116", ">0", ">0"),
+    ("tls.handshake.type == 13", ">0", ">0"),
 )
 def tls_client_certificate(lab: Lab) -> str:
     """The server wants a client certificate and gets an empty one (1.2: all is readable)."""
@@ -156,9 +157,8 @@ def tls_client_certificate(lab: Lab) -> str:
     return f"the server asks for a client certificate, gets none and says so by a fatal alert ({said})"
 
 
-@plant(
-    "tls-version", "tls-version", "tls-version", admits="tls-alert", tempting="the network reset it", tells=_alert(70)
-)
+@plant("tls-version", "tls-version", "tls-version", admits="tls-alert", tempting="the network reset it")
+@seen(*_alert(70))
 def tls_version(lab: Lab) -> str:
     """The two have no version in common: alert 70."""
     at_server, at_client = lab.chance.choice([(V13, V12), (V12, V13), (V13, V12)])
@@ -173,8 +173,8 @@ def tls_version(lab: Lab) -> str:
     "tls-cipher",
     admits="tls-alert",
     tempting="certificate; the network reset it",
-    tells=_alert(40),
 )
+@seen(*_alert(40))
 def tls_cipher(lab: Lab) -> str:
     """The two have no cipher suite in common: alert 40 at once after the client hello."""
 
@@ -199,8 +199,8 @@ def tls_cipher(lab: Lab) -> str:
     "tls-name",
     admits="tls-alert",
     tempting="certificate expired; the network",
-    tells=_alert(112),
 )
+@seen(*_alert(112))
 def tls_name_unknown(lab: Lab) -> str:
     """The server does not know the name of the client hello."""
 
@@ -221,8 +221,8 @@ def tls_name_unknown(lab: Lab) -> str:
     "tls-name",
     admits="tls-alert",
     tempting="certificate expired",
-    tells=(("tls.handshake.type == 11", ">0", ">0"), ("tls.alert_message.level == 2", ">0", ">0")),
 )
+@seen(("tls.handshake.type == 11", ">0", ">0"), ("tls.alert_message.level == 2", ">0", ">0"))
 def tls_name_mismatch(lab: Lab) -> str:
     """The certificate is for another name (1.2: it is readable), and the client goes away with an alert."""
     name = lab.chance.choice(["wrong.example", "pay.example"])
@@ -253,8 +253,8 @@ def _hello(lab: Lab, handle: Callable[[socket.socket], None], seconds: float) ->
     "tls-no-server-hello",
     admits="slow-server",
     tempting="PMTU black hole; the network is slow",
-    tells=(("tls.handshake.type == 1", "=1", "=1"), ("tls.handshake.type == 2", "=0", "=0")),
 )
+@seen(("tls.handshake.type == 1", "=1", "=1"), ("tls.handshake.type == 2", "=0", "=0"))
 def tls_silent(lab: Lab) -> str:
     """The server takes the client hello and says nothing."""
     said = _hello(lab, lambda connection: lab.pause(60), lab.chance.uniform(5, 8))
@@ -267,11 +267,8 @@ def tls_silent(lab: Lab) -> str:
     "tls-plaintext",
     "tls-plaintext",
     tempting="cipher or version",
-    tells=(
-        ("tls.handshake.type == 1", "=1", "=1"),
-        ('http.response.code == 400 || tcp contains "HTTP/1.1 400"', ">0", ">0"),
-    ),
 )
+@seen(("tls.handshake.type == 1", "=1", "=1"), ('http.response.code == 400 || tcp contains "HTTP/1.1 400"', ">0", ">0"))
 def tls_to_http(lab: Lab) -> str:
     """The port speaks HTTP."""
 
@@ -288,21 +285,24 @@ def tls_to_http(lab: Lab) -> str:
 CLOSED = (("tls.handshake.type == 2", ">0", ">0"), ("tls.alert_message.level == 2", "=0", "=0"))
 
 
-@sound("TLS failure: the close_notify alerts", tells=CLOSED)
+@sound("TLS failure: the close_notify alerts")
+@seen(*CLOSED)
 def tls_12_closed(lab: Lab) -> str:
     """Both sides end with close_notify."""
     lab.must(handshake(lab, certificate(), V12) == "done", "it works")
     return "TLS 1.2: handshake, request, answer, close_notify both ways"
 
 
-@sound("TLS failure: the alert at the end; the certificate is nowhere", tells=CLOSED)
+@sound("TLS failure: the alert at the end; the certificate is nowhere")
+@seen(*CLOSED)
 def tls_13_closed(lab: Lab) -> str:
     """The same in TLS 1.3: all but the hellos is encrypted."""
     lab.must(handshake(lab, certificate(), V13) == "done", "it works")
     return "TLS 1.3: handshake, request, answer, orderly end"
 
 
-@sound("certificate expired (by today's date, if that is later than the capture)", tells=CLOSED)
+@sound("certificate expired (by today's date, if that is later than the capture)")
+@seen(*CLOSED)
 def tls_ends_soon(lab: Lab) -> str:
     """The certificate ends days after the capture: it must be judged by the time of the capture."""
     lab.must(handshake(lab, certificate(2), V12) == "done", "it works")

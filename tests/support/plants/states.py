@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 
 from plants import apps, spaces
-from plants.kinds import plant
+from plants.kinds import plant, seen, takes
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -47,9 +47,9 @@ def _idle(lab: Lab, verdict: str) -> tuple[int, str]:
     "",
     "idle-timeout",
     tempting="the server is slow or down; packet loss",
-    seconds=370,
-    tells=(("tcp.analysis.retransmission", ">2", "=0"),),
 )
+@takes(370)
+@seen(("tcp.analysis.retransmission", ">2", "=0"))
 def idle_silent(lab: Lab) -> str:
     """A stateful device forgets an idle connection and drops what comes then, as a Gateway Load Balancer."""
     forgets, said = _idle(lab, "drop")
@@ -64,9 +64,9 @@ def idle_silent(lab: Lab) -> str:
     "idle-timeout",
     admits={"client": "reset-by-middlebox", "both": "reset-by-middlebox"},
     tempting="the server reset the connection",
-    seconds=370,
-    tells=(("tcp.flags.reset == 1 && ip.ttl == 64 && ip.dst == 10.0.0.0/8", ">0", "=0"),),
 )
+@takes(370)
+@seen(("tcp.flags.reset == 1 && ip.ttl == 64 && ip.dst == 10.0.0.0/8", ">0", "=0"))
 def idle_reset(lab: Lab) -> str:
     """The same with a RST, as a NAT gateway: its TTL is not the server's."""
     forgets, said = _idle(lab, "reject with tcp reset")
@@ -83,11 +83,8 @@ def idle_reset(lab: Lab) -> str:
     "nat-ports-exhausted",
     admits={"client": "nat-ports-exhausted syn-unanswered", "both": "syn-unanswered"},
     tempting="the server's queue is full; packet loss",
-    tells=(
-        ("tcp.flags == 2 && tcp.dstport == 8080", ">8", "*"),
-        ("tcp.srcport >= 2000 && tcp.srcport < 2010", "=0", ">8"),
-    ),
 )
+@seen(("tcp.flags == 2 && tcp.dstport == 8080", ">8", "*"), ("tcp.srcport >= 2000 && tcp.srcport < 2010", "=0", ">8"))
 def nat_exhausted(lab: Lab) -> str:
     """A NAT with few ports: connections live, further ones to the same address wait, to another they succeed."""
     ports = lab.chance.randint(4, 7)
@@ -129,7 +126,8 @@ def _small_buffer(made: socket.socket) -> None:
     made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
 
 
-@plant("zero-window", "zero-window", "zero-window", tempting="slow network; keep-alives (the probes)", tells=WINDOW)
+@plant("zero-window", "zero-window", "zero-window", tempting="slow network; keep-alives (the probes)")
+@seen(*WINDOW)
 def zero_window_upload(lab: Lab) -> str:
     """The server's program does not read for some seconds, then goes on."""
     stall = lab.chance.uniform(1.5, 5)
@@ -148,7 +146,8 @@ def zero_window_upload(lab: Lab) -> str:
     return f"the server's program reads nothing for {stall:.1f} s: its window is 0; then the upload ends well"
 
 
-@plant("zero-window", "zero-window", "zero-window", tempting="keep-alives of a healthy idle connection", tells=WINDOW)
+@plant("zero-window", "zero-window", "zero-window", tempting="keep-alives of a healthy idle connection")
+@seen(*WINDOW)
 def zero_window_dead(lab: Lab) -> str:
     """The client asks and never reads."""
     lab.build(wire=_delay(lab))
@@ -164,10 +163,10 @@ def zero_window_dead(lab: Lab) -> str:
     "reset-by-middlebox",
     "reset-by-middlebox",
     tempting="the peer reset the connection",
-    tells=(
-        ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"),
-        ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.dstport == 8080", "=0", ">0"),
-    ),
+)
+@seen(
+    ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"),
+    ("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.dstport == 8080", "=0", ">0"),
 )
 def reset_in_the_middle(lab: Lab) -> str:
     """A device ends a living connection at both ends."""
@@ -195,8 +194,8 @@ def reset_in_the_middle(lab: Lab) -> str:
     "",
     "reset-by-middlebox",
     tempting="the server reset the connection",
-    tells=(("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"), ("http.request", ">0", "=0")),
 )
+@seen(("tcp.flags.reset == 1 && ip.ttl == 64 && tcp.srcport == 8080", ">0", "=0"), ("http.request", ">0", "=0"))
 def reset_by_content(lab: Lab) -> str:
     """A filter reads the request and answers it with RST; the server sees a handshake and nothing more."""
     get = "tcp dport 8080 @th,256,32 0x47455420 counter name hit reject with tcp reset"
@@ -215,7 +214,8 @@ RESET = (
 )
 
 
-@plant("reset-by-peer", "reset-by-peer", "reset-by-peer", tempting="a firewall reset it", tells=RESET)
+@plant("reset-by-peer", "reset-by-peer", "reset-by-peer", tempting="a firewall reset it")
+@seen(*RESET)
 def reset_by_server(lab: Lab) -> str:
     """The server's program dies amid its answer."""
     part = lab.chance.randint(1000, 40000)
@@ -240,8 +240,8 @@ def reset_by_server(lab: Lab) -> str:
     "one-direction",
     "one-direction",
     tempting="the server never answers; lost packets",
-    tells=(("tcp.dstport == 8080", ">4", ">4"), ("tcp.srcport == 8080", ">4", "=0"), ("tcp.port == 8081", ">6", ">6")),
 )
+@seen(("tcp.dstport == 8080", ">4", ">4"), ("tcp.srcport == 8080", ">4", "=0"), ("tcp.port == 8081", ">6", ">6"))
 def asymmetric(lab: Lab) -> str:
     """The way back leaves by the server's other interface; a second client's flows use one interface both ways."""
     lab.build(wire=_delay(lab))

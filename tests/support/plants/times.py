@@ -6,7 +6,7 @@ import socket
 from collections.abc import Callable
 
 from plants import apps, spaces
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect
 
@@ -22,8 +22,8 @@ def _delay(lab: Lab, least: float = 0.001, most: float = 0.03) -> float:
     "slow-server",
     "slow-server",
     tempting="slow network; PMTU black hole",
-    tells=(("http.response", ">0", ">0"), ("tcp.analysis.retransmission", "=0", "=0")),
 )
+@seen(("http.response", ">0", ">0"), ("tcp.analysis.retransmission", "=0", "=0"))
 def slow_server(lab: Lab) -> str:
     """The request is acknowledged at once, the answer takes seconds; requests before were quick."""
     delay, think = _delay(lab), lab.chance.uniform(1.2, 6)
@@ -44,8 +44,8 @@ def slow_server(lab: Lab) -> str:
     "slow-server",
     "slow-server",
     tempting="healthy; a slow client",
-    tells=(("http.request", "=1", "=1"), ("http.response", "=0", "=0")),
 )
+@seen(("http.request", "=1", "=1"), ("http.response", "=0", "=0"))
 def server_never_answers(lab: Lab) -> str:
     """The request is acknowledged; the client gives up; the server's answer to its FIN shows that nothing was sent."""
     delay, patience = _delay(lab), lab.chance.uniform(4, 8)
@@ -67,8 +67,8 @@ def server_never_answers(lab: Lab) -> str:
     "slow-network",
     "slow-network",
     tempting="slow server",
-    tells=(("http.response", ">0", ">0"), ("tcp.analysis.ack_rtt > 0.4", ">0", ">0")),
 )
+@seen(("http.response", ">0", ">0"), ("tcp.analysis.ack_rtt > 0.4", ">0", ">0"))
 def slow_network(lab: Lab) -> str:
     """Each round trip takes most of a second, for handshake and acknowledgements too."""
     delay = _delay(lab, 0.3, 0.46)
@@ -87,8 +87,8 @@ def slow_network(lab: Lab) -> str:
     "slow-client",
     "slow-client",
     tempting="slow server; slow network",
-    tells=(("http.response", ">0", ">0"), ("tcp.time_delta > 1.4 && tcp.dstport == 8080 && tcp.len > 0", ">0", ">0")),
 )
+@seen(("http.response", ">0", ">0"), ("tcp.time_delta > 1.4 && tcp.dstport == 8080 && tcp.len > 0", ">0", ">0"))
 def slow_client(lab: Lab) -> str:
     """The client sends the first half of a request and the other half seconds later; the answer comes at once."""
     delay, wait = _delay(lab), lab.chance.uniform(1.5, 5)
@@ -116,7 +116,8 @@ def _download(lab: Lab, size: int, begin: Callable[[socket.socket], None] | None
 RESENT = (("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">0", ">2"),)
 
 
-@plant("loss", "loss", "loss", tempting="reordering (tshark calls the resends out-of-order)", tells=RESENT)
+@plant("loss", "loss", "loss", tempting="reordering (tshark calls the resends out-of-order)")
+@seen(*RESENT)
 def loss_random(lab: Lab) -> str:
     """Some of the server's segments are lost at random."""
     delay, share = _delay(lab, 0.004, 0.03), lab.chance.choice([0.01, 0.02, 0.04])
@@ -132,10 +133,8 @@ def loss_random(lab: Lab) -> str:
     "loss",
     "loss",
     tempting="the capture began late; reordering",
-    tells=(
-        ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">4", "*"),
-    ),
 )
+@seen(("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">4", "*"))
 def loss_upload_burst(lab: Lab) -> str:
     """A run of the client's segments is lost at once."""
     delay, burst = _delay(lab, 0.004, 0.02), lab.chance.randint(6, 12)
@@ -156,8 +155,8 @@ def loss_upload_burst(lab: Lab) -> str:
     "loss",
     admits={"client": "slow-server loss"},
     tempting="slow server",
-    tells=(("tcp.analysis.retransmission", "*", ">1"),),
 )
+@seen(("tcp.analysis.retransmission", "*", ">1"))
 def loss_of_the_tail(lab: Lab) -> str:
     """The last segments of short answers are lost: nothing comes after them that would tell, until a time-out."""
     delay = _delay(lab, 0.02, 0.05)
@@ -180,8 +179,8 @@ def loss_of_the_tail(lab: Lab) -> str:
     "policer",
     admits="policer loss",
     tempting="random loss; congestion",
-    tells=RESENT,
 )
+@seen(*RESENT)
 def policer_download(lab: Lab) -> str:
     """What is above a rate is dropped at once: the RTT stays as it is."""
     delay, rate = _delay(lab, 0.005, 0.02), lab.chance.choice([400, 700, 1000])
@@ -200,10 +199,8 @@ def policer_download(lab: Lab) -> str:
     "policer",
     admits="policer loss",
     tempting="random loss",
-    tells=(
-        ("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">20", "*"),
-    ),
 )
+@seen(("tcp.analysis.retransmission || tcp.analysis.fast_retransmission || tcp.analysis.out_of_order", ">20", "*"))
 def policer_upload(lab: Lab) -> str:
     """The same from client to server."""
     delay, rate = _delay(lab, 0.005, 0.02), lab.chance.choice([400, 700, 1000])
@@ -244,8 +241,8 @@ def _dropped(lab: Lab, device: str) -> bool:
     "shaper",
     admits={"client": "shaper", "server": "", "both": ""},
     tempting="slow network; a slow server",
-    tells=(("tcp.analysis.retransmission", "=0", "*"), ("tcp.analysis.ack_rtt > 0.1", "*", ">9")),
 )
+@seen(("tcp.analysis.retransmission", "=0", "*"), ("tcp.analysis.ack_rtt > 0.1", "*", ">9"))
 def shaper_download(lab: Lab) -> str:
     """What is above a rate waits in a queue: the RTT grows, nothing is lost."""
     rate, delay = _shaped(lab, "rc")
@@ -263,8 +260,8 @@ def shaper_download(lab: Lab) -> str:
     "shaper",
     admits={"server": "shaper", "client": "", "both": ""},
     tempting="slow network",
-    tells=(("tcp.analysis.retransmission", "*", "=0"), ("tcp.analysis.ack_rtt > 0.1", ">9", "*")),
 )
+@seen(("tcp.analysis.retransmission", "*", "=0"), ("tcp.analysis.ack_rtt > 0.1", ">9", "*"))
 def shaper_upload(lab: Lab) -> str:
     """The same from client to server."""
     rate, delay = _shaped(lab, "rs")
@@ -285,10 +282,8 @@ def shaper_upload(lab: Lab) -> str:
     "reordering",
     admits={"server": "reordering", "client": "", "both": ""},
     tempting="loss, fast retransmission",
-    tells=(
-        ("tcp.analysis.out_of_order || tcp.analysis.fast_retransmission || tcp.analysis.retransmission", ">5", "*"),
-    ),
 )
+@seen(("tcp.analysis.out_of_order || tcp.analysis.fast_retransmission || tcp.analysis.retransmission", ">5", "*"))
 def reordering(lab: Lab) -> str:
     """Some segments arrive milliseconds after those that were sent later; none is lost."""
     delay, share, late = (
@@ -310,8 +305,8 @@ def reordering(lab: Lab) -> str:
     "duplicates",
     admits={"server": "duplicates", "client": "", "both": ""},
     tempting="spurious retransmissions; a capture that sees all twice",
-    tells=(("tcp.analysis.retransmission", ">5", "*"),),
 )
+@seen(("tcp.analysis.retransmission", ">5", "*"))
 def duplicates(lab: Lab) -> str:
     """The network doubles some segments: same IP id, same TTL."""
     delay, share = _delay(lab, 0.002, 0.02), lab.chance.choice([0.03, 0.05, 0.1])
@@ -329,8 +324,8 @@ def duplicates(lab: Lab) -> str:
     "corruption",
     admits={"client": "loss", "both": "loss"},
     tempting="checksum offload; loss alone",
-    tells=(("tcp.checksum.status == 0", ">3", "=0"),),
 )
+@seen(("tcp.checksum.status == 0", ">3", "=0"))
 def corruption(lab: Lab) -> str:
     """A wire flips a bit of some segments: the receiver's host drops them, the sender sends them again."""
     delay, share = _delay(lab, 0.002, 0.02), lab.chance.choice([0.02, 0.04])

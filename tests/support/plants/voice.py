@@ -7,7 +7,7 @@ import threading
 import time
 
 from plants import messages
-from plants.kinds import plant
+from plants.kinds import plant, seen
 from plants.lab import Lab, Wire, chain
 from plants.wire import Effect, promptly
 
@@ -54,8 +54,8 @@ def await_turn(lab: Lab, due: float) -> None:
     "rtp-loss",
     admits={"both": "loss"},
     tempting="the caller is silent",
-    tells=(("rtp.ssrc == 0x2222", ">200", ">280"), ("rtp.ssrc == 0x1111", ">280", ">280")),
 )
+@seen(("rtp.ssrc == 0x2222", ">200", ">280"), ("rtp.ssrc == 0x1111", ">280", ">280"))
 def rtp_loss(lab: Lab) -> str:
     """Some of the audio to the client is lost."""
     share = lab.chance.choice([0.03, 0.06, 0.1])
@@ -71,8 +71,8 @@ def rtp_loss(lab: Lab) -> str:
     "",
     "rtp-jitter",
     tempting="healthy: no packet is lost",
-    tells=(("rtp.ssrc == 0x2222", ">290", ">290"), ("rtp.ssrc == 0x2222 && udp.time_delta > 0.05", ">5", "*")),
 )
+@seen(("rtp.ssrc == 0x2222", ">290", ">290"), ("rtp.ssrc == 0x2222 && udp.time_delta > 0.05", ">5", "*"))
 def rtp_jitter(lab: Lab) -> str:
     """The audio to the client comes unevenly; none is lost."""
     jitter = lab.chance.uniform(0.12, 0.25)
@@ -86,8 +86,8 @@ def rtp_jitter(lab: Lab) -> str:
     "",
     "rtp-one-way",
     tempting="healthy: no sequence number is missing",
-    tells=(("rtp.ssrc == 0x2222", "=0", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200"), ("sip", ">2", ">2")),
 )
+@seen(("rtp.ssrc == 0x2222", "=0", ">200"), ("rtp.ssrc == 0x1111", ">200", ">200"), ("sip", ">2", ">2"))
 def rtp_one_way(lab: Lab) -> str:
     """SIP agrees on audio both ways; the one to the client is dropped."""
     seconds = lab.chance.uniform(4.5, 7)
