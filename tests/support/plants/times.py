@@ -311,7 +311,7 @@ def duplicates(lab: Lab) -> str:
     """The network doubles some segments: same IP id, same TTL."""
     delay, share = _delay(lab, 0.002, 0.02), lab.chance.choice([0.03, 0.05, 0.1])
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, double=share)))
-    _download(lab, lab.chance.randint(400, 800) * 1000)
+    _download(lab, lab.chance.randint(700, 900) * 1000)
     count = lab.wire.did["doubled"] if lab.wire else 0
     lab.must(count > 8, f"{count} are doubled")
     return f"the network delivers {count} segments of the server twice"
