@@ -17,16 +17,14 @@ LATE = 0.015
 def hold_call(lab: Lab, effect: Effect, *, rules: str = "", seconds: float = 6) -> None:
     """A call by SIP with RTP both ways, 50 packets a second of 172 bytes (RFC 3550, PCMU)."""
     lab.build(wire=Wire(Effect(delay=0.01), effect), rules=rules)
-    ends = [(lab.client, lab.server, 0x1111), (lab.server, lab.client, 0x2222)]
+    ends = [(lab.client.udp(40000), lab.server.address, 0x1111), (lab.server.udp(40000), lab.client.address, 0x2222)]
     sip = [lab.client.udp(5060), lab.server.udp(5060)]
     for number, (ours, theirs, text) in enumerate(messages.sip(lab.client.address, lab.server.address)):
         sip[ours].sendto(text, ((lab.client, lab.server)[theirs].address, 5060))
         lab.must(sip[theirs].recv(4096), f"message {number} arrives")
-    threads = []
-    for ours, theirs, source in ends:
-        audio = ours.udp(40000)
-        threads.append(threading.Thread(target=_talk, args=(lab, audio, theirs.address, source, seconds)))
-        threads[-1].start()
+    threads = [threading.Thread(target=_talk, args=(lab, *end, seconds)) for end in ends]
+    for thread in threads:
+        thread.start()
     for thread in threads:
         thread.join()
     lab.pause(0.2)

@@ -1,5 +1,6 @@
 """A wire in user space between two interfaces of a namespace: it delays, loses, doubles, delays single frames past
-others, flips a bit and counts what it did. (The kernel here has no netem.) Must not know protocols above IPv4's length.
+others, flips a bit and counts what it did; ARP passes at once. (The kernel here has no netem.) Must not know protocols
+above IPv4's length.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from plants import spaces
 
 PACKET_IGNORE_OUTGOING = 23  # linux/if_packet.h
 SOL_PACKET = 263
+ARP = b"\x08\x06"
 
 
 @dataclass(frozen=True)
@@ -91,6 +93,8 @@ class Wire:
     def _fate(self, way: str, frame: bytes, chance: random.Random) -> list[tuple[float, bytes, bool]]:
         """(seconds from now, frame, is it late?) of each frame that leaves for one that came."""
         effect: Effect = getattr(self, way)
+        if frame[12:14] == ARP:  # else a SYN waits for it, and is sent again right after
+            return [(0.0, frame, True)]
         after = effect.delay + chance.random() * effect.jitter
         length = struct.unpack_from("!H", frame, 16)[0] if frame[12:14] == b"\x08\x00" else 0
         if not effect.least <= length <= effect.most:
