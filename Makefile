@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-flowlogs bench-startup bench-engine bench-transport bench-duration bench-flowlogs judge-decap clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-flowlogs bench-startup bench-engine bench-transport bench-duration bench-flowlogs judge-decap clean plants judge-plants
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -102,6 +102,12 @@ judge-flowlogs: venv ## flow log records that others documented, beside what the
 
 judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
 	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done
+
+plants: venv tools ## plant faults of networks for real and capture them at two points, with labels (root; OUT=FOLDER)
+	$(PY) tests/support/plants/make.py --out $(OUT) $(ADDITIONALLY)
+
+judge-plants: venv ## what diagnose says of planted faults and of sound traffic, beside their labels (OUT=FOLDER)
+	$(PY) tests/judge_plants.py $(OUT) --command "$(VENV)/bin/vpcshark diagnose" $(ADDITIONALLY)
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
