@@ -21,7 +21,7 @@ from vpcshark.extcap.options import BY_NAME
 from vpcshark.text import line
 
 SWEEP_THEMSELVES = {"cleanup", "capture"}
-NO_ACCOUNT = {"lab", "demo", "decap", "completion"}  # nobody expects a call to AWS of a tool for files
+NO_ACCOUNT = {"lab", "demo", "decap", "diagnose", "completion"}  # nobody expects a call to AWS of a tool for files
 
 _LEVEL = BY_NAME["log-level"].variable
 

@@ -27,6 +27,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "investigate": {
         "preflight": "say why a capture would be empty, before anything is made",
         "walk": "say why A can't reach B: every hop, both ways, with the rule that decides",
+        "diagnose": "say what the packets of a capture prove, with the frames",
         "explain": "show what AWS sends for a capture filter",
     },
     "clean up": {

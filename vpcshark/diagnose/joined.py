@@ -94,7 +94,8 @@ def _unpaired(
 
 def _key(packet: Packet) -> Hashable:
     if packet.protocol == TCP and not packet.shift:
-        return packet.protocol, packet.ident, packet.seq, packet.ack, packet.flags & ~0xC0, packet.size
+        size = 0 if packet.flags & SYN else packet.size  # some pad a SYN
+        return packet.protocol, packet.ident, packet.seq, packet.ack, packet.flags & ~0xC0, size
     if packet.ident <= 0 and len(packet.payload) < 8:
         return None
     head = packet.payload[:32] if not packet.shift else b""
@@ -140,6 +141,11 @@ def _joint(
         if (packet.source, packet.target) == way and begin <= packet.at <= end:
             joint.lost.append(packet)
     return joint
+
+
+def is_place(finding: Finding) -> bool:
+    """Does it say between which points packets are lost?"""
+    return isinstance(finding.cause, tuple) and finding.cause[:1] == ("between",)
 
 
 def judge(made: Comparison) -> Iterator[Finding]:

@@ -6,7 +6,7 @@ Must not know how a verdict comes about.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from vpcshark.diagnose import joined
@@ -109,11 +109,29 @@ def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:
 
 def explained(findings: Sequence[Finding]) -> list[Finding]:
     """Without what another finding about the same flows explains. What can't be told explains nothing that is known."""
+    by_flow = _by_flow(findings)
+    kept = [finding for finding in findings if not _is_explained(finding, by_flow)]
+    places = _by_flow([each for each in findings if joined.is_place(each)])
+    return [_placed(finding, places) for finding in kept]
+
+
+def _by_flow(findings: Sequence[Finding]) -> dict[frozenset[tuple[bytes, int]], list[Finding]]:
     by_flow: dict[frozenset[tuple[bytes, int]], list[Finding]] = {}
     for finding in findings:
         for flow in finding.flows:
             by_flow.setdefault(_ends(flow), []).append(finding)
-    return [finding for finding in findings if not _is_explained(finding, by_flow)]
+    return by_flow
+
+
+def _placed(finding: Finding, places: dict[frozenset[tuple[bytes, int]], list[Finding]]) -> Finding:
+    """With the place of the loss, where two points have told it."""
+    if joined.is_place(finding):
+        return finding
+    where = next((each for flow in finding.flows for each in places.get(_ends(flow), ()) if _explains(finding, each)), None)
+    if where is None:
+        return finding
+    checked = (*finding.checked, where.sentence)
+    return replace(finding, checked=checked, frames=(*finding.frames, *where.frames[:4]))
 
 
 def _is_explained(finding: Finding, by_flow: dict[frozenset[tuple[bytes, int]], list[Finding]]) -> bool:

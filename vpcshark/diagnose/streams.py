@@ -84,7 +84,6 @@ class Stream:
         if packet.flags & SYN:
             if self._base is None:
                 self._base, self.options = packet.seq, options_of(packet)
-            self._note_ident(packet)
             return
         if packet.flags & RST:
             return
@@ -100,7 +99,7 @@ class Stream:
         self._note_ident(packet)
 
     def _note_ident(self, packet: Packet) -> None:
-        if self._newest < 0 or _newer(packet.ident, self._newest):
+        if packet.ident > 0 and (self._newest < 0 or _newer(packet.ident, self._newest)):
             self._newest = packet.ident
 
     def _data(self, packet: Packet, start: int, end: int, is_stopped: bool) -> None:
@@ -191,8 +190,9 @@ def _newer(ident: int, than: int) -> bool:
 
 def _counts(packets: Sequence[Packet]) -> bool:
     """Do this side's IP identifications count up, so that they tell the order of sending?"""
-    idents = [packet.ident for packet in packets if packet.ident > 0]
-    if len(idents) < 3 or len(idents) < 0.9 * len(packets) - 1:
+    own = [packet for packet in packets if not packet.flags & (SYN | RST)]  # those have others: 0 in Linux
+    idents = [packet.ident for packet in own if packet.ident > 0]
+    if len(idents) < 3 or len(idents) < 0.9 * len(own):
         return False
     steps = [after - before & 0xFFFF for before, after in zip(idents, idents[1:], strict=False)]
     small = sum(1 for step in steps if step < 2048 or step > 0xFFFF - 512)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, Flow, end, flow_of, seconds
 from vpcshark.diagnose.packet import ACK, SYN, UDP, Packet, address
 from vpcshark.diagnose.readers import dns
@@ -147,6 +147,7 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         checked = ("The resolver itself is reached and answers.", "No later query for the name was answered well.")
         advice = f"Look behind the resolver: does it reach the zone's servers? dig +trace {_shell(query)}; DNSSEC: dig +cd"
         cause = ("servfail", query.flow.source, query.flow.target)
+        yield from _behind(view, query.flow.target)
         yield view.finding("dns-servfail", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
     elif message.code == dns.NXDOMAIN and not _is_search(query, queries):
         sentence = f"{server} says that {query.name} does not exist (NXDOMAIN)."
@@ -160,6 +161,21 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         advice = "Is this client among those that the resolver serves (its access list, its VPC)?"
         cause = ("refused", query.flow.source, query.flow.target)
         yield view.finding("dns-refused", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
+
+
+def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
+    """At the resolver itself: whom it asks by TCP in vain, as far as the capture goes."""
+    for pair in view.pairs:
+        flow = pair.flow
+        if flow.source != resolver or flow.target_port != _PORT or pair.server.packets:
+            continue
+        sentence = (
+            f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no answer comes."
+        )
+        checked = ("The capture ends too soon to say more than that.",)
+        advice = f"Capture longer at the resolver; from there: dig +tcp @{address(flow.target)} . NS"
+        packets = pair.client.packets
+        yield view.finding("syn-unanswered", CANNOT_TELL, sentence, (flow,), packets, checked, advice, 0.5, ("dns", flow))
 
 
 def _shell(query: Query) -> str:

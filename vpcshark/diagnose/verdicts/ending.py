@@ -168,7 +168,7 @@ def _by_device(view: View, pair: Pair, resets: Sequence[Packet]) -> Finding:
 def _by_server(view: View, pair: Pair, reset: Packet) -> Iterator[Finding]:
     """The server ends it while it owes something: a request, or the rest of an answer."""
     stream = pair.client
-    asked = [s for s in stream.segments if s.packet.number < reset.number]
+    asked = [s for s in stream.segments if s.packet.number < reset.number and s.kind != PROBE]
     answered = [s for s in pair.server.segments if s.packet.number < reset.number]
     if not asked or (answered and answered[-1].packet.number > asked[-1].packet.number):
         return

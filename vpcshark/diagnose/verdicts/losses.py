@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
+from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RIGHT, WRONG, Packet
 from vpcshark.diagnose.streams import COPY, LATE, NEW, RESENT, Hole, Pair, Segment, Stream
 from vpcshark.diagnose.verdicts import rates
@@ -56,8 +57,11 @@ def segment_start(segment: Segment, stream: Stream) -> int:
 
 def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Finding]:
     behind, ahead = lost_of(stream)
+    told = _told_too_big(view, flow)
+    behind, ahead = ([s for s in each if not _was_cut(s, told)] for each in (behind, ahead))
     total = sum(1 for s in stream.segments if s.kind in (NEW, RESENT))
-    lost = len(behind) + len(ahead)
+    lost = max(len(behind), _missing(stream, behind)) + len(ahead)
+    total += lost - len(behind) - len(ahead)
     stall, at = _longest_stall([*behind, *ahead])
     if lost < _FEWEST or lost < _SHARE * total:
         if stall < _STALL or not lost:
@@ -89,6 +93,34 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     cause = ("loss", flow.source, flow.target)
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
     yield view.finding("loss", sure, sentence, (flow,), packets, checked, advice, stall / SECOND + lost / 100, cause)
+
+
+def _missing(stream: Stream, behind: Sequence[Segment]) -> int:
+    """How many segments the gaps had room for that were filled by what is sent again, at least in part."""
+    again, found = {id(s.packet): s.end - s.start for s in behind}, 0
+    for hole in stream.holes:
+        sizes = [again[id(p)] for p in hole.filled if id(p) in again]
+        have = sum(min(high, hole.end) - max(low, hole.start) for low, high in _sacked_in(stream, hole))
+        if sizes and hole.rest > 0:
+            found += len(sizes) + max(hole.rest - have, 0) // max(sizes)
+        else:
+            found += len(sizes)
+    return found
+
+
+def _sacked_in(stream: Stream, hole: Hole) -> set[tuple[int, int]]:
+    """What the receiver said it had of a gap: bytes that came before the capture began."""
+    return {(low, high) for low, high in stream.sacked if low < hole.end and high > hole.start and low >= hole.start and high <= hole.end}
+
+
+def _told_too_big(view: View, flow: Flow) -> dict[int, int]:
+    """Sequence numbers of packets that a router refused for their size, with the size that it takes."""
+    return {q.seq: q.mtu for q in view.quotes if q.says == TOO_BIG and q.flow == flow}
+
+
+def _was_cut(segment: Segment, told: dict[int, int]) -> bool:
+    """Is this path MTU discovery at work: sent again in smaller packets, as a router has said?"""
+    return bool(told) and segment.packet.length <= max(told.values())
 
 
 def _longest_stall(again: Sequence[Segment]) -> tuple[int, Packet | None]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
-from vpcshark.diagnose.packet import RST, SYN, Packet, address
+from vpcshark.diagnose.packet import FIN, RST, SYN, Packet, address
 from vpcshark.diagnose.streams import RESENT, Hole, Segment, Stream
 from vpcshark.diagnose.view import View
 
@@ -210,7 +210,7 @@ def _hole_told(view: View, flow: Flow, hole: Hole, largest: int) -> Finding:
         "No ICMP about a packet too big is in the capture (it would go to the sender).",
     )
     packets = [hole.by, *hole.filled[:6]]
-    sure = PROVED if hole.filled else LIKELY
+    sure = LIKELY
     cause = (flow.source, flow.target)
     return view.finding(
         *("pmtu-black-hole", sure, sentence, (flow,), packets, checked, _advice(1500, flow), until / SECOND, cause)
@@ -242,7 +242,7 @@ def unproved(view: View) -> Iterator[Finding]:
             if other.packets or _was_told(view, flow):
                 continue
             sent = _most_often(stream)
-            if len(sent) < 3 or sent[-1].at - sent[0].at < _PAUSE:
+            if len(sent) < 3 or sent[-1].at - sent[0].at < _PAUSE or sent[-1].flags & FIN:
                 continue
             yield _silent(view, flow, sent)
 

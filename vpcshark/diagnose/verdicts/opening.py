@@ -149,7 +149,8 @@ def _waited(view: View, held: Sequence[Opening]) -> float:
 def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     flow, count = opening.flow, len(opening.syns)
     lasted = max(opening.syns[-1].at, view.end) - opening.syns[0].at
-    sure = PROVED if count >= 2 and lasted >= _WATCHED else LIKELY if lasted >= _WATCHED else CANNOT_TELL
+    often = (count >= 2 and lasted >= _WATCHED) or (count >= 3 and lasted >= SECOND)
+    sure = PROVED if often else LIKELY if lasted >= _WATCHED else CANNOT_TELL
     sentence = f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(lasted)} and got no answer at this point."
     if count == 1:
         sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
