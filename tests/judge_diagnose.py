@@ -152,7 +152,11 @@ def verdict(case: Case, said: Said) -> str:
         if case.is_sound and healthy and said.status == 3:
             return "open"
         return "right"
-    return "open" if all(each & said.open or said.status == 3 for each in missing) else f"misses {sorted(map(sorted, missing))}"
+    return (
+        "open"
+        if all(each & said.open or said.status == 3 for each in missing)
+        else f"misses {sorted(map(sorted, missing))}"
+    )
 
 
 def misplaced(case: Case, said: Said) -> list[str]:
@@ -215,9 +219,9 @@ def naive(files: Sequence[Path]) -> bool:
         for row in done.stdout.splitlines():
             if row.startswith(("Errors", "Warns", "Notes", "Chats")):
                 level = row.split()[0]
-            elif level == "Errors" and row.strip() and row.split()[0].isdecimal():
-                return True
-            elif level in ("Warns", "Notes") and "Sequence" in row:
+            elif (level == "Errors" and row.strip() and row.split()[0].isdecimal()) or (
+                level in ("Warns", "Notes") and "Sequence" in row
+            ):
                 return True
     return False
 
@@ -236,7 +240,9 @@ def main(folders: Sequence[str]) -> int:
             total[column] += 1
             sound = case.is_sound
             alarm = naive(case.files)
-            naive_right["alarm on sound" if alarm and sound else "silent on fault" if not alarm and not sound else "other"] += 1
+            naive_right[
+                "alarm on sound" if alarm and sound else "silent on fault" if not alarm and not sound else "other"
+            ] += 1
             if sound and said.sure - ARTEFACTS - case.admits:
                 alarms["false"] += 1
             alarms["sound"] += sound

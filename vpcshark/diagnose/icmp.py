@@ -22,7 +22,14 @@ WORDS = {
     10: "host prohibited",
     13: "prohibited by a filter",
 }
-WORDS6 = {0: "no route", 1: "prohibited", 3: "address unreachable", 4: "port unreachable", 5: "policy", 6: "reject route"}
+WORDS6 = {
+    0: "no route",
+    1: "prohibited",
+    3: "address unreachable",
+    4: "port unreachable",
+    5: "policy",
+    6: "reject route",
+}
 
 
 class Quote(NamedTuple):

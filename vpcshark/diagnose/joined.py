@@ -82,7 +82,11 @@ def compare(one: View, other: View) -> Comparison:
 
 
 def _unpaired(
-    made: Comparison, known: set[Direction], falls: dict[Direction, int], alone: Sequence[Packet], gone: Sequence[Packet]
+    made: Comparison,
+    known: set[Direction],
+    falls: dict[Direction, int],
+    alone: Sequence[Packet],
+    gone: Sequence[Packet],
 ) -> Iterator[Joint]:
     """Directions of which nothing got through: the other one tells which point is nearer to the sender."""
     for is_there, packets in ((True, alone), (False, gone)):
@@ -126,7 +130,13 @@ def _is_first(pairs: Sequence[Both]) -> int:
 
 
 def _joint(
-    made: Comparison, way: Direction, pairs: Sequence[Both], alone: Sequence[Packet], gone: Sequence[Packet], *, is_there: bool
+    made: Comparison,
+    way: Direction,
+    pairs: Sequence[Both],
+    alone: Sequence[Packet],
+    gone: Sequence[Packet],
+    *,
+    is_there: bool,
 ) -> Joint:
     upper, lower = (made.one, made.other) if is_there else (made.other, made.one)
     offset = made.offset if is_there else -made.offset
@@ -180,7 +190,9 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         flows = tuple(dict.fromkeys(flow_of(p) for p in lost))
         biggest = max((a.length for a, _ in joint.both), default=0)
         smallest = min(p.length for p in lost)
-        size = f" All of them have {smallest} bytes or more, all that passed have {biggest} or less." * (biggest < smallest)
+        size = f" All of them have {smallest} bytes or more, all that passed have {biggest} or less." * (
+            biggest < smallest
+        )
         sentence = (
             f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two capture "
             f"points.{size}"

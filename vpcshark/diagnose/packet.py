@@ -174,7 +174,9 @@ def transport(data: bytes | bytearray, head: Head, number: int, at: int) -> Pack
     if head.protocol == UDP and room >= 8:
         sport, dport, _, checksum = _UDP(data, start)
         right = _checksum(data, head) if checksum else UNKNOWN
-        return _packet(head, number, at, (sport, dport, 0, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]), right)
+        return _packet(
+            head, number, at, (sport, dport, 0, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]), right
+        )
     if head.protocol in (ICMP, ICMP6) and room >= 8:
         kind, code, _, word = _ICMP(data, start)
         return _packet(head, number, at, (kind, code, word, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]))
@@ -210,5 +212,3 @@ def address(packed: bytes) -> str:
     import ipaddress
 
     return str(ipaddress.ip_address(packed)) if len(packed) in (4, 16) else "?"
-
-

@@ -52,7 +52,10 @@ EXPLAINS: dict[str, set[str]] = {
     "dns-unanswered": {"loss"},
     "rtp-one-way": {"loss"},
     "rtp-loss": {"loss"},
-    **{kind: _RESETS | {"slow-server", "slow-client"} for kind in ("tls-alert", "tls-expired", "tls-version", "tls-cipher")},
+    **{
+        kind: _RESETS | {"slow-server", "slow-client"}
+        for kind in ("tls-alert", "tls-expired", "tls-version", "tls-cipher")
+    },
     **{kind: _RESETS | {"slow-server", "slow-client"} for kind in ("tls-name", "tls-plaintext", "tls-no-server-hello")},
 }
 """What a finding makes of others about the same flow: they are its consequence."""
@@ -127,7 +130,9 @@ def _placed(finding: Finding, places: dict[frozenset[tuple[bytes, int]], list[Fi
     """With the place of the loss, where two points have told it."""
     if joined.is_place(finding):
         return finding
-    where = next((each for flow in finding.flows for each in places.get(_ends(flow), ()) if _explains(finding, each)), None)
+    where = next(
+        (each for flow in finding.flows for each in places.get(_ends(flow), ()) if _explains(finding, each)), None
+    )
     if where is None:
         return finding
     checked = (*finding.checked, where.sentence)
@@ -150,7 +155,12 @@ def ranked(findings: Iterable[Finding]) -> list[Finding]:
     """Faults before what the capture did, the sure before the open, then by the harm."""
     return sorted(
         findings,
-        key=lambda each: (each.kind in ARTEFACTS, each.confidence == CANNOT_TELL, -each.weight, each.confidence != PROVED),
+        key=lambda each: (
+            each.kind in ARTEFACTS,
+            each.confidence == CANNOT_TELL,
+            -each.weight,
+            each.confidence != PROVED,
+        ),
     )
 
 

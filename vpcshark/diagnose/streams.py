@@ -7,6 +7,7 @@ answer is less sure. Must not know verdicts.
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -59,7 +60,9 @@ class Stream:
         """Bare ACKs whose sequence number is so many bytes beyond all that was seen."""
         self.duplicate_acks: list[Packet] = []
         """Of the other side: ACKs for what this side sent that ask for the same byte again."""
-        self.sacked: list[tuple[int, int]] = []
+        self._sacked: set[tuple[int, int]] = set()
+        self._merged: list[tuple[int, int]] = []
+        self._open: list[Hole] = []
         self.fin: Packet | None = None
         self.uses_ident = _counts(packets)
         self._base: int | None = None
@@ -110,6 +113,7 @@ class Stream:
         if start >= self.next:
             if start > self.next:
                 self.holes.append(Hole(self.next, start, packet, rest=start - self.next))
+                self._open.append(self.holes[-1])
             self._add(packet, start, end, NEW)
         else:
             self._behind(packet, start, end)
@@ -122,12 +126,14 @@ class Stream:
             self._sent.setdefault(start, packet)
 
     def _behind(self, packet: Packet, start: int, end: int) -> None:
-        hole = next((h for h in reversed(self.holes) if h.rest > 0 and start < h.end and end > h.start), None)
+        hole = next((h for h in self._open if start < h.end and end > h.start), None)
         known = self._sent.get(start)
         if hole is not None:
             kind = self._kind_in_hole(packet, hole)
             hole.filled.append(packet)
             hole.rest -= min(end, hole.end) - max(start, hole.start)
+            if hole.rest <= 0:
+                self._open.remove(hole)
             hole.was_late = hole.was_late or kind == LATE
             self._add(packet, start, end, kind, hole.by)
             return
@@ -140,8 +146,9 @@ class Stream:
     def _kind_in_hole(self, packet: Packet, hole: Hole) -> str:
         if self.uses_ident:
             return RESENT if _newer(packet.ident, self._newest) else LATE
-        asked = sum(1 for ack in self.duplicate_acks if ack.at >= hole.by.at)
-        return LATE if packet.at - hole.by.at < _LATE_AT_MOST and asked < 3 else RESENT
+        third = self.duplicate_acks[-3] if len(self.duplicate_acks) >= 3 else None
+        was_asked = third is not None and third.at >= hole.by.at
+        return LATE if packet.at - hole.by.at < _LATE_AT_MOST and not was_asked else RESENT
 
     def acknowledge(self, packet: Packet) -> None:
         """A packet of the other side with an ACK for this one."""
@@ -151,12 +158,13 @@ class Stream:
             if last.window == packet.window or len(packet.options) > len(last.options):
                 self.duplicate_acks.append(packet)
         for low, high in sack_edges(packet):
-            self.sacked.append((self.relative(low), self.relative(high)))
+            self._sacked.add((self.relative(low), self.relative(high)))
+            self._merged = []
         if ack > self.acked:
             self.acked = ack
-            for hole in self.holes:
-                if hole.rest > 0 and hole.acked_by is None and ack >= hole.end:
-                    hole.acked_by = packet
+            for hole in [hole for hole in self._open if ack >= hole.end]:
+                hole.acked_by = packet
+                self._open.remove(hole)
         self._last_ack = packet
 
     def content(self, most: int = 1 << 15) -> bytes:
@@ -181,7 +189,20 @@ class Stream:
 
     def is_sacked(self, start: int, end: int) -> bool:
         """Has the other side said, beyond its ACK, that it has these bytes?"""
-        return any(low <= start and end <= high for low, high in self.sacked)
+        merged = self.sacked
+        place = bisect.bisect_right(merged, (start, 1 << 62)) - 1
+        return place >= 0 and merged[place][0] <= start and end <= merged[place][1]
+
+    @property
+    def sacked(self) -> list[tuple[int, int]]:
+        """What the other side has said, beyond its ACK, that it has: stretches in order that do not touch."""
+        if not self._merged and self._sacked:
+            for low, high in sorted(self._sacked):
+                if self._merged and low <= self._merged[-1][1]:
+                    self._merged[-1] = (self._merged[-1][0], max(high, self._merged[-1][1]))
+                else:
+                    self._merged.append((low, high))
+        return self._merged
 
 
 def _newer(ident: int, than: int) -> bool:

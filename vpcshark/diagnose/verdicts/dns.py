@@ -145,7 +145,9 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
     elif message.code == dns.SERVFAIL and not _later_right(query, queries):
         sentence = f"{server} answers SERVFAIL for {query.name}: it could not find out, which says nothing of the name."
         checked = ("The resolver itself is reached and answers.", "No later query for the name was answered well.")
-        advice = f"Look behind the resolver: does it reach the zone's servers? dig +trace {_shell(query)}; DNSSEC: dig +cd"
+        advice = (
+            f"Look behind the resolver: does it reach the zone's servers? dig +trace {_shell(query)}; DNSSEC: dig +cd"
+        )
         cause = ("servfail", query.flow.source, query.flow.target)
         yield from _behind(view, query.flow.target)
         yield view.finding("dns-servfail", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
@@ -169,13 +171,13 @@ def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
         flow = pair.flow
         if flow.source != resolver or flow.target_port != _PORT or pair.server.packets:
             continue
-        sentence = (
-            f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no answer comes."
-        )
+        sentence = f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no answer comes."
         checked = ("The capture ends too soon to say more than that.",)
         advice = f"Capture longer at the resolver; from there: dig +tcp @{address(flow.target)} . NS"
         packets = pair.client.packets
-        yield view.finding("syn-unanswered", CANNOT_TELL, sentence, (flow,), packets, checked, advice, 0.5, ("dns", flow))
+        yield view.finding(
+            "syn-unanswered", CANNOT_TELL, sentence, (flow,), packets, checked, advice, 0.5, ("dns", flow)
+        )
 
 
 def _shell(query: Query) -> str:
@@ -218,7 +220,9 @@ def _is_form(name: str, other: str) -> bool:
 def _truncated(view: View, query: Query, packet: Packet) -> Iterator[Finding]:
     """TC without a TCP connection that succeeds (RFC 7766, 5)."""
     flow = query.flow
-    tries = [p for p in view.pairs if (p.flow.source, p.flow.target, p.flow.target_port) == (flow.source, flow.target, _PORT)]
+    tries = [
+        p for p in view.pairs if (p.flow.source, p.flow.target, p.flow.target_port) == (flow.source, flow.target, _PORT)
+    ]
     tries = [p for p in tries if p.connection.packets[-1].at >= packet.at]
     if any(p.connection.first(False, SYN | ACK, SYN | ACK) for p in tries) or view.end - packet.at < SECOND / 2:
         return

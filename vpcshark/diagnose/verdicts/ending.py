@@ -5,6 +5,7 @@ Must not know openings.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
@@ -57,13 +58,12 @@ def _last_gap(pair: Pair) -> tuple[Packet, Packet] | None:
     """The last long silence after which somebody sent data or a keep-alive, while the connection was open."""
     packets = pair.connection.packets
     found = None
-    for before, after in zip(packets, packets[1:], strict=False):
+    for place, (before, after) in enumerate(zip(packets, packets[1:], strict=False)):
         if before.flags & (FIN | RST) or after.flags & (FIN | RST | SYN):
             if before.flags & FIN:
                 break
             continue
-        same = [p for p in packets if p.at <= before.at]
-        if after.at - before.at >= _IDLE and after.size and len(same) >= 4 and not _is_resend(pair, after):
+        if after.at - before.at >= _IDLE and after.size and place >= 3 and not _is_resend(pair, after):
             found = (before, after)
     return found
 
@@ -73,9 +73,7 @@ def _is_resend(pair: Pair, packet: Packet) -> bool:
     return any(s.packet is packet and s.kind in (RESENT, PROBE) for s in stream.segments)
 
 
-def _idle_silent(
-    view: View, pair: Pair, before: Packet, rest: Sequence[Packet], is_client: bool
-) -> Iterator[Finding]:
+def _idle_silent(view: View, pair: Pair, before: Packet, rest: Sequence[Packet], is_client: bool) -> Iterator[Finding]:
     stream = pair.of(is_client)
     sent = [s for s in stream.segments if s.packet.at >= rest[0].at and s.end > stream.acked]
     again = [s for s in sent if s.kind == RESENT]
@@ -110,7 +108,9 @@ def _idle_told(
         f"The connection of {flow.client} to {flow.server} worked, was idle for {seconds(gap)}, and then {what}: a device "
         f"between has forgotten it.{f' {near}.' if near else ''}"
     )
-    others = [o for o in view.pairs if o is not pair and o.connection.packets[-1].at > packets[0].at and o.is_established]
+    others = [
+        o for o in view.pairs if o is not pair and o.connection.packets[-1].at > packets[0].at and o.is_established
+    ]
     checked = (
         "All that was sent before the silence was acknowledged.",
         f"{len(others)} other connections go on meanwhile." if others else "There is no other connection to compare.",
@@ -129,7 +129,7 @@ def _is_foreign(view: View, pair: Pair, reset: Packet) -> bool:
     """Has the reset a TTL that no other packet of its sender has?"""
     own = [p for p in pair.connection.packets if p.source == reset.source and not p.flags & RST]
     known = {p.ttl for p in own} | set(view.ttls(reset.source))
-    return len(own) >= 2 and bool(known) and reset.ttl not in known and max(known) - min(known) <= 2
+    return bool(own) and bool(known) and reset.ttl not in known and max(known) - min(known) <= 2
 
 
 def _reset(view: View, pair: Pair) -> Iterator[Finding]:
@@ -162,7 +162,9 @@ def _by_device(view: View, pair: Pair, resets: Sequence[Packet]) -> Finding:
     before = [p for p in pair.connection.packets if p.number < first.number][-2:]
     cause = ("device", flow.target, flow.target_port)
     sure = PROVED if both or abs(first.ttl - usual) > 0 else LIKELY
-    return view.finding("reset-by-middlebox", sure, sentence, (flow,), [*before, *resets[:4]], checked, advice, 2.0, cause)
+    return view.finding(
+        "reset-by-middlebox", sure, sentence, (flow,), [*before, *resets[:4]], checked, advice, 2.0, cause
+    )
 
 
 def _by_server(view: View, pair: Pair, reset: Packet) -> Iterator[Finding]:
@@ -170,7 +172,10 @@ def _by_server(view: View, pair: Pair, reset: Packet) -> Iterator[Finding]:
     stream = pair.client
     asked = [s for s in stream.segments if s.packet.number < reset.number and s.kind != PROBE]
     answered = [s for s in pair.server.segments if s.packet.number < reset.number]
-    if not asked or (answered and answered[-1].packet.number > asked[-1].packet.number):
+    if not asked:
+        return
+    if answered and answered[-1].packet.number > asked[-1].packet.number:
+        yield from _amid(view, pair, reset, answered[-1].packet)
         return
     last = asked[-1]
     if last.packet.payload[:1] == b"\x15" or any(p.flags & FIN for p in pair.connection.packets if p.at < reset.at):
@@ -187,6 +192,31 @@ def _by_server(view: View, pair: Pair, reset: Packet) -> Iterator[Finding]:
     advice = f"Look at the service's log on {address(flow.target)}: a crash, a limit, a time-out of its own."
     cause = ("reset", flow.target, flow.target_port)
     yield view.finding("reset-by-peer", PROVED, sentence, (flow,), [last.packet, reset], checked, advice, 1.0, cause)
+
+
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", re.IGNORECASE)
+
+
+def _amid(view: View, pair: Pair, reset: Packet, last: Packet) -> Iterator[Finding]:
+    """A reset amid an answer whose length is known."""
+    begun = next((s for s in reversed(pair.server.segments) if s.packet.payload.startswith(b"HTTP/1.")), None)
+    if begun is None:
+        return
+    head, end, _ = begun.packet.payload.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head + b"\r\n")
+    if not end or length is None:
+        return
+    came = pair.server.next - begun.start - len(head) - 4
+    if came >= int(length[1]):
+        return
+    flow = pair.flow
+    sentence = f"{flow.server} resets the connection to {flow.client} amid an answer: {came} of {int(length[1])} bytes had come."
+    own = sorted({p.ttl for p in pair.server.packets if not p.flags & RST})
+    checked = (f"The reset's TTL is {reset.ttl}, the server's other packets have {own}: no device between sent it.",)
+    advice = f"Look at the service's log on {address(flow.target)}: a crash, a limit, a deploy."
+    cause = ("reset", flow.target, flow.target_port)
+    frames = [begun.packet, last, reset]
+    yield view.finding("reset-by-peer", PROVED, sentence, (flow,), frames, checked, advice, 1.0, cause)
 
 
 def _injected(view: View, pair: Pair) -> Iterator[Finding]:
@@ -211,7 +241,9 @@ def _two_contents(view: View, flow: Flow, one: Packet, other: Packet) -> Finding
     )
     checked = (f"A resend would have the same bytes; TTLs are {one.ttl} and {other.ttl}.",)
     advice = "Find who intercepts this traffic (a proxy, a portal, an IPS); TLS makes it visible and harmless."
-    return view.finding("injected-data", PROVED, sentence, (flow,), [one, other], checked, advice, 2.0, ("inject", flow))
+    return view.finding(
+        "injected-data", PROVED, sentence, (flow,), [one, other], checked, advice, 2.0, ("inject", flow)
+    )
 
 
 def _one_direction(view: View) -> Iterator[Finding]:

@@ -50,7 +50,9 @@ def _told(view: View, pair: Pair, answer: Packet, kind: str) -> Finding:
     whose += ": an Application Load Balancer." if author.startswith("awselb") else "."
     took = f" {seconds(after)} after the request" if asked else ""
     sentence = f"{flow.server} answers {flow.client} with {kind[5:]}{took}.{whose}"
-    quick = "at once: it did not wait for a target" if after < SECOND else f"after {seconds(after)}: it waited for a target"
+    quick = (
+        "at once: it did not wait for a target" if after < SECOND else f"after {seconds(after)}: it waited for a target"
+    )
     checked = ("The status line begins a packet of the server.", f"The answer came {quick}.")
     frames = [p for p in (asked, answer) if p is not None]
     cause = (kind, flow.target, flow.target_port)
@@ -60,10 +62,12 @@ def _told(view: View, pair: Pair, answer: Packet, kind: str) -> Finding:
 def _race(view: View, pair: Pair) -> Iterator[Finding]:
     """At the target: a request that meets the target's own FIN, and is answered by a reset."""
     fin, connection = pair.server.fin, pair.connection
-    if fin is None or pair.client.fin is not None and pair.client.fin.number < fin.number:
+    if fin is None or (pair.client.fin is not None and pair.client.fin.number < fin.number):
         return
     late = [s.packet for s in pair.client.segments if s.packet.number > fin.number]
-    late = [p for p in late if p.payload.startswith(_METHODS) and p.at - fin.at < max(pair.round_trip * 3, 50 * MILLISECOND)]
+    late = [
+        p for p in late if p.payload.startswith(_METHODS) and p.at - fin.at < max(pair.round_trip * 3, 50 * MILLISECOND)
+    ]
     reset = next((p for p in pair.server.packets if p.flags & RST and p.number > fin.number), None)
     if not late or reset is None or not fin.flags & FIN or connection.of_client(reset):
         return

@@ -110,7 +110,7 @@ def _missing(stream: Stream, behind: Sequence[Segment]) -> int:
 
 def _sacked_in(stream: Stream, hole: Hole) -> set[tuple[int, int]]:
     """What the receiver said it had of a gap: bytes that came before the capture began."""
-    return {(low, high) for low, high in stream.sacked if low < hole.end and high > hole.start and low >= hole.start and high <= hole.end}
+    return {each for each in stream.sacked if each[0] >= hole.start and each[1] <= hole.end}
 
 
 def _told_too_big(view: View, flow: Flow) -> dict[int, int]:
@@ -209,7 +209,9 @@ def _corrupt(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
         f"It is no checksum offload: {good} packets of the same sender are right.",
         "The receiver did not take them: the same bytes come again.",
     )
-    advice = "Look at the devices between for what rewrites packets or has bad memory: each hop's own checksum was right."
+    advice = (
+        "Look at the devices between for what rewrites packets or has bad memory: each hop's own checksum was right."
+    )
     packets = [s.packet for s in bad]
     cause = ("corrupt", flow.source, flow.target)
     yield view.finding("corruption", PROVED, sentence, (flow,), packets, checked, advice, len(bad) / 10, cause)

@@ -25,7 +25,9 @@ def judge(upper: View, lower: View, both: Sequence[Both]) -> Iterator[Finding]:
     ways = Counter((a.tos, b.tos) for a, b in changed)
     (before, after), count = ways.most_common(1)[0]
     flow = flow_of(changed[0][0])
-    what = "a queue on the way is full and says so (ECN)" if _is_congestion(before, after) else "something rewrites them"
+    what = (
+        "a queue on the way is full and says so (ECN)" if _is_congestion(before, after) else "something rewrites them"
+    )
     sentence = (
         f"{count} of {len(both)} packets from {address(flow.source)} to {address(flow.target)} change from {_mark(before)} to "
         f"{_mark(after)} between the two points: {what}."
@@ -81,4 +83,6 @@ def _half(one: View, other: View, pair: dict[bool, Both], *, is_answer: bool) ->
     checked = ("Both SYN and SYN-ACK are seen at both points.",)
     advice = "Clamp both directions (nft: tcp flags syn tcp option maxseg size set rt mtu, in and out)."
     frames = tuple(sorted(f for x, y in pair.values() for f in (frame(one, x), frame(other, y))))
-    return Finding("mss-clamp-one-way", PROVED, sentence, (flow,), frames, checked, advice, "", 0.5, ("mss", flow.target))
+    return Finding(
+        "mss-clamp-one-way", PROVED, sentence, (flow,), frames, checked, advice, "", 0.5, ("mss", flow.target)
+    )

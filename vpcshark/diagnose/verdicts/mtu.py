@@ -18,6 +18,8 @@ from vpcshark.diagnose.view import View
 _SMALLEST = 577
 """Each IPv4 host takes 576 bytes (RFC 791): a packet that is lost for its size is larger."""
 _PAUSE = 1.0 * SECOND
+_MOST = 9001
+"""No packet on AWS is longer."""
 _KNOWN = (
     (1500, "an Internet gateway, a VPN or another Region's peering takes 1500"),
     (8500, "a transit gateway, a Gateway Load Balancer endpoint or peering between Regions takes 8500"),
@@ -36,12 +38,13 @@ class Lost(NamedTuple):
 
 def judge(view: View) -> Iterator[Finding]:
     """For each direction of each connection."""
+    passed = _passed(view)
     for pair in view.pairs:
         for is_client in (True, False):
             stream, flow = pair.of(is_client), pair.way(is_client)
             if _was_told(view, flow):
                 continue
-            biggest = _biggest_passed(view, flow)
+            biggest = passed.get((flow.source, flow.target), 0)
             found = _at_sender(view, stream, flow, biggest, pair.of(not is_client))
             if found is None:
                 found = _at_receiver(view, stream, flow, pair.of(not is_client), pair.round_trip)
@@ -53,14 +56,14 @@ def _was_told(view: View, flow: Flow) -> bool:
     return any(q.says == TOO_BIG and q.flow.source == flow.source for q in view.quotes)
 
 
-def _biggest_passed(view: View, flow: Flow) -> int:
-    """The longest packet from this host to that one which was acknowledged, by any connection."""
-    found = 0
+def _passed(view: View) -> dict[tuple[bytes, bytes], int]:
+    """From which host to which one: the longest packet that was acknowledged, by any connection."""
+    found: dict[tuple[bytes, bytes], int] = {}
     for pair in view.pairs:
         for is_client in (True, False):
             way = pair.way(is_client)
-            if (way.source, way.target) == (flow.source, flow.target):
-                found = max(found, _biggest(pair.of(is_client)))
+            ends = (way.source, way.target)
+            found[ends] = max(found.get(ends, 0), _biggest(pair.of(is_client)))
     return found
 
 
@@ -140,7 +143,7 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     offered = f"The receiver's MSS would allow {mss + 40} bytes." if mss else "The receiver's MSS was not seen."
     checked = (
         f"No packet of {length} bytes or more was acknowledged from this host to that one in the whole capture.",
-        "No ICMP \"fragmentation needed\" or \"packet too big\" is in the capture.",
+        'No ICMP "fragmentation needed" or "packet too big" is in the capture.',
         offered,
     )
     packets = [*lost.sent, *lost.smaller]
@@ -166,6 +169,8 @@ def _at_receiver(view: View, stream: Stream, flow: Flow, other: Stream, round_tr
     hole = next((h for h in stream.holes if _is_big_hole(h, largest, stream, other)), None)
     if hole is not None:
         return _hole_told(view, flow, hole, largest)
+    if (shrunk := _shrunk(stream, largest, other)) is not None:
+        return _shrunk_told(view, flow, shrunk, largest)
     ahead = [(p, n) for p, n in stream.ahead if n >= _SMALLEST - 40 and _stays(p, stream)]
     if not ahead or largest >= _SMALLEST or not _is_long(view, ahead[0][0], other, round_trip):
         return None
@@ -176,7 +181,9 @@ def _at_receiver(view: View, stream: Stream, flow: Flow, other: Stream, round_tr
 
 def _stays(packet: Packet, stream: Stream) -> bool:
     """Nothing fills what this ACK left behind it."""
-    return not any(s.packet.at > packet.at and s.kind == RESENT and s.packet.length >= _SMALLEST for s in stream.segments)
+    return not any(
+        s.packet.at > packet.at and s.kind == RESENT and s.packet.length >= _SMALLEST for s in stream.segments
+    )
 
 
 def _is_long(view: View, packet: Packet, other: Stream, round_trip: int) -> bool:
@@ -190,10 +197,51 @@ def _is_big_hole(hole: Hole, largest: int, stream: Stream, other: Stream) -> boo
     size = hole.end - hole.start
     if size < _SMALLEST - 40 or largest - 40 >= size or hole.by.length - 40 >= size:
         return False
+    if largest >= _full(other) or size > _MOST:
+        return False
     if hole.filled:
         return hole.filled[0].at - hole.by.at >= _PAUSE and all(p.length < size for p in hole.filled)
     waited = max((p.at for p in (*stream.packets, *other.packets)), default=hole.by.at) - hole.by.at
     return hole.acked_by is None and waited >= 3 * _PAUSE
+
+
+def _full(other: Stream) -> int:
+    """How long a full packet is at least, by the receiver's MSS: timestamps and SACK may take 60 bytes of it."""
+    return other.options.mss + 40 - 60 if other.options.mss else _MOST
+
+
+def _shrunk(stream: Stream, largest: int, other: Stream) -> tuple[Packet, Packet] | None:
+    """A silence in which, by the IP identifications, the sender sent packets that never came; then only small ones do."""
+    if not stream.uses_ident or not other.options.mss or largest >= _full(other) or len(stream.segments) < 3:
+        return None
+    own = [p for p in stream.packets if not p.flags & (SYN | RST)]
+    for before, after in zip(own, own[1:], strict=False):
+        step = after.ident - before.ident & 0xFFFF
+        if after.at - before.at >= _PAUSE and after.size >= 256 and 3 <= step < 64:
+            same = sum(1 for s in stream.segments if s.packet.length == after.length)
+            return (before, after) if same >= 2 else None
+    return None
+
+
+def _shrunk_told(view: View, flow: Flow, around: tuple[Packet, Packet], largest: int) -> Finding:
+    before, after = around
+    count = (after.ident - before.ident & 0xFFFF) - 1
+    until = after.at - before.at
+    sentence = (
+        f"In a silence of {seconds(until)} {address(flow.source)} sent {count} packets to {address(flow.target)} that never "
+        f"came (its IP identifications go on from {before.ident} to {after.ident}); then it sends packets of {largest} bytes "
+        "at most, less than the receiver offers, and these come: a hop between takes no large packets and hides it."
+    )
+    checked = (
+        "It is no slow server: it was sending.",
+        "No full packet of this connection ever came; all small ones did.",
+        "No ICMP about a packet too big is in the capture (it would go to the sender).",
+    )
+    cause = (flow.source, flow.target)
+    advice = _advice(1501, flow)
+    return view.finding(
+        *("pmtu-black-hole", LIKELY, sentence, (flow,), [before, after], checked, advice, until / SECOND, cause)
+    )
 
 
 def _hole_told(view: View, flow: Flow, hole: Hole, largest: int) -> Finding:
@@ -229,9 +277,7 @@ def _ahead_told(view: View, flow: Flow, packet: Packet, count: int) -> Finding:
     )
     cause = (flow.source, flow.target)
     advice = _advice(1501, flow) + " A capture at the server's ENI shows the size."
-    return view.finding(
-        *("pmtu-black-hole", LIKELY, sentence, (flow,), [packet], checked, advice, 10.0, cause)
-    )
+    return view.finding(*("pmtu-black-hole", LIKELY, sentence, (flow,), [packet], checked, advice, 10.0, cause))
 
 
 def unproved(view: View) -> Iterator[Finding]:
@@ -263,7 +309,15 @@ def _silent(view: View, flow: Flow, sent: Sequence[Packet]) -> Finding:
     checked = ("No smaller packet passed either, so the size is not to blame by this capture.",)
     advice = f"Capture at {address(flow.target)}, too: do these packets arrive, and does it answer?"
     return view.finding(
-        *("peer-silent", CANNOT_TELL, sentence, (flow,), sent, checked, advice, lasted / SECOND, (flow.source, flow.target))
+        *(
+            "peer-silent",
+            CANNOT_TELL,
+            sentence,
+            (flow,),
+            sent,
+            checked,
+            advice,
+            lasted / SECOND,
+            (flow.source, flow.target),
+        )
     )
-
-

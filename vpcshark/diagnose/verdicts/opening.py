@@ -216,7 +216,9 @@ def _ack(view: View, opening: Opening, served: Sequence[Opening], unheard: Seque
         "the listen queue is full (nstat TcpExtListenOverflows on the server)."
     )
     packets = [*opening.followed[:6], *unheard[:6]]
-    return view.finding("ack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("ack", flow.target))
+    return view.finding(
+        "ack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("ack", flow.target)
+    )
 
 
 def _ack_behind(view: View, opening: Opening) -> Finding:
@@ -227,7 +229,9 @@ def _ack_behind(view: View, opening: Opening) -> Finding:
     )
     checked = ("The client sent its SYN once: without an answer it would have sent it again.",)
     advice = "Look at what lets SYNs through but no ACKs: a stateful device that sees one direction only, or its rules."
-    return view.finding("ack-unanswered", LIKELY, sentence, (flow,), answers, checked, advice, 1.0, ("ack", flow.target))
+    return view.finding(
+        "ack-unanswered", LIKELY, sentence, (flow,), answers, checked, advice, 1.0, ("ack", flow.target)
+    )
 
 
 def _synack(view: View, opening: Opening) -> Finding:
@@ -277,7 +281,10 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
 def _by(view: View, reset: Packet) -> tuple[str, str]:
     known = view.ttls(reset.source)
     if not known:
-        return "by the host or by a firewall in its name", f"{address(reset.source)} sent nothing to compare its TTL with."
+        return (
+            "by the host or by a firewall in its name",
+            f"{address(reset.source)} sent nothing to compare its TTL with.",
+        )
     usual = known.most_common(1)[0][0]
     if reset.ttl in known:
         return "by the host itself", f"The reset's TTL {reset.ttl} is that of the host's other packets."

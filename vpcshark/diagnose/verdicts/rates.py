@@ -127,7 +127,9 @@ def _shaped(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Find
     )
     checked = (f"{again} of {len(stream.segments)} data packets were sent again: nothing polices.",)
     checked += ("The round trip of the handshake was short: the distance is not to blame.",)
-    advice = "Look for the slowest hop: the instance's allowance (ethtool -S), a VPN, a tc qdisc, an appliance's policy."
+    advice = (
+        "Look for the slowest hop: the instance's allowance (ethtool -S), a VPN, a tc qdisc, an appliance's policy."
+    )
     packets = [s.packet for s in (stream.segments[0], *stream.segments[-3:])]
     cause = ("shaper", flow.source, flow.target)
     yield view.finding("shaper", LIKELY, sentence, (flow,), packets, checked, advice, waits / SECOND, cause)

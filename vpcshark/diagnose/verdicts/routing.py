@@ -96,7 +96,9 @@ def _torn(view: View, packets: Sequence[Packet], told: Sequence[Packet], total: 
         f"Of {total} fragmented packets from {address(flow.source)} to {address(flow.target)} only first fragments come: "
         "something on the way drops the later ones, which have no ports."
     )
-    reported = "The receiver reports it by ICMP (reassembly time exceeded)." if told else "No answer came to any of them."
+    reported = (
+        "The receiver reports it by ICMP (reassembly time exceeded)." if told else "No answer came to any of them."
+    )
     checked = (reported, "It is no accident: no datagram of these two hosts is whole.")
     advice = (
         "Network ACLs and firewalls that go by port drop later fragments: allow the addresses, or send smaller datagrams "
@@ -117,7 +119,9 @@ def _refused(view: View) -> Iterator[Finding]:
         if flow.protocol == UDP and (not view.has_flow(flow) or view.has_flow(flow.reversed())):
             continue  # late answers find the asker's port closed, which is nobody's fault
         by = address(quote.packet.source)
-        sentence = f'{flow.client} sends to {flow.server} by {flow.name.upper()}; {by} refuses it by ICMP: "{quote.words}".'
+        sentence = (
+            f'{flow.client} sends to {flow.server} by {flow.name.upper()}; {by} refuses it by ICMP: "{quote.words}".'
+        )
         own = quote.packet.source == flow.target
         checked = (
             "It is no traceroute and no answer that came too late.",
@@ -145,7 +149,9 @@ def unsaid(view: View) -> Iterator[Finding]:
     """A capture in which nothing can be seen to have gone well or wrong."""
     if not view.packets:
         if not view.removed and not view.findings:
-            yield view.finding("nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", (), (), next=_MORE)
+            yield view.finding(
+                "nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", (), (), next=_MORE
+            )
         return
     asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(_METHODS)]
     if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):

@@ -88,7 +88,17 @@ def _no_answer(view: View, talk: Talk) -> Iterator[Finding]:
         sentence = f"{flow.client} speaks TLS to {flow.server}, which answers {what} in the clear: the port has no TLS."
         checked = ("The answer is to the client hello itself, and begins with no TLS record.",)
         advice = "Use the TLS port, or http:// for this one; a load balancer's target group: protocol HTTP, not HTTPS."
-        yield view.finding("tls-plaintext", PROVED, sentence, (flow,), [asked, first], checked, advice, 1.0, ("plain", flow.target, flow.target_port))
+        yield view.finding(
+            "tls-plaintext",
+            PROVED,
+            sentence,
+            (flow,),
+            [asked, first],
+            checked,
+            advice,
+            1.0,
+            ("plain", flow.target, flow.target_port),
+        )
         return
     if pair.client.acked < 2 or pair.server.holes or pair.server.ahead or pair.server.segments:
         return  # not acknowledged, or the answer is lost: no matter of TLS
@@ -158,7 +168,10 @@ def _alerted(view: View, talk: Talk, stream: Stream, is_client: bool, descriptio
         after = "right after the client hello: both share no cipher suite, group or signature"
     name = tls.ALERTS.get(description, f"alert {description}")
     sentence = f"{who} ends the TLS handshake with {other}{_for(talk)} by the alert {name} ({description}), {after}.{_versions(talk)}"
-    checked = ("The alert is in the clear, and no application data follow.", "Resets and FINs after it are its consequence.")
+    checked = (
+        "The alert is in the clear, and no application data follow.",
+        "Resets and FINs after it are its consequence.",
+    )
     packet = stream.holder(at) or talk.pair.client.segments[0].packet
     frames = [talk.pair.client.segments[0].packet, packet]
     cause = (kind, flow.target, flow.target_port, description)
@@ -196,14 +209,18 @@ def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Findin
         )
         checked = ("Judged by the time of the capture, not of today.",)
         advice = _ADVICE["tls-expired"]
-        yield view.finding("tls-expired", PROVED, sentence, (flow,), frames, checked, advice, 1.0, ("expired", flow.target))
+        yield view.finding(
+            "tls-expired", PROVED, sentence, (flow,), frames, checked, advice, 1.0, ("expired", flow.target)
+        )
     elif hello is not None and hello.name and not certificate.is_for(hello.name) and _was_left(talk, fault):
         sentence = (
             f"{flow.client} asks {flow.server} for {talk.name}, the certificate is for {certificate.names_text}; the client "
             "leaves right after the handshake."
         )
         checked = ("The client sent no request after it.", "The certificate is valid in time.")
-        yield view.finding("tls-name", PROVED, sentence, (flow,), frames, checked, _ADVICE["tls-name"], 1.0, ("name", flow.target))
+        yield view.finding(
+            "tls-name", PROVED, sentence, (flow,), frames, checked, _ADVICE["tls-name"], 1.0, ("name", flow.target)
+        )
 
 
 def _was_left(talk: Talk, fault: Finding | None) -> bool:

@@ -15,7 +15,8 @@ from vpcshark.diagnose.view import View
 
 _FEWEST = 40
 _LOST_SHARE, _FEWEST_LOST = 0.01, 3
-_JITTER = 30 * MILLISECOND
+_JITTER = 15 * MILLISECOND
+_NEAR = 12
 _LATE, _LATE_SHARE = 60 * MILLISECOND, 0.05
 _STOPPED = 2 * SECOND
 _CLOCKS = (8000, 16000, 32000, 44100, 48000, 90000)
@@ -36,7 +37,8 @@ def judge(view: View) -> Iterator[Finding]:
     voices = [v for flow, packets in view.datagrams.items() for v in voices_of(flow, packets)]
     for voice in voices:
         yield from _lost(view, voice)
-        yield from _jitter(view, voice)
+        if not view.is_here(voice.flow.source):  # before the network nothing of it can be seen
+            yield from _jitter(view, voice)
     yield from _one_way(view, voices)
 
 
@@ -95,23 +97,37 @@ def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
         packet.at - ((head.stamp - first + (1 << 31) & 0xFFFFFFFF) - (1 << 31)) * SECOND // rate
         for packet, head in zip(voice.packets, voice.heads, strict=True)
     ]
-    jitter, most = 0.0, 0.0
-    for before, after in zip(transit, transit[1:], strict=False):
-        jitter += (abs(after - before) - jitter) / 16  # RFC 3550, 6.4.1
-        most = max(most, jitter)
-    usual = median(transit)
-    late = [p for p, t in zip(voice.packets, transit, strict=True) if t - usual > _LATE]
-    if most < _JITTER and len(late) < _LATE_SHARE * len(transit):
+    usual = median(_jitters(transit))
+    late = [p for place, p in enumerate(voice.packets) if transit[place] - _around(transit, place) > _LATE]
+    if usual < _JITTER and len(late) < _LATE_SHARE * len(transit):
         return
     sentence = (
-        f"RTP from {voice.flow.client} to {voice.flow.server} comes with a jitter of up to {seconds(most)}; {len(late)} of "
+        f"RTP from {voice.flow.client} to {voice.flow.server} comes with a jitter of {seconds(usual)}; {len(late)} of "
         f"{len(transit)} packets are more than 60 ms late, which a receiver drops."
     )
     checked = (f"By RFC 3550 with a clock of {rate} Hz: pauses in speech do not count.",)
-    advice = "Look for a queue or a busy host on the way: mark voice (DSCP EF) and let it go first, or enlarge the buffer."
+    advice = (
+        "Look for a queue or a busy host on the way: mark voice (DSCP EF) and let it go first, or enlarge the buffer."
+    )
     spread = sorted(zip(transit, voice.packets, strict=True), key=lambda each: -each[0])[:8]
     packets = late or [p for _, p in spread]
-    yield view.finding("rtp-jitter", PROVED, sentence, (voice.flow,), packets, checked, advice, most / SECOND, ("j", voice.flow))
+    yield view.finding(
+        "rtp-jitter", PROVED, sentence, (voice.flow,), packets, checked, advice, usual / SECOND, ("j", voice.flow)
+    )
+
+
+def _jitters(transit: Sequence[int]) -> list[float]:
+    """The running jitter (RFC 3550, 6.4.1)."""
+    jitter, found = 0.0, [0.0]
+    for before, after in zip(transit, transit[1:], strict=False):
+        jitter += (abs(after - before) - jitter) / 16
+        found.append(jitter)
+    return found
+
+
+def _around(transit: Sequence[int], place: int) -> float:
+    """The usual transit time there: both clocks drift, so not that of the whole call."""
+    return median(transit[max(place - _NEAR, 0) : place + _NEAR + 1])
 
 
 def _measured(voice: Voice) -> int:
@@ -136,7 +152,9 @@ def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
         if back:
             ended = back[-1].packets[-1]
             if last.at - ended.at >= _STOPPED and len(mine[-1].packets) >= 100:
-                yield _told(view, flow, [ended, last], f"stopped {seconds(last.at - ended.at)} before the other", LIKELY)
+                yield _told(
+                    view, flow, [ended, last], f"stopped {seconds(last.at - ended.at)} before the other", LIKELY
+                )
         elif refusals:
             yield _told(view, flow, [mine[0].packets[0], *refusals[:3]], "is refused by ICMP", PROVED)
         elif _is_call(view) and last.at - mine[0].packets[0].at >= _STOPPED:

@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -49,7 +50,11 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
     flow = pair.way(is_client)
     other = pair.of(not is_client)
     probes = [s.packet for s in other.segments if s.kind == PROBE and s.packet.at >= at.at]
-    ended = f"opened it after {seconds(longest)}" if until else f"had not opened it when the capture ended, {seconds(longest)} later"
+    ended = (
+        f"opened it after {seconds(longest)}"
+        if until
+        else f"had not opened it when the capture ended, {seconds(longest)} later"
+    )
     sentence = (
         f"{flow.client} closed its receive window to {flow.server} and {ended}: the application there does not read; the "
         "network is idle meanwhile."
@@ -58,7 +63,9 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
         f"The window field is 0, whatever its scale; {len(probes)} probes of the other side ask again.",
         "It is no dip of some milliseconds: it lasted longer than two round trips and 200 ms.",
     )
-    advice = f"On {address(flow.source)}: why does the application not read (CPU, disk, garbage collection, a lock)? ss -tmi"
+    advice = (
+        f"On {address(flow.source)}: why does the application not read (CPU, disk, garbage collection, a lock)? ss -tmi"
+    )
     packets = [p for p in (at, *probes[:6], until) if p is not None]
     sure = confidence(longest >= _STOPPED)
     cause = ("stopped", flow.source, flow.source_port)
@@ -122,6 +129,7 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
         return
     thinking = [(r, _think(pair, r)) for r in asked if r.answer is not None and not r.was_resent]
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
+    slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r)]
     if slow:
         yield _thinks(view, pair, slow, len(thinking))
     yield from _silent(view, pair, asked)
@@ -140,6 +148,15 @@ def _was_acked(pair: Pair, request: Request) -> bool:
         return False
     prompt = request.acked.at - request.asked.at <= 2 * pair.round_trip + _ACK_DELAY
     return prompt and request.acked is not request.answer
+
+
+def _sent_meanwhile(pair: Pair, request: Request) -> bool:
+    """By the IP identifications, did the server send packets while it seemed to think, which never came?"""
+    if not pair.server.uses_ident or request.acked is None or request.answer is None:
+        return False
+    step = request.answer.ident - request.acked.ident & 0xFFFF
+    between = [p for p in pair.server.packets if request.acked.number < p.number < request.answer.number]
+    return 3 <= step - len(between) < 64
 
 
 def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: int) -> Finding:
@@ -185,7 +202,9 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
         if bare
         else "No later packet of the server came, whose sequence number would decide.",
     )
-    advice = f"Capture at {address(flow.target)}: does the answer leave there? Or wait for the client's end or keep-alive."
+    advice = (
+        f"Capture at {address(flow.target)}: does the answer leave there? Or wait for the client's end or keep-alive."
+    )
     frames = [p for p in (last.asked, last.acked, *bare[:2]) if p is not None]
     cause = ("slow", flow.target, flow.target_port)
     yield view.finding("slow-server", sure, sentence, (flow,), frames, checked, advice, lasted / SECOND, cause)
@@ -244,10 +263,48 @@ def _gave_up(view: View, pair: Pair) -> Iterator[Finding]:
     )
 
 
+_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", re.IGNORECASE)
+
+
+def _is_half(payload: bytes) -> bool:
+    """Is this the beginning of a request that is not whole?"""
+    if not payload.startswith(_METHODS):
+        return False
+    head, end, body = payload.partition(b"\r\n\r\n")
+    length = _LENGTH.search(head + b"\r\n")
+    return not end or (length is not None and len(body) < int(length[1]))
+
+
+def _half(view: View, pair: Pair) -> Iterator[Finding]:
+    """A client that lets the server wait for the rest of a request."""
+    segments = [s for s in pair.client.segments if s.kind == NEW]
+    for one, other in zip(segments, segments[1:], strict=False):
+        took = other.packet.at - one.packet.at
+        if took < max(_THINKS, 5 * pair.round_trip) or not _is_half(one.packet.payload):
+            continue
+        if any(one.packet.number < s.packet.number < other.packet.number for s in pair.server.segments):
+            continue
+        flow = pair.flow
+        sentence = (
+            f"{flow.client} sent the beginning of a request to {flow.server}, and the rest only {seconds(took)} later: the "
+            "client is slow, not the network or the server."
+        )
+        checked = (
+            "The first part was sent once, so it was not lost.",
+            "The server can't answer before it has the rest.",
+        )
+        advice = f"On {address(flow.source)}: what does the client wait for amid a request (its own input, CPU)?"
+        frames = [one.packet, other.packet]
+        cause = ("client", flow.source)
+        yield view.finding("slow-client", PROVED, sentence, (flow,), frames, checked, advice, took / SECOND, cause)
+        return
+
+
 def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
     """A client that opens a connection and lets it wait, without others beside it (browsers open some ahead)."""
     if not asked or asked[0].answer is None or pair.server.segments[0].packet.number < asked[0].asked.number:
         return
+    yield from _half(view, pair)
     flow = pair.flow
     opened = next((p for p in pair.client.packets if p.flags & (SYN | ACK) == ACK), None)
     first = pair.client.segments[0].packet
@@ -262,7 +319,9 @@ def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
         "network nor the server was waited for, but the client."
     )
     checked = (f"The handshake took {seconds(pair.round_trip)}.", "The client has no other connection here meanwhile.")
-    advice = f"On {address(flow.source)}: what does the client do between connecting and asking (DNS, CPU, a proxy, TLS)?"
+    advice = (
+        f"On {address(flow.source)}: what does the client do between connecting and asking (DNS, CPU, a proxy, TLS)?"
+    )
     packets = [opened, first]
     cause = ("client", flow.source)
     yield view.finding("slow-client", LIKELY, sentence, (flow,), packets, checked, advice, took / SECOND, cause)
