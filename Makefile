@@ -5,11 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-<<<<<<< HEAD
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-flowlogs bench-startup bench-engine bench-transport bench-duration bench-flowlogs judge-decap clean plants judge-plants
-=======
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-diagnose bench-startup bench-engine bench-transport bench-duration judge-decap clean
->>>>>>> diag
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -101,13 +97,11 @@ bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pc
 judge-walk: venv ## walks over other people's dumps, beside what independent evaluators found (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_walk.py $(CASES)
 
-<<<<<<< HEAD
 judge-flowlogs: venv ## flow log records that others documented, beside what they say these mean (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_flowlogs.py $(CASES)
-=======
+
 judge-diagnose: venv ## what diagnose says of labelled captures, beside tshark's expert read naively (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_diagnose.py $(CASES)
->>>>>>> diag
 
 judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
 	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done
