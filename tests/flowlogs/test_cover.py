@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from functools import cache
 from typing import Any
 
 import botocore.session
@@ -22,6 +23,12 @@ GOOD = {
     "LogGroupName": "group",
     "LogFormat": logformat.text(cover.WIDE),
 }
+
+
+@cache
+def create_flow_logs() -> Any:
+    """What the call takes, by botocore's model; a second to load."""
+    return botocore.session.get_session().get_service_model("ec2").operation_model("CreateFlowLogs").input_shape
 
 
 def said(*changes: dict[str, Any], place: Place = ENI) -> dict[str, Any]:
@@ -105,7 +112,7 @@ def test_the_command_fits_awss_interface(id: str, change: dict[str, Any]):
         parameters["".join(part.capitalize() for part in flag[2:].split("-"))] = (
             [value] if kind is list else kind(value)
         )
-    shape = botocore.session.get_session().get_service_model("ec2").operation_model("CreateFlowLogs").input_shape
+    shape = create_flow_logs()
     assert ParamValidator().validate(parameters, shape).generate_report() == ""
     assert parameters["ResourceType"] in shape.members["ResourceType"].enum
     assert ("TrafficType" in parameters) == (not place.is_gateway)
