@@ -196,6 +196,7 @@ def window_dips(lab: Lab) -> str:
 def window_recovers(lab: Lab) -> str:
     """The receiver pauses, is probed once or twice, and goes on: true to tell, whether it is a fault is for people."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
+    lab.may_resend = True
     wait = lab.chance.uniform(0.3, 0.6)
     held = threading.Event()
 
@@ -229,6 +230,7 @@ def acks_lost(lab: Lab) -> str:
 def pmtu_discovered(lab: Lab) -> str:
     """A router says what fits, and the sender obeys."""
     mtu, hop = lab.chance.choice([(9001, 1500), (9001, 8500), (1500, 1400)])
+    lab.may_resend = True
     client = _connected(lab, lab.chance.randint(20, 60) * 1000, mtu=mtu, hops=(hop, 0))
     _fetch(lab, client, 2)
     client.close()

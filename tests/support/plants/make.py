@@ -97,6 +97,7 @@ def tried(out: Path, kind: str, seed: int) -> tuple[list[Row], str]:
 def make(out: Path, name: str, seed: int) -> list[Row]:
     """Make one case. Raises: NotPlantedError, or what its network raises."""
     from plants.all import KINDS
+    from plants.kinds import CALM
     from plants.lab import Lab
 
     kind, folder = KINDS[name], out / f"{name}-s{seed}"
@@ -104,6 +105,8 @@ def make(out: Path, name: str, seed: int) -> list[Row]:
     lab = Lab(folder, name, seed)
     try:
         truth = kind.make(lab)
+        if kind.fault in CALM:
+            lab.must_be_calm()
     finally:
         lab.end()
     most = STANDSTILL * max(1.0, kind.seconds / 10)
