@@ -101,7 +101,7 @@ def far_away(lab: Lab) -> str:
 def reordered_a_little(lab: Lab) -> str:
     """A few segments are overtaken by one or two, without a resend."""
     delay = round(lab.chance.uniform(0.004, 0.02), 4)
-    lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, late=0.03, late_by=0.0004)))
+    lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, late=0.03, late_by=0.0015)))
     lab.server.serve(9000, apps.source(300_000, pace=0.01, piece=2900))
     client = lab.client.tcp(lab.server.address, 9000)
     lab.must(len(apps.drain(client)) == 300_000 and lab.wire and lab.wire.did["late"] > 1, "some are late")
