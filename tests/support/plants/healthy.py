@@ -225,7 +225,7 @@ def acks_lost(lab: Lab) -> str:
     return f"{lab.hits()} pure ACKs are lost, and no data: later ACKs cover them"
 
 
-@sound("PMTU black hole; loss")
+@sound("PMTU black hole; loss", admits={"client": "loss", "server": "", "both": ""})
 @seen(("icmp.type == 3 && icmp.code == 4", "=0", ">0"))
 def pmtu_discovered(lab: Lab) -> str:
     """A router says what fits, and the sender obeys."""
