@@ -101,7 +101,7 @@ def far_away(lab: Lab) -> str:
 def reordered_a_little(lab: Lab) -> str:
     """A few segments are overtaken by one or two, without a resend."""
     delay = round(lab.chance.uniform(0.004, 0.02), 4)
-    lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, late=0.03, late_by=0.0004)))
+    lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay, late=0.03, late_by=0.0015)))
     lab.server.serve(9000, apps.source(300_000, pace=0.01, piece=2900))
     client = lab.client.tcp(lab.server.address, 9000)
     lab.must(len(apps.drain(client)) == 300_000 and lab.wire and lab.wire.did["late"] > 1, "some are late")
@@ -196,6 +196,7 @@ def window_dips(lab: Lab) -> str:
 def window_recovers(lab: Lab) -> str:
     """The receiver pauses, is probed once or twice, and goes on: true to tell, whether it is a fault is for people."""
     lab.build(wire=_wire(lab, 0.001, 0.004))
+    lab.may_resend = True
     wait = lab.chance.uniform(0.3, 0.6)
     held = threading.Event()
 
@@ -224,11 +225,12 @@ def acks_lost(lab: Lab) -> str:
     return f"{lab.hits()} pure ACKs are lost, and no data: later ACKs cover them"
 
 
-@sound("PMTU black hole; loss")
+@sound("PMTU black hole; loss", admits={"client": "loss", "server": "", "both": ""})
 @seen(("icmp.type == 3 && icmp.code == 4", "=0", ">0"))
 def pmtu_discovered(lab: Lab) -> str:
     """A router says what fits, and the sender obeys."""
     mtu, hop = lab.chance.choice([(9001, 1500), (9001, 8500), (1500, 1400)])
+    lab.may_resend = True
     client = _connected(lab, lab.chance.randint(20, 60) * 1000, mtu=mtu, hops=(hop, 0))
     _fetch(lab, client, 2)
     client.close()

@@ -9,6 +9,34 @@ from typing import Any
 
 HEALTHY = "healthy"
 POINTS = ("client", "server")
+CALM = frozenset(
+    [
+        "healthy",
+        "slow-server",
+        "slow-network",
+        "slow-client",
+        "shaper",
+        "mss-clamp-one-way",
+        "one-direction",
+        "refused",
+        "reset-by-peer",
+        "http-502",
+        "http-504",
+        "dns-servfail",
+        "dns-nxdomain",
+        "marks-changed",
+        "capture-lost-packets",
+        "capture-duplicated",
+        "tls-alert",
+        "tls-expired",
+        "tls-version",
+        "tls-cipher",
+        "tls-name",
+        "tls-no-server-hello",
+        "tls-plaintext",
+    ]
+)
+"""Classes where no TCP segment is to be sent again, also if the machine is busy."""
 
 
 Maker = Callable[[Any], str]

@@ -133,6 +133,7 @@ class Lab:
         self.taps: dict[str, list[Tap]] = {}
         self.wire: Wire | None = None
         self.worst = 0.0
+        self.may_resend = False
         self._over = threading.Event()
 
     def build(
@@ -233,6 +234,12 @@ class Lab:
         """Raises: NotPlantedError."""
         if not is_so:
             raise NotPlantedError(what)
+
+    def must_be_calm(self) -> None:
+        """No end has sent anything again (unless it may): on a busy machine an ACK can be later than a time-out.
+        Raises: NotPlantedError."""
+        resent = sum(spaces.resent(host.space) for host in (self.client, self.server))
+        self.must(self.may_resend or not resent, f"{resent} segments were sent again")
 
     def pause(self, seconds: float) -> None:
         """Let time pass in the story that the packets tell."""

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
-import functools
 import os
 import sys
 import traceback
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -75,12 +75,15 @@ def parsed(words: Sequence[str] | None) -> argparse.Namespace:
 
 def made(out: Path, cases: Iterable[tuple[str, int]], workers: int) -> tuple[list[Row], list[str]]:
     """(labels, what went wrong) of all cases."""
-    promptly = functools.partial(
-        os.nice, -10
-    )  # cases mostly wait; when they do not, a busy machine would be in the packets
     with concurrent.futures.ProcessPoolExecutor(workers, initializer=promptly) as pool:
         found = [each.result() for each in [pool.submit(tried, out, kind, seed) for kind, seed in cases]]
     return sorted(row for rows, _ in found for row in rows), [error for _, error in found if error]
+
+
+def promptly() -> None:
+    """Let this process run soon: cases mostly wait, and when they do not, a busy machine would be in their packets."""
+    with suppress(PermissionError):  # a container's root may not
+        os.nice(-10)
 
 
 def tried(out: Path, kind: str, seed: int) -> tuple[list[Row], str]:
@@ -97,6 +100,7 @@ def tried(out: Path, kind: str, seed: int) -> tuple[list[Row], str]:
 def make(out: Path, name: str, seed: int) -> list[Row]:
     """Make one case. Raises: NotPlantedError, or what its network raises."""
     from plants.all import KINDS
+    from plants.kinds import CALM
     from plants.lab import Lab
 
     kind, folder = KINDS[name], out / f"{name}-s{seed}"
@@ -104,6 +108,8 @@ def make(out: Path, name: str, seed: int) -> list[Row]:
     lab = Lab(folder, name, seed)
     try:
         truth = kind.make(lab)
+        if kind.fault in CALM:
+            lab.must_be_calm()
     finally:
         lab.end()
     most = STANDSTILL * max(1.0, kind.seconds / 10)

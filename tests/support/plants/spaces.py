@@ -66,6 +66,17 @@ def offload(space: str, interface: str, is_on: bool, switches: Sequence[str] = t
             fcntl.ioctl(any_socket, SIOCETHTOOL, request)
 
 
+def resent(space: str) -> int:
+    """How many segments TCP has sent again in a namespace (RetransSegs, RFC 4022)."""
+    with inside(space):
+        head, values = (
+            line.split()
+            for line in Path("/proc/thread-self/net/snmp").read_text().splitlines()
+            if line.startswith("Tcp:")
+        )
+    return int(values[head.index("RetransSegs")])
+
+
 def remove(names: Iterable[str]) -> None:
     """Remove namespaces by name; those that are not there are passed over."""
     for name in names:

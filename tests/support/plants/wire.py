@@ -15,6 +15,7 @@ import struct
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from plants import spaces
@@ -122,7 +123,8 @@ class Wire:
 
 def promptly() -> None:
     """Let this thread run as soon as it is due: what it delays else shows the machine's load."""
-    os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+    with suppress(PermissionError):  # a container's root may not
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
 
 
 def _raw(interface: str) -> socket.socket:
