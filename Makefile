@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk bench-startup bench-engine bench-transport bench-duration judge-decap clean
+.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk bench-startup bench-engine bench-transport bench-duration bench-walk judge-decap clean
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -89,6 +89,9 @@ bench-transport: venv tools ## SSH, beside sshdump and ssh
 
 bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
 	$(PY) tests/bench/bench_duration.py
+
+bench-walk: venv ## walks a second, how that grows with the account, and what a walk asks of AWS
+	PYTHONPATH=. $(PY) tests/bench/bench_walk.py
 
 judge-walk: venv ## walks over other people's dumps, beside what independent evaluators found (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_walk.py $(CASES)

@@ -92,6 +92,16 @@ def _address_anywhere(text: str) -> list[Call]:
     ]
 
 
+def _tagged(keys: Sequence[Question]) -> list[Call]:
+    """Interfaces and instances with a tag."""
+    calls = []
+    for name, value in keys:
+        wanted = [{"Name": f"tag:{name}", "Values": [value]}]
+        calls.append(Call("instances", "describe_instances", "Reservations", "instances", {"Filters": wanted}))
+        calls.append(_interfaces((f"tag:{name}", [value])))
+    return calls
+
+
 def _named(text: str) -> list[Call]:
     """A Name tag of an interface or an instance, or a load balancer."""
     if text.startswith("lb:") or text.startswith("arn:"):
@@ -337,6 +347,7 @@ def _tables(keys: Sequence[Question]) -> list[Call]:
 
 CALLS: Mapping[str, Callable[[Sequence[Question]], list[Call]]] = {
     "end": _ends,
+    "tagged": _tagged,
     "vpc": _vpcs,
     "group": _groups,
     "instance": _instances,
