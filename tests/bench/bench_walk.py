@@ -57,9 +57,9 @@ def end(network: Network, interface: str) -> End:
 
 
 def seconds_each(network: Network) -> float:
-    """CPU time of one walk of a matrix, the best of five."""
+    """CPU time of one walk of a matrix, the best of three."""
     best = float("inf")
-    for _ in range(5):
+    for _ in range(3):
         known = Known(network)
         goal = end(network, "eni-server")
         sources = [end(network, f"eni-many-{number}") for number in range(SOURCES)]
