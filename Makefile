@@ -90,6 +90,9 @@ bench-transport: venv tools ## SSH, beside sshdump and ssh
 bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
 	$(PY) tests/bench/bench_duration.py
 
+bench-walk: venv ## walks a second, how that grows with the account, and what a walk asks of AWS
+	PYTHONPATH=. $(PY) tests/bench/bench_walk.py
+
 bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pcap and zcat | grep
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'flowlogs-reader>=5,<6'
 	PYTHONPATH=. $(PY) tests/bench/bench_flowlogs.py

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.walks import two_vpcs
+from tests.support.walks import entry, two_vpcs
 from vpcshark.cli.main import run
 
 
@@ -84,3 +84,49 @@ def test_a_folder_that_cannot_be_used_is_said(
 def test_a_folder_that_is_none_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
     assert run(["walk", "a", "b:80", "--from-dump", str(tmp_path / "none")]) == 2
     assert "is no folder" in capsys.readouterr().err
+
+
+def test_many_walks_are_put_together_by_the_rule_that_decides(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    """One is let in, one is not, one can't get back; each group has its own mend."""
+    cloud = two_vpcs()
+    for number, name in enumerate(("web-1", "web-2"), 11):
+        cloud.instance(name, "subnet-left-a", f"10.1.1.{number}")
+    cloud.instance("web-3", "subnet-left-b", "10.1.2.13")
+    cloud.entries("subnet-left-b").insert(0, entry(50, "deny", "6", "10.2.0.0/16", (1024, 65535), egress=False))
+    for row in cloud.answers["Reservations"]:
+        instance = row["Instances"][0]
+        if instance["InstanceId"].startswith("i-web"):
+            instance["Tags"].append({"Key": "Role", "Value": "web"})
+    folder = str(cloud.write(tmp_path / "many"))
+    assert run(["walk", "--from", "tag:Role=web", "--to", "server:80", "--from-dump", folder, "--json"]) == 1
+    found = json.loads(capsys.readouterr().out)
+    told = [
+        (g["verdict"], g["decided_by"]["resource"], [w["from"]["interface"] for w in g["walks"]])
+        for g in found["groups"]
+    ]
+    assert told == [("blocked", "acl-left-b", ["eni-web-3"]), ("reachable", "sg-web", ["eni-web-1", "eni-web-2"])]
+    assert run(["walk", "--from", "tag:Role=web", "--to", "server:80", "--from-dump", folder]) == 1
+    shown = capsys.readouterr().out
+    assert shown.startswith("1 blocked, 2 reachable.")
+    assert "BLOCKED  1 by network acl acl-left-b, back: inbound 50 deny tcp 1024-65535 from 10.2.0.0/16" in shown
+    for source in ("web-1", "web-3"):  # each as it is alone
+        assert run(["walk", source, "server:80", "--from-dump", folder]) == (1 if source == "web-3" else 0)
+    capsys.readouterr()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--from", "client"], "--from and --to go together"),
+        (["client", "server:80", "--from", "client", "--to", "server:80"], "--from and --to go together"),
+        (["--from", "tag:Role=nobody", "--to", "server:80"], "Nothing that was read has the tag Role=nobody"),
+        (["--from", "client", "--to", "server:80", "--to", "server:81"], "The ports of --to differ"),
+        (["--from", "client", "--to", "client"], "From an end to itself there is no way"),
+        (["client"], "A walk has two ends"),
+    ],
+)
+def test_many_walks_that_cannot_be_asked_are_said(
+    arguments: list[str], words: str, dump: Path, capsys: pytest.CaptureFixture[str]
+):
+    assert run(["walk", *arguments, "--from-dump", str(dump)]) == 2
+    assert words in capsys.readouterr().err

@@ -30,8 +30,6 @@ NETWORKS = (
 UNNAMED = {  # actions that are missed, but that no finding names: what is different without them
     "ec2:DescribeInstanceTypes": "no note on bandwidth",
     "ec2:DescribeSecurityGroupRules": "the rule that falls short is not named by its id",
-    "ec2:DescribeTransitGatewayVpcAttachments": "an attachment without a subnet in the source's zone is not seen",
-    "ec2:GetManagedPrefixListEntries": "the prefix list's entries are said to be unknown",
 }
 
 

@@ -5,30 +5,44 @@ from __future__ import annotations
 import argparse
 import sys
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from vpcshark.cli import console
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, Mistake
 from vpcshark.text import line
 
 if TYPE_CHECKING:
-    from vpcshark.network.answer import Answer
+    from collections.abc import Callable
+
+    from vpcshark.network.known import Known
     from vpcshark.survey.questions import Wanted
 
+T = TypeVar("T")
 STATUSES = {"reachable": 0, "blocked": 1, "unknown": 3}
 
 
 def run(options: argparse.Namespace) -> int:
     """Walk, tell; 0 reachable, 1 blocked, 3 unknown."""
-    from vpcshark.network import contract
     from vpcshark.network.decision import Unclear
 
     try:
-        found = look(options)
+        return _many(options) if options.sources or options.targets else _one(options)
     except Unclear as doubt:
         return _unanswered(options, doubt.text)
     except AwsError as error:  # 1 would say "blocked", which nobody knows
         return _unanswered(options, str(error))
+
+
+def _one(options: argparse.Namespace) -> int:
+    """From one end to another."""
+    from vpcshark.network import contract
+    from vpcshark.survey import questions
+
+    if options.target is None:
+        raise Mistake("A walk has two ends.", "Say vpcshark walk SRC DST[:PORT], or --from and --to for many walks.")
+    wanted = question(options, options.source, options.target)
+    sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
+    found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
     if options.json:
         console.write_json(contract.as_json(found, options.all_paths))
     else:
@@ -38,22 +52,41 @@ def run(options: argparse.Namespace) -> int:
     return STATUSES[found.verdict]
 
 
+def _many(options: argparse.Namespace) -> int:
+    """From each of several ends to each of several others."""
+    from vpcshark.network import contract
+    from vpcshark.survey import questions
+
+    if options.source is not None or not (options.sources and options.targets):
+        raise Mistake("--from and --to go together, without SRC and DST.", "Give both, each as often as you like.")
+    split = [questions.split(each) for each in options.targets]
+    if len({port for _, port in split}) > 1:
+        raise Mistake("The ports of --to differ.", "Walk to one port at a time.")
+    wanted = question(options, options.sources[0], options.targets[0])
+    ends = {"sources": options.sources, "targets": [text for text, _ in split]}
+    found = look(options, partial(questions.many, wanted=wanted, **ends))
+    said = contract.matrix_json(found)
+    if options.json:
+        console.write_json(said)
+    else:
+        from vpcshark.cli import walk_screen
+
+        walk_screen.show_matrix(found, console.out())
+    return STATUSES[said["verdict"]]
+
+
 def _unanswered(options: argparse.Namespace, why: str) -> int:
     from vpcshark.network import contract
 
     if options.json:
-        console.write_json(contract.unanswered(options.source, options.target, why))
+        ends = (options.source, options.target) if options.source else (options.sources[0], options.targets[0])
+        console.write_json(contract.unanswered(*ends, why))
     sys.stderr.write(f"vpcshark: unknown: {line(why)}\n")
     return STATUSES["unknown"]
 
 
-def look(options: argparse.Namespace) -> Answer:
-    """The answer, from the folder or from AWS."""
-    from vpcshark.survey import questions
-
-    wanted = question(options)
-    sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
-    attempt = partial(questions.attempt, wanted=wanted, sources=sources, targets=targets)
+def look(options: argparse.Namespace, attempt: Callable[[Known], T]) -> T:
+    """What ``attempt`` finds, by the folder or by AWS."""
     if options.from_dump is not None:
         from vpcshark.network.known import Known
         from vpcshark.survey import dump
@@ -76,12 +109,12 @@ def _settled(profile: str, region: str) -> tuple[str, str]:
     return wanted.profile, wanted.region
 
 
-def question(options: argparse.Namespace) -> Wanted:
+def question(options: argparse.Namespace, source: str, target: str) -> Wanted:
     """The walk in the user's words. InputError for ports and protocols that are none."""
     from vpcshark.survey import questions
 
-    source, _ = questions.split(options.source)
-    target, port = questions.split(options.target)
+    source, _ = questions.split(source)
+    target, port = questions.split(target)
     return questions.Wanted(
         source,
         target,

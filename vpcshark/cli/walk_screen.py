@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from rich.console import Console
 
 from vpcshark.cli import console
 from vpcshark.network import answer as answers
+from vpcshark.network import matrix
 from vpcshark.network.answer import Answer, Way
+from vpcshark.network.matrix import Bundle
 from vpcshark.network.packet import words
 from vpcshark.network.trail import ALLOW, DROP, INFO, JUMBO, UNKNOWN, Hop, Trail
 
@@ -26,6 +30,33 @@ def show(found: Answer, out: Console, every_path: bool = False) -> None:
         out.print(text)
     _show_summary(found, out)
     _show_stops(found, out)
+
+
+def show_matrix(bundles: Sequence[Bundle], out: Console) -> None:
+    """Who can and who can't, by the rule that decides."""
+    counts = [f"{sum(len(b.pairs) for b in bundles if b.verdict == each)} {each}" for each in matrix.ORDER]
+    out.print(", ".join(each for each in counts if not each.startswith("0 ")) + ".")
+    for bundle in bundles:
+        out.print()
+        out.print(console.styled(_decided(bundle), STYLES.get(bundle.verdict, "yellow")))
+        for pair in bundle.pairs:
+            ends = [
+                f"{each.text} {each.interface.id if each.interface else ''}".strip()
+                for each in (pair.source, pair.target)
+            ]
+            out.print("  " + " -> ".join(ends), soft_wrap=True)
+        if bundle.hop is not None and bundle.hop.mend:
+            out.print(f"  mend (of the first): {bundle.hop.mend}", soft_wrap=True)
+
+
+def _decided(bundle: Bundle) -> str:
+    """``BLOCKED  3 by security group sg-1, there: none of 2 inbound rules lets it through``."""
+    head = f"{bundle.verdict.upper()}  {len(bundle.pairs)}"
+    hop = bundle.hop
+    if hop is None:
+        return head
+    way = "there" if bundle.direction == "forward" else "back"
+    return f"{head} by {hop.kind.replace('-', ' ')} {hop.resource} {hop.name}".rstrip() + f", {way}: {_why(hop)}"
 
 
 def _names(found: Answer) -> str:

@@ -6,10 +6,13 @@ one of ours (WALK_…); ``text`` says it in words.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from vpcshark.network import answer as answers
+from vpcshark.network import matrix
 from vpcshark.network.answer import Answer, Way
+from vpcshark.network.matrix import Bundle
 from vpcshark.network.packet import Packet, protocol_words
 from vpcshark.network.trail import End, Hop, Trail
 
@@ -29,6 +32,23 @@ def as_json(found: Answer, every_path: bool = False) -> dict[str, Any]:
         "notes": answers.notes(found),
         "mtu": answers.mtu(found),
         "zones": answers.zones(found.there),
+    }
+
+
+def matrix_json(bundles: Sequence[Bundle]) -> dict[str, Any]:
+    """Many walks, by the rule that decides them."""
+    verdicts = {each.verdict for each in bundles}
+    return {
+        "schema": SCHEMA,
+        "verdict": next(each for each in matrix.ORDER if each in verdicts),
+        "groups": [
+            {
+                "verdict": each.verdict,
+                "decided_by": _stop(each.direction, each.hop) if each.hop is not None else None,
+                "walks": [{"from": _end(pair.source), "to": _end(pair.target)} for pair in each.pairs],
+            }
+            for each in bundles
+        ],
     }
 
 

@@ -45,6 +45,28 @@ def source(known: Known, text: str, vpc: str = "") -> End:
     return found[0]
 
 
+def several(known: Known, text: str, vpc: str = "") -> list[list[End]]:
+    """The ends that a selector means, each with those that AWS chooses from: ``tag:KEY=VALUE`` is the first interface
+    of each instance, and each interface, that has the tag. Raises Mistake, Unclear."""
+    if not text.startswith("tag:"):
+        return [find(known, text, vpc)]
+    key, _, value = text.removeprefix("tag:").partition("=")
+    known.want(("tagged", key, value))
+    network = known.network
+    instances = {each.id for each in network.instances.values() if (key, value) in each.tags}
+    known.hint(*(("instance", each) for each in instances))
+    found = [
+        each
+        for each in network.interfaces.values()
+        if ((key, value) in each.tags or (each.instance in instances and not each.device)) and vpc in ("", each.vpc)
+    ]
+    if not found:
+        for part in ("interfaces", "instances"):
+            known.need(part)
+        raise Mistake(f"Nothing that was read has the tag {key}={value}.", "vpcshark interfaces lists ENIs by name.")
+    return [[_end(each.name or each.id, each)] for each in sorted(found, key=lambda each: (each.name, each.id))]
+
+
 def _by_id(known: Known, text: str) -> list[End]:
     interfaces = known.network.interfaces
     if text.startswith("eni-"):

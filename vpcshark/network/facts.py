@@ -108,6 +108,7 @@ class Interface:
     owner: str = ""
     denies_igw: bool = False
     is_attached: bool = True
+    tags: frozenset[tuple[str, str]] = frozenset()
 
     @property
     def type(self) -> str:
@@ -117,12 +118,13 @@ class Interface:
 
 @dataclass(frozen=True)
 class Instance:
-    """``state`` as EC2 has it: running, stopped …"""
+    """``state`` as EC2 has it: running, stopped …; "" if nobody told."""
 
     id: str
     name: str = ""
     state: str = ""
     is_windows: bool = False
+    tags: frozenset[tuple[str, str]] = frozenset()
 
 
 @dataclass(frozen=True)

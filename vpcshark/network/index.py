@@ -63,6 +63,12 @@ class Index:
         return _by((each.vpc, each) for each in self._network.tables.values())
 
     @cached_property
+    def table_of(self) -> Mapping[str, RouteTable]:
+        """Subnet -> the route table that it has itself, VPC -> its main one."""
+        found = {subnet: each for each in self._network.tables.values() for subnet in each.subnets}
+        return found | {each.vpc: each for each in self._network.tables.values() if each.is_main}
+
+    @cached_property
     def acls(self) -> Mapping[str, Acl]:
         """Subnet -> its network ACL."""
         return {subnet: each for each in self._network.acls.values() for subnet in each.subnets}

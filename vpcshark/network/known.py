@@ -120,12 +120,10 @@ class Known:
     def table_of(self, subnet: Subnet) -> RouteTable:
         """Its own route table, else its VPC's main one."""
         self.want(("vpc", subnet.vpc))
-        tables = self.index.tables.get(subnet.vpc, [])
-        own = [each for each in tables if subnet.id in each.subnets]
-        found = own or [each for each in tables if each.is_main]
-        if not found:
+        found = self.index.table_of.get(subnet.id) or self.index.table_of.get(subnet.vpc)
+        if found is None:
             raise Unclear(self.why("tables", f"The route table of {subnet.id}"))
-        return found[0]
+        return found
 
     def table_of_gateway(self, gateway: str, vpc: str) -> RouteTable | None:
         """The route table that is associated with an internet or virtual private gateway, if any is."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 Ports = tuple[int, int]
 ANY, ICMP, TCP, UDP, ICMP6 = "-1", "1", "6", "17", "58"
@@ -87,10 +88,26 @@ def contains(cidr: str, address: str) -> bool:
     """Does the network have the address? Never, if the families differ or ``cidr`` is none."""
     if (":" in cidr) != (":" in address) or not cidr:
         return False
+    network, number = _network(cidr), _number(address)
+    return network is not None and number is not None and number & network[1] == network[0]
+
+
+@lru_cache(maxsize=65536)
+def _network(cidr: str) -> tuple[int, int] | None:
+    """(the network's address, its mask) as numbers: walks ask of the same networks again and again."""
     try:
-        return ipaddress.ip_address(address) in ipaddress.ip_network(cidr, strict=False)
+        found = ipaddress.ip_network(cidr, strict=False)
     except ValueError:
-        return False
+        return None
+    return int(found.network_address), int(found.netmask)
+
+
+@lru_cache(maxsize=65536)
+def _number(address: str) -> int | None:
+    try:
+        return int(ipaddress.ip_address(address))
+    except ValueError:
+        return None
 
 
 def length(cidr: str) -> int:

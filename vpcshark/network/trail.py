@@ -6,7 +6,7 @@ decided.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from vpcshark.network.decision import Rule
@@ -109,20 +109,22 @@ class Trail:
 
     def add(self, kind: str, resource: str, verdict: str = INFO, **more: Any) -> Trail:
         """One hop more."""
-        return replace(self, hops=(*self.hops, Hop(kind, resource, verdict, more.pop("packet", self.packet), **more)))
+        return self.to(hops=(*self.hops, Hop(kind, resource, verdict, more.pop("packet", self.packet), **more)))
 
     def to(self, **changes: Any) -> Trail:
-        """The same trail, elsewhere."""
-        return replace(self, **changes)
+        """The same trail, elsewhere. As ``dataclasses.replace``, which took a third of a walk's time."""
+        new = object.__new__(Trail)
+        new.__dict__.update(self.__dict__, **changes)
+        return new
 
     def cross(self, joint: str) -> Trail:
         """It crosses what joins networks."""
-        return replace(self, via=self.via | {joint})
+        return self.to(via=self.via | {joint})
 
     def rewrite(self, place: str, after: Packet, is_carried: bool = False) -> Trail:
         """The packet becomes another at ``place``."""
         change = Change(place, self.packet, after, is_carried)
-        return replace(self, packet=after, changes=(*self.changes, change))
+        return self.to(packet=after, changes=(*self.changes, change))
 
     def at(self, kind: str, resource: str) -> bool:
         """Has it been there?"""

@@ -129,6 +129,8 @@ def look_up(ctx: Context, trail: Trail, at: InTransit) -> Step:
     mine, transit = at.attachment, at.attachment.transit
     name = ctx.network.transits[transit].name if transit in ctx.network.transits else ""
     trail = trail.add("transit-gateway", transit, name=name, mtu=TRANSIT_MTU)
+    if not mine.table and not mine.knows_table and _why_unread(ctx):
+        raise Unclear(f"With which route table {mine.id} is associated can't be read.{_why_unread(ctx)}")
     if not mine.table and not mine.knows_table:
         raise Unclear(
             f"With which route table {mine.id} is associated is told to the owner of {transit} alone: ask, or give "

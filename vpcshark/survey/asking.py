@@ -14,7 +14,8 @@ from vpcshark.aws.client import Aws, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError
 from vpcshark.network.known import Question
-from vpcshark.survey.calls import CALLS, MOST_VALUES, Call
+from vpcshark.survey.call import MOST_VALUES, Call
+from vpcshark.survey.calls import CALLS
 
 __all__ = ["CALLS", "put"]
 

@@ -5,91 +5,62 @@ Questions of one kind go into one call where EC2 takes filters. Must not know wh
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from vpcshark.network.known import Question
 from vpcshark.network.mend import host
 from vpcshark.network.packet import is_address
-
-MOST_VALUES = 200  # of one filter (EC2 API Reference, "Filtering")
-
-
-@dataclass(frozen=True)
-class Call:
-    """One call: ``part`` of the facts that stays unknown if it is refused, ``key`` the list that its items are kept in.
-    ``beside``: what the answer does not say itself."""
-
-    part: str
-    operation: str
-    key: str
-    words: str
-    parameters: Mapping[str, Any] = field(default_factory=dict)
-    service: str = "ec2"
-    kept_as: str = ""
-    beside: Mapping[str, Any] = field(default_factory=dict)
-    is_whole: bool = False
-
-
-def _filters(**values: Iterable[str]) -> list[dict[str, Any]]:
-    """Filters of EC2: ``vpc_id=["vpc-1"]`` is the filter "vpc-id"."""
-    return [{"Name": name.replace("_", "-"), "Values": [*dict.fromkeys(each)]} for name, each in values.items()]
-
-
-def _interfaces(*filters: tuple[str, Sequence[str]]) -> Call:
-    wanted = [{"Name": name, "Values": [*dict.fromkeys(values)]} for name, values in filters]
-    return Call(
-        "interfaces", "describe_network_interfaces", "NetworkInterfaces", "network interfaces", {"Filters": wanted}
-    )
-
-
-def _listed(part: str, operation: str, key: str, words: str, **filters: Iterable[str]) -> Call:
-    return Call(part, operation, key, words, {"Filters": _filters(**filters)})
-
-
-def _firsts(keys: Sequence[Question]) -> list[str]:
-    return [each[0] for each in keys]
+from vpcshark.survey.call import Call, filters, firsts, interfaces, listed
 
 
 def _vpcs(keys: Sequence[Question]) -> list[Call]:
     """All that a VPC's own router knows, and the transit gateways' interfaces in it."""
-    ids = _firsts(keys)
+    ids = firsts(keys)
     return [
-        _listed("vpcs", "describe_vpcs", "Vpcs", "VPCs", vpc_id=ids),
-        _listed("subnets", "describe_subnets", "Subnets", "subnets", vpc_id=ids),
-        _listed("tables", "describe_route_tables", "RouteTables", "route tables", vpc_id=ids),
-        _listed("acls", "describe_network_acls", "NetworkAcls", "network ACLs", vpc_id=ids),
-        _interfaces(("vpc-id", ids), ("interface-type", ["transit_gateway"])),
+        listed("vpcs", "describe_vpcs", "Vpcs", "VPCs", vpc_id=ids),
+        listed("subnets", "describe_subnets", "Subnets", "subnets", vpc_id=ids),
+        listed("tables", "describe_route_tables", "RouteTables", "route tables", vpc_id=ids),
+        listed("acls", "describe_network_acls", "NetworkAcls", "network ACLs", vpc_id=ids),
+        interfaces(("vpc-id", ids), ("interface-type", ["transit_gateway"])),
     ]
 
 
 def _ends(keys: Sequence[Question]) -> list[Call]:
     """Whatever the words for an end may mean."""
-    return [call for text in _firsts(keys) for call in _end(text)]
+    return [call for text in firsts(keys) for call in _end(text)]
 
 
 def _end(text: str) -> list[Call]:
     if is_address(text):
         return _address_anywhere(text)
     if text.startswith("eni-"):
-        return [_interfaces(("network-interface-id", [text]))]
+        return [interfaces(("network-interface-id", [text]))]
     if text.startswith("i-"):
         return _instances([(text,)])
     if text.startswith("nat-"):
         return _nats([(text,)])
     if text.startswith("vpce-"):
-        return [*_endpoints([(text,)]), _interfaces(("description", [f"VPC Endpoint Interface {text}"]))]
+        return [*_endpoints([(text,)]), interfaces(("description", [f"VPC Endpoint Interface {text}"]))]
     return _named(text)
 
 
 def _address_anywhere(text: str) -> list[Call]:
     if ":" in text:
-        return [_interfaces(("ipv6-addresses.ipv6-address", [text]))]
+        return [interfaces(("ipv6-addresses.ipv6-address", [text]))]
     return [
-        _interfaces(("addresses.private-ip-address", [text])),
-        _interfaces(("addresses.association.public-ip", [text])),
+        interfaces(("addresses.private-ip-address", [text])),
+        interfaces(("addresses.association.public-ip", [text])),
     ]
+
+
+def _tagged(keys: Sequence[Question]) -> list[Call]:
+    """Interfaces and instances with a tag."""
+    calls = []
+    for name, value in keys:
+        wanted = [{"Name": f"tag:{name}", "Values": [value]}]
+        calls.append(Call("instances", "describe_instances", "Reservations", "instances", {"Filters": wanted}))
+        calls.append(interfaces((f"tag:{name}", [value])))
+    return calls
 
 
 def _named(text: str) -> list[Call]:
@@ -97,7 +68,7 @@ def _named(text: str) -> list[Call]:
     if text.startswith("lb:") or text.startswith("arn:"):
         tail = text.partition("loadbalancer/")[2]
         name = tail.split("/")[1] if tail.count("/") == 2 else text.removeprefix("lb:")
-        return [*_balancer(name), _interfaces(("description", [f"ELB net/{name}/*", f"ELB app/{name}/*"]))]
+        return [*_balancer(name), interfaces(("description", [f"ELB net/{name}/*", f"ELB app/{name}/*"]))]
     instances = Call(
         "instances",
         "describe_instances",
@@ -105,14 +76,14 @@ def _named(text: str) -> list[Call]:
         "instances",
         {"Filters": [{"Name": "tag:Name", "Values": [text]}]},
     )
-    return [instances, _interfaces(("tag:Name", [text]))]
+    return [instances, interfaces(("tag:Name", [text]))]
 
 
 def _instances(keys: Sequence[Question]) -> list[Call]:
-    ids = _firsts(keys)
+    ids = firsts(keys)
     return [
-        _listed("instances", "describe_instances", "Reservations", "instances", instance_id=ids),
-        _interfaces(("attachment.instance-id", ids)),
+        listed("instances", "describe_instances", "Reservations", "instances", instance_id=ids),
+        interfaces(("attachment.instance-id", ids)),
     ]
 
 
@@ -123,35 +94,35 @@ def _addresses(keys: Sequence[Question]) -> list[Call]:
         mine = [key[1] for key in keys if key[0] == vpc]
         for name, fits in (("addresses.private-ip-address", False), ("ipv6-addresses.ipv6-address", True)):
             wanted = [each for each in mine if (":" in each) == fits]
-            calls += [_interfaces(("vpc-id", [vpc]), (name, wanted))] if wanted else []
+            calls += [interfaces(("vpc-id", [vpc]), (name, wanted))] if wanted else []
     return calls
 
 
 def _publics(keys: Sequence[Question]) -> list[Call]:
-    found = _firsts(keys)
+    found = firsts(keys)
     v4, v6 = [each for each in found if ":" not in each], [each for each in found if ":" in each]
-    calls = [_interfaces(("addresses.association.public-ip", v4))] if v4 else []
-    return calls + ([_interfaces(("ipv6-addresses.ipv6-address", v6))] if v6 else [])
+    calls = [interfaces(("addresses.association.public-ip", v4))] if v4 else []
+    return calls + ([interfaces(("ipv6-addresses.ipv6-address", v6))] if v6 else [])
 
 
 def _groups(keys: Sequence[Question]) -> list[Call]:
-    ids = _firsts(keys)
+    ids = firsts(keys)
     return [
-        _listed("groups", "describe_security_groups", "SecurityGroups", "security groups", group_id=ids),
-        _listed(
+        listed("groups", "describe_security_groups", "SecurityGroups", "security groups", group_id=ids),
+        listed(
             "rule ids", "describe_security_group_rules", "SecurityGroupRules", "rules of security groups", group_id=ids
         ),
     ]
 
 
 def _gateways(keys: Sequence[Question]) -> list[Call]:
-    ids = _firsts(keys)
+    ids = firsts(keys)
     plain, egress = [i for i in ids if not i.startswith("eigw-")], [i for i in ids if i.startswith("eigw-")]
     words = "internet gateways"
     calls = []
     if plain:
         operation = "describe_internet_gateways"
-        calls.append(_listed("internet_gateways", operation, "InternetGateways", words, internet_gateway_id=plain))
+        calls.append(listed("internet_gateways", operation, "InternetGateways", words, internet_gateway_id=plain))
     if egress:
         operation, key = "describe_egress_only_internet_gateways", "EgressOnlyInternetGateways"
         wanted = {"EgressOnlyInternetGatewayIds": egress}
@@ -160,36 +131,36 @@ def _gateways(keys: Sequence[Question]) -> list[Call]:
 
 
 def _gateways_of(keys: Sequence[Question]) -> list[Call]:
-    wanted = [{"Name": "attachment.vpc-id", "Values": _firsts(keys)}]
+    wanted = [{"Name": "attachment.vpc-id", "Values": firsts(keys)}]
     operation = "describe_internet_gateways"
     return [Call("internet_gateways", operation, "InternetGateways", "internet gateways", {"Filters": wanted})]
 
 
 def _nats(keys: Sequence[Question]) -> list[Call]:
-    ids = _firsts(keys)
-    wanted = {"Filter": _filters(nat_gateway_id=ids)}
+    ids = firsts(keys)
+    wanted = {"Filter": filters(nat_gateway_id=ids)}
     return [
         Call("nat_gateways", "describe_nat_gateways", "NatGateways", "NAT gateways", wanted),
-        _interfaces(("description", [f"Interface for NAT Gateway {each}" for each in ids])),
+        interfaces(("description", [f"Interface for NAT Gateway {each}" for each in ids])),
     ]
 
 
 def _peerings(keys: Sequence[Question]) -> list[Call]:
     operation, key = "describe_vpc_peering_connections", "VpcPeeringConnections"
-    return [_listed("peerings", operation, key, "VPC peering connections", vpc_peering_connection_id=_firsts(keys))]
+    return [listed("peerings", operation, key, "VPC peering connections", vpc_peering_connection_id=firsts(keys))]
 
 
 def _transits(keys: Sequence[Question]) -> list[Call]:
     """A transit gateway, its attachments from both sides, and the names of its tables."""
-    ids = _firsts(keys)
+    ids = firsts(keys)
     head = "describe_transit_gateway"
     wanted = {"transit_gateway_id": ids}
     words = "transit gateway attachments"
     return [
-        _listed("transits", f"{head}s", "TransitGateways", "transit gateways", **wanted),
-        _listed("attachments", f"{head}_attachments", "TransitGatewayAttachments", words, **wanted),
-        _listed("attachments", f"{head}_vpc_attachments", "TransitGatewayVpcAttachments", words, **wanted),
-        _listed("transit_tables", f"{head}_route_tables", "TransitGatewayRouteTables", "route tables of it", **wanted),
+        listed("transits", f"{head}s", "TransitGateways", "transit gateways", **wanted),
+        listed("attachments", f"{head}_attachments", "TransitGatewayAttachments", words, **wanted),
+        listed("attachments", f"{head}_vpc_attachments", "TransitGatewayVpcAttachments", words, **wanted),
+        listed("transit_tables", f"{head}_route_tables", "TransitGatewayRouteTables", "route tables of it", **wanted),
     ]
 
 
@@ -216,7 +187,7 @@ def _transit_routes(keys: Sequence[Question]) -> list[Call]:
 def _peers(keys: Sequence[Question]) -> list[Call]:
     operation, key = "describe_transit_gateway_peering_attachments", "TransitGatewayPeeringAttachments"
     return [
-        _listed("attachments", operation, key, "transit gateway peerings", transit_gateway_attachment_id=_firsts(keys))
+        listed("attachments", operation, key, "transit gateway peerings", transit_gateway_attachment_id=firsts(keys))
     ]
 
 
@@ -225,7 +196,7 @@ def _endpoints(keys: Sequence[Question]) -> list[Call]:
     operation = "describe_vpc_endpoints"
     return [
         Call("endpoints", operation, "VpcEndpoints", "VPC endpoints", {"VpcEndpointIds": [each]})
-        for each in _firsts(keys)
+        for each in firsts(keys)
     ]
 
 
@@ -240,7 +211,7 @@ def _prefix_lists(keys: Sequence[Question]) -> list[Call]:
             kept_as="PrefixListEntry",
             beside={"PrefixListId": identity},
         )
-        for identity in _firsts(keys)
+        for identity in firsts(keys)
     ]
 
 
@@ -251,12 +222,12 @@ def _balancer(name: str) -> list[Call]:
 
 def _balancers(keys: Sequence[Question]) -> list[Call]:
     """By the tail of their ARN, which their interfaces' description has: net/NAME/ID."""
-    return [call for tail in _firsts(keys) for call in _balancer(tail.split("/")[1])]
+    return [call for tail in firsts(keys) for call in _balancer(tail.split("/")[1])]
 
 
 def _listeners(keys: Sequence[Question]) -> list[Call]:
     calls = []
-    for arn in _firsts(keys):
+    for arn in firsts(keys):
         wanted = {"LoadBalancerArn": arn}
         attributes = "describe_load_balancer_attributes"
         calls += [
@@ -279,7 +250,7 @@ def _listeners(keys: Sequence[Question]) -> list[Call]:
 
 def _target_groups(keys: Sequence[Question]) -> list[Call]:
     calls = []
-    for arn in _firsts(keys):
+    for arn in firsts(keys):
         wanted = {"TargetGroupArn": arn}
         attributes = "describe_target_group_attributes"
         health = "describe_target_health"
@@ -332,15 +303,16 @@ def _joints(keys: Sequence[Question]) -> list[Call]:
 
 
 def _tables(keys: Sequence[Question]) -> list[Call]:
-    return [_listed("tables", "describe_route_tables", "RouteTables", "route tables", route_table_id=_firsts(keys))]
+    return [listed("tables", "describe_route_tables", "RouteTables", "route tables", route_table_id=firsts(keys))]
 
 
 CALLS: Mapping[str, Callable[[Sequence[Question]], list[Call]]] = {
     "end": _ends,
+    "tagged": _tagged,
     "vpc": _vpcs,
     "group": _groups,
     "instance": _instances,
-    "interface": lambda keys: [_interfaces(("network-interface-id", _firsts(keys)))],
+    "interface": lambda keys: [interfaces(("network-interface-id", firsts(keys)))],
     "address": _addresses,
     "public": _publics,
     "gateway": _gateways,

@@ -26,6 +26,11 @@ def names(raw: Raw) -> str:
     )
 
 
+def tags(raw: Raw) -> frozenset[tuple[str, str]]:
+    """All tags."""
+    return frozenset((str(tag["Key"]), str(tag.get("Value", ""))) for tag in raw.get("Tags", raw.get("TagSet", [])))
+
+
 def build(parts: Mapping[str, Callable[[Answers], Any]], answers: Answers, unknown: Mapping[str, str]) -> facts.Network:
     """The facts in ``answers``. Raises InputError where one is not what EC2 answers."""
     made = {}
@@ -130,6 +135,7 @@ def _interface(raw: Raw, called: Mapping[str, str]) -> facts.Interface:
         owner=raw.get("OwnerId", ""),
         denies_igw=bool(raw.get("DenyAllIgwTraffic", False)),
         is_attached=raw.get("Status", "in-use") != "available",
+        tags=tags(raw),
     )
 
 
@@ -141,6 +147,7 @@ def instances(answers: Answers) -> dict[str, facts.Instance]:
             names(raw),
             raw.get("State", {}).get("Name", ""),
             str(raw.get("Platform", "")).lower() == "windows",
+            tags(raw),
         )
         for reservation in answers.get("Reservations", ())
         for raw in reservation.get("Instances", [])

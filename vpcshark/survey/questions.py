@@ -12,10 +12,11 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from vpcshark.errors import InputError
-from vpcshark.network import answer, ends
+from vpcshark.network import answer, ends, matrix
 from vpcshark.network.answer import Answer, Asked
 from vpcshark.network.decision import Unclear
 from vpcshark.network.known import Known
+from vpcshark.network.matrix import Bundle
 from vpcshark.network.packet import ANY, ICMP, ICMP6, TCP, UDP, Ports, number
 from vpcshark.network.trail import INTERNET, End
 
@@ -97,6 +98,25 @@ def attempt(known: Known, wanted: Wanted, sources: Sequence[str], targets: Seque
             raise InputError("Both ends are in the internet.", "One end of a walk is in a VPC.")
     found = answer.together([answer.answer(known, asked(source, each, wanted)) for each in goals])
     return replace(found, notes=tuple(_names_resolved((wanted.source, sources), (wanted.target, targets))))
+
+
+def many(known: Known, wanted: Wanted, sources: Sequence[str], targets: Sequence[str]) -> list[Bundle]:
+    """All walks from what ``sources`` select to what ``targets`` select. Raises Mistake, Unclear."""
+    found: list[list[list[End]]] = []
+    doubts: list[Unclear] = []
+    for texts in (sources, targets):
+        found.append([])
+        for text in texts:
+            try:
+                found[-1] += ends.several(known, text, wanted.vpc)
+            except Unclear as doubt:
+                doubts.append(doubt)
+    if doubts:
+        raise doubts[0]
+    pairs = [(source[0], goals) for source in found[0] for goals in found[1] if source != goals]
+    if not pairs:
+        raise InputError("From an end to itself there is no way.", "Give other ends.")
+    return matrix.bundled(known, ([asked(source, goal, wanted) for goal in goals] for source, goals in pairs))
 
 
 def asked(source: End, target: End, wanted: Wanted) -> Asked:

@@ -24,8 +24,19 @@ def add(commands: Any, name: str) -> None:
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("source", metavar="SRC", help="where the packet begins")
-    parser.add_argument("target", metavar="DST[:PORT]", help="where it shall arrive")
+    parser.add_argument("source", metavar="SRC", nargs="?", help="where the packet begins")
+    parser.add_argument("target", metavar="DST[:PORT]", nargs="?", help="where it shall arrive")
+    parser.add_argument(
+        "--from",
+        dest="sources",
+        action="append",
+        default=[],
+        metavar="SRC",
+        help="many walks at once: SRC as above, or tag:KEY=VALUE for all that have the tag; again for more",
+    )
+    parser.add_argument(
+        "--to", dest="targets", action="append", default=[], metavar="DST[:PORT]", help="where these shall arrive"
+    )
     parser.add_argument(
         "--protocol", default="", help="tcp, udp, icmp, any or a number (default: tcp with a port, else any)"
     )
