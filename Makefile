@@ -20,12 +20,13 @@ venv: $(VENV)/.done ## the virtual environment
 tools: ## the programs that tests and demo run, by apt where it may
 	sh tests/install-tools.sh
 
-check: venv ## lint, format, types, template, shellcheck
+check: venv ## lint, format, types, template, shellcheck, prose
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
+	$(PY) tests/prose.py
 
 .PHONY: compiled
 compiled: venv # a product that is installed is compiled; here each of a thousand starts would do it, where nothing may write
