@@ -19,6 +19,7 @@ ORDER = [
     "aws",
     "preflight",
     "network",
+    "flowlogs",
     "transport",
     "receiver",
     "wire",
@@ -68,6 +69,12 @@ def test_wire_is_bytes_in_bytes_out(path: Path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "network").rglob("*.py")), ids=name_of)
 def test_network_is_facts_in_a_path_out(path: Path):
     """The same of network: so it can be walked a thousand times, and proved alone."""
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "flowlogs").rglob("*.py")), ids=name_of)
+def test_flowlogs_is_records_in_records_out(path: Path):
+    """The same of flowlogs: whoever reads files and asks AWS hands in bytes and clients."""
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
 
 

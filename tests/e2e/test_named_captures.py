@@ -118,6 +118,7 @@ def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab,
     assert_each_under_its_own(clean_lab, file, recordings)
 
 
+@pytest.mark.long
 def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, settings, tmp_path: Path):
     """tshark passes each boolean's default from the dialog as if the user had chosen it."""
     name(clean_lab, settings, f"[capture web]\nenis = {', '.join(ids(clean_lab, 'web-1', 'db-1'))}\ndns = false\n")
@@ -133,6 +134,7 @@ def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, 
     assert made.get("NetworkServices", []) == []
 
 
+@pytest.mark.long
 def test_one_that_cannot_be_is_told_before_anything_is_made(clean_lab: Lab, settings, tmp_path: Path):
     """A list is wanted as a whole: which one and why, and no create has left this machine."""
     control = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
@@ -159,6 +161,7 @@ def test_tcpdump_is_for_one_eni(clean_lab: Lab, tmp_path: Path):
     assert "--mode mirror" in done.stderr
 
 
+@pytest.mark.long
 def test_what_a_load_balancer_sends_to(clean_lab: Lab, tmp_path: Path):
     """Its own interfaces cannot be mirrored; those of its registered targets are, by instance and by address."""
     elb, first = clean_lab.client("elbv2"), clean_lab.eni("web-1")
@@ -193,6 +196,7 @@ def private(lab: Lab, name: str) -> str:
     return lab.eni(name)["PrivateIpAddress"]
 
 
+@pytest.mark.long
 def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab: Lab, tmp_path: Path):
     """Consecutive VNIs from the one that is given; one filter and one target for all; ps counts what it costs."""
     enis = ids(clean_lab, *NAMES)
@@ -212,6 +216,7 @@ def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab
     assert clean_lab.is_clean()
 
 
+@pytest.mark.long
 def test_outbound_is_each_sources_own(clean_lab: Lab, tmp_path: Path):
     """In the kernel of the capture host, by the MAC that belongs to the VNI: db-1 answers web-1, and each one's frames
     are inbound at the other."""

@@ -193,12 +193,20 @@ def test_another_environment_is_asked_of_python(shell, python, environ, kept):
     assert run(shell, python, *CONFIG, **key).stdout.startswith("asked: ")
 
 
-def test_answers_of_somebody_else_are_not_run(shell, python, environ, kept):
-    """A shell runs what it sources."""
+@pytest.mark.parametrize("name", ["config", "saved", "../index"])
+def test_files_of_somebody_else_are_not_run(shell, python, environ, kept, tmp_path, name):
+    """A shell runs what it sources: an answer, the list of what has one, the index of them all."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
-    os.chown(kept / "config", 65534, 65534)
-    assert run(shell, python, *CONFIG, **environ).stdout.startswith("asked: ")
+    Answers(environ).write({"config": TEXT}, ["eni-0a"])
+    foreign, mark = kept / name, tmp_path / "ran"
+    foreign.write_text(f": >'{mark}'\n{foreign.read_text()}")
+    assert run(shell, python, *CONFIG, **environ).returncode == 0
+    assert mark.exists()
+    mark.unlink()
+    os.chown(foreign, 65534, 65534)
+    run(shell, python, *CONFIG, **environ)
+    assert not mark.exists()
 
 
 def test_a_folder_that_takes_no_note_means_that_python_lists(shell, python, environ, kept):
@@ -242,6 +250,7 @@ def test_it_hands_the_question_to_the_python_that_was_filled_in(shell, filled, t
     assert done.stdout == f"<{PROGRAM[0]}><{PROGRAM[1]}><--capture><a b><$HOME *><it's><>"
 
 
+@pytest.mark.thin(3)
 def test_in_a_checkout_it_finds_a_python_by_itself(shell, tmp_path):
     """Also through a symbolic link, relative or not."""
     (tmp_path / "link").symlink_to(os.path.relpath(LAUNCHER, tmp_path))
@@ -353,6 +362,7 @@ def stranger(tmp_path):
     }
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("version", pythons())
 def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, trap, stranger, tmp_path):
     """Wireshark may be started anywhere, beside anybody's files. Neither by the answer, nor by the look whether that

@@ -21,8 +21,8 @@ from vpcshark.extcap.options import BY_NAME
 from vpcshark.text import line
 
 SWEEP_THEMSELVES = {"cleanup", "capture"}
-NO_ACCOUNT = {"lab", "demo", "decap", "completion"}  # nobody expects a call to AWS of a tool for files
-
+# Nobody expects a call to AWS of a tool for files.
+NO_ACCOUNT = {"lab", "demo", "decap", "diagnose", "completion", "flowlogs"}
 TELL_THEMSELVES = {"install", "uninstall", "setup", "doctor"}
 
 _LEVEL = BY_NAME["log-level"].variable

@@ -28,6 +28,8 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "investigate": {
         "preflight": "say why a capture would be empty, before anything is made",
         "walk": "say why A can't reach B: every hop, both ways, with the rule that decides",
+        "flowlogs": "read VPC and transit gateway flow logs: as text, as JSON, as frames",
+        "diagnose": "say what the packets of a capture prove, with the frames",
         "explain": "show what AWS sends for a capture filter",
     },
     "clean up": {

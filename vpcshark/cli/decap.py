@@ -70,7 +70,7 @@ def _keep_freed_memory() -> None:
 
 
 @contextlib.contextmanager
-def _no_collector() -> Iterator[None]:
+def no_collector() -> Iterator[None]:
     """Without the search for cycles: each chunk makes thousands of views, which are in none, and it would look through
     them again and again.
     """
@@ -86,7 +86,7 @@ def _no_collector() -> Iterator[None]:
 def _finish(job: Job, source: InFile, out: OutFile) -> None:
     try:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_no_collector())
+            stack.enter_context(no_collector())
             stack.callback(job.close)
             progress = stack.enter_context(Progress(source))
             job.run(progress.show)

@@ -1,0 +1,34 @@
+"""What ``vpcshark diagnose`` takes."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from vpcshark.cli.arguments import common
+
+EPILOG = """\
+Several files are several capture points of the same traffic: what is lost, delayed or changed is then told between
+which of them. So are several interfaces, or VNIs, in one file.
+
+Exit status: 0 healthy, 1 something is proved or likely, 3 nobody can tell by these packets.
+"""
+
+
+def add(commands: Any, name: str) -> None:
+    """Declare it."""
+    parser = commands.add_parser(
+        name,
+        description="Say what the packets of a capture prove: a sentence, the frames, what was checked against it, what "
+        "to do now. Reads pcap and pcapng, also packed with gzip, zstd or LZ4; takes off VXLAN and Geneve.",
+        epilog=EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("files", metavar="FILE", nargs="+", help="a capture; -: standard input")
+    parser.add_argument(
+        "--annotate",
+        metavar="OUT",
+        default="",
+        help="write a pcapng copy with the findings as packet comments, which Wireshark shows",
+    )
+    common.add_json(parser, "an object, for scripts")

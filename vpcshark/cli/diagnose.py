@@ -1,0 +1,102 @@
+"""``vpcshark diagnose FILE…``: what do these packets prove? Must not know how that is found out."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from vpcshark import __version__
+from vpcshark.cli import console, diagnose_screen
+from vpcshark.cli.decap import Progress, no_collector
+from vpcshark.cli.infile import InFile
+from vpcshark.cli.outfile import OutFile
+from vpcshark.diagnose import report as reports
+from vpcshark.diagnose.annotate import Annotator, comments
+from vpcshark.diagnose.report import Report
+from vpcshark.diagnose.table import Table
+from vpcshark.errors import InputError
+from vpcshark.text import line
+
+HEALTHY, FOUND, UNDECIDED = 0, 1, 3
+_PIECE = 1 << 20
+
+
+def run(options: argparse.Namespace) -> int:
+    """Read, judge, tell; 0 healthy, 1 findings, 3 cannot tell."""
+    _check(options)
+    with no_collector():
+        tables = [read(path, place) for place, path in enumerate(options.files)]
+        found = reports.examine([point for table in tables for point in table.points.values()])
+    if options.annotate:
+        _annotate(options.files, found, options.annotate)
+    if options.json:
+        console.write_json(reports.as_json(found, options.files))
+    else:
+        diagnose_screen.show(found, options.files, console.out())
+    return status_of(found)
+
+
+def status_of(found: Report) -> int:
+    """The exit status that says it."""
+    if found.is_healthy:
+        return HEALTHY
+    return UNDECIDED if found.is_undecided else FOUND
+
+
+def _check(options: argparse.Namespace) -> None:
+    if len(set(options.files)) < len(options.files):
+        raise InputError("The same file is named twice.", "Name each capture point's file once.")
+    if options.annotate and "-" in options.files:
+        raise InputError("Standard input can't be read twice, which --annotate needs.", "Name a file.")
+    if options.annotate in options.files:
+        raise InputError(f"{options.annotate} is a file to be read.", "Name another file to write.")
+
+
+def read(path: str, place: int) -> Table:
+    """One file's packets. What is cut off at the end is said on stderr, what is no capture is an InputError."""
+    source, table = InFile.open(path), Table(place)
+    try:
+        with Progress(source) as progress:
+            while count := source.readinto(table.room()):
+                table.take(count)
+                progress.show()
+        table.finish()
+    except (ValueError, OSError) as exc:
+        reason = f"{exc.strerror}." if isinstance(exc, OSError) else str(exc)
+        if not table.frames:
+            raise InputError(f"{source.name}: {reason}", "Name a pcap or pcapng file.") from exc
+        sys.stderr.write(f"{line(source.name)}: {line(reason)} The {table.frames} packets before that are judged.\n")
+    finally:
+        source.close()
+    return table
+
+
+def _annotate(files: Sequence[str], found: Report, path: str) -> None:
+    out = OutFile(path)
+    try:
+        sink = out.open()
+        try:
+            for place, file in enumerate(files):
+                source, made = InFile.open(file), Annotator(comments(found.findings, place), f"vpcshark {__version__}")
+                for piece in _pieces(source):
+                    for block in made.feed(piece):
+                        sink.write(block)
+                source.close()
+        finally:
+            sink.close()
+        out.keep()
+    finally:
+        out.drop()
+
+
+def _pieces(source: InFile) -> Sequence[bytes]:
+    """The file's bytes, as far as they can be read: that it is cut off was said before."""
+    made = []
+    room = bytearray(_PIECE)
+    try:
+        while count := source.readinto(memoryview(room)):
+            made.append(bytes(room[:count]))
+    except ValueError:
+        pass
+    return made

@@ -1,0 +1,84 @@
+"""A finding: what is proved or likely, by which frames, what was checked against it, and what to do now.
+
+Must not know how anything is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from vpcshark.diagnose.flows import Flow
+from vpcshark.diagnose.packet import address
+
+PROVED, LIKELY, CANNOT_TELL = "proved", "likely", "cannot-tell"
+ARTEFACTS = frozenset({"capture-lost-packets", "capture-duplicated", "mirror-artefact"})
+"""What is wrong with the capture and not with what it shows."""
+_MOST_FLOWS, _MOST_FRAMES = 40, 60
+
+
+class Frame(NamedTuple):
+    """A packet in a file: the file's place among those given, the number as Wireshark counts."""
+
+    file: int
+    number: int
+
+
+@dataclass(frozen=True)
+class Finding:
+    """``weight`` is seconds or requests lost, to rank by; ``cause`` is equal for what one cause did to several flows."""
+
+    kind: str
+    confidence: str
+    sentence: str
+    flows: tuple[Flow, ...] = ()
+    frames: tuple[Frame, ...] = ()
+    checked: tuple[str, ...] = ()
+    next: str = ""
+    filter: str = ""
+    weight: float = 0.0
+    cause: Hashable = None
+
+
+def merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding for each kind and cause: the heaviest one's sentence, everybody's flows and frames."""
+    groups: dict[Hashable, list[Finding]] = {}
+    for finding in findings:
+        key = (finding.kind, finding.cause) if finding.cause is not None else (finding.kind, id(finding))
+        groups.setdefault(key, []).append(finding)
+    return [_one(group) for group in groups.values()]
+
+
+def _one(group: Sequence[Finding]) -> Finding:
+    if len(group) == 1:
+        return _with_filter(group[0])
+    sure = [PROVED, LIKELY, CANNOT_TELL]
+    first = min(group, key=lambda each: (sure.index(each.confidence), -each.weight))
+    flows = tuple(dict.fromkeys(flow for each in group for flow in each.flows))
+    spread = [frame for each in (first, *group) for frame in each.frames[: max(4, _MOST_FRAMES // len(group))]]
+    frames = tuple(sorted(dict.fromkeys(spread))[:_MOST_FRAMES])
+    more = len(flows) - len(first.flows)
+    told = f" The same holds for {more} more {'flow' if more == 1 else 'flows'}." if more > 0 else ""
+    weight = sum(each.weight for each in group)
+    whole = replace(first, sentence=first.sentence + told, flows=flows, frames=frames, weight=weight)
+    return _with_filter(whole)
+
+
+def _with_filter(finding: Finding) -> Finding:
+    return finding if finding.filter else replace(finding, filter=filter_of(finding.flows))
+
+
+def filter_of(flows: Sequence[Flow]) -> str:
+    """A display filter (wireshark-filter(4)) for these flows, both ways."""
+    return " or ".join(dict.fromkeys(f"({_flow_filter(flow)})" for flow in flows[:_MOST_FLOWS]))
+
+
+def _flow_filter(flow: Flow) -> str:
+    version = "ipv6" if len(flow.source) == 16 else "ip"
+    parts = [f"{version}.addr == {address(each)}" for each in (flow.source, flow.target)]
+    if flow.name in ("tcp", "udp"):
+        parts += [f"{flow.name}.port == {port}" for port in (flow.source_port, flow.target_port)]
+    elif flow.name in ("icmp", "icmp6"):
+        parts.append("icmp" if flow.name == "icmp" else "icmpv6")
+    return " and ".join(dict.fromkeys(parts))

@@ -1,0 +1,196 @@
+"""All verdicts over all points: what explains another finding stays, the rest goes; ranked; and the JSON of it.
+
+Must not know how a verdict comes about.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vpcshark.diagnose import joined
+from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, merged
+from vpcshark.diagnose.flows import Flow
+from vpcshark.diagnose.packet import address
+from vpcshark.diagnose.table import Point
+from vpcshark.diagnose.verdicts import dns, ending, http, losses, mtu, opening, rates, routing, tls, voice, waits
+from vpcshark.diagnose.view import View
+
+SCHEMA = 1
+JUDGES = (
+    *(opening.judge, mtu.judge, mtu.unproved, losses.judge, rates.judge, waits.judge, ending.judge),
+    *(dns.judge, tls.judge, http.judge, voice.judge, routing.judge),
+)
+_OPENING = {"syn-unanswered", "synack-unanswered", "ack-unanswered", "one-direction", "peer-silent"}
+_SLOW = {"slow-server", "slow-network", "slow-client", "tls-no-server-hello"}
+_RESETS = {"reset-by-peer", "reset-by-middlebox"}
+_LOSSES = {"loss", "policer", "reordering", "duplicates", "peer-silent"}
+EXPLAINS: dict[str, set[str]] = {
+    "pmtu-black-hole": _LOSSES | _SLOW | _RESETS | {"idle-timeout", "corruption", "http-502", "capture-lost-packets"},
+    "icmp-refused": _OPENING | {"refused", "rtp-one-way"},
+    "refused": _OPENING,
+    "backlog-full": _OPENING | _LOSSES | _SLOW | _RESETS,
+    "nat-ports-exhausted": _OPENING | _LOSSES | _SLOW | _RESETS,
+    "ack-unanswered": {"syn-unanswered", "synack-unanswered"} | _LOSSES | _SLOW | _RESETS,
+    "synack-unanswered": {"syn-unanswered"} | _LOSSES | _SLOW,
+    "syn-unanswered": {"peer-silent", "loss"},
+    "idle-timeout": _LOSSES | _SLOW | _RESETS | {"http-502"},
+    "one-direction": {"peer-silent", "capture-lost-packets", "loss"},
+    "zero-window": _SLOW | _LOSSES,
+    "corruption": _LOSSES,
+    "policer": {"loss", "slow-network", "reordering"},
+    "shaper": {"loss", "slow-network"},
+    "injected-data": _LOSSES | _RESETS | {"capture-lost-packets"},
+    "reset-by-middlebox": {"reset-by-peer", "loss"},
+    "http-502": _RESETS | {"slow-server"},
+    "http-504": _RESETS | {"slow-server"},
+    "routing-loop": {"icmp-refused", "syn-unanswered", "loss"},
+    "fragments-lost": {"loss"},
+    "dns-truncated": {"syn-unanswered"},
+    "dns-rate-limited": {"dns-unanswered", "loss"},
+    "dns-unanswered": {"loss"},
+    "rtp-one-way": {"loss"},
+    "rtp-loss": {"loss"},
+    **{
+        kind: _RESETS | {"slow-server", "slow-client"}
+        for kind in ("tls-alert", "tls-expired", "tls-version", "tls-cipher")
+    },
+    **{kind: _RESETS | {"slow-server", "slow-client"} for kind in ("tls-name", "tls-plaintext", "tls-no-server-hello")},
+}
+"""What a finding makes of others about the same flow: they are its consequence."""
+
+
+@dataclass(frozen=True)
+class Report:
+    """What was found, the most harmful first; ``remarks`` are sentences on how far the captures reach."""
+
+    findings: tuple[Finding, ...]
+    remarks: tuple[str, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """Is there nothing but what the capture itself did?"""
+        return all(finding.kind in ARTEFACTS for finding in self.findings)
+
+    @property
+    def is_undecided(self) -> bool:
+        """Is nothing proved or likely, but something open?"""
+        faults = [finding for finding in self.findings if finding.kind not in ARTEFACTS]
+        return bool(faults) and all(finding.confidence == CANNOT_TELL for finding in faults)
+
+
+def examine(points: Sequence[Point]) -> Report:
+    """Judge each point alone, then each two of them together."""
+    views = [View(point) for point in points]
+    found = [finding for view in views for finding in (*view.findings, *_of(view))]
+    remarks = [_seen(view) for view in views]
+    for number, one in enumerate(views):
+        for other in views[number + 1 :]:
+            comparison = joined.compare(one, other)
+            found += joined.judge(comparison)
+            remarks.append(comparison.sentence)
+    if not found:
+        found = [finding for view in views for finding in routing.unsaid(view)][:1]
+        found = found if all(not view.packets for view in views) or len(views) == 1 else []
+    return Report(tuple(ranked(merged(explained(found)))), tuple(remarks))
+
+
+def _of(view: View) -> list[Finding]:
+    return [finding for judge in JUDGES for finding in judge(view)]
+
+
+def _seen(view: View) -> str:
+    open_ = sum(1 for pair in view.pairs if not pair.connection.is_sure)
+    told = f"{len(view.packets)} packets, {len(view.pairs)} TCP connections, {len(view.datagrams)} UDP flows"
+    return told + (f"; of {open_} connections the beginning is not in the capture" if open_ else "")
+
+
+def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:
+    return frozenset(((flow.source, flow.source_port), (flow.target, flow.target_port)))
+
+
+def explained(findings: Sequence[Finding]) -> list[Finding]:
+    """Without what another finding about the same flows explains. What can't be told explains nothing that is known."""
+    by_flow = _by_flow(findings)
+    kept = [finding for finding in findings if not _is_explained(finding, by_flow)]
+    places = _by_flow([each for each in findings if joined.is_place(each)])
+    return [_placed(finding, places) for finding in kept]
+
+
+def _by_flow(findings: Sequence[Finding]) -> dict[frozenset[tuple[bytes, int]], list[Finding]]:
+    by_flow: dict[frozenset[tuple[bytes, int]], list[Finding]] = {}
+    for finding in findings:
+        for flow in finding.flows:
+            by_flow.setdefault(_ends(flow), []).append(finding)
+    return by_flow
+
+
+def _placed(finding: Finding, places: dict[frozenset[tuple[bytes, int]], list[Finding]]) -> Finding:
+    """With the place of the loss, where two points have told it."""
+    if joined.is_place(finding):
+        return finding
+    where = next(
+        (each for flow in finding.flows for each in places.get(_ends(flow), ()) if _explains(finding, each)), None
+    )
+    if where is None:
+        return finding
+    checked = (*finding.checked, where.sentence)
+    return replace(finding, checked=checked, frames=(*finding.frames, *where.frames[:4]))
+
+
+def _is_explained(finding: Finding, by_flow: dict[frozenset[tuple[bytes, int]], list[Finding]]) -> bool:
+    if not finding.flows or (finding.kind == "capture-duplicated"):
+        return False
+    return all(any(_explains(other, finding) for other in by_flow[_ends(flow)]) for flow in finding.flows)
+
+
+def _explains(other: Finding, finding: Finding) -> bool:
+    if other is finding or finding.kind not in EXPLAINS.get(other.kind, ()):
+        return False
+    return other.confidence != CANNOT_TELL or finding.confidence == CANNOT_TELL
+
+
+def ranked(findings: Iterable[Finding]) -> list[Finding]:
+    """Faults before what the capture did, the sure before the open, then by the harm."""
+    return sorted(
+        findings,
+        key=lambda each: (
+            each.kind in ARTEFACTS,
+            each.confidence == CANNOT_TELL,
+            -each.weight,
+            each.confidence != PROVED,
+        ),
+    )
+
+
+def as_json(report: Report, files: Sequence[str]) -> dict[str, Any]:
+    """What scripts rely on."""
+    return {
+        "schema": SCHEMA,
+        "findings": [_finding(finding, files) for finding in report.findings],
+        "healthy": report.is_healthy,
+    }
+
+
+def _finding(finding: Finding, files: Sequence[str]) -> dict[str, Any]:
+    return {
+        "class": finding.kind,
+        "confidence": finding.confidence,
+        "sentence": finding.sentence,
+        "flows": [_flow(flow) for flow in finding.flows],
+        "frames": [{"file": files[frame.file], "number": frame.number} for frame in finding.frames],
+        "checked": list(finding.checked),
+        "next": finding.next,
+        "filter": finding.filter,
+    }
+
+
+def _flow(flow: Flow) -> dict[str, Any]:
+    return {
+        "protocol": flow.name,
+        "source": address(flow.source),
+        "source_port": flow.source_port,
+        "target": address(flow.target),
+        "target_port": flow.target_port,
+    }

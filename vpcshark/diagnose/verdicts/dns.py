@@ -1,0 +1,238 @@
+"""DNS: no answer, too many queries, errors, and answers cut without TCP to fetch them. Must not know resolvers' zones."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.flows import SECOND, Flow, end, flow_of, seconds
+from vpcshark.diagnose.packet import ACK, SYN, UDP, Packet, address
+from vpcshark.diagnose.readers import dns
+from vpcshark.diagnose.view import View
+from vpcshark.text import line
+
+_PORT = 53
+_WAIT = 2 * SECOND
+_MANY = 20
+_SEARCHED_WITHIN = 2 * SECOND
+_RESOLVER = (
+    "A VPC's resolver answers 1024 packets a second per ENI: ethtool -S (linklocal_allowance_exceeded). Cache on the "
+    "instance (systemd-resolved, nscd, dnsmasq), or spread the queries."
+)
+
+
+class Query(NamedTuple):
+    """One question: as often as it was sent, and its answer."""
+
+    flow: Flow
+    message: dns.Message
+    sent: list[Packet]
+    answers: list[tuple[Packet, dns.Message]]
+
+    @property
+    def name(self) -> str:
+        """Fit to be shown."""
+        return line(self.message.name, 100) or "."
+
+
+def judge(view: View) -> Iterator[Finding]:
+    """By resolver and client."""
+    queries = _queries(view)
+    by_server: dict[tuple[bytes, bytes], list[Query]] = defaultdict(list)
+    for query in queries:
+        by_server[query.flow.source, query.flow.target].append(query)
+    for asked in by_server.values():
+        yield from _unanswered(view, asked)
+    for query in queries:
+        yield from _answered(view, query, queries)
+
+
+def _queries(view: View) -> list[Query]:
+    found: dict[tuple[Flow, int, str, int], Query] = {}
+    for packet in view.packets:
+        if packet.protocol != UDP or _PORT not in (packet.sport, packet.dport):
+            continue
+        message = dns.read(packet.payload)
+        if message is None:
+            continue
+        flow = flow_of(packet)
+        if not message.is_answer and packet.dport == _PORT:
+            key = (flow, message.ident, message.name, message.kind)
+            found.setdefault(key, Query(flow, message, [], [])).sent.append(packet)
+        elif message.is_answer and packet.sport == _PORT:
+            query = found.get((flow.reversed(), message.ident, message.name, message.kind))
+            if query is not None:
+                query.answers.append((packet, message))
+    return list(found.values())
+
+
+def _unanswered(view: View, asked: Sequence[Query]) -> Iterator[Finding]:
+    """Silence of one resolver to one client."""
+    silent = [q for q in asked if not q.answers and view.end - q.sent[-1].at >= 0 and not view.quotes_of(q.flow)]
+    answered = [q for q in asked if q.answers]
+    if not silent:
+        return
+    sent = sorted((p for q in silent for p in q.sent), key=lambda p: p.number)
+    if len(answered) >= 10 and len(silent) >= 5 and len(asked) >= _MANY and _is_rate(asked, silent):
+        yield _limited(view, asked, silent, answered)
+        return
+    given_up = [q for q in silent if view.end - q.sent[0].at >= _WAIT]
+    names: dict[tuple[str, int], list[Query]] = defaultdict(list)
+    for query in asked:
+        names[query.message.name, query.message.kind].append(query)
+    dead = [q for q in given_up if not any(o.answers for o in names[q.message.name, q.message.kind])]
+    often = [q for q in dead if len(q.sent) >= 2 or len(names[q.message.name, q.message.kind]) >= 2]
+    if often or (len(dead) >= 2 and not answered):
+        yield _dead(view, dead, answered, sent)
+
+
+def _is_rate(asked: Sequence[Query], silent: Sequence[Query]) -> bool:
+    """Do silences come where queries come fast, and answers where they do not?"""
+    times = sorted(q.sent[0].at for q in asked)
+    lasted = max(times[-1] - times[0], 1) / SECOND
+    return len(times) / lasted >= 10 and len(silent) >= 0.05 * len(asked)
+
+
+def _limited(view: View, asked: Sequence[Query], silent: Sequence[Query], answered: Sequence[Query]) -> Finding:
+    times = sorted(q.sent[0].at for q in asked)
+    lasted = max(times[-1] - times[0], 1) / SECOND
+    flow = asked[0].flow
+    sentence = (
+        f"{address(flow.source)} asks {end(flow.target, _PORT)} {len(asked) / lasted:.3g} questions a second; "
+        f"{len(silent)} of {len(asked)} get no answer, the others do ({len(answered) / lasted:.3g} answers a second): the "
+        "rate is limited."
+    )
+    checked = ("Questions of the same kind are answered before and between: the resolver works and is reached.",)
+    flows = tuple(dict.fromkeys(q.flow for q in silent))[:40]
+    packets = [q.sent[0] for q in silent]
+    cause = ("limited", flow.source, flow.target)
+    return view.finding(
+        *("dns-rate-limited", LIKELY, sentence, flows, packets, checked, _RESOLVER, float(len(silent)), cause)
+    )
+
+
+def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query], sent: Sequence[Packet]) -> Finding:
+    flow = dead[0].flow
+    flows = tuple(dict.fromkeys(q.flow for q in dead))
+    sentence = (
+        f"{end(flow.target, _PORT)} answers none of {len(sent)} DNS queries of {address(flow.source)} "
+        f"(for {dead[0].name}), waited for {seconds(view.end - dead[0].sent[0].at)}."
+    )
+    checked = (
+        "No DNS answer and no ICMP about these queries is in the capture.",
+        f"{len(answered)} other queries to this resolver were answered.",
+    )
+    advice = (
+        "Look at the way to the resolver: security group and network ACL for UDP 53 both ways, the route, and whether "
+        f"{address(flow.target)} is a resolver at all: dig @{address(flow.target)} . NS"
+    )
+    mine = [p for q in dead for p in q.sent]
+    return view.finding(
+        *("dns-unanswered", PROVED, sentence, flows, mine, checked, advice, float(len(mine)), ("dns", flow.source))
+    )
+
+
+def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Finding]:
+    if not query.answers:
+        return
+    packet, message = query.answers[0]
+    server = end(query.flow.target, _PORT)
+    frames = [query.sent[0], packet]
+    if message.is_truncated:
+        yield from _truncated(view, query, packet)
+    elif message.code == dns.SERVFAIL and not _later_right(query, queries):
+        sentence = f"{server} answers SERVFAIL for {query.name}: it could not find out, which says nothing of the name."
+        checked = ("The resolver itself is reached and answers.", "No later query for the name was answered well.")
+        advice = (
+            f"Look behind the resolver: does it reach the zone's servers? dig +trace {_shell(query)}; DNSSEC: dig +cd"
+        )
+        cause = ("servfail", query.flow.source, query.flow.target)
+        yield from _behind(view, query.flow.target)
+        yield view.finding("dns-servfail", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
+    elif message.code == dns.NXDOMAIN and not _is_search(query, queries):
+        sentence = f"{server} says that {query.name} does not exist (NXDOMAIN)."
+        checked = ("The answer came: the resolver works.", "No longer or shorter form of the name was found after it.")
+        advice = "Is the name right, and the zone the one that this VPC sees (private hosted zone, resolver rules)?"
+        cause = ("nxdomain", query.flow.source, query.flow.target)
+        yield view.finding("dns-nxdomain", PROVED, sentence, (query.flow,), frames, checked, advice, 0.5, cause)
+    elif message.code == dns.REFUSED and not _later_right(query, queries):
+        sentence = f"{server} refuses to answer {address(query.flow.source)} (REFUSED, for {query.name})."
+        checked = ("It is reached and answers: no packet is lost.",)
+        advice = "Is this client among those that the resolver serves (its access list, its VPC)?"
+        cause = ("refused", query.flow.source, query.flow.target)
+        yield view.finding("dns-refused", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
+
+
+def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
+    """At the resolver itself: whom it asks by TCP in vain, as far as the capture goes."""
+    for pair in view.pairs:
+        flow = pair.flow
+        if flow.source != resolver or flow.target_port != _PORT or pair.server.packets:
+            continue
+        sentence = f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no answer comes."
+        checked = ("The capture ends too soon to say more than that.",)
+        advice = f"Capture longer at the resolver; from there: dig +tcp @{address(flow.target)} . NS"
+        packets = pair.client.packets
+        yield view.finding(
+            "syn-unanswered", CANNOT_TELL, sentence, (flow,), packets, checked, advice, 0.5, ("dns", flow)
+        )
+
+
+def _shell(query: Query) -> str:
+    """The name as an argument: only what can be a host's name."""
+    name = query.message.name
+    return name if name and all(c.isascii() and (c.isalnum() or c in "-._") for c in name) else "NAME"
+
+
+def _later_right(query: Query, queries: Sequence[Query]) -> bool:
+    """Was the same name found later, perhaps by another resolver?"""
+    return any(
+        o.message.name == query.message.name
+        and o.flow.source == query.flow.source
+        and any(m.code == dns.NOERROR for _, m in o.answers)
+        for o in queries
+        if o.sent[-1].at >= query.sent[0].at
+    )
+
+
+def _is_search(query: Query, queries: Sequence[Query]) -> bool:
+    """One step of a search list, or of a look at both kinds of address: another form of the name is found near."""
+    name = query.message.name
+    if name.endswith((".arpa", ".local")):
+        return True
+    for other in queries:
+        if other is query or other.flow.source != query.flow.source:
+            continue
+        near = abs(other.sent[0].at - query.sent[0].at) <= _SEARCHED_WITHIN
+        found = any(m.code == dns.NOERROR for _, m in other.answers)
+        if near and found and _is_form(name, other.message.name):
+            return True
+    return False
+
+
+def _is_form(name: str, other: str) -> bool:
+    """``www.corp.example`` and ``www``; or the same host in another suffix of a search list."""
+    return name == other or name.startswith(f"{other}.") or name.split(".")[0] == other.split(".")[0] != ""
+
+
+def _truncated(view: View, query: Query, packet: Packet) -> Iterator[Finding]:
+    """TC without a TCP connection that succeeds (RFC 7766, 5)."""
+    flow = query.flow
+    tries = [
+        p for p in view.pairs if (p.flow.source, p.flow.target, p.flow.target_port) == (flow.source, flow.target, _PORT)
+    ]
+    tries = [p for p in tries if p.connection.packets[-1].at >= packet.at]
+    if any(p.connection.first(False, SYN | ACK, SYN | ACK) for p in tries) or view.end - packet.at < SECOND / 2:
+        return
+    if any(m.code == dns.NOERROR and not m.is_truncated for _, m in query.answers):
+        return
+    then = "its TCP connection gets no answer" if tries else "the client does not ask again by TCP"
+    sentence = f"{end(flow.target, _PORT)} cuts its answer for {query.name} (TC), and {then}: the name is not resolved."
+    checked = ("No TCP connection to port 53 was established after the cut answer.",)
+    advice = "Let TCP 53 through security group and network ACL, both ways; or have the client use EDNS (RFC 6891)."
+    packets = [query.sent[0], packet, *(p for each in tries for p in each.connection.packets[:3])]
+    sure = PROVED if tries else LIKELY
+    flows = (flow, *(p.flow for p in tries))
+    yield view.finding("dns-truncated", sure, sentence, flows, packets, checked, advice, 1.0, ("tc", flow.target))

@@ -1,0 +1,291 @@
+"""How TCP connections begin: SYN, SYN-ACK or ACK without an answer, refused, a full listen queue, a NAT without ports.
+
+Must not know what follows a handshake.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.flows import SECOND, seconds
+from vpcshark.diagnose.icmp import UNREACHABLE
+from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.streams import Pair
+from vpcshark.diagnose.view import View, confidence
+
+_WATCHED = 2.5 * SECOND
+"""A SYN is unanswered if nothing came for so long: three round trips to the Moon, and two resends of Linux."""
+_RESENT = 0.7 * SECOND
+_SYN_ADVICE = (
+    "Look at the target's security group (inbound), the network ACLs of both subnets (also ephemeral ports 1024-65535 on "
+    "the way back) and the routes: vpcshark walk {client} {server}"
+)
+Server = tuple[bytes, int]
+
+
+class Opening:
+    """The packets of a handshake."""
+
+    def __init__(self, pair: Pair) -> None:
+        packets, is_client = pair.connection.packets, pair.connection.of_client
+        self.pair, self.flow = pair, pair.flow
+        self.syns = [p for p in packets if p.flags & (SYN | ACK) == SYN and is_client(p)]
+        self.answers = [p for p in packets if p.flags & (SYN | ACK) == SYN | ACK and not is_client(p)]
+        self.replies = [p for p in packets if not is_client(p)]
+        self.followed = [p for p in packets if is_client(p) and not p.flags & (SYN | RST)]
+        self.resets = [p for p in self.replies if p.flags & RST]
+
+    @property
+    def waited(self) -> int:
+        """From the first SYN to the first answer, in nanoseconds; 0: none."""
+        return self.answers[0].at - self.syns[0].at if self.answers and self.syns else 0
+
+    @property
+    def has_served(self) -> bool:
+        """Did the server send data?"""
+        return bool(self.pair.server.segments)
+
+
+def judge(view: View) -> Iterator[Finding]:
+    """What is wrong with the openings."""
+    by_server: dict[Server, list[Opening]] = defaultdict(list)
+    for pair in view.pairs:
+        opening = Opening(pair)
+        if opening.syns or opening.answers:
+            by_server[pair.flow.target, pair.flow.target_port].append(opening)
+    for openings in by_server.values():
+        yield from _server(view, openings)
+
+
+def _server(view: View, openings: Sequence[Opening]) -> Iterator[Finding]:
+    silent = [o for o in openings if _is_silent(view, o)]
+    slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets]
+    served = [o for o in openings if o.answers]
+    for opening in openings:
+        yield from _refused(view, opening)
+        yield from _answer_unheard(view, opening, served)
+    if silent or slow:
+        yield from _silent(view, silent, slow, served)
+
+
+def _is_silent(view: View, opening: Opening) -> bool:
+    """No answer at all, and time enough for one."""
+    if not opening.syns or opening.replies or view.quotes_of(opening.flow):
+        return False
+    if any(p.flags & (RST | FIN) for p in opening.pair.connection.packets):
+        return False
+    return view.end - opening.syns[0].at >= _WATCHED or len(opening.syns) > 1
+
+
+def _silent(
+    view: View, silent: Sequence[Opening], slow: Sequence[Opening], served: Sequence[Opening]
+) -> Iterator[Finding]:
+    held = [o for o in (*silent, *slow)]
+    first = min(o.syns[0].at for o in held)
+    before = [o for o in served if o not in slow and o.answers[0].at <= first + SECOND]
+    if before and _is_backlog(view, held, before):
+        yield _backlog(view, held, before)
+    elif len(before) >= 3 and len(held) >= 2 and _is_nat(held, before):
+        yield _nat(view, held, before)
+    else:
+        for opening in silent:
+            yield _syn(view, opening, served)
+        for opening in slow:
+            yield _late(view, opening)
+
+
+def _is_backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> bool:
+    """The first ones were let in and served nothing, or the server's own host is seen to be silent."""
+    starving = [o for o in before if not o.has_served and not any(p.flags & FIN for p in o.replies)]
+    if len(starving) == len(before) and len(held) + len(before) >= 3:
+        return True
+    is_here = view.is_here(held[0].flow.target) and not view.is_here(held[0].flow.source)
+    return is_here and len(held) >= 2 and len(starving) >= 1
+
+
+def _backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> Finding:
+    here = view.is_here(held[0].flow.target) and not view.is_here(held[0].flow.source)
+    sentence = (
+        f"{held[0].flow.server} answered {len(before)} connections without serving any, then no further SYN "
+        f"({len(held)} connections): its listen queue is full, the application does not accept."
+    )
+    checked = [f"The same server answered {len(before)} SYNs before: address, route and rules let it through."]
+    checked.append("The server stands at this capture point." if here else "Seen from afar: the SYNs may be lost, too.")
+    flows = tuple(o.flow for o in (*held, *before))
+    packets = [p for o in held[:6] for p in o.syns[:3]]
+    advice = "On the server: ss -ltn (Recv-Q beside Send-Q), nstat TcpExtListenOverflows; see why it does not accept."
+    return view.finding("backlog-full", LIKELY, sentence, flows, packets, tuple(checked), advice, _waited(view, held))
+
+
+def _is_nat(held: Sequence[Opening], before: Sequence[Opening]) -> bool:
+    """Older connections carry data on while new ones wait, all from one client."""
+    one = len({o.flow.source for o in (*held, *before)}) == 1
+    since = min(o.syns[0].at for o in held)
+    alive = [o for o in before if o.has_served and o.pair.connection.packets[-1].at > since]
+    return one and len(alive) >= 3
+
+
+def _nat(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> Finding:
+    sentence = (
+        f"{len(held)} new connections of {address(held[0].flow.source)} to {held[0].flow.server} waited for an answer "
+        f"while {len(before)} older ones to it went on: a NAT on the way has no port left for this destination."
+    )
+    checked = ("Older connections to the same server carry data.", "The server serves those that it has: it accepts.")
+    advice = (
+        "CloudWatch, NAT gateway: ErrorPortAllocation. A NAT gateway has 55,000 ports per destination and address: add "
+        "addresses (up to 8), close idle connections, or spread the destinations."
+    )
+    flows = tuple(o.flow for o in held)
+    packets = [p for o in held[:6] for p in o.syns[:3]]
+    return view.finding("nat-ports-exhausted", LIKELY, sentence, flows, packets, checked, advice, _waited(view, held))
+
+
+def _waited(view: View, held: Sequence[Opening]) -> float:
+    return sum((o.waited or view.end - o.syns[0].at) / SECOND for o in held)
+
+
+def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
+    flow, count = opening.flow, len(opening.syns)
+    lasted = max(opening.syns[-1].at, view.end) - opening.syns[0].at
+    often = (count >= 2 and lasted >= _WATCHED) or (count >= 3 and lasted >= SECOND)
+    sure = PROVED if often else LIKELY if lasted >= _WATCHED else CANNOT_TELL
+    sentence = f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(lasted)} and got no answer at this point."
+    if count == 1:
+        sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
+    checked = ["No SYN-ACK, no reset and no ICMP about it is in the capture."]
+    back = any(p.source == flow.target for p in view.packets)
+    checked.append(
+        f"{len(served)} other connections to {flow.server} were answered: it is not down for all."
+        if served
+        else f"{address(flow.target)} {'sent other packets' if back else 'sent nothing else'} in this capture."
+    )
+    advice = _SYN_ADVICE.format(client=address(flow.source), server=flow.server)
+    cause = (flow.target, flow.target_port)
+    return view.finding(
+        *("syn-unanswered", sure, sentence, (flow,), opening.syns, tuple(checked), advice, lasted / SECOND, cause)
+    )
+
+
+def _late(view: View, opening: Opening) -> Finding:
+    flow, count = opening.flow, len(opening.syns)
+    sentence = (
+        f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the ones before "
+        "it, or their answers, were lost."
+    )
+    checked = ("The same connection was then opened: rules and routes let it through.",)
+    advice = "If it is seldom, it is loss; if it comes with load, look at the listen queue (nstat TcpExtListenDrops)."
+    cause = ("opening", flow.source, flow.target)
+    packets = [*opening.syns, *opening.answers[:1]]
+    return view.finding("loss", PROVED, sentence, (flow,), packets, checked, advice, opening.waited / SECOND, cause)
+
+
+def _answer_unheard(view: View, opening: Opening, served: Sequence[Opening]) -> Iterator[Finding]:
+    """The SYN-ACK comes again and again."""
+    answers = opening.answers
+    if len(answers) < 2 or answers[-1].at - answers[0].at < _RESENT or opening.resets or opening.has_served:
+        return
+    last = answers[-1].at
+    if opening.followed:
+        unheard = [a for a in answers if a.at > opening.followed[0].at]
+        if len(unheard) >= 2 and opening.pair.client.acked <= 1:
+            yield _ack(view, opening, served, unheard)
+        return
+    if any(p.flags & RST for p in opening.pair.connection.packets):
+        return
+    again = [p for p in opening.syns if answers[0].at < p.at]
+    if again:
+        yield _synack(view, opening)
+    elif view.end - answers[0].at >= _WATCHED and last - answers[0].at >= _WATCHED:
+        yield _ack_behind(view, opening)
+
+
+def _ack(view: View, opening: Opening, served: Sequence[Opening], unheard: Sequence[Packet]) -> Finding:
+    flow = opening.flow
+    starving = [o for o in served if o is not opening and not o.has_served and o.pair.client.acked > 1]
+    if starving:
+        return _backlog(view, [opening], starving)
+    sentence = (
+        f"{flow.client} has acknowledged the SYN-ACK of {flow.server} and goes on, but the server repeats its SYN-ACK "
+        f"{len(unheard)} times: what the client sends after its SYN does not arrive."
+    )
+    checked = ("The SYN itself arrived, for it was answered.", "No data of the client was acknowledged.")
+    advice = (
+        "A stateful device saw one direction only, or its rules let SYNs alone through: compare routes both ways; else "
+        "the listen queue is full (nstat TcpExtListenOverflows on the server)."
+    )
+    packets = [*opening.followed[:6], *unheard[:6]]
+    return view.finding(
+        "ack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("ack", flow.target)
+    )
+
+
+def _ack_behind(view: View, opening: Opening) -> Finding:
+    flow, answers = opening.flow, opening.answers
+    sentence = (
+        f"{flow.server} repeats its SYN-ACK to {flow.client} {len(answers)} times and gets no ACK; the client does not "
+        "repeat its SYN, so it has the answer, and its ACK is lost on the way here."
+    )
+    checked = ("The client sent its SYN once: without an answer it would have sent it again.",)
+    advice = "Look at what lets SYNs through but no ACKs: a stateful device that sees one direction only, or its rules."
+    return view.finding(
+        "ack-unanswered", LIKELY, sentence, (flow,), answers, checked, advice, 1.0, ("ack", flow.target)
+    )
+
+
+def _synack(view: View, opening: Opening) -> Finding:
+    flow = opening.flow
+    sentence = (
+        f"{flow.server} answered the SYN of {flow.client} {len(opening.answers)} times, and the client repeats its SYN: "
+        "the SYN-ACK does not reach it."
+    )
+    checked = ("SYN and SYN-ACK are both in the capture, an ACK is not.", "No reset and no ICMP came back.")
+    advice = (
+        "Look at the way back: network ACL outbound of the server's subnet and inbound of the client's (ephemeral ports), "
+        f"the return route, a stateful device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
+    )
+    packets = sorted([*opening.syns, *opening.answers], key=lambda p: p.number)
+    return view.finding(
+        *("synack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("synack", flow.target))
+    )
+
+
+def _refused(view: View, opening: Opening) -> Iterator[Finding]:
+    """A reset in place of a SYN-ACK, or ICMP."""
+    flow = opening.flow
+    refusals = [q for q in view.quotes_of(flow) if q.says == UNREACHABLE]
+    if refusals and not opening.answers:
+        quote = refusals[0]
+        by = address(quote.packet.source)
+        sentence = f'The SYN of {flow.client} to {flow.server} is refused by {by}, by ICMP: "{quote.words}".'
+        checked = ("The ICMP quotes this very SYN's addresses and ports.", "No SYN-ACK came.")
+        whose = "the target itself" if quote.packet.source == flow.target else "a device on the way"
+        advice = f"{by} is {whose}: look at its firewall. Security groups and network ACLs never send ICMP."
+        packets = [*opening.syns[:3], *(q.packet for q in refusals[:3])]
+        cause = (quote.packet.source, flow.target, flow.target_port)
+        yield view.finding("icmp-refused", PROVED, sentence, (flow,), packets, checked, advice, 1.0, cause)
+        return
+    if not opening.resets or opening.answers or not opening.syns or opening.pair.server.segments:
+        return
+    reset = opening.resets[0]
+    by, whose = _by(view, reset)
+    sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {by}."
+    checked = (whose, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
+    advice = f"On the target: ss -ltn 'sport = :{flow.target_port}' - does the service listen, and on this address?"
+    packets = [p for p in opening.pair.connection.packets if p.flags & (SYN | RST)]
+    cause = (flow.target, flow.target_port)
+    yield view.finding("refused", confidence(True), sentence, (flow,), packets, checked, advice, 1.0, cause)
+
+
+def _by(view: View, reset: Packet) -> tuple[str, str]:
+    known = view.ttls(reset.source)
+    if not known:
+        return (
+            "by the host or by a firewall in its name",
+            f"{address(reset.source)} sent nothing to compare its TTL with.",
+        )
+    usual = known.most_common(1)[0][0]
+    if reset.ttl in known:
+        return "by the host itself", f"The reset's TTL {reset.ttl} is that of the host's other packets."
+    return "by another device", f"The reset's TTL is {reset.ttl}, the host's other packets have {usual}."

@@ -1,0 +1,148 @@
+"""What a connection's rate says: a token bucket that drops (policer), a queue that fills (shaper).
+
+The policer is told as in "An Internet-Wide Analysis of Traffic Policing" (SIGCOMM 2016, 3.1): between the first and the
+last loss the goodput is taken for the rate, and losses must meet an empty bucket, passed packets a filled one. Must not
+know how losses are told.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from statistics import median, quantiles
+
+from vpcshark.diagnose.finding import LIKELY, Finding
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
+from vpcshark.diagnose.streams import NEW, RESENT, Pair, Segment, Stream
+from vpcshark.diagnose.view import View
+
+_FEWEST_LOST = 15
+_SHARE_LOST = 0.02
+_QUEUE = 100 * MILLISECOND
+_FEWEST_TIMES = 50
+_BINS = 8
+
+
+def policed(pair: Pair, stream: Stream, again: Sequence[Segment]) -> float | None:
+    """The rate in bytes a second that a policer lets through; None: none."""
+    if len(again) < _FEWEST_LOST or len(again) < _SHARE_LOST * len(stream.segments):
+        return None
+    lost = {s.start for s in again}
+    first_lost = min((s.first.at for s in again if s.first is not None), default=0)
+    last_lost = max(s.packet.at for s in again)
+    between = [s for s in stream.segments if first_lost <= s.packet.at <= last_lost]
+    lasted = (last_lost - first_lost) / SECOND
+    passed = sum(s.end - s.start for s in between if s.kind == RESENT or s.start not in lost)
+    if lasted < 0.2 or not passed:
+        return None
+    rate = passed / lasted
+    if _has_queue(pair, stream) or not _is_steady(between, lost, lasted) or not _has_burst(stream, first_lost, rate):
+        return None
+    return rate
+
+
+def _has_burst(stream: Stream, first_lost: int, rate: float) -> bool:
+    """Before the first loss more went through than the rate: the bucket was full at the beginning."""
+    before = [s for s in stream.segments if s.packet.at < first_lost]
+    if len(before) < 2:
+        return True
+    lasted = (first_lost - before[0].packet.at) / SECOND
+    burst = sum(s.end - s.start for s in before[-max(10, len(before) // 2) :])
+    span = (first_lost - before[-max(10, len(before) // 2) :][0].packet.at) / SECOND
+    return lasted <= 0 or span <= 0 or burst / span > 1.3 * rate
+
+
+def _is_steady(between: Sequence[Segment], lost: set[int], lasted: float) -> bool:
+    """Is what passes about the same in each part of the time?"""
+    bins = [0.0] * _BINS
+    begin = between[0].packet.at if between else 0
+    width = lasted * SECOND / _BINS
+    for segment in between:
+        if segment.kind == RESENT or segment.start not in lost:
+            bins[min(int((segment.packet.at - begin) / width), _BINS - 1)] += segment.end - segment.start
+    inner = sorted(bins)[1:-1]
+    middle = median(inner)
+    return middle > 0 and all(abs(each - middle) <= 0.4 * middle for each in inner)
+
+
+def _has_queue(pair: Pair, stream: Stream) -> bool:
+    """Do round trips grow with the load?"""
+    times = round_trips(pair, stream)
+    if len(times) < 10:
+        return False
+    tenths = quantiles(times, n=10)
+    return tenths[8] > max(3 * tenths[0], tenths[0] + 50 * MILLISECOND)
+
+
+def round_trips(pair: Pair, stream: Stream) -> list[int]:
+    """From data that was sent once to the first ACK that covers it, in nanoseconds, as this point sees it."""
+    is_client = stream is pair.client
+    waiting = [(s.end, s.packet.at) for s in stream.segments if s.kind == NEW]
+    found, place = [], 0
+    again = sorted({s.start for s in stream.segments if s.kind == RESENT})
+    for packet in pair.of(not is_client).packets:
+        if not packet.flags & 16:
+            continue
+        ack = stream.relative(packet.ack)
+        newest = -1
+        while place < len(waiting) and waiting[place][0] <= ack:
+            newest = waiting[place][1]
+            place += 1
+        if newest >= 0 and packet.at >= newest and not _near(again, ack):
+            found.append(packet.at - newest)
+    return found
+
+
+def _near(again: Sequence[int], ack: int) -> bool:
+    import bisect
+
+    place = bisect.bisect_left(again, ack - 3000)
+    return place < len(again) and again[place] <= ack + 3000
+
+
+def judge(view: View) -> Iterator[Finding]:
+    """A queue that stands: seen where the sender is."""
+    for pair in view.pairs:
+        for is_client in (True, False):
+            stream, flow = pair.of(is_client), pair.way(is_client)
+            if len(stream.segments) >= _FEWEST_TIMES:
+                yield from _shaped(view, pair, stream, flow)
+
+
+def _shaped(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Finding]:
+    times = round_trips(pair, stream)
+    again = sum(1 for s in stream.segments if s.kind == RESENT)
+    if len(times) < _FEWEST_TIMES or again > 0.01 * len(stream.segments):
+        return
+    shortest = min([*times, *([pair.round_trip] if pair.round_trip else [])])
+    late = times[len(times) // 2 :]
+    waits = median(late)
+    if waits - shortest < max(_QUEUE, 2 * shortest) or not _is_plateau(stream):
+        return
+    span = (stream.segments[-1].packet.at - stream.segments[len(stream.segments) // 2].packet.at) / SECOND
+    rate = sum(s.end - s.start for s in stream.segments[len(stream.segments) // 2 :]) / span if span > 0 else 0
+    sentence = (
+        f"{flow.client} to {flow.server} goes at a steady {rate / 1e6:.2g} MB/s, and packets wait "
+        f"{seconds(waits - shortest)} in a queue (round trips grow from {seconds(shortest)} to {seconds(waits)}) with "
+        "hardly a loss: a shaper, or the slowest link of the way with a deep queue."
+    )
+    checked = (f"{again} of {len(stream.segments)} data packets were sent again: nothing polices.",)
+    checked += ("The round trip of the handshake was short: the distance is not to blame.",)
+    advice = (
+        "Look for the slowest hop: the instance's allowance (ethtool -S), a VPN, a tc qdisc, an appliance's policy."
+    )
+    packets = [s.packet for s in (stream.segments[0], *stream.segments[-3:])]
+    cause = ("shaper", flow.source, flow.target)
+    yield view.finding("shaper", LIKELY, sentence, (flow,), packets, checked, advice, waits / SECOND, cause)
+
+
+def _is_plateau(stream: Stream) -> bool:
+    """In its second half, does each part carry about the same?"""
+    later = stream.segments[len(stream.segments) // 2 :]
+    begin, lasted = later[0].packet.at, later[-1].packet.at - later[0].packet.at
+    if lasted < 300 * MILLISECOND:
+        return False
+    bins = [0] * _BINS
+    for segment in later:
+        bins[min(int((segment.packet.at - begin) * _BINS / lasted), _BINS - 1)] += segment.end - segment.start
+    middle = median(bins)
+    return middle > 0 and sum(1 for each in bins if abs(each - middle) <= 0.3 * middle) >= _BINS - 2

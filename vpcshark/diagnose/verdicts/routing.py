@@ -1,0 +1,163 @@
+"""IP itself: routing loops, fragments that lack their rest, datagrams that ICMP refuses, and captures that say nothing.
+
+Must not know TCP.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.flows import Flow, flow_of
+from vpcshark.diagnose.icmp import EXPIRED, REASSEMBLY, TOO_BIG, UNREACHABLE, Quote
+from vpcshark.diagnose.packet import TCP, UDP, Packet, address
+from vpcshark.diagnose.view import View
+
+_PROBE_TTL = 32
+"""Traceroute begins at 1 and ends at 30: what was sent with more was not meant to expire."""
+_TRACED_PORTS = range(33434, 33535)
+_SIGHTINGS = 4
+_METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ")
+
+
+def judge(view: View) -> Iterator[Finding]:
+    """All of the point."""
+    yield from _loops(view)
+    yield from _fragments(view)
+    yield from _refused(view)
+
+
+def _loops(view: View) -> Iterator[Finding]:
+    seen = [found for found in view.loops if len(found) >= _SIGHTINGS]
+    for found in seen:
+        flow = flow_of(found[0])
+        sentence = (
+            f"The same packet from {address(flow.source)} to {address(flow.target)} comes by {len(found)} times with its TTL "
+            f"falling from {found[0].ttl} to {found[-1].ttl}: routers send it round in a circle."
+        )
+        yield _loop(view, flow, found, sentence)
+    for quote in view.quotes:
+        sent = _sent(view, quote) if quote.says == EXPIRED and not seen else None
+        if sent is not None:
+            flow = flow_of(sent)
+            sentence = (
+                f"{address(quote.packet.source)} reports that a packet from {address(flow.source)} to {address(flow.target)} "
+                f"ran out of hops; it was sent with a TTL of {sent.ttl}: routers send it round in a circle."
+            )
+            yield _loop(view, flow, [sent, quote.packet], sentence)
+
+
+def _loop(view: View, flow: Flow, packets: Sequence[Packet], sentence: str) -> Finding:
+    checked = ("It is no traceroute: that sends with TTLs from 1 to 30.", "All sightings have one IP identification.")
+    advice = "Compare the route tables of the two hops that the packet goes between: each takes the other for the way."
+    return view.finding("routing-loop", PROVED, sentence, (flow,), packets, checked, advice, 5.0, ("loop", flow.target))
+
+
+def _sent(view: View, quote: Quote) -> Packet | None:
+    """The packet that is quoted, as it was sent here with a TTL for any distance."""
+    for packet in view.packets:
+        if (packet.source, packet.target, packet.ident) != (quote.flow.source, quote.flow.target, quote.ident):
+            continue
+        if packet.ttl >= _PROBE_TTL and packet.ident > 0:
+            return packet
+    return None
+
+
+def _fragments(view: View) -> Iterator[Finding]:
+    parts: dict[tuple[bytes, bytes, int, int], list[Packet]] = defaultdict(list)
+    for packet in view.packets:
+        if packet.has_more or packet.shift:
+            parts[packet.source, packet.target, packet.protocol, packet.ident].append(packet)
+    by_ends: dict[tuple[bytes, bytes], list[list[Packet]]] = defaultdict(list)
+    for (source, target, _, _), found in parts.items():
+        by_ends[source, target].append(found)
+    for (source, target), groups in by_ends.items():
+        torn = [found for found in groups if not any(not p.has_more for p in found)]
+        told = [q.packet for q in view.quotes if q.says == REASSEMBLY and q.flow.source == source]
+        if (len(torn) >= 2 and len(torn) == len(groups) and not _answers(view, torn)) or (told and len(torn) >= 1):
+            yield _torn(view, [p for found in torn for p in found], told, len(groups))
+
+
+def _answers(view: View, torn: Sequence[Sequence[Packet]]) -> bool:
+    """Does the other side answer? Then it has the rest, and only the capture lacks it."""
+    first = torn[0][0]
+    ends = {(p.target, p.dport, p.source, p.sport) for found in torn for p in found if not p.shift}
+    for packet in view.packets:
+        if packet.protocol == first.protocol and packet.source == first.target and packet.target == first.source:
+            if packet.protocol not in (TCP, UDP) or (packet.source, packet.sport, packet.target, packet.dport) in ends:
+                return True
+    return False
+
+
+def _torn(view: View, packets: Sequence[Packet], told: Sequence[Packet], total: int) -> Finding:
+    flow = flow_of(packets[0])
+    sentence = (
+        f"Of {total} fragmented packets from {address(flow.source)} to {address(flow.target)} only first fragments come: "
+        "something on the way drops the later ones, which have no ports."
+    )
+    reported = (
+        "The receiver reports it by ICMP (reassembly time exceeded)." if told else "No answer came to any of them."
+    )
+    checked = (reported, "It is no accident: no datagram of these two hosts is whole.")
+    advice = (
+        "Network ACLs and firewalls that go by port drop later fragments: allow the addresses, or send smaller datagrams "
+        "(EDNS 1232, a lower MTU in the tunnel)."
+    )
+    sure = PROVED if told else LIKELY
+    cause = ("fragments", flow.source, flow.target)
+    return view.finding("fragments-lost", sure, sentence, (flow,), [*packets, *told], checked, advice, 2.0, cause)
+
+
+def _refused(view: View) -> Iterator[Finding]:
+    """ICMP errors about datagrams; about SYNs ``opening`` tells."""
+    traced = _traced(view)
+    for quote in view.quotes:
+        flow = quote.flow
+        if quote.says != UNREACHABLE or flow.protocol == TCP or (flow.source, flow.target) in traced:
+            continue
+        if flow.protocol == UDP and (not view.has_flow(flow) or view.has_flow(flow.reversed())):
+            continue  # late answers find the asker's port closed, which is nobody's fault
+        by = address(quote.packet.source)
+        sentence = (
+            f'{flow.client} sends to {flow.server} by {flow.name.upper()}; {by} refuses it by ICMP: "{quote.words}".'
+        )
+        own = quote.packet.source == flow.target
+        checked = (
+            "It is no traceroute and no answer that came too late.",
+            "The target itself says so." if own else "It is not the target that says so, but a device on the way.",
+        )
+        advice = f"On {by}: ss -lun - does anything listen?" if own else f"Look at the rules and routes of {by}."
+        packets = [p for p in view.datagrams.get(flow, [])[:1]] + [quote.packet]
+        cause = (quote.packet.source, flow.target, flow.target_port)
+        yield view.finding("icmp-refused", PROVED, sentence, (flow,), packets, checked, advice, 1.0, cause)
+
+
+def _traced(view: View) -> set[tuple[bytes, bytes]]:
+    """Ends between which somebody looks for the way: there port unreachable is the wanted end."""
+    ports: dict[tuple[bytes, bytes], set[int]] = defaultdict(set)
+    found = set()
+    for quote in view.quotes:
+        ends = (quote.flow.source, quote.flow.target)
+        if quote.says in (EXPIRED, TOO_BIG) or quote.flow.target_port in _TRACED_PORTS:
+            found.add(ends)
+        ports[ends].add(quote.flow.target_port)
+    return found | {ends for ends, several in ports.items() if len(several) >= 5}
+
+
+def unsaid(view: View) -> Iterator[Finding]:
+    """A capture in which nothing can be seen to have gone well or wrong."""
+    if not view.packets:
+        if not view.removed and not view.findings:
+            yield view.finding(
+                "nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", (), (), next=_MORE
+            )
+        return
+    asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(_METHODS)]
+    if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):
+        flow = flow_of(asked[0])
+        sentence = f"{flow.client} asks {flow.server}, and the capture ends: whether an answer came can't be told."
+        yield view.finding("nothing-to-tell", CANNOT_TELL, sentence, (flow,), asked, ("Nothing follows it.",), _MORE)
+
+
+_MORE = "Capture longer, at this place or at the other end, while the fault is there."

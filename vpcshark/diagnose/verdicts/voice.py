@@ -1,0 +1,177 @@
+"""RTP: lost packets, jitter, audio in one direction alone. Must not know calls beyond their packets."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from statistics import median
+from typing import NamedTuple
+
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
+from vpcshark.diagnose.packet import Packet
+from vpcshark.diagnose.readers import rtp
+from vpcshark.diagnose.view import View
+
+_FEWEST = 40
+_LOST_SHARE, _FEWEST_LOST = 0.01, 3
+_JITTER = 15 * MILLISECOND
+_NEAR = 12
+_LATE, _LATE_SHARE = 60 * MILLISECOND, 0.05
+_STOPPED = 2 * SECOND
+_CLOCKS = (8000, 16000, 32000, 44100, 48000, 90000)
+_NO_RTP = (53, 443, 123, 500, 4500)
+
+
+class Voice(NamedTuple):
+    """One source's packets, with their headers."""
+
+    flow: Flow
+    source: int
+    packets: list[Packet]
+    heads: list[rtp.Header]
+
+
+def judge(view: View) -> Iterator[Finding]:
+    """For each source."""
+    voices = [v for flow, packets in view.datagrams.items() for v in voices_of(flow, packets)]
+    for voice in voices:
+        yield from _lost(view, voice)
+        if not view.is_here(voice.flow.source):  # before the network nothing of it can be seen
+            yield from _jitter(view, voice)
+    yield from _one_way(view, voices)
+
+
+def voices_of(flow: Flow, packets: Sequence[Packet]) -> list[Voice]:
+    """The RTP sources in a flow of datagrams."""
+    if len(packets) < _FEWEST or flow.source_port in _NO_RTP or flow.target_port in _NO_RTP:
+        return []
+    found: dict[tuple[int, int], Voice] = {}
+    for packet in packets:
+        head = rtp.read(packet.payload)
+        if head is not None:
+            voice = found.setdefault((head.source, head.kind), Voice(flow, head.source, [], []))
+            voice.packets.append(packet)
+            voice.heads.append(head)
+    return [voice for voice in found.values() if len(voice.packets) >= _FEWEST and _is_rtp(voice)]
+
+
+def _is_rtp(voice: Voice) -> bool:
+    steps = [b.seq - a.seq & 0xFFFF for a, b in zip(voice.heads, voice.heads[1:], strict=False)]
+    near = sum(1 for step in steps if 0 < step < 20 or step > 0xFFFF - 20)
+    ones = sum(1 for step in steps if step == 1)
+    return near >= 0.9 * len(steps) and ones >= 0.4 * len(steps)
+
+
+def _lost(view: View, voice: Voice) -> Iterator[Finding]:
+    numbers, gaps = [voice.heads[0].seq], []
+    highest = voice.heads[0].seq
+    for packet, head in zip(voice.packets[1:], voice.heads[1:], strict=True):
+        step = (head.seq - highest + 0x8000 & 0xFFFF) - 0x8000
+        numbers.append(highest + step)
+        if step > 1:
+            gaps.append(packet)
+        highest = max(highest, highest + step)
+    known = set(numbers)
+    expected = max(known) - min(known) + 1
+    lost = expected - len(known)
+    if lost < _FEWEST_LOST or lost < _LOST_SHARE * expected:
+        return
+    sentence = (
+        f"{lost} of {expected} RTP packets ({100 * lost / expected:.2g} %) from {voice.flow.client} to "
+        f"{voice.flow.server} are missing up to this point."
+    )
+    checked = ("The sequence numbers skip; packets that only came late are not counted.",)
+    checked += ("Pauses in speech do not skip numbers.",)
+    advice = "Capture nearer to the sender, too: vpcshark diagnose HERE THERE says between which points they vanish."
+    cause = ("rtp", voice.flow)
+    yield view.finding("rtp-loss", PROVED, sentence, (voice.flow,), gaps, checked, advice, lost / 50, cause)
+
+
+def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
+    rate = rtp.clock(voice.heads[0].kind) or _measured(voice)
+    if not rate:
+        return
+    first = voice.heads[0].stamp
+    transit = [
+        packet.at - ((head.stamp - first + (1 << 31) & 0xFFFFFFFF) - (1 << 31)) * SECOND // rate
+        for packet, head in zip(voice.packets, voice.heads, strict=True)
+    ]
+    usual = median(_jitters(transit))
+    late = [p for place, p in enumerate(voice.packets) if transit[place] - _around(transit, place) > _LATE]
+    if usual < _JITTER and len(late) < _LATE_SHARE * len(transit):
+        return
+    sentence = (
+        f"RTP from {voice.flow.client} to {voice.flow.server} comes with a jitter of {seconds(usual)}; {len(late)} of "
+        f"{len(transit)} packets are more than 60 ms late, which a receiver drops."
+    )
+    checked = (f"By RFC 3550 with a clock of {rate} Hz: pauses in speech do not count.",)
+    advice = (
+        "Look for a queue or a busy host on the way: mark voice (DSCP EF) and let it go first, or enlarge the buffer."
+    )
+    spread = sorted(zip(transit, voice.packets, strict=True), key=lambda each: -each[0])[:8]
+    packets = late or [p for _, p in spread]
+    yield view.finding(
+        "rtp-jitter", PROVED, sentence, (voice.flow,), packets, checked, advice, usual / SECOND, ("j", voice.flow)
+    )
+
+
+def _jitters(transit: Sequence[int]) -> list[float]:
+    """The running jitter (RFC 3550, 6.4.1)."""
+    jitter, found = 0.0, [0.0]
+    for before, after in zip(transit, transit[1:], strict=False):
+        jitter += (abs(after - before) - jitter) / 16
+        found.append(jitter)
+    return found
+
+
+def _around(transit: Sequence[int], place: int) -> float:
+    """The usual transit time there: both clocks drift, so not that of the whole call."""
+    return median(transit[max(place - _NEAR, 0) : place + _NEAR + 1])
+
+
+def _measured(voice: Voice) -> int:
+    """The clock's rate by the packets' times; 0: none of the usual ones."""
+    stamps = voice.heads[-1].stamp - voice.heads[0].stamp & 0xFFFFFFFF
+    lasted = (voice.packets[-1].at - voice.packets[0].at) / SECOND
+    if lasted < 0.5:
+        return 0
+    rate = stamps / lasted
+    return next((each for each in _CLOCKS if abs(rate - each) < 0.1 * each), 0)
+
+
+def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
+    """One direction ends long before the other one does, or is answered by ICMP."""
+    by_flow: dict[Flow, list[Voice]] = defaultdict(list)
+    for voice in voices:
+        by_flow[voice.flow].append(voice)
+    for flow, mine in by_flow.items():
+        back = by_flow.get(flow.reversed())
+        last = mine[-1].packets[-1]
+        refusals = [q.packet for q in view.quotes_of(flow)]
+        if back:
+            ended = back[-1].packets[-1]
+            if last.at - ended.at >= _STOPPED and len(mine[-1].packets) >= 100:
+                yield _told(
+                    view, flow, [ended, last], f"stopped {seconds(last.at - ended.at)} before the other", LIKELY
+                )
+        elif refusals:
+            yield _told(view, flow, [mine[0].packets[0], *refusals[:3]], "is refused by ICMP", PROVED)
+        elif _is_call(view) and last.at - mine[0].packets[0].at >= _STOPPED:
+            yield _told(view, flow, [mine[0].packets[0], last], "never came", LIKELY)
+
+
+def _is_call(view: View) -> bool:
+    """Is there signalling that asks for both directions?"""
+    return any(5060 in (f.source_port, f.target_port) for f in view.datagrams)
+
+
+def _told(view: View, flow: Flow, packets: Sequence[Packet], what: str, sure: str) -> Finding:
+    direction = "RTP" if "refused" in what else "The other direction's RTP"
+    sentence = f"Audio between {flow.client} and {flow.server} goes one way: {direction} {what}."
+    checked = ("The direction that is seen goes on all the time.",)
+    advice = (
+        "Is the address in the SDP the one that the other side can reach (NAT, private address), and do security group and "
+        "network ACL let its UDP ports in?"
+    )
+    return view.finding("rtp-one-way", sure, sentence, (flow,), packets, checked, advice, 5.0, ("oneway", flow))

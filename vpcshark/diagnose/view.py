@@ -1,0 +1,176 @@
+"""One capture point, cleaned: what the verdicts look at. First of all it is found what the capture itself did.
+
+Must not know verdicts about the network.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
+from typing import NamedTuple
+
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame
+from vpcshark.diagnose.flows import MILLISECOND, Flow, connections, datagrams, flow_of, numbers
+from vpcshark.diagnose.icmp import Quote, quote_of
+from vpcshark.diagnose.packet import ICMP, ICMP6, SYN, TCP, UDP, Packet, address
+from vpcshark.diagnose.streams import Pair
+from vpcshark.diagnose.table import Point
+
+_COPIES_WITHIN = MILLISECOND
+_SHARE_OF_COPIES = 0.3
+"""From so many copies on they are the capture's: a network copies some packets, a capture point all."""
+_FEWEST_COPIES = 4
+_INITIAL_TTLS = (64, 128, 255)
+
+
+class View:
+    """``findings`` is what was found about the capture itself; ``loops`` the packets that went in a circle."""
+
+    def __init__(self, point: Point) -> None:
+        self.point = point
+        self.findings: list[Finding] = []
+        self.removed: list[Packet] = []
+        packets = self._without_mirror(point.packets)
+        self.loops, packets = _without_loops(packets)
+        self.packets = self._without_copies(packets)
+        self.begin = self.packets[0].at if self.packets else 0
+        self.end = max((packet.at for packet in self.packets), default=0)
+        self.pairs = [Pair(connection) for connection in connections(self.packets)]
+        self.datagrams = datagrams(self.packets)
+        self.quotes = [quote for packet in self.packets if (quote := quote_of(packet)) is not None]
+        self._quoted: dict[Flow, list[Quote]] = defaultdict(list)
+        for quote in self.quotes:
+            self._quoted[quote.flow].append(quote)
+        self._ttls: dict[bytes, Counter[int]] = {}
+        self._flows = {flow_of(packet) for packet in self.packets if packet.protocol in (TCP, UDP)}
+
+    def _without_mirror(self, packets: Sequence[Packet]) -> list[Packet]:
+        """Without ICMP about the carriers of mirrored frames: it comes of a target where nobody listens."""
+        about = [p for p in packets if p.protocol in (ICMP, ICMP6) and (q := quote_of(p)) and q.is_about_mirror]
+        if not about:
+            return list(packets)
+        flows = tuple(dict.fromkeys(flow_of(packet) for packet in about))
+        sentence = (
+            f"{address(about[0].source)} answers {len(about)} mirrored frames with ICMP, as nothing there listens to "
+            "VXLAN: this says nothing about the mirrored traffic."
+        )
+        checked = ("Each of these ICMP messages quotes UDP to a tunnel's port, not the mirrored packet.",)
+        advice = "Start the receiver on the mirror target before the mirror session."
+        self.findings.append(self.finding("mirror-artefact", PROVED, sentence, flows, about, checked, advice))
+        gone = {packet.number for packet in about}
+        return [packet for packet in packets if packet.number not in gone]
+
+    def _without_copies(self, packets: list[Packet]) -> list[Packet]:
+        """Without second sightings, if the capture saw packets more than once."""
+        copies, asked = _copies(packets)
+        if len(copies) < _FEWEST_COPIES or len(copies) < _SHARE_OF_COPIES * asked:
+            return packets
+        flows = tuple(dict.fromkeys(flow_of(packet) for packet in copies[:200]))
+        sentence = (
+            f"{len(copies)} packets are in the capture more than once, with the same identification and within 1 ms: "
+            "the capture point saw them at several places. They are counted once."
+        )
+        share = f"{len(copies)} of {asked} packets have a copy: of a network's own copies there would be few."
+        advice = "Capture at one interface instead of all, or let only one of both mirror sessions take each packet."
+        self.findings.append(self.finding("capture-duplicated", PROVED, sentence, flows, copies, (share,), advice))
+        self.removed = copies
+        gone = {packet.number for packet in copies}
+        return [packet for packet in packets if packet.number not in gone]
+
+    def frames(self, packets: Iterable[Packet]) -> tuple[Frame, ...]:
+        """Where these are."""
+        return tuple(Frame(self.point.file, number) for number in dict.fromkeys(numbers(list(packets))))
+
+    def finding(
+        self,
+        kind: str,
+        confidence: str,
+        sentence: str,
+        flows: tuple[Flow, ...],
+        packets: Iterable[Packet],
+        checked: tuple[str, ...] = (),
+        next: str = "",
+        weight: float = 0.0,
+        cause: Hashable = None,
+    ) -> Finding:
+        """A finding of this point."""
+        return Finding(kind, confidence, sentence, flows, self.frames(packets), checked, next, "", weight, cause)
+
+    def quotes_of(self, flow: Flow) -> list[Quote]:
+        """ICMP errors about packets of ``flow``."""
+        return self._quoted.get(flow, [])
+
+    def has_flow(self, flow: Flow) -> bool:
+        """Was a TCP or UDP packet of ``flow`` seen, in this direction?"""
+        return flow in self._flows
+
+    def ttls(self, source: bytes) -> Counter[int]:
+        """How often each TTL was seen from a host, in what is no reset."""
+        if not self._ttls:
+            for packet in self.packets:
+                if packet.protocol in (TCP, UDP) and not packet.flags & 4:
+                    self._ttls.setdefault(packet.source, Counter())[packet.ttl] += 1
+        return self._ttls.get(source, Counter())
+
+    def is_here(self, source: bytes) -> bool:
+        """Does this host stand at the capture point, by TTLs that no router has lowered?"""
+        found = self.ttls(source)
+        return bool(found) and all(ttl in _INITIAL_TTLS for ttl in found)
+
+
+class _Sight(NamedTuple):
+    source: bytes
+    target: bytes
+    ident: int
+    seq: int
+    ack: int
+    size: int
+    flags: int
+    ports: tuple[int, int]
+    start: bytes
+
+
+def _copies(packets: Sequence[Packet]) -> tuple[list[Packet], int]:
+    """(second sightings within a millisecond, how many packets could have been told as such)."""
+    last: dict[_Sight, int] = {}
+    copies, asked = [], 0
+    for packet in packets:
+        if not _can_be_told(packet):
+            continue
+        asked += 1
+        ports = (packet.sport, packet.dport)
+        sight = _Sight(
+            *(packet.source, packet.target, packet.ident, packet.seq, packet.ack, packet.size, packet.flags, ports),
+            packet.payload[:16] + packet.shift.to_bytes(4, "big"),
+        )
+        before = last.get(sight)
+        if before is not None and packet.at - before <= _COPIES_WITHIN:
+            copies.append(packet)
+        last[sight] = packet.at
+    return copies, asked
+
+
+def _can_be_told(packet: Packet) -> bool:
+    return packet.ident > 0 or (packet.protocol == TCP and bool(packet.size or packet.flags & SYN))
+
+
+def _without_loops(packets: Sequence[Packet]) -> tuple[list[list[Packet]], list[Packet]]:
+    """(packets that came by again and again with a falling TTL, the rest)."""
+    by_ident: dict[tuple[bytes, bytes, int, int, int], list[Packet]] = defaultdict(list)
+    for packet in packets:
+        if packet.ident > 0:
+            by_ident[packet.source, packet.target, packet.protocol, packet.ident, packet.shift].append(packet)
+    loops = [found for found in by_ident.values() if len(found) >= 3 and _falls(found)]
+    gone = {packet.number for found in loops for packet in found[1:]}
+    return loops, [packet for packet in packets if packet.number not in gone] if gone else list(packets)
+
+
+def _falls(found: Sequence[Packet]) -> bool:
+    ttls = [packet.ttl for packet in found]
+    same = all((p.seq, p.size, p.flags) == (found[0].seq, found[0].size, found[0].flags) for p in found)
+    return same and all(after < before for before, after in zip(ttls, ttls[1:], strict=False))
+
+
+def confidence(is_proved: bool) -> str:
+    """Proved, or only likely."""
+    return PROVED if is_proved else LIKELY
