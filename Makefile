@@ -52,6 +52,10 @@ docs: venv ## the documentation as a site in build/site; every link and page by 
 	$(PY) docs/reference.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/site
 
+.PHONY: packages
+packages: ## sdist and wheel, and the wheel tried under pip, pipx and uv (network)
+	$(PYTHON) tests/packages.py
+
 man: venv ## the man page, into build/vpcshark.1
 	mkdir -p build
 	$(PY) docs/manpage.py build/vpcshark.1
