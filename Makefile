@@ -20,12 +20,13 @@ venv: $(VENV)/.done ## the virtual environment
 tools: ## the programs that tests and demo run, by apt where it may
 	sh tests/install-tools.sh
 
-check: venv ## lint, format, types, template, shellcheck
+check: venv ## lint, format, types, template, shellcheck, prose
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
+	$(PY) tests/prose.py
 
 .PHONY: compiled
 compiled: venv # a product that is installed is compiled; here each of a thousand starts would do it, where nothing may write
@@ -50,6 +51,10 @@ docs: venv ## the documentation as a site in build/site; every link and page by 
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5,<10'
 	$(PY) docs/reference.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/site
+
+.PHONY: packages
+packages: ## sdist and wheel, and the wheel tried under pip, pipx and uv (network)
+	$(PYTHON) tests/packages.py
 
 man: venv ## the man page, into build/vpcshark.1
 	mkdir -p build

@@ -28,7 +28,7 @@ GOOD = Outcome("x", 1, b"", b"vpcshark: There is no such host. Name another one.
         ({"left": ("sleep 99",)}, "left sleep 99"),
         ({"err": b"Traceback (most recent call last):\n  ...\nKeyError: 'x'\n"}, "Traceback"),
         ({"log": b"Traceback (most recent call last):\n"}, "in the log"),
-        ({"err": b"vpcshark: This is a defect of vpcshark.\n"}, "defect"),
+        ({"err": b"vpcshark: Internal error; this is a bug in vpcshark.\n"}, "bug in vpcshark"),
         ({"err": b"vpcshark failed unexpectedly (KeyError).\n"}, "unexpectedly"),
         ({"out": b"ok \x1b[31m"}, "U+001B in stdout"),
         ({"err": "It is \u009b31m so.".encode()}, "U+009B in stderr"),

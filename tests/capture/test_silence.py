@@ -93,7 +93,7 @@ def test_when_packets_come_afterwards_it_is_said(watched: Watched):
     watched.pass_by(20)
     watched.come(3)
     watched.pass_by(1)
-    assert watched.status.said[1:] == ["Packets come now."]
+    assert watched.status.said[1:] == ["Packets are arriving."]
 
 
 def test_each_silence_that_was_explained_makes_more_patient(watched: Watched):
@@ -156,7 +156,7 @@ def test_packets_that_came_while_it_was_looked_are_no_silence(watched: Watched):
 def test_a_look_that_fails_is_told(watched: Watched):
     watched.feed.failure = AwsError("AWS cannot be reached.")
     watched.pass_by(16)
-    assert watched.status.said == ["No packets for 15 s. Why, cannot be seen: AWS cannot be reached."]
+    assert watched.status.said == ["No packets for 15 s. The reason could not be determined: AWS cannot be reached."]
 
 
 @pytest.mark.parametrize("later", [[], ["Nothing was sent: AWS counted none."]])

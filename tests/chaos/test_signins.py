@@ -121,7 +121,7 @@ def test_every_command_says_it(user: User, kind: Kind):
         for part in kind.parts:
             assert part in text or (command == "extcap" and part in text.replace("\\u007b", "{")), (command, part, text)
         assert "unexpectedly" not in text
-        assert "defect" not in text
+        assert "bug in vpcshark" not in text
 
 
 def test_the_list_has_the_sentence(user: User):

@@ -47,6 +47,15 @@ def test_a_file_becomes_a_file(outer, inner, capfd):
     assert capfd.readouterr().err == "403 frames of VNI 77, 78 from 403 packets.\n"
 
 
+def test_without_numpy_the_same_comes_out(outer, inner):
+    """It is an extra: 70 of the 200 megabytes that an installation takes."""
+    program = "import sys; sys.modules['numpy'] = None; from vpcshark.cli import main; sys.exit(main())"
+    plain = inner.with_name("plain.pcapng")
+    subprocess.run([sys.executable, "-c", program, "decap", str(outer), str(plain)], capture_output=True, check=True)
+    assert decapsulate(outer, inner) == 0
+    assert plain.read_bytes() == inner.read_bytes()
+
+
 def test_standard_input_and_output(outer, inner):
     """In a pipe between tcpdump and Wireshark, frame by frame as they come."""
     with outer.open("rb") as file:

@@ -20,6 +20,9 @@ from vpcshark.cli import capture, cleanup, findings, interfaces, parsing
 from vpcshark.cli.commands import COMMANDS
 from vpcshark.cli.fields import FIELDS
 from vpcshark.cli.main import run
+from vpcshark.diagnose import report
+from vpcshark.diagnose.finding import Finding, Frame
+from vpcshark.diagnose.flows import Flow
 from vpcshark.preflight import finding
 
 
@@ -51,7 +54,7 @@ def blocked_walk(folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
 
 def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """What the command makes JSON of, from an example of everything."""
-    report = CleanupReport({"c-1": [Resource("session", "tms-1", {})]}, {"c-2": "it lives"})
+    cleaned = CleanupReport({"c-1": [Resource("session", "tms-1", {})]}, {"c-2": "it lives"})
     match command:
         case "interfaces":
             return [interfaces.as_json(Place(), Eni("eni-1", "x"))]
@@ -63,10 +66,14 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> A
             return [findings.Finding("log").as_json()]
         case "walk":
             return blocked_walk(folder, capsys)
+        case "diagnose":
+            flow = Flow(6, bytes(4), 1, bytes(4), 2)
+            found = Finding("x", "proved", "x", (flow,), (Frame(0, 1),), ("x",))
+            return report.as_json(report.Report((found,), ()), ["x.pcap"])
         case "ps":
             return [overview.as_json(overview.Seen("c-1", "me", "live"))]
         case "cleanup":
-            return cleanup.as_json(report, dry_run=True)
+            return cleanup.as_json(cleaned, dry_run=True)
     raise AssertionError(f"no example of {command} --json")
 
 

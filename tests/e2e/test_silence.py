@@ -79,7 +79,7 @@ def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab:
         own, peer = (clean_lab.eni(*one)["PrivateIpAddress"] for one in (("web-1", 1), ("api-1", 0)))
         talk = f"import socket; s = socket.socket(2, 2); s.bind(({own!r}, 0)); s.sendto(b'x', ({peer!r}, 40404))"
         clean_lab.run(*clean_lab.namespace("web-1"), sys.executable, "-c", talk)
-        capture.await_line("Packets come now.")
+        capture.await_line("Packets are arriving.")
         assert capture.count("No packets for ") == 1
 
 
@@ -97,7 +97,7 @@ def test_a_group_that_was_shut_meanwhile_is_named_with_the_command(clean_lab: La
             ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=was)
         assert "Sent, but not arrived: since the capture began, this has changed." in line
         assert f"aws ec2 authorize-security-group-ingress --group-id {group}" in line
-        capture.await_line("Packets come now.")
+        capture.await_line("Packets are arriving.")
 
 
 @pytest.mark.long

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from cage import Outcome
 
 MOST = 100 << 10  # KiB of memory at most, beyond what the same process has before it does anything
-WORDS = ("Traceback (most recent call last)", "defect", "unexpectedly")
+WORDS = ("Traceback (most recent call last)", "bug in vpcshark", "unexpectedly")
 ALLOWED = "\n\t"
 BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 LINES = "\u2028\u2029"  # some terminals and viewers take them for line ends

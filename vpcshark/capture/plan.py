@@ -37,7 +37,7 @@ def choose_vnis(
     if wanted is not None:
         if wanted + count - 1 > MOST_VNI:
             raise Mistake(
-                f"{count} sources need {count} VNIs from {wanted} on, and the last one there is is {MOST_VNI}.",
+                f"{count} sources need {count} VNIs from {wanted} on, and the last one is {MOST_VNI}.",
                 "Give a smaller one with --vni, or none.",
             )
         return list(range(wanted, wanted + count))

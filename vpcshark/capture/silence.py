@@ -131,7 +131,7 @@ class Silence:
             self._counted()
         if self._said is not None:
             self._said = None
-            self._status.say("Packets come now.")
+            self._status.say("Packets are arriving.")
 
     def _look(self, feed: Explains) -> None:
         seconds, arrived = self._clock.monotonic() - self._since, self._arrivals()
@@ -140,7 +140,7 @@ class Silence:
         try:
             sentences = list(feed.why_silent(arrived))
         except VpcsharkError as error:
-            sentences = [f"Why, cannot be seen: {error}"]
+            sentences = [f"The reason could not be determined: {error}"]
         if self._received() != self._seen or self._stop.requested():
             return  # they came meanwhile
         self._said, self._is_told_twice = self._clock.monotonic(), False

@@ -103,7 +103,7 @@ def _tell(selection: Selection, recorder: recording.Recorder, reasons: Sequence[
     """How many packets there are, and where; of none, why. (Where no reader came to the end, nobody asks.)"""
     console.err().print(f"{many(recorder.packets, 'packet')} captured from {selection}{_into(recorder)}")
     if not recorder.packets:
-        why = " ".join(reasons) or "Why, is not known; vpcshark preflight looks for what would keep packets away."
+        why = " ".join(reasons) or "The reason is not known; vpcshark preflight looks for what would keep packets away."
         console.err().print(f"No packet came. {why}")
 
 

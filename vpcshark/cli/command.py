@@ -58,7 +58,7 @@ def run(options: argparse.Namespace) -> int:
         return statuses.INTERRUPTED
     except Exception:
         log.exception("vpcshark %s failed unexpectedly.", options.command)
-        sys.stderr.write(f"vpcshark: This is a defect of vpcshark; {line(str(log_file))} tells more.\n")
+        sys.stderr.write(f"vpcshark: Internal error; this is a bug in vpcshark. Details: {line(str(log_file))}\n")
         return statuses.FAILED
     finally:
         if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:

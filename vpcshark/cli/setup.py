@@ -79,13 +79,17 @@ class Setup:
             self._list()
         may_launch = self._rights(aws, arn)
         if self._options.capture is False or not (self._questions.has_person or self._options.eni):
-            self._say("\nReady. vpcshark interfaces lists what there is to capture from.")
+            self._heading("Ready. vpcshark interfaces lists what there is to capture from.")
             return statuses.OK
         return self._first(aws, place, may_launch)
 
+    def _heading(self, text: str) -> None:
+        self._say("")  # a line feed within a line would be shown as a space
+        self._say(text)
+
     def _wireshark(self) -> bool:
         """Is the launcher where Wireshark looks, or put there now?"""
-        self._say("Wireshark")
+        self._heading("Wireshark")
         here = Installation(self._seams.run, self._seams.home)
         try:
             self._say(f"  {here.wireshark()}")
@@ -105,7 +109,7 @@ class Setup:
 
     def _place(self) -> Place:
         """Which account and region, "" where that is what AWS chooses anyway."""
-        self._say("\nAccount and region")
+        self._heading("Account and region")
         said = account.place(self._options)
         profile = said.profile if self._options.profile else self._profile(said.profile)
         region = said.region if self._options.region else self._region(profile, said.region)
@@ -156,7 +160,7 @@ class Setup:
 
     def _rights(self, aws: Aws, arn: str) -> bool:
         """Say what may be done, and what to ask an administrator for. May a host be launched?"""
-        self._say("\nWhat you may do (asked with EC2's DryRun: nothing was made)")
+        self._heading("What you may do (asked with EC2's DryRun: nothing was made)")
         judged = rights.judge(aws, self._seams.clock.now())
         for right in judged:
             self._say(f"  {right.sentence}")
@@ -171,7 +175,7 @@ class Setup:
 
     def _first(self, aws: Aws, place: Place, may_launch: bool) -> int:
         """Ten seconds of one ENI, unless preflight finds that they would be empty."""
-        self._say("\nA first capture")
+        self._heading("A first capture")
         enis = inventory.list_enis(aws.ec2)
         if not enis:
             raise InputError(f"There is no network interface in {aws.region}.", "Take another region with --region.")

@@ -40,7 +40,7 @@ def problems(errors: Sequence[VpcsharkError]) -> list[ListedInterface]:
 def waiting(seconds: float) -> VpcsharkError:
     """AWS has not answered yet, and Wireshark must not wait for it."""
     return VpcsharkError(
-        f"AWS has not answered within {seconds:g} seconds; it is still being asked.",
+        f"AWS has not answered within {seconds:g} seconds; still waiting for AWS.",
         "Refresh the list in a moment: Capture > Refresh Interfaces.",
     )
 

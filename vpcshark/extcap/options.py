@@ -422,9 +422,7 @@ def resolve(
     """
     unknown = sorted(name for name in defaults or {} if name not in BY_NAME)
     if unknown:
-        raise InputError(
-            f"The settings name an option that there is not: {unknown[0]}.", "See vpcshark capture --help."
-        )
+        raise InputError(f"Unknown option in the settings: {unknown[0]}.", "See vpcshark capture --help.")
     fields: dict[str, Any] = {}
     for option in OPTIONS:
         sources = (

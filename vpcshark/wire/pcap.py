@@ -73,7 +73,7 @@ class Converter:
         if self._header < 0:
             self._header = min((at for mark in _MAGICS if (at := self._begun.find(mark, searched)) >= 0), default=-1)
         if self._header < 0 and len(self._begun) > MOST_BANNER:
-            raise ValueError("No packets come, but other output.")
+            raise ValueError("Other output arrives instead of packets.")
         end = self._header + _HEADER
         if self._header < 0 or end > len(self._begun):
             return b""

@@ -15,7 +15,7 @@ def add(commands: Any, name: str) -> None:
         name,
         description="Capture from ENIs, decapsulated, as pcapng with an interface for each. Ctrl-C ends it; nothing "
         "stays in the account. An ENI that is named and cannot be mirrored is an error, before anything is made; of "
-        "those that a tag, group or load balancer means, what cannot be mirrored is left out, and said.",
+        "those that a tag, group or load balancer means, what cannot be mirrored is skipped and listed.",
     )
     common.add_eni(
         parser,
