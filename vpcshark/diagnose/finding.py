@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """``weight`` is seconds or requests lost, to rank by; ``cause`` is equal for what one cause did to several flows."""
+    """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``."""
 
     kind: str
     confidence: str

@@ -54,7 +54,8 @@ class Comparison:
         if self.error < 0:
             return f"{len(self.both)} packets are at both points, all of one direction: the clocks can't be compared."
         return (
-            f"{len(self.both)} packets are at both points; the second clock is {self.offset / MILLISECOND:+.3f} ms off, with an "
+            f"{len(self.both)} packets are at both points; the second clock is {self.offset / MILLISECOND:+.3f} ms "
+            "off, with an "
             f"error of at most {self.error / MILLISECOND:.3f} ms (half of the way there and back)."
         )
 
@@ -194,7 +195,8 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
             biggest < smallest
         )
         sentence = (
-            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two capture "
+            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two "
+            "capture "
             f"points.{size}"
         )
         checked = (
@@ -236,7 +238,8 @@ def _resets(made: Comparison, joint: Joint) -> Iterator[Finding]:
             continue
         flow = flow_of(packet)
         sentence = (
-            f"A reset in the name of {flow.client} reaches {flow.server}, but {address(packet.source)} did not send it: it is "
+            f"A reset in the name of {flow.client} reaches {flow.server}, but {address(packet.source)} did not "
+            "send it: it is "
             "not at the capture point that is nearer to that host. A device between made it."
         )
         checked = ("Both captures were running, and other packets of this direction are in both.",)
@@ -262,7 +265,8 @@ def _queue(made: Comparison, joint: Joint) -> Iterator[Finding]:
         return
     source, target = joint.direction
     sentence = (
-        f"Packets from {address(source)} to {address(target)} wait {seconds(usual)} between the two points, behind others in "
+        f"Packets from {address(source)} to {address(target)} wait {seconds(usual)} between the two points, behind "
+        "others in "
         f"a queue (the fastest waits 0), and {lost} of {len(times)} are lost: a shaper or the slowest link is there."
     )
     checked = ("Only differences are compared, so the clocks do not matter.",)
@@ -282,7 +286,8 @@ def _silenced_voice(made: Comparison) -> Iterator[Finding]:
             if flow.reversed() not in voices or flow in there.datagrams or flow.reversed() not in there.datagrams:
                 continue
             sentence = (
-                f"Audio between {flow.client} and {flow.server} goes one way: RTP from {flow.client} leaves at one point, and "
+                f"Audio between {flow.client} and {flow.server} goes one way: RTP from {flow.client} leaves at one "
+                "point, and "
                 "none of it is at the other one, which has the other direction."
             )
             checked = ("The other direction is at both points.",)
