@@ -1,4 +1,4 @@
-"""``vpcshark diagnose`` as a user runs it: screen, JSON by its contract, statuses, annotated copies, files that are none."""
+"""``vpcshark diagnose`` as a user runs it: screen, JSON by its contract, statuses, annotated copies, no captures."""
 
 from __future__ import annotations
 

@@ -31,7 +31,8 @@ def test_vlan_tags_and_extension_headers_are_passed() -> None:
 
 
 def test_a_later_fragment_has_no_ports() -> None:
-    packet = _only(Ether() / IPv6(src="fd00::1", dst="fd00::2") / IPv6ExtHdrFragment(offset=9, id=3, nh=6) / Raw(b"x" * 40))
+    fragment = IPv6ExtHdrFragment(offset=9, id=3, nh=6)
+    packet = _only(Ether() / IPv6(src="fd00::1", dst="fd00::2") / fragment / Raw(b"x" * 40))
     assert (packet.shift, packet.ident, packet.sport) == (72, 3, 0)
 
 
