@@ -138,7 +138,7 @@ def test_two_points_say_where_the_loss_is(file, capsys: pytest.CaptureFixture[st
     (found,) = json.loads(capsys.readouterr().out)["findings"]
     assert found["class"] == "loss"
     told = " ".join((found["sentence"], *found["checked"]))
-    assert "6 of 66 packets from 10.0.0.1 to 10.0.1.2 are lost between the two capture points" in told
+    assert "6 of 67 packets from 10.0.0.1 to 10.0.1.2 are lost between the two capture points" in told
     assert run(["diagnose", *files]) == 1
     assert "the second clock is +300000" in capsys.readouterr().out
 

@@ -40,6 +40,11 @@ class Finding:
     weight: float = 0.0
     cause: Hashable = None
 
+    @property
+    def ends(self) -> tuple[bytes, bytes]:
+        """The two ends of the first flow, in its direction."""
+        return (self.flows[0].source, self.flows[0].target) if self.flows else (b"", b"")
+
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for each kind and cause: the heaviest one's sentence, everybody's flows and frames."""

@@ -19,6 +19,7 @@ from vpcshark.diagnose.view import View
 Direction = tuple[bytes, bytes]
 Both = tuple[Packet, Packet]
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
+_PROBE_TTL = 32
 _EDGE = 200 * MILLISECOND
 """So near to a capture's beginning or end a packet may be outside of it."""
 
@@ -171,7 +172,9 @@ def judge(made: Comparison) -> Iterator[Finding]:
 
 
 def _matters(packet: Packet) -> bool:
-    """Is its loss one? That of a bare ACK is mended by the next one."""
+    """Is its loss one? That of a bare ACK is mended by the next one; a traceroute's packets are meant to end early."""
+    if packet.ttl < _PROBE_TTL:
+        return False
     if packet.protocol == TCP:
         return bool(packet.size or packet.flags & (SYN | FIN)) and not packet.flags & RST
     return packet.protocol == UDP or packet.shift > 0

@@ -60,6 +60,8 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     behind, ahead = lost_of(stream)
     told = _told_too_big(view, flow)
     behind, ahead = ([s for s in each if not _was_cut(s, told)] for each in (behind, ahead))
+    if _was_discovered(pair, stream, behind):
+        behind = []
     total = sum(1 for s in stream.segments if s.kind in (NEW, RESENT))
     lost = max(len(behind), _missing(stream, behind)) + len(ahead)
     total += lost - len(behind) - len(ahead)
@@ -116,6 +118,21 @@ def _sacked_in(stream: Stream, hole: Hole) -> set[tuple[int, int]]:
 def _told_too_big(view: View, flow: Flow) -> dict[int, int]:
     """Sequence numbers of packets that a router refused for their size, with the size that it takes."""
     return {q.seq: q.mtu for q in view.quotes if q.says == TOO_BIG and q.flow == flow}
+
+
+def _was_discovered(pair: Pair, stream: Stream, behind: Sequence[Segment]) -> bool:
+    """The same, seen where the router's word does not come by: the first large packets are missing, come again soon in
+    smaller ones, and none as large as the receiver offers ever comes."""
+    other = pair.of(stream is not pair.client)
+    longest = max((s.packet.length for s in stream.segments), default=0)
+    if not behind or not other.options.mss or longest >= other.options.mss + 40 - 60:
+        return False
+    first = next((h for h in stream.holes if h.filled), None)
+    if first is None or first.end - first.start < longest - 40:
+        return False
+    before = max((s.packet.length for s in stream.segments if s.end <= first.start and s.kind == NEW), default=0)
+    soon = all(s.first is not None and s.packet.at - s.first.at < _STALL for s in behind)
+    return soon and before < longest and all(first.start <= s.start < first.end for s in behind)
 
 
 def _was_cut(segment: Segment, told: dict[int, int]) -> bool:

@@ -82,13 +82,16 @@ def _fragments(view: View) -> Iterator[Finding]:
 
 
 def _answers(view: View, torn: Sequence[Sequence[Packet]]) -> bool:
-    """Does the other side answer? Then it has the rest, and only the capture lacks it."""
+    """Does the other side answer one of them, before anything else is sent? Then only the capture lacks the rest."""
     first = torn[0][0]
-    ends = {(p.target, p.dport, p.source, p.sport) for found in torn for p in found if not p.shift}
+    waiting = {id(p) for found in torn for p in found if not p.shift}
+    ends, is_waiting = (first.source, first.target), False
     for packet in view.packets:
-        if (packet.protocol, packet.source, packet.target) != (first.protocol, first.target, first.source):
+        if packet.protocol != first.protocol:
             continue
-        if packet.protocol not in (TCP, UDP) or (packet.source, packet.sport, packet.target, packet.dport) in ends:
+        if (packet.source, packet.target) == ends:
+            is_waiting = id(packet) in waiting or (is_waiting and bool(packet.shift))
+        elif is_waiting and (packet.target, packet.source) == ends:
             return True
     return False
 
