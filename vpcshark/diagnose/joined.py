@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, flow_of, seconds
+from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import FIN, RST, SYN, TCP, UDP, Packet, address
 from vpcshark.diagnose.verdicts import marks, voice
 from vpcshark.diagnose.view import View
@@ -184,7 +185,7 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     """Packets that left the upper point and are not at the lower one."""
     by_flow: dict[Direction, list[Packet]] = defaultdict(list)
     for packet in joint.lost:
-        if _matters(packet) and not _was_taken(joint, packet):
+        if _matters(packet) and packet.length <= _taken_size(joint, packet) and not _was_taken(joint, packet):
             by_flow[joint.direction].append(packet)
     passed = sum(1 for a, _ in joint.both if _matters(a))
     for (source, target), lost in by_flow.items():
@@ -211,6 +212,12 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         yield Finding(
             *("loss", PROVED, sentence, flows, frames, checked, advice, "", len(lost) / 50, ("between", source, target))
         )
+
+
+def _taken_size(joint: Joint, packet: Packet) -> int:
+    """The size that a router has told the sender to keep to; path MTU discovery that works is no loss."""
+    told = [q.mtu for q in joint.upper.quotes if q.says == TOO_BIG and q.flow.target == packet.target and q.mtu]
+    return min(told, default=1 << 20)
 
 
 def _was_taken(joint: Joint, packet: Packet) -> bool:
