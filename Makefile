@@ -5,7 +5,7 @@ PYTHON ?= python3
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
-.PHONY: help venv tools check test test-long test-loaded test-wiresharks demo docs man screenshots attack chaos endurance fuzz judge-ssh judge-walk judge-diagnose bench-startup bench-engine bench-transport bench-duration judge-decap clean
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
@@ -35,7 +35,7 @@ test: venv tools compiled ## what the README promises (in CI, what fails is run 
 	$(TESTS) -m "not long"
 
 test-long: venv tools compiled ## the rest: whole matrices, real waits, all sizes
-	$(TESTS) -m long
+	VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
 
 test-loaded: venv tools compiled ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"
@@ -76,7 +76,7 @@ fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--se
 	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
 
 judge-ssh: venv tools ## what we make of SSH configurations, beside ssh -G: CASES=folder, and 200 that are generated
-	VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
+	VPCSHARK_EXAMPLES=all VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
 
 bench-startup: venv tools ## Wireshark's start with many ENIs, beside programs that do nothing
 	$(PY) tests/bench/bench_startup.py
@@ -90,14 +90,27 @@ bench-transport: venv tools ## SSH, beside sshdump and ssh
 bench-duration: venv tools ## what tshark's -a duration counts, by when the section header comes
 	$(PY) tests/bench/bench_duration.py
 
+bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pcap and zcat | grep
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'flowlogs-reader>=5,<6'
+	PYTHONPATH=. $(PY) tests/bench/bench_flowlogs.py
+
 judge-walk: venv ## walks over other people's dumps, beside what independent evaluators found (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_walk.py $(CASES)
+
+judge-flowlogs: venv ## flow log records that others documented, beside what they say these mean (CASES=FOLDER)
+	PYTHONPATH=. $(PY) tests/judge_flowlogs.py $(CASES)
 
 judge-diagnose: venv ## what diagnose says of labelled captures, beside tshark's expert read naively (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_diagnose.py $(CASES)
 
 judge-decap: venv ## what decap says of other people's files (CASES=FOLDER with a folder "decap")
 	@for file in $(CASES)/decap/*; do echo "$$file"; $(VENV)/bin/vpcshark decap "$$file" - 2>&1 >/dev/null | sed 's/^/  /'; done
+
+plants: venv tools ## plant faults of networks for real and capture them at two points, with labels (root; OUT=FOLDER)
+	$(PY) tests/support/plants/make.py --out $(OUT) $(ADDITIONALLY)
+
+judge-plants: venv ## what diagnose says of planted faults and of sound traffic, beside their labels (OUT=FOLDER)
+	$(PY) tests/judge_plants.py $(OUT) --command "$(VENV)/bin/vpcshark diagnose" $(ADDITIONALLY)
 
 clean: ## remove what make made
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

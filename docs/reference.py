@@ -13,6 +13,7 @@ from pathlib import Path
 from vpcshark import settings
 from vpcshark.cli import parsing, statuses
 from vpcshark.cli.commands import GROUPS as COMMAND_GROUPS
+from vpcshark.cli.fields import FIELDS
 from vpcshark.extcap.option import Kind, Option
 from vpcshark.extcap.options import OPTIONS
 
@@ -27,6 +28,7 @@ def pages() -> dict[str, str]:
         "options.md": "".join(options()),
         "config.md": "".join(config()),
         "exit-statuses.md": "".join(exit_statuses()),
+        "json.md": "".join(json_fields()),
     }
 
 
@@ -76,6 +78,14 @@ def exit_statuses() -> Iterator[str]:
     yield f"{BY_SCRIPT}# Exit statuses\n\n| status | meaning |\n| --- | --- |\n"
     for status, meaning in statuses.TABLE.items():
         yield f"| {status} | {meaning} |\n"
+
+
+def json_fields() -> Iterator[str]:
+    """Of each command with ``--json``."""
+    yield f"{BY_SCRIPT}# JSON\n\n`--json` prints one JSON value on standard output. `[]` means the items of an array.\n"
+    for command, fields in FIELDS.items():
+        yield f"\n## vpcshark {command} --json\n\n| field | meaning |\n| --- | --- |\n"
+        yield from (f"| `{field}` | {meaning} |\n" for field, meaning in fields.items())
 
 
 def options() -> Iterator[str]:

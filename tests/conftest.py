@@ -3,16 +3,25 @@ there are several processes (``make test``)."""
 
 from __future__ import annotations
 
+import gc
+import os
 from collections import Counter
 from collections.abc import Generator
 from typing import Any
 
 import pytest
+from hypothesis import is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
 PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
+settings.register_profile("share", max_examples=20)
+if os.environ.get("VPCSHARK_EXAMPLES") != "all":
+    settings.load_profile("share")  # of those that name no number; the others ask tests/support/properties.py
 LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
+
+
+gc.disable()  # while the tests are collected: a quarter of that time would go into looking for garbage that is none
 
 
 class Rooms(LoadScopeScheduling):
@@ -34,8 +43,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         function = item.nodeid.partition("[")[0]
         if thin and rows[function] % thin.args[0]:
             item.add_marker(pytest.mark.long)
+        if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
+            item.add_marker(pytest.mark.property)
         rows[function] += 1
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+
+
+def pytest_collection_finish() -> None:
+    """pytest's hook."""
+    gc.freeze()
+    gc.enable()
 
 
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Rooms:

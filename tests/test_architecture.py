@@ -20,6 +20,7 @@ ORDER = [
     "preflight",
     "network",
     "diagnose",
+    "flowlogs",
     "transport",
     "receiver",
     "wire",
@@ -75,6 +76,12 @@ def test_network_is_facts_in_a_path_out(path: Path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "diagnose").rglob("*.py")), ids=name_of)
 def test_diagnose_is_packets_in_verdicts_out(path: Path):
     """The same of diagnose: so a running capture, a file and several can all be judged by it."""
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "flowlogs").rglob("*.py")), ids=name_of)
+def test_flowlogs_is_records_in_records_out(path: Path):
+    """The same of flowlogs: whoever reads files and asks AWS hands in bytes and clients."""
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
 
 

@@ -17,7 +17,7 @@ def test_one():
 """
 
 
-@pytest.mark.thin(2)
+@pytest.mark.long
 @pytest.mark.parametrize("outcome", [True, False])
 def test_a_lone_surrogate_in_what_a_test_tells_does_not_end_the_run(tmp_path: Path, outcome: bool) -> None:
     """Neither in the log of one that passed nor in the message of one that failed."""

@@ -40,6 +40,7 @@ def test_all_that_passes_is_green(run):
     assert "flaky" not in done.stdout
 
 
+@pytest.mark.long
 def test_what_passes_alone_is_printed_as_flaky_and_kept(run, tmp_path: Path):
     """With both outputs."""
     done = run(PASSES, FLAKY)

@@ -56,7 +56,7 @@ def there(arena: Arena) -> dict[str, str]:
     return {**arena.account.environment, "AWS_REGION": "eu-west-1", "COLUMNS": "200"}
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_shows_it_as_data(arena: Arena, world: World, there: dict[str, str], command: str) -> None:
     """All texts at once. What no capture made is alive afterwards, expired and ours as its tags say it is."""

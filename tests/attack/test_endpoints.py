@@ -36,7 +36,7 @@ def attack(arena: Any, endpoint: str, command: str) -> None:
         assert not found, told(done, found)
 
 
-@pytest.mark.thin(12)
+@pytest.mark.thin(48)
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
 def test_interfaces_end(arena: Any, endpoint: str) -> None:
     """The one command that everybody runs first."""

@@ -67,6 +67,7 @@ def test_an_aws_that_takes_a_call_and_does_not_answer_is_asked_twice(serving: An
     assert len(asked) == SILENCES == 2
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("ahead", [-86400, -600, 0, 600, 86400])
 @pytest.mark.parametrize("status", [200, 403])
 def test_how_far_the_clock_here_is_ahead_is_known_from_any_answer(serving: Any, ahead: int, status: int) -> None:

@@ -199,6 +199,7 @@ def test_account_and_region_stand_in_every_arn_that_has_them():
     assert around["Condition"] == {"StringEquals": {"aws:RequestedRegion": "cn-north-1"}}
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("partition", boto3.Session().get_available_partitions())
 def test_a_regions_partition_is_botocores(partition: str):
     for region in boto3.Session().get_available_regions("ec2", partition):

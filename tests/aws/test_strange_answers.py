@@ -72,6 +72,7 @@ def test_what_is_missing_is_named(saying: Any, inner: str, what: str) -> None:
         saying(answer).authorize_security_group_ingress(GroupId="sg-1")["SecurityGroupRules"][0]["SecurityGroupRuleId"]
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     "body",
     [

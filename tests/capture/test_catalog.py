@@ -171,7 +171,7 @@ def test_named_captures_are_listed_before_the_enis():
     """By their names, with what they have."""
     web = NamedCapture("web", ("eni-01", "eni-02"), (Tag("role", "web"),))
     offered = catalog.offer([], [], Settings(captures={"web": web}), [])
-    assert offered.listed == [("vpcshark-web", "web · 2 ENIs · role=web")]
+    assert offered.listed == [("aws-web", "web · 2 ENIs · role=web")]
 
 
 def test_a_named_captures_line_says_what_it_means():

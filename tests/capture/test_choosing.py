@@ -40,7 +40,7 @@ def offered(tmp_path, monkeypatch):
     return offered
 
 
-@pytest.mark.parametrize("interface", ["vpcshark-choose", "vpcshark-web", "eni-0a"])
+@pytest.mark.parametrize("interface", ["aws-choose", "aws-web", "eni-0a"])
 def test_whatever_the_interface_a_selector_offers_its_own_values(offered, interface):
     """The profiles under "profile", not nothing."""
     assert offered("profile", interface) == ["default", "prod"]
@@ -49,7 +49,7 @@ def test_whatever_the_interface_a_selector_offers_its_own_values(offered, interf
 def test_the_regions_are_those_of_the_place_that_is_meant(offered):
     """What the dialog says, else the named capture's own profile, else as the AWS command line chooses. China's regions
     are another partition's."""
-    assert {"eu-west-1", "us-east-1"} <= set(offered("region", "vpcshark-choose"))
-    assert "cn-north-1" in offered("region", "vpcshark-choose", profile="prod")
-    assert "cn-north-1" in offered("region", "vpcshark-web")
-    assert "cn-north-1" not in offered("region", "vpcshark-web", profile="default")
+    assert {"eu-west-1", "us-east-1"} <= set(offered("region", "aws-choose"))
+    assert "cn-north-1" in offered("region", "aws-choose", profile="prod")
+    assert "cn-north-1" in offered("region", "aws-web")
+    assert "cn-north-1" not in offered("region", "aws-web", profile="default")

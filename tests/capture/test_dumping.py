@@ -18,6 +18,7 @@ from typing import IO
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from vpcshark.capture import dumping, probe, shells
 from vpcshark.wire import bpf, libpcap
@@ -47,7 +48,7 @@ def arguments(shell: str, command: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(interface=NASTY, wanted=NASTY)
 @example(interface="eth0; touch gone", wanted="$(reboot)")
 @example(interface="a'b", wanted='tcp port 80 `id`\n"')

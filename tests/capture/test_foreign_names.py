@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from vpcshark.aws.hosts import USER_TAG, CaptureHost
 from vpcshark.capture.logins import Logins
@@ -109,7 +110,7 @@ def words_expanded(name: str, user: str, pattern: str) -> tuple[list[list[str]],
 
 
 @pytest.mark.parametrize("pattern", ["*", "cap-*"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(name=TEXTS, user=TEXTS)
 @example(name="$(touch${IFS}pwned)", user="root")
 @example(name="x", user="$(touch${IFS}pwned)")

@@ -141,6 +141,7 @@ def outcome(work: Callable[[], object]) -> VpcsharkError | None:
 CALLS = 14  # of a change: a filter, its rules, DNS, three sessions, the old filter
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("is_done", [False, True])
 @pytest.mark.parametrize("how_many", [1, 2, 99])
 @pytest.mark.parametrize("first", range(1, CALLS + 1))

@@ -160,3 +160,30 @@ def test_the_filter_of_before_can_be_had_back_after_a_failure(clock):
     feed.failure = None
     live.change("tcp")
     assert seen.said.get(timeout=180) == "now tcp"
+
+
+def test_the_figures_of_the_end_stay_in_the_toolbar(clock):
+    """With the frames that came after the stop, the time until it, and the price of what clean-up has taken since."""
+    status, stop, reception = Seen(), Stop(), Reception()
+    made = {"tms-1": "session", "tmf-1": "filter"}
+    live = Live(status, reception, Feed(), lambda: made, clock)
+    live.begin(stop)
+    clock.sleep(3600)
+    reception.stats = {"received": 10, "dropped": 0}
+    stop.request("enough")
+    live._ticking.result(60)
+    made.clear()
+    clock.sleep(20)
+    reception.stats = {"received": 12, "dropped": 1}
+    live.end()
+    assert status.shown[-2:] == [
+        "Stopping · 10 frames · 0 dropped · 1:00:00 · $0.0150",
+        "Stopped · 12 frames · 1 dropped · 1:00:00 · $0.0150",
+    ]
+
+
+def test_without_a_toolbar_nothing_is_shown_at_the_end(clock):
+    """vpcshark capture says how many packets there are by itself."""
+    live = Live(Silent(), Reception(), Feed(), dict, clock)
+    live.begin(Stop())
+    live.end()

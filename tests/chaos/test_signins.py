@@ -94,6 +94,7 @@ def user(loopback_lab: Lab, tmp_path: Path) -> User:
     return made
 
 
+@pytest.mark.thin(30)
 @pytest.mark.parametrize("kind", LISTED)
 def test_the_janitor_outlives_a_sign_in_that_breaks_and_cleans_up_when_it_is_mended(user: User, kind: Kind):
     """Broken in the middle of a capture, which is killed: the ledger says why it is still there, until it is gone."""
@@ -130,6 +131,7 @@ def test_the_list_has_the_sentence(user: User):
     assert "the vault is sealed" in text
 
 
+@pytest.mark.long
 def test_a_helper_that_breaks_and_stays_broken_leaves_nothing(user: User):
     """The janitor has what the helper gave the capture."""
     user.home.helps_well()

@@ -82,6 +82,7 @@ PATHS = {
 }
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("owner", ["me@here", "bob@there"])
 def test_no_path_touches_what_only_has_our_tags(account, clock, dead, path, owner):

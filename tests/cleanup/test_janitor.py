@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
+import signal
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import appdirs
@@ -63,6 +67,32 @@ def test_one_that_waits_is_not(dead):
     keeper = janitor.spawn(dead)
     keeper.check()
     keeper.dismiss(timeout=180)
+
+
+@pytest.mark.parametrize("name", ["SIGINT", "SIGHUP"])
+def test_what_ends_a_capture_does_not_end_it(dead, name):
+    """A Ctrl-C or a terminal that is closed, where whoever sends it finds the janitor as well."""
+    keeper = janitor.spawn(dead)
+    number = getattr(signal, name)
+    assert within(60, lambda: ignores(keeper.pid, number))
+    os.kill(keeper.pid, number)
+    keeper.check()
+    keeper.dismiss(timeout=180)
+    assert not dead.exists()
+
+
+def ignores(pid: int, number: int) -> bool:
+    """Does the process ignore this signal? (proc(5), SigIgn)"""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return bool(int(status.partition("SigIgn:")[2].split()[0], 16) & 1 << number - 1)
+
+
+def within(seconds: float, holds: Callable[[], bool]) -> bool:
+    """Does it come to hold?"""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.02)
+    return holds()
 
 
 SECRET = b"hush-hush-hush"

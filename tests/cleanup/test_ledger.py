@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor, wait
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import overview
@@ -76,7 +77,7 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines=st.lists(LINES, max_size=6), place=st.integers(0, 6))
 def test_lines_of_any_shape_are_passed_over(lines, place, tmp_path):
     """A disk's fault, a crash or another version may have written them: what the others say is read, and can be shown

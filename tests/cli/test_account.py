@@ -72,6 +72,7 @@ def names(out: str) -> set[str]:
     return {one["name"] for one in json.loads(out) if one["name"] in "web-1 twin db-1"}
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("flag", "variable", "config", "found"),
     [
@@ -164,6 +165,7 @@ def test_a_name_is_looked_for_in_every_place_and_taken_where_it_is(user, shown):
         assert findings
 
 
+@pytest.mark.long
 def test_cleanup_and_ps_look_in_every_place_that_is_listed(user, shown, endpoint):
     """What expired in the second region is found without a flag."""
     user.write_text("[list]\nregions = eu-west-1, eu-central-1\n")

@@ -16,16 +16,16 @@ from vpcshark.extcap.answers import Answers
 
 LIST = (
     "extcap {version=1}\n"
-    "interface {value=vpcshark-problem}{display=AWS: expired}\n"
+    "interface {value=aws-problem}{display=AWS: expired}\n"
     "interface {value=eni-0aa}{display=web-1 · eth0 · 10.1.0.105 · eni-0aa}\n"
     "interface {value=eni-0ab}{display=web-2 · eth0 · 10.1.0.106 · eni-0ab}\n"
     "interface {value=eni-0bb}{display=twin · eth0 · 10.1.0.107 · eni-0bb}\n"
     "interface {value=eni-0bc}{display=twin · eth0 · 10.1.0.108 · eni-0bc}\n"
     "interface {value=eni-0cc}{display=$(rm) x · eth0 · 10.1.0.109 · eni-0cc}\n"
-    "interface {value=vpcshark-web}{display=web · capture}\n"
-    "interface {value=vpcshark-choose}{display=AWS: choose an ENI…}\n"
+    "interface {value=aws-web}{display=web · capture}\n"
+    "interface {value=aws-choose}{display=AWS: choose an ENI…}\n"
 )
-ENIS = {"web-1", "web-2", "eni-0aa", "eni-0ab", "eni-0bb", "eni-0bc", "eni-0cc", "vpcshark-web", "web"}
+ENIS = {"web-1", "web-2", "eni-0aa", "eni-0ab", "eni-0bb", "eni-0bc", "eni-0cc", "aws-web", "web"}
 
 
 @pytest.fixture

@@ -47,6 +47,7 @@ def test_a_setting_is_written_for_the_user_alone_and_shown(config, file):
     assert "regions" not in file.read_text()
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [

@@ -132,6 +132,7 @@ def facts(path: Path) -> list[str]:
     return lines
 
 
+@pytest.mark.thin(2)
 @ORDERS
 def test_what_a_file_says_is_kept(source, out, order, capfd):
     """Comments, interfaces, names and secrets, as its own tools tell them; nothing is left out unsaid."""
@@ -214,6 +215,7 @@ def outer_of(version: int, size: int, number: int) -> Packet:
     return head / UDP(sport=9, dport=4789, chksum=0xDEAD) / VXLAN(vni=7) / ethernet(0x0800, ipv4(udp(bytes(size))))
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("version", [4, 6])
 @pytest.mark.parametrize("seed", range(4))
 def test_fragments_are_joined_whatever_their_order(source, out, version, seed, capfd):
@@ -264,6 +266,7 @@ PACKINGS: dict[str, Callable[[bytes], bytes]] = {
 OUTERS = [SHAPES["ipv4"](ethernet(0x0800, ipv4(udp(bytes([n % 251]) * 400, 53))), 77) for n in range(9000)]
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("packing", PACKINGS)
 @pytest.mark.parametrize("name", FILES)
 def test_what_wireshark_reads_is_read(source, out, name, packing):
@@ -348,6 +351,7 @@ BROKEN: Sequence[tuple[str, bytes, int]] = (
 )
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("was", [None, b"the work of weeks"], ids=["new", "old"])
 @pytest.mark.parametrize(("data", "frames"), [each[1:] for each in BROKEN], ids=[each[0] for each in BROKEN])
 def test_a_failing_input_leaves_the_output_as_it_was(tmp_path, source, out, data, frames, was):

@@ -215,7 +215,7 @@ def test_what_the_last_list_said_is_told(doctor):
     from vpcshark.extcap.answers import Answers
 
     Answers(os.environ).write(
-        {"interfaces": "interface {value=vpcshark-problem}{display=AWS: Expired. Run: aws sso login --profile prod}\n"}
+        {"interfaces": "interface {value=aws-problem}{display=AWS: Expired. Run: aws sso login --profile prod}\n"}
     )
     assert "aws sso login --profile prod" in problems(doctor)["prepared answers"]
 

@@ -133,12 +133,15 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "preflight.json": ["preflight", eni, "--json"],
         "walk": ["walk", eni, f"{other['id']}:80"],
         "walk.json": ["walk", eni, f"{other['id']}:80", "--no-return", "--json"],
+        "flowlogs.where": ["flowlogs", "where", eni],
+        "flowlogs.where.json": ["flowlogs", "where", eni, "--json"],
         "ps": ["ps"],
         "ps.json": ["ps", "--json"],
         "cleanup": ["cleanup", "--expired", "--dry-run"],
         "trust": ["trust", instance, "--port", str(host.port)],
         "cleanup.json": ["cleanup", "--expired", "--dry-run", "--json"],
         "doctor": ["doctor"],
+        "setup": ["setup", "--eni", eni, "--host", instance],
         "doctor.json": ["doctor", "--json"],
         "capture.tcpdump": [*capture, "--mode", "tcpdump"],
         "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],
@@ -155,6 +158,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "iam-policy": ["iam-policy"],
         "completion": ["completion", "bash"],
         "explain": ["explain", "tcp", "port", "80"],
+        "flowlogs": ["flowlogs", "show", odd_records(folder)],
         "decap": ["decap", odd_file(folder), "decap.pcapng"],
         "decap.missing": ["decap", f"{hostile.EVIL}".replace("\0", ""), "decap.pcapng"],
     }
@@ -175,6 +179,15 @@ def odd_file(folder: Path) -> str:
     options = b"".join(pcapng.option(code, text) for code in (1, 2, 3))
     section = pcapng.block(pcapng.SECTION, pcapng.struct.pack("<IHHq", pcapng.BYTE_ORDER_MAGIC, 1, 0, -1) + options)
     file.write_bytes(section + pcapng.interface_description("x") + pcapng.enhanced_packet(0, 1, bytes(60), 60))
+    return str(file)
+
+
+def odd_records(folder: Path) -> str:
+    """A flow log all of whose words are hostile, and a line that is none."""
+    file = folder / "flows.log"
+    word = "".join(hostile.EVIL.split())
+    record = f"2 1 {word} 10.0.0.1 {word} 1 2 6 {word} 4 5 6 {word} OK"
+    file.write_bytes(f"{record}\n{hostile.EVIL}\n".encode())
     return str(file)
 
 

@@ -195,6 +195,7 @@ def test_the_windows_launcher_is_filled_in_too():
     assert "This is vpcshark's launcher" in text
 
 
+@pytest.mark.long
 def test_it_works_from_an_installed_wheel(tmp_path):
     """A real wheel in a virtual environment of its own; the launcher comes out of its data files."""
     source = tmp_path / "source"

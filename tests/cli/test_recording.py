@@ -127,6 +127,7 @@ TURNS = [
 ]
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(("wanted", "counts"), TURNS)
 @pytest.mark.parametrize("piece", [50, 100_000])
 def test_every_file_has_all_that_is_known(tmp_path, wanted, counts, piece):
@@ -172,6 +173,7 @@ def test_a_file_of_a_size_ends_there(tmp_path):
     assert len(numbers(tmp_path / "x.pcapng")) == recorder.packets < 25
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(("name", "shown"), [("pcap", "pcap"), ("nsecpcap", "nanosecond libpcap")])
 @pytest.mark.parametrize("wanted", [Limits(), Limits(turn_packets=4)])
 def test_pcap_has_the_same_packets(tmp_path, name, shown, wanted):
@@ -247,6 +249,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("size", [60, 999, 9000])
 @pytest.mark.parametrize("piece", [777, 65536])
 @pytest.mark.parametrize("form", [Form(), PcapForm("pcap")], ids=["pcapng", "pcap"])

@@ -1,6 +1,6 @@
 """What goes wrong ends soon, in a sentence that says what to do, with nothing left: by real tshark, as Wireshark runs
-the extcap, and by ``vpcshark capture``. ``make test`` has each trouble once, and real tshark once for each class of
-trouble; ``make test-long`` has every trouble by every way."""
+the extcap, and by ``vpcshark capture``. ``make test`` has every second trouble once, about half of them by real
+tshark; ``make test-long`` has every trouble by every way."""
 
 from __future__ import annotations
 
@@ -567,6 +567,7 @@ def resources(lab: Lab) -> Mapping[str, set[str]]:
     return {kind: set(ids) for kind, ids in lab.mirror_resources().items()}
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize(("prepare", "way", "words"), list(_rows()))
 def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, prepare, way, words, record_property):
     """Message, exit status, account, capture host."""
@@ -627,6 +628,7 @@ def is_helpful(message: str, words: list[str]) -> None:
     assert re.search(r"[.?]$|: [\w/ .…-]+$", message), message
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("prepare", [host_key_unknown, host_key_changed])
 def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(stage: Stage, prepare):
     """A host key that is not trusted is named by its fingerprint; if it changed, together with the expected one."""
@@ -672,12 +674,14 @@ def test_without_sudo_frames_arrive_by_a_udp_socket(stage: Stage):
     assert not set(stage.lab.processes(sshds.CAPTURE_HOST)) - running
 
 
+@pytest.mark.long
 def test_root_shares_a_taken_port(stage: Stage):
     """With root's rights there is the ring: another program on UDP 4789 is no matter."""
     with sshds.udp_port_taken(stage.lab, 4789):
         assert captured(stage, {}) > 30
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("banner", ["Welcome to capture-1.\\n", "a word without an end"])
 def test_a_login_shell_may_print_banners(stage: Stage, banner: str):
     """What a shell's start-up files print on stdout and stderr is none of the frames, and spoils none."""
@@ -724,6 +728,7 @@ def test_a_disk_that_runs_full_under_tshark_leaves_nothing(stage: Stage):
     assert not told.by_extcap(done.stderr)
 
 
+@pytest.mark.long
 def test_a_disk_that_runs_full_ends_vpcshark_capture(stage: Stage):
     """The same without tshark, in the middle of the packets: a sentence, and nothing left."""
     with small_disk(stage.folder / "disk") as disk:

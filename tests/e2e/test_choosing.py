@@ -9,7 +9,7 @@ from hands import Lab, installed, preference, read_frames
 
 pytestmark = pytest.mark.e2e
 
-CHOOSE = "vpcshark-choose"
+CHOOSE = "aws-choose"
 
 
 def reloaded(lab: Lab, interface: str, option: str, *others: str) -> list[str]:
@@ -52,6 +52,7 @@ def test_the_entry_that_chooses_leads_from_the_region_to_the_eni(clean_lab: Lab)
     assert reloaded(clean_lab, CHOOSE, "eni", *place, "--vpc", "vpc-0123456789abcdef0") == ["auto"]
 
 
+@pytest.mark.long
 def test_what_was_chosen_is_captured(clean_lab: Lab, tmp_path: Path):
     """tshark on the entry itself: the chosen ENI's frames under its own name, and nothing left behind."""
     eni, file = clean_lab.eni("web-1")["NetworkInterfaceId"], tmp_path / "out.pcapng"

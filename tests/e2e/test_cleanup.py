@@ -45,7 +45,7 @@ def eni(clean_lab: Lab) -> str:
     return clean_lab.eni("web-1")["NetworkInterfaceId"]
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("phase", PHASES)
 def test_ctrl_c_while_coming_up_leaves_nothing(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, phase):
     """SIGINT to the process group, as a terminal sends it, in each phase."""
@@ -80,6 +80,7 @@ def test_a_reader_that_goes_ends_the_capture(clean_lab: Lab, eni: str):
     assert clean_lab.is_clean()
 
 
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("count", [1, 5])
 def test_a_count_is_exact(clean_lab: Lab, eni: str, tmp_path: Path, count: int):
     """-c N: N packets, as scapy and capinfos count them."""

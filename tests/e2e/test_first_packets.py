@@ -46,6 +46,7 @@ def host_option(eni: str, host: str) -> list[str]:
     return preference(eni, "host", host) if host != "auto" else []
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("host", ["local", "auto"])
 def test_every_frame_of_the_source_arrives_decapsulated(clean_lab: Lab, tmp_path: Path, host: str):
     """What tcpdump saw inside the source's namespace is in tshark's file, byte by byte, and nothing else."""
@@ -91,6 +92,7 @@ def frames_of_a_duration(lab: Lab, folder: Path, seconds: int, *names: str) -> i
     return len(read_frames(folder / "out.pcapng"))
 
 
+@pytest.mark.long
 def test_the_interface_bears_the_enis_id_and_name(clean_lab: Lab, tmp_path: Path):
     """if_name is the ENI's id, if_description has its Name tag, names of addresses are in the file."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
@@ -123,6 +125,7 @@ def test_two_enis_at_once(clean_lab: Lab, tmp_path: Path):
         assert (missing, extra) == (0, 0)
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("host", ["local", "auto"])
 def test_nothing_is_left_and_nothing_reached_the_source(clean_lab: Lab, tmp_path: Path, host: str):
     """No mirror resource, no process on the capture host, no ICMP port-unreachable at the source."""
@@ -135,6 +138,7 @@ def test_nothing_is_left_and_nothing_reached_the_source(clean_lab: Lab, tmp_path
         assert complaints.stop() == []
 
 
+@pytest.mark.long
 def test_a_vni_from_the_options_reaches_session_and_packets(clean_lab: Lab, tmp_path: Path):
     """-o extcap.<eni>.vni:777 is in DescribeTrafficMirrorSessions and in the outer packets."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
@@ -187,7 +191,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(6)
 @pytest.mark.parametrize("stop", [stop_by_ctrl_c, stop_by_sigterm, stop_by_closing_the_fifo])
 @pytest.mark.parametrize("filter_text", ["", "host 203.0.113.99"], ids=["busy", "idle"])
 def test_however_it_is_stopped_all_is_clean_within_three_seconds(

@@ -314,6 +314,7 @@ def assert_whole(lab: Lab, host: str, source: Recording, file: Path) -> None:
     assert (missing, extra) == (0, 0)
 
 
+@pytest.mark.long
 def test_a_target_of_the_load_balancer_that_stands_already(clean_lab: Lab, network: Balanced, tmp_path: Path):
     """It is used and stays."""
     ec2 = clean_lab.client()

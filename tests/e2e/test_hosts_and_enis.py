@@ -71,7 +71,7 @@ def instance_of(lab: Lab, name: str) -> str:
     return str(found[0]["Instances"][0]["InstanceId"])
 
 
-@pytest.mark.thin(4)
+@pytest.mark.long
 @pytest.mark.parametrize("way", ["ssm", "ssh", "eic", "eice"])
 def test_an_instance_without_ipv4_is_captured_from_by_every_way(without_ipv4: Alone, way: str, tmp_path: Path) -> None:
     """Its ENI has no private IPv4 address in any answer of EC2's, and frames come."""
@@ -108,7 +108,7 @@ def are_of(eni: dict, frames: list[bytes]) -> bool:
     return all(mac in (frame[:6], frame[6:12]) or frame[0] & 1 for frame in frames)
 
 
-@pytest.mark.thin(2)
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["mirror", "tcpdump"])
 def test_a_further_network_card_is_captured_from(lab: Lab, second: dict, mode: str, tmp_path: Path) -> None:
     """Device 0 of card 1: neither the device nor the source is the first card's, and it is called what it is."""

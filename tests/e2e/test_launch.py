@@ -144,6 +144,7 @@ def test_a_kept_host_goes_early_if_its_owner_wishes(bare: Lab, eni: str):
     assert is_clean(bare)
 
 
+@pytest.mark.long
 def test_who_may_not_log_in_to_it_is_told_so_and_nothing_is_left(bare: Lab, eni: str):
     """It has no key pair, so without a right to push a key nobody waits three minutes for it to let them in."""
     with bound(bare) as bind:

@@ -94,7 +94,7 @@ def enough(lab: Lab, file: Path) -> list[str]:
 
 
 @pytest.mark.thin(2)
-@pytest.mark.parametrize("interface", ["vpcshark-web", "web · 3 ENIs"])
+@pytest.mark.parametrize("interface", ["aws-web", "web · 3 ENIs"])
 def test_a_list_of_enis_is_one_capture(clean_lab: Lab, settings, recordings, tmp_path: Path, interface: str):
     """By the interface's name and by what the list shows: three blocks in the order of the list; nothing is left."""
     enis = ids(clean_lab, *NAMES)
@@ -111,18 +111,19 @@ def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab,
     receives and is of that name too."""
     name(clean_lab, settings, "[capture web]\ntags = Name=*-1\n")
     file = tmp_path / "out.pcapng"
-    tshark(clean_lab, "vpcshark-web", file, 3)  # web-1's second interface is quiet
+    tshark(clean_lab, "aws-web", file, 3)  # web-1's second interface is quiet
     assert clean_lab.is_clean()
     second = clean_lab.eni("web-1", 1)["NetworkInterfaceId"]
     assert sorted(interfaces(clean_lab, file)) == sorted([*ids(clean_lab, *NAMES), second])
     assert_each_under_its_own(clean_lab, file, recordings)
 
 
+@pytest.mark.long
 def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, settings, tmp_path: Path):
     """tshark passes each boolean's default from the dialog as if the user had chosen it."""
     name(clean_lab, settings, f"[capture web]\nenis = {', '.join(ids(clean_lab, 'web-1', 'db-1'))}\ndns = false\n")
     tmp_path.chmod(0o777)
-    process = clean_lab.start("tshark", "-q", "-i", "vpcshark-web", "-w", str(tmp_path / "out.pcapng"))
+    process = clean_lab.start("tshark", "-q", "-i", "aws-web", "-w", str(tmp_path / "out.pcapng"))
     try:
         wait_until(lambda: len(clean_lab.mirror_resources()["sessions"]) == 2, "there are the sessions")
         [made] = clean_lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]
@@ -133,6 +134,7 @@ def test_what_the_section_says_of_a_boolean_reaches_the_capture(clean_lab: Lab, 
     assert made.get("NetworkServices", []) == []
 
 
+@pytest.mark.long
 def test_one_that_cannot_be_is_told_before_anything_is_made(clean_lab: Lab, settings, tmp_path: Path):
     """A list is wanted as a whole: which one and why, and no create has left this machine."""
     control = LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
@@ -159,6 +161,7 @@ def test_tcpdump_is_for_one_eni(clean_lab: Lab, tmp_path: Path):
     assert "--mode mirror" in done.stderr
 
 
+@pytest.mark.long
 def test_what_a_load_balancer_sends_to(clean_lab: Lab, tmp_path: Path):
     """Its own interfaces cannot be mirrored; those of its registered targets are, by instance and by address."""
     elb, first = clean_lab.client("elbv2"), clean_lab.eni("web-1")
@@ -193,6 +196,7 @@ def private(lab: Lab, name: str) -> str:
     return lab.eni(name)["PrivateIpAddress"]
 
 
+@pytest.mark.long
 def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab: Lab, tmp_path: Path):
     """Consecutive VNIs from the one that is given; one filter and one target for all; ps counts what it costs."""
     enis = ids(clean_lab, *NAMES)
@@ -212,6 +216,7 @@ def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab
     assert clean_lab.is_clean()
 
 
+@pytest.mark.long
 def test_outbound_is_each_sources_own(clean_lab: Lab, tmp_path: Path):
     """In the kernel of the capture host, by the MAC that belongs to the VNI: db-1 answers web-1, and each one's frames
     are inbound at the other."""

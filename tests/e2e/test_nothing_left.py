@@ -109,7 +109,7 @@ def capture_again(lab: Lab) -> None:
     assert done.returncode in (0, 3), done.stderr
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(6)
 @pytest.mark.parametrize("go_on", [list_by_tshark, clean_up_by_hand, look_at_captures, list_by_command, capture_again])
 def test_after_a_crash_of_the_machine_whatever_is_started_next_removes_all(
     clean_lab: Lab, eni: str, tmp_path: Path, go_on: Callable[[Lab], None], record_property
@@ -247,6 +247,7 @@ def post_kill(lab: Lab) -> None:
     wait_until(has_ended_well, "the dead capture is finished")
 
 
+@pytest.mark.long
 def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Path):
     """--extcap-cleanup-postkill finishes the dead capture and lets a living one be."""
     dead = capture(clean_lab, eni, tmp_path / "dead.pcapng")
@@ -285,6 +286,7 @@ def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     wait_until(clean_lab.is_clean, "the account is clean")
 
 
+@pytest.mark.long
 def test_with_slow_calls_it_starts_and_stops_in_time(
     clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path, record_property
 ):
@@ -367,6 +369,7 @@ def rounds(calls: list[dict]) -> int:
         count += 1
 
 
+@pytest.mark.long
 def test_three_captures_share_a_source_and_the_fourth_is_told_who_has_it(clean_lab: Lab, eni: str, tmp_path: Path):
     """Started at the same moment they race for numbers; each gets another. The fourth learns the sessions' owners."""
     running = [capture(clean_lab, eni, tmp_path / f"{n}.pcapng") for n in range(3)]
@@ -552,6 +555,7 @@ def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabC
     wait_until(clean_lab.is_clean, "the account is clean")
 
 
+@pytest.mark.long
 def test_captures_of_two_users_at_once(clean_lab: Lab, eni: str, tmp_path: Path):
     """Same source, same host, other owner and other ledgers: neither's clean-up touches the other's."""
     bob = clean_lab.having(VPCSHARK_OWNER="bob@there", XDG_STATE_HOME=str(tmp_path / "bob"))

@@ -45,6 +45,7 @@ def test_a_capture_over_ssh_works_without_preflights_permissions(clean_lab: Lab,
     assert "CreateTrafficMirrorSession" in {call["action"] for call in calls if call["status"] == 200}
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("command", [["interfaces"], ["ps"], ["cleanup", "--all"], ["cleanup", "--all", "--dry-run"]])
 def test_the_commands_beside_a_capture_work_without_a_way_to_log_in(bind: Bind, command: list[str]):
     done = bind("list", "mirror").run(*VPCSHARK, *command)
@@ -58,6 +59,7 @@ def test_preflight_sees_all_it_looks_at(clean_lab: Lab, bind: Bind):
     assert {finding["level"] for finding in json.loads(done.stdout)} <= {"ok"}
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("less", ["ec2:CreateTrafficMirrorSession", "ec2:DescribeInstances"])
 def test_an_action_that_is_missing_is_named_and_nothing_is_left(clean_lab: Lab, bind: Bind, tmp_path: Path, less: str):
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
@@ -67,6 +69,7 @@ def test_an_action_that_is_missing_is_named_and_nothing_is_left(clean_lab: Lab, 
     assert clean_lab.is_clean()
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     ("way", "features", "less"),
     [

@@ -36,6 +36,7 @@ def listed(lab: Lab, home: Home) -> Lab:
     return replace(lab, environment={**kept, **home.environment}).listed()
 
 
+@pytest.mark.thin(8)
 @pytest.mark.parametrize("kind", CLASSES)
 def test_tshark_tells_why_a_capture_ends(listed: Lab, lab: Lab, home: Home, tmp_path: Path, kind: Kind):
     """On its stderr, whole."""
@@ -49,6 +50,7 @@ def test_tshark_tells_why_a_capture_ends(listed: Lab, lab: Lab, home: Home, tmp_
     assert lab.is_clean()
 
 
+@pytest.mark.long
 def test_tshark_lists_it(listed: Lab, home: Home):
     """As an entry beside what was last known, with the helper's last words."""
     home.has_helper("#!/bin/sh\necho the vault is sealed >&2\nexit 1\n")

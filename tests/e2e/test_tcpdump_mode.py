@@ -83,7 +83,7 @@ def https(lab: Lab) -> Iterator[str]:
                 hearing.kill()
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize(("way", "user"), [*((way, "ec2-user") for way in WAYS), ("ssm", "dumper")])
 def test_own_traffic_never_appears_and_what_others_do_does(lab: Lab, way: str, user: str, tmp_path: Path) -> None:
     """Another SSH session and a user's HTTPS on the same instance are in the file, the capture's own connections are
@@ -115,7 +115,7 @@ def test_frames_are_those_of_the_interface_with_the_mac(lab: Lab, tmp_path: Path
     assert all(mac in (f.data[:6], f.data[6:12]) or f.data[0] & 1 for f in frames)
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize(("user", "instance"), [("noisy", "web-1"), ("dumper", "web-1"), ("root", "web-1")])
 @pytest.mark.parametrize("ending", ["stop", "kill"])
 def test_users_of_all_kinds_can_capture(lab: Lab, user: str, instance: str, ending: str, tmp_path: Path) -> None:
@@ -127,6 +127,7 @@ def test_users_of_all_kinds_can_capture(lab: Lab, user: str, instance: str, endi
     assert read_frames(tmp_path / "o")
 
 
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("instance", ["api-1", "db-1"])
 def test_it_works_without_tcpdump_and_without_python(lab: Lab, instance: str, tmp_path: Path) -> None:
     """api-1 has no tcpdump, db-1 no python3: each does with the other."""
@@ -172,6 +173,7 @@ def test_a_reconnect_loses_only_the_gap_and_shows_it(lab: Lab, way: str, tmp_pat
         assert (missing, extra) == (0, 0)
 
 
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("way", ["ssh", "eice"])
 def test_a_mirror_goes_on_when_the_way_to_its_capture_host_breaks(lab: Lab, way: str, tmp_path: Path) -> None:
     """As an Endpoint's tunnel does after an hour: our own sshd process there dies in mid-capture. The session stays,
@@ -265,6 +267,7 @@ def test_tshark_decrypts_tls_live(lab: Lab, mode: str, tmp_path: Path) -> None:
         server.communicate()
 
 
+@pytest.mark.long
 def test_a_mirror_with_a_key_log_leaves_its_own_way_out(lab: Lab, tmp_path: Path) -> None:
     """The key log comes over SSH, through the interface that is mirrored; another SSH session stays visible."""
     options = ["--tls-keylog", "/nowhere/keys.log", "--connection", "ssh"]
@@ -303,6 +306,7 @@ def _line_with(process: subprocess.Popen[str], text: str, seconds: float = 15) -
         alarm.cancel()
 
 
+@pytest.mark.long
 def test_tshark_takes_mode_and_connection_as_preferences(lab: Lab, tmp_path: Path) -> None:
     """-o extcap.<eni>.mode:tcpdump -o extcap.<eni>.connection:ssm works headless."""
     tmp_path.chmod(0o777)
@@ -394,7 +398,7 @@ def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path:
     assert read_frames(tmp_path / "second")
 
 
-@pytest.mark.thin(2)
+@pytest.mark.long
 @pytest.mark.parametrize("changed", ["mac", "primary_address"])
 def test_what_is_known_and_wrong_does_no_harm(lab: Lab, changed: str, tmp_path: Path) -> None:
     """The MAC address is not on the instance, or nobody is at the address: AWS is asked, and there are frames."""

@@ -116,6 +116,7 @@ def mirrored_to(lab: Lab) -> list[str]:
     return [one["Attachment"]["InstanceId"] for one in found]
 
 
+@pytest.mark.long
 def test_a_standing_host_is_locked_up(bare: Lab):
     """IMDSv2 alone, an encrypted volume, no public address, nothing let in but frames and the SSH that was asked for,
     and a role whose name the policies let be passed."""

@@ -104,6 +104,7 @@ def test_a_silence_is_explained_in_the_status_and_the_log_and_by_no_dialog(clean
     assert not [text for dialog in DIALOGS for text in gui.texts(dialog)]
 
 
+@pytest.mark.long
 def test_figures_come_in_mode_tcpdump_too(clean_lab: Lab, tmp_path: Path) -> None:
     """As tcpdump counts them."""
     gui = Gui(tmp_path)

@@ -280,6 +280,7 @@ def cells() -> Iterator[Any]:
             yield pytest.param(way, row, id=f"{way}-{row.__name__}", marks=marks)
 
 
+@pytest.mark.thin(9)
 @pytest.mark.parametrize(("way", "row"), list(cells()))
 def test_every_way_gives_frames_or_the_right_sentence(
     lab: Lab, way: str, row: Callable[[Stage], str], tmp_path: Path, table: Table

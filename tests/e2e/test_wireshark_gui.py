@@ -75,6 +75,7 @@ def start(window: gui.Wireshark, name: str) -> None:
     window.wait_for_title(f"Capturing from {name}")
 
 
+@pytest.mark.long
 def test_the_list_shows_every_eni_by_name(window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]):
     """Each ENI of the account has a row that begins with its (instance's) Name tag and has its address and id."""
     ec2 = clean_lab.client()
@@ -148,6 +149,7 @@ def guarded_button(window: gui.Wireshark) -> gui.Thing:
     return starts[0] if starts else window.wait_for("push button", "^Save$")
 
 
+@pytest.mark.long
 def test_a_vni_typed_into_the_dialog_reaches_the_session(window: gui.Wireshark, clean_lab: Lab):
     """One out of range is refused; one that is good is that of the session."""
     window.click(window.gear(window.row(WEB)))
@@ -258,6 +260,7 @@ def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capt
     assert [kind for kind in kinds[:before] if "icmp" not in kind]
 
 
+@pytest.mark.long
 def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wireshark, clean_lab: Lab):
     """Ctrl+Q in the middle of a capture."""
     start(window, WEB)

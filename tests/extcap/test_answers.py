@@ -97,7 +97,7 @@ def test_the_answer_to_one_question_is_none_to_another():
     [
         ("--extcap-interfaces --extcap-version=4.0", "interfaces"),
         ("--extcap-config --extcap-interface eni-0a", "config"),
-        ("--extcap-config --extcap-interface=vpcshark-choose", "config-choose"),
+        ("--extcap-config --extcap-interface=aws-choose", "config-choose"),
         ("--extcap-dlts --extcap-interface eni-0a --extcap-version=4.4", "dlts"),
         ("--extcap-config --extcap-interface eni-0a --extcap-reload-option host", ""),
         ("--capture --extcap-interface eni-0a --fifo x", ""),
@@ -113,11 +113,11 @@ def test_only_the_plain_questions_have_prepared_answers(line, expected):
 @pytest.mark.parametrize(
     ("interface", "expected"),
     [
-        ("vpcshark-web-2", "named-web-2"),
-        ("vpcshark-choose", "config-choose"),
-        ("vpcshark-problem", "config"),
-        ("vpcshark-problem-2", "config"),
-        ("vpcshark-../x", "config"),
+        ("aws-web-2", "named-web-2"),
+        ("aws-choose", "config-choose"),
+        ("aws-problem", "config"),
+        ("aws-problem-2", "config"),
+        ("aws-../x", "config"),
         ("eni-0a", "config"),
         ("", "config"),
     ],

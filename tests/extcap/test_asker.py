@@ -67,7 +67,7 @@ def test_psutil_tells_real_processes_in_the_same_way():
     [
         ("tshark -i eni-0a -a duration:2", True),
         ("tshark -q -ieni-0a", True),
-        ("wireshark -k --interface=vpcshark-web", True),
+        ("wireshark -k --interface=aws-web", True),
         ("/usr/bin/tshark --interface eni-0a", True),
         ("tshark -i 3 -w eni-0a.pcapng", False),
         ("tshark -D", False),

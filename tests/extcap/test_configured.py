@@ -58,4 +58,4 @@ def test_wireshark_lists_what_is_wrong_beside_the_enis(tmp_path: Path, monkeypat
     (tmp_path / "vpcshark" / "config.ini").write_text(text)
     listed = io.StringIO(refresh.renew(Account, environ, Answers(environ))).getvalue()
     assert "{value=eni-1}" in listed
-    assert said in next(line for line in listed.splitlines() if "vpcshark-problem" in line)
+    assert said in next(line for line in listed.splitlines() if "aws-problem" in line)

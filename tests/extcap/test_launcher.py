@@ -89,7 +89,7 @@ def test_prepared_answers_are_printed_by_the_shell_alone(shell, python, environ,
     more = {**environ, **({"PATH": path} if path else {})}
     assert run(shell, python, *CONFIG, **more).stdout == TEXT * 99
     assert run(shell, python, "--extcap-dlts", "--extcap-interface=eni-0a", **more).stdout == "dlt {number=1}\n"
-    chooser = run(shell, python, "--extcap-config", "--extcap-interface", "vpcshark-choose", **more)
+    chooser = run(shell, python, "--extcap-config", "--extcap-interface", "aws-choose", **more)
     assert (chooser.stdout, chooser.stderr, chooser.returncode) == ("choose\n", "", 0)
 
 
@@ -120,9 +120,9 @@ def test_a_named_capture_has_a_prepared_dialog_of_its_own(shell, python, environ
         assert done.stderr == ""
         return done.stdout
 
-    assert dialog("vpcshark-web-2") == "web-2\n"
-    assert dialog("vpcshark-problem-2") == dialog("vpcshark-../named-web-2") == TEXT * 99
-    assert dialog("vpcshark-new").startswith("asked: ")
+    assert dialog("aws-web-2") == "web-2\n"
+    assert dialog("aws-problem-2") == dialog("aws-../named-web-2") == TEXT * 99
+    assert dialog("aws-new").startswith("asked: ")
 
 
 def test_the_process_is_known_again_after_others_have_asked(shell, python, environ, kept, tmp_path):
@@ -193,12 +193,20 @@ def test_another_environment_is_asked_of_python(shell, python, environ, kept):
     assert run(shell, python, *CONFIG, **key).stdout.startswith("asked: ")
 
 
-def test_answers_of_somebody_else_are_not_run(shell, python, environ, kept):
-    """A shell runs what it sources."""
+@pytest.mark.parametrize("name", ["config", "saved", "../index"])
+def test_files_of_somebody_else_are_not_run(shell, python, environ, kept, tmp_path, name):
+    """A shell runs what it sources: an answer, the list of what has one, the index of them all."""
     if os.geteuid() != 0:
         pytest.skip("only root can give files away")
-    os.chown(kept / "config", 65534, 65534)
-    assert run(shell, python, *CONFIG, **environ).stdout.startswith("asked: ")
+    Answers(environ).write({"config": TEXT}, ["eni-0a"])
+    foreign, mark = kept / name, tmp_path / "ran"
+    foreign.write_text(f": >'{mark}'\n{foreign.read_text()}")
+    assert run(shell, python, *CONFIG, **environ).returncode == 0
+    assert mark.exists()
+    mark.unlink()
+    os.chown(foreign, 65534, 65534)
+    run(shell, python, *CONFIG, **environ)
+    assert not mark.exists()
 
 
 def test_a_folder_that_takes_no_note_means_that_python_lists(shell, python, environ, kept):
@@ -242,6 +250,7 @@ def test_it_hands_the_question_to_the_python_that_was_filled_in(shell, filled, t
     assert done.stdout == f"<{PROGRAM[0]}><{PROGRAM[1]}><--capture><a b><$HOME *><it's><>"
 
 
+@pytest.mark.thin(3)
 def test_in_a_checkout_it_finds_a_python_by_itself(shell, tmp_path):
     """Also through a symbolic link, relative or not."""
     (tmp_path / "link").symlink_to(os.path.relpath(LAUNCHER, tmp_path))
@@ -256,7 +265,7 @@ def test_without_a_python_the_list_says_what_to_do(shell, filled, sentences):
     done = run(shell, launcher, "--extcap-interfaces", "--extcap-version=4.0")
     assert (done.returncode, done.stderr) == (0, "")
     [tool, entry] = sentences(done.stdout)
-    assert (tool[0], entry[0], entry[1]["value"]) == ("extcap", "interface", "vpcshark-problem")
+    assert (tool[0], entry[0], entry[1]["value"]) == ("extcap", "interface", "aws-problem")
     assert "vpcshark install" in entry[1]["display"]
     done = run(shell, launcher, "--extcap-config", "--extcap-interface", "eni-0a")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -315,7 +324,7 @@ def test_a_python_without_vpcshark_is_not_taken(shell, tmp_path):
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "python3").symlink_to("/bin/false")
     done = run(shell, copy, "--extcap-interfaces", PATH=f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    assert "vpcshark-problem" in done.stdout
+    assert "aws-problem" in done.stdout
 
 
 def pythons() -> list[str]:
@@ -353,6 +362,7 @@ def stranger(tmp_path):
     }
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("version", pythons())
 def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, trap, stranger, tmp_path):
     """Wireshark may be started anywhere, beside anybody's files. Neither by the answer, nor by the look whether that

@@ -100,7 +100,7 @@ def test_the_list_has_the_tool_first_then_its_toolbar_then_the_interfaces_in_ord
     ]
     assert {"version", "help", "display"} <= read[0][1].keys()
     assert [fields["role"] for kind, fields in read if "role" in fields] == ["logger", "help"]
-    assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a", "vpcshark-choose"]
+    assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a", "aws-choose"]
 
 
 @pytest.mark.parametrize("problem", [EXPIRED, KeyError("x")])
@@ -109,7 +109,7 @@ def test_a_list_that_cannot_be_had_says_why(ask, sentences, problem):
     status, out, err = ask("--extcap-interfaces", Services(problem))
     assert (status, err) == (0, "")
     [entry, _] = [fields for kind, fields in sentences(out) if kind == "interface"]
-    assert entry["value"] == "vpcshark-problem"
+    assert entry["value"] == "aws-problem"
     assert ("aws sso login --profile prod" in entry["display"]) == (problem is EXPIRED)
 
 

@@ -2,6 +2,8 @@
 
 import argparse
 import dataclasses
+import html
+import re
 
 import pytest
 
@@ -126,7 +128,7 @@ def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences)
         "AWS",
         "Debug",
     }
-    assert all(len(fields["tooltip"]) > 20 for fields in arguments)
+    assert all(20 < len(fields["tooltip"]) < 260 for fields in arguments)
     assert [f["call"] for f in arguments if "default" in f] == [
         f"--{option.name}" for option in OPTIONS if option.kind is Kind.BOOLEAN
     ]
@@ -229,3 +231,13 @@ def test_a_variable_that_changes_the_dialog_tells_answers_apart(option):
     values = {value for value, _ in option.choices} or {"true", "false", "77", "x"}
     dialogs = {dialog({option.variable: value}) for value in values}
     assert len(dialogs) == 1 or option.variable in VARIABLES
+
+
+def test_a_tooltip_is_rich_text_that_qt_folds_and_whole_sentences_of_the_table(sentences):
+    """Plain text would be one line of up to 600 characters."""
+    read = [fields for kind, fields in sentences(dialog({})) if kind == "arg"]
+    for option, fields in zip(OPTIONS, read, strict=True):
+        inside = re.fullmatch(r"<qt>(.+[.])</qt>", fields["tooltip"])
+        assert inside, option.name
+        assert option.tooltip.startswith(html.unescape(inside[1])), option.name
+        assert not re.search(r"<|&(?!amp;|lt;|gt;)", inside[1]), option.name

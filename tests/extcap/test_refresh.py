@@ -78,7 +78,7 @@ def test_the_dialog_of_a_named_capture_has_what_its_section_says(wireshark, laun
     settings.write_text("[defaults]\ndecap = true\n[capture web]\nenis = eni-0a\ndns = false\nvni = 7\n")
 
     def dialog(*command, **environ):
-        done = wireshark.ask(*command, "--extcap-config", "--extcap-interface", "vpcshark-web", **environ)
+        done = wireshark.ask(*command, "--extcap-config", "--extcap-interface", "aws-web", **environ)
         read = {fields["call"]: fields for kind, fields in sentences(done.stdout) if kind == "arg"}
         booleans = [read[f"--{name}"]["default"] for name in ("dns", "decap", "names")]
         return booleans, read["--vni"]["placeholder"]
@@ -92,11 +92,11 @@ def test_the_dialog_of_a_named_capture_has_what_its_section_says(wireshark, laun
 def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, launcher):
     """And the second is there at once; what the refresh brings is in the third."""
     first, seconds, now = paced(wireshark.ask, launcher, *LIST, **VERY_SLOW)
-    assert "F5" in first.stdout
+    assert "Refresh Interfaces" in first.stdout
     assert seconds < now.allows(3.5)
     assert is_alive(asked(wireshark)[0])
     second, seconds, now = paced(wireshark.ask, launcher, *LIST, **VERY_SLOW)
-    assert "F5" in second.stdout
+    assert "Refresh Interfaces" in second.stdout
     assert seconds < now.allows(1)
     until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
     assert "web-1" in wireshark.ask(launcher, *LIST, **VERY_SLOW).stdout
@@ -105,7 +105,7 @@ def test_if_aws_is_slow_the_first_list_says_so_after_two_seconds(wireshark, laun
 def test_the_two_seconds_count_from_the_start(wireshark, launcher):
     """Who took them for his own imports waits no more, however soon the list would be there."""
     listed = wireshark.ask(launcher, *LIST, FAKE_START="2.5").stdout
-    assert ("web-1" in listed, "F5" in listed) == (False, True)
+    assert ("web-1" in listed, "Refresh Interfaces" in listed) == (False, True)
     until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "the refresh has ended")
 
 
@@ -180,7 +180,7 @@ print(any(shows_what_is_new() for _ in range(10)), any(keeps_what_is_fresh() for
 
 
 def test_refresh_interfaces_waits_for_what_is_new(wireshark, launcher):
-    """The same process asks again, as on F5; fresh answers are not asked for anew."""
+    """The same process asks again, as on Refresh Interfaces; fresh answers are not asked for anew."""
     command = [sys.executable, "-c", ASK, str(launcher), *LIST]
     done = subprocess.run(command, env=wireshark.environ, capture_output=True, text=True, timeout=300, check=True)
     assert done.stdout.split() == ["True", "True"]
@@ -357,7 +357,7 @@ def test_aws_unreachable_delays_tshark_once_and_then_no_more(wireshark, black_ho
         for attempt in range(5):
             aws["XDG_CACHE_HOME"] = str(tmp_path / f"cache {attempt}")
             listed, this = tshark("-D")
-            assert "vpcshark-problem" in listed
+            assert "aws-problem" in listed
             seconds = min(seconds, this)
             if seconds < most:
                 break

@@ -101,7 +101,7 @@ def test_the_parent_killed_ends_it(wireshark, fifo, reader):
         (["--extcap-capture-filter", "tcp prot 80"], {}, 'The capture filter "tcp prot 80" is not valid: ', "See the"),
         (["--log-file", "/no/such/log"], {}, "The log file /no/such/log can't be written: ", "Name another"),
         ([], {"FAKE_CAPTURE": "defect"}, "vpcshark failed unexpectedly (ZeroDivisionError).", "The details are in "),
-        (["--extcap-interface", "vpcshark-problem"], {}, "This entry is no network interface", "Then choose"),
+        (["--extcap-interface", "aws-problem"], {}, "This entry is no network interface", "Then choose"),
     ],
 )
 def test_an_error_is_two_lines_after_the_fifo_was_opened(wireshark, fifo, reader, arguments, environ, first, second):

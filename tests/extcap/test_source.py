@@ -48,21 +48,21 @@ def test_an_eni_has_the_settings_defaults_unless_the_call_says_more(ask):
 
 def test_the_chooser_means_what_was_chosen_in_it(ask):
     """What is still "auto" is not said."""
-    line = "--extcap-interface vpcshark-choose --profile auto --region eu-west-2 --vpc vpc-0a --eni eni-0c"
+    line = "--extcap-interface aws-choose --profile auto --region eu-west-2 --vpc vpc-0a --eni eni-0c"
     interface, options = ask(line, {})
     assert (str(interface), options.profile, options.region) == ("eni-0c", "", "eu-west-2")
 
 
 def test_a_named_capture_has_options_of_its_own(ask):
     """Stronger than the defaults, weaker than the call."""
-    interface, options = ask("--extcap-interface vpcshark-web", {})
+    interface, options = ask("--extcap-interface aws-web", {})
     assert (str(interface), options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", "local")
 
 
 def test_a_named_capture_may_have_several_enis(ask):
     """By name, and by what AWS finds."""
-    assert ask("--extcap-interface vpcshark-two", {})[0] == Selection(("eni-0a", "eni-0b"), name="two")
-    fleet, _ = ask("--extcap-interface vpcshark-fleet", {})
+    assert ask("--extcap-interface aws-two", {})[0] == Selection(("eni-0a", "eni-0b"), name="two")
+    fleet, _ = ask("--extcap-interface aws-fleet", {})
     tags = (Tag("Name", "web-*"), Tag("env", "prod"))
     assert fleet == Selection(("eni-0a",), tags, ("web group", "api"), ("front",), "fleet")
     assert (fleet.single, fleet.label, str(fleet)) == ("", "fleet", "fleet")
@@ -72,10 +72,10 @@ def test_a_named_capture_may_have_several_enis(ask):
     ("line", "words"),
     [
         ("", "needs --extcap-interface"),
-        ("--extcap-interface vpcshark-choose --eni auto", "No ENI is chosen"),
-        ("--extcap-interface vpcshark-choose", "No ENI is chosen"),
-        ("--extcap-interface vpcshark-problem-2", "no network interface"),
-        ("--extcap-interface vpcshark-gone", "no capture named gone"),
+        ("--extcap-interface aws-choose --eni auto", "No ENI is chosen"),
+        ("--extcap-interface aws-choose", "No ENI is chosen"),
+        ("--extcap-interface aws-problem-2", "no network interface"),
+        ("--extcap-interface aws-gone", "no capture named gone"),
     ],
 )
 def test_what_cannot_be_captured_from_is_told(ask, line, words):
@@ -88,7 +88,7 @@ def test_what_cannot_be_captured_from_is_told(ask, line, words):
 def test_the_entry_of_a_problem_says_it_once_more(ask, tmp_path):
     """The list may have cut it; the error box has room."""
     environ = {"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}
-    entry = "interface {value=vpcshark-problem}{display=AWS: The sign-in has expired. Run: aws sso login}\n"
+    entry = "interface {value=aws-problem}{display=AWS: The sign-in has expired. Run: aws sso login}\n"
     Answers(environ).write({prepared.INTERFACES: entry})
     with pytest.raises(InputError, match=r"The sign-in has expired\. Run: aws sso login Then choose"):
-        ask("--extcap-interface vpcshark-problem", environ)
+        ask("--extcap-interface aws-problem", environ)

@@ -144,6 +144,7 @@ def test_sigterm_reaches_the_command(desk: Desk) -> None:
     assert desk.left() == []
 
 
+@pytest.mark.long
 def test_sigterm_reaches_a_command_that_has_just_begun(desk: Desk) -> None:
     """Before its start has come back to the lab."""
     script = "trap 'exit 9' TERM; kill -TERM $PPID; for _ in $(seq 200); do sleep 0.05; done"
@@ -201,6 +202,7 @@ def test_start_status_stop(desk: Desk) -> None:
     assert desk.do("status")[:2] == (3, "No lab runs.\n")
 
 
+@pytest.mark.long
 def test_two_labs_run_side_by_side(desk: Desk) -> None:
     """Each is stopped by its folder; stop without one asks which."""
     for _ in range(2):

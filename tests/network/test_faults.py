@@ -13,8 +13,9 @@ import pytest
 
 from tests.support.walks import Cloud, entry, one_vpc, permission, two_vpcs
 from vpcshark.network import answer
+from vpcshark.network import ends as ends_of
 from vpcshark.network.answer import Answer
-from vpcshark.survey.questions import Wanted, attempt
+from vpcshark.survey.questions import Wanted, asked, attempt
 
 Change = Callable[[Cloud], object]
 
@@ -743,3 +744,60 @@ def test_pings_are_judged_by_type(tmp_path: Path):
     assert found.back.shown.packet.icmp == (0, 0)
     rules("sg-web", False, ("icmp", (13, -1), ANY4))(cloud)
     assert walk(cloud, tmp_path, "client", "server", protocol="icmp").verdict == "blocked"
+
+
+STATES = {
+    "instance": ("Reservations", lambda row: row["Instances"][0].pop("State"), two_vpcs),
+    "attachment": ("TransitGatewayAttachments", lambda row: row.pop("State"), two_vpcs),
+    "route": ("RouteTables", lambda row: [each.pop("State") for each in row["Routes"]], two_vpcs),
+    "transit route": ("TransitGatewayRoutes", lambda row: [each.pop("State") for each in row["Routes"]], two_vpcs),
+    "NAT gateway": ("NatGateways", lambda row: row.pop("State"), one_vpc),
+}
+"""What has a state -> the list of answers, how the state is taken out of a row, the network."""
+
+
+@pytest.mark.parametrize("what", STATES)
+def test_a_state_that_was_not_told_is_unknown_and_neither_good_nor_bad(what: str, tmp_path: Path):
+    """Of everything that has one, in an answer that lacks it."""
+    key, take, network = STATES[what]
+    cloud = network()
+    for row in cloud.answers[key]:
+        take(row)
+    ends = ("client", "server", 80) if network is two_vpcs else ("inner", "192.0.2.7", 443)
+    found = walk(cloud, tmp_path, *ends)
+    assert (found.verdict, told(found)) == ("unknown", [])
+    assert any("not told" in hop.text for _, hop in answer.unknowns(found))
+
+
+def test_an_instance_that_was_not_described_is_unknown(tmp_path: Path):
+    """Nobody said that it runs, nor which ports its system takes."""
+    cloud = two_vpcs()
+    del cloud.answers["Reservations"]
+    found = walk(cloud, tmp_path, "eni-client", "eni-server", 80)
+    assert (found.verdict, told(found)) == ("unknown", [])
+    assert {hop.resource for _, hop in answer.unknowns(found)} == {"i-client", "i-server"}
+    assert "the folder has no answer of DescribeInstances" in answer.unknowns(found)[0][1].text
+    assert found.packet.sport == answer.ANY_PORTS
+
+
+@pytest.mark.parametrize("key", ["TargetHealth", "State"])
+def test_health_and_state_at_a_load_balancer_that_were_not_told_are_unknown(key: str, tmp_path: Path):
+    """A target that may be well or not is no open way."""
+    cloud = balanced()
+    rows = [each for row in cloud.answers["TargetHealth"] for each in row["TargetHealthDescriptions"]]
+    for row in rows if key == "TargetHealth" else cloud.answers["LoadBalancers"]:
+        del row[key]
+    found = walk(cloud, tmp_path, "client", "10.0.1.9", 80)
+    assert (found.verdict, told(found)) == ("unknown", [])
+
+
+@pytest.mark.parametrize("key", ["Subnets", "NetworkAcls", "RouteTables", "SecurityGroups", "NetworkInterfaces"])
+def test_what_a_dump_lacks_makes_nothing_blocked(key: str, tmp_path: Path):
+    """Not by a loop either, though the walk comes to the same place again where nothing can be read."""
+    cloud = two_vpcs()
+    known = cloud.known(tmp_path)
+    ends = [ends_of.find(known, each)[0] for each in ("client", "server")]
+    del cloud.answers[key]
+    lacking = cloud.known(tmp_path / "lacking")
+    found = answer.answer(lacking, asked(*ends, Wanted("client", "server", (80, 80))))
+    assert (found.verdict, told(found)) == ("unknown", [])

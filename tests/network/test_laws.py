@@ -12,6 +12,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from tests.support.walks import Cloud, entry, permission, two_vpcs
 from vpcshark.network import contract
@@ -25,7 +26,11 @@ SUBNETS = [f"subnet-{side}-{kind}{zone}" for side in ("left", "right") for kind 
 NETS = ["0.0.0.0/0", "10.1.0.0/16", "10.2.0.0/16", "10.1.1.10/32", "10.2.2.20/32", "10.1.1.0/24", "192.168.0.0/16"]
 PORTS = [None, (80, 80), (22, 22), (0, 1023), (1024, 65535), (32768, 49151), (49152, 65535)]
 QUICK = settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True, database=None
+    max_examples=examples(40),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize=True,
+    database=None,
 )
 
 entries = st.tuples(
@@ -186,7 +191,7 @@ def test_verdicts_of_the_random_networks_are_of_all_kinds():
     """Else the laws would hold of nothing."""
     seen: set[str] = set()
 
-    @settings(QUICK, max_examples=60)
+    @settings(QUICK, max_examples=examples(60))
     @given(clouds())
     def look(cloud: Cloud) -> None:
         seen.add(walk(cloud).verdict)

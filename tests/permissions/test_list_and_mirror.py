@@ -31,7 +31,7 @@ def test_under_the_policies_nothing_is_refused_and_nothing_is_in_excess(work: An
     assert set(actions_of(OWN)) <= told.judge.called <= set(actions_of(GRANTED))
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("action", actions_of(OWN))
 def test_without_an_action_the_user_is_told_which_one_is_missing(work: Any, action: str):
     told = work(less(action, GRANTED))

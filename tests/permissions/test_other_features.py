@@ -24,6 +24,7 @@ from vpcshark.aws import (
     connect,
     doors,
     fleets,
+    flowlogs,
     inventory,
     launch,
     metrics,
@@ -202,6 +203,15 @@ def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
     assert not unknown, unknown
 
 
+def find_flow_logs(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """Of an interface, of a subnet, and of an attachment, which is none."""
+    for id in (scene.source, scene.source_subnet):
+        flowlogs.covering(aws, id)
+    with pytest.raises(AwsError, match=r"There is no tgw-attach|DescribeTransitGatewayAttachments") as told:
+        flowlogs.covering(aws, "tgw-attach-0123456789abcdef0")
+    assert "There is no tgw-attach" in str(told.value), str(told.value)
+
+
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of a trunk on the source's instance."""
     source = inventory.find_eni(aws.ec2, scene.source)
@@ -212,6 +222,7 @@ def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
 FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "open-security-group": open_a_group,
     "counters": read_the_counts,
+    "flowlogs": find_flow_logs,
     "walk": ask_all_that_a_walk_may,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,
@@ -250,6 +261,7 @@ def granted(name: str, less_action: str = "") -> dict[str, Any]:
     return {**own, "Statement": [*beside["Statement"], *own["Statement"]]}
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("name", FLOWS)
 def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(name: str, network: Scene, as_user: Any):
     aws, judge = as_user(granted(name))
@@ -258,7 +270,7 @@ def test_all_that_a_feature_calls_is_allowed_and_all_that_is_allowed_is_called(n
     assert set(actions_of(policies.policy([name]))) <= judge.called
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize(("name", "action"), ACTIONS)
 def test_without_an_action_the_one_that_is_missing_is_named(name: str, action: str, network: Scene, as_user: Any):
     aws, judge = as_user(granted(name, action))

@@ -10,7 +10,7 @@ import pytest
 from iam import less
 from scenes import Scene, one_vpc
 
-from vpcshark.aws import inventory, network, policies
+from vpcshark.aws import inventory, policies
 from vpcshark.aws.client import Aws
 from vpcshark.capture import preflight
 from vpcshark.capture.looking import Surroundings
@@ -20,6 +20,7 @@ from vpcshark.capture.secondlook import SecondLook
 from vpcshark.capture.silence import Arrived
 from vpcshark.capture.sources import Source
 from vpcshark.clock import SystemClock
+from vpcshark.survey import picturing
 
 GRANTED = policies.policy(["list", "mirror", "preflight", "counters"])
 
@@ -42,7 +43,7 @@ def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
         enis = {eni.id: eni for eni in inventory.list_enis(aws.ec2)}
         source = enis[scene.source]
         target = next(eni for eni in enis.values() if eni.instance == scene.host)
-        (told,) = preflight.verdicts(aws, network.survey(aws.ec2), [source], target, [], None)
+        (told,) = preflight.verdicts(aws, picturing.survey(aws), [source], target, [], None)
         context = SimpleNamespace(options=CaptureOptions(), maker=SimpleNamespace(made=made or {}), clock=SystemClock())
         around = Surroundings([Source(0, source, 77, False)], [], host_of(target), {})
         return SecondLook(context, aws, around, {source.id: told} if preflight_ran else {}, SystemClock().now()), judge

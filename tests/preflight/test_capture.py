@@ -107,6 +107,7 @@ def made(control: LabControl) -> list[str]:
     return [call["action"] for call in control.calls() if call["action"].startswith(MADE)]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize(
     "sentence",
     [
@@ -336,6 +337,7 @@ def test_a_launch_is_rehearsed_once_before_anything_is_made(scene: Scene, captur
         assert answers.index((action, 412)) < answers.index(("CreateTrafficMirrorFilter", 200))
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize(
     "options", [{"host": "launch", "host_template": "any"}, {"packet_length": 96}, {"host": "auto"}]
 )

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from vpcshark.preflight import Finding, examine
-from vpcshark.preflight.checks import questions
-from vpcshark.preflight.picture import (
+from vpcshark.network.facts import (
     Acl,
     AclEntry,
     Attachment,
+    Group,
     GroupRule,
-    Interface,
+    Network,
+    PeerEnd,
     Peering,
-    Picture,
     Route,
     RouteTable,
     Subnet,
 )
+from vpcshark.network.known import Known
+from vpcshark.preflight import Finding, examine, way
+from vpcshark.preflight.picture import Interface, Picture
+from vpcshark.survey.rounds import Asked
 
 SOURCE = Interface(
     "eni-1", attachment="attached", instance="i-1", instance_type="m6i.large", instance_state="running",
@@ -27,14 +31,45 @@ SOURCE = Interface(
 )  # fmt: skip
 TARGET = replace(SOURCE, id="eni-2", instance="i-2", subnet="subnet-2", address="10.0.2.20", groups=("sg-2",))
 OPEN = tuple(AclEntry(100, egress, True, "-1", "0.0.0.0/0") for egress in (True, False))
-PICTURE = Picture(
-    SOURCE,
-    TARGET,
-    subnets=(Subnet("subnet-1", "vpc-1", "a", "10.0.1.0/24"), Subnet("subnet-2", "vpc-1", "a", "10.0.2.0/24")),
-    route_tables=(RouteTable("rtb-1", "vpc-1", is_main=True, routes=(Route("10.0.0.0/16", "local"),)),),
-    acls=(Acl("acl-1", "vpc-1", ("subnet-1", "subnet-2"), OPEN),),
-    rules=(GroupRule("sg-2", "udp", (4789, 4789), cidr="10.0.0.0/16"),),
+
+
+def subnet(number: int, cidr: str = "") -> Subnet:
+    """One of the VPC's two."""
+    return Subnet(f"subnet-{number}", "vpc-1", (cidr or f"10.0.{number}.0/24",), "a")
+
+
+def table(*routes: Route) -> dict[str, RouteTable]:
+    """The VPC's only one."""
+    return {"rtb-1": RouteTable("rtb-1", "vpc-1", routes, is_main=True)}
+
+
+def admitting(**who: str) -> dict[str, Group]:
+    """The target's group with one rule."""
+    return {"sg-2": Group("sg-2", "vpc-1", rules=(GroupRule(False, "17", (4789, 4789), **who),) if who else ())}
+
+
+LOCAL = Route("10.0.0.0/16", "local", "GatewayId")
+NETWORK = Network(
+    subnets={"subnet-1": subnet(1), "subnet-2": subnet(2)},
+    tables=table(LOCAL),
+    acls={"acl-1": Acl("acl-1", "vpc-1", OPEN, ("subnet-1", "subnet-2"))},
+    groups=admitting(cidr="10.0.0.0/16"),
 )
+PICTURE = Picture(SOURCE, TARGET, network=NETWORK)
+JOINED = frozenset({"vpc", "group", "instance", "joints", "peering", "tgw"})
+ELSEWHERE = replace(TARGET, vpc="vpc-2", address="10.9.2.20")
+
+
+def having(picture: Picture = PICTURE, **parts: Any) -> Picture:
+    """The picture with other facts of its network."""
+    return replace(picture, network=replace(picture.network, **parts))
+
+
+def asked(picture: Picture) -> set[str]:
+    """The kinds of questions that preflight has, once the Region was looked at."""
+    known = Known(picture.network, Asked(frozenset(), frozenset({"vpc", "group", "instance"})))
+    way.look(picture, known)
+    return {question[0] for question in known.missing}
 
 
 def wrong(picture: Picture) -> list[Finding]:
@@ -44,7 +79,7 @@ def wrong(picture: Picture) -> list[Finding]:
 
 def test_the_plain_picture_is_in_order_and_leaves_no_question():
     assert wrong(PICTURE) == []
-    assert not questions(PICTURE)
+    assert not asked(PICTURE)
 
 
 @pytest.mark.parametrize("which", ["source", "target", "both"])
@@ -63,41 +98,40 @@ def test_an_interface_without_ipv4_is_judged_without_its_address(which: str):
 @pytest.mark.parametrize(
     ("part", "emptied", "check"),
     [
-        ("route tables", "route_tables", "route"),
-        ("network ACLs", "acls", "acl"),
-        ("security groups", "rules", "group"),
-        ("sessions", "sessions", "sessions"),
+        ("subnets", "subnets", "route"),
+        ("tables", "tables", "route"),
+        ("acls", "acls", "acl"),
+        ("groups", "groups", "group"),
+        ("sessions", "", "sessions"),
     ],
 )
 def test_what_may_not_be_described_is_a_warning_with_the_reason(part: str, emptied: str, check: str):
     why = "You may not list them. Ask for the IAM permission ec2:DescribeIt."
-    (finding,) = wrong(replace(PICTURE, unknown={part: why}, **{emptied: ()}))
+    seen = having(unknown={part: why}, **({emptied: {}} if emptied else {}))
+    (finding,) = wrong(replace(seen, unknown={part: why}))
     assert (finding.check, finding.level) == (check, "warn")
     assert why in finding.sentence
 
 
 def test_a_prefix_list_that_may_not_be_read_is_a_doubt_and_no_refusal():
-    (finding,) = wrong(replace(PICTURE, rules=(GroupRule("sg-2", "udp", (4789, 4789), prefix_list="pl-1"),)))
+    (finding,) = wrong(having(groups=admitting(prefix_list="pl-1")))
     assert (finding.level, finding.resource) == ("warn", "sg-2")
     assert "pl-1" in finding.sentence
 
 
 def test_a_subnet_with_ipv6_alone_cannot_be_mirrored():
-    subnets = (replace(PICTURE.subnets[0], cidr="", is_ipv6_only=True), PICTURE.subnets[1])
-    assert [(f.check, f.level, f.resource) for f in wrong(replace(PICTURE, subnets=subnets))] == [
-        ("source", "fail", "subnet-1")
-    ]
+    subnets = {"subnet-1": subnet(1, "2001:db8::/64"), "subnet-2": subnet(2)}
+    assert [(f.check, f.level, f.resource) for f in wrong(having(subnets=subnets))] == [("source", "fail", "subnet-1")]
 
 
 def test_a_peering_with_another_region_is_no_way():
-    target = replace(TARGET, vpc="vpc-2", address="10.9.2.20")
-    routes = (Route("10.0.0.0/16", "local"), Route("10.9.0.0/16", "pcx-1"))
-    picture = replace(
-        PICTURE,
-        target=target,
-        route_tables=(RouteTable("rtb-1", "vpc-1", is_main=True, routes=routes),),
-        peerings=(Peering("pcx-1", "active", ("vpc-1", "vpc-2"), ("eu-west-1", "us-east-1")),),
-        knows_joints=True,
+    ends = PeerEnd("vpc-1", "eu-west-1", cidrs=("10.0.0.0/16",)), PeerEnd("vpc-2", "us-east-1", cidrs=("10.9.0.0/16",))
+    subnets = {"subnet-1": subnet(1), "subnet-2": replace(subnet(2, "10.9.2.0/24"), vpc="vpc-2")}
+    picture = having(
+        replace(PICTURE, target=ELSEWHERE),
+        tables=table(LOCAL, Route("10.9.0.0/16", "pcx-1", "VpcPeeringConnectionId")),
+        peerings={"pcx-1": Peering("pcx-1", "active", ends)},
+        subnets=subnets,
     )
     assert [(f.check, f.level, f.resource) for f in wrong(picture)] == [("route", "fail", "pcx-1")]
 
@@ -109,31 +143,31 @@ def test_interfaces_of_rds_and_elasticache_are_mirrored(service: str):
 
 def test_a_static_route_counts_before_a_propagated_one():
     routes = (
-        Route("10.0.2.0/24", "vgw-1", is_propagated=True),
-        Route("10.0.2.0/24", "nat-1"),
-        Route("10.0.0.0/16", "local"),
+        Route("10.0.2.0/24", "vgw-1", "GatewayId", origin="EnableVgwRoutePropagation"),
+        Route("10.0.2.0/24", "nat-1", "NatGatewayId"),
+        LOCAL,
     )
-    tables = (RouteTable("rtb-1", "vpc-1", is_main=True, routes=routes),)
-    (finding,) = wrong(replace(PICTURE, route_tables=tables))
+    (finding,) = wrong(having(tables=table(*routes)))
     assert "nat-1" in finding.sentence
 
 
 def test_only_what_a_verdict_hangs_on_is_asked():
     """The routes of a transit gateway's table when the way leads to it, and first what joins the VPCs."""
-    target = replace(TARGET, vpc="vpc-2", address="10.9.2.20")
-    routes = (Route("10.9.0.0/16", "tgw-1"),)
-    tables = (RouteTable("rtb-1", "vpc-1", is_main=True, routes=routes),)
-    picture = replace(PICTURE, target=target, route_tables=tables)
-    assert questions(picture).joints
-    joined = replace(
-        picture, knows_joints=True, attachments=(Attachment("a-1", "tgw-1", "vpc", "vpc-1", table="tgw-rtb-1"),)
+    subnets = {"subnet-1": subnet(1), "subnet-2": replace(subnet(2, "10.9.2.0/24"), vpc="vpc-2")}
+    picture = having(
+        replace(PICTURE, target=ELSEWHERE),
+        tables=table(Route("10.9.0.0/16", "tgw-1", "TransitGatewayId")),
+        subnets=subnets,
     )
-    assert not questions(joined).joints
-    assert questions(joined).gateway_tables == ("tgw-rtb-1",)
+    assert asked(picture) == {"joints", "tgw"}
+    mine = Attachment("a-1", "tgw-1", "vpc", "vpc-1", table="tgw-rtb-1", subnets=("subnet-1",))
+    known = Known(having(picture, attachments={"a-1@tgw-1": mine}).network, Asked(frozenset(), JOINED))
+    way.look(picture, known)
+    assert [*known.missing] == [("tgw-routes", "tgw-rtb-1", "10.9.2.20")]
 
 
 def test_commands_are_quoted_and_name_region_and_profile():
-    picture = replace(PICTURE, rules=(), region="eu-west-1", profile="my team")
+    picture = having(replace(PICTURE, region="eu-west-1", profile="my team"), groups=admitting())
     (finding,) = wrong(picture)
     assert finding.command == (
         "aws ec2 authorize-security-group-ingress --group-id sg-2 --protocol udp --port 4789 --cidr 10.0.1.10/32 "

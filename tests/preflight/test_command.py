@@ -74,6 +74,7 @@ def test_a_host_that_is_launched_has_its_price_told(scene: Scene, run: Any):
     assert "The host, a t4g.small, costs about 0.017 USD per hour until it ends." in done.stdout
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("admitted", [True, False])
 def test_a_launch_templates_groups_are_judged(scene: Scene, run: Any, admitted: bool):
     """As those of a host that stands; they are not called ours."""
@@ -87,6 +88,7 @@ def test_a_launch_templates_groups_are_judged(scene: Scene, run: Any, admitted: 
     assert f"from of-{scene.target_group}, with its security groups" in found["target"]["sentence"]
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("named", [True, False])
 def test_a_launch_is_said_to_be_in_the_subnet_that_the_template_names(scene: Scene, run: Any, named: bool):
     """Else in the source's."""

@@ -151,7 +151,7 @@ def is_shown(sentence: str) -> bool:
     return not any(word in sentence for word in NOT_SHOWN)
 
 
-@pytest.mark.thin(6)
+@pytest.mark.thin(18)
 @pytest.mark.parametrize("plant", cases())
 def test_packets_arrive_where_preflight_says_so(
     plant: Callable[[Scene], Any], scene: Scene, look: Callable[[Scene], list[Finding]], wire: Callable[[Scene], Wire]

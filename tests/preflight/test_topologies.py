@@ -21,20 +21,21 @@ def wrong(findings: list[Finding]) -> list[tuple[str, str, str, str]]:
     return [(f.check, f.level, f.resource, f.rule) for f in findings if f.level != "ok"]
 
 
-@pytest.mark.thin(5)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("sentence", FAULTS)
 def test_the_one_fault_is_named_and_nothing_else(sentence: str, scene: Scene, look: Look):
     expected = FAULTS[sentence](scene)
     assert wrong(look(scene)) == [expected]
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("sentence", SOUND)
 def test_nothing_is_wrong_with(sentence: str, scene: Scene, look: Look):
     SOUND[sentence](scene)
     assert wrong(look(scene)) == []
 
 
-@pytest.mark.thin(5)
+@pytest.mark.thin(15)
 @pytest.mark.parametrize("sentence", sorted(MENDED))
 def test_the_command_mends_it(sentence: str, scene: Scene, look: Look, aws: Aws):
     FAULTS[sentence](scene)

@@ -6,6 +6,7 @@ import struct
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from vpcshark.receiver import kernel
 from vpcshark.receiver.frames import Frames, Source
@@ -67,7 +68,7 @@ def reader(memory: bytes, snaplen: int) -> tuple[BlockReader, Frames]:
     return BlockReader(frames, memoryview(memory)), frames
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=examples(500), deadline=None)
 @given(st.lists(st.tuples(times, outers()), max_size=6), st.sampled_from([262144, 60]))
 def test_fast_and_slow_agree(entries, snaplen):
     """Bytes, times, directions, lengths, comments and counts."""

@@ -445,7 +445,7 @@ def _(scene: Scene) -> Said:
     vpc = scene.vpc("10.3.0.0/16")
     third = scene.attach(gateway, vpc, scene.subnet(vpc, "10.3.1.0/24"))
     scene.gateway_route(table, "10.2.1.0/24", third)
-    return "route", "warn", table, "10.2.1.0/24"
+    return "route", "fail", table, "10.2.1.0/24"
 
 
 @fault("the source's attachment has another table, which has no route", mended=True)

@@ -140,7 +140,7 @@ def _tags(kind: str, **tags: str) -> list[dict[str, Any]]:
 
 
 SENTENCE = re.compile(r"(?:extcap|interface|dlt|arg|value|control) (?:\{[a-zA-Z_-]+=[^{}]*\})+")
-LISTED = re.compile(r"interface \{value=(?:eni-[0-9a-f]+|vpcshark-[a-z0-9-]+)\}\{display=[^{}]*\}")
+LISTED = re.compile(r"interface \{value=(?:eni-[0-9a-f]+|aws-[a-z0-9-]+)\}\{display=[^{}]*\}")
 
 
 def torn_sentences(out: bytes) -> Iterator[str]:

@@ -38,7 +38,16 @@ def mend(found: Answer, aws: Aws) -> None:
 def test_across_a_transit_gateway_five_rounds_are_enough(scene: Scene, aws: Aws):
     """And 25 calls, whatever else the account has: its other networks are not asked for."""
     attached(scene)
+    sizes: dict[str, int] = {}
+
+    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
+        most = model.input_shape.members["MaxResults"].metadata.get("max", 1000) if "MaxResults" in params else 0
+        sizes[model.name] = params.get("MaxResults", 0) - most
+
+    aws.ec2.meta.events.register("before-parameter-build.ec2", note)
     found, survey = walk(aws, scene.source, scene.target_address)
+    assert "DescribeRouteTables" in sizes
+    assert not [name for name, beyond in sizes.items() if beyond > 0], "pages are no larger than EC2 gives"
     assert told(found) == [("return", "NO_ROUTE_TO_DESTINATION")]
     assert survey.rounds <= 5
     assert survey.calls <= 25
@@ -122,7 +131,16 @@ class Refused:
         return self._client.get_paginator(name)
 
 
-@pytest.mark.parametrize("operation", ["describe_network_acls", "describe_route_tables", "describe_security_groups"])
+@pytest.mark.parametrize(
+    "operation",
+    [
+        "describe_network_acls",
+        "describe_route_tables",
+        "describe_security_groups",
+        "describe_instances",
+        "describe_subnets",
+    ],
+)
 def test_what_may_not_be_seen_is_unknown_and_named(operation: str, scene: Scene, aws: Aws):
     """Neither open nor shut."""
     one_vpc(scene)

@@ -102,6 +102,7 @@ def test_the_end_of_input_is_seen(transport: Transport) -> None:
     assert channel.wait(180) == 3
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("status", [0, 1, 77, 254])
 def test_the_exit_status_arrives(transport: Transport, status: int) -> None:
     """The command's exit status is what wait gives, as often as it is asked."""

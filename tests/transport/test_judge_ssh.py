@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import sshg
 from hypothesis import HealthCheck, given, settings
+from properties import examples
 
 from vpcshark.errors import Hopeless
 from vpcshark.transport import ssh_config
@@ -110,6 +111,7 @@ def _normal(values: dict[str, object]) -> dict[str, object]:
     return {**values, "proxyjump": jumps, "agent": agent}
 
 
+@pytest.mark.thin(3)
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("kind", CONFIGURATIONS)
 def test_a_configuration_means_what_it_means_to_ssh(kind: str, way: str, tmp_path: Path) -> None:
@@ -129,8 +131,10 @@ def judged_by_ssh(text: str, name: str) -> None:
             compared(file, name, way)
 
 
-QUICK = settings(max_examples=15, derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-LONG = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+QUICK = settings(
+    max_examples=examples(15), derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+LONG = settings(max_examples=examples(200), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @QUICK

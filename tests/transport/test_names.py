@@ -8,6 +8,7 @@ import subprocess
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from properties import examples
 
 from vpcshark.errors import InputError
 from vpcshark.transport import names
@@ -73,7 +74,7 @@ def test_other_text_is_refused_in_one_line(text: str) -> None:
         assert caught.value.problem.isprintable()
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=examples(40), deadline=None)
 @given(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=6))
 @example("a,b")
 @example("a@b")

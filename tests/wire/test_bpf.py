@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from outer import GWLB_OPTIONS, ethernet, geneve, ipv4, ipv6, udp, vxlan
+from properties import examples
 
 from vpcshark.wire import bpf
 from vpcshark.wire.libpcap import FilterError, compile_filter
@@ -95,7 +96,7 @@ def compiled(text: str) -> list[bpf.Instruction]:
     return [(6, 0, 0, 0)]
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(filters, frames())
 def test_our_interpreter_agrees_with_libpcaps(libpcap_verdict, text, frame):
     """``run`` is what the slow paths and other tests rely on."""
@@ -103,7 +104,7 @@ def test_our_interpreter_agrees_with_libpcaps(libpcap_verdict, text, frame):
     assert bpf.run(program, frame) == libpcap_verdict(program, frame)
 
 
-@settings(max_examples=600, deadline=None)
+@settings(max_examples=examples(600), deadline=None)
 @given(text=filters, frame=frames(), data=st.data())
 def test_relocated_and_plain_programs_agree(libpcap_verdict, kernel, shapes, text, frame, data):
     """For each shape of outer headers the kernel says of the outer frame what libpcap says of the inner one."""
@@ -113,7 +114,7 @@ def test_relocated_and_plain_programs_agree(libpcap_verdict, kernel, shapes, tex
     assert kernel.accepts(bpf.relocate_frames(program, [77, 0xFFFFFF]), shape(frame, 77)) == expected
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=filters, frame=frames())
 def test_the_datagram_form_agrees_too(libpcap_verdict, kernel, text, frame):
     """Without privilege the data begins with the VXLAN header, and the verdict is a socket's index."""
@@ -183,7 +184,7 @@ def test_direction_needs_the_sources_address():
         bpf.relocate_frames(compile_filter("outbound"), [77])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(data=st.data(), frame=frames(), vni=st.integers(0, 0xFFFFFF))
 def test_guard_and_parser_agree(kernel, shapes, data, frame, vni):
     """What ``vxlan.unwrap`` recognises passes the guard in the kernel, also after some bytes of it were changed."""
@@ -227,7 +228,7 @@ def test_a_first_fragment_passes(kernel, shapes):
     assert kernel.accepts(bpf.relocate_frames(compile_filter(""), [77]), bytes(outer))
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(9)
 def test_a_long_filter_needs_far_jumps(kernel, libpcap_verdict, shape):
     """Hundreds of hosts: targets are further away than a conditional jump reaches."""
     text = " or ".join(f"host 10.{number // 250}.1.{number % 250 + 1}" for number in range(270))

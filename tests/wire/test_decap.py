@@ -51,6 +51,7 @@ def lab_like_frames() -> list[bytes]:
     return frames
 
 
+@pytest.mark.thin(12)
 def test_what_comes_out_is_what_went_in(worker, file_of):
     """Bytes, times and lengths, in every format of input, one interface per VNI."""
     inners = [bytes(Ether() / IP() / UDP() / Raw(b"x" * (n % 90))) for n in range(600)]
@@ -73,6 +74,7 @@ def test_equal_frames_are_done_as_a_table(file_of):
     assert data == stream(file_of(outers), Decapsulator())[0]
 
 
+@pytest.mark.thin(12)
 def test_inner_frames_are_those_of_tshark_and_scapy(worker, tmp_path: Path):
     """Wireshark's VXLAN dissector and scapy's layer over the same file, frame by frame, times too."""
     inners = [bytes(Ether() / IP() / UDP() / Raw(b"x" * n)) for n in range(1, 400)]
@@ -96,7 +98,7 @@ def test_inner_frames_are_those_of_tshark_and_scapy(worker, tmp_path: Path):
         assert (f"{time:.9f}", frame) == (stamp, bytes.fromhex(payload)[8:])
 
 
-@pytest.mark.thin(6)
+@pytest.mark.thin(5)
 @pytest.mark.parametrize(
     "options", [{}, {"vnis": [77]}, {"macs": [MAC]}, {"macs": [b"\x0a\0\0\0\x0b\1", MAC]}, {"filter": "udp"}]
 )
@@ -134,7 +136,7 @@ def test_both_ways_see_every_bit_of_the_headers(file_of, shape):
     assert len(packets(results[0][0][0])) > len(frames) / 2
 
 
-@pytest.mark.thin(3)
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("shape", ["ipv4", "ipv6"])
 @pytest.mark.parametrize("inner", [UDP_FRAME, ethernet(0x86DD, ipv6(udp(b"x" * 58, 53)))], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("options", [{}, {"vnis": [7]}, {"macs": [MAC, UDP_FRAME[:6]]}])

@@ -47,7 +47,7 @@ def clock_options(order: str, resolution: int | None, offset: int | None = None)
     return options + (b"" if offset is None else option(14, struct.pack(order + "q", offset), order)) + bytes(4)
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("clock", ["default", "nanoseconds", "milliseconds", "2^-20 s"])
 def test_times_are_those_that_tshark_reads(tmp_path: Path, order, clock):
@@ -61,6 +61,7 @@ def test_times_are_those_that_tshark_reads(tmp_path: Path, order, clock):
     assert len(theirs) == 20
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_each_interface_has_its_own_clock(worker, tmp_path: Path, order):
     """Powers of ten and of two, with and without an offset, all in one section."""
@@ -77,6 +78,7 @@ def test_each_interface_has_its_own_clock(worker, tmp_path: Path, order):
     assert len(theirs) == len(packets)
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("order", ["<", ">"])
 def test_every_kind_of_packet_block_is_read(worker, tmp_path: Path, order):
     """Enhanced, simple, and the old one of the first drafts; other blocks between them are passed over."""
@@ -100,6 +102,7 @@ def test_a_section_forgets_the_interfaces_of_the_last(worker):
     assert (complaint, engine.counts.taken, engine.counts.others.total()) == ("", 27, 1)
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(("data", "complaint"), [
     (b"\x0a\x0d\x0d\x0a" + bytes(24), "The section at byte 0 has no valid byte-order magic."),
     (pcapng_head() + b"\5\0\0\0\x10\0\0\0abcd\x14\0\0\0", "The block at byte 48 has two lengths, 16 and 20."),

@@ -20,6 +20,7 @@ from typing import NamedTuple
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from properties import examples
 from scapy.libs import winpcapy
 
 from vpcshark.wire.rules import MAX_RULES, MirrorRule, Translation, translate
@@ -311,7 +312,7 @@ def combined(parts: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
 FILTERS = st.recursive(primitives(), combined, max_leaves=6)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(text=FILTERS, seed=st.integers(0, 2**32))
 def test_whatever_a_filter_accepts_its_rules_accept(libpcap, text: str, seed: int):
     """The one promise: rules may let through more than the filter, never less, in both directions."""
@@ -336,7 +337,7 @@ def directed(text: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
     ) | st.builds(lambda way, rest: f"{way} and ({rest})", ways, text)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(text=directed(FILTERS), seed=st.integers(0, 2**32))
 def test_the_rules_of_each_direction_accept_what_the_filter_accepts_of_it(libpcap, text: str, seed: int):
     """The same promise, where the filter tells the directions apart."""
@@ -348,7 +349,7 @@ def test_the_rules_of_each_direction_accept_what_the_filter_accepts_of_it(libpca
         assert not missing(verdict, translation, SAMPLE[:500] + more), text
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(10)
 @pytest.mark.parametrize(
     "text",
     [
@@ -382,7 +383,7 @@ def test_filters_that_are_easily_misread(libpcap, text: str):
     assert not missing(verdict, translate(text, services), sample)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(text=FILTERS)
 def test_without_a_services_file_the_promise_holds_as_well(libpcap, text: str):
     """Named ports are left to the receiver then."""
@@ -391,7 +392,7 @@ def test_without_a_services_file_the_promise_holds_as_well(libpcap, text: str):
         assert not missing(verdict, translate(text)), text
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(text=FILTERS)
 def test_rules_that_are_called_exact_accept_nothing_else(libpcap, text: str):
     """Exact is about packets without IPv6 extension headers, which libpcap and AWS cannot read differently."""
@@ -406,7 +407,7 @@ def test_rules_that_are_called_exact_accept_nothing_else(libpcap, text: str):
                 assert verdict(frame, way), (text, way, frame.hex())
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.one_of(st.text(max_size=40), st.text(alphabet="port 80()!&|<>=[]:./-\\anhost", max_size=60)))
 def test_no_text_makes_it_raise_and_bad_text_lets_everything_through(libpcap, text: str):
     """libpcap tells the user what is wrong with a filter; the rules are then merely no narrower."""

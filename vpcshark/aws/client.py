@@ -215,7 +215,7 @@ def _call_off(operation: str, context: Mapping[str, Any]) -> NoReturn:
     raise AwsError(f"{operation} was called off, because the capture ends.", code=code)
 
 
-def region_in_force() -> str:
+def region_in_force(profile: str = "") -> str:
     """The region that calls without one would go to; "" if there is none, or the settings cannot be read."""
     if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         return region
@@ -223,7 +223,7 @@ def region_in_force() -> str:
 
     try:
         with mapped("find the region", service="sts"):
-            return str(boto3.Session().region_name or "")
+            return str(boto3.Session(profile_name=profile or None).region_name or "")
     except AwsError:
         return ""
 

@@ -178,6 +178,10 @@ FEATURES: Mapping[str, Feature] = {
             Allow("ReadTransitGatewayRoutes", _ec2("SearchTransitGatewayRoutes"), ("transit-gateway-route-table",)),
         ),
     ),
+    "flowlogs": Feature(
+        "say which flow logs cover an ENI (vpcshark flowlogs where): describes alone",
+        _ec2("DescribeFlowLogs", "DescribeSubnets", "DescribeTransitGatewayAttachments"),
+    ),
     "counters": Feature(
         "read CloudWatch's counts of mirrored packets where a capture stays without packets",
         ("cloudwatch:GetMetricData",),

@@ -27,7 +27,7 @@ from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.settings import NamedCapture, Settings
 
-NAMED = "vpcshark-"  # before a named capture's name, where it is an interface
+NAMED = "aws-"  # before a named capture's name, where it is an interface: it sorts before eni-…
 DEADLINE = 40.0  # seconds for all places together
 
 log = logging.getLogger(__name__)
@@ -135,8 +135,10 @@ def offer(
 ) -> Offer:
     """What the list shows: named captures, then ENIs that were captured from lately, running instances, the rest.
 
-    Wireshark 4.0 sorts what it is given by id (seen with ``tshark -D`` and in the window); the order decides which ENIs
-    are within the limit, and which have savable options.
+    Wireshark sorts what it is given by id (4.0 to 4.6: ``tshark -D`` and the window); the order decides which ENIs are
+    within the limit, and which have savable options. So what is no single ENI begins with ``aws-`` and stands above. An
+    ENI's id stays its own: ``tshark -i`` takes what is listed alone, and options are kept by it, which a name that
+    somebody changes in a tag would lose.
     """
     rank = {eni: place for place, eni in enumerate(recent)}
     ordered = sorted(

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.aws import fleets, network
+from vpcshark.aws import fleets
 from vpcshark.aws.client import Aws
 from vpcshark.capture import preflight
 from vpcshark.capture.jobs import Jobs
@@ -19,6 +19,8 @@ from vpcshark.capture.sources import Source
 from vpcshark.errors import VpcsharkError
 from vpcshark.preflight import Finding
 from vpcshark.preflight.finding import OK, failures
+from vpcshark.survey import picturing
+from vpcshark.survey.rounds import Survey
 
 log = logging.getLogger(__name__)
 GROUP = "group"  # the check of the target's security groups
@@ -99,9 +101,9 @@ class Gate:
     def _may_launch(self) -> Mapping[str, bool | None]:
         return preflight.may_launch(self._aws, self._context.options, self._context.maker.lease)
 
-    def _survey(self) -> network.Survey:
+    def _survey(self) -> Survey:
         with self._context.timeline.step("look at the network"):
-            return network.survey(self._aws.ec2)
+            return picturing.survey(self._aws)
 
     def _doors(self, found: Sequence[Finding], source: Source) -> list[Door]:
         if not self._context.options.open_security_group:

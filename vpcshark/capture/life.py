@@ -107,6 +107,7 @@ class Capture:
         self._reception: Receiving | None = None
         self._failure: VpcsharkError | None = None
         self._silence: Silence | None = None
+        self._live: Live | None = None
         self._end = 0.0  # until when the end is waited for
 
     def run(self) -> None:
@@ -136,7 +137,8 @@ class Capture:
         context, maker, reception = self._context, self._context.maker, self._reception
         assert reception is not None
         text = context.options.capture_filter
-        Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text).begin(context.stop)
+        self._live = Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text)
+        self._live.begin(context.stop)
         self._silence = Silence(self._feed, reception, context.status, context.stop, context.clock)
         self._silence.begin()
 
@@ -256,6 +258,8 @@ class Capture:
         if self._reception is not None:
             with self._context.timeline.step("flush"):
                 self._reception.finish(FLUSH)
+        if self._live is not None and self._context.stop.requested():
+            self._live.end()
         if self._failure is None:  # else whoever tells it closes the sink: Wireshark may not wait for the message
             self._context.sink.close()
 

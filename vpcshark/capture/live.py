@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from typing import Any, Protocol, runtime_checkable
 
 from vpcshark import threads
@@ -74,27 +75,40 @@ class Live:
         self._made = made
         self._clock = clock
         self._begun = clock.monotonic()
+        self._over: float | None = None  # when it was stopped
+        self._kinds: list[str] = []  # of what stood then: clean-up takes it away while the last figures come
+        self._ticking: Future[None] | None = None
 
     def begin(self, stop: Stop) -> None:
         """Show and steer until ``stop``, in threads of its own; nothing where nobody looks."""
         if isinstance(self._status, Controls):
             self._status.on_filter(self.change, self._filter or "")
-            threads.start(self._tick, self._status, stop, name="figures")
+            self._kinds = list(self._made().values())
+            self._ticking = threads.start(self._tick, self._status, stop, name="figures")
+
+    def end(self) -> None:
+        """After the stop, when all frames have come: what is shown last stays in the toolbar until the next capture.
+        Waits for the thread that shows, which the stop ends."""
+        if self._ticking is not None and isinstance(self._status, Controls):
+            self._ticking.result()  # lest it shows its own after this
+            self._status.show(f"Stopped · {self.text()}")
 
     def _tick(self, controls: Controls, stop: Stop) -> None:
         while not stop.wait(TICK):
             controls.show(self.text())
-        controls.show("Stopping")
+            self._kinds = list(self._made().values())
+        self._over = self._clock.monotonic()
+        controls.show(f"Stopping · {self.text()}")
 
     def text(self) -> str:
         """``1,234 frames · 0 dropped · 1:05 · $0.0003``: as short as the toolbar's field is."""
-        seconds = self._clock.monotonic() - self._begun
+        seconds = (self._over or self._clock.monotonic()) - self._begun
         stats: Mapping[str, Any] = self._reception.stats
-        parts = ["Capturing"]
+        parts = ["Capturing"] if self._over is None else []
         if stats:
             parts = [f"{stats.get('received', 0):,} frames", f"{stats.get('dropped', 0):,} dropped"]
         parts.append(_time(int(seconds)))
-        kinds = list(self._made().values())
+        kinds = list(self._made().values()) if self._over is None else self._kinds
         sessions = kinds.count(SESSION)
         if sessions > 1:
             parts.insert(0, f"{sessions} ENIs")

@@ -15,7 +15,7 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws import fleets, hosts, inventory, launch, mirror, network, rehearsal
+from vpcshark.aws import fleets, hosts, inventory, launch, mirror, rehearsal
 from vpcshark.aws.client import Aws
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.hosts import CaptureHost
@@ -32,6 +32,8 @@ from vpcshark.preflight import Finding, Picture, examine, groups
 from vpcshark.preflight import fleet as of_fleet
 from vpcshark.preflight.finding import FAIL, OK, failures, starting
 from vpcshark.settings import Hosts
+from vpcshark.survey import picturing
+from vpcshark.survey.rounds import Survey
 
 _NOTHING_SAID = Hosts()
 NO_HOST = "No capture host can be had: "
@@ -44,7 +46,7 @@ def findings(
     """What ``vpcshark preflight`` tells of ``source`` (an ENI's id). ``allowed``: the hosts that the user's settings
     let receive. InputError where there is no such ENI; AwsError where AWS cannot be asked at all."""
     ec2 = aws.ec2
-    surveying = threads.start(network.survey, ec2)
+    surveying = threads.start(picturing.survey, aws)
     mirroring = threads.start(mirror.sessions_of, ec2)
     listing = threads.start(inventory.list_enis, ec2)
     hosting = _ask_for_host(aws, options)
@@ -56,18 +58,18 @@ def findings(
     except AwsError as error:
         sessions, survey = [], replace(survey, unknown={**survey.unknown, "sessions": str(error)})
     launched = options.host_type if options.host == "launch" and not options.host_template else ""
-    told = network.plan(options.packet_length, launched, fleets.target_id(options.host))
+    told = picturing.plan(options.packet_length, launched, fleets.target_id(options.host))
     try:
         asked, others = _sorted_out(hosting.result(), allowed, is_here)
         target = _target(aws, eni, asked, enis, options.host, is_here, others)
     except InputError as error:
-        alone = network.draw(survey, eni, None, sessions, told, place)
+        alone = picturing.draw(survey, eni, None, sessions, told, place)
         rest = [finding for finding in examine(alone) if finding.check != "target"]
         return [*rest, _no_host(alone, options.host, source, error)]
     targets = [target, *_further(asked, options.host, eni, enis)] if isinstance(target, Eni) else [None]
-    seen = _reaching(aws, [network.draw(survey, eni, each, sessions, told, place) for each in targets])
+    seen = _reaching(survey, [picturing.draw(survey, eni, each, sessions, told, place) for each in targets])
     fleet = target if isinstance(target, Fleet) else None
-    whole = _besides(aws, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)), options)
+    whole = _besides(aws, survey, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)), options)
     found = [*examine(whole), *_of_hosts(whole, fleet)]
     if options.host != "launch":
         return found
@@ -87,7 +89,7 @@ def command(source: str, options: CaptureOptions) -> str:
 
 def verdicts(
     aws: Aws,
-    found: network.Survey,
+    found: Survey,
     sources: Sequence[Eni],
     target: Eni | None,
     sessions: Sequence[MirrorSession],
@@ -103,10 +105,10 @@ def verdicts(
     ``permitted`` is what DryRun said; ``mirror_target`` stands already."""
     told = []
     place = aws.region, aws.profile
-    seen = network.draw(found, sources[0], target, sessions, network.plan(packet_length, "", mirror_target), place)
+    seen = picturing.draw(found, sources[0], target, sessions, picturing.plan(packet_length, "", mirror_target), place)
     seen = replace(_with_fleet(seen, fleet, hosts_enis), permitted=permitted or {})
     for source in sources:  # what was asked for one is known for the next
-        seen = network.complete(aws.ec2, replace(seen, source=network.interface(source)))
+        seen = picturing.complete(found, replace(seen, source=picturing.interface(source)))
         told.append([*examine(seen), *_of_hosts(seen, fleet), *_of_template(seen, template)])
     return told
 
@@ -114,7 +116,7 @@ def verdicts(
 def _of_template(seen: Picture, template: Template | None) -> Iterator[Finding]:
     """A launched host whose groups are not the capture's own must admit the frames like any other."""
     if seen.target is None and template is not None and template.groups:
-        yield groups.verdict(seen, template.groups, f"launch template {template.name}")
+        yield groups.verdict(seen, template.groups, f"launch template {template.name}", seen.source.vpc)
 
 
 def _launching(source: Eni, template: Template | None) -> Finding:
@@ -130,7 +132,7 @@ def _with_fleet(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> Pict
     """``enis`` are the fleet's hosts'."""
     if fleet is None:
         return seen
-    hosts_of = tuple(map(network.interface, enis))
+    hosts_of = tuple(map(picturing.interface, enis))
     return replace(seen, balancer=fleet.balancer, endpoint=fleet.endpoint, hosts=hosts_of)
 
 
@@ -190,10 +192,10 @@ def _further(found: Any, wanted: str, source: Eni, enis: Sequence[Eni]) -> list[
     return [by_id[host.eni] for host in hosts.by_distance(found, [source])[1:] if host.eni in by_id]
 
 
-def _reaching(aws: Aws, pictures: Sequence[Picture]) -> Picture:
+def _reaching(survey: Survey, pictures: Sequence[Picture]) -> Picture:
     """The first one whose target the frames reach, as a capture chooses it; the first where none is."""
     for seen in pictures if len(pictures) > 1 else []:
-        if not any(finding.check in OF_HOST for finding in failures(examine(network.complete(aws.ec2, seen)))):
+        if not any(finding.check in OF_HOST for finding in failures(examine(picturing.complete(survey, seen)))):
             return seen
     return pictures[0]
 
@@ -225,15 +227,15 @@ def may_launch(aws: Aws, options: CaptureOptions, lease: tags.Lease) -> Mapping[
     return told
 
 
-def _besides(aws: Aws, seen: Picture, options: CaptureOptions) -> Picture:
+def _besides(aws: Aws, survey: Survey, seen: Picture, options: CaptureOptions) -> Picture:
     """What only a person wants to know: bandwidth and permissions; and what the verdict hangs on."""
     lease = tags.Lease(uuid.uuid4().hex[:12], tags.default_owner(), 0.0)
     at = seen.target.id if seen.target is not None else ""
     rehearsing = threads.start(rehearsal.rehearse, aws.ec2, seen.source.id, at, lease.as_tags())
     launching = threads.start(may_launch, aws, options, lease)
     types = [seen.source.instance_type, seen.target.instance_type if seen.target is not None else ""]
-    weighing = threads.start(network.bandwidth, aws.ec2, types)
-    seen = network.complete(aws.ec2, seen)
+    weighing = threads.start(picturing.bandwidth, aws.ec2, types)
+    seen = picturing.complete(survey, seen)
     try:
         return replace(seen, bandwidth=weighing.result(), permitted={**rehearsing.result(), **launching.result()})
     except AwsError:

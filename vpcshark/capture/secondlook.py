@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import threads
-from vpcshark.aws import fleets, inventory, metrics, mirror, network
+from vpcshark.aws import fleets, inventory, metrics, mirror
 from vpcshark.aws.client import Aws
 from vpcshark.aws.fleets import Fleet
 from vpcshark.aws.inventory import Eni
@@ -26,6 +26,8 @@ from vpcshark.capture.verdict import Facts
 from vpcshark.errors import VpcsharkError
 from vpcshark.preflight import Finding
 from vpcshark.preflight.finding import FAIL, OK
+from vpcshark.survey import picturing
+from vpcshark.survey.rounds import Survey
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class SecondLook:
     def facts(self, arrived: Arrived, capture_filter: str) -> Facts:
         """All that can be found out now, asked side by side."""
         ec2, unseen = self.aws.ec2, list[str]()
-        surveying = threads.start(network.survey, ec2)
+        surveying = threads.start(picturing.survey, self.aws)
         listing = threads.start(inventory.list_enis, ec2)
         mirroring = threads.start(mirror.sessions_of, ec2)
         finding = threads.start(self._fleet)
@@ -88,7 +90,7 @@ class SecondLook:
         return [one for one, kind in self.context.maker.made.items() if kind == "session" and one not in shown]
 
     def _examined(
-        self, survey: network.Survey, enis: Sequence[Eni], sessions: Sequence[MirrorSession], fleet: Fleet | None
+        self, survey: Survey, enis: Sequence[Eni], sessions: Sequence[MirrorSession], fleet: Fleet | None
     ) -> dict[str, list[Finding]]:
         """Preflight anew, without the capture's own sessions; what is not listed any more is a finding, too."""
         now, mine = {eni.id: eni for eni in enis}, self.context.maker.made

@@ -21,7 +21,9 @@ from vpcshark.extcap.options import BY_NAME
 from vpcshark.text import line
 
 SWEEP_THEMSELVES = {"cleanup", "capture"}
-NO_ACCOUNT = {"lab", "demo", "decap", "diagnose", "completion"}  # nobody expects a call to AWS of a tool for files
+# Nobody expects a call to AWS of a tool for files.
+NO_ACCOUNT = {"lab", "demo", "decap", "diagnose", "completion", "flowlogs"}
+TELL_THEMSELVES = {"install", "uninstall", "setup", "doctor"}
 
 _LEVEL = BY_NAME["log-level"].variable
 
@@ -37,6 +39,8 @@ def run(options: argparse.Namespace) -> int:
     try:
         log_file = logs.set_up(str(BY_NAME["log-level"].convert(os.environ.get(_LEVEL, ""), _LEVEL)))
         log.info("vpcshark %s begins; version %s, Python %s.", options.command, __version__, sys.version.split()[0])
+        if options.command not in TELL_THEMSELVES | NO_ACCOUNT:
+            _tell_of_upgrade()
         status: int = importlib.import_module(f"vpcshark.cli.{module(options.command)}").run(options)
         return status
     except VpcsharkError as error:
@@ -59,6 +63,14 @@ def run(options: argparse.Namespace) -> int:
     finally:
         if options.command not in SWEEP_THEMSELVES | NO_ACCOUNT:
             _sweep()
+
+
+def _tell_of_upgrade() -> None:
+    """A Wireshark that looks elsewhere since its upgrade shows an empty list without a word, so we have to say it."""
+    from vpcshark.cli import upgraded
+
+    if said := upgraded.remark(os.environ):
+        sys.stderr.write(f"vpcshark: {line(said)}\n")
 
 
 def _print_anything() -> None:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 GROUPS: Mapping[str, Mapping[str, str]] = {
     "set up": {
+        "setup": "go through the first steps, question by question",
         "install": "put vpcshark into Wireshark's interface list",
         "uninstall": "take it out again",
         "config": "show or change the settings",
@@ -27,6 +28,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "investigate": {
         "preflight": "say why a capture would be empty, before anything is made",
         "walk": "say why A can't reach B: every hop, both ways, with the rule that decides",
+        "flowlogs": "read VPC and transit gateway flow logs: as text, as JSON, as frames",
         "diagnose": "say what the packets of a capture prove, with the frames",
         "explain": "show what AWS sends for a capture filter",
     },

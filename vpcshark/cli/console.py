@@ -84,8 +84,23 @@ def heading(console: Console, text: str) -> None:
 
 def write_json(value: object) -> None:
     r"""``value`` on stdout, in full and the same to every reader of JSON; what a terminal must not get is ``\u…``."""
-    said = json.dumps(value, indent=2, ensure_ascii=False)
-    sys.stdout.write("".join(c if c == "\n" or texts.is_shown(c) else json.dumps(c)[1:-1] for c in said) + "\n")
+    sys.stdout.write(_escaped(json.dumps(value, indent=2, ensure_ascii=False)) + "\n")
+
+
+def write_json_line(value: object) -> None:
+    """The same on one line: one of many results, as they come."""
+    sys.stdout.write(_escaped(json.dumps(value, ensure_ascii=False)) + "\n")
+
+
+def write_line(text: str) -> None:
+    """One of many results as text. A table would hold them all."""
+    sys.stdout.write(texts.line(text) + "\n")
+
+
+def _escaped(said: str) -> str:
+    if said.isascii() and said.isprintable():
+        return said
+    return "".join(c if c == "\n" or texts.is_shown(c) else json.dumps(c)[1:-1] for c in said)
 
 
 class ConsoleStatus:

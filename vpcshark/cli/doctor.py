@@ -127,7 +127,7 @@ class Doctor:
             raise VpcsharkError("There is no home folder to keep them in.", "Set HOME.")
         if text is None or age is None:
             return f"none yet for this environment; the first list makes them in {answers.folder}"
-        problem = re.search(r"\{value=vpcshark-problem[^}]*\}\{display=(?:AWS: )?([^}]*)\}", text)
+        problem = re.search(r"\{value=aws-problem[^}]*\}\{display=(?:AWS: )?([^}]*)\}", text)
         if problem:
             raise VpcsharkError(f"The last list said: {problem[1]}")
         probe = answers.folder / ".doctor"

@@ -51,12 +51,18 @@ def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple
 
 def all_of(run: Run, home: Path, environ: Mapping[str, str]) -> tuple[list[Path], list[str]]:
     """The folders of every Wireshark on the PATH, and sentences on those that can't be served."""
+    folders, guess = served(run, home, environ)
+    return folders, [*filter(None, (guess, *shut_in(home)))]
+
+
+def served(run: Run, home: Path, environ: Mapping[str, str]) -> tuple[list[Path], str]:
+    """The folders of every Wireshark on the PATH, and a sentence where they are a guess."""
     folders, guess = find(run, home, environ)
     for program in others(environ):
         folder = looked_into(program, run, home, environ)
         if folder and folder not in folders:
             folders.append(folder)
-    return folders, [*filter(None, (guess, *shut_in(home)))]
+    return folders, guess
 
 
 def looked_into(program: Path, run: Run, home: Path, environ: Mapping[str, str]) -> Path | None:
@@ -106,9 +112,11 @@ def others(environ: Mapping[str, str]) -> list[Path]:
 def shut_in(home: Path) -> list[str]:
     """A sentence for each Wireshark that can run no extcap of the user's, since it lives in a sandbox."""
     flatpak = [root / "flatpak/app/org.wireshark.Wireshark" for root in (Path("/var/lib"), home / ".local/share")]
-    kinds = (("Flatpak", flatpak), ("snap", [Path("/snap/wireshark")]))
+    snap = [Path("/snap/wireshark"), Path("/var/lib/snapd/snap/wireshark")]
+    kinds = (("Flatpak", flatpak), ("snap", snap))
     return [
-        f"The Wireshark of {kind} runs in a sandbox that has no Python with vpcshark, so it lists no ENI."
+        f"The Wireshark of {kind} runs in a sandbox that has no Python with vpcshark, so it lists no ENI. Install the "
+        "Wireshark of your distribution, or open what vpcshark capture writes."
         for kind, folders in kinds
         if any(folder.exists() for folder in folders)
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
-from vpcshark.cli import console, install
+from vpcshark.cli import console, install, upgraded
 from vpcshark.text import line
 
 
@@ -19,7 +20,10 @@ def run_install(options: argparse.Namespace) -> int:
     """Install the launcher."""
     from vpcshark.cli import listing
 
-    install.install(_folder(options), sys.stdout)
+    folder = _folder(options)
+    install.install(folder, sys.stdout)
+    if folder is None:
+        upgraded.note(os.environ)
     with console.working("Asking AWS for the network interfaces ...") as ask:
         said = listing.make(ask)
     sys.stdout.write(f"{line(said)}\n")
@@ -32,7 +36,10 @@ def run_uninstall(options: argparse.Namespace) -> int:
 
     if options.purge:
         purge.refuse_if_owing()
-    install.uninstall(_folder(options), sys.stdout)
+    folder = _folder(options)
+    install.uninstall(folder, sys.stdout)
+    if folder is None:
+        upgraded.forget()
     if options.purge:
         for folder in purge.purge():
             sys.stdout.write(line(f"{folder} is removed.") + "\n")

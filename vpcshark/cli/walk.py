@@ -52,7 +52,7 @@ def look(options: argparse.Namespace) -> Answer:
     from vpcshark.survey import questions
 
     wanted = question(options)
-    sources, targets = questions.resolved(wanted.source), questions.resolved(wanted.target)
+    sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     attempt = partial(questions.attempt, wanted=wanted, sources=sources, targets=targets)
     if options.from_dump is not None:
         from vpcshark.network.known import Known

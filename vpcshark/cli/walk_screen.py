@@ -22,7 +22,7 @@ def show(found: Answer, out: Console, every_path: bool = False) -> None:
     _show_way("There", found.there, out, every_path)
     if found.back is not None:
         _show_way("Back", found.back, out, every_path)
-    for text in answers.choices(found):
+    for text in answers.notes(found):
         out.print(text)
     _show_summary(found, out)
     _show_stops(found, out)

@@ -51,7 +51,7 @@ def is_capture(words: Sequence[str]) -> bool:
     """Does a command line of tshark's or Wireshark's name one of our interfaces?"""
     named = [word.removeprefix("-i").removeprefix("--interface=") for word in words if word.startswith(("-i", "--i"))]
     named += [after for word, after in pairwise(words) if word in ("-i", "--interface")]
-    return any(name.startswith(("eni-", "vpcshark-")) for name in named)
+    return any(name.startswith(("eni-", "aws-")) for name in named)
 
 
 def behind(process: Process, helpers: re.Pattern[str] = HELPERS) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 from collections.abc import Mapping, Sequence
 
 from vpcshark.capture.options import CaptureOptions
@@ -9,6 +11,8 @@ from vpcshark.extcap.digits import number_pattern
 from vpcshark.extcap.option import Kind, Option
 from vpcshark.extcap.options import resolve_leniently, table
 from vpcshark.extcap.sentences import sentence
+
+_MOST_TOOLTIP = 240  # characters: about four lines
 
 
 def dialog(
@@ -54,9 +58,20 @@ def _argument(number: int, option: Option, known: CaptureOptions, said: CaptureO
         reload=True if option.reload else None,
         save=None if save else False,
         placeholder=_placeholder(option, said) or None,
-        tooltip=option.tooltip,
+        tooltip=_tooltip(option.tooltip),
         group=option.group,
     )
+
+
+def _tooltip(text: str) -> str:
+    """The first sentences, as rich text: Qt folds that, and leaves plain text on one line as long as it may be
+    (QToolTip). The manual has all of it."""
+    first, *others = re.split(r"(?<=[.:]) (?=[A-Z])", text)
+    for sentence_ in others:
+        if len(first) + len(sentence_) >= _MOST_TOOLTIP and not first.endswith(":"):
+            break
+        first += f" {sentence_}"
+    return f"<qt>{html.escape(first, quote=False)}</qt>"
 
 
 def _type(option: Option) -> str:

@@ -41,7 +41,7 @@ def waiting(seconds: float) -> VpcsharkError:
     """AWS has not answered yet, and Wireshark must not wait for it."""
     return VpcsharkError(
         f"AWS has not answered within {seconds:g} seconds; it is still being asked.",
-        "Refresh the list in a moment: Capture > Refresh Interfaces (F5).",
+        "Refresh the list in a moment: Capture > Refresh Interfaces.",
     )
 
 

@@ -28,7 +28,7 @@ from vpcshark.extcap.defaults import captures, defaults
 from vpcshark.extcap.options import resolve, resolve_leniently
 from vpcshark.extcap.services import Services
 
-FRESH = 5.0  # seconds for which nobody asks again in the background
+FRESH = 30.0  # seconds for which nobody asks again in the background; Refresh Interfaces always does
 JUST_NOW = 1.0  # seconds for which not even Refresh Interfaces does
 PATIENCE = 2.0  # seconds that a list is waited for, from the start of whoever was asked for it
 KEPT = 200  # ENIs whose dialog keeps its values; see listing.config

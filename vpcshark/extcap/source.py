@@ -49,7 +49,7 @@ def _check(listed: str, interface: str, environ: Mapping[str, str]) -> None:
     if listed.startswith(PROBLEM):
         raise InputError(
             f"This entry is no network interface, but says what is wrong: {_said(listed, environ)}".strip(),
-            "Then choose Capture > Refresh Interfaces (F5). vpcshark doctor looks at everything.",
+            "Then choose Capture > Refresh Interfaces. vpcshark doctor looks at everything.",
         )
     if not listed:
         raise InputError("--capture needs --extcap-interface: the ENI.", "vpcshark interfaces lists them.")

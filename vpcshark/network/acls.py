@@ -101,4 +101,4 @@ def _judged(
 
 def _rule(acl: Acl, entry: AclEntry, egress: bool) -> Rule:
     number = "*" if entry.number == LAST else str(entry.number)
-    return Rule(acl.id, entry.number, f"{'outbound' if egress else 'inbound'} {number} {entry}")
+    return Rule(acl.id, entry.number, f"{'outbound' if egress else 'inbound'} {number} {entry}", entry)

@@ -59,6 +59,7 @@ class Answer:
     there: Way
     back: Way | None
     verdict: str
+    notes: tuple[str, ...] = ()
 
 
 def answer(known: Known, asked: Asked) -> Answer:
@@ -128,6 +129,8 @@ def _ports(known: Known, source: End) -> Ports:
     if interface is None or interface.type not in ("interface", "branch", "efa", "trunk"):
         return ANY_PORTS
     instance = known.instance(interface.instance) if interface.instance else None
+    if instance is None and interface.instance.startswith("i-"):
+        return ANY_PORTS
     return WINDOWS_PORTS if instance is not None and instance.is_windows else LINUX_PORTS
 
 
@@ -196,9 +199,9 @@ def unknowns(found: Answer) -> list[tuple[str, Hop]]:
     return hops_of(found, UNKNOWN)
 
 
-def choices(found: Answer) -> list[str]:
-    """Where AWS chooses between ways that do not end alike, in words."""
-    said = []
+def notes(found: Answer) -> list[str]:
+    """What else there is to say: where AWS chooses between ways that do not end alike, and the answer's own notes."""
+    said = [*found.notes]
     for direction, way in (("there", found.there), ("back", found.back)):
         verdicts = [trail.verdict for trail in way.trails] if way else []
         if len(set(verdicts)) > 1:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from vpcshark.network import states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Balancer, Interface, Listener, Target, TargetGroup
 from vpcshark.network.packet import TCP, UDP, is_address
@@ -24,14 +25,18 @@ CARRIED = {
     "QUIC": {UDP},
 }
 OWN_PORTS = (1024, 65535)
-GOOD = {"healthy", ""}
-BAD = {"unhealthy", "unavailable", "initial"}
+GOOD = {"healthy"}
 Step = list[tuple[Trail, Place | None]]
 
 
 def balance(ctx: Context, trail: Trail, node: Interface, balancer: Balancer) -> Step:
     """From the node to each target that AWS may choose."""
     place = {"vpc": node.vpc, "az": node.az, "name": balancer.name}
+    stated = states.judged("the load balancer", balancer.state, ("active", "active_impaired"))
+    if stated.verdict != ALLOW:
+        trail = trail.add("load-balancer", balancer.id, stated.verdict, code=stated.code, text=stated.text, **place)
+    if stated.verdict == DROP:
+        return [(trail, None)]
     listener, fault = _listener(trail, balancer)
     if listener is None:
         code = "ELBV2_LISTENER_PORT_RESTRICTION"
@@ -50,8 +55,6 @@ def balance(ctx: Context, trail: Trail, node: Interface, balancer: Balancer) -> 
 
 def _listener(trail: Trail, balancer: Balancer) -> tuple[Listener | None, str]:
     packet = trail.packet
-    if balancer.state not in ("active", "active_impaired", ""):
-        return None, f"the load balancer is {balancer.state}"
     fitting = [each for each in balancer.listeners if packet.protocol in CARRIED.get(each.protocol, {TCP})]
     for each in fitting:
         if packet.dport == (each.port, each.port):
@@ -131,7 +134,10 @@ def _forward(
     place = {"vpc": node.vpc, "az": node.az, "name": balancer.name}
     said = f"target group {group.name}: {target.id} ({target.health or 'health not told'})"
     verdict, code = ALLOW, ""
-    if not is_well and target.health in BAD:
+    if not target.health:
+        verdict, code = UNKNOWN, "WALK_UNKNOWN"
+        said += "; whether one is healthy is not known"
+    elif not is_well:
         verdict, code = UNKNOWN, "WALK_NO_HEALTHY_TARGET"
         said += "; no target is healthy, so it sends to all of them, and whether one answers is not known"
     if keeps and after.src == there:

@@ -26,7 +26,7 @@ def as_json(found: Answer, every_path: bool = False) -> dict[str, Any]:
         "return": _way(found.back, every_path) if found.back is not None else None,
         "blockers": [_stop(direction, hop) for direction, hop in answers.blockers(found)],
         "unknowns": [_stop(direction, hop) for direction, hop in answers.unknowns(found)],
-        "notes": answers.choices(found),
+        "notes": answers.notes(found),
         "mtu": answers.mtu(found),
         "zones": answers.zones(found.there),
     }
@@ -50,8 +50,8 @@ def unanswered(source: str, target: str, why: str) -> dict[str, Any]:
 def _question(found: Answer) -> dict[str, Any]:
     asked = found.asked
     return {
-        "source": _end(asked.source),
-        "destination": _end(asked.target),
+        "from": _end(asked.source),
+        "to": _end(asked.target),
         **packet(found.packet),
         "return": asked.wants_return,
     }

@@ -5,7 +5,8 @@ Must not know which rule sets there are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from vpcshark.network.packet import Ports, port_words
 
@@ -14,11 +15,13 @@ ALLOW, DROP, PARTLY = "allow", "drop", "partly"
 
 @dataclass(frozen=True)
 class Rule:
-    """The rule that decides, as AWS has it: its id (or the id of what holds it), its number if it has one, its text."""
+    """The rule that decides, as AWS has it: its id (or the id of what holds it), its number if it has one, its text.
+    ``row`` is the fact itself (a Route, an AclEntry …), for who has to know more than its text."""
 
     id: str
     number: int | None
     text: str
+    row: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -37,8 +37,9 @@ STEPS: Mapping[type, Callable[[Context, Trail, Any], Step]] = {
 }
 
 
-def run(ctx: Context, trail: Trail, place: places.Place) -> list[Trail]:
-    """Every way that the packet may take from here."""
+def run(ctx: Context, trail: Trail, place: places.Place, shunned: tuple[type, ...] = ()) -> list[Trail]:
+    """Every way that the packet may take from here. It is not followed into places that are ``shunned``: there is a hop
+    that says so, and it goes on as after a block."""
     ways: list[tuple[Trail, places.Place | None, int]] = [(trail, place, 0)]
     done: list[Trail] = []
     while ways:
@@ -46,11 +47,17 @@ def run(ctx: Context, trail: Trail, place: places.Place) -> list[Trail]:
         if here is None:
             done.append(trail)
             continue
-        steps = _step(ctx, trail, here, count)
+        steps = _shun(ctx, trail, here) if isinstance(here, shunned) else _step(ctx, trail, here, count)
         ways = [*((after, there, count + 1) for after, there in steps), *ways]
         if len(ways) + len(done) > MOST_WAYS:
             ways = ways[: max(1, MOST_WAYS - len(done))]
     return done
+
+
+def _shun(ctx: Context, trail: Trail, here: places.Place) -> Step:
+    kind, resource = _named(here)
+    said = "what comes there is not followed"
+    return inside.as_if(ctx, trail.add(kind, resource, UNKNOWN, code="WALK_NOT_FOLLOWED", text=said))
 
 
 def _step(ctx: Context, trail: Trail, here: places.Place, count: int) -> Step:

@@ -121,7 +121,7 @@ class Instance:
 
     id: str
     name: str = ""
-    state: str = "running"
+    state: str = ""
     is_windows: bool = False
 
 
@@ -147,7 +147,7 @@ class Route:
         return self.origin in ("EnableVgwRoutePropagation", "Advertisement")
 
     def __str__(self) -> str:
-        return f"{self.destination} -> {self.target}" + ("" if self.state == "active" else f" ({self.state})")
+        return f"{self.destination} -> {self.target}" + ("" if self.state in ("active", "") else f" ({self.state})")
 
 
 @dataclass(frozen=True)

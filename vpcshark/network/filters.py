@@ -47,7 +47,7 @@ def group(ctx: Context, trail: Trail, interface: Interface, egress: bool) -> Tra
     remarks: list[tuple[str, str]] = []
     try:
         found = ctx.known.groups(interface.groups)
-        decision = groups.evaluate(found, trail.packet, egress, _meaning(ctx, trail, interface, egress, remarks))
+        decision = groups.evaluate(found, trail.packet, egress, meaning(ctx, trail, interface, egress, remarks))
     except Unclear as doubt:
         trail = trail.add("security-group", first, UNKNOWN, code=doubt.code, text=doubt.text, **place)
         return trail.to(passed=(*trail.passed, (interface.id, "a rule that is not known")))
@@ -93,7 +93,7 @@ def _added(trail: Trail, kind: str, resource: str, decision: Decision, code: str
     )
 
 
-def _meaning(
+def meaning(
     ctx: Context, trail: Trail, interface: Interface, egress: bool, remarks: list[tuple[str, str]]
 ) -> Callable[[GroupRule], bool]:
     """How rules that name no network are read here; ``remarks`` gets why one that names the right group does not
@@ -101,6 +101,8 @@ def _meaning(
     address = trail.packet.dst if egress else trail.packet.src
 
     def means(rule: GroupRule) -> bool:
+        if rule.group in ctx.vouched:
+            return True
         if rule.prefix_list:
             return any(contains(cidr, address) for cidr in ctx.known.prefix_list(rule.prefix_list).cidrs)
         other = _other_end(ctx, trail, interface, egress, address)
@@ -142,6 +144,8 @@ def _spoiled(ctx: Context, trail: Trail, interface: Interface, other: Interface,
     if trail.via & SPOILERS:
         what = ", ".join(sorted(trail.via & SPOILERS))
         return "SG_REFERENCES_NOT_PRESERVED", f"references to groups do not hold across {what}"
+    if "tgw-unread" in trail.via and "tgw-plain" not in trail.via:
+        raise Unclear("Whether the transit gateway carries references to groups can't be read: ask its owner.")
     if "tgw-plain" in trail.via:
         return (
             "SG_REFERENCING_SUPPORT",

@@ -37,6 +37,32 @@ def evaluate(groups: Sequence[Group], packet: Packet, egress: bool, means: Asks)
     return _joined(fitting, packet, doubts, groups, egress)
 
 
+def nearest(groups: Sequence[Group], packet: Packet, egress: bool, means: Asks) -> tuple[Group, GroupRule] | None:
+    """Of groups that let nothing of the packet through: the rule that would, but for one thing (protocol, port or whom
+    it names). A mistake is most often in that."""
+    found: list[tuple[tuple[int, bool, bool], Group, GroupRule]] = []
+    for group in groups:
+        for rule in (each for each in group.rules if each.egress == egress):
+            protocol, port = rule.protocol in (ANY, packet.protocol), _has_port(rule, packet)
+            found.append(((protocol + port + _may_be_peer(rule, packet, egress, means), port, protocol), group, rule))
+    best = max(found, key=lambda each: each[0], default=None)
+    return best[1:] if best is not None and best[0][0] >= 2 else None
+
+
+def _has_port(rule: GroupRule, packet: Packet) -> bool:
+    """Would the rule have a port of the packet, whatever its protocol?"""
+    if rule.ports is None or rule.ports[0] < 0 or packet.dport is None:
+        return True
+    return overlap(packet.dport, rule.ports) is not None
+
+
+def _may_be_peer(rule: GroupRule, packet: Packet, egress: bool, means: Asks) -> bool:
+    try:
+        return _is_peer(rule, packet, egress, means)
+    except Unclear:
+        return False
+
+
 _NO_PORTS: Ports = (-1, -1)
 
 
@@ -89,4 +115,4 @@ def _is_peer(rule: GroupRule, packet: Packet, egress: bool, means: Asks) -> bool
 
 
 def _rule(group: Group, rule: GroupRule) -> Rule:
-    return Rule(rule.id or group.id, None, f"{'outbound' if rule.egress else 'inbound'} {rule}")
+    return Rule(rule.id or group.id, None, f"{'outbound' if rule.egress else 'inbound'} {rule}", rule)

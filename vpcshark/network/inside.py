@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from vpcshark.network import balancing, filters, mend, routes
+from vpcshark.network import balancing, filters, mend, routes, states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Interface, Route, RouteTable, Subnet
 from vpcshark.network.known import Known
@@ -41,8 +41,11 @@ def leave(ctx: Context, trail: Trail, at: Leaving) -> Step:
     subnet = ctx.known.subnet(interface.subnet, interface.vpc)
     trail = trail.to(zone=subnet.zone)
     if at.is_first:
-        trail = _introduce(ctx, trail.to(origin=interface, via=frozenset()), interface)
-    trail = filters.group(ctx, trail, interface, egress=True)
+        trail = trail.to(origin=interface, via=frozenset())
+    if at.is_first and not at.is_copy:
+        trail = _introduce(ctx, trail, interface)
+    if not at.is_copy:
+        trail = filters.group(ctx, trail, interface, egress=True)
     if any(contains(cidr, trail.packet.dst) for cidr in OWN_SERVICES) or _is_resolver(ctx, interface, trail):
         said = "answered by AWS on the way out; network ACLs, security groups and routes do not hold for it"
         return [(trail.add("aws-service", trail.packet.dst, text=said).to(end="service"), None)]
@@ -74,19 +77,23 @@ def route(ctx: Context, trail: Trail, at: Routing) -> Step:
         return as_if(ctx, trail)
     shown = {"name": table.name, "rule": rule, "passed": passed, **place}
     if chosen is None:
-        command = mend.route(table.id, *_guess(ctx, table, packet.dst))
+        command = mend.route(table.id, *missing(ctx, table, packet.dst))
         said = f"no route to {packet.dst}"
         trail = trail.add(
             "route-table", table.id, DROP, code="NO_ROUTE_TO_DESTINATION", text=said, mend=command, **shown
         )
         return as_if(ctx, trail)
     if chosen.state == "blackhole":
-        wanted = _guess(ctx, table, packet.dst)[1]
+        wanted = missing(ctx, table, packet.dst)[1]
         command = mend.route(table.id, chosen.destination, wanted, replaces=True) if wanted else ""
         said = f"{chosen}: the target is gone, so the packet is dropped"
         trail = trail.add("route-table", table.id, DROP, code="BAD_STATE_ROUTE", text=said, mend=command, **shown)
         return as_if(ctx, trail)
-    trail = trail.add("route-table", table.id, ALLOW, text=rule.text if rule else "", **shown)
+    if not chosen.state:
+        said = f"{chosen}: whether it is active was not told"
+        trail = trail.add("route-table", table.id, UNKNOWN, code="WALK_UNKNOWN", text=said, **shown)
+    else:
+        trail = trail.add("route-table", table.id, ALLOW, text=rule.text if rule else "", **shown)
     trail = trail.add("vpc", at.vpc, name=_vpc_name(ctx, at.vpc), vpc=at.vpc)
     return [(trail, _target(chosen, at))]
 
@@ -96,7 +103,8 @@ def arrive(ctx: Context, trail: Trail, at: Arriving) -> Step:
     packet = trail.packet
     if not (trail.hops and trail.hops[-1].kind == "vpc" and trail.hops[-1].resource == at.vpc) and not at.subnet:
         trail = trail.add("vpc", at.vpc, name=_vpc_name(ctx, at.vpc), vpc=at.vpc)
-    ctx.known.hint(("address", at.vpc, packet.dst))
+    if ctx.known.seen_at(at.vpc, packet.dst) is None:
+        ctx.known.hint(("address", at.vpc, packet.dst))
     subnet = ctx.known.subnet_of(at.vpc, packet.dst)
     if subnet is None:
         said = f"no subnet of {at.vpc} has {packet.dst}"
@@ -119,7 +127,7 @@ def enter(ctx: Context, trail: Trail, at: IntoInterface) -> Step:
     change = _undone(ctx, trail, interface.id)
     if change is not None:
         return _undo(ctx, trail, interface, change)
-    nat = next((each for each in ctx.network.nat_gateways.values() if interface.id in each.interfaces), None)
+    nat = ctx.known.index.nats.get(interface.id)
     if interface.type == "nat_gateway" or nat is not None:
         name = nat.id if nat is not None else interface.description.rpartition(" ")[2]
         trail = tell_interface(trail, interface)
@@ -143,25 +151,24 @@ def _told_owner(ctx: Context, trail: Trail, interface: Interface) -> Trail:
         said = "the interface is attached to nothing"
         return trail.add("interface", interface.id, DROP, code="BAD_STATE", text=said, **place)
     if interface.instance.startswith("i-"):
-        instance = ctx.known.instance(interface.instance)
-        name, state = (instance.name, instance.state) if instance is not None else ("", "")
-        if state in ("", "running", "pending"):
-            return trail.add("instance", interface.instance, ALLOW, name=name, **place)
-        return trail.add(
-            "instance",
-            interface.instance,
-            DROP,
-            name=name,
-            code="BAD_STATE",
-            text=f"the instance is {state}",
-            mend=f"aws ec2 start-instances --instance-ids {interface.instance}",
-            **place,
-        )
+        return _told_instance(ctx, trail, interface.instance, place)
     if interface.type in ("vpc_endpoint", "vpcEndpoint"):
         endpoint = interface.description.rpartition(" ")[2]
         said = "the way ends at the endpoint; its policy and the provider's side are not looked at"
         return trail.add("vpc-endpoint", endpoint, INFO, text=said, **place)
     return trail
+
+
+def _told_instance(ctx: Context, trail: Trail, identity: str, place: dict[str, str]) -> Trail:
+    """An instance answers only if it runs; one that may not be looked at may run or not."""
+    instance = ctx.known.instance(identity)
+    if instance is None:
+        said = f"whether it runs is not known: {ctx.known.why('instances', identity)}"
+        return trail.add("instance", identity, UNKNOWN, code="WALK_UNKNOWN", text=said, **place)
+    stated = states.judged("the instance", instance.state, ("running", "pending"))
+    command = f"aws ec2 start-instances --instance-ids {identity}" if stated.verdict == DROP else ""
+    more = {"name": instance.name, "code": stated.code, "text": stated.text, "mend": command}
+    return trail.add("instance", identity, stated.verdict, **more, **place)
 
 
 def _introduce(ctx: Context, trail: Trail, interface: Interface) -> Trail:
@@ -265,12 +272,13 @@ def as_if(ctx: Context, trail: Trail) -> Step:
         return [(trail, None)]
     packet = trail.packet
     own = packet.dst in goal.addresses or any(contains(cidr, packet.dst) for cidr in goal.prefixes)
-    if not own:
+    there = Arriving(goal.vpc)
+    if not own or (there, packet) in trail.seen:
         return [(trail, None)]
-    return [(trail, Arriving(goal.vpc))]
+    return [(trail, there)]
 
 
-def _guess(ctx: Context, table: RouteTable, address: str) -> tuple[str, str]:
+def missing(ctx: Context, table: RouteTable, address: str) -> tuple[str, str]:
     """(network, target) of the route that is most likely missing: by what the table or its VPC is joined with."""
     goal = ctx.goal.interface
     if goal is None or address not in goal.addresses:
@@ -281,7 +289,8 @@ def _guess(ctx: Context, table: RouteTable, address: str) -> tuple[str, str]:
     if goal.vpc == table.vpc:
         return "", ""
     cidrs = ctx.network.vpcs[goal.vpc].cidrs if goal.vpc in ctx.network.vpcs else ()
-    there = next((cidr for cidr in cidrs if contains(cidr, address)), mend.host(address))
+    near = ctx.network.subnets[goal.subnet].cidrs if goal.subnet in ctx.network.subnets else ()
+    there = next((cidr for cidr in (*cidrs, *near) if contains(cidr, address)), mend.host(address))
     for peering in ctx.network.peerings.values():
         if {each.vpc for each in peering.ends} == {table.vpc, goal.vpc} and peering.status == "active":
             return there, peering.id
@@ -305,7 +314,7 @@ def _undo(ctx: Context, trail: Trail, interface: Interface, change: Change) -> S
     trail = filters.group(ctx, trail, interface, egress=False)
     trail = tell_interface(trail, interface)
     before, after = trail.packet, change.before.reversed()
-    nat = next((each for each in ctx.network.nat_gateways.values() if interface.id in each.interfaces), None)
+    nat = ctx.known.index.nats.get(interface.id)
     balancer = ctx.known.balancer_of(interface) if nat is None else None
     trail = trail.to(packet=after, origin=interface, via=frozenset())
     kind, resource = ("nat-gateway", nat.id) if nat else ("load-balancer", balancer.id if balancer else interface.id)

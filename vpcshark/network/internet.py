@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 from dataclasses import replace
 
-from vpcshark.network import filters
+from vpcshark.network import filters, states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Interface, InternetGateway, NatGateway
 from vpcshark.network.inside import Step, tell_interface, tell_subnet
@@ -204,13 +204,15 @@ def into_nat(ctx: Context, trail: Trail, at: IntoNat) -> Step:
         raise Unclear(f"{nat.id} has no network interface that can be read.")
     interface = ctx.known.interface(nat.interfaces[0])
     trail = tell_interface(trail, interface)
-    fault = _refusal(ctx, trail, nat, at)
+    fault = _refusal(trail, nat)
     if fault:
         trail = trail.add("nat-gateway", nat.id, DROP, code=fault[0], text=fault[1], **place)
-        return [(trail.to(zone=subnet.zone), Leaving(interface, is_first=False) if fault[2] else None)]
+        return [(trail.to(zone=subnet.zone), None)]
     before, after = trail.packet, _translated(trail.packet, interface.addresses[0])
     trail = trail.to(origin=interface, via=frozenset({"nat"}), zone=subnet.zone).rewrite(interface.id, after)
-    trail = trail.add("nat-gateway", nat.id, ALLOW, note=change_words(before, after), **place)
+    verdict, code, said = _stated(nat)
+    note = change_words(before, after)
+    trail = trail.add("nat-gateway", nat.id, verdict, code=code, text=said, note=note, **place)
     return [(trail, Leaving(interface, is_first=False))]
 
 
@@ -222,26 +224,31 @@ def _translated(packet: Packet, address: str) -> Packet:
     return replace(packet, src=address, sport=ports, dst=plain)
 
 
-def _refusal(ctx: Context, trail: Trail, nat: NatGateway, at: IntoNat) -> tuple[str, str, bool] | None:
-    """(code, sentence, whether the walk can go on as if) of what a NAT gateway does not take."""
+def _stated(nat: NatGateway) -> states.Stated:
+    return states.judged("the NAT gateway", nat.state, ("available",))
+
+
+def _refusal(trail: Trail, nat: NatGateway) -> tuple[str, str] | None:
+    """(code, sentence) of what a NAT gateway does not take."""
     packet = trail.packet
-    if nat.state != "available":
-        return "BAD_STATE", f"the NAT gateway is {nat.state}", False
+    verdict, code, said = _stated(nat)
+    if verdict == DROP:
+        return code, said
     if trail.at("nat-gateway", nat.id):
-        return "WALK_LOOP", "the NAT gateway's own subnet routes back to it, so the packet goes round", False
+        return "WALK_LOOP", "the NAT gateway's own subnet routes back to it, so the packet goes round"
     if packet.protocol not in (TCP, UDP, ICMP, ICMP6, "-1"):
-        return "PROTOCOL_RESTRICTION", "a NAT gateway translates TCP, UDP and ICMP alone", False
+        return "PROTOCOL_RESTRICTION", "a NAT gateway translates TCP, UDP and ICMP alone"
     if packet.is_v6 and not contains(NAT64, packet.dst):
-        return "PROTOCOL_RESTRICTION", f"a NAT gateway translates IPv6 only to {NAT64}", False
+        return "PROTOCOL_RESTRICTION", f"a NAT gateway translates IPv6 only to {NAT64}"
     if trail.via & {"pcx", "pcx-region"}:
-        return "NGW_REQUIRES_SOURCE_IN_VPC", "a NAT gateway serves nobody over a VPC peering connection", False
+        return "NGW_REQUIRES_SOURCE_IN_VPC", "a NAT gateway serves nobody over a VPC peering connection"
     return None
 
 
 def _regional(ctx: Context, trail: Trail, nat: NatGateway) -> Step:
     """A regional NAT gateway has no subnet, no ACL and no interface; its own route table decides next."""
     place = {"vpc": nat.vpc, "name": nat.name, "mtu": TRANSIT_MTU}
-    fault = _refusal(ctx, trail, nat, IntoNat(nat.id, nat.vpc, None))
+    fault = _refusal(trail, nat)
     if fault:
         return [(trail.add("nat-gateway", nat.id, DROP, code=fault[0], text=fault[1], **place), None)]
     said = "a regional NAT gateway: which of its addresses it takes, and the way back, are not looked at"

@@ -98,7 +98,7 @@ class TransitRoute:
 
     def __str__(self) -> str:
         there = ", ".join(self.attachments) or "nowhere"
-        return f"{self.destination} -> {there} ({self.kind}, {self.state})"
+        return f"{self.destination} -> {there} ({', '.join(filter(None, (self.kind, self.state)))})"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ endpoints"). Must not know how a packet came there.
 
 from __future__ import annotations
 
-from vpcshark.network import filters
+from vpcshark.network import filters, states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Endpoint, PeerEnd, Peering
 from vpcshark.network.inside import Step, tell_subnet
@@ -22,22 +22,23 @@ def into_peering(ctx: Context, trail: Trail, at: IntoPeering) -> Step:
     is_abroad = bool(near.region and far.region and near.region != far.region)
     place = {"vpc": at.vpc, "name": peering.name, "mtu": INTERNET_MTU if is_abroad else JUMBO}
     packet = trail.packet
-    code, said, command = "", "", ""
-    if peering.status != "active":
-        code, said = "BAD_STATE", f"the peering connection is {peering.status}"
+    command = ""
+    verdict, code, said = states.judged("the peering connection", peering.status, ("active",))
+    if verdict != ALLOW:
         if peering.status == "pending-acceptance":
             command = f"aws ec2 accept-vpc-peering-connection --vpc-peering-connection-id {peering.id}"
     elif not _has(ctx, far, packet.dst):
-        code, said = (
+        verdict, code, said = (
+            DROP,
             "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR",
             f"{far.vpc} does not have {packet.dst}, and peering leads no further",
         )
     elif not _has(ctx, near, packet.src):
-        code, said = (
+        verdict, code, said = (
+            DROP,
             "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR",
             f"{packet.src} is not of {near.vpc}, and peering carries no other",
         )
-    verdict = DROP if code else ALLOW
     trail = trail.add("peering", peering.id, verdict, code=code, text=said, mend=command, **place)
     there: Place | None = Arriving(far.vpc) if code != "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR" else None
     return [(trail.cross("pcx-region" if is_abroad else "pcx"), there)]
@@ -58,9 +59,11 @@ def into_endpoint(ctx: Context, trail: Trail, at: IntoEndpoint) -> Step:
     """To a gateway endpoint's service, or to the appliances behind a Gateway Load Balancer endpoint and back."""
     endpoint: Endpoint = ctx.known.one("endpoints", at.endpoint, ("endpoint", at.endpoint))
     place = {"vpc": endpoint.vpc, "name": endpoint.name}
-    if endpoint.state.lower() != "available":
-        said = f"the endpoint is {endpoint.state}"
-        return [(trail.add("vpc-endpoint", endpoint.id, DROP, code="BAD_STATE", text=said, **place), None)]
+    verdict, code, said = states.judged("the endpoint", endpoint.state, ("available",))
+    if verdict == DROP:
+        return [(trail.add("vpc-endpoint", endpoint.id, DROP, code=code, text=said, **place), None)]
+    if verdict != ALLOW:
+        trail = trail.add("vpc-endpoint", endpoint.id, verdict, code=code, text=said, **place)
     if endpoint.kind == "GatewayLoadBalancer":
         return _appliances(ctx, trail, endpoint, at)
     if endpoint.kind != "Gateway":

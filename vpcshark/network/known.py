@@ -7,6 +7,7 @@ lies at hand (a dump) there is nothing to ask. Must not know who answers.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any
 
 from vpcshark.network.decision import Unclear
@@ -23,6 +24,7 @@ from vpcshark.network.facts import (
     Subnet,
     TransitTable,
 )
+from vpcshark.network.index import Index
 from vpcshark.network.packet import contains, is_internal
 
 Question = tuple[str, ...]
@@ -53,10 +55,11 @@ WORDS = {
 class Known:
     """``asked`` None: there is nobody to ask, and what is not here is nowhere."""
 
-    def __init__(self, network: Network, asked: frozenset[Question] | None = None) -> None:
+    def __init__(self, network: Network, asked: Container[Question] | None = None) -> None:
         self.network = network
         self.asked = asked
         self.missing: dict[Question, None] = {}
+        self.index = Index(network)
 
     def want(self, *questions: Question) -> None:
         """Note what has not been asked. Raises Unclear if there is any."""
@@ -100,7 +103,7 @@ class Known:
     def subnet_of(self, vpc: str, address: str) -> Subnet | None:
         """The VPC's subnet that has the address."""
         self.want(("vpc", vpc))
-        found = [each for each in self.network.subnets.values() if each.vpc == vpc]
+        found = self.index.subnets.get(vpc, [])
         if not found:
             raise Unclear(self.why("subnets", f"The subnet of {address} in {vpc}"))
         return next((each for each in found if any(contains(cidr, address) for cidr in each.cidrs)), None)
@@ -117,7 +120,7 @@ class Known:
     def table_of(self, subnet: Subnet) -> RouteTable:
         """Its own route table, else its VPC's main one."""
         self.want(("vpc", subnet.vpc))
-        tables = [each for each in self.network.tables.values() if each.vpc == subnet.vpc]
+        tables = self.index.tables.get(subnet.vpc, [])
         own = [each for each in tables if subnet.id in each.subnets]
         found = own or [each for each in tables if each.is_main]
         if not found:
@@ -127,12 +130,12 @@ class Known:
     def table_of_gateway(self, gateway: str, vpc: str) -> RouteTable | None:
         """The route table that is associated with an internet or virtual private gateway, if any is."""
         self.want(("vpc", vpc))
-        return next((each for each in self.network.tables.values() if gateway in each.gateways), None)
+        return next((each for each in self.index.tables.get(vpc, []) if gateway in each.gateways), None)
 
     def acl_of(self, subnet: Subnet) -> Acl:
         """The network ACL of a subnet."""
         self.want(("vpc", subnet.vpc))
-        found = next((each for each in self.network.acls.values() if subnet.id in each.subnets), None)
+        found = self.index.acls.get(subnet.id)
         if found is None:
             raise Unclear(self.why("acls", f"The network ACL of {subnet.id}"))
         return found
@@ -156,25 +159,22 @@ class Known:
 
     def at(self, vpc: str, address: str) -> Interface | None:
         """The interface of a VPC that has a private address, also by a prefix that is delegated to it."""
-        found = self._at(vpc, address)
+        found = self.seen_at(vpc, address)
         if found is None:
             self.want(("address", vpc, address))
             self.need("interfaces")
         return found
 
-    def _at(self, vpc: str, address: str) -> Interface | None:
-        here = [each for each in self.network.interfaces.values() if each.vpc == vpc]
-        exact = next((each for each in here if address in each.addresses), None)
+    def seen_at(self, vpc: str, address: str) -> Interface | None:
+        """The same among what was read already."""
+        exact = self.index.at.get((vpc, address))
+        here = self.index.delegated.get(vpc, [])
         return exact or next((each for each in here if any(contains(cidr, address) for cidr in each.prefixes)), None)
 
     def public_owner(self, address: str) -> tuple[Interface, str] | None:
         """(the interface, the private address) that a public address belongs to; an IPv6 address is its own."""
-        for each in self.network.interfaces.values():
-            if ":" in address and address in each.addresses:
-                return each, address
-            for private, public in each.public.items():
-                if public == address:
-                    return each, private
+        if address in self.index.publics:
+            return self.index.publics[address]
         if not is_internal(address):
             self.want(("public", address))
             self.need("interfaces")
@@ -183,7 +183,7 @@ class Known:
     def attachments(self, transit: str) -> list[Attachment]:
         """All of a transit gateway that can be seen."""
         self.want(("tgw", transit))
-        found = [each for each in self.network.attachments.values() if each.transit == transit]
+        found = self.index.attachments.get(transit, [])
         if not found:
             raise Unclear(self.why("attachments", f"Any attachment of {transit}"))
         return found
@@ -196,8 +196,7 @@ class Known:
 
     def attachment_interface(self, attachment: str, subnet: str) -> Interface | None:
         """The interface of a transit gateway's attachment in a subnet."""
-        there = [each for each in self.network.interfaces.values() if each.subnet == subnet]
-        found = [each for each in there if each.type == "transit_gateway" and attachment in each.description]
+        found = [each for each in self.index.transit_interfaces.get(subnet, []) if attachment in each.description]
         return found[0] if found else None
 
     def prefix_list(self, identity: str) -> PrefixList:

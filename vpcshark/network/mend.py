@@ -66,6 +66,12 @@ def route(table: str, destination: str, target: str, replaces: bool = False) -> 
     return f"aws ec2 {call} --route-table-id {table} {where} {destination} {option} {target}"
 
 
+def no_route(table: str, destination: str) -> str:
+    """Take a route away that stands in the way of another."""
+    where = "--destination-ipv6-cidr-block" if ":" in destination else "--destination-cidr-block"
+    return f"aws ec2 delete-route --route-table-id {table} {where} {destination}"
+
+
 def transit_route(table: str, destination: str, attachment: str, replaces: bool) -> str:
     """A static route of a transit gateway; "" where it is not known which attachment has the destination."""
     if not attachment or not destination:

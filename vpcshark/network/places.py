@@ -9,10 +9,12 @@ from vpcshark.network.facts import Attachment, Interface, Subnet
 
 @dataclass(frozen=True)
 class Leaving:
-    """It goes out of an interface. ``is_first``: the interface makes it itself and was not told yet."""
+    """It goes out of an interface. ``is_first``: the interface makes it itself and was not told yet. ``is_copy``: AWS
+    makes it there (Traffic Mirroring), and then no group of the interface holds."""
 
     interface: Interface
     is_first: bool = True
+    is_copy: bool = False
 
 
 @dataclass(frozen=True)

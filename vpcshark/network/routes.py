@@ -46,7 +46,7 @@ def look_up(table: RouteTable, address: str, lists: Lists) -> tuple[Route | None
     if len({each.route.target for each in ties}) > 1:
         raise Unclear(f"{table.id} has several routes of one rank to {best.cidr}: " + _named(ties) + "; AWS chooses.")
     text = str(best.route) if best.rank != LISTED else f"{best.route} by its entry {best.cidr}"
-    return best.route, Rule(table.id, None, text), tuple(str(each.route) for each in found[1:])
+    return best.route, Rule(table.id, None, text, best.route), tuple(str(each.route) for each in found[1:])
 
 
 def _candidates(table: RouteTable, address: str, lists: Lists) -> tuple[list[Candidate], list[tuple[Route, str]]]:

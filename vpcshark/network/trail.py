@@ -76,11 +76,13 @@ class Session:
 
 @dataclass(frozen=True)
 class Context:
-    """Of one way: the facts, where it shall lead, and, on the way back, the session."""
+    """Of one way: the facts, where it shall lead, and, on the way back, the session. ``vouched``: security groups of
+    what is in front of the end, so that who lets these in lets in what they pass on."""
 
     known: Known
     goal: End
     session: Session | None = None
+    vouched: frozenset[str] = frozenset()
 
     @property
     def network(self) -> Network:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpcshark.network import filters, mend
+from vpcshark.network import filters, mend, states
 from vpcshark.network.decision import Rule, Unclear
 from vpcshark.network.facts import Attachment, Subnet, Transit, TransitRoute, TransitTable
 from vpcshark.network.inside import Step, tell_interface
@@ -19,7 +19,7 @@ from vpcshark.network.trail import ALLOW, DROP, TRANSIT_MTU, UNKNOWN, Context, T
 
 # Which kind of propagated route wins, the best first (Transit Gateways guide, "Route evaluation order").
 _RANKS = ("vpc", "direct-connect-gateway", "connect", "vpn", "vpn-concentrator", "peering")
-LIVE = ("available", "modifying", "rollingBack")
+LIVE = ("available", "modifying", "rollingback")
 
 
 def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
@@ -31,7 +31,10 @@ def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
         return [(trail, None)]
     subnets = [ctx.known.subnet(each, at.vpc) for each in mine.subnets]
     if not subnets:
-        raise Unclear(f"The subnets of {mine.id} can't be read, so nobody can say whether it is in the sender's zone.")
+        raise Unclear(
+            f"The subnets of {mine.id} can't be read, so nobody can say whether it is in the sender's zone."
+            + _why_unread(ctx)
+        )
     near = [each for each in subnets if each.zone == trail.zone]
     if not near:
         trail = _out_of_zone(ctx, trail, mine, subnets)
@@ -43,6 +46,11 @@ def come_in(ctx: Context, trail: Trail, at: IntoTransit) -> Step:
         trail = _without_v6(trail, mine)
     trail = _crossed(ctx, trail, mine)
     return [(trail, InTransit(mine))]
+
+
+def _why_unread(ctx: Context) -> str:
+    why = ctx.network.unknown.get("attachments", "")
+    return f" {why}" if why else ""
 
 
 def _out_of_zone(ctx: Context, trail: Trail, mine: Attachment, subnets: Sequence[Subnet]) -> Trail:
@@ -83,14 +91,13 @@ def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet:
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
     if interface is not None:
         trail = tell_interface(trail, interface)
-    state = attachment.state
-    verdict = ALLOW if state in LIVE else DROP
+    stated = _stated(attachment)
     return trail.add(
         "attachment",
         attachment.id,
-        verdict,
-        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {state}",
+        stated.verdict,
+        code=stated.code,
+        text=stated.text,
         name=attachment.name,
         az=subnet.az,
         vpc=attachment.resource,
@@ -99,13 +106,22 @@ def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet:
     )
 
 
+def _stated(attachment: Attachment) -> states.Stated:
+    return states.judged("the attachment", attachment.state, LIVE, "BAD_STATE_ATTACHMENT")
+
+
+def _is_live(attachment: Attachment) -> bool:
+    return attachment.state.lower() in LIVE
+
+
 def _crossed(ctx: Context, trail: Trail, attachment: Attachment) -> Trail:
     """References to security groups cross only where gateway and attachments support it, and not from use1-az3."""
     transit: Transit | None = ctx.network.transits.get(attachment.transit)
-    supports = transit is not None and transit.has_group_references and attachment.has_group_references
-    if not supports or trail.zone == filters.NO_REFERENCES_ZONE:
+    if not attachment.has_group_references or trail.zone == filters.NO_REFERENCES_ZONE:
         return trail.cross("tgw-plain")
-    return trail.cross("tgw")
+    if transit is None:
+        return trail.cross("tgw-unread")
+    return trail.cross("tgw" if transit.has_group_references else "tgw-plain")
 
 
 def look_up(ctx: Context, trail: Trail, at: InTransit) -> Step:
@@ -151,7 +167,7 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
         trail = trail.add("transit-gateway-route-table", table.id, DROP, code=code, text=said, mend=command, **shown)
         return _as_if(ctx, trail, table.transit)
     route = found[0]
-    rule = Rule(table.id, None, str(route))
+    rule = Rule(table.id, None, str(route), route)
     if route.state == "blackhole":
         command = mend.transit_route(table.id, route.destination, goal.id if goal is not None else "", replaces=True)
         said = f"{route}: the packet is dropped"
@@ -160,7 +176,10 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
             "transit-gateway-route-table", table.id, DROP, code=code, text=said, rule=rule, mend=command, **shown
         )
         return _as_if(ctx, trail, table.transit)
-    trail = trail.add("transit-gateway-route-table", table.id, ALLOW, text=str(route), rule=rule, **shown)
+    stated = states.judged("the route", route.state, ("active",))
+    shown["code"] = stated.code
+    said = "; ".join(filter(None, (str(route), stated.text)))
+    trail = trail.add("transit-gateway-route-table", table.id, stated.verdict, text=said, rule=rule, **shown)
     return [(trail, OutOfTransit(_attachment(ctx, table, each))) for each in route.attachments]
 
 
@@ -201,7 +220,7 @@ def _propagated(ctx: Context, table: TransitTable) -> list[TransitRoute]:
     found: list[TransitRoute] = []
     for identity in table.propagations:
         attachment = _attachment(ctx, table, identity)
-        if attachment.kind != "vpc" or attachment.state not in LIVE:
+        if attachment.kind != "vpc" or not _is_live(attachment):
             continue
         cidrs = [c for c in ctx.known.cidrs(attachment.resource) if ":" not in c or attachment.has_v6]
         found += [TransitRoute(cidr, (identity,), kind="propagated") for cidr in cidrs if (cidr, identity) not in told]
@@ -225,7 +244,7 @@ def _goal_attachment(ctx: Context, transit: str) -> Attachment | None:
 def _of_vpc(attachments: Sequence[Attachment], vpc: str) -> Attachment | None:
     """The VPC's attachment: EC2 lists one that was deleted for some hours beside the one that took its place."""
     mine = [each for each in attachments if each.resource == vpc]
-    return next((each for each in mine if each.state in LIVE), mine[0] if mine else None)
+    return next((each for each in mine if _is_live(each)), mine[0] if mine else None)
 
 
 def _as_if(ctx: Context, trail: Trail, transit: str) -> Step:
@@ -246,7 +265,10 @@ def go_out(ctx: Context, trail: Trail, at: OutOfTransit) -> Step:
     trail = _crossed(ctx, trail, attachment)
     subnets = [ctx.known.subnet(each, attachment.resource) for each in attachment.subnets]
     if not subnets:
-        raise Unclear(f"The subnets of {attachment.id} can't be read, so where the packet enters its VPC is not known.")
+        raise Unclear(
+            f"The subnets of {attachment.id} can't be read, so where the packet enters its VPC is not known."
+            + _why_unread(ctx)
+        )
     return [_into_vpc(ctx, trail, attachment, each) for each in _zones(ctx, trail, attachment, subnets)]
 
 
@@ -264,13 +286,13 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     """Attachment, interface, then the ACL by destination and the table of the attachment's own subnet; neither of both,
     where the destination is in that subnet."""
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
-    verdict = ALLOW if attachment.state in LIVE else DROP
+    stated = _stated(attachment)
     trail = trail.to(zone=subnet.zone).add(
         "attachment",
         attachment.id,
-        verdict,
-        code="" if verdict == ALLOW else "BAD_STATE_ATTACHMENT",
-        text="" if verdict == ALLOW else f"the attachment is {attachment.state}",
+        stated.verdict,
+        code=stated.code,
+        text=stated.text,
         name=attachment.name,
         az=subnet.az,
         vpc=attachment.resource,

@@ -29,7 +29,7 @@ def balancer(picture: Picture) -> Iterator[Finding]:
     else:
         yield from _behind(picture, found, listener)
     if found.groups:
-        yield groups.verdict(picture, found.groups, found.arn)
+        yield groups.verdict(picture, found.groups, found.arn, found.vpc)
 
 
 def _unheard(picture: Picture, found: Balancer) -> Finding:

@@ -49,6 +49,13 @@ def command(picture: Picture, service: str, operation: str, *arguments: str, **o
     return shlex.join(words)
 
 
+def placed(picture: Picture, text: str) -> str:
+    """A command line of the network's, with the picture's region and profile; "" for none."""
+    place = ["--region", picture.region] if picture.region else []
+    place += ["--profile", picture.profile] if picture.profile else []
+    return " ".join(filter(None, (text, shlex.join(place)))) if text else ""
+
+
 def attaching(picture: Picture, eni: str) -> str:
     """The command that attaches an ENI to an instance, which the person has to name."""
     facts = {"network_interface_id": eni, "instance_id": "INSTANCE", "device_index": 1}

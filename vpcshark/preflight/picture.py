@@ -1,4 +1,5 @@
-"""What preflight knows of the way from a source to its target: plain facts, as EC2's describes tell them.
+"""What preflight knows of a source and its target: plain facts, as EC2's describes tell them. What lies between them is
+``vpcshark.network``'s.
 
 Ids and texts are "" where AWS says nothing. A part that could not be asked for is named in ``Picture.unknown``, and its
 list is empty. Must not know how the facts were asked for, nor what they mean.
@@ -9,8 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from vpcshark.network import facts
+from vpcshark.network.facts import Network
+
 VXLAN_PORT = 4789
-UDP = 17
 
 
 @dataclass(frozen=True)
@@ -36,108 +39,6 @@ class Interface:
     groups: tuple[str, ...] = ()
     is_listed: bool = True
     most_sources: int = 10
-
-
-@dataclass(frozen=True)
-class Subnet:
-    """A subnet. ``cidr`` is its IPv4 block; ``is_ipv6_only`` that it has none."""
-
-    id: str
-    vpc: str
-    az: str = ""
-    cidr: str = ""
-    is_ipv6_only: bool = False
-
-
-@dataclass(frozen=True)
-class Route:
-    """A route. ``destination`` is a CIDR block or a prefix list's id, ``via`` the id that it leads to ("local" for the
-    VPC itself), ``state`` "active" or "blackhole"."""
-
-    destination: str
-    via: str
-    state: str = "active"
-    is_propagated: bool = False
-
-
-@dataclass(frozen=True)
-class RouteTable:
-    """A route table with the subnets that are associated with it explicitly."""
-
-    id: str
-    vpc: str
-    is_main: bool = False
-    subnets: tuple[str, ...] = ()
-    routes: tuple[Route, ...] = ()
-
-
-@dataclass(frozen=True)
-class AclEntry:
-    """A network ACL's entry; lower numbers first. ``protocol`` is "-1" for all; ``ports`` (low, high) or None: all."""
-
-    number: int
-    is_egress: bool
-    is_allow: bool
-    protocol: str
-    cidr: str
-    ports: tuple[int, int] | None = None
-
-
-@dataclass(frozen=True)
-class Acl:
-    """A network ACL with the subnets that it guards."""
-
-    id: str
-    vpc: str
-    subnets: tuple[str, ...] = ()
-    entries: tuple[AclEntry, ...] = ()
-
-
-@dataclass(frozen=True)
-class GroupRule:
-    """A security group's inbound rule: exactly one of ``cidr``, ``prefix_list`` and ``group`` is set. ``id`` is "" as
-    long as only DescribeSecurityGroups was asked, which tells none."""
-
-    group_id: str
-    protocol: str
-    ports: tuple[int, int] | None = None
-    cidr: str = ""
-    prefix_list: str = ""
-    group: str = ""
-    id: str = ""
-
-
-@dataclass(frozen=True)
-class Peering:
-    """A VPC peering connection; ``vpcs`` and ``regions`` of requester and accepter."""
-
-    id: str
-    state: str
-    vpcs: tuple[str, str]
-    regions: tuple[str, str] = ("", "")
-
-
-@dataclass(frozen=True)
-class Attachment:
-    """A transit gateway's attachment. ``resource`` is the VPC's id where ``kind`` is "vpc", ``table`` the route table
-    that it is associated with, ``subnets`` where a VPC's attachment has its network interfaces."""
-
-    id: str
-    gateway: str
-    kind: str
-    resource: str
-    state: str = "available"
-    table: str = ""
-    subnets: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class GatewayRoute:
-    """A transit gateway's route; ``attachments`` is empty for a blackhole."""
-
-    destination: str
-    state: str
-    attachments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -236,9 +137,9 @@ class Picture:
     ``hosts`` are the ENIs that are registered behind a load balancer, as far as they can be seen; ``peers`` the
     security groups of what is in front of the target: whoever admits those admits the source's frames.
 
-    ``unknown`` maps a part ("route tables", …) to the sentence why it could not be asked for; ``knows_joints``:
-    peerings and attachments were asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed;
-    ``permitted`` an IAM action to what DryRun said (None: it can't tell), empty where that was not asked.
+    ``network`` is what lies between them; ``unknown`` maps a part ("acls", "sessions", …) to the sentence why it could
+    not be asked for; ``bandwidth`` maps an instance type to EC2's words for its network speed; ``permitted`` an IAM
+    action to what DryRun said (None: it can't tell), empty where that was not asked.
     """
 
     source: Interface
@@ -247,20 +148,12 @@ class Picture:
     endpoint: Endpoint | None = None
     hosts: tuple[Interface, ...] = ()
     peers: tuple[str, ...] = ()
-    subnets: tuple[Subnet, ...] = ()
-    route_tables: tuple[RouteTable, ...] = ()
-    acls: tuple[Acl, ...] = ()
-    rules: tuple[GroupRule, ...] = ()
-    prefix_lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    peerings: tuple[Peering, ...] = ()
-    attachments: tuple[Attachment, ...] = ()
-    gateway_routes: Mapping[str, tuple[GatewayRoute, ...]] = field(default_factory=dict)
+    network: Network = field(default_factory=Network)
     sessions: tuple[Session, ...] = ()
     mirror_targets: tuple[MirrorTarget, ...] = ()
     bandwidth: Mapping[str, str] = field(default_factory=dict)
     permitted: Mapping[str, bool | None] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
-    knows_joints: bool = False
     plan: Plan = field(default_factory=Plan)
     region: str = ""
     profile: str = ""
@@ -282,19 +175,6 @@ class Picture:
         peers = self.balancer.groups if self.balancer is not None else ()
         return replace(self, target=host, balancer=None, endpoint=None, hosts=(), peers=peers)
 
-    def subnet(self, subnet_id: str) -> Subnet | None:
+    def subnet(self, subnet_id: str) -> facts.Subnet | None:
         """The subnet with this id, None if it was not shown."""
-        return next((subnet for subnet in self.subnets if subnet.id == subnet_id), None)
-
-    def table_of(self, subnet_id: str, vpc: str) -> RouteTable | None:
-        """The route table in force in a subnet: its own, else the VPC's main one."""
-        own = next((table for table in self.route_tables if subnet_id in table.subnets), None)
-        return own or next((table for table in self.route_tables if table.is_main and table.vpc == vpc), None)
-
-    def peering(self, peering_id: str) -> Peering | None:
-        """The peering connection with this id."""
-        return next((peering for peering in self.peerings if peering.id == peering_id), None)
-
-    def are_peered(self, one: str, other: str) -> bool:
-        """Is there an active peering connection between two VPCs?"""
-        return any(p.state == "active" and set(p.vpcs) == {one, other} for p in self.peerings)
+        return self.network.subnets.get(subnet_id)

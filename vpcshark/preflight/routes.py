@@ -1,350 +1,249 @@
-"""The way of the outer frames from the source's subnet to the target: route tables, peering, transit gateways. Pure.
+"""What the network says of the frames' way to the target, route by route, as one finding. Pure.
 
-"Encapsulated mirror traffic is routed to the traffic mirror target by using the VPC route table" (Traffic Mirroring
-guide, "Routing and security groups"). Mirrored frames need no way back, so only this direction counts.
-https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html
+https://docs.aws.amazon.com/vpc/latest/userguide/route-tables-priority.html. Must not know how a route is chosen.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 
-from vpcshark.preflight import addresses
-from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command, not_seen
-from vpcshark.preflight.picture import Attachment, GatewayRoute, Interface, Picture, Route, RouteTable
+from vpcshark.network import inside, mend
+from vpcshark.network.facts import Attachment, Peering, Route
+from vpcshark.network.trail import DROP, UNKNOWN, Hop, Trail
+from vpcshark.preflight import way
+from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command, not_seen, placed
+from vpcshark.preflight.picture import Interface, Picture
 
-LOCAL = "local"
 _DEAD_ENDS = {  # id prefix -> what cannot carry private addresses to another instance
     "igw-": "an internet gateway",
     "nat-": "a NAT gateway",
     "eigw-": "an egress-only internet gateway",
 }
-
-
-@dataclass(frozen=True)
-class Way:
-    """How the frames leave the source's subnet: the table and its route, None where there is none."""
-
-    table: RouteTable
-    route: Route | None
+_NOT_OF_THE_ROUTE = ("network-acl", "security-group", "instance")
 
 
 def route(picture: Picture) -> Iterator[Finding]:
-    """Follow the route to the target's address."""
-    source, target = picture.source, picture.target
-    if target is None or not target.address:
+    """The first thing on the way to the target that is wrong, or that nothing is."""
+    trail = way.walk(picture)
+    if trail is None or picture.target is None:
         return
-    for part in ("route tables", "subnets"):
-        if part in picture.unknown:
-            yield not_seen("route", source.subnet, picture.unknown[part], "The route to the target is not known.")
-            return
-    found = way(picture, target)
-    if found is None:
-        yield Finding("route", WARN, source.subnet, f"The route table of {source.subnet} is not shown.")
-    else:
-        yield from _follow(picture, target, found)
+    table, taken = _taken(trail)
+    stop = next(filter(_is_stop, trail.hops), None)
+    told = _Told(picture, picture.target, trail, table, taken)
+    yield told.astray() or (told.stopped(stop) if stop is not None else told.well())
 
 
-def way(picture: Picture, target: Interface) -> Way | None:
-    """The source's route table and the route that AWS takes to the target; None if no table is shown."""
-    table = picture.table_of(picture.source.subnet, picture.source.vpc)
-    if table is None:
-        return None
-    return Way(table, longest(table.routes, target.address, picture.prefix_lists))
-
-
-def longest(routes: Iterable[Route], address: str, prefix_lists: Mapping[str, tuple[str, ...]]) -> Route | None:
-    """The route with the longest prefix; of equal ones the VPC's own, then static ones, then propagated ones."""
-    found = [
-        (addresses.length(block), each.via == LOCAL, not each.is_propagated, each)
-        for each in routes
-        for block in addresses.blocks(each.destination, prefix_lists) or ()
-        if addresses.holds(block, address)
-    ]
-    return max(found, key=lambda candidate: candidate[:3])[3] if found else None
+def _is_stop(hop: Hop) -> bool:
+    return hop.verdict in (DROP, UNKNOWN) and hop.kind not in _NOT_OF_THE_ROUTE
 
 
 def gateway_of(picture: Picture) -> str:
-    """The transit gateway that the source's route to the target leads to, "" if it leads elsewhere."""
-    found = way(picture, picture.target) if picture.target is not None else None
-    via = found.route.via if found is not None and found.route is not None else ""
-    return via if via.startswith("tgw-") else ""
+    """The transit gateway that the frames go through, "" if none."""
+    trail = way.walk(picture)
+    return next((hop.resource for hop in trail.hops if hop.kind == "transit-gateway"), "") if trail is not None else ""
 
 
-def _follow(picture: Picture, target: Interface, found: Way) -> Iterator[Finding]:
-    table, taken = found.table, found.route
-    if taken is None:
-        yield _missing(picture, target, table)
-    elif taken.state == "blackhole":
-        yield Finding(
-            "route",
-            FAIL,
-            table.id,
-            f"{table.id} sends {target.address} into a blackhole: {taken.via or 'what its route led to'} is gone.",
-            rule=taken.destination,
-            command=_replacement(picture, target, table, taken.destination),
-        )
-    elif taken.via == LOCAL:
-        yield _local(picture, target, table, taken)
-    elif taken.via.startswith("pcx-"):
-        yield _peering(picture, target, table, taken)
-    elif taken.via.startswith("tgw-"):
-        yield from _gateway(picture, target, table, taken)
-    else:
-        yield _elsewhere(picture, target, table, taken)
+def _taken(trail: Trail) -> tuple[str, Route | None]:
+    """(the source's route table, the route that the frames take in it): "" where they need none."""
+    hop = next((each for each in trail.hops if each.kind == "route-table"), None)
+    if hop is None:
+        return "", None
+    return hop.resource, hop.rule.row if hop.rule is not None else None
 
 
-def _missing(picture: Picture, target: Interface, table: RouteTable) -> Finding:
-    unknown = [route.destination for route in table.routes if route.destination in _unread(picture, table)]
-    if unknown:
+class _Told:
+    """The words for one way."""
+
+    def __init__(self, picture: Picture, target: Interface, trail: Trail, table: str, taken: Route | None) -> None:
+        self.picture, self.target, self.trail = picture, target, trail
+        self.table, self.taken = table, taken
+        self.destination = taken.destination if taken is not None else ""
+
+    def well(self) -> Finding:
+        """It leads there."""
+        address, source = self.target.address, self.picture.source
+        if self.taken is None:
+            return Finding("route", OK, source.subnet, "Source and target share a subnet, so no route is needed.")
+        what = "The VPC's own route" if self.taken.is_local else self.taken.target
+        return Finding("route", OK, self.table, f"{what} leads to {address}.", rule=self.destination)
+
+    def astray(self) -> Finding | None:
+        """It leads elsewhere, or where AWS does not mirror to, though nothing on the way says no."""
+        source, target = self.picture.source, self.target
+        if self.taken is not None and self.taken.is_local and target.vpc != source.vpc:
+            return self._fail(
+                self.table,
+                f"{target.address} is inside the source's own VPC {source.vpc}, so frames never leave it for the "
+                f"target's {target.vpc}: the address ranges overlap. Choose a capture host in {source.vpc}.",
+            )
+        peering = self._peering()
+        if peering is not None and "pcx-region" in self.trail.via:
+            regions = " and ".join(end.region for end in peering.ends)
+            return self._fail(peering.id, f"{peering.id} joins {regions}, and AWS mirrors only within a region.")
+        return self._through_another()
+
+    def _through_another(self) -> Finding | None:
+        """A transit gateway leads to another VPC, which may be one that inspects and forwards."""
+        hops = self.trail.hops
+        at = next((n for n, hop in enumerate(hops) if hop.kind == "transit-gateway-route-table"), len(hops))
+        out = next((hop for hop in hops[at:] if hop.kind == "attachment"), None)
+        onward = hops[at].rule if at < len(hops) else None
+        if out is None or onward is None or hops[at].verdict == DROP or any(map(_is_stop, hops[:at])):
+            return None
+        if out.vpc == self.target.vpc:
+            return None
+        is_lost = any(hop.verdict == DROP for hop in hops[at:] if hop.kind not in _NOT_OF_THE_ROUTE)
+        then = "does not pass them on" if is_lost else "may pass them on or not"
+        block, end, route = self._block(), self._attachment(), onward.row
+        mends = mend.transit_route(hops[at].resource, block, end.id if end else "", replaces=route.destination == block)
         return Finding(
             "route",
-            WARN,
-            table.id,
-            f"{table.id} has no route to {target.address}, unless {', '.join(unknown)} has it.",
-            rule=unknown[0],
+            FAIL if is_lost else WARN,
+            hops[at].resource,
+            f"The transit gateway's route table {hops[at].resource} sends {self.target.address} to {out.resource}, "
+            f"which is not the attachment of the target's {self.target.vpc}; {out.vpc or out.resource} {then}.",
+            rule=route.destination,
+            command=placed(self.picture, mends),
         )
-    return Finding(
-        "route",
-        FAIL,
-        table.id,
-        f"{table.id}, the route table of the source's subnet {picture.source.subnet}, has no route to the target "
-        f"{target.address} in {target.vpc}.",
-        command=_replacement(picture, target, table, ""),
-    )
 
+    def stopped(self, hop: Hop) -> Finding:
+        """By what the network says of the hop."""
+        if hop.code == "WALK_NOT_FOLLOWED":
+            return self._elsewhere()
+        if hop.verdict == UNKNOWN:
+            rule = self.destination if hop.kind != "route-table" else ""
+            said = f"The route to {self.target.address} is not known."
+            found = not_seen("route", hop.resource or self.picture.source.subnet, hop.text, said)
+            return Finding("route", WARN, found.resource, found.sentence, rule=rule)
+        if hop.kind == "route-table" and hop.resource != self.table:
+            return self._fail(hop.resource, f"{hop.resource}, on the way to {self.target.vpc}: {hop.text}.", hop.mend)
+        return _SAYINGS.get(hop.code, _Told._other)(self, hop)
 
-def _unread(picture: Picture, table: RouteTable) -> set[str]:
-    return {r.destination for r in table.routes if addresses.blocks(r.destination, picture.prefix_lists) is None}
+    def _other(self, hop: Hop) -> Finding:
+        said = f"The route to {self.target.address} ends at {hop.resource}: {hop.text}."
+        return self._fail(hop.resource, said, hop.mend)
 
-
-def _local(picture: Picture, target: Interface, table: RouteTable, taken: Route) -> Finding:
-    if target.vpc == picture.source.vpc:
-        return Finding("route", OK, table.id, f"The VPC's own route leads to {target.address}.", rule=taken.destination)
-    return Finding(
-        "route",
-        FAIL,
-        table.id,
-        f"{target.address} is inside the source's own VPC {picture.source.vpc}, so frames never leave it for the "
-        f"target's {target.vpc}: the address ranges overlap. Choose a capture host in {picture.source.vpc}.",
-        rule=taken.destination,
-    )
-
-
-def _peering(picture: Picture, target: Interface, table: RouteTable, taken: Route) -> Finding:
-    if "peerings" in picture.unknown:
-        return not_seen("route", taken.via, picture.unknown["peerings"], f"What {taken.via} leads to is not known.")
-    peering = picture.peering(taken.via)
-    state = peering.state if peering is not None else "not there"
-    if peering is None or state != "active":
-        accept = command(picture, "ec2", "accept-vpc-peering-connection", vpc_peering_connection_id=taken.via)
-        return Finding(
-            "route",
-            FAIL,
-            taken.via,
-            f"The route to {target.address} leads over {taken.via}, which is {state}.",
-            rule=taken.destination,
-            command=accept
-            if state == "pending-acceptance"
-            else _replacement(picture, target, table, taken.destination),
-        )
-    if set(peering.vpcs) != {picture.source.vpc, target.vpc}:
-        other = next((vpc for vpc in peering.vpcs if vpc != picture.source.vpc), "")
-        return Finding(
-            "route",
-            FAIL,
-            table.id,
-            f"The route to {target.address} leads over {taken.via} into {other}, and the target is in {target.vpc}; "
-            "peering is not transitive.",
-            rule=taken.destination,
-            command=_replacement(picture, target, table, taken.destination),
-        )
-    if len(set(peering.regions)) > 1:
+    def _missing(self, hop: Hop) -> Finding:
+        source = self.picture.source
         return Finding(
             "route",
             FAIL,
-            taken.via,
-            f"{taken.via} joins {' and '.join(peering.regions)}, and AWS mirrors only within a region.",
-            rule=taken.destination,
+            hop.resource,
+            f"{hop.resource}, the route table of the source's subnet {source.subnet}, has no route to the target "
+            f"{self.target.address} in {self.target.vpc}.",
+            command=self._replacement(is_new=True),
         )
-    return Finding("route", OK, table.id, f"{taken.via} leads to {target.address}.", rule=taken.destination)
 
+    def _blackhole(self, hop: Hop) -> Finding:
+        gone = (self.taken.target if self.taken is not None else "") or "what its route led to"
+        said = f"{hop.resource} sends {self.target.address} into a blackhole: {gone} is gone."
+        return self._fail(hop.resource, said, self._replacement())
 
-def _gateway(picture: Picture, target: Interface, table: RouteTable, taken: Route) -> Iterator[Finding]:
-    gateway = taken.via
-    if "attachments" in picture.unknown:
-        why = picture.unknown["attachments"]
-        yield not_seen("route", gateway, why, f"Where the transit gateway {gateway} leads is not known.")
-        return
-    entry = _attachment(picture, gateway, picture.source.vpc)
-    if entry is None or entry.state != "available":
-        yield _not_attached(picture, gateway, picture.source.vpc, picture.source.subnet, entry)
-        return
-    zones = {subnet.az for each in entry.subnets if (subnet := picture.subnet(each)) is not None}
-    if zones and picture.source.az and picture.source.az not in zones:
-        yield Finding(
-            "route",
-            FAIL,
-            entry.id,
-            f"The attachment {entry.id} of {picture.source.vpc} has no subnet in the source's {picture.source.az}, so "
-            f"frames from there do not reach {gateway}.",
-            command=command(
-                picture,
-                "ec2",
-                "modify-transit-gateway-vpc-attachment",
-                transit_gateway_attachment_id=entry.id,
-                add_subnet_ids=picture.source.subnet,
-            ),
-        )
-        return
-    yield _across(picture, target, table, taken, entry)
+    def _bad_peering(self, hop: Hop) -> Finding:
+        said = f"The route to {self.target.address} leads over {hop.resource}: {hop.text}."
+        return self._fail(hop.resource, said, placed(self.picture, hop.mend) or self._replacement())
 
+    def _not_by_peering(self, hop: Hop) -> Finding:
+        peering = self._peering()
+        others = [end.vpc for end in peering.ends if end.vpc != self.picture.source.vpc] if peering is not None else []
+        said = f"The route to {self.target.address} leads over {hop.resource} into {', '.join(others)}"
+        more = f"and the target is in {self.target.vpc}; peering is not transitive."
+        return self._fail(self.table, f"{said}, {more}", self._replacement())
 
-def _across(picture: Picture, target: Interface, table: RouteTable, taken: Route, entry: Attachment) -> Finding:
-    gateway = taken.via
-    if not entry.table:
+    def _out_of_zone(self, hop: Hop) -> Finding:
+        source = self.picture.source
+        gateway = self.taken.target if self.taken is not None else "the transit gateway"
+        said = f"The attachment {hop.resource} of {source.vpc} has no subnet in the source's {source.az}, so frames "
+        more = f"from there do not reach {gateway}."
+        return Finding("route", FAIL, hop.resource, said + more, command=self._placed(hop))
+
+    def _no_table(self, hop: Hop) -> Finding:
+        mine = next((each.resource for each in self.trail.hops if each.kind == "attachment"), hop.resource)
+        said = f"The attachment {mine} is associated with no route table of {hop.resource}, so its frames are dropped."
+        return Finding("route", FAIL, mine, said, command=self._placed(hop))
+
+    def _no_transit_route(self, hop: Hop) -> Finding:
+        said = f"The transit gateway's route table {hop.resource} has no route to {self.target.address}."
+        return Finding("route", FAIL, hop.resource, said, command=self._placed(hop))
+
+    def _transit_blackhole(self, hop: Hop) -> Finding:
+        said = f"The transit gateway's route table {hop.resource} sends into a blackhole {self.target.address}."
+        rule = hop.rule.row.destination if hop.rule is not None and hop.rule.row is not None else ""
+        return Finding("route", FAIL, hop.resource, said, rule=rule, command=self._placed(hop))
+
+    def _not_attached(self, hop: Hop) -> Finding:
+        gateway = self.taken.target if self.taken is not None else hop.resource
+        vpc = hop.vpc or self.picture.source.vpc
+        end = self.target if vpc == self.target.vpc else self.picture.source
+        made = {"transit_gateway_id": gateway, "vpc_id": vpc, "subnet_ids": end.subnet}
         return Finding(
             "route",
             FAIL,
-            entry.id,
-            f"The attachment {entry.id} is associated with no route table of {gateway}, so its frames are dropped.",
-            command=command(
-                picture,
-                "ec2",
-                "associate-transit-gateway-route-table",
-                transit_gateway_attachment_id=entry.id,
-                transit_gateway_route_table_id="TABLE",
-            ),
+            hop.resource,
+            f"{vpc} is not attached to the transit gateway {gateway}: {hop.text}.",
+            command=command(self.picture, "ec2", "create-transit-gateway-vpc-attachment", **made),
         )
-    routes = picture.gateway_routes.get(entry.table)
-    if routes is None:
-        why = picture.unknown.get("gateway routes", "")
-        return not_seen("route", entry.table, why, f"The routes of {entry.table} are not known.")
-    onward = _longest_of_gateway(routes, target.address)
-    end = _attachment(picture, gateway, target.vpc)
-    if onward is None or onward.state == "blackhole":
-        what = "has no route to" if onward is None else "sends into a blackhole"
-        return Finding(
-            "route",
-            FAIL,
-            entry.table,
-            f"The transit gateway's route table {entry.table} {what} {target.address}.",
-            rule=onward.destination if onward is not None else "",
-            command=_gateway_route(picture, target, entry.table, onward, end),
+
+    def _elsewhere(self) -> Finding:
+        via, address = self.taken.target if self.taken is not None else "", self.target.address
+        dead_end = next((what for prefix, what in _DEAD_ENDS.items() if via.startswith(prefix)), "")
+        if not dead_end:
+            said = f"{self.table} sends {address} to {via}; frames arrive only if that forwards them."
+            return Finding("route", WARN, self.table, said, rule=self.destination)
+        return self._fail(
+            self.table,
+            f"{self.table} sends {address} to {dead_end} ({via}), which does not lead to private addresses of "
+            "instances.",
+            self._replacement(is_new=True),
         )
-    if end is None or end.id not in onward.attachments:
-        return _other_end(picture, target, entry.table, onward, end)
-    if end.state != "available":
-        return _not_attached(picture, gateway, target.vpc, target.subnet, end)
-    return Finding("route", OK, table.id, f"{gateway} leads to {target.address}.", rule=taken.destination)
+
+    def _fail(self, resource: str, sentence: str, mends: str = "") -> Finding:
+        return Finding("route", FAIL, resource, sentence, rule=self.destination, command=mends)
+
+    def _placed(self, hop: Hop) -> str:
+        return placed(self.picture, hop.mend)
+
+    def _replacement(self, *, is_new: bool = False) -> str:
+        """The route that is missing, or that replaces the one taken: over the peering or the transit gateway that joins
+        both VPCs; where there is neither, the peering."""
+        source, target = self.picture.source, self.target
+        if target.vpc == source.vpc:
+            return placed(self.picture, mend.no_route(self.table, self.destination)) if self.destination else ""
+        ctx, _ = way.arrival(self.picture)
+        _, over = inside.missing(ctx, ctx.network.tables[self.table], target.address)
+        if not over:
+            ends = {"vpc_id": source.vpc, "peer_vpc_id": target.vpc}
+            return command(self.picture, "ec2", "create-vpc-peering-connection", **ends)
+        replaces = not is_new and not self.destination.startswith("pl-")
+        block = self.destination if replaces else self._block()
+        return placed(self.picture, mend.route(self.table, block, over, replaces))
+
+    def _block(self) -> str:
+        """The network of the target's subnet."""
+        subnet = self.picture.subnet(self.target.subnet)
+        v4 = [cidr for cidr in (subnet.cidrs if subnet is not None else ()) if ":" not in cidr]
+        return v4[0] if v4 else mend.host(self.target.address)
+
+    def _peering(self) -> Peering | None:
+        crossed = next((hop.resource for hop in self.trail.hops if hop.kind == "peering"), "")
+        return self.picture.network.peerings.get(crossed)
+
+    def _attachment(self) -> Attachment | None:
+        """The target's VPC's own."""
+        gateway = self.taken.target if self.taken is not None else ""
+        mine = [each for each in self.picture.network.attachments.values() if each.transit == gateway]
+        return next((each for each in mine if each.resource == self.target.vpc), None)
 
 
-def _other_end(
-    picture: Picture, target: Interface, table: str, onward: GatewayRoute, end: Attachment | None
-) -> Finding:
-    """Another VPC may be one that inspects and forwards, which nothing shows here."""
-    there = ", ".join(onward.attachments) or "nothing that is shown"
-    return Finding(
-        "route",
-        WARN,
-        table,
-        f"The transit gateway's route table {table} sends {target.address} to {there}, which is not the attachment of "
-        f"the target's {target.vpc}; frames arrive only if that one forwards them.",
-        rule=onward.destination,
-        command=_gateway_route(picture, target, table, onward, end),
-    )
-
-
-def _gateway_route(
-    picture: Picture, target: Interface, table: str, onward: GatewayRoute | None, end: Attachment | None
-) -> str:
-    destination = _block_of(picture, target)
-    exists = onward is not None and onward.destination == destination
-    return command(
-        picture,
-        "ec2",
-        "replace-transit-gateway-route" if exists else "create-transit-gateway-route",
-        transit_gateway_route_table_id=table,
-        destination_cidr_block=destination,
-        transit_gateway_attachment_id=end.id if end is not None else "ATTACHMENT",
-    )
-
-
-def _longest_of_gateway(routes: Iterable[GatewayRoute], address: str) -> GatewayRoute | None:
-    found = [route for route in routes if addresses.holds(route.destination, address)]
-    return max(found, key=lambda route: addresses.length(route.destination), default=None)
-
-
-def _attachment(picture: Picture, gateway: str, vpc: str) -> Attachment | None:
-    """The VPC's attachment; one that is available before one that was deleted."""
-    found = [a for a in picture.attachments if a.gateway == gateway and a.kind == "vpc" and a.resource == vpc]
-    return max(found, key=lambda attachment: attachment.state == "available", default=None)
-
-
-def _not_attached(picture: Picture, gateway: str, vpc: str, subnet: str, found: Attachment | None) -> Finding:
-    return Finding(
-        "route",
-        FAIL,
-        found.id if found is not None else gateway,
-        f"{vpc} is not attached to the transit gateway {gateway}"
-        + (f": {found.id} is {found.state}." if found is not None else "."),
-        command=command(
-            picture,
-            "ec2",
-            "create-transit-gateway-vpc-attachment",
-            transit_gateway_id=gateway,
-            vpc_id=vpc,
-            subnet_ids=subnet,
-        ),
-    )
-
-
-def _elsewhere(picture: Picture, target: Interface, table: RouteTable, taken: Route) -> Finding:
-    dead_end = next((what for prefix, what in _DEAD_ENDS.items() if taken.via.startswith(prefix)), "")
-    if dead_end:
-        return Finding(
-            "route",
-            FAIL,
-            table.id,
-            f"{table.id} sends {target.address} to {dead_end} ({taken.via}), which does not lead to private addresses "
-            "of instances.",
-            rule=taken.destination,
-            command=_replacement(picture, target, table, "" if target.vpc != picture.source.vpc else taken.destination),
-        )
-    return Finding(
-        "route",
-        WARN,
-        table.id,
-        f"{table.id} sends {target.address} to {taken.via}; frames arrive only if that forwards them.",
-        rule=taken.destination,
-    )
-
-
-def _replacement(picture: Picture, target: Interface, table: RouteTable, destination: str) -> str:
-    """The route that is missing: over the peering or the transit gateway that joins both VPCs; where there is neither,
-    the peering. A route that is there already for ``destination`` is replaced."""
-    if target.vpc == picture.source.vpc:
-        return command(picture, "ec2", "delete-route", route_table_id=table.id, destination_cidr_block=destination)
-    block = destination if destination and not destination.startswith("pl-") else _block_of(picture, target)
-    operation = "replace-route" if block == destination else "create-route"
-    peering = next(
-        (p for p in picture.peerings if p.state == "active" and set(p.vpcs) == {picture.source.vpc, target.vpc}), None
-    )
-    gateways = {a.gateway for a in picture.attachments if a.resource == picture.source.vpc}
-    shared = next((a.gateway for a in picture.attachments if a.resource == target.vpc and a.gateway in gateways), "")
-    if peering is None and not shared:
-        return command(
-            picture,
-            "ec2",
-            "create-vpc-peering-connection",
-            vpc_id=picture.source.vpc,
-            peer_vpc_id=target.vpc,
-        )
-    by = {"vpc_peering_connection_id": peering.id} if peering is not None else {"transit_gateway_id": shared}
-    return command(picture, "ec2", operation, route_table_id=table.id, destination_cidr_block=block, **by)
-
-
-def _block_of(picture: Picture, target: Interface) -> str:
-    subnet = picture.subnet(target.subnet)
-    return subnet.cidr if subnet is not None and subnet.cidr else addresses.single(target.address)
+_SAYINGS: Mapping[str, Callable[[_Told, Hop], Finding]] = {
+    "NO_ROUTE_TO_DESTINATION": _Told._missing,
+    "BAD_STATE_ROUTE": _Told._blackhole,
+    "BAD_STATE": _Told._bad_peering,
+    "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR": _Told._not_by_peering,
+    "TGW_ROUTE_AZ_RESTRICTION": _Told._out_of_zone,
+    "TGW_ATTACH_MISSING_TGW_RTB_ASSOCIATION": _Told._no_table,
+    "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT": _Told._no_transit_route,
+    "TGW_RTB_BAD_STATE_ROUTE": _Told._transit_blackhole,
+    "BAD_STATE_ATTACHMENT": _Told._not_attached,
+}
+"""The network's word for what is wrong -> the sentence of it."""

@@ -68,7 +68,7 @@ def _state(picture: Picture, source: Interface) -> Iterator[Finding]:
 
 def _addresses(picture: Picture, source: Interface) -> Iterator[Finding]:
     subnet = picture.subnet(source.subnet)
-    if subnet is not None and subnet.is_ipv6_only:
+    if subnet is not None and subnet.cidrs and all(":" in cidr for cidr in subnet.cidrs):
         yield Finding(
             "source", FAIL, subnet.id, f"{subnet.id} has IPv6 alone, and AWS mirrors nothing out of such subnets."
         )

@@ -14,14 +14,14 @@ from vpcshark.aws.client import Aws, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError
 from vpcshark.network.known import Question
-from vpcshark.survey.calls import CALLS, Call
+from vpcshark.survey.calls import CALLS, MOST_VALUES, Call
 
 __all__ = ["CALLS", "put"]
 
 
 def put(accounts: Sequence[Aws], questions: Iterable[Question]) -> tuple[list[tuple[str, Any]], dict[str, str], int]:
     """(the answers' items with the name of their list, part -> why it is unknown, how many calls that took)."""
-    calls = [call for kind, keys in _by_kind(questions).items() for call in CALLS[kind](keys)]
+    calls = [call for kind, keys in _by_kind(questions).items() for part in _parts(keys) for call in CALLS[kind](part)]
     work = [partial(_made, aws, call) for aws in accounts for call in calls]
     items: list[tuple[str, Any]] = []
     unknown: dict[str, str] = {}
@@ -31,6 +31,11 @@ def put(accounts: Sequence[Aws], questions: Iterable[Question]) -> tuple[list[tu
         else:
             items += found
     return items, unknown, len(work)
+
+
+def _parts(keys: list[Question]) -> list[list[Question]]:
+    """No more than a filter takes at once."""
+    return [keys[at : at + MOST_VALUES] for at in range(0, len(keys), MOST_VALUES)]
 
 
 def _by_kind(questions: Iterable[Question]) -> dict[str, list[Question]]:
@@ -59,5 +64,11 @@ def _made(aws: Aws, call: Call) -> list[tuple[str, Any]] | tuple[str, str]:
 
 
 def _paged(client: Any, call: Call) -> Iterable[Any]:
-    size = 1000 if call.service == "ec2" else 400
-    return pages(client, call.operation, call.key, size, **call.parameters)
+    return pages(client, call.operation, call.key, _largest(client, call.operation), **call.parameters)
+
+
+def _largest(client: Any, operation: str) -> int:
+    """Items of the largest page that the call takes, by botocore's model: DescribeRouteTables has 100, others 1000."""
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
+    sizes = [model.members[name].metadata.get("max") for name in ("MaxResults", "PageSize") if name in model.members]
+    return int(next(filter(None, sizes), 1000))

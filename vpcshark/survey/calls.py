@@ -34,14 +34,11 @@ class Call:
 
 def _filters(**values: Iterable[str]) -> list[dict[str, Any]]:
     """Filters of EC2: ``vpc_id=["vpc-1"]`` is the filter "vpc-id"."""
-    return [
-        {"Name": name.replace("_", "-"), "Values": [*dict.fromkeys(each)][:MOST_VALUES]}
-        for name, each in values.items()
-    ]
+    return [{"Name": name.replace("_", "-"), "Values": [*dict.fromkeys(each)]} for name, each in values.items()]
 
 
 def _interfaces(*filters: tuple[str, Sequence[str]]) -> Call:
-    wanted = [{"Name": name, "Values": [*dict.fromkeys(values)][:MOST_VALUES]} for name, values in filters]
+    wanted = [{"Name": name, "Values": [*dict.fromkeys(values)]} for name, values in filters]
     return Call(
         "interfaces", "describe_network_interfaces", "NetworkInterfaces", "network interfaces", {"Filters": wanted}
     )
@@ -313,6 +310,27 @@ def _target_groups(keys: Sequence[Question]) -> list[Call]:
     return calls
 
 
+def _region(keys: Sequence[Question]) -> list[Call]:
+    """What the way of mirrored frames hangs on, of a whole Region at once."""
+    return [
+        Call("subnets", "describe_subnets", "Subnets", "subnets"),
+        Call("tables", "describe_route_tables", "RouteTables", "route tables"),
+        Call("acls", "describe_network_acls", "NetworkAcls", "network ACLs"),
+        Call("groups", "describe_security_groups", "SecurityGroups", "security groups"),
+        Call("targets", "describe_traffic_mirror_targets", "TrafficMirrorTargets", "mirror targets"),
+    ]
+
+
+def _joints(keys: Sequence[Question]) -> list[Call]:
+    """What joins the VPCs of a whole Region."""
+    head, words = "describe_transit_gateway", "transit gateway attachments"
+    return [
+        Call("peerings", "describe_vpc_peering_connections", "VpcPeeringConnections", "VPC peering connections"),
+        Call("attachments", f"{head}_attachments", "TransitGatewayAttachments", words),
+        Call("attachments", f"{head}_vpc_attachments", "TransitGatewayVpcAttachments", words),
+    ]
+
+
 def _tables(keys: Sequence[Question]) -> list[Call]:
     return [_listed("tables", "describe_route_tables", "RouteTables", "route tables", route_table_id=_firsts(keys))]
 
@@ -338,5 +356,8 @@ CALLS: Mapping[str, Callable[[Sequence[Question]], list[Call]]] = {
     "listeners": _listeners,
     "target-group": _target_groups,
     "table": _tables,
+    "rules": lambda keys: _groups(keys)[1:],
+    "region": _region,
+    "joints": _joints,
 }
 """Kind of question -> its calls."""

@@ -22,6 +22,7 @@ SOURCES: Mapping[str, tuple[str, tuple[str, ...]]] = {
     "vpcs": ("DescribeVpcs", ("Vpcs",)),
     "subnets": ("DescribeSubnets", ("Subnets",)),
     "interfaces": ("DescribeNetworkInterfaces", ("NetworkInterfaces",)),
+    "instances": ("DescribeInstances", ("Reservations",)),
     "tables": ("DescribeRouteTables", ("RouteTables",)),
     "acls": ("DescribeNetworkAcls", ("NetworkAcls",)),
     "groups": ("DescribeSecurityGroups", ("SecurityGroups",)),

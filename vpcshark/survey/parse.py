@@ -139,7 +139,7 @@ def instances(answers: Answers) -> dict[str, facts.Instance]:
         facts.Instance(
             raw["InstanceId"],
             names(raw),
-            raw.get("State", {}).get("Name", "running"),
+            raw.get("State", {}).get("Name", ""),
             str(raw.get("Platform", "")).lower() == "windows",
         )
         for reservation in answers.get("Reservations", ())
@@ -182,7 +182,7 @@ def _route(raw: Raw) -> facts.Route:
         destination=destination or "",
         target=str(raw.get(kind, "")),
         kind=kind,
-        state=raw.get("State", "active"),
+        state=raw.get("State", ""),
         origin=raw.get("Origin", ""),
         interface=raw.get("NetworkInterfaceId", "") or "",
     )

@@ -49,7 +49,7 @@ def _nat(raw: Raw) -> facts.NatGateway:
         subnet=raw.get("SubnetId", ""),
         interfaces=tuple(each["NetworkInterfaceId"] for each in rows if each.get("NetworkInterfaceId")),
         addresses=tuple((each.get("PrivateIp", ""), each.get("PublicIp", "")) for each in rows),
-        state=raw.get("State", "available"),
+        state=raw.get("State", ""),
         is_private=raw.get("ConnectivityType", "public") == "private",
         is_regional=raw.get("AvailabilityMode", "zonal") == "regional",
         table=raw.get("RouteTableId", ""),
@@ -98,7 +98,7 @@ def attachments(answers: Answers) -> dict[str, facts.Attachment]:
     told = {raw.get("TransitGatewayId") for raw in answers.get("TransitGatewayRouteTables", ())}
     found: dict[str, facts.Attachment] = {}
     for raw in answers.get("TransitGatewayAttachments", ()):
-        each = _attachment(raw, raw["TransitGatewayId"] in told)
+        each = _attachment(raw, raw["TransitGatewayId"] in told or _is_of_its_owner(raw))
         key = f"{each.id}@{each.transit}"
         found[key] = each if key not in found or each.table else found[key]
     for raw in answers.get("TransitGatewayVpcAttachments", ()):
@@ -107,6 +107,12 @@ def attachments(answers: Answers) -> dict[str, facts.Attachment]:
     for raw in answers.get("TransitGatewayPeeringAttachments", ()):
         _add_peers(found, raw)
     return found
+
+
+def _is_of_its_owner(raw: Raw) -> bool:
+    """Has one account gateway and VPC? It sees this attachment as both, and an owner is told the association."""
+    owner = raw.get("TransitGatewayOwnerId")
+    return bool(owner) and owner == raw.get("ResourceOwnerId")
 
 
 def _attachment(raw: Raw, knows_tables: bool) -> facts.Attachment:
@@ -188,7 +194,7 @@ def _transit_route(raw: Raw) -> facts.TransitRoute:
     return facts.TransitRoute(
         raw["DestinationCidrBlock"],
         tuple(each["TransitGatewayAttachmentId"] for each in rows),
-        raw.get("State", "active"),
+        raw.get("State", ""),
         raw.get("Type", "static"),
         rows[0].get("ResourceType", "vpc") if rows else "vpc",
         raw.get("PrefixListId", ""),
@@ -203,7 +209,7 @@ def endpoints(answers: Answers) -> dict[str, facts.Endpoint]:
             raw.get("VpcId", ""),
             raw.get("VpcEndpointType") or "Gateway",
             raw.get("ServiceName", ""),
-            raw.get("State", "available"),
+            raw.get("State", ""),
             tuple(raw.get("NetworkInterfaceIds", ())),
             tuple(raw.get("SubnetIds", ())),
             names(raw),

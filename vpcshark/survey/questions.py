@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 import socket
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 from vpcshark.errors import InputError
 from vpcshark.network import answer, ends
@@ -68,12 +69,12 @@ def protocol(text: str, port: Ports | None) -> str:
     return found
 
 
-def resolved(text: str, resolve: Resolver | None = None) -> list[str]:
+def resolved(text: str, is_v6: bool = False, resolve: Resolver | None = None) -> list[str]:
     """The addresses of a DNS name as this machine sees it; what is none is itself. InputError if nobody knows it."""
     if not _HOST.match(text):
         return [text]
     try:
-        return [*dict.fromkeys((resolve or _addresses)(text))]
+        return [*dict.fromkeys((resolve or partial(_addresses, is_v6))(text))]
     except OSError as exc:
         raise InputError(
             f"This machine can't resolve {text}: {exc.strerror or exc}.",
@@ -81,31 +82,56 @@ def resolved(text: str, resolve: Resolver | None = None) -> list[str]:
         ) from exc
 
 
-def _addresses(name: str) -> list[str]:
-    rows = socket.getaddrinfo(name, None, socket.AF_INET, socket.SOCK_STREAM)
+def _addresses(is_v6: bool, name: str) -> list[str]:
+    rows = socket.getaddrinfo(name, None, socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM)
     return [str(row[4][0]) for row in rows]
 
 
 def attempt(known: Known, wanted: Wanted, sources: Sequence[str], targets: Sequence[str]) -> Answer:
     """One walk with what is known: both ends are looked for before the first that is missing is told. Raises Mistake,
     Unclear."""
-    goals: list[End] = []
-    doubts: list[Unclear] = []
-    for each in (sources[0], *targets):
-        try:
-            goals += [ends.source(known, each, wanted.vpc)] if not goals else ends.find(known, each, wanted.vpc)
-        except Unclear as doubt:
-            doubts.append(doubt)
-    if doubts:
-        raise doubts[0]
-    source, goals = goals[0], goals[1:]
+    source, goals = _ends(known, wanted, sources[0], targets)
     if source.kind == INTERNET:  # then an address that nobody here has is no end
         goals = [replace(each, kind=ends.NOWHERE) if each.kind == INTERNET else each for each in goals]
         if not goals[0].interface and not goals[0].address:
             raise InputError("Both ends are in the internet.", "One end of a walk is in a VPC.")
+    found = answer.together([answer.answer(known, asked(source, each, wanted)) for each in goals])
+    return replace(found, notes=tuple(_names_resolved((wanted.source, sources), (wanted.target, targets))))
+
+
+def asked(source: End, target: End, wanted: Wanted) -> Asked:
+    """One question between two ends that are found. InputError for a protocol that is none."""
     kind = protocol(wanted.protocol, wanted.port)
     kind = ICMP if kind == ICMP6 else kind
-    walks = [
-        Asked(source, goal, kind, wanted.port, wanted.source_port, wanted.wants_return, wanted.is_v6) for goal in goals
-    ]
-    return answer.together([answer.answer(known, each) for each in walks])
+    return Asked(source, target, kind, wanted.port, wanted.source_port, wanted.wants_return, wanted.is_v6)
+
+
+def _ends(known: Known, wanted: Wanted, source: str, targets: Sequence[str]) -> tuple[End, list[End]]:
+    """Where it begins and where it may end, each by the word that the user gave. Raises Mistake, Unclear."""
+    looks = [partial(_first, known, source, wanted.vpc)]
+    looks += [partial(ends.find, known, each, wanted.vpc) for each in targets]
+    found: list[list[End]] = []
+    doubts: list[Unclear] = []
+    for look in looks:
+        try:
+            found.append(look())
+        except Unclear as doubt:
+            doubts.append(doubt)
+    if doubts:
+        raise doubts[0]
+    goals = [replace(end, text=wanted.target) for each in found[1:] for end in each]
+    return replace(found[0][0], text=wanted.source), goals
+
+
+def _first(known: Known, text: str, vpc: str) -> list[End]:
+    return [ends.source(known, text, vpc)]
+
+
+def _names_resolved(*ends_of: tuple[str, Sequence[str]]) -> Iterator[str]:
+    """Of each DNS name, whose word its addresses are: a VPC's own resolver may say others."""
+    for name, addresses in ends_of:
+        if [name] != [*addresses]:
+            yield (
+                f"{name} is {', '.join(addresses)} to this machine's resolver; inside a VPC the name may mean another "
+                "address."
+            )

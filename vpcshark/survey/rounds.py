@@ -19,12 +19,26 @@ MOST_ROUNDS = 16  # some five networks one after the other
 Puts = Callable[[Iterable[Question]], tuple[list[tuple[str, Any]], dict[str, str], int]]
 
 
+@dataclass(frozen=True)
+class Asked:
+    """Questions that were asked, one by one or all of a kind."""
+
+    questions: frozenset[Question]
+    kinds: frozenset[str]
+
+    def __contains__(self, question: object) -> bool:
+        return question in self.questions or (isinstance(question, tuple) and question[0] in self.kinds)
+
+
 @dataclass
 class Survey:
-    """What was asked and answered so far. Not for several threads. ``rounds`` and ``calls`` count."""
+    """What was asked and answered so far. Not for several threads. ``rounds`` and ``calls`` count; ``whole`` are kinds
+    of questions of which everything was asked, ``whole_by`` says of a kind which other one asks for all of it."""
 
     put: Puts
     asked: set[Question] = field(default_factory=set)
+    whole: set[str] = field(default_factory=set)
+    whole_by: Mapping[str, str] = field(default_factory=dict)
     answers: dict[str, list[Any]] = field(default_factory=dict)
     unknown: dict[str, str] = field(default_factory=dict)
     rounds: int = 0
@@ -34,7 +48,7 @@ class Survey:
         """``attempt`` again and again, until it misses nothing more. Raises what it raises, Unclear too where nobody
         can answer."""
         for _ in range(MOST_ROUNDS):
-            known = Known(self._network(), frozenset(self.asked))
+            known = Known(self.network(), Asked(frozenset(self.asked), frozenset(self.whole)))
             try:
                 found = attempt(known)
             except Unclear:
@@ -43,15 +57,19 @@ class Survey:
             else:
                 if not known.missing:
                     return found
-            self._ask(known.missing)
-        return attempt(Known(self._network()))
+            self.ask(known.missing)
+        return attempt(Known(self.network()))
 
-    def _network(self) -> Network:
+    def network(self) -> Network:
+        """The facts so far."""
         return parse.build(parse_joints.PARTS, _grouped(self.answers), self.unknown)
 
-    def _ask(self, questions: Mapping[Question, None]) -> None:
-        items, unknown, calls = self.put(questions)
-        self.asked |= questions.keys()
+    def ask(self, questions: Iterable[Question]) -> None:
+        """Put the questions, and keep what comes."""
+        wanted = dict.fromkeys((self.whole_by[each[0]],) if each[0] in self.whole_by else each for each in questions)
+        items, unknown, calls = self.put(wanted)
+        self.asked |= {*questions, *wanted}
+        self.whole |= {kind for kind, other in self.whole_by.items() if (other,) in wanted}
         self.rounds += 1
         self.calls += calls
         self.unknown.update(unknown)

@@ -33,7 +33,7 @@ __all__ = [
 
 SECTION, INTERFACE, NAMES, STATISTICS, PACKET, SECRETS = 0x0A0D0D0A, 1, 4, 5, 6, 10
 BYTE_ORDER_MAGIC = 0x1A2B3C4D
-ETHERNET = 1
+ETHERNET, RAW_IP = 1, 101
 TLS_KEY_LOG = 0x544C534B
 MAX_OPTION = 65532
 """Bytes of an option's text, whose length is a 16-bit number."""
@@ -51,9 +51,14 @@ def section_header(comment: str = "", application: str = "", hardware: str = "",
 
 
 def interface_description(
-    name: str, description: str = "", capture_filter: str = "", snaplen: int = 0, comment: str = ""
+    name: str,
+    description: str = "",
+    capture_filter: str = "",
+    snaplen: int = 0,
+    comment: str = "",
+    link: int = ETHERNET,
 ) -> bytes:
-    """An IDB: Ethernet, nanoseconds. ``snaplen`` 0 says no limit; the filter is libpcap text."""
+    """An IDB in nanoseconds. ``snaplen`` 0 says no limit; the filter is libpcap text; ``link`` is a LINKTYPE_."""
     pairs = [(COMMENT, _clean(comment))] if comment else []
     pairs.append((2, _clean(name)))
     if description:
@@ -61,7 +66,7 @@ def interface_description(
     pairs.append((9, b"\x09"))
     if capture_filter:
         pairs.append((11, b"\0" + _clean(capture_filter)))
-    return block(INTERFACE, struct.pack("<HHI", ETHERNET, 0, snaplen) + options(pairs))
+    return block(INTERFACE, struct.pack("<HHI", link, 0, snaplen) + options(pairs))
 
 
 def name_resolution(records: Iterable[tuple[str, str]]) -> bytes:

@@ -1,0 +1,8 @@
+"""All kinds: importing the modules that plant registers them."""
+
+from __future__ import annotations
+
+from plants import healthy, layers, marks, paths, quiet, refusals, secure, states, times, voice
+from plants.kinds import KINDS
+
+__all__ = ["KINDS", "healthy", "layers", "marks", "paths", "quiet", "refusals", "secure", "states", "times", "voice"]
