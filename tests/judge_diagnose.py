@@ -261,20 +261,20 @@ def _print(
     naive_right: Counter[str],
     bad: Sequence[str],
 ) -> None:
-    print(f"{'class':52} right wrong can't tell")
+    print(f"{'class':52} right wrong can't tell")  # noqa: T201
     for kind, found in sorted(counts.items()):
-        print(f"{kind[:52]:52} {found['right']:5} {found['wrong']:5} {found['open']:10}")
+        print(f"{kind[:52]:52} {found['right']:5} {found['wrong']:5} {found['open']:10}")  # noqa: T201
     given = total["right"] + total["wrong"]
     everything = given + total["open"]
-    print(f"{'in all':52} {total['right']:5} {total['wrong']:5} {total['open']:10}")
-    print(f"precision {total['right'] / max(given, 1):.3f}, recall {total['right'] / max(everything, 1):.3f}")
-    print(f"false alarms on sound captures: {alarms['false']} of {alarms['sound']}")
-    print(
-        f"tshark -z expert, read naively: alarms on {naive_right['alarm on sound']} of {alarms['sound']} sound ones, silent "
-        f"on {naive_right['silent on fault']} of {alarms['faulty']} others"
+    print(f"{'in all':52} {total['right']:5} {total['wrong']:5} {total['open']:10}")  # noqa: T201
+    print(f"precision {total['right'] / max(given, 1):.3f}, recall {total['right'] / max(everything, 1):.3f}")  # noqa: T201
+    print(f"false alarms on sound captures: {alarms['false']} of {alarms['sound']}")  # noqa: T201
+    print(  # noqa: T201
+        f"tshark -z expert, read naively: alarms on {naive_right['alarm on sound']} of {alarms['sound']} sound ones, "
+        f"silent on {naive_right['silent on fault']} of {alarms['faulty']} others"
     )
     for each in bad:
-        print(each)
+        print(each)  # noqa: T201
 
 
 if __name__ == "__main__":

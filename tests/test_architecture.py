@@ -19,6 +19,7 @@ ORDER = [
     "aws",
     "preflight",
     "network",
+    "diagnose",
     "flowlogs",
     "transport",
     "receiver",
@@ -69,6 +70,12 @@ def test_wire_is_bytes_in_bytes_out(path: Path):
 @pytest.mark.parametrize("path", sorted((PACKAGE / "network").rglob("*.py")), ids=name_of)
 def test_network_is_facts_in_a_path_out(path: Path):
     """The same of network: so it can be walked a thousand times, and proved alone."""
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "diagnose").rglob("*.py")), ids=name_of)
+def test_diagnose_is_packets_in_verdicts_out(path: Path):
+    """The same of diagnose: so a running capture, a file and several can all be judged by it."""
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
 
 

@@ -1,4 +1,4 @@
-"""A diagnosis on a terminal: what is wrong, by which frames, what was checked, what to do. Must not know how it is found."""
+"""A diagnosis on a terminal: what is wrong, by which frames, what to do now. Must not know how it is found."""
 
 from __future__ import annotations
 

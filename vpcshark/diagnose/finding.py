@@ -27,7 +27,7 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """``weight`` is seconds or requests lost, to rank by; ``cause`` is equal for what one cause did to several flows."""
+    """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``."""
 
     kind: str
     confidence: str
@@ -39,6 +39,11 @@ class Finding:
     filter: str = ""
     weight: float = 0.0
     cause: Hashable = None
+
+    @property
+    def ends(self) -> tuple[bytes, bytes]:
+        """The two ends of the first flow, in its direction."""
+        return (self.flows[0].source, self.flows[0].target) if self.flows else (b"", b"")
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

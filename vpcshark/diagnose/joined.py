@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, flow_of, seconds
+from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import FIN, RST, SYN, TCP, UDP, Packet, address
 from vpcshark.diagnose.verdicts import marks, voice
 from vpcshark.diagnose.view import View
@@ -19,6 +20,7 @@ from vpcshark.diagnose.view import View
 Direction = tuple[bytes, bytes]
 Both = tuple[Packet, Packet]
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
+_PROBE_TTL = 32
 _EDGE = 200 * MILLISECOND
 """So near to a capture's beginning or end a packet may be outside of it."""
 
@@ -54,7 +56,8 @@ class Comparison:
         if self.error < 0:
             return f"{len(self.both)} packets are at both points, all of one direction: the clocks can't be compared."
         return (
-            f"{len(self.both)} packets are at both points; the second clock is {self.offset / MILLISECOND:+.3f} ms off, with an "
+            f"{len(self.both)} packets are at both points; the second clock is {self.offset / MILLISECOND:+.3f} ms "
+            "off, with an "
             f"error of at most {self.error / MILLISECOND:.3f} ms (half of the way there and back)."
         )
 
@@ -170,7 +173,9 @@ def judge(made: Comparison) -> Iterator[Finding]:
 
 
 def _matters(packet: Packet) -> bool:
-    """Is its loss one? That of a bare ACK is mended by the next one."""
+    """Is its loss one? That of a bare ACK is mended by the next one; a traceroute's packets are meant to end early."""
+    if packet.ttl < _PROBE_TTL:
+        return False
     if packet.protocol == TCP:
         return bool(packet.size or packet.flags & (SYN | FIN)) and not packet.flags & RST
     return packet.protocol == UDP or packet.shift > 0
@@ -180,7 +185,7 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     """Packets that left the upper point and are not at the lower one."""
     by_flow: dict[Direction, list[Packet]] = defaultdict(list)
     for packet in joint.lost:
-        if _matters(packet) and not _was_taken(joint, packet):
+        if _matters(packet) and packet.length <= _taken_size(joint, packet) and not _was_taken(joint, packet):
             by_flow[joint.direction].append(packet)
     passed = sum(1 for a, _ in joint.both if _matters(a))
     for (source, target), lost in by_flow.items():
@@ -194,7 +199,8 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
             biggest < smallest
         )
         sentence = (
-            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two capture "
+            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two "
+            "capture "
             f"points.{size}"
         )
         checked = (
@@ -206,6 +212,12 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         yield Finding(
             *("loss", PROVED, sentence, flows, frames, checked, advice, "", len(lost) / 50, ("between", source, target))
         )
+
+
+def _taken_size(joint: Joint, packet: Packet) -> int:
+    """The size that a router has told the sender to keep to; path MTU discovery that works is no loss."""
+    told = [q.mtu for q in joint.upper.quotes if q.says == TOO_BIG and q.flow.target == packet.target and q.mtu]
+    return min(told, default=1 << 20)
 
 
 def _was_taken(joint: Joint, packet: Packet) -> bool:
@@ -236,7 +248,8 @@ def _resets(made: Comparison, joint: Joint) -> Iterator[Finding]:
             continue
         flow = flow_of(packet)
         sentence = (
-            f"A reset in the name of {flow.client} reaches {flow.server}, but {address(packet.source)} did not send it: it is "
+            f"A reset in the name of {flow.client} reaches {flow.server}, but {address(packet.source)} did not "
+            "send it: it is "
             "not at the capture point that is nearer to that host. A device between made it."
         )
         checked = ("Both captures were running, and other packets of this direction are in both.",)
@@ -262,7 +275,8 @@ def _queue(made: Comparison, joint: Joint) -> Iterator[Finding]:
         return
     source, target = joint.direction
     sentence = (
-        f"Packets from {address(source)} to {address(target)} wait {seconds(usual)} between the two points, behind others in "
+        f"Packets from {address(source)} to {address(target)} wait {seconds(usual)} between the two points, behind "
+        "others in "
         f"a queue (the fastest waits 0), and {lost} of {len(times)} are lost: a shaper or the slowest link is there."
     )
     checked = ("Only differences are compared, so the clocks do not matter.",)
@@ -282,7 +296,8 @@ def _silenced_voice(made: Comparison) -> Iterator[Finding]:
             if flow.reversed() not in voices or flow in there.datagrams or flow.reversed() not in there.datagrams:
                 continue
             sentence = (
-                f"Audio between {flow.client} and {flow.server} goes one way: RTP from {flow.client} leaves at one point, and "
+                f"Audio between {flow.client} and {flow.server} goes one way: RTP from {flow.client} leaves at one "
+                "point, and "
                 "none of it is at the other one, which has the other direction."
             )
             checked = ("The other direction is at both points.",)

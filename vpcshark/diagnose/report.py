@@ -146,6 +146,8 @@ def _is_explained(finding: Finding, by_flow: dict[frozenset[tuple[bytes, int]], 
 
 
 def _explains(other: Finding, finding: Finding) -> bool:
+    if joined.is_place(other) and not joined.is_place(finding) and finding.kind == "loss":
+        return finding.cause == ("loss", *other.ends)
     if other is finding or finding.kind not in EXPLAINS.get(other.kind, ()):
         return False
     return other.confidence != CANNOT_TELL or finding.confidence == CANNOT_TELL

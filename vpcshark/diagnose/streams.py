@@ -8,6 +8,7 @@ answer is less sure. Must not know verdicts.
 from __future__ import annotations
 
 import bisect
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -60,6 +61,8 @@ class Stream:
         """Bare ACKs whose sequence number is so many bytes beyond all that was seen."""
         self.duplicate_acks: list[Packet] = []
         """Of the other side: ACKs for what this side sent that ask for the same byte again."""
+        self.doubled: list[tuple[int, int]] = []
+        """What the other side says to have got twice."""
         self._sacked: set[tuple[int, int]] = set()
         self._merged: list[tuple[int, int]] = []
         self._open: list[Hole] = []
@@ -154,12 +157,16 @@ class Stream:
         """A packet of the other side with an ACK for this one."""
         ack = self.relative(packet.ack)
         last = self._last_ack
-        if ack == self.acked and not packet.size and not packet.flags & (SYN | FIN | RST) and last is not None:
-            if last.window == packet.window or len(packet.options) > len(last.options):
-                self.duplicate_acks.append(packet)
+        is_bare = not packet.size and not packet.flags & (SYN | FIN | RST)
+        if ack == self.acked and is_bare and last is not None and _is_again(packet, last):
+            self.duplicate_acks.append(packet)
         for low, high in sack_edges(packet):
-            self._sacked.add((self.relative(low), self.relative(high)))
-            self._merged = []
+            edges = self.relative(low), self.relative(high)
+            if edges[1] <= ack:  # it has these twice (RFC 2883)
+                self.doubled.append(edges)
+            else:
+                self._sacked.add(edges)
+                self._merged = []
         if ack > self.acked:
             self.acked = ack
             for hole in [hole for hole in self._open if ack >= hole.end]:
@@ -205,6 +212,11 @@ class Stream:
         return self._merged
 
 
+def _is_again(packet: Packet, last: Packet) -> bool:
+    """Does this ACK say nothing new but SACK? A new window is no duplicate (RFC 5681, 2)."""
+    return last.window == packet.window or len(packet.options) > len(last.options)
+
+
 def _newer(ident: int, than: int) -> bool:
     return 0 < (ident - than & 0xFFFF) < 0x8000
 
@@ -215,7 +227,7 @@ def _counts(packets: Sequence[Packet]) -> bool:
     idents = [packet.ident for packet in own if packet.ident > 0]
     if len(idents) < 3 or len(idents) < 0.9 * len(own):
         return False
-    steps = [after - before & 0xFFFF for before, after in zip(idents, idents[1:], strict=False)]
+    steps = [after - before & 0xFFFF for before, after in itertools.pairwise(idents)]
     small = sum(1 for step in steps if step < 2048 or step > 0xFFFF - 512)
     zero = sum(1 for step in steps if not step)
     return small >= 0.9 * len(steps) and zero < 0.5 * len(steps)

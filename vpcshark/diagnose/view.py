@@ -5,6 +5,7 @@ Must not know verdicts about the network.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
@@ -168,7 +169,7 @@ def _without_loops(packets: Sequence[Packet]) -> tuple[list[list[Packet]], list[
 def _falls(found: Sequence[Packet]) -> bool:
     ttls = [packet.ttl for packet in found]
     same = all((p.seq, p.size, p.flags) == (found[0].seq, found[0].size, found[0].flags) for p in found)
-    return same and all(after < before for before, after in zip(ttls, ttls[1:], strict=False))
+    return same and all(after < before for before, after in itertools.pairwise(ttls))
 
 
 def confidence(is_proved: bool) -> str:

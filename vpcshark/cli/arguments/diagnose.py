@@ -19,8 +19,8 @@ def add(commands: Any, name: str) -> None:
     """Declare it."""
     parser = commands.add_parser(
         name,
-        description="Say what the packets of a capture prove: a sentence, the frames, what was checked against it, what "
-        "to do now. Reads pcap and pcapng, also packed with gzip, zstd or LZ4; takes off VXLAN and Geneve.",
+        description="Say what the packets of a capture prove: a sentence, the frames, what was checked against it, and "
+        "what to do now. Reads pcap and pcapng, also packed with gzip, zstd or LZ4; takes off VXLAN and Geneve.",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -98,9 +98,8 @@ def _messages(data: bytes, places: list[tuple[int, int]]) -> Iterator[tuple[int,
     at = 0
     while at + 4 <= len(data):
         size = int.from_bytes(data[at + 1 : at + 4], "big")
-        if at + 4 + size > len(data):
-            if data[at] != CERTIFICATE:
-                return
+        if at + 4 + size > len(data) and data[at] != CERTIFICATE:
+            return
         yield data[at], data[at + 4 : at + 4 + size], _place(at, places)
         at += 4 + size
 

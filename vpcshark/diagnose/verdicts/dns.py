@@ -1,4 +1,4 @@
-"""DNS: no answer, too many queries, errors, and answers cut without TCP to fetch them. Must not know resolvers' zones."""
+"""DNS: no answer, too many queries, errors, answers cut without TCP to fetch them. Must not know resolvers' zones."""
 
 from __future__ import annotations
 
@@ -101,7 +101,8 @@ def _limited(view: View, asked: Sequence[Query], silent: Sequence[Query], answer
     flow = asked[0].flow
     sentence = (
         f"{address(flow.source)} asks {end(flow.target, _PORT)} {len(asked) / lasted:.3g} questions a second; "
-        f"{len(silent)} of {len(asked)} get no answer, the others do ({len(answered) / lasted:.3g} answers a second): the "
+        f"{len(silent)} of {len(asked)} get no answer, the others do ({len(answered) / lasted:.3g} answers a "
+        "second): the "
         "rate is limited."
     )
     checked = ("Questions of the same kind are answered before and between: the resolver works and is reached.",)
@@ -159,7 +160,7 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         yield view.finding("dns-nxdomain", PROVED, sentence, (query.flow,), frames, checked, advice, 0.5, cause)
     elif message.code == dns.REFUSED and not _later_right(query, queries):
         sentence = f"{server} refuses to answer {address(query.flow.source)} (REFUSED, for {query.name})."
-        checked = ("It is reached and answers: no packet is lost.",)
+        checked = ("It is reached and answers: no packet is lost.", "No later query for the name was answered well.")
         advice = "Is this client among those that the resolver serves (its access list, its VPC)?"
         cause = ("refused", query.flow.source, query.flow.target)
         yield view.finding("dns-refused", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
@@ -171,7 +172,10 @@ def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
         flow = pair.flow
         if flow.source != resolver or flow.target_port != _PORT or pair.server.packets:
             continue
-        sentence = f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no answer comes."
+        sentence = (
+            f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no "
+            "answer comes."
+        )
         checked = ("The capture ends too soon to say more than that.",)
         advice = f"Capture longer at the resolver; from there: dig +tcp @{address(flow.target)} . NS"
         packets = pair.client.packets

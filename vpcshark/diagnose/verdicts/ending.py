@@ -5,6 +5,7 @@ Must not know openings.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 
@@ -58,7 +59,7 @@ def _last_gap(pair: Pair) -> tuple[Packet, Packet] | None:
     """The last long silence after which somebody sent data or a keep-alive, while the connection was open."""
     packets = pair.connection.packets
     found = None
-    for place, (before, after) in enumerate(zip(packets, packets[1:], strict=False)):
+    for place, (before, after) in enumerate(itertools.pairwise(packets)):
         if before.flags & (FIN | RST) or after.flags & (FIN | RST | SYN):
             if before.flags & FIN:
                 break
@@ -105,7 +106,8 @@ def _idle_told(
     gap = packets[0].at - before.at
     near = next((words for each, words in _KNOWN if each <= gap / SECOND <= each * 1.3), "")
     sentence = (
-        f"The connection of {flow.client} to {flow.server} worked, was idle for {seconds(gap)}, and then {what}: a device "
+        f"The connection of {flow.client} to {flow.server} worked, was idle for {seconds(gap)}, and then {what}: a "
+        "device "
         f"between has forgotten it.{f' {near}.' if near else ''}"
     )
     others = [
@@ -210,7 +212,10 @@ def _amid(view: View, pair: Pair, reset: Packet, last: Packet) -> Iterator[Findi
     if came >= int(length[1]):
         return
     flow = pair.flow
-    sentence = f"{flow.server} resets the connection to {flow.client} amid an answer: {came} of {int(length[1])} bytes had come."
+    sentence = (
+        f"{flow.server} resets the connection to {flow.client} amid an answer: {came} of {int(length[1])} bytes "
+        "had come."
+    )
     own = sorted({p.ttl for p in pair.server.packets if not p.flags & RST})
     checked = (f"The reset's TTL is {reset.ttl}, the server's other packets have {own}: no device between sent it.",)
     advice = f"Look at the service's log on {address(flow.target)}: a crash, a limit, a deploy."
@@ -223,7 +228,7 @@ def _injected(view: View, pair: Pair) -> Iterator[Finding]:
     """Two different contents for the same bytes: one of them is not the server's."""
     for is_client in (True, False):
         stream, flow = pair.of(is_client), pair.way(is_client)
-        first = {}
+        first: dict[int, Packet] = {}
         for segment in stream.segments:
             if segment.kind == PROBE or not segment.packet.payload:
                 continue
@@ -258,14 +263,18 @@ def _one_direction(view: View) -> Iterator[Finding]:
         seen = pair.of(is_client).packets
         sure = LIKELY if whole else CANNOT_TELL
         sentence = (
-            f"Of the connection between {flow.client} and {flow.server} only the packets of {address(flow.source)} are in "
+            f"Of the connection between {flow.client} and {flow.server} only the packets of {address(flow.source)} "
+            "are in "
             "the capture, though these acknowledge data of the other side: the other direction takes another way"
             + (" (other connections are here with both)." if whole else ", or the capture does not take it.")
         )
-        checked = (f"{len(whole)} connections are in this capture with both directions.",)
-        checked += ("The side that is seen acknowledges more and more, so the other one does answer.",)
+        checked = (
+            f"{len(whole)} connections are in this capture with both directions.",
+            "The side that is seen acknowledges more and more, so the other one does answer.",
+        )
         advice = (
-            "Compare the routes there and back (transit gateway: appliance mode; targets in the same zone), and the filter "
+            "Compare the routes there and back (transit gateway: appliance mode; targets in the same zone), and "
+            "the filter "
             "of the mirror session: does it take both directions?"
         )
         yield view.finding("one-direction", sure, sentence, (flow,), seen[:6], checked, advice, 1.0, "one-direction")

@@ -1,4 +1,4 @@
-"""HTTP/1 in the clear: 502 and 504, with who says so and after how long; the race between a keep-alive's end and a request.
+"""HTTP/1 in the clear: 502 and 504, by whom and after how long; the race of a keep-alive's end with a request.
 
 Must not know HTTP/2, which is not readable without keys.
 """
@@ -20,11 +20,13 @@ _SERVER = re.compile(rb"\r\nServer: *([^\r\n]{1,80})", re.IGNORECASE)
 _METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ")
 _ADVICE = {
     "http-502": (
-        "The target ended or refused the connection as the request came. Its keep-alive time-out must be longer than the "
+        "The target ended or refused the connection as the request came. Its keep-alive time-out must be longer "
+        "than the "
         "load balancer's idle time-out (60 s); capture at the target's ENI: is there a FIN or reset just before?"
     ),
     "http-504": (
-        "The target did not answer in the load balancer's time. Capture at the target's ENI: did the request arrive, and "
+        "The target did not answer in the load balancer's time. Capture at the target's ENI: did the request "
+        "arrive, and "
         "what does the service wait for?"
     ),
 }
@@ -73,7 +75,8 @@ def _race(view: View, pair: Pair) -> Iterator[Finding]:
         return
     flow = pair.flow
     sentence = (
-        f"{flow.client} sends a request {seconds(late[0].at - fin.at)} after {flow.server} has closed the idle connection, "
+        f"{flow.client} sends a request {seconds(late[0].at - fin.at)} after {flow.server} has closed the idle "
+        "connection, "
         "and gets a reset: a load balancer makes a 502 of it."
     )
     checked = ("The server closed first, without having been asked to.", "The request met the FIN on its way.")

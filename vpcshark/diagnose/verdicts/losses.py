@@ -39,8 +39,9 @@ def judge(view: View) -> Iterator[Finding]:
 def lost_of(stream: Stream) -> tuple[list[Segment], list[Segment]]:
     """(sent again for what never came by here, sent again though it came by here and was not acknowledged)."""
     behind, ahead = [], []
+    doubled = set(stream.doubled)
     for segment in stream.segments:
-        if segment.kind != RESENT or segment.was_acked:
+        if segment.kind != RESENT or segment.was_acked or (segment.start, segment.end) in doubled:
             continue
         if segment.first is not None and segment.start < segment_start(segment, stream):
             behind.append(segment)
@@ -59,13 +60,14 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     behind, ahead = lost_of(stream)
     told = _told_too_big(view, flow)
     behind, ahead = ([s for s in each if not _was_cut(s, told)] for each in (behind, ahead))
+    if _was_discovered(pair, stream, behind):
+        behind = []
     total = sum(1 for s in stream.segments if s.kind in (NEW, RESENT))
     lost = max(len(behind), _missing(stream, behind)) + len(ahead)
     total += lost - len(behind) - len(ahead)
     stall, at = _longest_stall([*behind, *ahead])
-    if lost < _FEWEST or lost < _SHARE * total:
-        if stall < _STALL or not lost:
-            return
+    if (lost < _FEWEST or lost < _SHARE * total) and (stall < _STALL or not lost):
+        return
     again = sorted([*behind, *ahead], key=lambda s: s.packet.number)
     if _never_passed(stream, again):
         return
@@ -118,6 +120,21 @@ def _told_too_big(view: View, flow: Flow) -> dict[int, int]:
     return {q.seq: q.mtu for q in view.quotes if q.says == TOO_BIG and q.flow == flow}
 
 
+def _was_discovered(pair: Pair, stream: Stream, behind: Sequence[Segment]) -> bool:
+    """The same, seen where the router's word does not come by: the first large packets are missing, come again soon in
+    smaller ones, and none as large as the receiver offers ever comes."""
+    other = pair.of(stream is not pair.client)
+    longest = max((s.packet.length for s in stream.segments), default=0)
+    if not behind or not other.options.mss or longest >= other.options.mss + 40 - 60:
+        return False
+    first = next((h for h in stream.holes if h.filled), None)
+    if first is None or first.end - first.start < longest - 40:
+        return False
+    before = max((s.packet.length for s in stream.segments if s.end <= first.start and s.kind == NEW), default=0)
+    soon = all(s.first is not None and s.packet.at - s.first.at < _STALL for s in behind)
+    return soon and before < longest and all(first.start <= s.start < first.end for s in behind)
+
+
 def _was_cut(segment: Segment, told: dict[int, int]) -> bool:
     """Is this path MTU discovery at work: sent again in smaller packets, as a router has said?"""
     return bool(told) and segment.packet.length <= max(told.values())
@@ -137,7 +154,8 @@ def _never_passed(stream: Stream, again: Sequence[Segment]) -> bool:
 def _policed(view: View, stream: Stream, flow: Flow, again: Sequence[Segment], rate: float) -> Finding:
     total = sum(1 for s in stream.segments if s.kind in (NEW, RESENT))
     sentence = (
-        f"{flow.client} to {flow.server} is cut to {rate / 1e6:.2g} MB/s by dropping: {len(again)} of {total} data packets "
+        f"{flow.client} to {flow.server} is cut to {rate / 1e6:.2g} MB/s by dropping: {len(again)} of {total} data "
+        "packets "
         "were lost, whenever more than that came, and the round trip stays flat: a policer, not a full queue."
     )
     checked = (
@@ -145,7 +163,8 @@ def _policed(view: View, stream: Stream, flow: Flow, again: Sequence[Segment], r
         "The round trip does not grow before losses: a queue would.",
     )
     advice = (
-        "Look for a rate limit: the instance's allowance (ethtool -S: bw_out_allowance_exceeded), a VPN's 1.25 Gbit/s, an "
+        "Look for a rate limit: the instance's allowance (ethtool -S: bw_out_allowance_exceeded), a VPN's 1.25 "
+        "Gbit/s, an "
         "appliance's policy. Shaping at the sender (tc, fq) below that rate avoids the losses."
     )
     packets = [s.packet for s in again]
@@ -181,11 +200,14 @@ def _doubled(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
     if len(copies) < 3 or len(copies) < 0.005 * len(stream.segments):
         return
     sentence = (
-        f"{len(copies)} of {len(stream.segments)} data packets from {flow.client} to {flow.server} came twice, with the "
+        f"{len(copies)} of {len(stream.segments)} data packets from {flow.client} to {flow.server} came twice, "
+        "with the "
         "same IP identification: something on the way copies them."
     )
-    checked = ("The sender did not send them again: it would have given them new identifications.",)
-    checked += ("The capture did not double them: it has most packets once.",)
+    checked = (
+        "The sender did not send them again: it would have given them new identifications.",
+        "The capture did not double them: it has most packets once.",
+    )
     advice = "Look for a mirror, a bridge loop or a hub in front of this point; TCP itself takes no harm from a few."
     packets = [p for s in copies[:8] for p in (s.first, s.packet) if p is not None]
     cause = ("copy", flow.source, flow.target)

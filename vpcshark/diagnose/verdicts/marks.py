@@ -29,7 +29,8 @@ def judge(upper: View, lower: View, both: Sequence[Both]) -> Iterator[Finding]:
         "a queue on the way is full and says so (ECN)" if _is_congestion(before, after) else "something rewrites them"
     )
     sentence = (
-        f"{count} of {len(both)} packets from {address(flow.source)} to {address(flow.target)} change from {_mark(before)} to "
+        f"{count} of {len(both)} packets from {address(flow.source)} to {address(flow.target)} change from "
+        f"{_mark(before)} to "
         f"{_mark(after)} between the two points: {what}."
     )
     checked = ("Each is compared with itself at the other point (sequence numbers, identification).",)

@@ -5,6 +5,7 @@ Must not know other losses.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -137,7 +138,8 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     small = f"packets of {passed} bytes pass" if passed else "only packets without data pass"
     sentence = (
         f"{address(flow.source)} sent {length} bytes with Don't Fragment {count} times in {seconds(lasted)} to "
-        f"{address(flow.target)}, none arrived; {small}; no router said why: a hop between takes less than {length} bytes "
+        f"{address(flow.target)}, none arrived; {small}; no router said why: a hop between takes less than "
+        f"{length} bytes "
         "and hides it."
     )
     offered = f"The receiver's MSS would allow {mss + 40} bytes." if mss else "The receiver's MSS was not seen."
@@ -211,11 +213,11 @@ def _full(other: Stream) -> int:
 
 
 def _shrunk(stream: Stream, largest: int, other: Stream) -> tuple[Packet, Packet] | None:
-    """A silence in which, by the IP identifications, the sender sent packets that never came; then only small ones do."""
+    """A silence in which, by IP identifications, the sender sent packets that never came; then only small ones do."""
     if not stream.uses_ident or not other.options.mss or largest >= _full(other) or len(stream.segments) < 3:
         return None
     own = [p for p in stream.packets if not p.flags & (SYN | RST)]
-    for before, after in zip(own, own[1:], strict=False):
+    for before, after in itertools.pairwise(own):
         step = after.ident - before.ident & 0xFFFF
         if after.at - before.at >= _PAUSE and after.size >= 256 and 3 <= step < 64:
             same = sum(1 for s in stream.segments if s.packet.length == after.length)
@@ -228,8 +230,10 @@ def _shrunk_told(view: View, flow: Flow, around: tuple[Packet, Packet], largest:
     count = (after.ident - before.ident & 0xFFFF) - 1
     until = after.at - before.at
     sentence = (
-        f"In a silence of {seconds(until)} {address(flow.source)} sent {count} packets to {address(flow.target)} that never "
-        f"came (its IP identifications go on from {before.ident} to {after.ident}); then it sends packets of {largest} bytes "
+        f"In a silence of {seconds(until)} {address(flow.source)} sent {count} packets to {address(flow.target)} "
+        "that never "
+        f"came (its IP identifications go on from {before.ident} to {after.ident}); then it sends packets of "
+        f"{largest} bytes "
         "at most, less than the receiver offers, and these come: a hop between takes no large packets and hides it."
     )
     checked = (
@@ -248,7 +252,8 @@ def _hole_told(view: View, flow: Flow, hole: Hole, largest: int) -> Finding:
     size = hole.end - hole.start
     until = hole.filled[0].at - hole.by.at if hole.filled else view.end - hole.by.at
     sentence = (
-        f"{size} bytes that {address(flow.source)} sent to {address(flow.target)} did not arrive, shorter packets behind "
+        f"{size} bytes that {address(flow.source)} sent to {address(flow.target)} did not arrive, shorter packets "
+        "behind "
         f"them did (the longest has {largest} bytes); after {seconds(until)} "
         + ("they came in small packets: " if hole.filled else "they are still missing: ")
         + "a hop between takes no large packets and hides it."
@@ -303,7 +308,8 @@ def _most_often(stream: Stream) -> list[Packet]:
 def _silent(view: View, flow: Flow, sent: Sequence[Packet]) -> Finding:
     lasted = sent[-1].at - sent[0].at
     sentence = (
-        f"{flow.client} sent the same {sent[0].size} bytes to {flow.server} {len(sent)} times in {seconds(lasted)}, and "
+        f"{flow.client} sent the same {sent[0].size} bytes to {flow.server} {len(sent)} times in "
+        f"{seconds(lasted)}, and "
         "nothing came back: the peer is gone, or the path is broken in one direction, or this point sees one alone."
     )
     checked = ("No smaller packet passed either, so the size is not to blame by this capture.",)

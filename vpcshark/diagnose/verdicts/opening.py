@@ -19,7 +19,8 @@ _WATCHED = 2.5 * SECOND
 """A SYN is unanswered if nothing came for so long: three round trips to the Moon, and two resends of Linux."""
 _RESENT = 0.7 * SECOND
 _SYN_ADVICE = (
-    "Look at the target's security group (inbound), the network ACLs of both subnets (also ephemeral ports 1024-65535 on "
+    "Look at the target's security group (inbound), the network ACLs of both subnets (also ephemeral ports "
+    "1024-65535 on "
     "the way back) and the routes: vpcshark walk {client} {server}"
 )
 Server = tuple[bytes, int]
@@ -171,7 +172,8 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
 def _late(view: View, opening: Opening) -> Finding:
     flow, count = opening.flow, len(opening.syns)
     sentence = (
-        f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the ones before "
+        f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the "
+        "ones before "
         "it, or their answers, were lost."
     )
     checked = ("The same connection was then opened: rules and routes let it through.",)
@@ -237,12 +239,14 @@ def _ack_behind(view: View, opening: Opening) -> Finding:
 def _synack(view: View, opening: Opening) -> Finding:
     flow = opening.flow
     sentence = (
-        f"{flow.server} answered the SYN of {flow.client} {len(opening.answers)} times, and the client repeats its SYN: "
+        f"{flow.server} answered the SYN of {flow.client} {len(opening.answers)} times, and the client repeats its "
+        "SYN: "
         "the SYN-ACK does not reach it."
     )
     checked = ("SYN and SYN-ACK are both in the capture, an ACK is not.", "No reset and no ICMP came back.")
     advice = (
-        "Look at the way back: network ACL outbound of the server's subnet and inbound of the client's (ephemeral ports), "
+        "Look at the way back: network ACL outbound of the server's subnet and inbound of the client's (ephemeral "
+        "ports), "
         f"the return route, a stateful device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
     )
     packets = sorted([*opening.syns, *opening.answers], key=lambda p: p.number)
@@ -274,8 +278,9 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
     checked = (whose, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
     advice = f"On the target: ss -ltn 'sport = :{flow.target_port}' - does the service listen, and on this address?"
     packets = [p for p in opening.pair.connection.packets if p.flags & (SYN | RST)]
-    cause = (flow.target, flow.target_port)
-    yield view.finding("refused", confidence(True), sentence, (flow,), packets, checked, advice, 1.0, cause)
+    yield view.finding(
+        "refused", confidence(True), sentence, (flow,), packets, checked, advice, 1.0, (flow.target, flow.target_port)
+    )
 
 
 def _by(view: View, reset: Packet) -> tuple[str, str]:

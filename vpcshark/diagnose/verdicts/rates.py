@@ -17,7 +17,7 @@ from vpcshark.diagnose.view import View
 
 _FEWEST_LOST = 15
 _SHARE_LOST = 0.02
-_QUEUE = 100 * MILLISECOND
+_QUEUE = 30 * MILLISECOND
 _FEWEST_TIMES = 50
 _BINS = 8
 
@@ -125,8 +125,10 @@ def _shaped(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Find
         f"{seconds(waits - shortest)} in a queue (round trips grow from {seconds(shortest)} to {seconds(waits)}) with "
         "hardly a loss: a shaper, or the slowest link of the way with a deep queue."
     )
-    checked = (f"{again} of {len(stream.segments)} data packets were sent again: nothing polices.",)
-    checked += ("The round trip of the handshake was short: the distance is not to blame.",)
+    checked = (
+        f"{again} of {len(stream.segments)} data packets were sent again: nothing polices.",
+        "The round trip of the handshake was short: the distance is not to blame.",
+    )
     advice = (
         "Look for the slowest hop: the instance's allowance (ethtool -S), a VPN, a tc qdisc, an appliance's policy."
     )

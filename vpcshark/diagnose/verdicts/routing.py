@@ -33,7 +33,8 @@ def _loops(view: View) -> Iterator[Finding]:
     for found in seen:
         flow = flow_of(found[0])
         sentence = (
-            f"The same packet from {address(flow.source)} to {address(flow.target)} comes by {len(found)} times with its TTL "
+            f"The same packet from {address(flow.source)} to {address(flow.target)} comes by {len(found)} times "
+            "with its TTL "
             f"falling from {found[0].ttl} to {found[-1].ttl}: routers send it round in a circle."
         )
         yield _loop(view, flow, found, sentence)
@@ -42,7 +43,8 @@ def _loops(view: View) -> Iterator[Finding]:
         if sent is not None:
             flow = flow_of(sent)
             sentence = (
-                f"{address(quote.packet.source)} reports that a packet from {address(flow.source)} to {address(flow.target)} "
+                f"{address(quote.packet.source)} reports that a packet from {address(flow.source)} to "
+                f"{address(flow.target)} "
                 f"ran out of hops; it was sent with a TTL of {sent.ttl}: routers send it round in a circle."
             )
             yield _loop(view, flow, [sent, quote.packet], sentence)
@@ -72,7 +74,7 @@ def _fragments(view: View) -> Iterator[Finding]:
     by_ends: dict[tuple[bytes, bytes], list[list[Packet]]] = defaultdict(list)
     for (source, target, _, _), found in parts.items():
         by_ends[source, target].append(found)
-    for (source, target), groups in by_ends.items():
+    for (source, _), groups in by_ends.items():
         torn = [found for found in groups if not any(not p.has_more for p in found)]
         told = [q.packet for q in view.quotes if q.says == REASSEMBLY and q.flow.source == source]
         if (len(torn) >= 2 and len(torn) == len(groups) and not _answers(view, torn)) or (told and len(torn) >= 1):
@@ -80,20 +82,25 @@ def _fragments(view: View) -> Iterator[Finding]:
 
 
 def _answers(view: View, torn: Sequence[Sequence[Packet]]) -> bool:
-    """Does the other side answer? Then it has the rest, and only the capture lacks it."""
+    """Does the other side answer one of them, before anything else is sent? Then only the capture lacks the rest."""
     first = torn[0][0]
-    ends = {(p.target, p.dport, p.source, p.sport) for found in torn for p in found if not p.shift}
+    waiting = {id(p) for found in torn for p in found if not p.shift}
+    ends, is_waiting = (first.source, first.target), False
     for packet in view.packets:
-        if packet.protocol == first.protocol and packet.source == first.target and packet.target == first.source:
-            if packet.protocol not in (TCP, UDP) or (packet.source, packet.sport, packet.target, packet.dport) in ends:
-                return True
+        if packet.protocol != first.protocol:
+            continue
+        if (packet.source, packet.target) == ends:
+            is_waiting = id(packet) in waiting or (is_waiting and bool(packet.shift))
+        elif is_waiting and (packet.target, packet.source) == ends:
+            return True
     return False
 
 
 def _torn(view: View, packets: Sequence[Packet], told: Sequence[Packet], total: int) -> Finding:
     flow = flow_of(packets[0])
     sentence = (
-        f"Of {total} fragmented packets from {address(flow.source)} to {address(flow.target)} only first fragments come: "
+        f"Of {total} fragmented packets from {address(flow.source)} to {address(flow.target)} only first fragments "
+        "come: "
         "something on the way drops the later ones, which have no ports."
     )
     reported = (
@@ -101,7 +108,8 @@ def _torn(view: View, packets: Sequence[Packet], told: Sequence[Packet], total: 
     )
     checked = (reported, "It is no accident: no datagram of these two hosts is whole.")
     advice = (
-        "Network ACLs and firewalls that go by port drop later fragments: allow the addresses, or send smaller datagrams "
+        "Network ACLs and firewalls that go by port drop later fragments: allow the addresses, or send smaller "
+        "datagrams "
         "(EDNS 1232, a lower MTU in the tunnel)."
     )
     sure = PROVED if told else LIKELY

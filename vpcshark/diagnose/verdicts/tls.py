@@ -23,7 +23,7 @@ _CERTIFICATE = (42, 43, 44, 45, 46, 48, 49)
 _ADVICE = {
     "tls-expired": "Renew the certificate (ACM does it by itself), or look at the clock of whoever refuses it.",
     "tls-version": "Let both ends speak a common version: the load balancer's security policy, the client's settings.",
-    "tls-cipher": "Let both ends share a cipher suite, key type and group: the listener's security policy, the client's.",
+    "tls-cipher": "Let both ends share a cipher suite, key type and group: see the listener's security policy.",
     "tls-name": "Use a name that the certificate has, or give the listener a certificate for it (SNI).",
     "tls-alert": "Look at the log of whoever sent the alert: it knows why.",
 }
@@ -167,7 +167,10 @@ def _alerted(view: View, talk: Talk, stream: Stream, is_client: bool, descriptio
         kind = "tls-cipher"
         after = "right after the client hello: both share no cipher suite, group or signature"
     name = tls.ALERTS.get(description, f"alert {description}")
-    sentence = f"{who} ends the TLS handshake with {other}{_for(talk)} by the alert {name} ({description}), {after}.{_versions(talk)}"
+    sentence = (
+        f"{who} ends the TLS handshake with {other}{_for(talk)} by the alert {name} ({description}), "
+        f"{after}.{_versions(talk)}"
+    )
     checked = (
         "The alert is in the clear, and no application data follow.",
         "Resets and FINs after it are its consequence.",
@@ -207,14 +210,15 @@ def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Findin
             f"The certificate of {flow.server}{_for(talk)} ended on {certificate.until_text}, before this capture "
             f"({certificate.text(when)}); {went}."
         )
-        checked = ("Judged by the time of the capture, not of today.",)
+        checked = ("Judged by the time of the capture, not of today.", "It is the server's own certificate.")
         advice = _ADVICE["tls-expired"]
         yield view.finding(
             "tls-expired", PROVED, sentence, (flow,), frames, checked, advice, 1.0, ("expired", flow.target)
         )
     elif hello is not None and hello.name and not certificate.is_for(hello.name) and _was_left(talk, fault):
         sentence = (
-            f"{flow.client} asks {flow.server} for {talk.name}, the certificate is for {certificate.names_text}; the client "
+            f"{flow.client} asks {flow.server} for {talk.name}, the certificate is for {certificate.names_text}; "
+            "the client "
             "leaves right after the handshake."
         )
         checked = ("The client sent no request after it.", "The certificate is valid in time.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
@@ -81,8 +82,10 @@ def _lost(view: View, voice: Voice) -> Iterator[Finding]:
         f"{lost} of {expected} RTP packets ({100 * lost / expected:.2g} %) from {voice.flow.client} to "
         f"{voice.flow.server} are missing up to this point."
     )
-    checked = ("The sequence numbers skip; packets that only came late are not counted.",)
-    checked += ("Pauses in speech do not skip numbers.",)
+    checked = (
+        "The sequence numbers skip; packets that only came late are not counted.",
+        "Pauses in speech do not skip numbers.",
+    )
     advice = "Capture nearer to the sender, too: vpcshark diagnose HERE THERE says between which points they vanish."
     cause = ("rtp", voice.flow)
     yield view.finding("rtp-loss", PROVED, sentence, (voice.flow,), gaps, checked, advice, lost / 50, cause)
@@ -119,7 +122,7 @@ def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
 def _jitters(transit: Sequence[int]) -> list[float]:
     """The running jitter (RFC 3550, 6.4.1)."""
     jitter, found = 0.0, [0.0]
-    for before, after in zip(transit, transit[1:], strict=False):
+    for before, after in itertools.pairwise(transit):
         jitter += (abs(after - before) - jitter) / 16
         found.append(jitter)
     return found
@@ -171,7 +174,8 @@ def _told(view: View, flow: Flow, packets: Sequence[Packet], what: str, sure: st
     sentence = f"Audio between {flow.client} and {flow.server} goes one way: {direction} {what}."
     checked = ("The direction that is seen goes on all the time.",)
     advice = (
-        "Is the address in the SDP the one that the other side can reach (NAT, private address), and do security group and "
+        "Is the address in the SDP the one that the other side can reach (NAT, private address), and do security "
+        "group and "
         "network ACL let its UDP ports in?"
     )
     return view.finding("rtp-one-way", sure, sentence, (flow,), packets, checked, advice, 5.0, ("oneway", flow))

@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -56,7 +57,8 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
         else f"had not opened it when the capture ended, {seconds(longest)} later"
     )
     sentence = (
-        f"{flow.client} closed its receive window to {flow.server} and {ended}: the application there does not read; the "
+        f"{flow.client} closed its receive window to {flow.server} and {ended}: the application there does not "
+        "read; the "
         "network is idle meanwhile."
     )
     checked = (
@@ -165,7 +167,8 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     assert worst.answer is not None
     assert worst.acked is not None
     sentence = (
-        f"{flow.server} took {seconds(took)} until the first byte of its answer to {flow.client} ({len(slow)} of {total} "
+        f"{flow.server} took {seconds(took)} until the first byte of its answer to {flow.client} ({len(slow)} of "
+        f"{total} "
         f"requests are slow); it had acknowledged the request after {seconds(worst.acked.at - worst.asked.at)}, so the "
         "network was quick: the server's application is slow."
     )
@@ -228,8 +231,10 @@ def _far(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
         f"The way between {flow.client} and {flow.server} is slow: the handshake's round trip took "
         f"{seconds(pair.round_trip)}{also}."
     )
-    checked = ("SYN, SYN-ACK and ACK are answered by kernels at once: no application is in this time.",)
-    checked += ("No SYN was sent again before its answer.",)
+    checked = (
+        "SYN, SYN-ACK and ACK are answered by kernels at once: no application is in this time.",
+        "No SYN was sent again before its answer.",
+    )
     advice = "Look at the path: mtr from both ends, another Region, a VPN over the Internet, a full link (queue)."
     packets = [p for p in connection.packets if p.flags & SYN]
     packets += [p for r in asked[:2] for p in (r.asked, r.acked) if p is not None]
@@ -278,7 +283,7 @@ def _is_half(payload: bytes) -> bool:
 def _half(view: View, pair: Pair) -> Iterator[Finding]:
     """A client that lets the server wait for the rest of a request."""
     segments = [s for s in pair.client.segments if s.kind == NEW]
-    for one, other in zip(segments, segments[1:], strict=False):
+    for one, other in itertools.pairwise(segments):
         took = other.packet.at - one.packet.at
         if took < max(_THINKS, 5 * pair.round_trip) or not _is_half(one.packet.payload):
             continue
@@ -286,7 +291,8 @@ def _half(view: View, pair: Pair) -> Iterator[Finding]:
             continue
         flow = pair.flow
         sentence = (
-            f"{flow.client} sent the beginning of a request to {flow.server}, and the rest only {seconds(took)} later: the "
+            f"{flow.client} sent the beginning of a request to {flow.server}, and the rest only {seconds(took)} "
+            "later: the "
             "client is slow, not the network or the server."
         )
         checked = (
@@ -315,7 +321,8 @@ def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
         return
     took = first.at - opened.at
     sentence = (
-        f"{flow.client} opened a connection to {flow.server} and sent its request only {seconds(took)} later: neither the "
+        f"{flow.client} opened a connection to {flow.server} and sent its request only {seconds(took)} later: "
+        "neither the "
         "network nor the server was waited for, but the client."
     )
     checked = (f"The handshake took {seconds(pair.round_trip)}.", "The client has no other connection here meanwhile.")

@@ -1,0 +1,244 @@
+"""The ten most tempting false diagnoses, each with packets that are made for it, and beside it the true one."""
+
+from __future__ import annotations
+
+import struct
+
+from packets import CLIENT, ROUTER, SERVER, Story, Tcp
+from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.l2 import Ether
+from scapy.packet import Raw
+
+from vpcshark.diagnose.report import Report, examine
+from vpcshark.diagnose.table import read_bytes
+
+
+def judged(*stories: Story) -> Report:
+    tables = [read_bytes(story.pcap(), place) for place, story in enumerate(stories)]
+    return examine([point for table in tables for point in table.points.values()])
+
+
+def kinds(*stories: Story) -> list[str]:
+    return [finding.kind for finding in judged(*stories).findings]
+
+
+def test_1_the_mirror_targets_icmp_is_not_about_the_mirrored_port() -> None:
+    story = Story()
+    for _ in range(3):
+        syn = IP(src=CLIENT, dst=SERVER, id=7, ttl=64) / TCP(sport=40000, dport=80, flags="S", seq=5)
+        vxlan = struct.pack(">II", 0x08000000, 77 << 8) + bytes(Ether() / syn)
+        carrier = story.udp("10.0.0.9", "10.0.9.9", (50000, 4789), vxlan)
+        story.wait(0.00003).send("10.0.9.9", "10.0.0.9", ICMP(type=3, code=3) / Raw(bytes(carrier[IP])[:28]))
+        story.wait(1.5)
+    assert kinds(story) == ["syn-unanswered", "mirror-artefact"]
+
+
+def test_2_silence_after_a_request_is_a_black_hole_if_the_sequence_number_went_on() -> None:
+    story = Story()
+    tcp = Tcp(story, mss=8961).open().ask()
+    tcp.skip(SERVER, 5000)
+    story.wait(8)
+    tcp.raw(CLIENT, "FA", ack=90001)
+    tcp.seq[CLIENT] += 1
+    story.wait(0.02)
+    tcp.ack(SERVER)
+    story.wait(3)
+    tcp.ack(SERVER)
+    assert kinds(story) == ["pmtu-black-hole"]
+
+
+def test_2_and_a_slow_server_if_it_did_not() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    story.wait(8)
+    tcp.raw(CLIENT, "FA")
+    tcp.seq[CLIENT] += 1
+    story.wait(0.02)
+    tcp.ack(SERVER)
+    story.wait(3)
+    tcp.ack(SERVER)
+    assert kinds(story) == ["slow-server"]
+
+
+def _download(story: Story, count: int = 60) -> None:
+    tcp = Tcp(story).open().ask()
+    for _ in range(count):
+        story.wait(0.001)
+        tcp.say(SERVER, bytes(1460))
+        tcp.ack(CLIENT)
+
+
+def test_3_a_capture_that_has_all_twice_shows_no_loss() -> None:
+    story = Story()
+    _download(story)
+    story.packets = [packet for packet in story.packets for _ in range(2)]
+    assert kinds(story) == ["capture-duplicated"]
+    assert judged(story).is_healthy
+
+
+def _with_gaps(is_late: bool) -> Story:
+    """Each tenth segment comes by later: sent again with a new identification, or overtaken with its own."""
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    for number in range(100):
+        story.wait(0.001)
+        if number % 10 != 5:
+            tcp.say(SERVER, bytes(1460))
+            continue
+        seq = tcp.skip(SERVER, 1460)
+        missed = story.idents[SERVER]
+        for _ in range(3):
+            story.wait(0.001)
+            tcp.say(SERVER, bytes(1460))
+            tcp.ack(CLIENT, ack=seq)
+        story.wait(0.02)
+        tcp.raw(SERVER, "A", bytes(1460), seq=seq, **({"id": missed} if is_late else {}))
+        tcp.ack(CLIENT)
+    return story
+
+
+def test_4_what_is_sent_again_is_lost_and_not_reordered() -> None:
+    assert kinds(_with_gaps(is_late=False)) == ["loss"]
+
+
+def test_4_what_was_overtaken_is_reordered_and_not_lost() -> None:
+    assert kinds(_with_gaps(is_late=True)) == ["reordering"]
+
+
+def test_5_what_was_acknowledged_and_never_sent_again_the_capture_lost() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    for number in range(40):
+        story.wait(0.001)
+        if number % 10 == 5:
+            tcp.skip(SERVER, 1460)
+        else:
+            tcp.say(SERVER, bytes(1460))
+        tcp.ack(CLIENT)
+    report = judged(story)
+    assert [finding.kind for finding in report.findings] == ["capture-lost-packets"]
+    assert report.is_healthy
+
+
+def test_6_segments_before_the_network_card_are_neither_jumbo_nor_corrupt() -> None:
+    story = Story(ttls={CLIENT: 64, SERVER: 63, ROUTER: 64})
+    tcp = Tcp(story).open()
+    for _ in range(10):
+        sent = tcp.say(CLIENT, bytes(20000))
+        sent[TCP].chksum = 0x1234
+        story.wait(0.02)
+        tcp.ack(SERVER)
+    assert kinds(story) == []
+
+
+def test_7_one_dead_host_is_not_loss_everywhere() -> None:
+    story = Story()
+    for number in range(5):
+        _download_from(story, 41000 + number)
+    for number in range(3):
+        syn = TCP(sport=42000 + number, dport=80, flags="S", seq=77)
+        for _ in range(3):
+            story.send(CLIENT, "10.0.5.5", syn.copy())
+            story.wait(1)
+    report = judged(story)
+    assert [finding.kind for finding in report.findings] == ["syn-unanswered"]
+    assert len(report.findings[0].flows) == 3
+
+
+def _download_from(story: Story, port: int) -> None:
+    tcp = Tcp(story, sport=port).open().ask()
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    tcp.ack(CLIENT)
+
+
+def test_8_a_reset_with_a_foreign_ttl_is_not_the_servers() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    tcp.say(CLIENT, b"GET /more HTTP/1.1\r\n\r\n")
+    story.wait(0.001)
+    tcp.raw(SERVER, "RA", ttl=250)
+    assert kinds(story) == ["reset-by-middlebox"]
+
+
+def test_8_a_reset_after_the_close_is_nothing() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    tcp.raw(SERVER, "FA")
+    tcp.seq[SERVER] += 1
+    story.wait(0.02)
+    tcp.raw(CLIENT, "RA")
+    assert kinds(story) == []
+
+
+def _stopped(seconds: float) -> Story:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    tcp.say(SERVER, bytes(1460))
+    tcp.ack(CLIENT, window=0)
+    story.wait(seconds / 2)
+    tcp.raw(SERVER, "A", b"x", seq=tcp.seq[SERVER] - 1)
+    tcp.ack(CLIENT, window=0)
+    story.wait(seconds / 2)
+    tcp.ack(CLIENT, window=64000)
+    tcp.say(SERVER, bytes(100))
+    tcp.ack(CLIENT)
+    return story
+
+
+def test_9_probes_of_a_closed_window_are_no_keep_alives() -> None:
+    assert kinds(_stopped(4)) == ["zero-window"]
+
+
+def test_9_a_window_that_closes_for_ten_milliseconds_is_nothing() -> None:
+    assert kinds(_stopped(0.01)) == []
+
+
+def test_10_a_traceroutes_icmp_is_wanted() -> None:
+    story = Story()
+    for ttl in range(1, 4):
+        probe = story.udp(CLIENT, SERVER, (50000, 33434 + ttl), b"x" * 32, ttl=ttl)
+        story.wait(0.01).icmp(ROUTER if ttl < 3 else SERVER, probe, *((11, 0) if ttl < 3 else (3, 3)))
+    assert kinds(story) == []
+
+
+def _dns(name: str, ident: int, flags: int, answers: int = 0) -> bytes:
+    labels = b"".join(bytes([len(each)]) + each.encode() for each in name.split(".")) + b"\0"
+    return struct.pack(">6H", ident, flags, 1, answers, 0, 0) + labels + struct.pack(">HH", 1, 1)
+
+
+def test_10_a_search_list_is_no_missing_name() -> None:
+    story = Story()
+    for ident, (name, code) in enumerate((("www.corp.example", 3), ("www", 0))):
+        story.udp(CLIENT, SERVER, (50000 + ident, 53), _dns(name, ident, 0x0100))
+        story.wait(0.01).udp(SERVER, CLIENT, (53, 50000 + ident), _dns(name, ident, 0x8180 | code))
+    assert kinds(story) == []
+
+
+def test_10_lost_bare_acks_are_mended_by_the_next_ones() -> None:
+    far, near = Story(ttls={CLIENT: 63, SERVER: 64}), Story()
+    _download(far)
+    _download(near)
+    far.packets = [p for n, p in enumerate(far.packets) if not (p[IP].src == CLIENT and n > 10 and n % 8 == 1)]
+    assert kinds(near, far) == []
+
+
+def test_10_a_warning_alert_that_the_handshake_survives_is_nothing() -> None:
+    story = Story()
+    tcp = Tcp(story, port=443).open()
+    hello = b"\x16\x03\x01\x00\x2e\x01\x00\x00\x2a\x03\x03" + bytes(32) + b"\x00\x00\x02\x13\x01\x01\x00\x00\x00"
+    tcp.say(CLIENT, hello)
+    story.wait(0.02)
+    tcp.say(SERVER, b"\x15\x03\x03\x00\x02\x01\x70")
+    tcp.say(SERVER, b"\x16\x03\x03\x00\x2a\x02\x00\x00\x26\x03\x03" + bytes(32) + b"\x00\x13\x01\x00")
+    for source in (CLIENT, SERVER):
+        tcp.say(source, b"\x17\x03\x03\x00\x10" + bytes(16))
+    assert kinds(story) == []
+
+
+def test_a_quiet_pair_of_datagrams_is_healthy() -> None:
+    story = Story()
+    story.send(CLIENT, SERVER, UDP(sport=5000, dport=6000) / Raw(b"a"))
+    story.wait(0.01).send(SERVER, CLIENT, UDP(sport=6000, dport=5000) / Raw(b"b"))
+    assert judged(story).is_healthy
