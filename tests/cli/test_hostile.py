@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import struct
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import boto3
 import hostile
+import packets
 import pytest
 import walk as walking
 
@@ -160,6 +162,9 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "explain": ["explain", "tcp", "port", "80"],
         "flowlogs": ["flowlogs", "show", odd_records(folder)],
         "decap": ["decap", odd_file(folder), "decap.pcapng"],
+        "diagnose": ["diagnose", odd_answers(folder)],
+        "diagnose.json": ["diagnose", "--json", odd_answers(folder)],
+        "diagnose.missing": ["diagnose", f"{hostile.EVIL}".replace("\0", "")],
         "decap.missing": ["decap", f"{hostile.EVIL}".replace("\0", ""), "decap.pcapng"],
     }
     refusing = {name: argv for name, argv in asking.items() if name not in ("demo", "capture.tcpdump", "extcap.list")}
@@ -188,6 +193,21 @@ def odd_records(folder: Path) -> str:
     word = "".join(hostile.EVIL.split())
     record = f"2 1 {word} 10.0.0.1 {word} 1 2 6 {word} 4 5 6 {word} OK"
     file.write_bytes(f"{record}\n{hostile.EVIL}\n".encode())
+    return str(file)
+
+
+def odd_answers(folder: Path) -> str:
+    """A capture of DNS answers about a name that is hostile."""
+    name = hostile.EVIL.encode()[:120]
+    labels = b"".join(bytes([len(part)]) + part for part in (name[at : at + 40] for at in range(0, len(name), 40)))
+    question = labels + b"\0\0\x01\0\x01"
+    story = packets.Story()
+    story.udp(packets.CLIENT, packets.SERVER, (4000, 53), struct.pack(">6H", 7, 0x0100, 1, 0, 0, 0) + question)
+    story.wait(0.01).udp(
+        packets.SERVER, packets.CLIENT, (53, 4000), struct.pack(">6H", 7, 0x8182, 1, 0, 0, 0) + question
+    )
+    file = folder / "answers.pcap"
+    file.write_bytes(story.pcap())
     return str(file)
 
 
@@ -289,11 +309,12 @@ SINKS = {"sys.stdout.write", "sys.stderr.write", "stderr.write", "stdout.write",
 ELSEWHERE = {"lab", "receiver"}  # a program of its own, on whose words nobody's safety hangs; sent to another machine
 RAW = {
     ("cli/console.py", "write_json"),
+    ("cli/console.py", "write_json_line"),
     ("cli/iam_policy.py", "run"),
     ("cli/completion.py", "run"),
     ("extcap/prepared.py", "write"),
 }
-"""Escapes by itself; ASCII; a script of argcomplete's; sentences, each of which is clean."""
+"""Both escape by themselves; ASCII; a script of argcomplete's; sentences, each of which is clean."""
 
 
 def test_a_new_sink_goes_by_the_step_as_well() -> None:

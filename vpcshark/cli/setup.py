@@ -27,6 +27,7 @@ from vpcshark.cli.questions import Questions
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, InputError, VpcsharkError
 from vpcshark.preflight.finding import failures
+from vpcshark.text import lines
 
 SECONDS = 10  # of the first capture
 
@@ -169,7 +170,7 @@ class Setup:
             self._say(f"  DryRun can't judge before there is something with vpcshark's tag: {', '.join(unknown)}")
         for group in rights.EVERY if self._options.policy else rights.wanted(judged):
             self._say(f"  The policy to ask the account's administrator for ({', '.join(group)}):")
-            sys.stdout.write(iam_policy.text(rights.policy(group, arn, aws.region)))
+            sys.stdout.write(lines(iam_policy.text(rights.policy(group, arn, aws.region)), most=100_000))
             sys.stdout.flush()
         return not any(right.missing for right in judged if right.feature == "launch")
 
