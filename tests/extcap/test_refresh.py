@@ -175,7 +175,7 @@ def keeps_what_is_fresh():
     return old in listed(old, 1) and old in listed(new, time.time())
 
 listed(next(names), None)
-print(any(shows_what_is_new() for _ in range(10)), any(keeps_what_is_fresh() for _ in range(10)))
+print(any(shows_what_is_new() for _ in range(10)), any(keeps_what_is_fresh() for _ in range(60)))
 """
 
 

@@ -64,7 +64,7 @@ def test_what_has_no_lines_is_refused_before_it_fills_the_memory():
 
 @pytest.mark.parametrize("flow", ["", "10.0.0.1:4000->10.0.0.2:443/tcp"])
 def test_memory_does_not_grow_with_the_input(flow: str):
-    """The peak of eight times as much is the same."""
+    """The peak of a megabyte more is the same, but for what a machine allocates besides."""
 
     def peak(blocks: int) -> int:
         scan = Scan("it", None, match.parse(flow) if flow else None)
@@ -76,4 +76,4 @@ def test_memory_does_not_grow_with_the_input(flow: str):
         return found
 
     peak(1)
-    assert peak(16) < 1.2 * peak(2)
+    assert peak(64) < peak(2) + 100_000

@@ -195,6 +195,7 @@ def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
         "gateway": ("eigw-0123456789abcdef0",),
         "listeners": (arn,),
         "public": ("192.0.2.1",),
+        "tagged": ("Role", "web"),
         "target-group": (arn,),
         "tgw-routes": ("tgw-rtb-0123456789abcdef0", "10.0.0.1"),
     }

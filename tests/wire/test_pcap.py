@@ -58,7 +58,7 @@ def test_other_link_types_and_endless_banners_are_errors() -> None:
     """What is no Ethernet is said, and so is a host that only talks."""
     with pytest.raises(ValueError, match="link type 113"):
         Converter().feed(stream([], kind=113))
-    with pytest.raises(ValueError, match="other output"):
+    with pytest.raises(ValueError, match="Other output"):
         Converter().feed(b"a" * (2 << 20))
 
 
