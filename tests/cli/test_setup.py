@@ -9,6 +9,7 @@ import os
 import pty
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,8 @@ from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 
 REGION = "eu-west-1"
+NAME = f"web-{uuid.uuid4().hex[:8]}"  # other tests of this process have ENIs in the same account
+MOST = 40  # questions, of one conversation
 KEYS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
 
 
@@ -38,7 +41,7 @@ def scene() -> Iterator[tuple[str, Scene]]:
     server = ApiServer()
     server.start()
     made = one_vpc(Scene(boto3.client("ec2", region_name=REGION, endpoint_url=server.endpoint, **KEYS)))
-    made.ec2.create_tags(Resources=[made.source_instance], Tags=[{"Key": "Name", "Value": "web-1"}])
+    made.ec2.create_tags(Resources=[made.source_instance], Tags=[{"Key": "Name", "Value": NAME}])
     made.tag_as_host(made.host)
     yield server.endpoint, made
     server.stop()
@@ -101,7 +104,7 @@ def files(home: Path) -> set[str]:
     return {name for name in found if not name.startswith(("cache/", "state/", "aws"))}
 
 
-HOW = {"Which profile": "work", "Which region": "", "which ENI": "web-1", "packets go": ""}
+HOW = {"Which profile": "work", "Which region": "", "which ENI": NAME, "packets go": ""}
 NO = {**HOW, "Put vpcshark": "n", "Keep": "n", "Capture": "n"}
 YES = {**HOW, "Which profile": "2", "Put vpcshark": "y", "Keep": "", "packets go": "1", "Capture": "y"}
 
@@ -128,7 +131,7 @@ def test_who_says_yes_has_the_launcher_the_settings_the_list_and_a_capture(
     assert assistant.run() == statuses.OK
     assert files(user) == {"extcap/vpcshark", "config/vpcshark/config.ini"}
     assert "profiles = work\n" in (user / "config/vpcshark/config.ini").read_text()
-    assert "{display=web-1 · " in (Answers(os.environ).read(prepared.INTERFACES) or "")
+    assert f"{{display={NAME} · " in (Answers(os.environ).read(prepared.INTERFACES) or "")
     assert [words[:5] for words in assistant.captured] == [
         [scene[1].source, "--mode", "mirror", "--host", scene[1].host],
     ]
@@ -137,7 +140,7 @@ def test_who_says_yes_has_the_launcher_the_settings_the_list_and_a_capture(
 
 def test_every_answer_can_be_a_flag(user: Path) -> None:
     """Then nothing is asked, whether or not somebody is there."""
-    flags = ("--install", "--profile", "work", "--region", REGION, "--no-save", "--eni", "web-1", "--host", "launch")
+    flags = ("--install", "--profile", "work", "--region", REGION, "--no-save", "--eni", NAME, "--host", "launch")
     for answers in ({}, None):
         assistant = Assistant(user, answers)
         assert assistant.run(*flags, "--capture", "-w", "x.pcapng") == statuses.OK
@@ -285,15 +288,19 @@ def test_at_a_terminal_it_asks_and_takes_answers(user: Path) -> None:
         "Which region": "",
         "Wireshark's list? [Y/n]": "n",
     }
-    said = _converse(here, {**answers, "From which ENI": "web-1", "packets go": "", "[y/N]": "n"})
-    assert process.wait(60) == 0
+    try:
+        said = _converse(here, {**answers, "From which ENI": NAME, "packets go": "", "[y/N]": "n"})
+        assert process.wait(60) == 0
+    finally:
+        process.kill()
+        process.wait()
     assert "Nothing was made" in said
     assert files(user) == {"bin/tshark"}
 
 
 def _converse(terminal: int, answers: dict[str, str]) -> str:
-    """Answer each question once it stands there; returns all that was shown."""
-    shown, begin = "", 0
+    """Answer each question once it stands there, up to ``MOST``; returns all that was shown."""
+    shown, begin, count = "", 0, 0
     with contextlib.suppress(OSError):  # EIO: the other end is closed
         while data := os.read(terminal, 4096):
             shown += data.decode(errors="replace")
@@ -301,5 +308,7 @@ def _converse(terminal: int, answers: dict[str, str]) -> str:
             if answer := next((f"{answer}\n" for question, answer in answers.items() if question in asked), ""):
                 os.write(terminal, answer.encode())
                 begin = len(shown)
+                count += 1
+                assert count < MOST, shown[-2000:]
     os.close(terminal)
     return shown
