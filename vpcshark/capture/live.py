@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from typing import Any, Protocol, runtime_checkable
 
 from vpcshark import threads
@@ -88,9 +88,9 @@ class Live:
 
     def end(self) -> None:
         """After the stop, when all frames have come: what is shown last stays in the toolbar until the next capture.
-        Waits for the thread that shows, which the stop ends."""
+        Waits a moment for the thread that shows, which the stop ends, however that ended: frames are not held up."""
         if self._ticking is not None and isinstance(self._status, Controls):
-            self._ticking.result()  # lest it shows its own after this
+            wait([self._ticking], TICK)  # lest it shows its own after this
             self._status.show(f"Stopped · {self.text()}")
 
     def _tick(self, controls: Controls, stop: Stop) -> None:
