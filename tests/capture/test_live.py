@@ -187,3 +187,20 @@ def test_without_a_toolbar_nothing_is_shown_at_the_end(clock):
     live = Live(Silent(), Reception(), Feed(), dict, clock)
     live.begin(Stop())
     live.end()
+
+
+def test_figures_that_could_not_be_shown_hold_no_frame_up(clock):
+    """Whatever ended the thread that shows them: the sink is closed after this."""
+
+    class Broken(Seen):
+        def show(self, text):
+            if not text.startswith("Stopped"):
+                raise ValueError(text)
+            super().show(text)
+
+    status, stop = Broken(), Stop()
+    live = Live(status, Reception(), Feed(), dict, clock)
+    live.begin(stop)
+    stop.request("enough")
+    live.end()
+    assert [text.partition(" ")[0] for text in status.shown] == ["Stopped"]
