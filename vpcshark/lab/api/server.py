@@ -34,9 +34,18 @@ class ApiServer:
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2, moto_enis, moto_guards, moto_iam, moto_launch, moto_network
+        from vpcshark.lab.api import (
+            moto_ec2,
+            moto_enis,
+            moto_guards,
+            moto_iam,
+            moto_launch,
+            moto_memory,
+            moto_network,
+        )
         from vpcshark.lab.api.faults import Faults
 
+        moto_memory.install()
         moto_ec2.install()
         moto_network.install()
         moto_enis.install()

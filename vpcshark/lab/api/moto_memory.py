@@ -1,0 +1,40 @@
+"""Has moto remember what it would find out anew for each call and each value of an answer: a third of a call's time.
+
+What is remembered depends on moto's and the program's classes alone, never on the state of the account. Must not know
+any action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+
+from moto import backends
+from moto.core import responses, serialize
+
+_NAMES = "_vpcshark_names"  # of a shape of botocore: (class of the object, key) -> the names that the value may have
+
+
+def install() -> None:
+    """Once or more."""
+    if not hasattr(responses.method_names_from_class, "cache_info"):
+        responses.method_names_from_class = cache(responses.method_names_from_class)
+        modules = tuple(backends.list_of_moto_modules())
+        backends.list_of_moto_modules = lambda: modules
+        serialize.XFormedAttributePicker.get_possible_keys = _remembering(
+            serialize.XFormedAttributePicker.get_possible_keys
+        )
+
+
+def _remembering(possible_keys: Any) -> Any:
+    """``possible_keys`` asked once for each place of the model and each class that a value is taken from."""
+
+    def asked(self: Any, context: serialize.AttributePickerContext) -> Iterator[str]:
+        known = vars(context.shape).setdefault(_NAMES, {})
+        which = (type(context.obj), context.key)
+        if which not in known:
+            known[which] = tuple(possible_keys(self, context))
+        return iter(known[which])
+
+    return asked
