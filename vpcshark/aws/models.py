@@ -11,7 +11,6 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 _OPENED_BY: Mapping[str, Callable[..., Any]] = {".json": open, ".json.gz": gzip.open}
@@ -22,12 +21,12 @@ class Files:
 
     def exists(self, path: str) -> bool:
         """Is there such a description? Its name comes without an ending."""
-        return any(Path(path + ending).is_file() for ending in _OPENED_BY)
+        return any(os.path.isfile(path + ending) for ending in _OPENED_BY)
 
     def load_file(self, path: str) -> Any:
         """The description; None if there is none. ValueError for what is no JSON, OSError."""
         for ending, opened in _OPENED_BY.items():
-            if Path(path + ending).is_file():
+            if os.path.isfile(path + ending):
                 with opened(path + ending, "rb") as file:
                     return json.loads(file.read())
         return None
@@ -54,5 +53,10 @@ def _loader(folders: Sequence[str]) -> Any:
         def search_paths(self) -> list[str]:
             """A copy, as each session of boto3 appends a folder (with resources, which we never ask for)."""
             return [*super().search_paths]
+
+        def list_available_services(self, type_name: str) -> list[str]:
+            """The names of all folders. botocore's own looks into each of them, a thousand, for this type's file."""
+            there = [path for path in self.search_paths if os.path.isdir(path)]
+            return sorted({name for path in there for name in os.listdir(path)})
 
     return Shared(list(folders), file_loader=Files())  # type: ignore[arg-type]  # it asks for these two methods
