@@ -1,7 +1,8 @@
-"""Has moto remember what it would find out anew for each call and each value of an answer: a third of a call's time.
+"""Has moto remember what it would find out anew for each call and each value of an answer: a third of a call's time;
+and botocore what it has read, as moto asks a new session three times when its EC2 is imported.
 
-What is remembered depends on moto's and the program's classes alone, never on the state of the account. Must not know
-any action.
+What is remembered depends on their classes and files alone, never on the state of the account. Must not know any
+action.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+import botocore.session
+from botocore.loaders import create_loader
 from moto import backends
 from moto.core import responses, serialize
 
@@ -17,8 +20,9 @@ _NAMES = "_vpcshark_names"  # of a shape of botocore: (class of the object, key)
 
 
 def install() -> None:
-    """Once or more."""
+    """Once or more; the first time before one of moto's services is imported."""
     if not hasattr(responses.method_names_from_class, "cache_info"):
+        botocore.session.create_loader = cache(create_loader)
         responses.method_names_from_class = cache(responses.method_names_from_class)
         modules = tuple(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules

@@ -31,6 +31,9 @@ class ApiServer:
 
     def __init__(self, clock: Clock | None = None) -> None:
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "true")
+        from vpcshark.lab.api import moto_memory
+
+        moto_memory.install()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
@@ -40,12 +43,10 @@ class ApiServer:
             moto_guards,
             moto_iam,
             moto_launch,
-            moto_memory,
             moto_network,
         )
         from vpcshark.lab.api.faults import Faults
 
-        moto_memory.install()
         moto_ec2.install()
         moto_network.install()
         moto_enis.install()
