@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import botocore.session
 import pytest
 from moto import backends
@@ -64,3 +66,19 @@ def test_actions_and_services_are_motos() -> None:
     assert responses.method_names_from_class(EC2Response) == method_names_from_class(EC2Response)
     assert {"ec2", "ssm", "sts", "iam"} <= set(backends.list_of_moto_modules())
     assert list(backends.list_of_moto_modules()) == list(backends.list_of_moto_modules())
+
+
+@pytest.mark.parametrize("which", [0, 1], ids=["the class", "a base of it"])
+def test_an_action_that_is_added_later_is_there(which: int) -> None:
+    """The lab adds some when its machines come."""
+
+    class Base:
+        def describe_this(self) -> None: ...
+
+    class Response(Base):
+        def describe_that(self) -> None: ...
+
+    assert set(responses.method_names_from_class(Response)) == {"describe_this", "describe_that"}
+    changed: Any = (Response, Base)[which]
+    changed.describe_more = lambda self: None
+    assert "describe_more" in responses.method_names_from_class(Response)

@@ -7,7 +7,7 @@ action.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -21,14 +21,28 @@ _NAMES = "_vpcshark_names"  # of a shape of botocore: (class of the object, key)
 
 def install() -> None:
     """Once or more; the first time before one of moto's services is imported."""
-    if not hasattr(responses.method_names_from_class, "cache_info"):
+    if not hasattr(serialize.XFormedAttributePicker, _NAMES):
         botocore.session.create_loader = cache(create_loader)
-        responses.method_names_from_class = cache(responses.method_names_from_class)
+        responses.method_names_from_class = _known_names(responses.method_names_from_class)
         modules = tuple(backends.list_of_moto_modules())
         backends.list_of_moto_modules = lambda: modules
-        serialize.XFormedAttributePicker.get_possible_keys = _remembering(
-            serialize.XFormedAttributePicker.get_possible_keys
-        )
+        picker = serialize.XFormedAttributePicker
+        picker.get_possible_keys = _remembering(picker.get_possible_keys)
+        setattr(picker, _NAMES, True)
+
+
+def _known_names(method_names: Callable[[Any], list[str]]) -> Callable[[Any], list[str]]:
+    """``method_names`` asked once of a class, and again when it or one of its bases has got more: the lab adds
+    actions."""
+    known: dict[tuple[Any, ...], list[str]] = {}
+
+    def asked(clazz: type) -> list[str]:
+        which = (clazz, *(len(vars(base)) for base in clazz.__mro__))
+        if which not in known:
+            known[which] = method_names(clazz)
+        return known[which]
+
+    return asked
 
 
 def _remembering(possible_keys: Any) -> Any:
