@@ -9,7 +9,8 @@ import pytest
 
 from vpcshark.aws import existing, fleets, inventory, mirror
 from vpcshark.aws.client import Aws
-from vpcshark.capture import choices, plan
+from vpcshark.capture.inventory import selector_values
+from vpcshark.capture.mirror import host_choice
 from vpcshark.errors import InputError, Mistake
 
 
@@ -49,7 +50,7 @@ class Place:
 
     def hosts(self, word: str) -> list[tuple[str, str]]:
         """(ENI, address) of each capture host that ``--host word`` means."""
-        found = plan.fleet_hosts(fleets.find(self.aws, word), inventory.list_enis(self.aws.ec2))
+        found = host_choice.fleet_hosts(fleets.find(self.aws, word), inventory.list_enis(self.aws.ec2))
         return [(host.eni, host.address) for host in found]
 
 
@@ -91,7 +92,7 @@ def test_existing_targets_of_all_three_kinds(place: Place):
         f"{one} · {of}" for one, of in zip(made, (place.db["id"], name, endpoint), strict=True)
     ]
     assert {listed[one].owner for one in made} == {"123456789012"}
-    offered = dict(choices.choices("host", "", "", lambda: place.aws))
+    offered = dict(selector_values.choices("host", "", "", lambda: place.aws))
     assert [offered[one] for one in made] == [
         f"Mirror target {made[0]} · {place.db['id']}",
         f"Mirror target {made[1]} · {name} (load balancer)",

@@ -10,8 +10,8 @@ import pytest
 from vpcshark.aws import inventory, registered
 from vpcshark.aws.client import Aws
 from vpcshark.aws.registered import Registered
-from vpcshark.capture import sources
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.mirror import source_choice
 from vpcshark.errors import InputError
 
 
@@ -44,7 +44,7 @@ def test_targets_of_all_groups_by_instance_and_by_address(aws: Aws, enis: dict[s
     found = registered.registered(elbv2, name)
     assert set(found) == {Registered(instance=web["instance"]), by_address}
     assert len(found) == 2
-    meant = sources.find(Selection(balancers=(name,)), inventory.list_enis(aws.ec2), found)
+    meant = source_choice.find(Selection(balancers=(name,)), inventory.list_enis(aws.ec2), found)
     assert {eni.id for eni in meant} == {web["id"], enis["db-1 eth0"]["id"]}
 
 
@@ -66,7 +66,7 @@ def test_the_instances_of_an_auto_scaling_group_bear_its_name(aws: Aws, enis: di
         VPCZoneIdentifier=subnet,
     )
     try:
-        meant = sources.find(Selection(groups=("web group",)), inventory.list_enis(aws.ec2), [])
+        meant = source_choice.find(Selection(groups=("web group",)), inventory.list_enis(aws.ec2), [])
         (group,) = scaling.describe_auto_scaling_groups(AutoScalingGroupNames=["web group"])["AutoScalingGroups"]
         assert sorted(eni.instance for eni in meant) == sorted(one["InstanceId"] for one in group["Instances"])
         assert len(meant) == 2

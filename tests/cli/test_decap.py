@@ -15,7 +15,7 @@ from decapping import INNER, decapsulate, parsed, told
 from outer import SHAPES, ethernet, ipv4, pcap_file, pcapng_file, udp
 
 from vpcshark import __version__
-from vpcshark.capture.sink import SinkClosed
+from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.cli import decap
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError

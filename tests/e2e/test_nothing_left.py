@@ -416,12 +416,12 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
 MANY = """
 import ctypes, gc, json, os, resource, sys, threading, time
 from vpcshark import logs
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.services import Services
-from vpcshark.capture.sink import FileSink
-from vpcshark.capture.status import Silent
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import FileSink
+from vpcshark.capture.contract.status import Silent
+from vpcshark.capture.contract.stop import Stop
 
 class Streaming(Silent):
     def __init__(self, stop): self.stop = stop

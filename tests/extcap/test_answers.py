@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from vpcshark import context, folders
-from vpcshark.capture import catalog
+from vpcshark.capture.inventory import catalog
 from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark import settings
-from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import InputError
 from vpcshark.extcap import configured, refresh
 from vpcshark.extcap.answers import Answers

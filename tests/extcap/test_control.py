@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.clock import SystemClock
 from vpcshark.extcap.control import ADD, FILTER, INITIALIZED, LOG, SET, STATUSBAR, Decoder, Message, Toolbar, encode
 from vpcshark.extcap.fifo import retry

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.capture.draining import HAS_SPLICE
-from vpcshark.capture.reception import Reception
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.receivers.client import Reception
+from vpcshark.capture.receivers.splice import HAS_SPLICE
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.extcap.fifo import open_sink
 from vpcshark.transport.local import LocalChannel, LocalTransport

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from vpcshark.capture.sink import SinkClosed
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import SinkClosed
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.errors import InputError
 from vpcshark.extcap.fifo import open_sink
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import AwsError
 from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.main import main

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.extcap.command_line import add_arguments, given, normalise
 from vpcshark.extcap.dialog import dialog, reloaded

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.selection import Selection
 from vpcshark.errors import InputError
 from vpcshark.extcap import prepared
 from vpcshark.extcap.answers import Answers

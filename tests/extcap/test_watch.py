@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.extcap.fifo import open_sink
 from vpcshark.extcap.watch import Watch
 
@@ -79,7 +79,7 @@ def test_a_main_thread_that_is_busy_does_not_delay_the_stop():
     """The watcher hears of the signal even while the main thread runs no Python."""
     program = (
         "import ctypes, signal, sys, time\n"
-        "from vpcshark.capture.stop import Stop\n"
+        "from vpcshark.capture.contract.stop import Stop\n"
         "from vpcshark.extcap.watch import Watch\n"
         "stop, begin = Stop(), time.monotonic()\n"
         "with Watch(stop):\n"

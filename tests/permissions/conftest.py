@@ -20,14 +20,15 @@ from sessions import session
 
 from vpcshark.aws import inventory, mirror
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.life import Capture, Context
-from vpcshark.capture.making import Maker
-from vpcshark.capture.mirror import MirrorFeed, World
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle.capture import Capture
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.mirror import path_check
+from vpcshark.capture.mirror.feed import MirrorFeed, World
 from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cleanup.ledger import Ledger
@@ -195,7 +196,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
 
 def look(aws: Aws, scene: Scene) -> list[str]:
     """What preflight warns of."""
-    found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+    found = path_check.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
     return [finding.sentence for finding in found if finding.level != "ok"]
 
 

@@ -12,8 +12,8 @@ from scenes import Scene
 from sessions import session
 
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.mirror import path_check
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.preflight import Finding
 
@@ -82,6 +82,6 @@ def look(aws: Aws) -> Callable[[Scene], list[Finding]]:
 
     def findings(scene: Scene) -> list[Finding]:
         options = CaptureOptions(host=scene.host, packet_length=scene.packet_length)
-        return preflight.findings(aws, scene.source, options, lambda address, mac: False)
+        return path_check.findings(aws, scene.source, options, lambda address, mac: False)
 
     return findings

@@ -16,13 +16,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vpcshark import logs
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.sink import FileSink
+from vpcshark.capture.contract.status import Silent
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.services import Services
-from vpcshark.capture.sink import FileSink
-from vpcshark.capture.status import Silent
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
 from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap.watch import Watch

@@ -15,16 +15,19 @@ from typing import TYPE_CHECKING
 
 import vpcshark
 from vpcshark import context, settings
-from vpcshark.capture import catalog, choices, life, recent, remembered
-from vpcshark.capture.course import Course
-from vpcshark.capture.listed import Offer
-from vpcshark.capture.making import Maker
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection, of_named
-from vpcshark.capture.sink import Sink
-from vpcshark.capture.status import Status
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.listing import Offer
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import Selection, of_named
+from vpcshark.capture.contract.sink import Sink
+from vpcshark.capture.contract.status import Status
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.inventory import catalog, eni_cache, recent, selector_values
+from vpcshark.capture.lifecycle import capture as lifecycle_capture
+from vpcshark.capture.lifecycle.context import LEASE, Context, SignIn
+from vpcshark.capture.lifecycle.feed import Feed
+from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.cleanup import background, janitor, ledger, overview, report, sweep, tags, tidy
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
@@ -47,7 +50,7 @@ class Services:
         clock: Clock | None = None,
         ledgers: Path | None = None,
         timeline: Timeline | None = None,
-        lease: float = life.LEASE,
+        lease: float = LEASE,
         ask: Ask | None = None,
         listed: Mapping[catalog.Place, Sequence[Eni] | VpcsharkError] | None = None,
     ) -> None:
@@ -68,7 +71,7 @@ class Services:
         entries, problems = catalog.survey(
             places,
             wanted,
-            lambda place: remembered.keep(_slot(), place, self._enis(place)),
+            lambda place: eni_cache.keep(_slot(), place, self._enis(place)),
             _known(),
         )
         left = overview.remark(self._ledgers)
@@ -94,7 +97,7 @@ class Services:
         if named is not None and not (options.profile or options.region):
             options = replace(options, profile=named.profile, region=named.region)
         options = placed(selection, options)
-        return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
+        return selector_values.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
     def capture(
         self,
@@ -121,8 +124,8 @@ class Services:
             keeper = _start_janitor(book)
         try:
             maker = Maker(book, identity, self.timeline, keeper.check)
-            signed = life.SignIn()
-            context = life.Context(
+            signed = SignIn()
+            context = Context(
                 selection,
                 options,
                 sink,
@@ -135,7 +138,7 @@ class Services:
                 signed,
                 course or Course(),
             )
-            life.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
+            lifecycle_capture.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
         finally:
             with self.timeline.step("dismiss the janitor"):
                 keeper.dismiss()
@@ -165,15 +168,15 @@ class Services:
             ) from error
 
 
-def _feed(context: life.Context, book: ledger.Ledger, keeper: janitor.Janitor, ask: Ask | None) -> life.Feed:
-    from vpcshark.capture import feeds  # here: it leads to AWS
+def _feed(context: Context, book: ledger.Ledger, keeper: janitor.Janitor, ask: Ask | None) -> Feed:
+    from vpcshark.capture.modes import factory  # here: it leads to AWS
 
     def entrust(keys: Keys) -> None:
         keeper.entrust(keys.as_line())
         book.is_covered(keys.expires)
         context.signed.until = keys.expires
 
-    return feeds.choose(context, book, entrust, ask)
+    return factory.choose(context, book, entrust, ask)
 
 
 def cleanup_report(

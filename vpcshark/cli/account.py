@@ -14,9 +14,9 @@ from dataclasses import replace
 from vpcshark import logs, threads
 from vpcshark.aws import client, inventory
 from vpcshark.aws.inventory import Eni
-from vpcshark.capture import called, catalog
-from vpcshark.capture.catalog import Place
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.inventory import catalog, name_lookup
+from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cli import console
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import configured
@@ -76,13 +76,13 @@ def parted(
 def named_enis(words: Sequence[str], wanted: CaptureOptions, known: Settings) -> tuple[list[str], CaptureOptions]:
     """``words`` with the id of each ENI that is named in another way, and the options with the place where it is.
     InputError for a name that nothing has, or several have."""
-    if not any(called.is_name(word) for word in words):
+    if not any(name_lookup.is_name(word) for word in words):
         return [*words], wanted
     found = _all(catalog.places(known, wanted))
     ids = []
     for word in words:
-        if called.is_name(word):
-            there, eni = called.eni(word, found)
+        if name_lookup.is_name(word):
+            there, eni = name_lookup.eni(word, found)
             word, wanted = eni.id, _at(wanted, there)
         ids.append(word)
     return ids, wanted
@@ -90,7 +90,7 @@ def named_enis(words: Sequence[str], wanted: CaptureOptions, known: Settings) ->
 
 def named_instance(word: str, where: Place) -> str:
     """The id of the instance. InputError as above."""
-    return word if called.is_instance(word) else called.instance(word, _all([where]))[1]
+    return word if name_lookup.is_instance(word) else name_lookup.instance(word, _all([where]))[1]
 
 
 def _at(wanted: CaptureOptions, there: Place) -> CaptureOptions:

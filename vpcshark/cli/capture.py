@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from vpcshark import logs, settings
-from vpcshark.capture.catalog import NAMED
-from vpcshark.capture.course import Course
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection, of_words
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import Selection, of_words
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.inventory.catalog import NAMED
 from vpcshark.cli import account, console, limits, recording, statuses
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vpcshark import __version__, threads
-from vpcshark.capture.sink import FileSink, SinkClosed
+from vpcshark.capture.contract.sink import FileSink, SinkClosed
 from vpcshark.cli.decapreport import insist_on_frames, summary
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile

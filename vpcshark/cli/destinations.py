@@ -12,9 +12,10 @@ from vpcshark.aws import hosts, mirrorable, prices
 from vpcshark.aws.client import Aws
 from vpcshark.aws.hosts import CaptureHost
 from vpcshark.aws.inventory import Eni
-from vpcshark.capture import costs, offered
-from vpcshark.capture.here import IsHere
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.connection.local_machine import IsHere
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.inventory import offered_hosts
+from vpcshark.capture.lifecycle import costs
 from vpcshark.settings import Hosts
 
 LAUNCH, LOCAL, NONE = "launch", "local", "none"
@@ -30,7 +31,7 @@ def choices(
     tcpdump = (NONE, "nowhere: tcpdump on the ENI's own instance; makes nothing in AWS, needs a login there")
     if not mirrorable.is_listed(source.instance_type) or source.interface_type != "interface":
         return [tcpdump], f"AWS does not mirror {source.instance_type or source.interface_type}, so tcpdump is left."
-    taken, others = offered.sort_out(hosts.list_hosts(aws.ec2), allowed, is_here)
+    taken, others = offered_hosts.sort_out(hosts.list_hosts(aws.ec2), allowed, is_here)
     found = [
         (host.instance, f"{host.name} ({host.instance}), a capture host that is there")
         for host in hosts.by_distance(taken, [source])
@@ -46,7 +47,7 @@ def choices(
         found.append(
             (LAUNCH, f"a {kind} that is launched for this capture alone and ends with it; ${price:.3f} an hour")
         )
-    return [*found, tcpdump], offered.refusal(others) if others else ""
+    return [*found, tcpdump], offered_hosts.refusal(others) if others else ""
 
 
 def price(aws: Aws, source: Eni, host: str) -> str:

@@ -10,7 +10,7 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from vpcshark.capture.filtering import service_port
+from vpcshark.capture.mirror.filter_programs import service_port
 from vpcshark.cli import console
 from vpcshark.errors import InputError
 from vpcshark.wire.libpcap import FilterError, compile_filter

@@ -58,7 +58,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _pcap(options: argparse.Namespace) -> int:
     """All records of the files, or of one flow, as frames of one file, in the order in which they come."""
-    from vpcshark.capture.sink import SinkClosed
+    from vpcshark.capture.contract.sink import SinkClosed
     from vpcshark.cli.outfile import OutFile
 
     out = OutFile(options.write)

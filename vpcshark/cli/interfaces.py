@@ -10,7 +10,7 @@ from vpcshark.cli import console
 
 if TYPE_CHECKING:
     from vpcshark.aws.inventory import Eni
-    from vpcshark.capture.catalog import Place
+    from vpcshark.capture.inventory.catalog import Place
 
 
 def run(options: argparse.Namespace) -> int:

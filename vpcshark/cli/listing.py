@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 
 from vpcshark.aws.inventory import Eni
-from vpcshark.capture.catalog import Place
+from vpcshark.capture.inventory.catalog import Place
 from vpcshark.capture.services import Services
 from vpcshark.cli import account
 from vpcshark.errors import VpcsharkError

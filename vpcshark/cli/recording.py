@@ -13,8 +13,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from vpcshark.capture.sink import FileSink, SinkClosed
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import FileSink, SinkClosed
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
 from vpcshark.errors import OutputError

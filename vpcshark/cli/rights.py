@@ -11,7 +11,7 @@ from typing import Any
 
 from vpcshark.aws import features, permissions, policies, rehearsal
 from vpcshark.aws.client import Aws
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.cleanup import tags
 
 _LAUNCHING = ("list", "launch", "connect-eic-launched")  # it has no key pair: one is pushed

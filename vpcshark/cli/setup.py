@@ -19,8 +19,10 @@ from vpcshark import settings
 from vpcshark.aws import client, inventory, permissions
 from vpcshark.aws.client import Aws
 from vpcshark.aws.inventory import Eni
-from vpcshark.capture import called, here, preflight
-from vpcshark.capture.catalog import Place
+from vpcshark.capture.connection import local_machine
+from vpcshark.capture.inventory import name_lookup
+from vpcshark.capture.inventory.catalog import Place
+from vpcshark.capture.mirror import path_check
 from vpcshark.cli import account, config, console, destinations, iam_policy, install, places, rights, statuses, upgraded
 from vpcshark.cli.installation import Installation
 from vpcshark.cli.questions import Questions
@@ -44,7 +46,7 @@ class Seams:
 
     run: places.Run = install.run_command
     home: Path = field(default_factory=Path.home)
-    is_here: here.IsHere = here.is_here
+    is_here: local_machine.IsHere = local_machine.is_here
     capture: Callable[[Sequence[str]], int] = _capture
     clock: Clock = field(default_factory=SystemClock)
 
@@ -204,7 +206,7 @@ class Setup:
         def meant(word: str) -> str:
             if word in [one.id for one in enis]:
                 return word
-            return called.eni(word, {Place(): enis})[1].id
+            return name_lookup.eni(word, {Place(): enis})[1].id
 
         offered = [(one.id, inventory.display(one)) for one in enis if one.instance_state == "running"]
         wanted = self._options.eni
@@ -230,7 +232,7 @@ class Setup:
 
     def _would_arrive(self, aws: Aws, source: Eni, words: Sequence[str]) -> bool:
         wanted, known = account.settled(dict(_pairs(words)))
-        found = failures(preflight.findings(aws, source.id, wanted, self._seams.is_here, known.hosts))
+        found = failures(path_check.findings(aws, source.id, wanted, self._seams.is_here, known.hosts))
         for finding in found:
             self._say(f"  FAIL  {finding.sentence}")
             if finding.command:

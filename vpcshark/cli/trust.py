@@ -15,9 +15,9 @@ from vpcshark.errors import AwsError, InputError
 def run(options: argparse.Namespace) -> int:
     """0 if the key is trusted now, 1 if the person does not accept it."""
     from vpcshark.aws import client, hosts
-    from vpcshark.capture import trusted
-    from vpcshark.capture.logins import Logins
-    from vpcshark.capture.options import CaptureOptions
+    from vpcshark.capture.connection import host_keys
+    from vpcshark.capture.connection.ssh_methods import Logins
+    from vpcshark.capture.contract.options import CaptureOptions
     from vpcshark.cli import account
     from vpcshark.transport.known_hosts import fingerprint
 
@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> int:
     if not accepts(options.fingerprint, shown, lambda: _is_on_console(aws, host.instance, key_type, key), _asked):
         out.print("It was not accepted.")
         return 1
-    trusted.add(logins.pin, key_type, key)
-    out.print(f"Trusted from now on; kept in {trusted.file()}.")
+    host_keys.add(logins.pin, key_type, key)
+    out.print(f"Trusted from now on; kept in {host_keys.file()}.")
     return 0
 
 

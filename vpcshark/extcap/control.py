@@ -112,7 +112,7 @@ class Toolbar:
         self._send(Message(STATE, SET, _payload(text)))
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
-        """See ``capture.live.Controls``."""
+        """See ``capture.lifecycle.controls.Controls``."""
         self._send(Message(STATE, DISABLE, b""))  # it is for reading
         self._send(Message(FILTER, SET, _payload(now)))  # not what was typed into an earlier capture
         self._change = change

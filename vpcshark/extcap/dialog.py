@@ -6,7 +6,7 @@ import html
 import re
 from collections.abc import Mapping, Sequence
 
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.extcap.digits import number_pattern
 from vpcshark.extcap.option import Kind, Option
 from vpcshark.extcap.options import resolve_leniently, table

@@ -17,8 +17,8 @@ import threading
 from collections.abc import Callable
 from typing import TypeVar
 
-from vpcshark.capture.sink import PIPE_SIZE, FileSink, Sink, SinkClosed, enlarge
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import PIPE_SIZE, FileSink, Sink, SinkClosed, enlarge
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 import vpcshark
-from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import VpcsharkError
 from vpcshark.extcap import control, dialog
 from vpcshark.extcap.options import KNOWN

@@ -12,7 +12,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import TYPE_CHECKING, TextIO
 
 from vpcshark import threads
-from vpcshark.capture.listed import Offer
+from vpcshark.capture.contract.listing import Offer
 from vpcshark.errors import VpcsharkError, unexpected
 from vpcshark.extcap import listing, prepared
 from vpcshark.extcap.arguments import Call, Phase, parse

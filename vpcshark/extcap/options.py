@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.extcap.option import Kind, Option
 

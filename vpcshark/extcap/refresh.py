@@ -18,7 +18,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import TextIO
 
 from vpcshark import logs, threads
-from vpcshark.capture.listed import Offer
+from vpcshark.capture.contract.listing import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError, unexpected

@@ -12,9 +12,9 @@ from dataclasses import replace
 from typing import TextIO
 
 from vpcshark import logs, text
-from vpcshark.capture.course import Course
-from vpcshark.capture.sink import Sink, SinkClosed
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.sink import Sink, SinkClosed
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.extcap import counting

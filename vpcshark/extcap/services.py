@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from vpcshark.capture.course import Course
-from vpcshark.capture.listed import Offer
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
-from vpcshark.capture.sink import Sink
-from vpcshark.capture.status import Status
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.listing import Offer
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.sink import Sink
+from vpcshark.capture.contract.status import Status
+from vpcshark.capture.contract.stop import Stop
 
 
 class Inventory(Protocol):

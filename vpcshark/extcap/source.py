@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from vpcshark import context, settings
-from vpcshark.capture.catalog import NAMED
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection, of_named
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection, of_named
+from vpcshark.capture.inventory.catalog import NAMED
 from vpcshark.errors import InputError
 from vpcshark.extcap import configured, prepared
 from vpcshark.extcap.arguments import Call

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from types import FrameType
 
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.stop import Stop
 
 _SIGNALS = tuple(getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name))
 _TICK = 0.25  # seconds between two looks at the parent
