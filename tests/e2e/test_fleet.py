@@ -20,7 +20,7 @@ from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wai
 from pace import pace
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
 from vpcshark.wire.merge import HOLD
 

@@ -20,7 +20,7 @@ import pytest
 from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
 from pace import Pace, pace
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.cleanup import birthmark
 from vpcshark.lab.control import LabControl
 

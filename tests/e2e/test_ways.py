@@ -17,7 +17,7 @@ import sshds
 from hands import VPCSHARK, Lab, read_frames, wait_until
 from tcpdumps import WAYS, Running, cut_off, gone, running
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
 from vpcshark.wire import pcapng
 

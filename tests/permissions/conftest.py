@@ -18,8 +18,9 @@ from quiet import QuietHost
 from scenes import Scene, one_vpc
 from sessions import session
 
-from vpcshark.aws import inventory, mirror
 from vpcshark.aws.client import Aws
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.mirroring import resources
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop
@@ -177,7 +178,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
         told = Told(judge)
         wanted = CaptureOptions(**{"mode": "mirror", "host": scene.host, **options})
         steps = [
-            lambda: inventory.list_enis(aws.ec2),
+            lambda: interfaces.list_enis(aws.ec2),
             lambda: told.shown.extend(look(aws, scene)),
             lambda: capture(another, scene, wanted, tmp_path / f"{next(days)}.jsonl", told.shown),
             lambda: clean(aws, judge.overhear(Account(endpoint).client("ec2"))),
@@ -226,7 +227,7 @@ def clean(aws: Aws, somebody: Any) -> None:
     """What ps and cleanup do with a dead capture's remains, which ``somebody`` with all rights has planted."""
     dead = Lease("c-dead", OWNER, 1.0).as_tags()
     words = birthmark.description("c-dead", "a capture that died")
-    mirror.create_filter(somebody, dead, str(uuid.uuid4()), description=words)
+    resources.create_filter(somebody, dead, str(uuid.uuid4()), description=words)
     outcome = remove_capture(MirrorAccount(aws), "c-dead", clock=Hurried(), patience=20.0)
     if outcome.problems:
         raise VpcsharkError(" ".join(outcome.problems))

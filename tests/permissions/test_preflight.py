@@ -11,7 +11,7 @@ from iam import actions_of, less
 from scenes import Scene
 from sound import SOUND
 
-from vpcshark.aws import policies
+from vpcshark.aws.iam import policies
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.mirror import path_check
 from vpcshark.errors import VpcsharkError

@@ -10,8 +10,9 @@ import pytest
 from iam import less
 from scenes import Scene, one_vpc
 
-from vpcshark.aws import inventory, policies
 from vpcshark.aws.client import Aws
+from vpcshark.aws.iam import policies
+from vpcshark.aws.inventory import interfaces
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.capture.mirror import path_check
@@ -40,7 +41,7 @@ def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
     ) -> tuple[SecondLook, Any]:
         aws: Aws
         aws, judge = as_user(document)
-        enis = {eni.id: eni for eni in inventory.list_enis(aws.ec2)}
+        enis = {eni.id: eni for eni in interfaces.list_enis(aws.ec2)}
         source = enis[scene.source]
         target = next(eni for eni in enis.values() if eni.instance == scene.host)
         (told,) = path_check.verdicts(aws, picturing.survey(aws), [source], target, [], None)

@@ -34,8 +34,8 @@ from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.wire import pcapng
 
 if TYPE_CHECKING:
-    from vpcshark.aws.inventory import Eni
-    from vpcshark.aws.signin import Ask, Keys
+    from vpcshark.aws.credentials.sign_in import Ask, Keys
+    from vpcshark.aws.inventory.interfaces import Eni
 
 log = logging.getLogger(__name__)
 
@@ -79,13 +79,14 @@ class Services:
         return catalog.offer(entries, problems, wanted, recent.load())
 
     def _enis(self, place: catalog.Place) -> Sequence[Eni]:
-        from vpcshark.aws import client, inventory
+        from vpcshark.aws import client
+        from vpcshark.aws.inventory import interfaces as inventory_interfaces
 
         if isinstance(known := self._listed.get(place), VpcsharkError):
             raise known
         if known is not None:
             return known
-        return inventory.list_enis(client.connect(place.profile, place.region).ec2)
+        return inventory_interfaces.list_enis(client.connect(place.profile, place.region).ec2)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""

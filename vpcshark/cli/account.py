@@ -12,8 +12,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from vpcshark import logs, threads
-from vpcshark.aws import client, inventory
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws import client
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.inventory import catalog, name_lookup
 from vpcshark.capture.inventory.catalog import Place
@@ -54,7 +55,7 @@ def listed(where: Sequence[Place], ask: Ask | None = None) -> dict[Place, Sequen
     works = {}
     for one in where:
         try:
-            works[one] = threads.start(inventory.list_enis, client.connect(one.profile, one.region, ask).ec2)
+            works[one] = threads.start(interfaces.list_enis, client.connect(one.profile, one.region, ask).ec2)
         except VpcsharkError as error:
             found[one] = error
     for one, work in works.items():

@@ -41,12 +41,13 @@ def run(options: argparse.Namespace) -> int:
 
 def capture_and_show(tries: Sequence[int]) -> int:
     """The demo itself, with a lab in the environment."""
-    from vpcshark.aws import client, inventory
+    from vpcshark.aws import client
+    from vpcshark.aws.inventory import interfaces
 
     out = console.out()
     ec2 = client.connect().ec2
-    eni = inventory.list_enis(ec2)[0]
-    console.heading(out, f"Capturing {tries[0]} seconds from {inventory.display(eni)}")
+    eni = interfaces.list_enis(ec2)[0]
+    console.heading(out, f"Capturing {tries[0]} seconds from {interfaces.display(eni)}")
     _await_listed(eni.id)
     capture(eni.id, tries)
     _show(Path(FILE))
@@ -123,11 +124,11 @@ def _show(file: Path) -> None:
 
 def _show_what_is_left(ec2: Any) -> int:
     """Nothing, as a fresh describe of everything that bears our tag shows."""
-    from vpcshark.aws import mirror
+    from vpcshark.aws.mirroring import resources
 
     out = console.out()
     console.heading(out, "What is left in the account")
-    left = mirror.tagged_resources(ec2)
+    left = resources.tagged_resources(ec2)
     for resource in left:
         out.print(f"{resource.kind} {resource.id}")
     if not left:

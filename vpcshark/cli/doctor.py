@@ -163,14 +163,14 @@ class Doctor:
 
     def permissions(self) -> str:
         """Every call of a capture, as EC2's DryRun judges it."""
-        from vpcshark.aws import permissions
+        from vpcshark.aws.iam import dry_run
         from vpcshark.cleanup import tags
 
         aws = self._asked().aws
         if aws is None:
             raise Skipped("It cannot be checked without being signed in.")
         lease = tags.Lease("doctor", tags.default_owner(), self._clock.now())
-        judged = dict(permissions.permitted(aws, lease.as_tags()))
+        judged = dict(dry_run.permitted(aws, lease.as_tags()))
         missing = [action for action, is_allowed in judged.items() if is_allowed is False]
         if missing:
             raise VpcsharkError(
@@ -191,13 +191,13 @@ class Doctor:
         return self._answer
 
     def _ask(self) -> Answer:
-        from vpcshark.aws import permissions
+        from vpcshark.aws.iam import dry_run
 
         try:
             aws = self._connect(self._profile, self._region)
-            arn, time = permissions.identity(aws)
+            arn, time = dry_run.identity(aws)
         except AwsError as error:
-            return Answer(self._skew(permissions.time_of(error)), error=error)
+            return Answer(self._skew(dry_run.time_of(error)), error=error)
         return Answer(self._skew(time), aws, arn)
 
     def _skew(self, time: float) -> float | None:

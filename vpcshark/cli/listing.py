@@ -7,7 +7,7 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.inventory.catalog import Place
 from vpcshark.capture.services import Services
 from vpcshark.cli import account

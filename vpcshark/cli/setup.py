@@ -16,9 +16,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vpcshark import settings
-from vpcshark.aws import client, inventory, permissions
+from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.iam import dry_run
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.inventory import name_lookup
 from vpcshark.capture.inventory.catalog import Place
@@ -75,7 +77,7 @@ class Setup:
         is_listed = self._wireshark()
         place = self._place()
         aws = client.connect(place.profile, place.region, self._mfa)
-        arn, _ = permissions.identity(aws)
+        arn, _ = dry_run.identity(aws)
         self._say(f"  Signed in as {arn}, in {aws.region}.")
         self._keep(place)
         if is_listed:
@@ -179,7 +181,7 @@ class Setup:
     def _first(self, aws: Aws, place: Place, may_launch: bool) -> int:
         """Ten seconds of one ENI, unless preflight finds that they would be empty."""
         self._heading("A first capture")
-        enis = inventory.list_enis(aws.ec2)
+        enis = interfaces.list_enis(aws.ec2)
         if not enis:
             raise InputError(f"There is no network interface in {aws.region}.", "Take another region with --region.")
         source = self._source(enis)
@@ -208,7 +210,7 @@ class Setup:
                 return word
             return name_lookup.eni(word, {Place(): enis})[1].id
 
-        offered = [(one.id, inventory.display(one)) for one in enis if one.instance_state == "running"]
+        offered = [(one.id, interfaces.display(one)) for one in enis if one.instance_state == "running"]
         wanted = self._options.eni
         chosen = meant(wanted) if wanted else self._questions.choose("  From which ENI", "--eni", offered, None, meant)
         return next(one for one in enis if one.id == chosen)

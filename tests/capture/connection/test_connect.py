@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from vpcshark.aws import inventory
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.connection import connect
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import Hopeless, TransportError
@@ -65,7 +65,7 @@ FIFTY = [f"10.1.0.{n}" for n in range(10, 60)]
 def test_only_addresses_that_may_be_the_instances_own_are_tried(facts, tried):
     """The VPC CNI gives an interface's other ones to pods: fifty, and none of them the instance's."""
     eni = Eni("eni-1", "web-1", addresses=(*FIFTY, "2001:db8::1", "2001:db8::2"))
-    assert inventory.login_addresses(replace(eni, **facts)) == tried
+    assert interfaces.login_addresses(replace(eni, **facts)) == tried
 
 
 def test_this_machine_is_told_by_the_mac_too(tmp_path):

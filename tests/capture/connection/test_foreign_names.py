@@ -14,7 +14,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from properties import examples
 
-from vpcshark.aws.hosts import USER_TAG, CaptureHost
+from vpcshark.aws.compute.capture_hosts import USER_TAG, CaptureHost
 from vpcshark.capture.connection.ssh_methods import Logins
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import VpcsharkError

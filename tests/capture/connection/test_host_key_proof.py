@@ -11,7 +11,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.connection.host_key_proof import Vouching
 from vpcshark.errors import TransportError
 from vpcshark.transport import known_hosts

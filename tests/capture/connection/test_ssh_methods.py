@@ -11,7 +11,7 @@ from types import SimpleNamespace
 import pytest
 from botocore.exceptions import ClientError
 
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.connection.ssh_methods import Logins
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import AwsError, TransportError

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.inventory import catalog, recent
 from vpcshark.capture.inventory.catalog import Place

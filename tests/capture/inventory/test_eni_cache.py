@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.aws.hosts import USER_TAG
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import USER_TAG
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.connection import login_users
 from vpcshark.capture.inventory import eni_cache
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vpcshark.aws.hosts import HOST_TAG
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import HOST_TAG
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.inventory import catalog, mode_hints
 from vpcshark.settings import Settings
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vpcshark.aws.inventory import Eni, display
+from vpcshark.aws.inventory.interfaces import Eni, display
 from vpcshark.capture.inventory import name_lookup
 from vpcshark.capture.inventory.catalog import DEFAULT, Place
 from vpcshark.errors import InputError

@@ -7,8 +7,8 @@ from itertools import combinations
 
 import pytest
 
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.mirror import host_choice
 from vpcshark.errors import InputError

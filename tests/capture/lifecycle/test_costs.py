@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from vpcshark.aws import prices
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.lifecycle import costs
 from vpcshark.capture.lifecycle.costs import Costs
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
-from vpcshark.aws.fleets import Fleet
+from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.mirror import fleet_watch
 from vpcshark.errors import AwsError

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.lifecycle import file_headers
 from vpcshark.capture.mirror import host_choice, source_choice
 from vpcshark.errors import InputError, Mistake

@@ -10,8 +10,8 @@ import pytest
 from told import Told
 
 from vpcshark.aws import tagging
-from vpcshark.aws.hosts import host_from
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import host_from
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker

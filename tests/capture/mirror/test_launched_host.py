@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 from told import Told
 
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.capture.mirror.launched_host import BOOT, Launcher

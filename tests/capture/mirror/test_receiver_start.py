@@ -8,9 +8,9 @@ import threading
 import pytest
 from quiet import QuietHost
 
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.balancing.fleets import Fleet
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.status import Silent

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from vpcshark import threads
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.mirror import MirrorSession
-from vpcshark.aws.registered import Registered
+from vpcshark.aws.balancing.registered import Registered
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.contract.selection import Selection, of_named, of_words
 from vpcshark.capture.mirror import source_choice
 from vpcshark.errors import InputError, VpcsharkError

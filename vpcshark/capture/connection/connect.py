@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.connection.race import Way, first
 from vpcshark.capture.contract.options import CaptureOptions

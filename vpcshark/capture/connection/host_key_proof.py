@@ -11,10 +11,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from vpcshark.aws import hosts
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hostkeys import DoubtfulConsole
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
 from vpcshark.capture.connection import host_keys
 from vpcshark.errors import AwsError, Mistake, TransportError
 from vpcshark.transport.known_hosts import fingerprint
@@ -56,7 +56,7 @@ class Vouching:
         and AWS gives addresses to others: so it is asked whose it is now. TransportError if it is another's."""
         assert self.connect is not None
         try:
-            now = hosts.find_host(self.connect().ec2, self.host.instance)
+            now = capture_hosts.find_host(self.connect().ec2, self.host.instance)
         except Mistake as gone:
             raise TransportError(gone.problem, "Refresh the list of interfaces.") from gone
         except AwsError as error:

@@ -11,9 +11,9 @@ import threading
 from pathlib import Path
 
 from vpcshark import folders
-from vpcshark.aws import connect
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hostkeys import DoubtfulConsole
+from vpcshark.aws.compute import instance_login
+from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
 from vpcshark.errors import AwsError
 from vpcshark.transport.known_hosts import fingerprint, parse_line
 
@@ -40,7 +40,7 @@ def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
     """Did the instance print this key on its console, as EC2 shows it? DoubtfulConsole
     if it is unclear who printed the keys there."""
     try:
-        shown = connect.console_keys(aws, instance)
+        shown = instance_login.console_keys(aws, instance)
     except DoubtfulConsole:
         raise
     except AwsError as error:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from vpcshark.aws.hosts import USER_TAG, CaptureHost
+from vpcshark.aws.compute.capture_hosts import USER_TAG, CaptureHost
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import Hopeless, InputError
 from vpcshark.transport import ssh_config

@@ -19,10 +19,10 @@ import paramiko
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from vpcshark.aws import connect as aws_connect
 from vpcshark.aws.client import Aws
+from vpcshark.aws.compute import instance_login as aws_connect
+from vpcshark.aws.compute.capture_hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.aws.errors import is_denied
-from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG, CaptureHost
 from vpcshark.capture.connection import host_keys, login_users
 from vpcshark.capture.connection.host_key_proof import Vouching
 from vpcshark.capture.connection.race import Way, no_address

@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from vpcshark import folders, threads
-from vpcshark.aws import inventory
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.contract.listing import ListedInterface, Offer
@@ -119,9 +119,9 @@ def _of(place: Place) -> str:
 
 def entry(eni: Eni, place: Place, *, many: bool, mark: str = "") -> Entry:
     """``eni`` for a list; ``many``: of several places, so the display says which; ``mark`` says what else to know."""
-    where = inventory.SEPARATOR.join(part for part in place if part) if many else ""
-    shown = inventory.display(eni, has_id=False)  # Wireshark and tshark show the id beside it
-    display = inventory.SEPARATOR.join(filter(None, (shown, where, mark)))
+    where = interfaces.SEPARATOR.join(part for part in place if part) if many else ""
+    shown = interfaces.display(eni, has_id=False)  # Wireshark and tshark show the id beside it
+    display = interfaces.SEPARATOR.join(filter(None, (shown, where, mark)))
     index = 1 << 16 if eni.device_index is None else eni.device_index + (eni.network_card << 8)
     return Entry(eni.id, eni.instance_name or eni.name, display, eni.instance_state == "running", index, place)
 
@@ -144,7 +144,7 @@ def offer(
     rank = {eni: place for place, eni in enumerate(recent)}
     ordered = sorted(
         {one.id: one for one in entries}.values(),
-        key=lambda e: (rank.get(e.id, len(rank)), not e.running, inventory.natural(e.name), e.index, e.id),
+        key=lambda e: (rank.get(e.id, len(rank)), not e.running, interfaces.natural(e.name), e.index, e.id),
     )
     named = [ListedInterface(NAMED + one.name, named_display(one)) for one in settings.captures.values()]
     shown = [ListedInterface(one.id, one.display) for one in ordered[: settings.limit]]
@@ -156,7 +156,7 @@ def named_display(capture: NamedCapture) -> str:
     count = f"{len(capture.enis)} ENI{'s' if len(capture.enis) > 1 else ''}" if capture.enis else ""
     tags = " ".join(f"{tag.key}={tag.value}" for tag in capture.tags)
     owners = [*(f"asg:{name}" for name in capture.groups), *(f"lb:{name}" for name in capture.balancers)]
-    return inventory.SEPARATOR.join(filter(None, (capture.name, count, tags, *owners)))
+    return interfaces.SEPARATOR.join(filter(None, (capture.name, count, tags, *owners)))
 
 
 def places_of(enis: Collection[str], known: Path | None) -> dict[Place, str]:

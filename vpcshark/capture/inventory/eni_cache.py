@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from vpcshark import folders
-from vpcshark.aws.hosts import USER_TAG, CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import USER_TAG, CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 
 log = logging.getLogger(__name__)
 

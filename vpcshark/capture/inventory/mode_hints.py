@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vpcshark.aws import mirrorable
-from vpcshark.aws.hosts import HOST_TAG, LEASE_TAG
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import HOST_TAG, LEASE_TAG
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import instance_types
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.settings import Hosts
@@ -42,6 +42,6 @@ def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) 
 def _mark(eni: Eni, *, has_target: bool) -> str:
     if not eni.instance:
         return ""
-    if not mirrorable.is_listed(eni.instance_type) or eni.interface_type != "interface":
+    if not instance_types.is_listed(eni.instance_type) or eni.interface_type != "interface":
         return TCPDUMP
     return "" if has_target else NO_TARGET

@@ -9,7 +9,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from vpcshark.aws.inventory import Eni, display
+from vpcshark.aws.inventory.interfaces import Eni, display
 from vpcshark.capture.inventory.catalog import Place
 from vpcshark.errors import InputError
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from fnmatch import fnmatchcase
 
-from vpcshark.aws.hosts import HOST_TAG, CaptureHost
+from vpcshark.aws.compute.capture_hosts import HOST_TAG, CaptureHost
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.errors import InputError
 from vpcshark.settings import Hosts

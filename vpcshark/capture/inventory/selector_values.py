@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from vpcshark.aws import client, existing, hosts, inventory
+from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.aws.existing import Target
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import existing
+from vpcshark.aws.mirroring.existing import Target
 
 Pairs = Sequence[tuple[str, str]]
 
@@ -27,10 +30,10 @@ def choices(name: str, interface: str, vpc: str, connect: Callable[[], Aws]) -> 
         case "region":
             return [(region, region) for region in connect().regions()]
         case "vpc":
-            return _vpcs(inventory.list_enis(connect().ec2))
+            return _vpcs(interfaces.list_enis(connect().ec2))
         case "eni":
-            enis = inventory.list_enis(connect().ec2)
-            return [(eni.id, inventory.display(eni)) for eni in enis if vpc in ("", eni.vpc)]
+            enis = interfaces.list_enis(connect().ec2)
+            return [(eni.id, interfaces.display(eni)) for eni in enis if vpc in ("", eni.vpc)]
         case "mirror-filter":
             return existing.filters(connect().ec2)
         case "host":
@@ -46,8 +49,8 @@ def _vpcs(enis: Sequence[Eni]) -> Pairs:
 def _hosts(aws: Aws, interface: str) -> Pairs:
     """Running instances, tagged ones first, those of the source's VPC before others; then existing targets."""
     ec2 = aws.ec2
-    tagged = {host.instance for host in hosts.list_hosts(ec2)}
-    enis = inventory.list_enis(ec2)
+    tagged = {host.instance for host in capture_hosts.list_hosts(ec2)}
+    enis = interfaces.list_enis(ec2)
     vpc = next((eni.vpc for eni in enis if eni.id == interface), "")
     running = {
         eni.instance: eni
@@ -55,10 +58,10 @@ def _hosts(aws: Aws, interface: str) -> Pairs:
         if eni.instance_state == "running"
         and eni.is_primary
         and eni.id != interface
-        and hosts.LEASE_TAG not in eni.instance_tags  # it goes with the capture that launched it
+        and capture_hosts.LEASE_TAG not in eni.instance_tags  # it goes with the capture that launched it
     }
     ordered = sorted(running.values(), key=lambda eni: (eni.instance not in tagged, eni.vpc != vpc))
-    instances = [(eni.instance, _text(eni.instance in tagged, inventory.display(eni))) for eni in ordered]
+    instances = [(eni.instance, _text(eni.instance in tagged, interfaces.display(eni))) for eni in ordered]
     targets = [(one.id, f"Mirror target {one.name}{_kind(one)}") for one in existing.targets(ec2)]
     return [*instances, *targets]
 

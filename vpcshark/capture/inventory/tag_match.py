@@ -5,7 +5,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Iterable
 
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.settings import Tag
 
 

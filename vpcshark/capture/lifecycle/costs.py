@@ -9,8 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from vpcshark.aws import prices
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
 
 GIGABYTE = 1e9  # bytes; AWS bills data transfer by the GB
 SESSION, INSTANCE = "session", "instance"  # kinds of what a capture makes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from vpcshark.aws import inventory
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws import tagging
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.wire import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
@@ -34,8 +35,8 @@ def of(
 
 def describe(eni: Eni) -> str:
     """The interface's description in the capture file: what a person recognises, without the id that is its name."""
-    parts = [eni.name, inventory.interface_name(eni), eni.instance, *inventory.some_addresses(eni)]
-    return inventory.SEPARATOR.join(dict.fromkeys(inventory.clean(part) for part in parts if part))
+    parts = [eni.name, interfaces.interface_name(eni), eni.instance, *interfaces.some_addresses(eni)]
+    return interfaces.SEPARATOR.join(dict.fromkeys(tagging.clean(part) for part in parts if part))
 
 
 def address_names(sources: Collection[Eni], enis: Iterable[Eni]) -> Iterator[tuple[str, str]]:
@@ -47,6 +48,6 @@ def address_names(sources: Collection[Eni], enis: Iterable[Eni]) -> Iterator[tup
     for eni in enis:
         if eni.vpc in vpcs and eni.name != eni.id:
             for address in eni.addresses:
-                yield address, inventory.clean(eni.name)
+                yield address, tagging.clean(eni.name)
     for address in RESOLVER:
         yield address, "AmazonProvidedDNS"

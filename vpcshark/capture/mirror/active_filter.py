@@ -11,8 +11,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from vpcshark.aws.mirror import ALL_TRAFFIC
-from vpcshark.aws.rules import Rule
+from vpcshark.aws.mirroring.resources import ALL_TRAFFIC
+from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.capture.instance import commands
 from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.mirror.filter_programs import Programs, check, mirror_rules, programs

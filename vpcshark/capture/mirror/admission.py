@@ -9,7 +9,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.aws import fleets
+from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs

@@ -10,14 +10,17 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from vpcshark.aws import fleets, hosts, inventory, launch, mirror, registered
+from vpcshark.aws.balancing import fleets, registered
+from vpcshark.aws.balancing.fleets import Fleet
+from vpcshark.aws.balancing.registered import Registered
 from vpcshark.aws.client import Aws
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.launch import Template
-from vpcshark.aws.mirror import MirrorSession
-from vpcshark.aws.registered import Registered
+from vpcshark.aws.compute import capture_hosts, launch_template
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.compute.launch_template import Template
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.lifecycle.context import Context
@@ -53,8 +56,8 @@ class Look:
         """One round: everything that is asked is asked at the same time. VpcsharkError for whatever the user wants and
         cannot have, so that nothing is made in vain."""
         ec2, options = self._aws.ec2, self._context.options
-        listing = jobs.start(self._timed, "describe interfaces", inventory.list_enis, ec2)
-        in_use = jobs.start(self._timed, "describe sessions", mirror.sessions_of, ec2)
+        listing = jobs.start(self._timed, "describe interfaces", interfaces.list_enis, ec2)
+        in_use = jobs.start(self._timed, "describe sessions", resources.sessions_of, ec2)
         hosting = self._ask_for_hosts(jobs)
         templating = jobs.start(self._template)
         behind = [jobs.start(self._registered, name) for name in self._context.selection.balancers]
@@ -98,11 +101,11 @@ class Look:
         if fleets.is_meant(host):
             hosting = jobs.start(self._timed, "describe the target", fleets.find, self._aws, host)
         elif host == "launch":
-            hosting = jobs.start(self._timed, "describe hosts", hosts.list_launched, ec2)
+            hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_launched, ec2)
         elif host not in ("auto", "local"):
-            hosting = jobs.start(self._timed, "describe the host", hosts.find_host, ec2, host)
+            hosting = jobs.start(self._timed, "describe the host", capture_hosts.find_host, ec2, host)
         else:
-            hosting = jobs.start(self._timed, "describe hosts", hosts.list_hosts, ec2)
+            hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_hosts, ec2)
         return hosting
 
     def _offered(self, asked: CaptureHost | Fleet | list[CaptureHost]) -> CaptureHost | Fleet | list[CaptureHost]:
@@ -118,7 +121,9 @@ class Look:
         options = self._context.options
         if options.host != "launch" or not options.host_template:
             return None
-        return self._timed("describe the launch template", launch.find_template, self._aws.ec2, options.host_template)
+        return self._timed(
+            "describe the launch template", launch_template.find_template, self._aws.ec2, options.host_template
+        )
 
     def _registered(self, balancer: str) -> list[Registered]:
         return self._timed("describe targets", registered.registered, self._aws.client("elbv2"), balancer)
@@ -126,7 +131,7 @@ class Look:
     def _named(self, jobs: Jobs, eni_id: str, enis: Sequence[Eni]) -> Eni:
         """One that is not in the list may be of another type, or made a moment ago, or not there at all (raises)."""
         listed = next((eni for eni in enis if eni.id == eni_id), None)
-        return listed or jobs.result(jobs.start(inventory.find_eni, self._aws.ec2, eni_id))
+        return listed or jobs.result(jobs.start(interfaces.find_eni, self._aws.ec2, eni_id))
 
     def _host(
         self,
@@ -154,7 +159,7 @@ class Look:
     ) -> tuple[CaptureHost, ...]:
         if self._context.options.host != "auto" or not isinstance(asked, list) or host not in asked:
             return ()
-        return tuple(one for one in hosts.by_distance(asked, chosen) if one != host)
+        return tuple(one for one in capture_hosts.by_distance(asked, chosen) if one != host)
 
     def _own_host(self, launched: Sequence[CaptureHost], wanted: Sequence[Eni]) -> CaptureHost:
         options, now = self._context.options, self._context.clock.now()

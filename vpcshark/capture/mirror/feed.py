@@ -17,9 +17,13 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
 
-from vpcshark.aws import doors, fleets, hosts, inventory, mirror, tagging
+from vpcshark.aws import tagging
+from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws, Ec2
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.instance.key_log import Following
@@ -149,8 +153,8 @@ class MirrorFeed:
             )
 
         def open_transport() -> Transport:
-            host = hosts.find_host(self._ec2(), source.instance)
-            return self._world.open_instance(host, inventory.login_addresses(source))
+            host = capture_hosts.find_host(self._ec2(), source.instance)
+            return self._world.open_instance(host, interfaces.login_addresses(source))
 
         following = Following(open_transport, path, self._context.clock)
         with self._context.timeline.step("follow the key log"):
@@ -181,7 +185,9 @@ class MirrorFeed:
         ec2 = self._ec2()
         return self._context.maker.make(
             "security-group-rule",
-            lambda labels, token: doors.open_group(ec2, door.group, door.address, labels, self._description()),
+            lambda labels, token: security_group_rules.open_group(
+                ec2, door.group, door.address, labels, self._description()
+            ),
         )
 
     def close(self) -> None:
@@ -198,7 +204,7 @@ class MirrorFeed:
         self._filter.change(options.whole_filter, reception, move)
         return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
 
-    def _move(self, rules: Sequence[mirror.Rule], then: Callable[[], None]) -> None:
+    def _move(self, rules: Sequence[resources.Rule], then: Callable[[], None]) -> None:
         """See ``inforce.Move``."""
         ec2, maker, dns = self._ec2(), self._context.maker, self._context.options.dns
         self._filter_id = swap_filter(
@@ -267,7 +273,7 @@ class MirrorFeed:
             return self._context.options.mirror_filter
         ec2 = self._ec2()
         return self._context.maker.make(
-            "filter", lambda labels, token: mirror.create_filter(ec2, labels, token, description=self._description())
+            "filter", lambda labels, token: resources.create_filter(ec2, labels, token, description=self._description())
         )
 
     def _fill_filter(self, jobs: Jobs, filter_id: str) -> list[Future[None]]:
@@ -275,9 +281,9 @@ class MirrorFeed:
         ec2 = self._ec2()
         if self._context.options.mirror_filter != "auto":
             return []
-        filling = [jobs.start(self._timed, "create rules", mirror.create_rules, ec2, filter_id, self._filter.rules)]
+        filling = [jobs.start(self._timed, "create rules", resources.create_rules, ec2, filter_id, self._filter.rules)]
         if self._context.options.dns:
-            filling.append(jobs.start(self._timed, "allow DNS", mirror.allow_dns, ec2, filter_id))
+            filling.append(jobs.start(self._timed, "allow DNS", resources.allow_dns, ec2, filter_id))
         return filling
 
     def _make_target(self, around: Surroundings) -> str:
@@ -287,7 +293,9 @@ class MirrorFeed:
         resource = around.fleet.resource if around.fleet is not None else around.host.eni
         return self._context.maker.make(
             "target",
-            lambda labels, token: mirror.create_target(ec2, resource, labels, token, description=self._description()),
+            lambda labels, token: resources.create_target(
+                ec2, resource, labels, token, description=self._description()
+            ),
         )
 
     def _make_sessions(self, around: Surroundings, filter_id: str, target: str) -> list[str]:

@@ -10,7 +10,7 @@ import socket
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from vpcshark.aws.rules import Rule
+from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.errors import InputError, Mistake
 from vpcshark.wire import bpf, libpcap
 from vpcshark.wire.rules import translate

@@ -11,10 +11,10 @@ from collections.abc import Callable, Sequence
 from functools import partial
 
 from vpcshark import threads
-from vpcshark.aws import mirror
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_refusal
-from vpcshark.aws.rules import Rule
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.errors import AwsError, Halfway, VpcsharkError
 
@@ -37,11 +37,13 @@ def swap_filter(
     new one's id. VpcsharkError, with the sessions as they were; ``Halfway`` where AWS does not let them."""
     old = [resource for resource, kind in maker.made.items() if kind == "filter"]
     sessions = [resource for resource, kind in maker.made.items() if kind == "session"]
-    new = maker.make("filter", lambda labels, token: mirror.create_filter(ec2, labels, token, description=describe()))
+    new = maker.make(
+        "filter", lambda labels, token: resources.create_filter(ec2, labels, token, description=describe())
+    )
     try:
-        mirror.create_rules(ec2, new, rules)
+        resources.create_rules(ec2, new, rules)
         if dns:
-            mirror.allow_dns(ec2, new)
+            resources.allow_dns(ec2, new)
         _move_all(ec2, sessions, current, new, then)
     except Halfway:
         raise  # both are in use
@@ -86,7 +88,7 @@ def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> dict[str, AwsErr
 
     def move(session: str) -> AwsError | None:
         try:
-            mirror.use_filter(ec2, session, filter_id)
+            resources.use_filter(ec2, session, filter_id)
         except AwsError as error:
             return error
         return None
@@ -98,7 +100,7 @@ def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> dict[str, AwsErr
 def _drop(ec2: Ec2, maker: Maker, resource: str) -> None:
     """A filter that nobody uses. One that can't be deleted now stays the maker's, for the clean-up at the end."""
     try:
-        mirror.delete_filter(ec2, resource)
+        resources.delete_filter(ec2, resource)
     except AwsError as error:
         log.warning("The filter %s is left to the clean-up: %s", resource, error)
         return

@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 
 from vpcshark import threads
-from vpcshark.aws.fleets import HEALTHY, Fleet
+from vpcshark.aws.balancing.fleets import HEALTHY, Fleet
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.errors import VpcsharkError

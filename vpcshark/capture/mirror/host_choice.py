@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.aws import hosts, inventory, quotas
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws import tagging
+from vpcshark.aws.balancing.fleets import Fleet
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import quotas
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.cleanup import tags
@@ -39,7 +41,7 @@ def choose_host(
     """
     ids = {source.id for source in sources}
     if wanted == "auto" and any(host.eni not in ids for host in tagged):
-        return hosts.nearest(tagged, sources)
+        return capture_hosts.nearest(tagged, sources)
     here = (eni for eni in enis if eni.id not in ids and eni.primary_address and is_here(eni.primary_address, eni.mac))
     mine = next(here, None)
     if mine is not None:
@@ -47,7 +49,7 @@ def choose_host(
     if wanted == "auto" and others:
         raise offered_hosts.nobody(others)
     if wanted == "auto":
-        return hosts.nearest([], sources)
+        return capture_hosts.nearest([], sources)
     raise Mistake(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",
         "Choose a running instance as capture host (--host i-…).",
@@ -83,7 +85,7 @@ def own_host(
         and wanted.items() <= host.tags.items()
     ]
     if usable:
-        return hosts.nearest(usable, sources)
+        return capture_hosts.nearest(usable, sources)
     first = sources[0]
     return CaptureHost(
         instance="",
@@ -181,5 +183,5 @@ def host_of(eni: Eni) -> CaptureHost:
         mac=eni.mac,
         account=eni.account,
         profile=eni.instance_profile,
-        user=inventory.clean(eni.instance_tags.get(hosts.USER_TAG, "")) or hosts.DEFAULT_USER,
+        user=tagging.clean(eni.instance_tags.get(capture_hosts.USER_TAG, "")) or capture_hosts.DEFAULT_USER,
     )

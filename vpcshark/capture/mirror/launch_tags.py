@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vpcshark.aws.hosts import DEFAULT_USER, USER_TAG
+from vpcshark.aws.compute.capture_hosts import DEFAULT_USER, USER_TAG
 
 NAME = "vpcshark capture host"
 FROM_TAG = "vpcshark:launched-from"  # a kept host is used again only where the same would be launched

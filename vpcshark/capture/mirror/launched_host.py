@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from vpcshark import threads
-from vpcshark.aws import connect as aws_connect
-from vpcshark.aws import launch, tagging, userdata
+from vpcshark.aws import tagging
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.launch import Launch, Template
+from vpcshark.aws.compute import instance_login as aws_connect
+from vpcshark.aws.compute import launch
+from vpcshark.aws.compute import user_data as compute_user_data
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.compute.launch import Launch
+from vpcshark.aws.compute.launch_template import Template
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.lifecycle.jobs import Stopped
@@ -194,7 +197,7 @@ class Launcher:
     def _user_data(self) -> str | bytes:
         """What has the host end by itself, beside what its template puts there."""
         theirs = self.template.user_data if self.template is not None else b""
-        both = userdata.beside(theirs) if theirs else userdata.script()
+        both = compute_user_data.beside(theirs) if theirs else compute_user_data.script()
         if both is None:
             name = self.context.options.host_template
             self._log(f"The host cannot end by itself: {name} has user data that takes no other beside it.")

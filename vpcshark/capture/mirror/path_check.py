@@ -15,13 +15,17 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws import fleets, hosts, inventory, launch, mirror, rehearsal
+from vpcshark.aws.balancing import fleets
+from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.client import Aws
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.launch import Template
-from vpcshark.aws.mirror import MirrorSession
+from vpcshark.aws.compute import capture_hosts, launch, launch_template
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.compute.launch_template import Template
+from vpcshark.aws.iam import rehearsal
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.inventory import offered_hosts
@@ -48,11 +52,11 @@ def findings(
     let receive. InputError where there is no such ENI; AwsError where AWS cannot be asked at all."""
     ec2 = aws.ec2
     surveying = threads.start(picturing.survey, aws)
-    mirroring = threads.start(mirror.sessions_of, ec2)
-    listing = threads.start(inventory.list_enis, ec2)
+    mirroring = threads.start(resources.sessions_of, ec2)
+    listing = threads.start(interfaces.list_enis, ec2)
     hosting = _ask_for_host(aws, options)
     enis = listing.result()
-    eni = next((each for each in enis if each.id == source), None) or inventory.find_eni(ec2, source)
+    eni = next((each for each in enis if each.id == source), None) or interfaces.find_eni(ec2, source)
     survey, place = surveying.result(), (aws.region, aws.profile)
     try:
         sessions = mirroring.result()
@@ -152,12 +156,12 @@ def _ask_for_host(aws: Aws, options: CaptureOptions) -> Future[Any]:
     if fleets.is_meant(host):
         return threads.start(fleets.find, aws, host)
     if host == "launch" and options.host_template:
-        return threads.start(launch.find_template, aws.ec2, options.host_template)
+        return threads.start(launch_template.find_template, aws.ec2, options.host_template)
     if host == "launch":
         return threads.start(lambda: None)  # it is not there yet
     if host not in ("auto", "local"):
-        return threads.start(hosts.find_host, aws.ec2, host)
-    return threads.start(hosts.list_hosts, aws.ec2)
+        return threads.start(capture_hosts.find_host, aws.ec2, host)
+    return threads.start(capture_hosts.list_hosts, aws.ec2)
 
 
 def _sorted_out(found: Any, allowed: Hosts, is_here: IsHere) -> tuple[Any, list[CaptureHost]]:
@@ -190,7 +194,7 @@ def _further(found: Any, wanted: str, source: Eni, enis: Sequence[Eni]) -> list[
     if wanted != "auto" or not isinstance(found, list):
         return []
     by_id = {eni.id: eni for eni in enis}
-    return [by_id[host.eni] for host in hosts.by_distance(found, [source])[1:] if host.eni in by_id]
+    return [by_id[host.eni] for host in capture_hosts.by_distance(found, [source])[1:] if host.eni in by_id]
 
 
 def _reaching(survey: Survey, pictures: Sequence[Picture]) -> Picture:

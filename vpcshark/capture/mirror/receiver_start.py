@@ -9,8 +9,8 @@ from concurrent.futures import TimeoutError as FutureTimeout
 from typing import Any
 
 from vpcshark import receiver, threads
-from vpcshark.aws.fleets import GENEVE_PORT
-from vpcshark.aws.hosts import CaptureHost
+from vpcshark.aws.balancing.fleets import GENEVE_PORT
+from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.mirror.filter_programs import Programs

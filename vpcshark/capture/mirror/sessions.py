@@ -12,10 +12,10 @@ from functools import partial
 from typing import TypeVar
 
 from vpcshark import threads
-from vpcshark.aws import mirror
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_refusal, is_throttle
-from vpcshark.aws.mirror import MirrorSession
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Stopped
@@ -133,14 +133,14 @@ class Sessions:
         sessions: Sequence[MirrorSession] = self._before.get(source.eni.id, ())
         wanted = self._context.options.session_number
         for _ in range(TRIES_FOR_A_NUMBER):
-            number = mirror.claim_number(sessions, wanted)
+            number = resources.claim_number(sessions, wanted)
             try:
                 return self._create(source, number)
             except AwsError as error:
                 if not is_refusal(error):
                     raise  # it may have been made: another one would be a second
-                sessions = mirror.sessions_of(self._ec2, source.eni.id)
-                mirror.claim_number(sessions, wanted)  # says who has it, or all
+                sessions = resources.sessions_of(self._ec2, source.eni.id)
+                resources.claim_number(sessions, wanted)  # says who has it, or all
                 if number not in {session.number for session in sessions}:
                     raise
                 log.info("Session number %d was taken meanwhile; trying the next.", number)
@@ -148,7 +148,7 @@ class Sessions:
 
     def _create(self, source: Source, number: int) -> str:
         def create(labels: Mapping[str, str], token: str) -> str:
-            return mirror.create_session(
+            return resources.create_session(
                 self._ec2,
                 source=source.eni.id,
                 target=self._target,

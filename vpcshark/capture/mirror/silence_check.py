@@ -12,12 +12,15 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import threads
-from vpcshark.aws import fleets, inventory, metrics, mirror
+from vpcshark.aws.balancing import fleets
+from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.client import Aws
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.metrics import Counted
-from vpcshark.aws.mirror import MirrorSession
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.resources import MirrorSession
+from vpcshark.aws.monitoring import metrics
+from vpcshark.aws.monitoring.metrics import Counted
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.capture.mirror import path_check, silence_text
@@ -49,8 +52,8 @@ class SecondLook:
         """All that can be found out now, asked side by side."""
         ec2, unseen = self.aws.ec2, list[str]()
         surveying = threads.start(picturing.survey, self.aws)
-        listing = threads.start(inventory.list_enis, ec2)
-        mirroring = threads.start(mirror.sessions_of, ec2)
+        listing = threads.start(interfaces.list_enis, ec2)
+        mirroring = threads.start(resources.sessions_of, ec2)
         finding = threads.start(self._fleet)
         counting = threads.start(self.counted)
         facts = Facts(arrived, self.around.receivers, [one.vni for one in self.around.sources], capture_filter)

@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from vpcshark.aws.metrics import Counted
+from vpcshark.aws.monitoring.metrics import Counted
 from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.preflight import Finding
 from vpcshark.preflight.finding import FAIL

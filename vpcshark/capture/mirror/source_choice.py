@@ -10,11 +10,12 @@ import random
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from vpcshark.aws import inventory, mirror
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.mirror import MirrorSession
-from vpcshark.aws.registered import Registered
+from vpcshark.aws.balancing.registered import Registered
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import resources
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.errors import InputError, Mistake, VpcsharkError
@@ -121,7 +122,7 @@ def _problem(
     checks: tuple[Callable[[], object], ...] = (
         lambda: _check_kind(eni),
         lambda: _check_host(eni, host),
-        lambda: mirror.claim_number(sessions, number),
+        lambda: resources.claim_number(sessions, number),
     )
     try:
         for check in checks:
@@ -138,7 +139,7 @@ def _check_kind(eni: Eni) -> None:
         there = "Capture on its instance (--mode tcpdump), or choose another ENI."
         raise InputError(
             f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only those of the type interface.",
-            there if eni.interface_type in (*inventory.CAPTURABLE, "branch") else remedy,
+            there if eni.interface_type in (*interfaces.CAPTURABLE, "branch") else remedy,
         )
     words = f"{eni.description} {eni.owner}".casefold()
     if eni.requester_managed and "rds" not in words and "elasticache" not in words:

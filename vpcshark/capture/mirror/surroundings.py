@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from vpcshark.aws.fleets import Fleet
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
-from vpcshark.aws.launch import Template
-from vpcshark.aws.mirror import MirrorSession
+from vpcshark.aws.balancing.fleets import Fleet
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.compute.launch_template import Template
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.mirror.source_choice import Source
 
 

@@ -14,7 +14,7 @@ from vpcshark import context as slots
 from vpcshark import settings
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.aws.signin import Ask, Keys
+from vpcshark.aws.credentials.sign_in import Ask, Keys
 from vpcshark.capture.connection import connect as connection_connect
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.inventory import eni_cache

@@ -11,10 +11,11 @@ from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any
 
-from vpcshark.aws import hosts, inventory, owners, trunks
 from vpcshark.aws.client import Aws
-from vpcshark.aws.hosts import CaptureHost
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory import interfaces, owners, trunks
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.instance.tcpdump_process import Dump, Wanted, inner_filter
 from vpcshark.capture.inventory.eni_cache import Remembered
 from vpcshark.capture.lifecycle import file_headers
@@ -138,7 +139,7 @@ class TcpdumpFeed:
         if self._context.stop.wait(CALM):
             return
         try:
-            self._world.remember(inventory.list_enis(self._world.connect().ec2))
+            self._world.remember(interfaces.list_enis(self._world.connect().ec2))
         except VpcsharkError as error:
             log.info("What is known of the ENIs stays as it was: %s", error)
 
@@ -168,11 +169,11 @@ class TcpdumpFeed:
 
     def _look_up(self, jobs: Jobs, aws: Aws) -> Remembered:
         with self._context.timeline.step("describe interfaces"):
-            enis = jobs.result(jobs.start(inventory.list_enis, aws.ec2))
+            enis = jobs.result(jobs.start(interfaces.list_enis, aws.ec2))
             self._world.remember(enis)
             source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
-                source = jobs.result(jobs.start(inventory.find_eni, aws.ec2, self._context.selection.single))
+                source = jobs.result(jobs.start(interfaces.find_eni, aws.ec2, self._context.selection.single))
             if source.interface_type == "branch":
                 source = jobs.result(jobs.start(trunks.on_its_trunk, aws.ec2, source))
         if (told := owners.why_no_device(source)) is not None:
@@ -180,10 +181,10 @@ class TcpdumpFeed:
         if not source.instance or source.instance_state != "running":
             what, remedy = owners.why_nobody_logs_in(source)
             raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
-        return Remembered(source, enis, jobs.result(jobs.start(hosts.find_host, aws.ec2, source.instance)))
+        return Remembered(source, enis, jobs.result(jobs.start(capture_hosts.find_host, aws.ec2, source.instance)))
 
     def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
-        transport = self._world.open_transport(host, inventory.login_addresses(source))
+        transport = self._world.open_transport(host, interfaces.login_addresses(source))
         try:
             return Dump(transport, wanted, remark)
         except BaseException:
