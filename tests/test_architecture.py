@@ -47,7 +47,7 @@ def room(name: str) -> str:
 
 
 def name_of(path: Path) -> str:
-    """``vpcshark/wire/bpf.py`` -> ``vpcshark.wire.bpf``."""
+    """``vpcshark/wire/bpf/kernel_filter.py`` -> ``vpcshark.wire.bpf.kernel_filter``."""
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 

@@ -324,9 +324,9 @@ def relay(fifo: str, prefix: Sequence[str]) -> None:
     """What a capture does between receiver and FIFO, in a process of its own, until a line comes on stdin."""
     from vpcshark.capture.contract.stop import Stop
     from vpcshark.capture.receivers.client import Reception
-    from vpcshark.extcap.fifo import open_sink
+    from vpcshark.extcap.capture_phase.fifo import open_sink
     from vpcshark.transport.local import LocalTransport
-    from vpcshark.wire import pcapng
+    from vpcshark.wire.capture_files import pcapng
 
     begun = own_cpu()
     sink = open_sink(fifo, Stop())

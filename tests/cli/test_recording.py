@@ -21,7 +21,7 @@ from vpcshark.cli import limits
 from vpcshark.cli.limits import Limits
 from vpcshark.cli.recording import Form, PcapForm, Recorder, open_file
 from vpcshark.errors import InputError, OutputError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 KEY_LINE = b"CLIENT_RANDOM " + b"a" * 64 + b" " + b"b" * 96 + b"\n"
 

@@ -22,7 +22,7 @@ from scapy.utils import RawPcapNgReader, RawPcapReader
 
 from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
-from vpcshark.wire.merge import HOLD
+from vpcshark.wire.capture_files.merge import HOLD
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "fleet")

@@ -11,7 +11,7 @@ from vpcshark import settings
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import InputError
 from vpcshark.extcap import configured, refresh
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared.writer import Answers
 
 BROKEN = [
     ("[defaults]\n# one\nvni = x\n", "line 3: vni:"),

@@ -9,8 +9,8 @@ import pytest
 
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import AwsError
-from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.main import main
+from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.extcap.refresh import renew
 
 

@@ -10,9 +10,9 @@ import pytest
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.extcap.command_line import add_arguments, given, normalise
-from vpcshark.extcap.dialog import dialog, reloaded
 from vpcshark.extcap.option import Kind
 from vpcshark.extcap.options import CHOOSER, OPTIONS, chosen, resolve, resolve_leniently
+from vpcshark.extcap.protocol.dialog import dialog, reloaded
 
 BLOCK = "an address block such as 192.0.2.7/32, of /8 (IPv6: /16) or longer; or the word anywhere"
 HOSTS = (

@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from vpcshark.capture.contract.stop import Stop
-from vpcshark.extcap.fifo import open_sink
+from vpcshark.extcap.capture_phase.fifo import open_sink
 from vpcshark.extcap.watch import Watch
 
 

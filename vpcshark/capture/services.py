@@ -31,7 +31,7 @@ from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.cleanup import background, janitor, ledger, overview, report, sweep, tags, tidy
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 if TYPE_CHECKING:
     from vpcshark.aws.credentials.sign_in import Ask, Keys

@@ -25,7 +25,7 @@ from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError
 from vpcshark.extcap import command_line, configured
 from vpcshark.extcap import options as table
-from vpcshark.extcap.source import named
+from vpcshark.extcap.capture_phase.source import named
 from vpcshark.extcap.watch import Watch
 from vpcshark.text import many
 

@@ -13,7 +13,7 @@ from vpcshark import folders, settings
 from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
 from vpcshark.extcap import configured
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared.writer import Answers
 
 
 def run(options: argparse.Namespace) -> int:

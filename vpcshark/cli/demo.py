@@ -18,10 +18,10 @@ from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import console, recording
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.text import many
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 FILE = "demo.pcapng"
 SECONDS = (10, 30, 90)
@@ -70,7 +70,7 @@ def _await_listed(eni: str, clock: Clock | None = None) -> None:
 
     clock = clock or SystemClock()
     end = clock.monotonic() + LISTING
-    while eni not in (Answers(os.environ).read(prepared.INTERFACES) or ""):
+    while eni not in (Answers(os.environ).read(reader.INTERFACES) or ""):
         said = listing.make(None)
         if clock.monotonic() >= end:
             raise VpcsharkError(f"{eni} is not in the list of interfaces.", said)

@@ -18,8 +18,8 @@ from vpcshark.cli.findings import Check, Finding, Skipped, examine
 from vpcshark.cli.installation import Installation
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, VpcsharkError
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 
 SKEW = 240.0  # seconds; AWS refuses signatures that are five minutes off
 
@@ -122,7 +122,7 @@ class Doctor:
     def answers(self) -> str:
         """Are there any, how old are they, and do they tell of a problem?"""
         answers = Answers(os.environ, self._clock)
-        text, age = answers.read(prepared.INTERFACES), answers.age()
+        text, age = answers.read(reader.INTERFACES), answers.age()
         if answers.folder is None:
             raise VpcsharkError("There is no home folder to keep them in.", "Set HOME.")
         if text is None or age is None:

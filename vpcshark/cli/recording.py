@@ -19,7 +19,7 @@ from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
 from vpcshark.errors import OutputError
 from vpcshark.text import many
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 _KNOWN = (pcapng.SECTION, pcapng.INTERFACE, pcapng.NAMES, pcapng.SECRETS)
 _ENHANCED = struct.Struct("<IIIII").unpack_from

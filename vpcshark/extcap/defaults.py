@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.prepared import NAMED
+from vpcshark.extcap.prepared.reader import NAMED
 
 if TYPE_CHECKING:
     from vpcshark.settings import Settings

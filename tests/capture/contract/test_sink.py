@@ -10,7 +10,7 @@ import pytest
 from vpcshark.capture.contract.sink import FileSink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.errors import InputError, OutputError
-from vpcshark.extcap.fifo import open_sink
+from vpcshark.extcap.capture_phase.fifo import open_sink
 
 
 class Harness:

@@ -23,7 +23,7 @@ from properties import examples
 from vpcshark.capture.instance import commands
 from vpcshark.capture.instance import facts as instance_facts
 from vpcshark.capture.remote import shell_commands
-from vpcshark.wire import bpf, libpcap
+from vpcshark.wire.bpf import kernel_filter, libpcap
 
 SHELLS = [shell for shell in ("dash", "bash", "zsh", "busybox", "tcsh", "bsd-csh", "fish") if shutil.which(shell)]
 NASTY = st.text(st.sampled_from("'\"`$()\\\n;&|<>*?! -aé{}#~%\t"), min_size=1, max_size=40)
@@ -78,8 +78,8 @@ def test_only_the_captures_own_connection_is_left_out() -> None:
     own = [tcp("10.0.0.9", 50123, "10.0.0.1", 22), tcp("10.0.0.1", 22, "10.0.0.9", 50123)]
     others = [tcp("10.0.0.9", 50124, "10.0.0.1", 22), tcp("10.0.0.1", 22, "10.0.0.9", 50124)]
     others.append(tcp("10.0.0.8", 50123, "10.0.0.1", 22))
-    assert [bool(bpf.run(program, frame)) for frame in own] == [False, False]
-    assert [bool(bpf.run(program, frame)) for frame in others] == [True, True, True]
+    assert [bool(kernel_filter.run(program, frame)) for frame in own] == [False, False]
+    assert [bool(kernel_filter.run(program, frame)) for frame in others] == [True, True, True]
 
 
 def keeper(*capture: str) -> subprocess.Popen[bytes]:

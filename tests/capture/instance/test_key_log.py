@@ -11,7 +11,7 @@ from vpcshark.capture.instance.key_log import Following
 from vpcshark.clock import SystemClock
 from vpcshark.errors import TransportError
 from vpcshark.transport.local import LocalTransport
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 LINE = b"CLIENT_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"
 OTHER = b"SERVER_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" " + b"ef" * 48 + b"\n"

@@ -10,7 +10,7 @@ import pytest
 from vpcshark.capture.instance.tls_secrets import HeldSink, Secrets
 from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 LINE = b"CLIENT_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" " + b"cd" * 48 + b"\n"
 OTHER = b"SERVER_TRAFFIC_SECRET_0 " + b"ab" * 32 + b" " + b"ef" * 48 + b"\n"

@@ -7,7 +7,7 @@ import pytest
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.mirror import filter_programs
 from vpcshark.errors import InputError, Mistake
-from vpcshark.wire import bpf
+from vpcshark.wire.bpf import kernel_filter
 
 SOURCES = {77: "02:00:00:00:00:01"}
 
@@ -52,7 +52,7 @@ def test_a_direction_is_the_sources_own():
 def test_a_long_filter_is_shortened_by_the_optimiser():
     """A hundred hosts do not fit as libpcap makes them; optimised they do."""
     text = " or ".join(f"host 10.0.{number // 250}.{number % 250}" for number in range(150))
-    assert len(filter_programs.programs(text, SOURCES).frames) <= bpf.MAX_INSTRUCTIONS
+    assert len(filter_programs.programs(text, SOURCES).frames) <= kernel_filter.MAX_INSTRUCTIONS
 
 
 def test_a_filter_too_long_for_the_kernel_is_refused():

@@ -31,7 +31,7 @@ from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
 from vpcshark.lab.control import LabControl
 from vpcshark.settings import Hosts
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 REGION = "eu-central-1"
 MANY = 50

@@ -11,7 +11,7 @@ import pytest
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.client import Reception
 from vpcshark.errors import TransportError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO = (pcapng.enhanced_packet(0, number, b"frame", 5) for number in (1, 2))
 

@@ -17,7 +17,7 @@ from vpcshark.capture.receivers.client import Reception, config
 from vpcshark.capture.receivers.clock_offset import Clocks, Delta, sentence
 from vpcshark.clock import SystemClock
 from vpcshark.transport.local import LocalTransport
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 
 class SetClock:

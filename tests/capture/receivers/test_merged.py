@@ -11,7 +11,7 @@ from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.merged import FleetReception, Member
 from vpcshark.clock import SystemClock
 from vpcshark.errors import TransportError
-from vpcshark.wire.blocks import enhanced_packet, interface_statistics
+from vpcshark.wire.capture_files.blocks import enhanced_packet, interface_statistics
 
 PATIENCE = 10.0  # seconds, for what happens at once
 

@@ -15,7 +15,7 @@ from vpcshark.capture.receivers.client import Reception
 from vpcshark.capture.receivers.reconnecting import Carried, Resuming
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import Refused, TransportError, VpcsharkError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO, THREE = (pcapng.enhanced_packet(number % 2, number * 10**15, b"frame", 5) for number in (1, 2, 3))
 GAP = (

@@ -1,6 +1,6 @@
 """Where the bytes of a capture go. Must not know what they are, nor who reads them.
 
-The FIFO that Wireshark makes is a sink too; it lives in vpcshark/extcap/fifo.py.
+The FIFO that Wireshark makes is a sink too; it lives in vpcshark/extcap/capture_phase/fifo.py.
 """
 
 from __future__ import annotations

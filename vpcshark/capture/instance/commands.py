@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from vpcshark import receiver
 from vpcshark.capture.instance.facts import Endpoints, Facts
 from vpcshark.errors import TransportError
-from vpcshark.wire import libpcap
+from vpcshark.wire.bpf import libpcap
 
 BEAT = 2.5  # seconds between two signs of life to the host
 DEADLINE = 6  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut

@@ -21,8 +21,8 @@ from vpcshark.capture.remote import output_lines, shell_commands
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import NO_STATUS, Channel, Transport
-from vpcshark.wire import bpf, libpcap
-from vpcshark.wire.pcap import Converter
+from vpcshark.wire.bpf import kernel_filter, libpcap
+from vpcshark.wire.overlay.tcpdump_stream import Converter
 
 log = logging.getLogger(__name__)
 CHUNK = 1 << 18
@@ -238,13 +238,13 @@ def inner_filter(capture_filter: str) -> Callable[[bytes, int], bool] | None:
     if not capture_filter.strip():
         return None
     program = libpcap.compile_filter(capture_filter)
-    if bpf.asks_direction(program):
+    if kernel_filter.asks_direction(program):
         raise Mistake(
             "Of frames inside VXLAN (--decap) nobody can tell here whether they are inbound or outbound: they are those"
             " of other interfaces, by way of this one.",
             "Leave out the direction (--direction, inbound, outbound), or --decap.",
         )
-    return lambda frame, length: bool(bpf.run(program, frame, length))
+    return lambda frame, length: bool(kernel_filter.run(program, frame, length))
 
 
 def ask(transport: Transport) -> instance_facts.Facts:

@@ -16,7 +16,7 @@ from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.remote.output_lines import Lines
 from vpcshark.clock import Clock
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 log = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from vpcshark.aws import tagging
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
 

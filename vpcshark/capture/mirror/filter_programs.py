@@ -12,8 +12,8 @@ from typing import NamedTuple
 
 from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.errors import InputError, Mistake
-from vpcshark.wire import bpf, libpcap
-from vpcshark.wire.rules import translate
+from vpcshark.wire.bpf import kernel_filter, libpcap
+from vpcshark.wire.mirror_rules.translation import translate
 
 log = logging.getLogger(__name__)
 
@@ -63,7 +63,7 @@ def programs(capture_filter: str, sources: Mapping[int, str]) -> Programs:
 
 
 def _relocated(program: list[libpcap.Instruction], macs: Mapping[int, bytes]) -> Programs:
-    return Programs(bpf.relocate_frames(program, macs), bpf.relocate_datagrams(program, macs))
+    return Programs(kernel_filter.relocate_frames(program, macs), kernel_filter.relocate_datagrams(program, macs))
 
 
 def _refusal(capture_filter: str, error: libpcap.FilterError) -> Mistake:

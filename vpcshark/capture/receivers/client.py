@@ -22,7 +22,7 @@ from vpcshark.capture.remote import output_lines, shell_commands
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import Broken, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Piped, Transport
-from vpcshark.wire.pcapng import Cutter
+from vpcshark.wire.capture_files.pcapng import Cutter
 
 log = logging.getLogger(__name__)
 

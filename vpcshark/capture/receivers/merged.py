@@ -20,7 +20,7 @@ from vpcshark.capture.receivers.client import Reception
 from vpcshark.clock import Clock
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.text import many
-from vpcshark.wire.merge import Merger
+from vpcshark.wire.capture_files.merge import Merger
 
 log = logging.getLogger(__name__)
 

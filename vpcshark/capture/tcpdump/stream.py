@@ -19,7 +19,7 @@ from vpcshark.capture.instance.tls_secrets import HeldSink, Secrets
 from vpcshark.capture.tcpdump.counts import Counts
 from vpcshark.clock import Clock, utc
 from vpcshark.errors import TransportError, VpcsharkError, unexpected
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 log = logging.getLogger(__name__)
 
