@@ -21,11 +21,11 @@ from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.sink import FileSink
 from vpcshark.capture.contract.status import Silent
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop_watch import Watch
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.services import Services
 from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.watch import Watch
 
 LEASE = 1.5
 

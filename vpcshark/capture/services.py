@@ -18,7 +18,7 @@ from vpcshark import context, settings
 from vpcshark.capture.contract.listing import Offer
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.progress import Course
-from vpcshark.capture.contract.selection import Selection, of_named
+from vpcshark.capture.contract.selection import NAMED, Selection, of_named
 from vpcshark.capture.contract.sink import Sink
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
@@ -92,8 +92,8 @@ class Services:
         """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
-        is_named = interface.startswith(catalog.NAMED)
-        named = settings.load().captures.get(interface.removeprefix(catalog.NAMED)) if is_named else None
+        is_named = interface.startswith(NAMED)
+        named = settings.load().captures.get(interface.removeprefix(NAMED)) if is_named else None
         selection = Selection((interface,)) if named is None else of_named(named)
         if named is not None and not (options.profile or options.region):
             options = replace(options, profile=named.profile, region=named.region)

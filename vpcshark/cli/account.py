@@ -20,8 +20,8 @@ from vpcshark.capture.inventory import catalog, name_lookup
 from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cli import console
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import configured
-from vpcshark.extcap.options import resolve
+from vpcshark.options import checked_settings
+from vpcshark.options.resolve import resolve
 from vpcshark.settings import Settings
 
 Ask = Callable[[str], str]
@@ -29,7 +29,7 @@ Ask = Callable[[str], str]
 
 def settled(given: Mapping[str, str]) -> tuple[CaptureOptions, Settings]:
     """The options in force, and the settings. InputError where one of them cannot be used, with file and line."""
-    known = configured.load()
+    known = checked_settings.load()
     wanted = resolve(given, os.environ, "", known.general)
     logs.set_up(wanted.log_level, wanted.log_file)
     return wanted, known
@@ -39,7 +39,7 @@ def places(options: argparse.Namespace) -> list[Place]:
     """Where a command looks that looks at all there is: each of ``list.profiles`` in each of ``list.regions``, or the
     one that flags or environment say."""
     said = {"profile": options.profile, "region": options.region}
-    known = configured.load()
+    known = checked_settings.load()
     settled(said)
     return catalog.places(known, resolve(said, os.environ))
 

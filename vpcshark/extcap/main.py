@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, TextIO
 from vpcshark import threads
 from vpcshark.capture.contract.listing import Offer
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap.defaults import defaults
-from vpcshark.extcap.options import chosen, resolve_leniently
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.protocol import listing
 from vpcshark.extcap.protocol.arguments import Call, Phase, parse
 from vpcshark.extcap.services import Services
+from vpcshark.options.defaults import defaults
+from vpcshark.options.resolve import chosen, resolve_leniently
 from vpcshark.text import line
 
 if TYPE_CHECKING:

@@ -22,13 +22,13 @@ from vpcshark.capture.contract.listing import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap import configured
-from vpcshark.extcap.defaults import captures, defaults
-from vpcshark.extcap.options import resolve, resolve_leniently
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.extcap.protocol import listing
 from vpcshark.extcap.services import Services
+from vpcshark.options import checked_settings
+from vpcshark.options.defaults import captures, defaults
+from vpcshark.options.resolve import resolve, resolve_leniently
 
 FRESH = 30.0  # seconds for which nobody asks again in the background; Refresh Interfaces always does
 JUST_NOW = 1.0  # seconds for which not even Refresh Interfaces does
@@ -148,7 +148,7 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
 def _slips(environ: Mapping[str, str]) -> list[VpcsharkError]:
     """What a capture would fail by: an option in the settings or the environment that does not fit."""
     try:
-        configured.load()
+        checked_settings.load()
         resolve({}, environ)
     except VpcsharkError as error:
         return [error]

@@ -8,7 +8,7 @@ import threading
 import pytest
 
 from vpcshark import context, folders
-from vpcshark.capture.inventory import catalog
+from vpcshark.capture.contract.selection import NAMED
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.prepared.writer import Answers
 
@@ -125,7 +125,7 @@ def test_only_the_plain_questions_have_prepared_answers(line, expected):
 def test_a_named_capture_has_a_dialog_of_its_own(interface, expected):
     """As the launcher has it."""
     assert reader.question(["--extcap-config", "--extcap-interface", interface]) == expected
-    assert reader.NAMED == catalog.NAMED
+    assert reader.NAMED == NAMED
 
 
 def test_old_contexts_make_room_for_new_ones(environ):
@@ -215,13 +215,8 @@ def test_reading_prepared_answers_imports_nothing_else(environ, tmp_path):
     done = subprocess.run([sys.executable, "-c", program], env=environ, capture_output=True, text=True, check=True)
     answer, modules = done.stdout.splitlines()
     assert answer == "arg {number=0}"
-    ours = {
-        "vpcshark",
-        "vpcshark.context",
-        "vpcshark.extcap",
-        "vpcshark.extcap.prepared.reader",
-        "vpcshark.extcap.__main__",
-    }
+    packages = {"vpcshark", "vpcshark.extcap", "vpcshark.extcap.prepared"}
+    ours = {*packages, "vpcshark.context", "vpcshark.extcap.prepared.reader", "vpcshark.extcap.__main__"}
     assert set(json.loads(modules)) <= ours | {"__future__", "__main__"}
 
 

@@ -59,8 +59,7 @@ def test_a_filter_that_libpcap_refuses_says_why(text):
 def test_the_import_stays_light():
     """Wireshark validates at every keystroke: neither scapy.all nor boto3 may come with it."""
     code = (
-        "import sys, vpcshark.wire.bpf.libpcap as l; l.compile_filter('tcp');"
-        "print(*map(sys.modules.get, sys.argv[1:]))"
+        "import sys, vpcshark.wire.bpf.libpcap as l; l.compile_filter('tcp');print(*map(sys.modules.get, sys.argv[1:]))"
     )
     answer = subprocess.run(
         [sys.executable, "-c", code, "scapy.all", "boto3"], capture_output=True, text=True, check=True

@@ -1,4 +1,4 @@
-"""The options of one capture, checked and typed. The table that users see them through is vpcshark/extcap/options.py.
+"""The options of one capture, checked and typed. The table that users see them through is vpcshark/options/table.py.
 
 Must not know Wireshark's sentences or the command line.
 """

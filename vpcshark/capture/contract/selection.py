@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from vpcshark.errors import InputError
 from vpcshark.settings import NamedCapture, Tag
 
+NAMED = "aws-"  # before a named capture's name, where it is an interface: it sorts before eni-…
+
 _GROUP, _BALANCER, _TAG = "asg:", "lb:", "tag:"
 
 

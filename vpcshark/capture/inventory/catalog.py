@@ -22,13 +22,13 @@ from vpcshark.capture.connection import local_machine
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import NAMED
 from vpcshark.capture.inventory import mode_hints
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.settings import NamedCapture, Settings
 
-NAMED = "aws-"  # before a named capture's name, where it is an interface: it sorts before eni-…
 DEADLINE = 40.0  # seconds for all places together
 
 log = logging.getLogger(__name__)

@@ -15,6 +15,7 @@ from vpcshark import logs, text
 from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop_watch import Watch
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.extcap.capture_phase import duration_clock
@@ -23,7 +24,6 @@ from vpcshark.extcap.capture_phase.source import source
 from vpcshark.extcap.protocol.arguments import Call
 from vpcshark.extcap.protocol.toolbar import Toolbar
 from vpcshark.extcap.services import Services
-from vpcshark.extcap.watch import Watch
 
 _STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
 _TOOLBAR_WAIT = 5.0  # seconds for the GUI to open its ends of the control pipes

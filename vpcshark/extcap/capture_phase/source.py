@@ -7,22 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from vpcshark import context, settings
+from vpcshark import context
 from vpcshark.capture.contract.options import CaptureOptions
-from vpcshark.capture.contract.selection import Selection, of_named
-from vpcshark.capture.inventory.catalog import NAMED
+from vpcshark.capture.contract.selection import NAMED, Selection
 from vpcshark.errors import InputError
-from vpcshark.extcap import configured
-from vpcshark.extcap.options import chosen, resolve
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.prepared.reader import CHOOSE, PROBLEM
 from vpcshark.extcap.protocol.arguments import Call
+from vpcshark.options import checked_settings
+from vpcshark.options.checked_settings import named
+from vpcshark.options.resolve import chosen, resolve
 
 
 def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOptions]:
     """What to capture from, and the options for it: the call's, the environment's, the named capture's own, the
     settings' defaults. InputError if nothing can be captured from it, or an option does not fit."""
-    known = configured.load()
+    known = checked_settings.load()
     values = chosen(call.values)
     interface = values.get("eni", "") if call.interface == CHOOSE else call.interface
     _check(call.interface, interface, environ)
@@ -30,13 +30,6 @@ def source(call: Call, environ: Mapping[str, str]) -> tuple[Selection, CaptureOp
         return Selection((interface,)), resolve(values, environ, call.capture_filter, known.general)
     selection, defaults = named(interface.removeprefix(NAMED), known)
     return selection, resolve(values, environ, call.capture_filter, defaults)
-
-
-def named(name: str, known: settings.Settings) -> tuple[Selection, Mapping[str, str]]:
-    """What the named capture means, and the defaults of its options. InputError if there is none of that name."""
-    if name not in known.captures:
-        raise InputError(f"There is no capture named {name} in the settings.", "vpcshark config shows them.")
-    return of_named(known.captures[name]), known.defaults_of(name)
 
 
 def _said(listed: str, environ: Mapping[str, str]) -> str:

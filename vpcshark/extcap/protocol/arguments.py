@@ -1,6 +1,6 @@
 """Wireshark's command line as one typed value. Unknown arguments are ignored in all phases: Wireshark adds new ones.
 
-Must not know what the phases do, nor judge the values of options (vpcshark/extcap/option.py does). Pure.
+Must not know what the phases do, nor judge the values of options (vpcshark/options/option.py does). Pure.
 """
 
 from __future__ import annotations
@@ -9,8 +9,8 @@ import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from vpcshark.extcap.option import Kind
-from vpcshark.extcap.options import BY_NAME, KNOWN
+from vpcshark.options.option import Kind
+from vpcshark.options.table import BY_NAME, KNOWN
 
 
 class Phase(enum.Enum):

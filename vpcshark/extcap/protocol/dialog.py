@@ -7,10 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 
 from vpcshark.capture.contract.options import CaptureOptions
-from vpcshark.extcap.option import Kind, Option
-from vpcshark.extcap.options import resolve_leniently, table
 from vpcshark.extcap.protocol.number_pattern import number_pattern
 from vpcshark.extcap.protocol.sentences import sentence
+from vpcshark.options.option import Kind, Option
+from vpcshark.options.resolve import resolve_leniently
+from vpcshark.options.table import table
 
 _MOST_TOOLTIP = 240  # characters: about four lines
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 import vpcshark
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.options import KNOWN
 from vpcshark.extcap.prepared.reader import CHOOSE, PROBLEM
 from vpcshark.extcap.protocol import dialog, toolbar
 from vpcshark.extcap.protocol.sentences import sentence
+from vpcshark.options.table import KNOWN
 
 HELP = "https://docs.aws.amazon.com/vpc/latest/mirroring/what-is-traffic-mirroring.html"
 

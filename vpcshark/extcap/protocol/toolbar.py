@@ -71,7 +71,7 @@ class Decoder:
 class Toolbar:
     """The toolbar of this capture. Neither ``say`` nor ``log`` waits or fails: a slow GUI misses a line instead.
 
-    Made by ``Toolbar.open``; ``fileno`` and ``read`` are for the watcher (vpcshark/extcap/watch.py).
+    Made by ``Toolbar.open``; ``fileno`` and ``read`` are for the watcher (vpcshark/capture/contract/stop_watch.py).
     """
 
     def __init__(self, reading: int | None, writing: int | None) -> None:

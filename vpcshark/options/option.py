@@ -1,6 +1,6 @@
 """One option: what it is called, what its values are, how text becomes one of them.
 
-Must not know which options there are (vpcshark/extcap/options.py) nor where their text comes from. Pure.
+Must not know which options there are (vpcshark/options/table.py) nor where their text comes from. Pure.
 """
 
 from __future__ import annotations

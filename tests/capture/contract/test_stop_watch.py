@@ -10,8 +10,8 @@ import threading
 import pytest
 
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop_watch import Watch
 from vpcshark.extcap.capture_phase.fifo import open_sink
-from vpcshark.extcap.watch import Watch
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
@@ -80,7 +80,7 @@ def test_a_main_thread_that_is_busy_does_not_delay_the_stop():
     program = (
         "import ctypes, signal, sys, time\n"
         "from vpcshark.capture.contract.stop import Stop\n"
-        "from vpcshark.extcap.watch import Watch\n"
+        "from vpcshark.capture.contract.stop_watch import Watch\n"
         "stop, begin = Stop(), time.monotonic()\n"
         "with Watch(stop):\n"
         "    stop.on_request(lambda: print(stop.reason, time.monotonic() - begin < 300, flush=True))\n"

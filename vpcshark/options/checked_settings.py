@@ -9,8 +9,9 @@ import difflib
 from collections.abc import Mapping
 
 from vpcshark import settings
+from vpcshark.capture.contract.selection import Selection, of_named
 from vpcshark.errors import InputError
-from vpcshark.extcap.options import BY_NAME
+from vpcshark.options.table import BY_NAME
 from vpcshark.settings import Settings
 
 
@@ -37,3 +38,10 @@ def _check(known: Settings, section: str, values: Mapping[str, str]) -> None:
             BY_NAME[name].convert(text, name)
         except InputError as error:
             raise known.wrong(section, name, error.problem) from error
+
+
+def named(name: str, known: settings.Settings) -> tuple[Selection, Mapping[str, str]]:
+    """What the named capture means, and the defaults of its options. InputError if there is none of that name."""
+    if name not in known.captures:
+        raise InputError(f"There is no capture named {name} in the settings.", "vpcshark config shows them.")
+    return of_named(known.captures[name]), known.defaults_of(name)

@@ -10,8 +10,9 @@ import pytest
 from vpcshark import settings
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import InputError
-from vpcshark.extcap import configured, refresh
+from vpcshark.extcap import refresh
 from vpcshark.extcap.prepared.writer import Answers
+from vpcshark.options import checked_settings
 
 BROKEN = [
     ("[defaults]\n# one\nvni = x\n", "line 3: vni:"),
@@ -27,7 +28,7 @@ BROKEN = [
 def test_what_is_wrong_is_told_with_file_and_line(text: str, said: str):
     """By the table of options, which knows them all."""
     with pytest.raises(InputError) as told:
-        configured.checked(settings.parse(text, "/home/me/config.ini"))
+        checked_settings.checked(settings.parse(text, "/home/me/config.ini"))
     assert f"/home/me/config.ini, {said}" in str(told.value)
     assert "vpcshark config edit" in told.value.remedy
 
@@ -35,7 +36,7 @@ def test_what_is_wrong_is_told_with_file_and_line(text: str, said: str):
 def test_what_fits_is_taken():
     """As it is."""
     known = settings.parse("[defaults]\nvni = 7\n[capture web]\nenis = eni-1\nmode = mirror\nregion = eu-west-1\n")
-    assert configured.checked(known) is known
+    assert checked_settings.checked(known) is known
 
 
 class Account:

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from vpcshark.capture.contract.selection import NAMED
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.prepared.reader import NAMED
 
 if TYPE_CHECKING:
     from vpcshark.settings import Settings

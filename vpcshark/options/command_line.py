@@ -5,8 +5,8 @@ from __future__ import annotations
 import argparse
 from collections.abc import Sequence
 
-from vpcshark.extcap.option import Kind, Option
-from vpcshark.extcap.options import BY_NAME, OPTIONS
+from vpcshark.options.option import Kind, Option
+from vpcshark.options.table import BY_NAME, OPTIONS
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

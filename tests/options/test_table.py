@@ -2,17 +2,15 @@
 
 import argparse
 import dataclasses
-import html
-import re
 
 import pytest
 
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
-from vpcshark.extcap.command_line import add_arguments, given, normalise
-from vpcshark.extcap.option import Kind
-from vpcshark.extcap.options import CHOOSER, OPTIONS, chosen, resolve, resolve_leniently
-from vpcshark.extcap.protocol.dialog import dialog, reloaded
+from vpcshark.extcap.protocol.dialog import dialog
+from vpcshark.options.command_line import add_arguments, given, normalise
+from vpcshark.options.resolve import resolve, resolve_leniently
+from vpcshark.options.table import CHOOSER, OPTIONS
 
 BLOCK = "an address block such as 192.0.2.7/32, of /8 (IPv6: /16) or longer; or the word anywhere"
 HOSTS = (
@@ -113,47 +111,6 @@ def test_what_does_not_fit_has_its_default_while_a_dialog_is_open():
     assert resolve_leniently({"vni": "x", "region": "eu-west-1"}, {"VPCSHARK_SSH_PORT": "z"}).region == "eu-west-1"
 
 
-def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences):
-    """Numbers are places in the table; each selector has one default; defaults of text are placeholders."""
-    read = sentences(dialog({}))
-    arguments = [fields for kind, fields in read if kind == "arg"]
-    assert [fields["call"] for fields in arguments] == [f"--{option.name}" for option in OPTIONS]
-    assert [int(fields["number"]) for fields in arguments] == list(range(len(OPTIONS)))
-    assert {fields["group"] for fields in arguments} == {
-        "Capture",
-        "Mirror",
-        "Capture host",
-        "Launch",
-        "Connection",
-        "AWS",
-        "Debug",
-    }
-    assert all(20 < len(fields["tooltip"]) < 260 for fields in arguments)
-    assert [f["call"] for f in arguments if "default" in f] == [
-        f"--{option.name}" for option in OPTIONS if option.kind is Kind.BOOLEAN
-    ]
-    for number, option in enumerate(OPTIONS):
-        chosen = [
-            f["value"] for kind, f in read if kind == "value" and f["arg"] == str(number) and f["default"] == "true"
-        ]
-        assert chosen == ([option.default] if option.choices else [])
-
-
-def test_a_booleans_default_in_the_dialog_is_what_the_environment_says(sentences):
-    """Wireshark passes it as if the user had chosen it, so it would silence the environment else."""
-    read = sentences(dialog({"VPCSHARK_DNS": "false"}))
-    assert next(f for _, f in read if f.get("call") == "--dns")["default"] == "false"
-
-
-def test_a_reload_gives_the_fixed_values_and_the_offered_ones(sentences):
-    """Only for selectors that reload; the display is cleaned."""
-    read = sentences(reloaded("host", [("i-0a", "web } 1")]))
-    values = [(f["value"], f["default"]) for _, f in read]
-    assert values == [("auto", "true"), ("local", "false"), ("launch", "false"), ("i-0a", "false")]
-    assert read[-1][1]["display"] == "web ) 1"
-    assert reloaded("vni", [("1", "one")]) == reloaded("nonsense", []) == ""
-
-
 @pytest.mark.parametrize(
     ("line", "expected"),
     [
@@ -199,30 +156,6 @@ def test_settings_that_do_not_fit_are_refused_with_their_name(name, text):
     assert resolve_leniently({}, {}, {name: text}) == CaptureOptions()
 
 
-def test_the_dialog_shows_what_the_settings_say(sentences):
-    """Booleans and selectors as their default, text as what an empty field means."""
-    read = sentences(dialog({}, {"dns": "false", "host": "i-0a", "vni": "77"}))
-    by_call = {fields["call"]: fields for kind, fields in read if kind == "arg"}
-    assert by_call["--dns"]["default"] == "false"
-    assert by_call["--vni"]["placeholder"] == "77"
-    [host] = [
-        f["value"]
-        for k, f in read
-        if k == "value" and f["arg"] == by_call["--host"]["number"] and f["default"] == "true"
-    ]
-    assert host == "i-0a"
-
-
-def test_the_choosers_dialog_asks_profile_region_vpc_eni_first_and_once(sentences):
-    """From wide to narrow; what is not chosen counts as not said."""
-    read = sentences(dialog({}, is_chooser=True))
-    calls = [fields["call"] for kind, fields in read if kind == "arg"]
-    assert calls[:4] == ["--profile", "--region", "--vpc", "--eni"]
-    assert len(set(calls)) == len(calls) == len(OPTIONS) + 2
-    assert sentences(reloaded("eni", [("eni-0a", "web-1")], is_chooser=True))[-1][1]["arg"] == "3"
-    assert chosen({"profile": "auto", "eni": "eni-0a", "host": "auto"}) == {"eni": "eni-0a", "host": "auto"}
-
-
 @pytest.mark.parametrize("option", [*OPTIONS, *CHOOSER], ids=lambda option: option.name)
 def test_a_variable_that_changes_the_dialog_tells_answers_apart(option):
     """Else a dialog would show the defaults of another environment."""
@@ -231,13 +164,3 @@ def test_a_variable_that_changes_the_dialog_tells_answers_apart(option):
     values = {value for value, _ in option.choices} or {"true", "false", "77", "x"}
     dialogs = {dialog({option.variable: value}) for value in values}
     assert len(dialogs) == 1 or option.variable in VARIABLES
-
-
-def test_a_tooltip_is_rich_text_that_qt_folds_and_whole_sentences_of_the_table(sentences):
-    """Plain text would be one line of up to 600 characters."""
-    read = [fields for kind, fields in sentences(dialog({})) if kind == "arg"]
-    for option, fields in zip(OPTIONS, read, strict=True):
-        inside = re.fullmatch(r"<qt>(.+[.])</qt>", fields["tooltip"])
-        assert inside, option.name
-        assert option.tooltip.startswith(html.unescape(inside[1])), option.name
-        assert not re.search(r"<|&(?!amp;|lt;|gt;)", inside[1]), option.name
