@@ -416,6 +416,7 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
 MANY = """
 import ctypes, gc, json, os, resource, sys, threading, time
 from vpcshark import logs
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.services import Services
@@ -462,7 +463,7 @@ seen = []
 for number in range(rounds):
     stop = Stop()
     sink = FileSink.open("/dev/null")
-    Services().capture(Selection((eni,)), CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
+    Services().capture(Selection((eni,)), CaptureOptions(host=parse(sys.argv[3])), sink, stop, Streaming(stop))
     sink.close()
     if number + 1 in (max(5, rounds * 2 // 5), rounds * 3 // 5, rounds * 4 // 5, rounds): seen.append(figures())
 print(json.dumps(seen))

@@ -5,6 +5,7 @@ import dataclasses
 
 import pytest
 
+from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Instance, Launch, Local, Target
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.extcap.protocol.dialog import dialog
@@ -23,7 +24,7 @@ BALANCER = "arn:aws-cn:elasticloadbalancing:cn-north-1:123456789012:loadbalancer
 def test_the_table_and_the_capture_options_have_the_same_fields_and_defaults():
     """Nothing said means the defaults of CaptureOptions, so there is one truth."""
     assert resolve({}, {}) == CaptureOptions()
-    fields = {field.name for field in dataclasses.fields(CaptureOptions)} - {"capture_filter"}
+    fields = {field.name for field in dataclasses.fields(CaptureOptions)} - {"user_filter"}
     assert {option.field for option in OPTIONS} == fields
 
 
@@ -32,16 +33,30 @@ def test_command_line_beats_environment_beats_default():
     environ = {"VPCSHARK_VNI": "5", "VPCSHARK_DNS": "no", "VPCSHARK_SSH_USER": "admin", "VPCSHARK_SSH_PORT": ""}
     options = resolve({"vni": "0", "ssh-user": ""}, environ, "tcp")
     assert (options.vni, options.dns, options.ssh_user, options.ssh_port) == (0, False, "admin", 22)
-    assert options.capture_filter == "tcp"
+    assert options.user_filter == "tcp"
     assert resolve({"dns": "true"}, environ).dns is True
 
 
 @pytest.mark.parametrize(
-    "host", ["lb:fleet-1", BALANCER, "vpce-0a1b", "tmt-0a1b", "tmt-0a1b@i-0a", f"{BALANCER}@i-0a,i-0b", "lb:f@i-0a"]
+    ("text", "meant"),
+    [
+        ("auto", Auto()),
+        ("local", Local()),
+        ("launch", Launch()),
+        ("i-0a", Instance("i-0a")),
+        ("lb:fleet-1", Balancer(name="fleet-1")),
+        (BALANCER, Balancer(arn=BALANCER)),
+        ("vpce-0a1b", Endpoint("vpce-0a1b")),
+        ("tmt-0a1b", Target("tmt-0a1b")),
+        ("tmt-0a1b@i-0a", Target("tmt-0a1b", ("i-0a",))),
+        (f"{BALANCER}@i-0a,i-0b", Balancer(arn=BALANCER, receiving=("i-0a", "i-0b"))),
+        ("lb:f@i-0a", Balancer(name="f", receiving=("i-0a",))),
+    ],
 )
-def test_a_host_may_be_what_leads_to_several(host):
-    """With the instances behind an @ where they cannot be seen."""
-    assert resolve({"host": host}, {}).host == host
+def test_a_host_is_parsed_once_and_shown_as_it_was_written(text, meant):
+    """One machine, or what leads to several, with the instances behind an @ where they cannot be seen."""
+    host = resolve({"host": text}, {}).host
+    assert (host, str(host)) == (meant, text)
 
 
 @pytest.mark.parametrize(

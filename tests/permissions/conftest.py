@@ -21,6 +21,7 @@ from sessions import session
 from vpcshark.aws.client import Aws
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop
@@ -197,7 +198,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
 
 def look(aws: Aws, scene: Scene) -> list[str]:
     """What preflight warns of."""
-    found = path_check.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+    found = path_check.findings(aws, scene.source, CaptureOptions(host=parse(scene.host)), lambda address, mac: False)
     return [finding.sentence for finding in found if finding.level != "ok"]
 
 

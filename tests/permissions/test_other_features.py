@@ -21,7 +21,7 @@ from sessions import session
 from sound import SOUND
 
 from vpcshark.aws import tagging
-from vpcshark.aws.balancing import fleets, registered
+from vpcshark.aws.balancing import registered
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import instance_login, launch, launch_template
 from vpcshark.aws.errors import mapped
@@ -30,6 +30,8 @@ from vpcshark.aws.iam.features import FEATURES
 from vpcshark.aws.inventory import interfaces, trunks
 from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.aws.monitoring import flow_logs, metrics
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.mirror import fleet_lookup
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
 from vpcshark.lab.api import moto_logins
@@ -105,7 +107,7 @@ def aim_at_fleets(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A load balancer and an endpoint with hosts behind them, and a target of each."""
     endpoints = scene.ec2.describe_vpc_endpoints()["VpcEndpoints"]
     endpoint = [one["VpcEndpointId"] for one in endpoints if one["VpcEndpointType"] == "GatewayLoadBalancer"][-1]
-    found = [fleets.find(aws, f"lb:nlb-{scene.number}"), fleets.find(aws, endpoint)]
+    found = [fleet_lookup.find(aws, parse(f"lb:nlb-{scene.number}")), fleet_lookup.find(aws, parse(endpoint))]
     assert [len(one.members) for one in found] == [1, 1], [one.unseen for one in found]
     for one in found:
         target = resources.create_target(aws.ec2, one.resource, LEASE.as_tags(), str(uuid.uuid4()))

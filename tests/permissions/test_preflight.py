@@ -12,6 +12,7 @@ from scenes import Scene
 from sound import SOUND
 
 from vpcshark.aws.iam import policies
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.mirror import path_check
 from vpcshark.errors import VpcsharkError
@@ -50,7 +51,9 @@ def look(as_user: Any) -> Callable[..., tuple[list[str], set[str]]]:
     def findings(scene: Scene, document: Mapping[str, Any]) -> tuple[list[str], set[str]]:
         aws, judge = as_user(document)
         try:
-            found = path_check.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+            found = path_check.findings(
+                aws, scene.source, CaptureOptions(host=parse(scene.host)), lambda address, mac: False
+            )
         except VpcsharkError as error:
             return [str(error)], judge.called
         return [f"{one.level}: {one.sentence} {one.rule}" for one in found], judge.called

@@ -16,6 +16,7 @@ from quiet import QuietHost
 from scenes import Scene, near_and_far, one_vpc
 
 from vpcshark.aws.client import Aws
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop
@@ -86,7 +87,7 @@ def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
             lambda *_: None,
             lambda _: None,
         )
-        wanted = CaptureOptions(mode="mirror", **{"host": scene.host, **options})
+        wanted = CaptureOptions(mode="mirror", host=parse(options.pop("host", scene.host)), **options)
         context = Context(
             Selection((scene.source,)),
             wanted,

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vpcshark import logs
+from vpcshark.capture.contract.host import Local
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.sink import FileSink
@@ -59,7 +60,7 @@ def main() -> int:
     stop = Stop()
     with Watch(stop, parent=lambda: 0):
         try:
-            options = CaptureOptions(host="local")
+            options = CaptureOptions(host=Local())
             Services(timeline=timeline, lease=LEASE).capture(
                 Selection((eni,)), options, FileSink.open(file), stop, Silent()
             )

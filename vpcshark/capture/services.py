@@ -89,7 +89,7 @@ class Services:
         return inventory_interfaces.list_enis(client.connect(place.profile, place.region).ec2)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
-        """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
+        """What the selector ``name`` offers, see ``selector_values.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
         is_named = interface.startswith(NAMED)
@@ -112,7 +112,7 @@ class Services:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
         _check_mode(selection, options)
-        options = placed(selection, replace(options, capture_filter=options.whole_filter))
+        options = placed(selection, options)
         if selection.single:
             recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)

@@ -48,7 +48,7 @@ class Services(Inventory, Protocol):
     ) -> None:
         """Capture from what ``selection`` means into ``sink`` until ``stop`` is requested; then clean up and return.
 
-        The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
+        The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.user_filter``
         has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the
         user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``. ``course`` is told from
         when on frames can come.

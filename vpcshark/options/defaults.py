@@ -1,4 +1,5 @@
-"""The user's own defaults for the options, from the settings. Must not know which options there are."""
+"""Option defaults for one interface, from the settings; empty if these are unreadable. Must not know which options
+there are."""
 
 from __future__ import annotations
 

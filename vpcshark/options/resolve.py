@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
 from vpcshark.options.table import AUTO, BY_NAME, CHOOSER, OPTIONS
@@ -36,7 +37,8 @@ def resolve(
         )
         text, origin = next(((text, origin) for text, origin in sources if text), ("", ""))
         fields[option.field] = option.convert(text, origin)
-    return CaptureOptions(capture_filter=capture_filter, **fields)
+    fields["host"] = parse(fields["host"])
+    return CaptureOptions(user_filter=capture_filter, **fields)
 
 
 def resolve_leniently(

@@ -11,8 +11,9 @@ from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import existing, resources
+from vpcshark.capture.contract.host import parse, target_id
 from vpcshark.capture.inventory import selector_values
-from vpcshark.capture.mirror import host_choice
+from vpcshark.capture.mirror import fleet_lookup, host_choice
 from vpcshark.errors import InputError, Mistake
 
 
@@ -52,7 +53,7 @@ class Place:
 
     def hosts(self, word: str) -> list[tuple[str, str]]:
         """(ENI, address) of each capture host that ``--host word`` means."""
-        found = host_choice.fleet_hosts(fleets.find(self.aws, word), interfaces.list_enis(self.aws.ec2))
+        found = host_choice.fleet_hosts(fleet_lookup.find(self.aws, parse(word)), interfaces.list_enis(self.aws.ec2))
         return [(host.eni, host.address) for host in found]
 
 
@@ -67,7 +68,7 @@ def test_a_network_load_balancer_by_name_and_by_arn(place: Place):
     assert place.hosts(f"lb:{name}") == place.hosts(arn) == [(place.web["id"], place.web["ipv4"])]
     name, _ = place.balancer(ip=[place.db["ipv4"]])
     assert place.hosts(f"lb:{name}") == [(place.db["id"], place.db["ipv4"])]
-    assert not fleets.find(place.aws, f"lb:{name}").is_geneve
+    assert not fleet_lookup.find(place.aws, parse(f"lb:{name}")).is_geneve
 
 
 def test_an_endpoint_leads_to_its_services_load_balancers(place: Place):
@@ -75,7 +76,7 @@ def test_an_endpoint_leads_to_its_services_load_balancers(place: Place):
     _, arn = place.balancer("gateway", "GENEVE", 6081, instance=[place.web["instance"], place.db["instance"]])
     endpoint = place.endpoint(place.service(arn))
     assert {eni for eni, _ in place.hosts(endpoint)} == {place.web["id"], place.db["id"]}
-    found = fleets.find(place.aws, endpoint)
+    found = fleet_lookup.find(place.aws, parse(endpoint))
     assert (found.resource, found.is_geneve, found.target) == (endpoint, True, "")
 
 
@@ -87,8 +88,8 @@ def test_existing_targets_of_all_three_kinds(place: Place):
     endpoint = place.endpoint(place.service(gateway))
     made = [resources.create_target(ec2, one, {}, str(uuid.uuid4())) for one in (place.db["id"], arn, endpoint)]
     assert [place.hosts(one)[0][0] for one in made] == [place.db["id"], place.web["id"], place.db["id"]]
-    assert [fleets.find(place.aws, one).target for one in made] == made
-    assert [fleets.find(place.aws, one).has_one_host for one in made] == [True, False, False]
+    assert [fleet_lookup.find(place.aws, parse(one)).target for one in made] == made
+    assert [fleet_lookup.find(place.aws, parse(one)).has_one_host for one in made] == [True, False, False]
     listed = {one.id: one for one in existing.targets(ec2)}
     assert [listed[one].name for one in made] == [
         f"{one} · {of}" for one, of in zip(made, (place.db["id"], name, endpoint), strict=True)
@@ -114,7 +115,7 @@ def test_what_another_account_shares_needs_its_hosts_named(place: Place):
         assert f"--host {target}@i-…" in caught.value.remedy
         named = f"{target}@{place.web['instance']},{place.db['instance']}"
         assert place.hosts(named) == [(one["id"], one["ipv4"]) for one in (place.web, place.db)]
-        assert fleets.find(place.aws, named).target == fleets.target_id(named) == target
+        assert fleet_lookup.find(place.aws, parse(named)).target == target_id(parse(named)) == target
     finally:
         resources.delete_target(place.aws.ec2, target)
 
@@ -130,7 +131,7 @@ def test_an_endpoint_of_anothers_service_needs_its_hosts_named(place: Place):
 @pytest.mark.parametrize("named", ["lb:gone", "tmt-0123456789abcdef0"])
 def test_what_is_not_there_is_a_mistake(place: Place, named: str):
     with pytest.raises(InputError, match=r"no .*Load Balancer \"|no mirror target"):
-        fleets.find(place.aws, named)
+        fleet_lookup.find(place.aws, parse(named))
 
 
 def test_load_balancers_that_mirrored_frames_cannot_go_to(place: Place):
@@ -152,7 +153,7 @@ def test_load_balancers_that_mirrored_frames_cannot_go_to(place: Place):
 def test_packets_have_a_length_that_the_way_takes(place: Place):
     """Where nobody asked for less: a load balancer cuts nothing, what is too long is lost."""
     name, _ = place.balancer(instance=[place.web["instance"]])
-    balanced = fleets.find(place.aws, f"lb:{name}")
+    balanced = fleet_lookup.find(place.aws, parse(f"lb:{name}"))
     through = fleets.Fleet("vpce-1", "vpce-1", is_geneve=True)
     assert [balanced.packet_length(one) for one in (None, 100, 8500)] == [8500, 100, 8500]
     assert [through.packet_length(one) for one in (None, 100)] == [8446, 100]

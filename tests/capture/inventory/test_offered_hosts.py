@@ -9,6 +9,7 @@ import pytest
 
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.contract.host import Auto
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.mirror import host_choice
 from vpcshark.errors import InputError
@@ -85,7 +86,7 @@ def test_where_only_tags_speak_nothing_is_sent_and_the_remedy_is_a_command():
     """Mode auto takes tcpdump then, and says this."""
     bare = replace(TRUSTED, profile="")
     with pytest.raises(InputError) as caught:
-        host_choice.choose_host("auto", [SOURCE], [], [], nowhere, [bare])
+        host_choice.choose_host(Auto(), [SOURCE], [], [], nowhere, [bare])
     assert "capture-1 (i-0a) has the tag vpcshark:capture-host" in caught.value.problem
     assert "vpcshark config set hosts.ids i-0a" in caught.value.remedy
 

@@ -52,6 +52,7 @@ class Nothing:
     """A sink and a reception in one: no frame ever comes."""
 
     stats: Mapping[str, int] = MappingProxyType({})
+    note, moved = "", 0
 
     def write(self, data: bytes) -> None: ...
     def close(self) -> None: ...
@@ -118,6 +119,7 @@ def run(tmp_path, clock):
         signed: SignIn | None = None,
         course=Course(),  # noqa: B008 - frozen
         patience=PATIENCE,
+        status=None,
         **more,
     ) -> Feed:
         book = ledgers.Ledger(tmp_path / "c-1.ledger", {"owner": "me@here"})
@@ -125,7 +127,7 @@ def run(tmp_path, clock):
         maker = Maker(book, LEASED, timeline)
         options = CaptureOptions(max_duration=longest, **more)
         seams = (stop, clock, timeline, maker, LEASE, signed or SignIn(), course, patience)
-        context = Context(Selection(("eni-1",)), options, Nothing(), Silent(), *seams)
+        context = Context(Selection(("eni-1",)), options, Nothing(), status or Silent(), *seams)
         feed = make_feed(context) if make_feed else Feed(maker, account)
         prepare(feed, stop)
         try:
@@ -142,6 +144,23 @@ def test_the_lease_is_renewed_three_times_within_each(run, clock):
     start = clock.now()
     feed = run(after=LEASE + 1)
     assert feed.renewals == [start + LEASE / 3 * n + LEASE for n in (1, 2, 3)]
+
+
+class Toolbar(Silent):
+    """Remembers which filter it was shown as the one of now."""
+
+    shown = ""
+
+    def show(self, text: str) -> None: ...
+    def on_filter(self, change, now: str) -> None:
+        self.shown = now
+
+
+def test_a_toolbar_is_shown_the_users_own_filter(run):
+    """Without the direction, which is put in front of whatever comes back from there."""
+    toolbar = Toolbar()
+    run(status=toolbar, user_filter="tcp", direction="in")
+    assert toolbar.shown == "tcp"
 
 
 class Launching(Feed):
@@ -371,7 +390,7 @@ def test_a_mirror_that_ended_before_it_knew_aws_is_no_end_for_what_runs_in_its_p
     def make_feed(context: Context) -> AutoFeed:
         return AutoFeed(context, lambda context, _: MirrorFeed(context, world), lambda context, _: Dump())
 
-    feed = run(after=LEASE, make_feed=make_feed, mode="auto", capture_filter="arp")
+    feed = run(after=LEASE, make_feed=make_feed, mode="auto", user_filter="arp")
     assert "renew the lease" in [step.name for step in run.timeline.steps()]
     assert run.stop.reason == "the test is over"
     assert feed.account().tagged() == []

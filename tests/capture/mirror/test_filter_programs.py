@@ -22,7 +22,7 @@ def test_no_filter_mirrors_everything():
 
 def test_a_direction_mirrors_nothing_of_the_other():
     """The option of the dialog says that it halves what the copies take."""
-    rules = filter_programs.mirror_rules(CaptureOptions(direction="in", capture_filter="tcp").whole_filter)
+    rules = filter_programs.mirror_rules(CaptureOptions(direction="in", user_filter="tcp").effective_filter)
     assert {rule.direction for rule in rules} == {"ingress"}
 
 

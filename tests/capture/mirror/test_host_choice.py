@@ -6,6 +6,7 @@ import pytest
 
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.contract.host import Auto, Local
 from vpcshark.capture.lifecycle import file_headers
 from vpcshark.capture.mirror import host_choice, source_choice
 from vpcshark.errors import InputError, Mistake
@@ -23,32 +24,32 @@ def tagged(name: str, **more: str) -> CaptureHost:
 
 def test_auto_is_the_tagged_host():
     """A tag wins over this machine."""
-    assert host_choice.choose_host("auto", [SOURCE], [tagged("a")], [HERE], lambda address, mac: True).name == "a"
+    assert host_choice.choose_host(Auto(), [SOURCE], [tagged("a")], [HERE], lambda address, mac: True).name == "a"
 
 
 def test_auto_without_a_tagged_host_is_this_machine_where_it_stands_in_the_vpc():
     """Wireshark on an instance of the VPC needs no tag."""
-    found = host_choice.choose_host("auto", [SOURCE], [], [SOURCE, HERE], lambda address, mac: address == "10.1.0.9")
+    found = host_choice.choose_host(Auto(), [SOURCE], [], [SOURCE, HERE], lambda address, mac: address == "10.1.0.9")
     assert (found.eni, found.address) == ("eni-9", "10.1.0.9")
 
 
 def test_auto_with_nothing_says_which_tag_helps():
     """The sentence names the tag and the option."""
     with pytest.raises(InputError, match=r"vpcshark:capture-host.*--host"):
-        host_choice.choose_host("auto", [SOURCE], [], [HERE], lambda address, mac: False)
+        host_choice.choose_host(Auto(), [SOURCE], [], [HERE], lambda address, mac: False)
 
 
 def test_local_where_this_machine_has_no_eni_is_refused():
     """A laptop can't be a mirror target."""
     with pytest.raises(Mistake, match="This machine has no network interface"):
-        host_choice.choose_host("local", [SOURCE], [tagged("a")], [HERE], lambda address, mac: False)
+        host_choice.choose_host(Local(), [SOURCE], [tagged("a")], [HERE], lambda address, mac: False)
 
 
 def test_the_source_is_never_its_own_capture_host():
     """A session from an ENI to itself is refused by AWS."""
     own = CaptureHost("i-1", "web-1", "eni-1", "10.1.0.5", vpc="vpc-1")
     with pytest.raises(InputError):
-        host_choice.choose_host("auto", [SOURCE], [own], [SOURCE], lambda address, mac: True)
+        host_choice.choose_host(Auto(), [SOURCE], [own], [SOURCE], lambda address, mac: True)
 
 
 def test_a_random_vni_is_none_that_is_taken():

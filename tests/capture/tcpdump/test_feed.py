@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 
 import pytest
 
@@ -30,7 +29,6 @@ def nobody(*arguments):
 def test_a_direction_of_what_is_inside_vxlan_is_refused_at_once(direction: str) -> None:
     """With what to leave out."""
     options = CaptureOptions(mode="tcpdump", decap=True, direction=direction)
-    options = replace(options, capture_filter=options.whole_filter)
     clock, stop = SystemClock(), Stop()
     context = Context(Selection(("eni-1",)), options, None, Silent(), stop, clock, Timeline(clock), None)
     with pytest.raises(Mistake, match="--decap") as caught:

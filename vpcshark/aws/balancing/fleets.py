@@ -17,7 +17,6 @@ from typing import Any
 from vpcshark import threads
 from vpcshark.aws.balancing import load_balancers
 from vpcshark.aws.client import Aws
-from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.mirroring import existing
@@ -33,7 +32,6 @@ MOST_PACKET = 8500
 """Bytes of a frame that a session to a Network Load Balancer may have (CreateTrafficMirrorSession, PacketLength), and
 of a packet that an endpoint takes (Traffic Mirroring quotas, "Packets")."""
 OVERHEAD = 54  # "set the MTU … to 54 bytes less" (Traffic Mirroring limitations, MTU)
-NAMED = "lb:"
 _SERVICE_ID = re.compile(r"vpce-svc-[0-9a-f]+$")
 _UDP = ("UDP", "TCP_UDP")
 HEALTHY = "healthy"
@@ -92,30 +90,15 @@ class Fleet:
         return health.get(host.instance, health.get(host.address, HEALTHY)) != HEALTHY
 
 
-def is_meant(host: str) -> bool:
-    """Does the option ``host`` mean a target rather than an instance of ours?"""
-    return host.startswith(("arn:", NAMED, "vpce-", "tmt-"))
+def behind_target(aws: Aws, identity: str) -> Fleet:
+    """An existing target (tmt-…). Mistake where there is none; AwsError."""
+    return _behind_target(aws, existing.find_target(aws.ec2, identity))
 
 
-def target_id(host: str) -> str:
-    """The existing target that the option ``host`` names, "" for none."""
-    return host.partition("@")[0] if host.startswith("tmt-") else ""
-
-
-def find(aws: Aws, host: str) -> Fleet:
-    """What the option ``host`` means: lb:NAME or an ARN, vpce-…, or tmt-…, and behind an @ the instances that receive,
-    for those that cannot be seen from here. Mistake where there is no such thing; AwsError."""
-    word, _, listed = host.partition("@")
-    naming = [threads.start(capture_hosts.find_host, aws.ec2, one) for one in listed.split(",") if one]
-    if word.startswith("tmt-"):
-        found = _behind_target(aws, existing.find_target(aws.ec2, word))
-    elif word.startswith("vpce-"):
-        found = _behind_endpoint(aws, word)
-    else:
-        elb = aws.client("elbv2")
-        arn = load_balancers.arn_of(elb, word.removeprefix(NAMED)) if word.startswith(NAMED) else word
-        found = _behind_balancer(elb, arn)
-    return replace(found, named=tuple(one.result() for one in naming))
+def behind_balancer(aws: Aws, *, name: str = "", arn: str = "") -> Fleet:
+    """A Network Load Balancer, by its name or its ARN. Mistake for none, or one of another kind; AwsError."""
+    elb = aws.client("elbv2")
+    return _behind_balancer(elb, arn or load_balancers.arn_of(elb, name))
 
 
 def _behind_target(aws: Aws, target: Target) -> Fleet:
@@ -126,7 +109,7 @@ def _behind_target(aws: Aws, target: Target) -> Fleet:
         return replace(unseen, target=target.id, owner=target.owner)
     try:
         found = (
-            _behind_endpoint(aws, target.endpoint)
+            behind_endpoint(aws, target.endpoint)
             if target.endpoint
             else _behind_balancer(aws.client("elbv2"), target.balancer)
         )
@@ -149,8 +132,9 @@ def _behind_balancer(elb: Any, arn: str) -> Fleet:
     return Fleet(arn, found.name, members=members, vpc=vpc, balancer=found, unseen=unseen)
 
 
-def _behind_endpoint(aws: Aws, identity: str) -> Fleet:
-    """The Gateway Load Balancers of the endpoint's service, which only its provider's account can see."""
+def behind_endpoint(aws: Aws, identity: str) -> Fleet:
+    """The Gateway Load Balancers of an endpoint's (vpce-…) service, which only its provider's account can see. Mistake
+    where there is no such endpoint; AwsError."""
     endpoint = load_balancers.find_endpoint(aws.ec2, identity)
     alone = Fleet(identity, identity, is_geneve=True, endpoint=endpoint)
     if endpoint.kind != GATEWAY:

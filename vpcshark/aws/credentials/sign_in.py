@@ -1,5 +1,5 @@
 """How boto3's chain of credential providers is used: its cache is the AWS command line's, it asks a person only where
-there is one, and whatever it raises is told in a sentence (``credential_errors``).
+there is one, and whatever it raises is told in a sentence (``error_texts``).
 
 boto3 itself is handed in, imported. Must not know what the credentials are for.
 """

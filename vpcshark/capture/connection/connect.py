@@ -1,4 +1,4 @@
-"""Which transport leads to a host: this machine's own, or SSH by one of the ways there are, whichever works first.
+"""Chooses the transport to a host: this machine itself, or the SSH method that works first.
 
 Must not know what runs over it.
 """

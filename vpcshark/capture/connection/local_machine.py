@@ -1,5 +1,5 @@
-"""Is a network interface this machine's? And which address does this machine have elsewhere? The one place that asks
-the machine about itself. Must not know why it is asked."""
+"""Tells whether a network interface belongs to this machine, and which address this machine has elsewhere. The one
+place that asks the machine about itself. Must not know why it is asked."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Several ways to one machine, tried side by side: the first that works is used, the others are let go.
+"""Races connection methods to one machine: keeps the first that works, closes the rest.
 
 Must not know what the ways are.
 """

@@ -38,7 +38,7 @@ from vpcshark.transport.ssh_auth import Keys, configured, is_security_key, load_
 
 log = logging.getLogger(__name__)
 Dial = Callable[[], Stream]
-OWN = frozenset({"own"})  # what a way logs in with, see ``ways.Way``
+OWN = frozenset({"own"})  # what a way logs in with, see ``race.Way``
 PUSHED = frozenset({"pushed"})
 
 

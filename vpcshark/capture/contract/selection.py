@@ -1,7 +1,7 @@
 """What a capture is wanted from, as the user says it: ENIs by id, by tags, of an Auto Scaling group, behind a load
 balancer.
 
-Must not know which ENIs these are: AWS says that, and ``sources`` chooses among them.
+Must not know which ENIs these are: AWS says that, and ``mirror.source_choice`` chooses among them.
 """
 
 from __future__ import annotations

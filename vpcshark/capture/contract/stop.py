@@ -1,4 +1,4 @@
-"""The one wish to end a capture, whoever has it: asked for once or often, by any thread.
+"""A thread-safe, idempotent request to end a capture.
 
 Must not know why (a ``reason`` is text for the log) and what ending means.
 """

@@ -1,4 +1,4 @@
-"""What a person calls an interface or an instance -> which one it is: by name, instance, address. Pure.
+"""Finds the interface or instance that a person names: by name, id or address. Pure.
 
 A name that could be several is not guessed: the candidates are told. Must not know how interfaces are listed.
 """

@@ -1,4 +1,4 @@
-"""Which machines ``host=auto`` may send a source's packets to, and how a capture says who receives them. Pure.
+"""Decides which machines ``host=auto`` may send packets to, and words who receives them. Pure.
 
 The tag ``vpcshark:capture-host`` offers an instance. But whoever may call ec2:CreateTags can set it, so something must
 stand behind it that takes other rights: what the user's settings allow ([hosts]), or, where they say nothing, an

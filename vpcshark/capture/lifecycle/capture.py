@@ -77,7 +77,7 @@ class Capture:
         """Let a toolbar, where there is one, see and steer; and have a silence explained."""
         context, maker, reception = self._context, self._context.maker, self._reception
         assert reception is not None
-        text = context.options.capture_filter
+        text = context.options.user_filter
         self._live = Live(context.status, reception, self._feed, lambda: maker.made, context.clock, text)
         self._live.begin(context.stop)
         self._silence = Silence(self._feed, reception, context.status, context.stop, context.clock)

@@ -10,6 +10,7 @@ from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.wire.capture_files import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
+"""In every VPC ("Understanding Amazon DNS" in the VPC user guide)."""
 
 
 def of(

@@ -1,4 +1,4 @@
-"""A later expiry for what a capture has made, also where somebody else has deleted a part of it.
+"""Renews the lease of what a capture has made, also where somebody else has deleted a part of it.
 
 EC2 refuses a CreateTags for all of its resources if one of them does not exist: without a second look one session that
 a colleague deleted would let the lease of all the others run out. Must not know when a lease is renewed.

@@ -1,4 +1,4 @@
-"""Makes a capture's AWS resources: each under the ledger, tagged at creation, with a ClientToken of its own.
+"""Creates a capture's AWS resources: each under the ledger, tagged at creation, with a ClientToken of its own.
 
 The one way by which this program creates anything. Must not know what the resources are for.
 """

@@ -1,4 +1,4 @@
-"""Lets a capture begin only where its frames can come: preflight, beside the look-up of what is there.
+"""Runs preflight and rejects sources whose frames cannot arrive; beside it, looks up the surroundings.
 
 Makes nothing. Must not know how a mirror is made.
 """
@@ -9,8 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws
+from vpcshark.capture.contract.host import target_id
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.mirror import path_check
@@ -89,7 +89,7 @@ class Gate:
         hosts = [eni for eni in around.enis if eni.id in behind]
         length = self._context.options.packet_length
         network_asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts)
-        asked = (*network_asked, around.template, self._permitted(around), fleets.target_id(self._context.options.host))
+        asked = (*network_asked, around.template, self._permitted(around), target_id(self._context.options.host))
         return self._jobs.result(self._jobs.start(path_check.verdicts, self._aws, *asked))
 
     def _permitted(self, around: Surroundings) -> Mapping[str, bool | None]:

@@ -1,4 +1,4 @@
-"""The first round of a mirror: which sources, which capture host, which sessions stand already. All asked at once.
+"""Discovers sources, capture hosts and existing sessions, in one parallel round.
 
 Makes nothing. Must not know how a mirror is made, nor who receives it.
 """
@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import TypeVar
 
-from vpcshark.aws.balancing import fleets, registered
+from vpcshark.aws.balancing import registered
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.balancing.registered import Registered
 from vpcshark.aws.client import Aws
@@ -22,10 +22,11 @@ from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
+from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Instance, Launch, Local, Target, target_id
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.mirror import host_choice, source_choice
+from vpcshark.capture.mirror import fleet_lookup, host_choice, source_choice
 from vpcshark.capture.mirror.launch_tags import FROM_TAG, launched_from
 from vpcshark.capture.mirror.source_choice import Chosen
 from vpcshark.capture.mirror.surroundings import Surroundings
@@ -87,7 +88,7 @@ class Look:
             enis,
             host,
             by_source,
-            is_own=options.host == "launch",
+            is_own=options.host == Launch(),
             fleet=fleet,
             fleet_hosts=behind_target,
             packet_length=length,
@@ -96,30 +97,31 @@ class Look:
         )
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
-        host, ec2 = self._context.options.host, self._aws.ec2
+        ec2 = self._aws.ec2
         hosting: Hosting
-        if fleets.is_meant(host):
-            hosting = jobs.start(self._timed, "describe the target", fleets.find, self._aws, host)
-        elif host == "launch":
-            hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_launched, ec2)
-        elif host not in ("auto", "local"):
-            hosting = jobs.start(self._timed, "describe the host", capture_hosts.find_host, ec2, host)
-        else:
-            hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_hosts, ec2)
+        match self._context.options.host:
+            case Target() | Balancer() | Endpoint() as several:
+                hosting = jobs.start(self._timed, "describe the target", fleet_lookup.find, self._aws, several)
+            case Launch():
+                hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_launched, ec2)
+            case Instance(id=identity):
+                hosting = jobs.start(self._timed, "describe the host", capture_hosts.find_host, ec2, identity)
+            case Auto() | Local():
+                hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_hosts, ec2)
         return hosting
 
     def _offered(self, asked: CaptureHost | Fleet | list[CaptureHost]) -> CaptureHost | Fleet | list[CaptureHost]:
         """Of the tagged instances those that may receive. The others are neither taken nor, as sources, spared."""
-        if not isinstance(asked, list) or self._context.options.host == "launch":
+        if not isinstance(asked, list) or self._context.options.host == Launch():
             return asked
         taken, self._others = offered_hosts.sort_out(asked, self._allowed, self._is_here)
-        if taken and self._others and self._context.options.host == "auto":
+        if taken and self._others and self._context.options.host == Auto():
             self._say(offered_hosts.refusal(self._others))
         return taken
 
     def _template(self) -> Template | None:
         options = self._context.options
-        if options.host != "launch" or not options.host_template:
+        if options.host != Launch() or not options.host_template:
             return None
         return self._timed(
             "describe the launch template", launch_template.find_template, self._aws.ec2, options.host_template
@@ -144,8 +146,9 @@ class Look:
             return asked
         assert isinstance(asked, list)  # a fleet has its hosts
         wanted = self._context.options.host
-        if wanted == "launch":
+        if wanted == Launch():
             return self._own_host(asked, [*named, *found])
+        assert isinstance(wanted, Auto | Local)  # an instance was found, or not, above
         try:
             return host_choice.choose_host(wanted, [*named, *found], asked, enis, self._is_here, self._others)
         except InputError:
@@ -157,7 +160,7 @@ class Look:
     def _further(
         self, asked: CaptureHost | Fleet | list[CaptureHost], host: CaptureHost, chosen: Sequence[Eni]
     ) -> tuple[CaptureHost, ...]:
-        if self._context.options.host != "auto" or not isinstance(asked, list) or host not in asked:
+        if self._context.options.host != Auto() or not isinstance(asked, list) or host not in asked:
             return ()
         return tuple(one for one in capture_hosts.by_distance(asked, chosen) if one != host)
 
@@ -177,7 +180,7 @@ class Look:
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
         """The sources that the target has already."""
-        return sorted(sources_at(fleets.target_id(self._context.options.host), sessions))
+        return sorted(sources_at(target_id(self._context.options.host), sessions))
 
     def _tell(self, chosen: Chosen, vnis: Sequence[int], sessions: Sequence[MirrorSession]) -> None:
         said = list(chosen.left_out)

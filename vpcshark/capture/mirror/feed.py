@@ -2,7 +2,7 @@
 
     describe ∥ survey the network  ->  filter ∥ target ∥ connect + receiver  ->  rules ∥ amazon-dns ∥ sessions
 
-A capture host of the capture's own is launched between the first and the second, beside the filter (``launching``).
+A capture host of the capture's own is launched between the first and the second, beside the filter (``launched_host``).
 Nothing is made before all is looked at. A session whose filter has no rules yet mirrors nothing; there is one for each
 source. A receiver is up on every capture host before a session exists: an outer frame that finds UDP 4789 closed is
 answered with an ICMP port-unreachable to the source. Must not know Wireshark.
@@ -18,7 +18,6 @@ from functools import partial
 from typing import TypeVar
 
 from vpcshark.aws import tagging
-from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.compute.capture_hosts import CaptureHost
@@ -26,6 +25,7 @@ from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.connection.local_machine import IsHere
+from vpcshark.capture.contract.host import Several, target_id
 from vpcshark.capture.instance.key_log import Following
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.lifecycle import costs, file_headers, lease_renewal
@@ -33,7 +33,7 @@ from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.lifecycle.silence import Arrived
-from vpcshark.capture.mirror import fleet_watch, silence_text
+from vpcshark.capture.mirror import fleet_lookup, fleet_watch, silence_text
 from vpcshark.capture.mirror.active_filter import InForce
 from vpcshark.capture.mirror.admission import Gate
 from vpcshark.capture.mirror.discovery import Look
@@ -76,16 +76,16 @@ class MirrorFeed:
         self._context = context
         self._world = world
         self._aws: Aws | None = None
-        self._filter = InForce(context.options.capture_filter)
+        self._filter = InForce(context.options.effective_filter)
         self._filter_id = ""  # AWS's that the sessions use
         self._launcher: Launcher | None = None
         self._reception: Receiving | None = None
         self._told: Mapping[str, Sequence[Finding]] = {}
         self._second: SecondLook | None = None
-        self.costs = costs.Costs()  # see ``live.Priced``
+        self.costs = costs.Costs()  # see ``controls.Priced``
 
     def up(self, jobs: Jobs) -> Receiving:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
         context = self._context
         say, step = context.status.say, context.timeline.step
         say("Connecting to AWS ...")
@@ -124,9 +124,9 @@ class MirrorFeed:
             raise
         self._reception = receiving.result()
         self._second = SecondLook(context, self._aws, around, self._told, context.clock.now())
-        fleet_watch.begin(
-            around.fleet, partial(fleets.find, self._aws, context.options.host), context.status, context.stop
-        )
+        if isinstance(context.options.host, Several):
+            look = partial(fleet_lookup.find, self._aws, context.options.host)
+            fleet_watch.begin(around.fleet, look, context.status, context.stop)
         return receiving.result()
 
     def _weigh(self, around: Surroundings) -> None:
@@ -191,21 +191,21 @@ class MirrorFeed:
         )
 
     def close(self) -> None:
-        """See ``life.Feed``. A host is kept only if a capture has worked with it."""
+        """See ``feed.Feed``. A host is kept only if a capture has worked with it."""
         if self._launcher is not None and self._reception is not None:
             self._launcher.keep(self._reception)
         if self._aws is not None:
             self._aws.stop_creating()
 
     def refilter(self, capture_filter: str, reception: Receiving) -> str:
-        """See ``live.Refilters``. AWS is told only where its rules differ, and never where the filter is the user's."""
-        options = replace(self._context.options, capture_filter=capture_filter)
+        """See ``controls.Refilters``. AWS is told where its rules differ, never where the filter is the user's."""
+        options = replace(self._context.options, user_filter=capture_filter)
         move = self._move if options.mirror_filter == "auto" else None
-        self._filter.change(options.whole_filter, reception, move)
+        self._filter.change(options.effective_filter, reception, move)
         return f'The filter is now "{capture_filter}".' if capture_filter.strip() else "Everything is captured now."
 
     def _move(self, rules: Sequence[resources.Rule], then: Callable[[], None]) -> None:
-        """See ``inforce.Move``."""
+        """See ``active_filter.Move``."""
         ec2, maker, dns = self._ec2(), self._context.maker, self._context.options.dns
         self._filter_id = swap_filter(
             ec2, maker, rules, then, current=self._filter_id, dns=dns, describe=self._description
@@ -221,12 +221,12 @@ class MirrorFeed:
         return self._second.still() if self._second is not None else []
 
     def account(self) -> sweep.Account:
-        """See ``life.Feed``. Also where ``up`` ended before it had the connection: nothing is ours there, but captures
+        """See ``feed.Feed``. Also where ``up`` ended before it had the connection: nothing is ours there, but captures
         of mine that have expired may be."""
         return MirrorAccount(self._aws or self._world.connect())
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``life.Feed``. Where there is no connection, nothing was made with it."""
+        """See ``feed.Feed``. Where there is no connection, nothing was made with it."""
         if made:
             lease_renewal.renew(self._ec2(), self.account(), self._context.maker, self._context.status, made, expires)
 
@@ -255,7 +255,7 @@ class MirrorFeed:
         enis = [source.eni for source in around.sources]
         comment = offered_hosts.introduction(around.hosts, is_own=around.is_own)
         self._context.sink.write(
-            file_headers.of(enis, around.enis, options.capture_filter, names=options.names, comment=comment)
+            file_headers.of(enis, around.enis, options.effective_filter, names=options.names, comment=comment)
         )
 
     def _receive(self, around: Surroundings) -> Receiving:
@@ -287,7 +287,7 @@ class MirrorFeed:
         return filling
 
     def _make_target(self, around: Surroundings) -> str:
-        if existing := fleets.target_id(self._context.options.host):
+        if existing := target_id(self._context.options.host):
             return existing
         ec2 = self._ec2()
         resource = around.fleet.resource if around.fleet is not None else around.host.eni

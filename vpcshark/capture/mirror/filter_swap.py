@@ -1,4 +1,4 @@
-"""Running mirror sessions get another filter: a new one beside the old, then they are moved, then the old one goes.
+"""Moves running mirror sessions to another filter: a new one is made beside the old, then the old one is deleted.
 
 Rules are never changed in place: between two changes frames would be lost that both filters want. Must not know who
 asks for it.

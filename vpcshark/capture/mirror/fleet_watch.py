@@ -1,6 +1,5 @@
-"""Hosts that are registered with a fleet's load balancer while a capture runs: they get a share of the frames, and have
-no receiver. That is said. Must not know how the load balancer is asked.
-"""
+"""Reports hosts that are registered with a load balancer while a capture runs: they receive frames, and have no
+receiver of ours. Must not know how they are found."""
 
 from __future__ import annotations
 

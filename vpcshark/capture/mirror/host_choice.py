@@ -1,4 +1,4 @@
-"""What a capture will make and write, decided from what AWS said: pure choices, no call.
+"""Chooses the capture host, or those of a fleet, from what AWS said. Pure: no call.
 
 Must not call AWS nor open anything.
 """
@@ -15,6 +15,7 @@ from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import quotas
 from vpcshark.capture.connection.local_machine import IsHere
+from vpcshark.capture.contract.host import Auto, Local
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.keeping import Kept
@@ -22,33 +23,32 @@ from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.preflight.picture import Registered
 
 LEAST_KEPT = 90.0  # seconds; a kept host with less before it may be gone before it is claimed
-"""In every VPC ("Understanding Amazon DNS" in the VPC user guide)."""
 
 
 def choose_host(
-    wanted: str,
+    wanted: Auto | Local,
     sources: Sequence[Eni],
     tagged: Collection[CaptureHost],
     enis: Iterable[Eni],
     is_here: IsHere,
     others: Sequence[CaptureHost] = (),
 ) -> CaptureHost:
-    """The capture host that ``wanted`` ("auto" or "local") means for ``sources``; InputError if there is none.
-    ``others`` have the tag too, and nothing else (see ``offered``).
+    """The capture host that ``wanted`` means for ``sources``; InputError if there is none.
+    ``others`` have the tag too, and nothing else (see ``offered_hosts``).
 
-    "auto": the nearest tagged host, else this machine where it stands in the VPC. ``is_here`` tells whether
+    ``Auto``: the nearest tagged host, else this machine where it stands in the VPC. ``is_here`` tells whether
     an interface belongs to this machine.
     """
     ids = {source.id for source in sources}
-    if wanted == "auto" and any(host.eni not in ids for host in tagged):
+    if wanted == Auto() and any(host.eni not in ids for host in tagged):
         return capture_hosts.nearest(tagged, sources)
     here = (eni for eni in enis if eni.id not in ids and eni.primary_address and is_here(eni.primary_address, eni.mac))
     mine = next(here, None)
     if mine is not None:
         return host_of(mine)
-    if wanted == "auto" and others:
+    if wanted == Auto() and others:
         raise offered_hosts.nobody(others)
-    if wanted == "auto":
+    if wanted == Auto():
         return capture_hosts.nearest([], sources)
     raise Mistake(
         "This machine has no network interface in the account and region, so it cannot be a mirror target.",

@@ -45,7 +45,7 @@ ANYWHERE = ["0.0.0.0/0", "::/0"]
 
 @dataclass
 class Launcher:
-    """One capture's. ``planned`` is the host as ``plan.own_host`` has it; ``open_transport`` tries the ways to a host
+    """One capture's. ``planned`` is the host as ``host_choice.own_host`` has it; ``open_transport`` tries the ways to a host
     once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's launch template."""
 
     context: Context
@@ -136,7 +136,7 @@ class Launcher:
         """Make the kept host and its group ours; False if somebody else was faster, or it has just gone. Of those who
         found it kept, the last one to say that it is theirs has it, and all look only when all have said so."""
         kept = tags.read_lease(self.planned.tags)
-        assert kept is not None  # ``plan.own_host`` chose it by that
+        assert kept is not None  # ``host_choice.own_host`` chose it by that
         ec2, maker = self.aws.ec2, self.context.maker
         self.context.status.say(f"Using the capture host {self.planned.instance} again ...")
         coming = threads.start(self._ssh_from)  # may take a call of its own

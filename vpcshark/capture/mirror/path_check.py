@@ -15,7 +15,6 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.balancing import fleets
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import capture_hosts, launch, launch_template
@@ -27,9 +26,10 @@ from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
+from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Host, Instance, Launch, Local, Target, target_id
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.inventory import offered_hosts
-from vpcshark.capture.mirror import host_choice
+from vpcshark.capture.mirror import fleet_lookup, host_choice
 from vpcshark.capture.mirror.launch_tags import further_tags
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
@@ -62,8 +62,8 @@ def findings(
         sessions = mirroring.result()
     except AwsError as error:
         sessions, survey = [], replace(survey, unknown={**survey.unknown, "sessions": str(error)})
-    launched = options.host_type if options.host == "launch" and not options.host_template else ""
-    told = picturing.plan(options.packet_length, launched, fleets.target_id(options.host))
+    launched = options.host_type if options.host == Launch() and not options.host_template else ""
+    told = picturing.plan(options.packet_length, launched, target_id(options.host))
     try:
         asked, others = _sorted_out(hosting.result(), allowed, is_here)
         target = _target(aws, eni, asked, enis, options.host, is_here, others)
@@ -76,7 +76,7 @@ def findings(
     fleet = target if isinstance(target, Fleet) else None
     whole = _besides(aws, survey, _with_fleet(seen, fleet, _hosts_enis(fleet, enis)), options)
     found = [*examine(whole), *_of_hosts(whole, fleet)]
-    if options.host != "launch":
+    if options.host != Launch():
         return found
     template = hosting.result()
     launching = _launching(eni, template)
@@ -86,7 +86,7 @@ def findings(
 def command(source: str, options: CaptureOptions) -> str:
     """The command that shows a person what a capture of ``source`` with these options would find."""
     usual = CaptureOptions()
-    said = ["host", *(("host_type", "host_template") if options.host == "launch" else ()), "packet_length"]
+    said = ["host", *(("host_type", "host_template") if options.host == Launch() else ()), "packet_length"]
     given = {name: getattr(options, name) for name in (*said, "profile", "region")}
     words = [(f"--{name.replace('_', '-')}", str(each)) for name, each in given.items() if each != getattr(usual, name)]
     return shlex.join(["vpcshark", "preflight", source, *itertools.chain(*words)])
@@ -145,23 +145,24 @@ def _of_hosts(seen: Picture, fleet: Fleet | None) -> list[Finding]:
     return [] if fleet is None or fleet.has_one_host else of_fleet.findings(seen, is_geneve=fleet.is_geneve)
 
 
-def _no_host(seen: Picture, wanted: str, source: str, error: InputError) -> Finding:
-    start = starting(seen, wanted) if wanted.startswith("i-") else ""
-    resource = source if wanted in ("auto", "local") else wanted
+def _no_host(seen: Picture, wanted: Host, source: str, error: InputError) -> Finding:
+    start = starting(seen, wanted.id) if isinstance(wanted, Instance) else ""
+    resource = source if isinstance(wanted, Auto | Local) else str(wanted)
     return Finding("target", FAIL, resource, f"{NO_HOST}{error.problem} {error.remedy}", command=start)
 
 
 def _ask_for_host(aws: Aws, options: CaptureOptions) -> Future[Any]:
-    host = options.host
-    if fleets.is_meant(host):
-        return threads.start(fleets.find, aws, host)
-    if host == "launch" and options.host_template:
-        return threads.start(launch_template.find_template, aws.ec2, options.host_template)
-    if host == "launch":
-        return threads.start(lambda: None)  # it is not there yet
-    if host not in ("auto", "local"):
-        return threads.start(capture_hosts.find_host, aws.ec2, host)
-    return threads.start(capture_hosts.list_hosts, aws.ec2)
+    match options.host:
+        case Target() | Balancer() | Endpoint() as several:
+            return threads.start(fleet_lookup.find, aws, several)
+        case Launch() if options.host_template:
+            return threads.start(launch_template.find_template, aws.ec2, options.host_template)
+        case Launch():
+            return threads.start(lambda: None)  # it is not there yet
+        case Instance(id=identity):
+            return threads.start(capture_hosts.find_host, aws.ec2, identity)
+        case Auto() | Local():
+            return threads.start(capture_hosts.list_hosts, aws.ec2)
 
 
 def _sorted_out(found: Any, allowed: Hosts, is_here: IsHere) -> tuple[Any, list[CaptureHost]]:
@@ -174,12 +175,12 @@ def _target(
     source: Eni,
     found: Any,
     enis: Sequence[Eni],
-    wanted: str,
+    wanted: Host,
     is_here: IsHere,
     others: Sequence[CaptureHost],
 ) -> Any:
     """The target's ENI, or the fleet in its place; None where it cannot be seen."""
-    if isinstance(found, list):
+    if isinstance(found, list) and isinstance(wanted, Auto | Local):
         found = host_choice.choose_host(wanted, [source], found, enis, is_here, others)
     if isinstance(found, Fleet) and not found.tells_its_faults:
         host_choice.fleet_hosts(found, enis)  # says what is to be done where nobody can be told
@@ -189,9 +190,9 @@ def _target(
     return next((each for each in enis if each.id == eni), None)
 
 
-def _further(found: Any, wanted: str, source: Eni, enis: Sequence[Eni]) -> list[Eni]:
+def _further(found: Any, wanted: Host, source: Eni, enis: Sequence[Eni]) -> list[Eni]:
     """The targets that a capture takes instead of the nearest one where that cannot be reached."""
-    if wanted != "auto" or not isinstance(found, list):
+    if wanted != Auto() or not isinstance(found, list):
         return []
     by_id = {eni.id: eni for eni in enis}
     return [by_id[host.eni] for host in capture_hosts.by_distance(found, [source])[1:] if host.eni in by_id]
@@ -220,7 +221,7 @@ def may_launch(aws: Aws, options: CaptureOptions, lease: tags.Lease) -> Mapping[
     """What DryRun says of launching a host with these options; nothing where that is not meant, and of a launch
     template, which asks for what only AWS knows. Makes nothing. Mistake for a type that no host can be of: mode auto
     would take a missing permission for a reason to do without."""
-    if options.host != "launch" or options.host_template:
+    if options.host != Launch() or options.host_template:
         return {}
     typing = threads.start(launch.architecture, aws.ec2, options.host_type)
     labels = {**lease.as_tags(), **further_tags(options)}

@@ -1,4 +1,4 @@
-"""A mirror is silent: looks again at all that preflight looked at, at the sessions, and at CloudWatch's counts.
+"""A mirror is silent: runs preflight again, looks at the sessions, and at CloudWatch's counts.
 
 Makes nothing. What may not be asked for is said, and is no reason not to tell the rest. Must not know who listens.
 """
@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from vpcshark import threads
-from vpcshark.aws.balancing import fleets
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.client import Aws
 from vpcshark.aws.inventory import interfaces
@@ -21,9 +20,10 @@ from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.aws.monitoring import metrics
 from vpcshark.aws.monitoring.metrics import Counted
+from vpcshark.capture.contract.host import Several
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.silence import Arrived
-from vpcshark.capture.mirror import path_check, silence_text
+from vpcshark.capture.mirror import fleet_lookup, path_check, silence_text
 from vpcshark.capture.mirror.silence_text import Facts
 from vpcshark.capture.mirror.surroundings import Surroundings
 from vpcshark.errors import VpcsharkError
@@ -83,8 +83,10 @@ class SecondLook:
 
     def _fleet(self) -> Fleet | None:
         """What stands behind a load balancer now; None where frames go to an ENI. VpcsharkError."""
-        fleet = self.around.fleet
-        return None if fleet is None or fleet.has_one_host else fleets.find(self.aws, self.context.options.host)
+        fleet, host = self.around.fleet, self.context.options.host
+        if fleet is None or fleet.has_one_host or not isinstance(host, Several):
+            return None
+        return fleet_lookup.find(self.aws, host)
 
     def _lost(self, sessions: Sequence[MirrorSession] | None) -> list[str]:
         if sessions is None:

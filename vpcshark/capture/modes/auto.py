@@ -40,7 +40,7 @@ class AutoFeed:
         self._feed: Feed = self._mirror
 
     def up(self, jobs: Jobs) -> Any:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
         try:
             return self._mirror.up(jobs)
         except VpcsharkError as error:
@@ -49,25 +49,25 @@ class AutoFeed:
             return self._second(jobs, error)
 
     def close(self) -> None:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
         self._mirror.close()
         self._feed.close()
 
     def account(self) -> sweep.Account:
-        """See ``life.Feed``: what was made, the mirror made."""
+        """See ``feed.Feed``: what was made, the mirror made."""
         return self._mirror.account()
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
         self._mirror.renew(made, expires)
 
     @property
     def costs(self) -> Costs:
-        """See ``live.Priced``."""
+        """See ``controls.Priced``."""
         return self._feed.costs if isinstance(self._feed, Priced) else Costs()
 
     def refilter(self, capture_filter: str, reception: Any) -> str:
-        """See ``live.Refilters``: as the mode can that was taken."""
+        """See ``controls.Refilters``: as the mode can that was taken."""
         if not isinstance(self._feed, Refilters):
             raise VpcsharkError("tcpdump cannot change it while it runs.", "Stop, and start with another.")
         return self._feed.refilter(capture_filter, reception)

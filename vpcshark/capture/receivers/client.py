@@ -1,4 +1,4 @@
-"""The receiver's other end: starts it over a transport, hears its events, moves its pcapng blocks into the sink.
+"""The client of a receiver: starts it over a transport, reads its events, moves its pcapng blocks into the sink.
 
 Must not know AWS, nor look into the packets that it moves: at most where one ends, and whose it is.
 """
@@ -35,7 +35,7 @@ MOST_WORDS = 500  # characters of a line that is no event
 
 
 class Reception:
-    """One running receiver; see ``receiving.Receiving``."""
+    """One running receiver; see ``frame_stream.Receiving``."""
 
     note = ""
 

@@ -35,7 +35,7 @@ class Member(NamedTuple):
 
 
 class FleetReception:
-    """See ``receiving.Receiving``."""
+    """See ``frame_stream.Receiving``."""
 
     def __init__(self, members: Sequence[Member], status: Status, clock: Clock) -> None:
         self._members = members
@@ -105,7 +105,7 @@ class FleetReception:
         return [self._members[number] for number in sorted(self._living)]
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """See ``receiving.Receiving``."""
+        """See ``frame_stream.Receiving``."""
         self._sink = sink if self.following is None else self.following.before(sink)
         self._on_end = on_end
         threads.start(self._tick, name="frames that have waited")
@@ -113,7 +113,7 @@ class FleetReception:
             member.reception.stream(_Share(partial(self._take, number)), partial(self._ended, number))
 
     def finish(self, timeout: float) -> None:
-        """See ``receiving.Receiving``."""
+        """See ``frame_stream.Receiving``."""
         self._ending.set()
         try:
             threads.together([partial(member.reception.finish, timeout) for member in self._members])

@@ -1,4 +1,4 @@
-"""A receiver on another machine that is started again when the way to it breaks; all else of the capture stays.
+"""A receiver on another machine that is started again when its connection breaks; the rest of the capture stays.
 
 A tunnel of an Instance Connect Endpoint is closed after an hour, Session Manager's after what the account allows. Must
 not know AWS, nor how a way is had.
@@ -44,7 +44,7 @@ Restart = Callable[[Carried], Reception]
 
 
 class Resuming:
-    """See ``receiving.Receiving``."""
+    """See ``frame_stream.Receiving``."""
 
     def __init__(self, reception: Reception, restart: Restart, stop: Stop, clock: Clock, status: Status) -> None:
         self._current = reception
@@ -65,7 +65,7 @@ class Resuming:
 
     @property
     def stats(self) -> Mapping[str, Any]:
-        """See ``receiving.Receiving``; each receiver counts on from what the one before it counted."""
+        """See ``frame_stream.Receiving``; each receiver counts on from what the one before it counted."""
         return self._current.stats or self._stats
 
     @property
@@ -79,7 +79,7 @@ class Resuming:
         return "connecting again" if self._is_broken else ""
 
     def command(self, **words: Any) -> None:
-        """See ``receiving.Receiving``. A filter holds for the next receiver too, so that it may come while there is
+        """See ``frame_stream.Receiving``. A filter holds for the next receiver too, so that it may come while there is
         none."""
         with self._lock:
             self._programs.update({name: words[name] for name in PROGRAMS & words.keys()})
@@ -100,13 +100,13 @@ class Resuming:
         return self._current.end_tally(timeout)
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """See ``receiving.Receiving``."""
+        """See ``frame_stream.Receiving``."""
         self._sink = sink if self.following is None else self.following.before(sink)
         self._on_end = on_end
         self._current.stream(self._sink, self._ended)
 
     def finish(self, timeout: float) -> None:
-        """See ``receiving.Receiving``. A way that is being opened meanwhile is closed as soon as it is."""
+        """See ``frame_stream.Receiving``. A way that is being opened meanwhile is closed as soon as it is."""
         with self._lock:
             self._ending = True
             current = self._current

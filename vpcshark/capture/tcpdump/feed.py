@@ -58,9 +58,9 @@ class TcpdumpFeed:
         self._host = "its instance"
 
     def up(self, jobs: Jobs) -> Any:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
         if self._context.options.decap:
-            inner_filter(self._context.options.capture_filter)  # before anybody is asked anything
+            inner_filter(self._context.options.effective_filter)  # before anybody is asked anything
         known = self._world.recall(self._context.selection.single)
         if known is None:
             found = self._ask(jobs)
@@ -106,7 +106,7 @@ class TcpdumpFeed:
         if not self._is_described:
             snaplen = options.packet_length or 0
             head = file_headers.of(
-                [found.source], found.enis, options.capture_filter, names=options.names, snaplen=snaplen
+                [found.source], found.enis, options.effective_filter, names=options.names, snaplen=snaplen
             )
             self._context.sink.write(head)
         return pouring
@@ -123,7 +123,7 @@ class TcpdumpFeed:
         source, host = found.source, found.host
         self._host = host.name
         context.status.say(f"Starting tcpdump on {host.name} ...")
-        wanted = Wanted(source.mac, options.capture_filter, options.packet_length or 262144, options.decap)
+        wanted = Wanted(source.mac, options.effective_filter, options.packet_length or 262144, options.decap)
 
         def restart(remark: str) -> Dump:
             return self._dump(host, source, wanted, remark)
@@ -145,7 +145,7 @@ class TcpdumpFeed:
 
     def why_silent(self, arrived: Arrived) -> list[str]:
         """See ``silence.Explains``: tcpdump counts only what its filter lets through."""
-        text = self._context.options.capture_filter.strip()
+        text = self._context.options.effective_filter.strip()
         where = f"{self._context.selection} of {self._host}"
         if text:
             return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
@@ -156,16 +156,16 @@ class TcpdumpFeed:
         return []
 
     def close(self) -> None:
-        """See ``life.Feed``."""
+        """See ``feed.Feed``."""
 
     def account(self) -> sweep.Account:
-        """See ``life.Feed``. Called by a thread beside the first packets, which it must not hold up either."""
+        """See ``feed.Feed``. Called by a thread beside the first packets, which it must not hold up either."""
         if self._is_early:
             self._context.stop.wait(CALM)
         return MirrorAccount(self._world.connect())
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``life.Feed``; there is nothing to renew."""
+        """See ``feed.Feed``; there is nothing to renew."""
 
     def _look_up(self, jobs: Jobs, aws: Aws) -> Remembered:
         with self._context.timeline.step("describe interfaces"):

@@ -1,4 +1,4 @@
-"""Packets from a ``Dump`` into the sink, its counts as statistics blocks, and a new dump when the way to it breaks.
+"""Streams a remote tcpdump into the sink, with its counts as statistics blocks, and reconnects on failure.
 
 Must not know AWS, nor how a dump is had.
 """
@@ -29,7 +29,7 @@ Restart = Callable[[str], Dump]
 
 
 class Pouring:
-    """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``receiving.Receiving``, without commands."""
+    """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``frame_stream.Receiving``, without commands."""
 
     note = ""
     moved = 0  # only a mirror's cost hangs on it
@@ -64,7 +64,7 @@ class Pouring:
 
     @property
     def stats(self) -> Mapping[str, int]:
-        """See ``receiving.Receiving``; with the counts of earlier dumps."""
+        """See ``frame_stream.Receiving``; with the counts of earlier dumps."""
         total = self._counts.total()
         return {} if total is None else {"received": total[0], "dropped": total[1]}
 

@@ -64,8 +64,8 @@ def _with_pipes(
             course = _held(sink)
         selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
-        if options.capture_filter:
-            _check_filter(options.capture_filter)
+        if options.user_filter:
+            _check_filter(options.user_filter)
         early: list[str] = []
         services().capture(selection, options, sink, stop, toolbar, replace(course, on_early=early.append))
         if early and not call.control_out:  # a person at the window has stopped it, and reads the toolbar's log

@@ -33,7 +33,7 @@ class Answers:
         self.folder = Path(context.slot(environ)) if root else None
 
     def read(self, question: str) -> str | None:
-        """The answer to one of ``prepared.QUESTIONS``; None if there is no whole one."""
+        """The answer to one of ``reader.QUESTIONS``; None if there is no whole one."""
         return reader.read(str(self.folder), question) if self.folder else None
 
     def age(self) -> float | None:

@@ -1,6 +1,6 @@
 """Records of outer frames -> pcapng of the inner ones: one interface block per VNI, times as they were.
 
-The general way, frame by frame, for whatever a file holds; ``decaptable`` does the common shapes of a whole buffer at
+The general way, frame by frame, for whatever a file holds; ``decap_table`` does the common shapes of a whole buffer at
 once and leaves the rest to this. Must not know files: bytes in, bytes out.
 """
 

@@ -21,7 +21,7 @@ CHUNK = 1 << 20
 
 
 class Worker(Protocol):
-    """What makes packet blocks of a run of records: ``Decapsulator``, or ``decaptable.Table``, which is faster."""
+    """What makes packet blocks of a run of records: ``Decapsulator``, or ``decap_table.Table``, which is faster."""
 
     def run(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
         """The packet blocks; ``data`` may be scratched where the run lies, and has ``SLACK`` bytes beyond it."""

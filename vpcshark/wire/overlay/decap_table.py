@@ -96,7 +96,7 @@ class Table:
         return self._table(data, run, reader)
 
     def number(self) -> int:
-        """See ``decapstream.Worker``."""
+        """See ``decap_stream.Worker``."""
         return self._engine.number()
 
     def _table(self, data: bytearray, run: Run, reader: Reader) -> Blocks:
