@@ -123,6 +123,12 @@ def test_the_faces_stand_side_by_side():
     assert not [path for path in (PACKAGE / "extcap").rglob("*.py") if "cli" in {room(n) for n in imports(path)}]
 
 
+def test_aws_returns_types_of_its_own():
+    """The gateway knows neither what preflight makes of its facts, nor what runs on a host."""
+    met = {room(name) for path in (PACKAGE / "aws").rglob("*.py") for name in imports(path)}
+    assert not met & {"preflight", "network", "survey", "receiver", "transport", "wire"}
+
+
 @pytest.mark.parametrize("path", sorted((PACKAGE / "wire").rglob("*.py")), ids=name_of)
 def test_wire_is_bytes_in_bytes_out(path: Path):
     """No input, no output, no clock, no AWS in wire: so it can be fuzzed and proved alone."""

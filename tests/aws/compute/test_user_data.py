@@ -17,8 +17,9 @@ import pytest
 from hands import wait_until
 
 from vpcshark.aws.compute import user_data as compute_user_data
-from vpcshark.receiver.heartbeat import Heartbeat
+from vpcshark.receiver.heartbeat import HEARTBEAT, SILENCE, Heartbeat
 
+OURS = compute_user_data.script(heartbeat=HEARTBEAT, silence=SILENCE)
 SHELLS = [["dash"], ["busybox", "sh"], ["bash", "--posix"]]
 
 
@@ -74,10 +75,10 @@ def launch(tmp_path: Path, shell: list[str]) -> Iterator[Callable[[float], Host]
 def test_shellcheck_finds_nothing(tmp_path: Path):
     """As for every shell script here."""
     file = tmp_path / "part-001"
-    file.write_text(compute_user_data.script())
+    file.write_text(OURS)
     done = subprocess.run(["shellcheck", str(file)], capture_output=True, text=True, check=False)
     assert done.stdout == ""
-    assert len(compute_user_data.script()) < 16384  # EC2's limit, before base64
+    assert len(OURS) < 16384  # EC2's limit, before base64
 
 
 def test_without_a_heartbeat_the_host_shuts_down(launch):
@@ -177,10 +178,10 @@ def leaf(part: Message) -> tuple[str, str, bytes]:
 )
 def test_somebody_elses_user_data_stands_beside_ours(theirs: bytes, kept: list[tuple[str, str, bytes]]):
     """Ours first and under a name that runs first; theirs byte for byte; no more than EC2 takes."""
-    both = compute_user_data.beside(theirs)
+    both = compute_user_data.beside(theirs, OURS)
     assert both is not None
     assert len(both) <= 16384
-    ours = ("text/x-shellscript", "000-vpcshark", compute_user_data.script().encode())
+    ours = ("text/x-shellscript", "000-vpcshark", OURS.encode())
     assert leaves(both) == [ours, *kept]
 
 
@@ -197,4 +198,4 @@ def test_somebody_elses_user_data_stands_beside_ours(theirs: bytes, kept: list[t
 )
 def test_what_takes_nothing_beside_it_is_left_alone(theirs: bytes):
     """cloud-init would not know it, or EC2 would refuse both together."""
-    assert compute_user_data.beside(theirs) is None
+    assert compute_user_data.beside(theirs, OURS) is None

@@ -5,17 +5,17 @@ from __future__ import annotations
 import threading
 from dataclasses import replace
 
+from vpcshark.aws.balancing.facts import Member
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.mirror import fleet_watch
 from vpcshark.errors import AwsError
-from vpcshark.preflight.picture import Registered
 
-FLEET = Fleet("arn:aws:x", "fleet", members=(Registered("i-1", "a", "healthy"),))
+FLEET = Fleet("arn:aws:x", "fleet", members=(Member("i-1", "a", "healthy"),))
 
 
 def joined(*members: tuple[str, str]) -> Fleet:
-    return replace(FLEET, members=(*FLEET.members, *(Registered(one, "a", health) for one, health in members)))
+    return replace(FLEET, members=(*FLEET.members, *(Member(one, "a", health) for one, health in members)))
 
 
 class Said:

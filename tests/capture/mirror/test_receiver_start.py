@@ -8,6 +8,7 @@ import threading
 import pytest
 from quiet import QuietHost
 
+from vpcshark.aws.balancing.facts import Member
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.inventory.interfaces import Eni
@@ -25,7 +26,6 @@ from vpcshark.capture.receivers.client import Reception
 from vpcshark.capture.receivers.merged import FleetReception
 from vpcshark.clock import SystemClock
 from vpcshark.errors import TransportError
-from vpcshark.preflight.picture import Registered
 
 SOURCES = (Source(0, Eni("eni-1", "web-1", mac="02:00:00:00:00:01"), 7),)
 HOSTS = tuple(CaptureHost(f"i-{n}", f"capture-{n}", f"eni-c{n}", f"10.0.0.{n}") for n in (1, 2, 3))
@@ -101,7 +101,7 @@ class Started:
 
 
 def fleet(*health: str, **more) -> Fleet:
-    members = tuple(Registered(host.instance, "a", each) for host, each in zip(HOSTS, health, strict=False))
+    members = tuple(Member(host.instance, "a", each) for host, each in zip(HOSTS, health, strict=False))
     return Fleet("arn:aws:elasticloadbalancing:x", "fleet", members=members, **more)
 
 

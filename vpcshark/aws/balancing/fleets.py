@@ -16,13 +16,13 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.balancing import load_balancers
+from vpcshark.aws.balancing.facts import VXLAN_PORT, Balancer, Endpoint, Listener, Member
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.mirroring import existing
 from vpcshark.aws.mirroring.existing import Target
 from vpcshark.errors import AwsError, InputError, Mistake
-from vpcshark.preflight.picture import VXLAN_PORT, Balancer, Endpoint, Listener, Registered
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +48,7 @@ class Fleet:
     resource: str
     name: str
     target: str = ""
-    members: tuple[Registered, ...] = ()
+    members: tuple[Member, ...] = ()
     vpc: str = ""
     named: tuple[CaptureHost, ...] = ()
     is_geneve: bool = False
@@ -156,7 +156,7 @@ def behind_endpoint(aws: Aws, identity: str) -> Fleet:
     return replace(alone, members=members, vpc=behind[0].vpc if behind else "")
 
 
-def _members(balancer: Balancer, heard: Sequence[Listener], port: int) -> tuple[Registered, ...]:
+def _members(balancer: Balancer, heard: Sequence[Listener], port: int) -> tuple[Member, ...]:
     members = tuple(dict.fromkeys(_all(heard)))
     elsewhere = next((one for one in members if one.port and one.port != port), None)
     if elsewhere is not None:
@@ -168,6 +168,6 @@ def _members(balancer: Balancer, heard: Sequence[Listener], port: int) -> tuple[
     return members
 
 
-def _all(heard: Sequence[Listener]) -> Iterator[Registered]:
+def _all(heard: Sequence[Listener]) -> Iterator[Member]:
     for listener in heard:
         yield from listener.registered

@@ -1,4 +1,4 @@
-"""Load balancers, found by name or ARN, and endpoints, as preflight sees them. Must not know what the facts mean."""
+"""Load balancers, found by name or ARN, and endpoints. Must not know what the facts mean."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from functools import partial
 from typing import Any
 
 from vpcshark import threads
+from vpcshark.aws.balancing.facts import Balancer, Endpoint, Listener, Member
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.tagging import clean
 from vpcshark.errors import AwsError, Mistake
-from vpcshark.preflight.picture import Balancer, Endpoint, Listener, Registered
 
 _SERVICE = "elasticloadbalancing"
 _CROSS_ZONE = "load_balancing.cross_zone.enabled"
@@ -82,7 +82,7 @@ def _listener(elb: Any, raw: Mapping[str, Any]) -> Listener:
         int(raw.get("Port", 0)),
         group,
         tuple(
-            Registered(
+            Member(
                 each["Target"]["Id"],
                 each["Target"].get("AvailabilityZone", ""),
                 each.get("TargetHealth", {}).get("State", ""),

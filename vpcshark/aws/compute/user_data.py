@@ -16,8 +16,6 @@ from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
 from email.mime.text import MIMEText
 
-from vpcshark.receiver.heartbeat import HEARTBEAT, SILENCE
-
 PAUSE = 15.0  # seconds between two looks
 MOST = 16 * 1024  # bytes that EC2 takes, before base64
 _KINDS = (b"#!", b"#cloud-config", b"#include", b"#cloud-boothook", b"#part-handler", b"## template: jinja")
@@ -70,15 +68,16 @@ mv "$heartbeat.new" "$heartbeat"
 """
 
 
-def script(*, heartbeat: str = HEARTBEAT, silence: float = SILENCE, pause: float = PAUSE) -> str:
-    """The user data as text: plain POSIX sh. Times are seconds, whole ones but for ``pause``."""
+def script(*, heartbeat: str, silence: float, pause: float = PAUSE) -> str:
+    """The user data as text: plain POSIX sh. ``heartbeat`` is the file that a receiver writes; after
+    ``silence`` without that the host ends. Times are seconds, whole ones but for ``pause``."""
     return _SCRIPT.format(heartbeat=heartbeat, silence=int(silence), pause=f"{pause:g}")
 
 
-def beside(theirs: bytes) -> bytes | None:
-    """Our script and somebody else's user data as one, whatever of cloud-init's formats theirs is in: a MIME message of
-    both, ours first, gzipped where EC2 would not take it else. None where cloud-init would not know theirs, or both
-    are too much for EC2.
+def beside(theirs: bytes, script: str) -> bytes | None:
+    """``script`` and somebody else's user data as one, whatever of cloud-init's formats theirs is in: a MIME message of
+    both, the script first, gzipped where EC2 would not take it else. None where cloud-init would not know theirs, or
+    both are too much for EC2.
 
     cloud-init looks through MIME parts at any depth, tells what is text/plain by how it begins, and unpacks gzip
     (https://docs.cloud-init.io/en/latest/explanation/format.html; cloudinit/user_data.py).
@@ -86,7 +85,7 @@ def beside(theirs: bytes) -> bytes | None:
     part = _part_of(theirs)
     if part is None:
         return None
-    ours = MIMEText(script(), "x-shellscript", "us-ascii")
+    ours = MIMEText(script, "x-shellscript", "us-ascii")
     ours.add_header("Content-Disposition", "attachment", filename="000-vpcshark")  # scripts run in order of their names
     both = MIMEMultipart()
     both.attach(ours)

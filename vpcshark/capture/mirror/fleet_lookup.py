@@ -1,4 +1,4 @@
-"""Looks up what the option ``host`` means where that may lead to several hosts. Must not know who receives in the end."""
+"""Looks up what the option ``host`` means where that may lead to several hosts. Must not know who receives."""
 
 from __future__ import annotations
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from vpcshark.aws import tagging
+from vpcshark.aws.balancing.facts import Member
 from vpcshark.aws.balancing.fleets import Fleet
 from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.compute.capture_hosts import CaptureHost
@@ -20,7 +21,6 @@ from vpcshark.capture.inventory import offered_hosts
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.keeping import Kept
 from vpcshark.errors import AwsError, InputError, Mistake
-from vpcshark.preflight.picture import Registered
 
 LEAST_KEPT = 90.0  # seconds; a kept host with less before it may be gone before it is claimed
 
@@ -131,7 +131,7 @@ def fleet_hosts(fleet: Fleet, enis: Sequence[Eni]) -> tuple[CaptureHost, ...]:
     return known
 
 
-def _registered(fleet: Fleet, member: Registered, enis: Iterable[Eni]) -> CaptureHost | None:
+def _registered(fleet: Fleet, member: Member, enis: Iterable[Eni]) -> CaptureHost | None:
     """An instance that is registered by its id gets its traffic at its primary interface."""
     for eni in enis:
         if member.id == eni.instance and eni.is_primary:

@@ -45,8 +45,8 @@ ANYWHERE = ["0.0.0.0/0", "::/0"]
 
 @dataclass
 class Launcher:
-    """One capture's. ``planned`` is the host as ``host_choice.own_host`` has it; ``open_transport`` tries the ways to a host
-    once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's launch template."""
+    """One capture's. ``planned`` is the host as ``host_choice.own_host`` has it; ``open_transport`` tries each connection
+    method once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's template."""
 
     context: Context
     aws: Aws
@@ -197,7 +197,8 @@ class Launcher:
     def _user_data(self) -> str | bytes:
         """What has the host end by itself, beside what its template puts there."""
         theirs = self.template.user_data if self.template is not None else b""
-        both = compute_user_data.beside(theirs) if theirs else compute_user_data.script()
+        ours = compute_user_data.script(heartbeat=HEARTBEAT, silence=SILENCE)
+        both = compute_user_data.beside(theirs, ours) if theirs else ours
         if both is None:
             name = self.context.options.host_template
             self._log(f"The host cannot end by itself: {name} has user data that takes no other beside it.")

@@ -29,7 +29,7 @@ from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Host, Instance, Launch, Local, Target, target_id
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.inventory import offered_hosts
-from vpcshark.capture.mirror import fleet_lookup, host_choice
+from vpcshark.capture.mirror import fleet_lookup, fleet_picture, host_choice
 from vpcshark.capture.mirror.launch_tags import further_tags
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
@@ -138,7 +138,12 @@ def _with_fleet(seen: Picture, fleet: Fleet | None, enis: Sequence[Eni]) -> Pict
     if fleet is None:
         return seen
     hosts_of = tuple(map(picturing.interface, enis))
-    return replace(seen, balancer=fleet.balancer, endpoint=fleet.endpoint, hosts=hosts_of)
+    return replace(
+        seen,
+        balancer=fleet_picture.balancer(fleet.balancer),
+        endpoint=fleet_picture.endpoint(fleet.endpoint),
+        hosts=hosts_of,
+    )
 
 
 def _of_hosts(seen: Picture, fleet: Fleet | None) -> list[Finding]:

@@ -29,7 +29,7 @@ Restart = Callable[[str], Dump]
 
 
 class Pouring:
-    """What ``life`` sees of a capture in mode "tcpdump"; has the shape of ``frame_stream.Receiving``, without commands."""
+    """The stream of a capture in mode "tcpdump"; has the shape of ``frame_stream.Receiving``, without commands."""
 
     note = ""
     moved = 0  # only a mirror's cost hangs on it
