@@ -116,6 +116,17 @@ def test_a_module_imports_only_from_the_rooms_below_inside_its_room(path: Path):
     assert met & set(order) <= set(order[order.index(here) :])
 
 
+OLD_WORDS = (
+    "gate making looking secondlook pouring receiving reception live life listed here swap ways reach newcomers".split()
+)
+
+
+def test_modules_are_named_in_the_fields_words():
+    """Names that only their writers knew do not come back."""
+    assert not [path for path in MODULES if path.stem in OLD_WORDS]
+    assert not (PACKAGE / "capture" / "receivers.py").exists()
+
+
 def test_the_faces_stand_side_by_side():
     """A command needs nothing of Wireshark's protocol but to manage it; the protocol needs no command."""
     users = {path.stem for path in (PACKAGE / "cli").rglob("*.py") for name in imports(path) if room(name) == "extcap"}
