@@ -46,7 +46,8 @@ ANYWHERE = ["0.0.0.0/0", "::/0"]
 @dataclass
 class Launcher:
     """One capture's. ``planned`` is the host as ``host_choice.own_host`` has it; ``open_transport`` tries each
-    connection method once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's template."""
+    connection method once, ``own_address`` is this machine's address as another one sees it, ``template`` the user's
+    launch template."""
 
     context: Context
     aws: Aws
