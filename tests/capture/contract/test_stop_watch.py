@@ -6,12 +6,21 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.stop_watch import Watch
 from vpcshark.extcap.capture_phase.fifo import open_sink
+
+
+@pytest.fixture
+def fifo(tmp_path: Path) -> Path:
+    """A FIFO that nobody has open."""
+    path = tmp_path / "fifo"
+    os.mkfifo(path)
+    return path
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
