@@ -160,7 +160,7 @@ def test_settings_are_weaker_than_the_environment_and_stronger_than_the_table():
     """Command line, environment, settings, default."""
     defaults = {"vni": "3", "host": "local", "dns": "false"}
     options = resolve({"vni": "1"}, {"VPCSHARK_HOST": "auto"}, "", defaults)
-    assert (options.vni, options.host, options.dns, options.ssh_port) == (1, "auto", False, 22)
+    assert (options.vni, options.host, options.dns, options.ssh_port) == (1, Auto(), False, 22)
 
 
 @pytest.mark.parametrize(("name", "text"), [("vni", "x"), ("colour", "red")])
