@@ -4,6 +4,7 @@ import os
 
 import pytest
 
+from vpcshark.capture.contract.host import Auto, Local
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.errors import InputError
 from vpcshark.extcap.capture_phase.source import source
@@ -42,7 +43,7 @@ def ask(tmp_path, monkeypatch):
 def test_an_eni_has_the_settings_defaults_unless_the_call_says_more(ask):
     """Command line, environment, settings."""
     interface, options = ask("--extcap-interface eni-0a --vni 9", {"VPCSHARK_HOST": "auto"})
-    assert (str(interface), options.vni, options.host) == ("eni-0a", 9, "auto")
+    assert (str(interface), options.vni, options.host) == ("eni-0a", 9, Auto())
     assert ask("--extcap-interface eni-0a", {})[1].vni == 3
 
 
@@ -56,7 +57,7 @@ def test_the_chooser_means_what_was_chosen_in_it(ask):
 def test_a_named_capture_has_options_of_its_own(ask):
     """Stronger than the defaults, weaker than the call."""
     interface, options = ask("--extcap-interface aws-web", {})
-    assert (str(interface), options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", "local")
+    assert (str(interface), options.vni, options.region, options.host) == ("eni-0b", 4, "eu-west-1", Local())
 
 
 def test_a_named_capture_may_have_several_enis(ask):
