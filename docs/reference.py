@@ -14,8 +14,8 @@ from vpcshark import settings
 from vpcshark.cli import parsing, statuses
 from vpcshark.cli.commands import GROUPS as COMMAND_GROUPS
 from vpcshark.cli.fields import FIELDS
-from vpcshark.extcap.option import Kind, Option
-from vpcshark.extcap.options import OPTIONS
+from vpcshark.options.option import Kind, Option
+from vpcshark.options.table import OPTIONS
 
 FOLDER = Path(__file__).resolve().parent / "reference"
 BY_SCRIPT = "<!-- Written by docs/reference.py: change the tables of the program instead. -->\n"

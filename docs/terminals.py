@@ -37,8 +37,8 @@ def main() -> None:
 def take_preflight() -> None:
     """Two peered VPCs whose security group has the wrong port."""
     from vpcshark.aws import client
-    from vpcshark.capture import preflight
-    from vpcshark.capture.options import CaptureOptions
+    from vpcshark.capture.contract.options import CaptureOptions
+    from vpcshark.capture.mirror import path_check
     from vpcshark.cli.preflight import show
 
     aws = client.connect(region="eu-central-1")
@@ -48,7 +48,7 @@ def take_preflight() -> None:
     scene.admit(scene.target_group, "udp", (4790, 4790), cidr="10.1.0.0/16")
     screen = Console(record=True, width=150, file=io.StringIO(), highlight=False, force_terminal=True)
     screen.print(f"[bold]$[/bold] vpcshark preflight {scene.source} --host {scene.host}")
-    show(preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address: False), screen)
+    show(path_check.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address: False), screen)
     screen.save_svg(str(IMAGES / "preflight.svg"), title="vpcshark preflight")
 
 

@@ -13,6 +13,7 @@ ORDER = [
     "__main__",
     "cli",
     "extcap",
+    "options",
     "capture",
     "cleanup",
     "survey",
@@ -25,6 +26,42 @@ ORDER = [
     "receiver",
     "wire",
 ]
+# The rooms inside the rooms, from the top down. A module that stands beside them is a room of its own.
+INSIDE = {
+    "extcap": ["__main__", "main", "refresh", "capture_phase", "protocol", "services", "prepared"],
+    "options": ["resolve", "command_line", "checked_settings", "defaults", "table", "option"],
+    "capture": [
+        "services",
+        "modes",
+        "mirror",
+        "tcpdump",
+        "lifecycle",
+        "receivers",
+        "instance",
+        "remote",
+        "inventory",
+        "connection",
+        "contract",
+    ],
+    "aws": [
+        "iam",
+        "balancing",
+        "compute",
+        "mirroring",
+        "inventory",
+        "monitoring",
+        "tagging",
+        "client",
+        "credentials",
+        "errors",
+        "refusals",
+        "response_limits",
+        "answers",
+        "prices",
+    ],
+    "wire": ["mirror_rules", "bpf", "overlay", "capture_files"],
+}
+MANAGES_EXTCAP = {"completion", "config", "demo", "doctor", "lab", "listing"}  # of the user's commands
 SHARED = {"errors", "clock", "folders", "logs", "threads"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}
@@ -47,7 +84,7 @@ def room(name: str) -> str:
 
 
 def name_of(path: Path) -> str:
-    """``vpcshark/wire/bpf.py`` -> ``vpcshark.wire.bpf``."""
+    """``vpcshark/wire/bpf/guards.py`` -> ``vpcshark.wire.bpf.guards``."""
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
@@ -59,6 +96,49 @@ def test_a_module_imports_only_from_its_room_and_the_rooms_below(path: Path):
     allowed = below | SHARED | ({"lab"} if here == "cli" else set())
     known = {*ORDER, "lab"}
     assert {room(name) for name in imports(path)} & known <= allowed
+
+
+def inner_room(name: str) -> str:
+    """``vpcshark.wire.bpf.guards`` -> ``bpf``; "" for the package itself."""
+    return (name.split(".") + [""] * 3)[2]
+
+
+@pytest.mark.parametrize("path", [path for path in MODULES if room(name_of(path)) in INSIDE], ids=name_of)
+def test_a_module_imports_only_from_the_rooms_below_inside_its_room(path: Path):
+    """The same inside the big rooms: each module is in one of the rooms that are listed, and the arrows point down."""
+    outer, here = room(name_of(path)), inner_room(name_of(path))
+    if path.parent == PACKAGE / outer and path.name == "__init__.py":
+        assert not [name for name in imports(path) if room(name) == outer]
+        return
+    order = INSIDE[outer]
+    met = {inner_room(name) for name in imports(path) if room(name) == outer}
+    assert here in order
+    assert met & set(order) <= set(order[order.index(here) :])
+
+
+OLD_WORDS = {
+    *("gate", "making", "looking", "secondlook", "pouring", "receiving", "reception", "live", "life", "listed"),
+    *("here", "swap", "ways", "reach", "newcomers"),
+}
+
+
+def test_modules_are_named_in_the_fields_words():
+    """Names that only their writers knew do not come back."""
+    assert not [path for path in MODULES if path.stem in OLD_WORDS]
+    assert not (PACKAGE / "capture" / "receivers.py").exists()
+
+
+def test_the_faces_stand_side_by_side():
+    """A command needs nothing of Wireshark's protocol but to manage it; the protocol needs no command."""
+    users = {path.stem for path in (PACKAGE / "cli").rglob("*.py") for name in imports(path) if room(name) == "extcap"}
+    assert users <= MANAGES_EXTCAP
+    assert not [path for path in (PACKAGE / "extcap").rglob("*.py") if "cli" in {room(n) for n in imports(path)}]
+
+
+def test_aws_returns_types_of_its_own():
+    """The gateway knows neither what preflight makes of its facts, nor what runs on a host."""
+    met = {room(name) for path in (PACKAGE / "aws").rglob("*.py") for name in imports(path)}
+    assert not met & {"preflight", "network", "survey", "receiver", "transport", "wire"}
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "wire").rglob("*.py")), ids=name_of)

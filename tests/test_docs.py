@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark import errors
-from vpcshark.extcap.options import OPTIONS
+from vpcshark.options.table import OPTIONS
 
 PROJECT = Path(__file__).parent.parent
 DOCS = PROJECT / "docs"

@@ -14,8 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vpcshark import errors, logs, text
-from vpcshark.extcap.control import Decoder, Toolbar
-from vpcshark.wire import merge, pcap, pcapng
+from vpcshark.extcap.protocol.toolbar import Decoder, Toolbar
+from vpcshark.wire.capture_files import merge, pcapng
+from vpcshark.wire.overlay import tcpdump_stream
 
 ODD = "\x1b\x9b\u202e\u200b\ud800\u3164\n\r\t\0a[/]"
 FOREIGN = st.one_of(st.text(max_size=80), st.text(ODD, max_size=40), st.just(EVIL))
@@ -73,7 +74,7 @@ def test_a_capture_file_holds_clean_text(foreign: str) -> None:
         *options(pcapng.interface_description(foreign, foreign, foreign, comment=foreign), 8, {1, 2, 3, 11}),
         *options(pcapng.name_resolution(names), 0, {1, 2}),
         *options(merged(foreign), 12, {1}),
-        pcap.Converter(remark=foreign)._remark.encode(),
+        tcpdump_stream.Converter(remark=foreign)._remark.encode(),
     ]
     assert not [problem for one in texts for problem in harm(one.strip(b"\0"))]
 

@@ -13,7 +13,7 @@ try() (
     suite=$1
     sh "$here/chroot.sh" make "$suite" "$folder/$suite" &&
         run make venv &&
-        run .venv/bin/python -m pytest -q tests/lab/test_wiresharks.py tests/cli/test_install.py tests/wire/test_libpcap.py \
+        run .venv/bin/python -m pytest -q tests/lab/test_wiresharks.py tests/cli/test_install.py tests/wire/bpf/test_libpcap.py \
             tests/extcap tests/e2e/test_first_packets.py tests/e2e/test_toolbar.py tests/e2e/test_named_captures.py \
             tests/e2e/test_wireshark_gui.py tests/e2e/test_wireshark_ways.py &&
         run make demo &&

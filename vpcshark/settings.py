@@ -1,6 +1,6 @@
 """The user's settings: ``config.ini`` in the user's config folder, read, checked and changed.
 
-Knows the file's shape and no room; what an option's value may be, the table in vpcshark/extcap/options.py says.
+Knows the file's shape and no room; what an option's value may be, the table in vpcshark/options/table.py says.
 """
 
 from __future__ import annotations

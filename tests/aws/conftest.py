@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from vpcshark.aws import mirror
 from vpcshark.aws.client import Aws, Ec2, connect, pages
+from vpcshark.aws.mirroring import resources
 
 SERVE = """
 import dataclasses, json, sys
@@ -66,9 +66,9 @@ def aws(environment: pytest.MonkeyPatch) -> Aws:
 def ec2(aws: Aws) -> Iterator[Ec2]:
     """An EC2 client of the lab; what a test leaves of mirroring is removed after it."""
     yield aws.ec2
-    for kind, (operation, key, id_key) in mirror._KINDS.items():
+    for kind, (operation, key, id_key) in resources._KINDS.items():
         for raw in list(pages(aws.ec2, operation, key)):
-            mirror.delete(aws.ec2, kind, raw[id_key])
+            resources.delete(aws.ec2, kind, raw[id_key])
 
 
 @pytest.fixture

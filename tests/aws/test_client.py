@@ -16,9 +16,10 @@ import pytest
 from pace import pace
 
 from vpcshark import threads
-from vpcshark.aws import inventory, mirror
 from vpcshark.aws.client import NEVER_SENT, Aws, connect
 from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.mirroring import resources
 from vpcshark.errors import AwsError
 
 SSO = """
@@ -53,8 +54,9 @@ def without_keys(environment: pytest.MonkeyPatch) -> None:
 def test_the_modules_do_not_import_boto3() -> None:
     """Half a second of import happens in connect, beside other work, and not before."""
     code = (
-        "import sys, vpcshark.aws.client, vpcshark.aws.errors, vpcshark.aws.hosts, vpcshark.aws.inventory;"
-        "import vpcshark.aws.mirror; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
+        "import sys, vpcshark.aws.client, vpcshark.aws.errors, vpcshark.aws.compute.capture_hosts;"
+        "import vpcshark.aws.inventory.interfaces;"
+        "import vpcshark.aws.mirroring.resources; sys.exit('boto3' in sys.modules or 'botocore' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
@@ -156,7 +158,7 @@ def test_an_api_that_is_not_there_is_told(environment: pytest.MonkeyPatch) -> No
     """The URL is in the sentence."""
     environment.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
     with pytest.raises(AwsError, match=r"cannot be reached at http://127\.0\.0\.1:9"):
-        inventory.list_enis(connect(region="eu-central-1").ec2)
+        interfaces.list_enis(connect(region="eu-central-1").ec2)
 
 
 @pytest.mark.parametrize(
@@ -178,7 +180,7 @@ def test_a_refusal_is_told(
     """EC2's own answers, as they come over the wire."""
     fault(action="DescribeNetworkInterfaces", code=code, status=status)
     with pytest.raises(AwsError) as caught:
-        inventory.list_enis(aws.ec2)
+        interfaces.list_enis(aws.ec2)
     assert (caught.value.problem, caught.value.code) == (problem, code)
     assert remedy in caught.value.remedy
 
@@ -205,7 +207,7 @@ def making_a_filter(url: str, environment: pytest.MonkeyPatch) -> tuple[Aws, Fut
     """A create that is under way."""
     environment.setenv("AWS_ENDPOINT_URL", url)
     aws = connect(region="eu-central-1")
-    return aws, threads.start(mirror.create_filter, aws.ec2, {}, "token")
+    return aws, threads.start(resources.create_filter, aws.ec2, {}, "token")
 
 
 def test_a_create_that_no_connection_came_about_for_was_not_sent(environment: pytest.MonkeyPatch) -> None:

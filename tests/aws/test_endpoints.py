@@ -12,8 +12,8 @@ import pytest
 from iam import OneUser
 
 from vpcshark.aws.client import Aws, connect, connect_with
-from vpcshark.aws.connect import Endpoint, find_endpoint, tunnel_url
-from vpcshark.aws.signin import Keys
+from vpcshark.aws.compute.instance_login import Endpoint, find_endpoint, tunnel_url
+from vpcshark.aws.credentials.sign_in import Keys
 from vpcshark.errors import AwsError, TransportError
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
 from vpcshark.lab.vpc.gateways import write_certificate

@@ -10,8 +10,10 @@ import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
-from vpcshark.aws import hosts, inventory, mirror
-from vpcshark.aws.inventory import Eni
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import resources
 
 ID = {"TrafficMirrorTargetId": "tmt-1", "TrafficMirrorFilterId": "tmf-1", "TrafficMirrorSessionId": "tms-1"}
 ANSWERS: dict[str, Any] = {
@@ -52,21 +54,21 @@ def everything() -> list[tuple[str, dict[str, Any]]]:
     """What all functions of the room ask, with every parameter given."""
     ec2: Any = Recorder()
     labels = {"vpcshark:capture": "c"}
-    rule = mirror.Rule(1, "ingress", "reject", 6, source_ports=(1, 2), destination_ports=(3, 4))
-    mirror.create_target(ec2, "eni-1", labels, "t", description="d")
-    mirror.create_filter(ec2, labels, "t", description="d")
-    mirror.create_rules(ec2, "tmf-1", [rule])
-    mirror.allow_dns(ec2, "tmf-1")
+    rule = resources.Rule(1, "ingress", "reject", 6, source_ports=(1, 2), destination_ports=(3, 4))
+    resources.create_target(ec2, "eni-1", labels, "t", description="d")
+    resources.create_filter(ec2, labels, "t", description="d")
+    resources.create_rules(ec2, "tmf-1", [rule])
+    resources.allow_dns(ec2, "tmf-1")
     ids = {"source": "eni-1", "target": "tmt-1", "filter_id": "tmf-1"}
-    mirror.create_session(ec2, **ids, number=1, tags=labels, token="t", vni=7, packet_length=64, description="d")
-    mirror.sessions_of(ec2, "eni-1")
-    mirror.tagged_resources(ec2)
+    resources.create_session(ec2, **ids, number=1, tags=labels, token="t", vni=7, packet_length=64, description="d")
+    resources.sessions_of(ec2, "eni-1")
+    resources.tagged_resources(ec2)
     for kind in ("session", "filter", "target"):
-        mirror.delete(ec2, kind, "x")
-    inventory.list_enis(ec2)
-    inventory.find_eni(ec2, "eni-00000001")
-    hosts.list_hosts(ec2)
-    hosts.find_host(ec2, "i-00000001")
+        resources.delete(ec2, kind, "x")
+    interfaces.list_enis(ec2)
+    interfaces.find_eni(ec2, "eni-00000001")
+    capture_hosts.list_hosts(ec2)
+    capture_hosts.find_host(ec2, "i-00000001")
     return list(ec2.asked)
 
 
@@ -130,4 +132,4 @@ def test_the_protocol_lists_each_call() -> None:
 
 def test_the_source_is_an_eni() -> None:
     """The recorder's answers make real objects."""
-    assert isinstance(inventory.find_eni(Recorder(), "eni-00000001"), Eni)  # type: ignore[arg-type]
+    assert isinstance(interfaces.find_eni(Recorder(), "eni-00000001"), Eni)  # type: ignore[arg-type]

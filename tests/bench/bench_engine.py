@@ -322,11 +322,11 @@ def beside_sender(folder: Path, inner: Path, frames: int, rate: float) -> float:
 
 def relay(fifo: str, prefix: Sequence[str]) -> None:
     """What a capture does between receiver and FIFO, in a process of its own, until a line comes on stdin."""
-    from vpcshark.capture.reception import Reception
-    from vpcshark.capture.stop import Stop
-    from vpcshark.extcap.fifo import open_sink
+    from vpcshark.capture.contract.stop import Stop
+    from vpcshark.capture.receivers.client import Reception
+    from vpcshark.extcap.capture_phase.fifo import open_sink
     from vpcshark.transport.local import LocalTransport
-    from vpcshark.wire import pcapng
+    from vpcshark.wire.capture_files import pcapng
 
     begun = own_cpu()
     sink = open_sink(fifo, Stop())

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 from births import born
 
-from vpcshark.aws import launch
+from vpcshark.aws.compute import launch
 from vpcshark.cleanup import background, birthmark, report, sweep, tidy
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup.birthmark import Birth, Proof

@@ -14,7 +14,7 @@ from pathlib import Path
 import appdirs
 import pytest
 
-from vpcshark.aws.signin import Keys
+from vpcshark.aws.credentials.sign_in import Keys
 from vpcshark.cleanup import account, janitor
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.errors import VpcsharkError

@@ -12,8 +12,8 @@ import pytest
 
 from vpcshark.cli import statuses
 from vpcshark.cli.main import run
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 
 REGIONS = ("eu-west-1", "eu-central-1")
 KEYS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
@@ -106,7 +106,7 @@ def test_interfaces_prepares_wiresharks_list(user, shown):
 
     user.write_text("[list]\nregions = eu-west-1\n")
     status, out, _ = shown("interfaces")
-    listed = Answers(os.environ).read(prepared.INTERFACES) or ""
+    listed = Answers(os.environ).read(reader.INTERFACES) or ""
     assert status == 0
     assert "web-1" in out
     assert "{display=web-1 · " in listed

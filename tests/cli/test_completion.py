@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from vpcshark.cli.arguments.completion import SHELLS
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 
 LIST = (
     "extcap {version=1}\n"
@@ -37,7 +37,7 @@ def environ(tmp_path: Path) -> dict[str, str]:
     program.write_text(f"#!{sys.executable}\nimport sys\nfrom vpcshark.cli import main\nsys.exit(main())\n")
     program.chmod(0o755)
     environ = {"HOME": str(tmp_path), "PATH": f"{place}:{os.environ['PATH']}", "LC_ALL": "C.UTF-8"}
-    Answers(environ).write({prepared.INTERFACES: LIST})
+    Answers(environ).write({reader.INTERFACES: LIST})
     return environ
 
 

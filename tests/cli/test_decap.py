@@ -15,12 +15,12 @@ from decapping import INNER, decapsulate, parsed, told
 from outer import SHAPES, ethernet, ipv4, pcap_file, pcapng_file, udp
 
 from vpcshark import __version__
-from vpcshark.capture.sink import SinkClosed
+from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.cli import decap
 from vpcshark.cli.infile import InFile
 from vpcshark.errors import InputError
-from vpcshark.wire.decap import Decapsulator
-from vpcshark.wire.decapstream import Stream
+from vpcshark.wire.overlay.decap import Decapsulator
+from vpcshark.wire.overlay.decap_stream import Stream
 
 OUTERS = [SHAPES["ipv4"](INNER, 77)] * 400 + [SHAPES["ipv6"](INNER, 78)] * 3
 COMMAND = [sys.executable, "-m", "vpcshark", "decap"]

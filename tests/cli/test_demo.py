@@ -9,7 +9,7 @@ import pytest
 
 from vpcshark.cli import demo
 from vpcshark.errors import VpcsharkError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 HEADER = pcapng.section_header(application="test")
 PACKET = HEADER + struct.pack("<IIIIIIII", pcapng.PACKET, 32, 0, 0, 0, 0, 0, 32)

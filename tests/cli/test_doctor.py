@@ -212,7 +212,7 @@ def test_broken_settings_are_told_with_their_line(doctor, home):
 
 def test_what_the_last_list_said_is_told(doctor):
     """With the command that mends it."""
-    from vpcshark.extcap.answers import Answers
+    from vpcshark.extcap.prepared.writer import Answers
 
     Answers(os.environ).write(
         {"interfaces": "interface {value=aws-problem}{display=AWS: Expired. Run: aws sso login --profile prod}\n"}

@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from tests.support.walks import two_vpcs
-from vpcshark.aws.inventory import Eni
-from vpcshark.capture.catalog import Place
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cleanup import overview
 from vpcshark.cleanup.report import CleanupReport
 from vpcshark.cleanup.sweep import Resource

@@ -14,7 +14,7 @@ from pyarrow import parquet
 
 from vpcshark.cli.main import run
 from vpcshark.flowlogs import fields
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 RECORD = "2 123456789010 eni-1 10.0.0.1 10.0.0.2 4000 443 6 20 4249 1418530010 1418530070 ACCEPT OK"
 SKIPPED = "2 123456789010 eni-1 - - - - - - - 1431280876 1431280934 - SKIPDATA"

@@ -21,7 +21,7 @@ import walk as walking
 
 import vpcshark
 from vpcshark.cli.commands import COMMANDS
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 REGION = "eu-central-1"
 SERVE = """
@@ -312,7 +312,7 @@ RAW = {
     ("cli/console.py", "write_json_line"),
     ("cli/iam_policy.py", "run"),
     ("cli/completion.py", "run"),
-    ("extcap/prepared.py", "write"),
+    ("extcap/prepared/reader.py", "write"),
 }
 """Both escape by themselves; ASCII; a script of argcomplete's; sentences, each of which is clean."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from vpcshark.aws.features import DEFAULT, FEATURES
+from vpcshark.aws.iam.features import DEFAULT, FEATURES
 from vpcshark.cli.main import run
 
 SHIPPED = Path(__file__).parents[2] / "installer" / "iam"

@@ -13,7 +13,7 @@ import pytest
 
 from vpcshark.cli import statuses
 from vpcshark.cli.commands import COMMANDS
-from vpcshark.extcap.options import OPTIONS
+from vpcshark.options.table import OPTIONS
 
 SCRIPT = Path(__file__).parents[2] / "docs" / "manpage.py"
 

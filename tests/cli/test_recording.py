@@ -15,13 +15,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vpcshark.capture.sink import SinkClosed
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import SinkClosed
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.cli import limits
 from vpcshark.cli.limits import Limits
 from vpcshark.cli.recording import Form, PcapForm, Recorder, open_file
 from vpcshark.errors import InputError, OutputError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 KEY_LINE = b"CLIENT_RANDOM " + b"a" * 64 + b" " + b"b" * 96 + b"\n"
 

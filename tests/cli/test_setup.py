@@ -24,8 +24,8 @@ from vpcshark.cli.install import run_command
 from vpcshark.cli.questions import Questions
 from vpcshark.cli.setup import Seams, Setup
 from vpcshark.errors import InputError
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 
 REGION = "eu-west-1"
 NAME = f"web-{uuid.uuid4().hex[:8]}"  # other tests of this process have ENIs in the same account
@@ -131,7 +131,7 @@ def test_who_says_yes_has_the_launcher_the_settings_the_list_and_a_capture(
     assert assistant.run() == statuses.OK
     assert files(user) == {"extcap/vpcshark", "config/vpcshark/config.ini"}
     assert "profiles = work\n" in (user / "config/vpcshark/config.ini").read_text()
-    assert f"{{display={NAME} · " in (Answers(os.environ).read(prepared.INTERFACES) or "")
+    assert f"{{display={NAME} · " in (Answers(os.environ).read(reader.INTERFACES) or "")
     assert [words[:5] for words in assistant.captured] == [
         [scene[1].source, "--mode", "mirror", "--host", scene[1].host],
     ]

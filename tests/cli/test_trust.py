@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from vpcshark.aws.hostkeys import DoubtfulConsole
+from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
 from vpcshark.cli.trust import accepts
 from vpcshark.errors import InputError
 

@@ -16,7 +16,7 @@ from contextlib import ExitStack, contextmanager
 import pytest
 from hands import Lab, bound, running_lab, wait_until
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 
 
 @pytest.fixture(scope="session")

@@ -20,9 +20,9 @@ from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wai
 from pace import pace
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
-from vpcshark.wire.merge import HOLD
+from vpcshark.wire.capture_files.merge import HOLD
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "fleet")

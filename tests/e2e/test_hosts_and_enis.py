@@ -15,7 +15,7 @@ import pytest
 from hands import VPCSHARK, Lab, read_frames, wait_until
 from tcpdumps import Running, gone, running
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e

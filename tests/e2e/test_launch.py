@@ -15,7 +15,7 @@ import pytest
 from hands import VPCSHARK, Lab, bound, command_line, compare, preference, read_frames, recording, running_lab
 from hands import wait_until as wait
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.cleanup import tags
 
 pytestmark = pytest.mark.e2e

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hands import VPCSHARK, Lab, Recording, compare, read_frames, recording, wait_until
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e

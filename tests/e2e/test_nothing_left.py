@@ -20,7 +20,7 @@ import pytest
 from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
 from pace import Pace, pace
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.cleanup import birthmark
 from vpcshark.lab.control import LabControl
 
@@ -417,12 +417,13 @@ def test_twenty_captures_at_once(clean_lab: Lab, tmp_path: Path, before: set[int
 MANY = """
 import ctypes, gc, json, os, resource, sys, threading, time
 from vpcshark import logs
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.services import Services
-from vpcshark.capture.sink import FileSink
-from vpcshark.capture.status import Silent
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import FileSink
+from vpcshark.capture.contract.status import Silent
+from vpcshark.capture.contract.stop import Stop
 
 class Streaming(Silent):
     def __init__(self, stop): self.stop = stop
@@ -463,7 +464,7 @@ seen = []
 for number in range(rounds):
     stop = Stop()
     sink = FileSink.open("/dev/null")
-    Services().capture(Selection((eni,)), CaptureOptions(host=sys.argv[3]), sink, stop, Streaming(stop))
+    Services().capture(Selection((eni,)), CaptureOptions(host=parse(sys.argv[3])), sink, stop, Streaming(stop))
     sink.close()
     if number + 1 in (max(5, rounds * 2 // 5), rounds * 3 // 5, rounds * 4 // 5, rounds): seen.append(figures())
 print(json.dumps(seen))

@@ -10,7 +10,7 @@ import pytest
 from hands import VPCSHARK, Lab, wait_until
 from scapy.utils import RawPcapNgReader
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "open-security-group")

@@ -18,9 +18,9 @@ import pytest
 from hands import Frame, Lab, compare, preference, read_frames, recording, wait_until
 from tcpdumps import WAYS, cut_off, gone, running
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "connect-eic", "connect-eice", "connect-ssm", "launch-template")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hands import VPCSHARK, Lab, compare, read_frames, recording, wait_until
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 
 pytestmark = pytest.mark.e2e
 OWN_LAB = True  # stacks and hosts of the template

@@ -27,11 +27,11 @@ class Gui:
         self.frames = bytearray()
         self._ends: dict[str, int] = {}
 
-    def start(self, lab: Lab, eni: str, mode: str = "mirror") -> subprocess.Popen[str]:
+    def start(self, lab: Lab, eni: str, mode: str = "mirror", *more: str) -> subprocess.Popen[str]:
         """The extcap, with its pipes open and read from now on."""
         pipes = ["--extcap-control-in", self.paths["in"], "--extcap-control-out", self.paths["out"]]
         command = [sys.executable, "-m", "vpcshark.extcap", "--capture", "--extcap-interface", eni, "--mode", mode]
-        process = lab.start(*command, "--fifo", str(self.paths["fifo"]), *map(str, pipes))
+        process = lab.start(*command, "--fifo", str(self.paths["fifo"]), *map(str, pipes), *more)
         self._ends["in"] = os.open(self.paths["in"], os.O_WRONLY)
         for name, take in (("out", self._hear), ("fifo", self._read)):
             self._ends[name] = os.open(self.paths[name], os.O_RDONLY)
@@ -60,11 +60,14 @@ class Gui:
 
 
 def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab, tmp_path: Path) -> None:
-    """Mirror rules and receiver both; a filter that is none is refused in words; nothing is left."""
+    """Mirror rules and receiver both; a filter that is none is refused in words; nothing is left. What is shown at the
+    start is the user's own text: the direction comes in front of whatever is sent from there, once."""
     gui = Gui(tmp_path)
-    process = gui.start(clean_lab, clean_lab.eni("web-1")["NetworkInterfaceId"])
+    wanted = ("--direction", "in", "--extcap-capture-filter", "udp")
+    process = gui.start(clean_lab, clean_lab.eni("web-1")["NetworkInterfaceId"], "mirror", *wanted)
     try:
         wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come")
+        assert gui.texts(SET, FILTER) == ["udp"]
         before = clean_lab.mirror_resources()
         gui.send(FILTER, SET, "tcp port 80x")
         wait_until(lambda: any("stays as it was" in text for text in gui.texts(STATUSBAR)), "it is refused")
@@ -75,8 +78,9 @@ def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab,
         assert after["sessions"] == before["sessions"]
         assert len(after["filters"]) == 1
         assert after["filters"] != before["filters"]
-        rules = clean_lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"][0]["IngressFilterRules"]
-        assert {rule.get("Protocol") for rule in rules} == {17}
+        (rules,) = clean_lab.client().describe_traffic_mirror_filters()["TrafficMirrorFilters"]
+        assert {rule.get("Protocol") for rule in rules["IngressFilterRules"]} == {17}
+        assert not [rule for rule in rules["EgressFilterRules"] if rule["RuleAction"] == "accept"]
         size = len(gui.frames)
         wait_until(lambda: len(gui.frames) > size + 2000, "packets still come")
     finally:

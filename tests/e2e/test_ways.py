@@ -17,9 +17,9 @@ import sshds
 from hands import VPCSHARK, Lab, read_frames, wait_until
 from tcpdumps import WAYS, Running, cut_off, gone, running
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 pytestmark = pytest.mark.e2e
 FEATURES = (*DEFAULT, "connect-eic", "connect-eice", "connect-ssm", "launch-template")

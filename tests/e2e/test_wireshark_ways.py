@@ -11,7 +11,7 @@ import gui
 import pytest
 from hands import Lab, wait_until
 
-from vpcshark.aws.features import DEFAULT
+from vpcshark.aws.iam.features import DEFAULT
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e

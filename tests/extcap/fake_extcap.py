@@ -8,8 +8,8 @@ import sys
 import time
 from pathlib import Path
 
-from vpcshark.capture.listed import ListedInterface, Offer
-from vpcshark.capture.sink import SinkClosed
+from vpcshark.capture.contract.listing import ListedInterface, Offer
+from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.errors import AwsError, InputError
 from vpcshark.extcap.__main__ import run
 

@@ -13,9 +13,9 @@ import pytest
 
 from vpcshark.cleanup import detached
 from vpcshark.context import VARIABLES
-from vpcshark.extcap import prepared
 from vpcshark.extcap.__main__ import PROGRAM
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader as prepared_reader
+from vpcshark.extcap.prepared.writer import Answers
 
 LAUNCHER = Path(__file__).parents[2] / "extcap" / "vpcshark"
 SHELLS = [["dash"], ["bash"], ["bash", "--posix"], ["busybox", "sh"], ["zsh"], ["zsh", "--emulate", "sh"]]
@@ -134,7 +134,7 @@ def test_the_process_is_known_again_after_others_have_asked(shell, python, envir
         other = run(["sh", "-c", '"$@"; exit $?', "sh", *shell], python, *listing, **environ)
         assert (other.stdout, other.stderr) == (TEXT, "")
     assert run(shell, python, *listing, **environ).stdout.startswith("asked: ")
-    assert prepared.answer(listing, environ, os.getpid()) is None
+    assert prepared_reader.answer(listing, environ, os.getpid()) is None
 
 
 def wait_for(path, seconds=10):

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from vpcshark.capture.listed import ListedInterface, Offer
+from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import AwsError
-from vpcshark.extcap.answers import Answers
 from vpcshark.extcap.main import main
+from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.extcap.refresh import renew
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from pace import pace
 
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared.writer import Answers
 
 LIST = ("--extcap-interfaces", "--extcap-version=4.0")
 SLOW = {"FAKE_DELAY": "4"}
@@ -156,7 +156,7 @@ def test_the_refresher_is_in_a_session_of_its_own_with_three_descriptors(wiresha
 # for two: where the machine, which is shared, is too slow for that, the same is tried once more.
 ASK = """
 import itertools, json, os, subprocess, sys, time
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared.writer import Answers
 
 names = (f"name-{number}." for number in itertools.count())
 

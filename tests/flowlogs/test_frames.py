@@ -15,7 +15,7 @@ import pytest
 from vpcshark.errors import InputError
 from vpcshark.flowlogs import frames, logformat
 from vpcshark.flowlogs.scan import Scan
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 NAMES = (
     "version interface-id srcaddr dstaddr srcport dstport protocol packets bytes start end action tcp-flags "

@@ -18,16 +18,19 @@ from quiet import QuietHost
 from scenes import Scene, one_vpc
 from sessions import session
 
-from vpcshark.aws import inventory, mirror
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.life import Capture, Context
-from vpcshark.capture.making import Maker
-from vpcshark.capture.mirror import MirrorFeed, World
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.mirroring import resources
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle.capture import Capture
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.mirror import path_check
+from vpcshark.capture.mirror.feed import MirrorFeed, World
 from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cleanup.ledger import Ledger
@@ -176,7 +179,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
         told = Told(judge)
         wanted = CaptureOptions(**{"mode": "mirror", "host": scene.host, **options})
         steps = [
-            lambda: inventory.list_enis(aws.ec2),
+            lambda: interfaces.list_enis(aws.ec2),
             lambda: told.shown.extend(look(aws, scene)),
             lambda: capture(another, scene, wanted, tmp_path / f"{next(days)}.jsonl", told.shown),
             lambda: clean(aws, judge.overhear(Account(endpoint).client("ec2"))),
@@ -195,7 +198,7 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
 
 def look(aws: Aws, scene: Scene) -> list[str]:
     """What preflight warns of."""
-    found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+    found = path_check.findings(aws, scene.source, CaptureOptions(host=parse(scene.host)), lambda address, mac: False)
     return [finding.sentence for finding in found if finding.level != "ok"]
 
 
@@ -225,7 +228,7 @@ def clean(aws: Aws, somebody: Any) -> None:
     """What ps and cleanup do with a dead capture's remains, which ``somebody`` with all rights has planted."""
     dead = Lease("c-dead", OWNER, 1.0).as_tags()
     words = birthmark.description("c-dead", "a capture that died")
-    mirror.create_filter(somebody, dead, str(uuid.uuid4()), description=words)
+    resources.create_filter(somebody, dead, str(uuid.uuid4()), description=words)
     outcome = remove_capture(MirrorAccount(aws), "c-dead", clock=Hurried(), patience=20.0)
     if outcome.problems:
         raise VpcsharkError(" ".join(outcome.problems))

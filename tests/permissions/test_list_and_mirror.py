@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from iam import actions_of, less
 
-from vpcshark.aws import permissions, policies
+from vpcshark.aws.iam import dry_run, policies
 
 GRANTED = policies.policy(["list", "mirror", "preflight"])
 OWN = policies.policy(["list", "mirror"])
@@ -48,12 +48,12 @@ def test_without_preflights_permissions_a_capture_goes_on(work: Any):
 def test_doctor_calls_nothing_missing_that_is_not(as_user: Any):
     """What goes by the tag of a resource cannot be asked about before there is one."""
     aws, _ = as_user(OWN)
-    judged = dict(permissions.permitted(aws, {"vpcshark:capture": "doctor"}))
+    judged = dict(dry_run.permitted(aws, {"vpcshark:capture": "doctor"}))
     assert set(judged.values()) == {True, None}
     assert {action for action, is_allowed in judged.items() if is_allowed is None} == BY_TAG
 
 
 def test_doctor_names_a_create_that_is_missing(as_user: Any):
     aws, _ = as_user(less("ec2:CreateTrafficMirrorTarget", OWN))
-    judged = dict(permissions.permitted(aws, {"vpcshark:capture": "doctor"}))
+    judged = dict(dry_run.permitted(aws, {"vpcshark:capture": "doctor"}))
     assert [action for action, is_allowed in judged.items() if is_allowed is False] == ["ec2:CreateTrafficMirrorTarget"]

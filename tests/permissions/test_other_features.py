@@ -20,23 +20,18 @@ from scenes import IMAGE, Scene
 from sessions import session
 from sound import SOUND
 
-from vpcshark.aws import (
-    connect,
-    doors,
-    fleets,
-    flowlogs,
-    inventory,
-    launch,
-    metrics,
-    mirror,
-    policies,
-    registered,
-    tagging,
-    trunks,
-)
+from vpcshark.aws import tagging
+from vpcshark.aws.balancing import registered
 from vpcshark.aws.client import Aws
+from vpcshark.aws.compute import instance_login, launch, launch_template
 from vpcshark.aws.errors import mapped
-from vpcshark.aws.features import FEATURES
+from vpcshark.aws.iam import policies
+from vpcshark.aws.iam.features import FEATURES
+from vpcshark.aws.inventory import interfaces, trunks
+from vpcshark.aws.mirroring import resources, security_group_rules
+from vpcshark.aws.monitoring import flow_logs, metrics
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.mirror import fleet_lookup
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.errors import AwsError
 from vpcshark.lab.api import moto_logins
@@ -79,9 +74,9 @@ class Logins:
 def open_a_group(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A rule into somebody's group, its renewal, and out again."""
     group = scene.group(scene.target_vpc)
-    rule = doors.open_group(aws.ec2, group, "192.0.2.1", LEASE.as_tags(), "a test")
+    rule = security_group_rules.open_group(aws.ec2, group, "192.0.2.1", LEASE.as_tags(), "a test")
     tagging.put_tags(aws.ec2, [rule], {"vpcshark:expires": "2033-01-01T00:00:00Z"})
-    doors.close(aws.ec2, rule)
+    security_group_rules.close(aws.ec2, rule)
     scene.ec2.delete_security_group(GroupId=group)
 
 
@@ -112,23 +107,23 @@ def aim_at_fleets(aws: Aws, scene: Scene, judge: Judge) -> None:
     """A load balancer and an endpoint with hosts behind them, and a target of each."""
     endpoints = scene.ec2.describe_vpc_endpoints()["VpcEndpoints"]
     endpoint = [one["VpcEndpointId"] for one in endpoints if one["VpcEndpointType"] == "GatewayLoadBalancer"][-1]
-    found = [fleets.find(aws, f"lb:nlb-{scene.number}"), fleets.find(aws, endpoint)]
+    found = [fleet_lookup.find(aws, parse(f"lb:nlb-{scene.number}")), fleet_lookup.find(aws, parse(endpoint))]
     assert [len(one.members) for one in found] == [1, 1], [one.unseen for one in found]
     for one in found:
-        target = mirror.create_target(aws.ec2, one.resource, LEASE.as_tags(), str(uuid.uuid4()))
+        target = resources.create_target(aws.ec2, one.resource, LEASE.as_tags(), str(uuid.uuid4()))
         scene.ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)
 
 
 def see_host_keys_and_user(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Before a login."""
     instance = scene.source_instance
-    connect.console_keys(aws, instance)
-    connect.login_user(aws, instance)
+    instance_login.console_keys(aws, instance)
+    instance_login.login_user(aws, instance)
 
 
 def push_a_key(aws: Aws, scene: Scene, judge: Judge) -> None:
     """EC2 Instance Connect."""
-    connect.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
+    instance_login.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
 
 
 def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -137,7 +132,7 @@ def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     wanted = launch.Launch(scene.target_subnet, group, "", IMAGE)
     somebody = judge.overhear(scene.ec2)
     instance = launch.run(somebody, wanted, LEASE.as_tags(), str(uuid.uuid4()))
-    connect.push_key(aws, instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
+    instance_login.push_key(aws, instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
     launch.terminate(scene.ec2, instance)
 
 
@@ -148,19 +143,19 @@ def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
 
 def tunnel_through_an_endpoint(aws: Aws, scene: Scene, judge: Judge) -> None:
     """As the lab's endpoint judges the signed URL."""
-    found = connect.find_endpoint(aws, scene.source_vpc, "")
-    url = urlsplit(connect.tunnel_url(aws, found, "10.1.1.10"))
+    found = instance_login.find_endpoint(aws, scene.source_vpc, "")
+    url = urlsplit(instance_login.tunnel_url(aws, found, "10.1.1.10"))
     rules = Rules(found.id, REGION, "10.0.0.0/8", judge)
     assert refusal(f"{url.path}?{url.query}", url.netloc, rules, datetime.now(timezone.utc)) == ""
 
 
 def tunnel_through_session_manager(aws: Aws, scene: Scene, judge: Judge) -> None:
     """What we call, and what AWS's plugin calls with the same credentials when its connection breaks."""
-    assert connect.is_managed(aws, scene.source_instance)
-    session = connect.start_session(aws, scene.source_instance)["SessionId"]
+    assert instance_login.is_managed(aws, scene.source_instance)
+    session = instance_login.start_session(aws, scene.source_instance)["SessionId"]
     with mapped("resume the session", service="ssm"):
         aws.ssm.resume_session(SessionId=session)
-    connect.end_session(aws, session)
+    instance_login.end_session(aws, session)
 
 
 def launch_from_a_template(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -169,7 +164,7 @@ def launch_from_a_template(aws: Aws, scene: Scene, judge: Judge) -> None:
     scene.ec2.create_key_pair(KeyName=own)
     data = {"ImageId": IMAGE, "InstanceType": "t4g.small", "KeyName": own, "SecurityGroupIds": [group]}
     made = scene.ec2.create_launch_template(LaunchTemplateName=own, LaunchTemplateData=data)["LaunchTemplate"]
-    template = launch.find_template(aws.ec2, made["LaunchTemplateId"])
+    template = launch_template.find_template(aws.ec2, made["LaunchTemplateId"])
     run_and_end(aws, launch.Launch(scene.target_subnet, "", "", template=template))
 
 
@@ -210,15 +205,15 @@ def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
 def find_flow_logs(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of an interface, of a subnet, and of an attachment, which is none."""
     for id in (scene.source, scene.source_subnet):
-        flowlogs.covering(aws, id)
+        flow_logs.covering(aws, id)
     with pytest.raises(AwsError, match=r"There is no tgw-attach|DescribeTransitGatewayAttachments") as told:
-        flowlogs.covering(aws, "tgw-attach-0123456789abcdef0")
+        flow_logs.covering(aws, "tgw-attach-0123456789abcdef0")
     assert "There is no tgw-attach" in str(told.value), str(told.value)
 
 
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of a trunk on the source's instance."""
-    source = inventory.find_eni(aws.ec2, scene.source)
+    source = interfaces.find_eni(aws.ec2, scene.source)
     branch = replace(source, id="eni-0123456789abcdef0", instance="")
     assert trunks.on_its_trunk(aws.ec2, branch) == branch  # EC2 knows of none
 

@@ -11,9 +11,10 @@ from iam import actions_of, less
 from scenes import Scene
 from sound import SOUND
 
-from vpcshark.aws import policies
-from vpcshark.capture import preflight
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.aws.iam import policies
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.mirror import path_check
 from vpcshark.errors import VpcsharkError
 
 GRANTED = policies.policy(["list", "mirror", "preflight"])
@@ -50,7 +51,9 @@ def look(as_user: Any) -> Callable[..., tuple[list[str], set[str]]]:
     def findings(scene: Scene, document: Mapping[str, Any]) -> tuple[list[str], set[str]]:
         aws, judge = as_user(document)
         try:
-            found = preflight.findings(aws, scene.source, CaptureOptions(host=scene.host), lambda address, mac: False)
+            found = path_check.findings(
+                aws, scene.source, CaptureOptions(host=parse(scene.host)), lambda address, mac: False
+            )
         except VpcsharkError as error:
             return [str(error)], judge.called
         return [f"{one.level}: {one.sentence} {one.rule}" for one in found], judge.called

@@ -10,15 +10,16 @@ import pytest
 from iam import less
 from scenes import Scene, one_vpc
 
-from vpcshark.aws import inventory, policies
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.looking import Surroundings
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.plan import host_of
-from vpcshark.capture.secondlook import SecondLook
-from vpcshark.capture.silence import Arrived
-from vpcshark.capture.sources import Source
+from vpcshark.aws.iam import policies
+from vpcshark.aws.inventory import interfaces
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.lifecycle.silence import Arrived
+from vpcshark.capture.mirror import path_check
+from vpcshark.capture.mirror.host_choice import host_of
+from vpcshark.capture.mirror.silence_check import SecondLook
+from vpcshark.capture.mirror.source_choice import Source
+from vpcshark.capture.mirror.surroundings import Surroundings
 from vpcshark.clock import SystemClock
 from vpcshark.survey import picturing
 
@@ -40,10 +41,10 @@ def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
     ) -> tuple[SecondLook, Any]:
         aws: Aws
         aws, judge = as_user(document)
-        enis = {eni.id: eni for eni in inventory.list_enis(aws.ec2)}
+        enis = {eni.id: eni for eni in interfaces.list_enis(aws.ec2)}
         source = enis[scene.source]
         target = next(eni for eni in enis.values() if eni.instance == scene.host)
-        (told,) = preflight.verdicts(aws, picturing.survey(aws), [source], target, [], None)
+        (told,) = path_check.verdicts(aws, picturing.survey(aws), [source], target, [], None)
         context = SimpleNamespace(options=CaptureOptions(), maker=SimpleNamespace(made=made or {}), clock=SystemClock())
         around = Surroundings([Source(0, source, 77, False)], [], host_of(target), {})
         return SecondLook(context, aws, around, {source.id: told} if preflight_ran else {}, SystemClock().now()), judge

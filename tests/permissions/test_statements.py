@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from iam import ACCOUNT, REGION, Request, allows, arn, denies, pushing, requests
 
-from vpcshark.aws import launch, policies
-from vpcshark.aws.features import FEATURES
-from vpcshark.aws.policies import Limits
+from vpcshark.aws.compute import launch
+from vpcshark.aws.iam import policies
+from vpcshark.aws.iam.features import FEATURES
+from vpcshark.aws.iam.policies import Limits
 
 OURS = {"vpcshark:capture": "c-1", "vpcshark:expires": "2026-01-01T00:00:00Z"}
 STANDING = {

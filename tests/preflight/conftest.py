@@ -12,8 +12,9 @@ from scenes import Scene
 from sessions import session
 
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.mirror import path_check
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.preflight import Finding
 
@@ -81,7 +82,7 @@ def look(aws: Aws) -> Callable[[Scene], list[Finding]]:
     """Preflight of a scene."""
 
     def findings(scene: Scene) -> list[Finding]:
-        options = CaptureOptions(host=scene.host, packet_length=scene.packet_length)
-        return preflight.findings(aws, scene.source, options, lambda address, mac: False)
+        options = CaptureOptions(host=parse(scene.host), packet_length=scene.packet_length)
+        return path_check.findings(aws, scene.source, options, lambda address, mac: False)
 
     return findings

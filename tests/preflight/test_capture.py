@@ -16,13 +16,15 @@ from quiet import QuietHost
 from scenes import Scene, near_and_far, one_vpc
 
 from vpcshark.aws.client import Aws
-from vpcshark.capture.life import Capture, Context
-from vpcshark.capture.making import Maker
-from vpcshark.capture.mirror import MirrorFeed, World
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle.capture import Capture
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.mirror.feed import MirrorFeed, World
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.tags import Lease
@@ -85,7 +87,7 @@ def capture(another: Aws, tmp_path: Path) -> Callable[..., Remark]:
             lambda *_: None,
             lambda _: None,
         )
-        wanted = CaptureOptions(mode="mirror", **{"host": scene.host, **options})
+        wanted = CaptureOptions(mode="mirror", host=parse(options.pop("host", scene.host)), **options)
         context = Context(
             Selection((scene.source,)),
             wanted,

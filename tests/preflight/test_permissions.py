@@ -12,8 +12,9 @@ from scenes import Scene, one_vpc
 from sessions import session
 
 from vpcshark.aws.client import Aws
-from vpcshark.capture import preflight
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.host import parse
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.mirror import path_check
 from vpcshark.lab.control import LabControl
 from vpcshark.preflight import Finding
 
@@ -35,8 +36,8 @@ def look_without(endpoint: str, aws: Aws) -> Iterator[Callable[..., list[Finding
         key = iam.create_access_key(UserName=name)["AccessKey"]
         control.enforce_iam(is_on=True)
         mine = Aws(_Keys(endpoint, aws.region, key), Config(retries={"total_max_attempts": 1}), "", aws.region)
-        options = CaptureOptions(host=host or scene.host)
-        return preflight.findings(mine, scene.source, options, lambda address, mac: False)
+        options = CaptureOptions(host=parse(host or scene.host))
+        return path_check.findings(mine, scene.source, options, lambda address, mac: False)
 
     yield findings
     control.enforce_iam(is_on=False)

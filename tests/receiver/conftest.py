@@ -18,8 +18,9 @@ from typing import Any
 import pytest
 
 from vpcshark import receiver
-from vpcshark.wire import bpf, pcapng
-from vpcshark.wire.libpcap import compile_filter
+from vpcshark.wire.bpf import kernel_filter
+from vpcshark.wire.bpf.libpcap import compile_filter
+from vpcshark.wire.capture_files import pcapng
 
 MAC = "0a:00:00:00:00:01"
 PATIENCE = 20.0
@@ -167,8 +168,8 @@ def make_config(port: int, text: str = "", vnis: tuple[int, ...] = (77,), **more
         "port": port,
         "address": "127.0.0.1",
         "interfaces": [{"vni": vni, "id": place, "mac": MAC} for place, vni in enumerate(vnis)],
-        "program": bpf.relocate_frames(program, sources, port),
-        "socket_program": bpf.relocate_datagrams(program, sources),
+        "program": kernel_filter.relocate_frames(program, sources, port),
+        "socket_program": kernel_filter.relocate_datagrams(program, sources),
         **more,
     }
 

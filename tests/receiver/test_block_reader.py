@@ -11,8 +11,8 @@ from properties import examples
 from vpcshark.receiver import kernel
 from vpcshark.receiver.frames import Frames, Source
 from vpcshark.receiver.ring import BlockReader
-from vpcshark.wire import bpf
-from vpcshark.wire.vxlan import Ports
+from vpcshark.wire.bpf import kernel_filter
+from vpcshark.wire.overlay.vxlan import Ports
 
 MAC, OTHER = bytes.fromhex("0a0000000001"), bytes.fromhex("0a0000000002")
 WRAP = 2**32 * 400_000_000
@@ -84,5 +84,5 @@ def test_fast_and_slow_agree(entries, snaplen):
 def test_what_leaves_this_machine_is_refused_whatever_the_kernel_does_of_itself():
     """Loopback shows each frame twice; before Linux 4.20 only the filter tells them apart."""
     program = kernel.arriving([(6, 0, 0, 9)], [])
-    assert bpf.run(program, b"x") == 9
-    assert bpf.run(program, b"x", outgoing=True) == 0
+    assert kernel_filter.run(program, b"x") == 9
+    assert kernel_filter.run(program, b"x", outgoing=True) == 0

@@ -18,8 +18,9 @@ from pace import pace
 
 from vpcshark import receiver
 from vpcshark.receiver.output import LIMIT
-from vpcshark.wire import bpf, pcapng
-from vpcshark.wire.libpcap import compile_filter
+from vpcshark.wire.bpf import kernel_filter
+from vpcshark.wire.bpf.libpcap import compile_filter
+from vpcshark.wire.capture_files import pcapng
 
 OUTBOUND = struct.pack("<HHIHH", 2, 4, 2, 0, 0)
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="AF_PACKET needs root")
@@ -90,8 +91,8 @@ def test_what_is_not_ours_is_counted_when_asked_for(start, config, sender, port,
     """Other VNIs, and what is no VXLAN: the diagnosis of a capture that shows nothing."""
     given = config(port, mode=mode)
     program, sources = compile_filter(""), [77]
-    given["program"] = bpf.relocate_frames(program, sources, port, foreign=True)
-    given["socket_program"] = bpf.relocate_datagrams(program, sources, foreign=True)
+    given["program"] = kernel_filter.relocate_frames(program, sources, port, foreign=True)
+    given["socket_program"] = kernel_filter.relocate_datagrams(program, sources, foreign=True)
     running = start(given)
     running.event("ready")
     for vni in (5, 5, 6, 77):

@@ -16,16 +16,17 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vpcshark import logs
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
+from vpcshark.capture.contract.host import Local
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.sink import FileSink
+from vpcshark.capture.contract.status import Silent
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop_watch import Watch
+from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.services import Services
-from vpcshark.capture.sink import FileSink
-from vpcshark.capture.status import Silent
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
 from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.watch import Watch
 
 LEASE = 1.5
 
@@ -59,7 +60,7 @@ def main() -> int:
     stop = Stop()
     with Watch(stop, parent=lambda: 0):
         try:
-            options = CaptureOptions(host="local")
+            options = CaptureOptions(host=Local())
             Services(timeline=timeline, lease=LEASE).capture(
                 Selection((eni,)), options, FileSink.open(file), stop, Silent()
             )

@@ -10,13 +10,16 @@ from collections.abc import Callable, Iterator
 
 from outer import SHAPES
 
-from vpcshark.wire import bpf, pcap, pcapng, rules, vxlan
-from vpcshark.wire.decap import Decapsulator
-from vpcshark.wire.decapstream import Stream, Worker
-from vpcshark.wire.decaptable import Table
-from vpcshark.wire.libpcap import compile_filter
-from vpcshark.wire.merge import Merger
-from vpcshark.wire.records import SLACK
+from vpcshark.wire.bpf import kernel_filter
+from vpcshark.wire.bpf.libpcap import compile_filter
+from vpcshark.wire.capture_files import pcapng
+from vpcshark.wire.capture_files.merge import Merger
+from vpcshark.wire.capture_files.records import SLACK
+from vpcshark.wire.mirror_rules import translation as mirror_rules_translation
+from vpcshark.wire.overlay import tcpdump_stream, vxlan
+from vpcshark.wire.overlay.decap import Decapsulator
+from vpcshark.wire.overlay.decap_stream import Stream, Worker
+from vpcshark.wire.overlay.decap_table import Table
 
 MAC = bytes.fromhex("0a0000000001")
 FILTERS = ("", "tcp port 80", "ip6 or vlan", "udp[4:2] > 50 and not host 10.0.0.1", "tcp[13] & 2 != 0", "greater 100")
@@ -64,7 +67,7 @@ def tcpdump(data: bytes) -> None:
     """Any bytes as tcpdump's output: the same packets, however they come, and whole blocks."""
 
     def convert(parts: list[bytes]) -> tuple[bytes, str]:
-        converter, made = pcap.Converter(MAC, decapsulate=True), b""
+        converter, made = tcpdump_stream.Converter(MAC, decapsulate=True), b""
         try:
             for part in parts:
                 made += converter.feed(part)
@@ -110,8 +113,8 @@ def _decapsulate(data: bytes, make: Callable[[Decapsulator], Worker]) -> tuple[b
 
 def filters(data: bytes) -> None:
     """Any text as a capture filter: at most ten rules, or less than all said."""
-    translation = rules.translate(data.decode("utf-8", "replace"))
-    assert len(translation.rules) <= rules.MAX_RULES
+    translation = mirror_rules_translation.translate(data.decode("utf-8", "replace"))
+    assert len(translation.rules) <= mirror_rules_translation.MAX_RULES
 
 
 def programs(data: bytes) -> None:
@@ -120,7 +123,7 @@ def programs(data: bytes) -> None:
         return
     inner = data[1:1400]
     program, moved = _PROGRAMS[data[0] % len(_PROGRAMS)]
-    assert bool(bpf.run(moved, SHAPES["ipv4"](inner, 77))) == bool(bpf.run(program, inner))
+    assert bool(kernel_filter.run(moved, SHAPES["ipv4"](inner, 77))) == bool(kernel_filter.run(program, inner))
 
 
 def merged(data: bytes) -> None:
@@ -144,7 +147,7 @@ def merged(data: bytes) -> None:
     assert at == len(made)
 
 
-_PROGRAMS = [(program, bpf.relocate_frames(program, [77])) for program in map(compile_filter, FILTERS)]
+_PROGRAMS = [(program, kernel_filter.relocate_frames(program, [77])) for program in map(compile_filter, FILTERS)]
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
     "frames": frames,

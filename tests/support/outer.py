@@ -5,9 +5,9 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterable, Sequence
 
-from vpcshark.wire.decap import Decapsulator
-from vpcshark.wire.decapstream import Stream, Worker
-from vpcshark.wire.decaptable import Table
+from vpcshark.wire.overlay.decap import Decapsulator
+from vpcshark.wire.overlay.decap_stream import Stream, Worker
+from vpcshark.wire.overlay.decap_table import Table
 
 
 def udp(payload: bytes, port: int = 4789) -> bytes:

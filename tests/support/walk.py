@@ -41,7 +41,7 @@ def extcap(argv: list[str]) -> int:
     """``--list`` is what a refresh asks and keeps; everything else as Wireshark asks it."""
     from vpcshark.capture.services import Services
     from vpcshark.extcap import main, refresh
-    from vpcshark.extcap.answers import Answers
+    from vpcshark.extcap.prepared.writer import Answers
 
     if argv == ["--list"]:
         sys.stdout.write(refresh.renew(Services, os.environ, Answers(os.environ)))

@@ -22,7 +22,7 @@ import pytest
 from iam import OneUser
 
 from vpcshark.aws.client import Aws
-from vpcshark.aws.connect import Endpoint, tunnel_url
+from vpcshark.aws.compute.instance_login import Endpoint, tunnel_url
 from vpcshark.lab import plugin
 from vpcshark.lab.vpc import relay
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules

@@ -13,8 +13,8 @@ import pytest
 from outer import FILES, SHAPES, WORKERS
 from scapy.libs import winpcapy
 
-from vpcshark.wire.decap import Decapsulator
-from vpcshark.wire.decapstream import Worker
+from vpcshark.wire.overlay.decap import Decapsulator
+from vpcshark.wire.overlay.decap_stream import Worker
 
 Program = Sequence[tuple[int, int, int, int]]
 

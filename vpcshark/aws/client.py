@@ -18,11 +18,12 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
-from vpcshark.aws import answers, configured, models
-from vpcshark.aws.bounded import bound
+from vpcshark.aws import answers, models
+from vpcshark.aws.credentials import config_files
+from vpcshark.aws.credentials.credential_process import PATIENCE
+from vpcshark.aws.credentials.sign_in import Ask, Chain, Keys
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
-from vpcshark.aws.helper import PATIENCE
-from vpcshark.aws.signin import Ask, Chain, Keys
+from vpcshark.aws.response_limits import bound
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
@@ -243,16 +244,16 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
     name = profile or os.environ.get("AWS_PROFILE", "")
     with mapped("sign in", service="sts", profile=name):
         core = _core(profile)
-        configured.check_files(core)
+        config_files.check_files(core)
         session = _session(core, _place(region))
-        configured.check_bundle(core)
+        config_files.check_bundle(core)
         chosen = _checked_region(session, _resolves)
         config = _config()
         core.set_default_client_config(config)  # also of the clients that ask SSO and STS for credentials
         chain = Chain(core, name, ask, patience)
         core.register_component("credential_provider", chain)
         _obtain_credentials(session)
-        bundle = configured.bundle(core)
+        bundle = config_files.bundle(core)
     return Aws(session, config, name, chosen, chain, bundle)
 
 
@@ -265,7 +266,7 @@ def connect_with(keys: Keys, profile: str, region: str) -> Aws:
             core.set_config_variable("profile", profile)
         core.set_credentials(keys.key_id, keys.secret, keys.token or None)
         session = _session(core, _place(region))
-        return Aws(session, _config(), "", str(session.region_name), ca_bundle=configured.bundle(core))
+        return Aws(session, _config(), "", str(session.region_name), ca_bundle=config_files.bundle(core))
 
 
 def _core(profile: str = "") -> Any:

@@ -54,7 +54,7 @@ def _loader(folders: Sequence[str]) -> Any:
             """A copy, as each session of boto3 appends a folder (with resources, which we never ask for)."""
             return [*super().search_paths]
 
-        def list_available_services(self, type_name: str) -> list[str]:
+        def list_available_services(self, type_name: str) -> list[str]:  # noqa: ARG002  # botocore names it
             """The names of all folders. botocore's own looks into each of them, a thousand, for this type's file."""
             there = [path for path in self.search_paths if os.path.isdir(path)]
             return sorted({name for path in there for name in os.listdir(path)})

@@ -15,24 +15,27 @@ from typing import TYPE_CHECKING
 
 import vpcshark
 from vpcshark import context, settings
-from vpcshark.capture import catalog, choices, life, recent, remembered
-from vpcshark.capture.course import Course
-from vpcshark.capture.listed import Offer
-from vpcshark.capture.making import Maker
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection, of_named
-from vpcshark.capture.sink import Sink
-from vpcshark.capture.status import Status
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.listing import Offer
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import NAMED, Selection, of_named
+from vpcshark.capture.contract.sink import Sink
+from vpcshark.capture.contract.status import Status
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.inventory import catalog, eni_cache, recent, selector_values
+from vpcshark.capture.lifecycle import capture as lifecycle_capture
+from vpcshark.capture.lifecycle.context import LEASE, Context, SignIn
+from vpcshark.capture.lifecycle.feed import Feed
+from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.cleanup import background, janitor, ledger, overview, report, sweep, tags, tidy
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 if TYPE_CHECKING:
-    from vpcshark.aws.inventory import Eni
-    from vpcshark.aws.signin import Ask, Keys
+    from vpcshark.aws.credentials.sign_in import Ask, Keys
+    from vpcshark.aws.inventory.interfaces import Eni
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +50,7 @@ class Services:
         clock: Clock | None = None,
         ledgers: Path | None = None,
         timeline: Timeline | None = None,
-        lease: float = life.LEASE,
+        lease: float = LEASE,
         ask: Ask | None = None,
         listed: Mapping[catalog.Place, Sequence[Eni] | VpcsharkError] | None = None,
     ) -> None:
@@ -68,7 +71,7 @@ class Services:
         entries, problems = catalog.survey(
             places,
             wanted,
-            lambda place: remembered.keep(_slot(), place, self._enis(place)),
+            lambda place: eni_cache.keep(_slot(), place, self._enis(place)),
             _known(),
         )
         left = overview.remark(self._ledgers)
@@ -76,25 +79,26 @@ class Services:
         return catalog.offer(entries, problems, wanted, recent.load())
 
     def _enis(self, place: catalog.Place) -> Sequence[Eni]:
-        from vpcshark.aws import client, inventory
+        from vpcshark.aws import client
+        from vpcshark.aws.inventory import interfaces as inventory_interfaces
 
         if isinstance(known := self._listed.get(place), VpcsharkError):
             raise known
         if known is not None:
             return known
-        return inventory.list_enis(client.connect(place.profile, place.region).ec2)
+        return inventory_interfaces.list_enis(client.connect(place.profile, place.region).ec2)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
-        """What the selector ``name`` offers, see ``choices.choices``. VpcsharkError."""
+        """What the selector ``name`` offers, see ``selector_values.choices``. VpcsharkError."""
         from vpcshark.aws import client
 
-        is_named = interface.startswith(catalog.NAMED)
-        named = settings.load().captures.get(interface.removeprefix(catalog.NAMED)) if is_named else None
+        is_named = interface.startswith(NAMED)
+        named = settings.load().captures.get(interface.removeprefix(NAMED)) if is_named else None
         selection = Selection((interface,)) if named is None else of_named(named)
         if named is not None and not (options.profile or options.region):
             options = replace(options, profile=named.profile, region=named.region)
         options = placed(selection, options)
-        return choices.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
+        return selector_values.choices(name, interface, vpc, lambda: client.connect(options.profile, options.region))
 
     def capture(
         self,
@@ -108,7 +112,7 @@ class Services:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
         _check_mode(selection, options)
-        options = placed(selection, replace(options, capture_filter=options.whole_filter))
+        options = placed(selection, options)
         if selection.single:
             recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)
@@ -121,8 +125,8 @@ class Services:
             keeper = _start_janitor(book)
         try:
             maker = Maker(book, identity, self.timeline, keeper.check)
-            signed = life.SignIn()
-            context = life.Context(
+            signed = SignIn()
+            context = Context(
                 selection,
                 options,
                 sink,
@@ -135,7 +139,7 @@ class Services:
                 signed,
                 course or Course(),
             )
-            life.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
+            lifecycle_capture.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
         finally:
             with self.timeline.step("dismiss the janitor"):
                 keeper.dismiss()
@@ -165,15 +169,15 @@ class Services:
             ) from error
 
 
-def _feed(context: life.Context, book: ledger.Ledger, keeper: janitor.Janitor, ask: Ask | None) -> life.Feed:
-    from vpcshark.capture import feeds  # here: it leads to AWS
+def _feed(context: Context, book: ledger.Ledger, keeper: janitor.Janitor, ask: Ask | None) -> Feed:
+    from vpcshark.capture.modes import factory  # here: it leads to AWS
 
     def entrust(keys: Keys) -> None:
         keeper.entrust(keys.as_line())
         book.is_covered(keys.expires)
         context.signed.until = keys.expires
 
-    return feeds.choose(context, book, entrust, ask)
+    return factory.choose(context, book, entrust, ask)
 
 
 def cleanup_report(

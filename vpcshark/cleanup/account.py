@@ -6,9 +6,12 @@ import logging
 from collections.abc import Callable
 
 from vpcshark import threads
-from vpcshark.aws import client, doors, launch, mirror, tagging
+from vpcshark.aws import client, tagging
 from vpcshark.aws.client import Aws
-from vpcshark.aws.signin import Ask, Keys
+from vpcshark.aws.compute import launch
+from vpcshark.aws.credentials.sign_in import Ask, Keys
+from vpcshark.aws.mirroring import resources, security_group_rules
+from vpcshark.aws.tagging import Tagged
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.birthmark import Birth
 from vpcshark.cleanup.sweep import Resource
@@ -36,8 +39,8 @@ class MirrorAccount:
         ec2 = self._aws.ec2
         found = threads.together(
             [
-                lambda: mirror.tagged_resources(ec2),
-                lambda: doors.tagged(ec2, tags.CAPTURE),
+                lambda: resources.tagged_resources(ec2),
+                lambda: security_group_rules.tagged(ec2, tags.CAPTURE),
                 lambda: launch.tagged(ec2, tags.CAPTURE),
             ]
         )
@@ -45,17 +48,17 @@ class MirrorAccount:
 
     def delete(self, kind: str, resource: str) -> None:
         """Delete one; one that is gone already is done. An instance is told to terminate, which takes a minute."""
-        if kind == doors.KIND:
-            doors.close(self._aws.ec2, resource)
+        if kind == security_group_rules.KIND:
+            security_group_rules.close(self._aws.ec2, resource)
         elif kind == launch.INSTANCE:
             launch.terminate(self._aws.ec2, resource)
         elif kind == launch.GROUP:
             launch.delete_group(self._aws.ec2, resource)
         else:
-            mirror.delete(self._aws.ec2, kind, resource)
+            resources.delete(self._aws.ec2, kind, resource)
 
 
-def _resource(found: mirror.Tagged) -> Resource:
+def _resource(found: Tagged) -> Resource:
     birth = Birth(found.token, found.name, found.description)
     return Resource(found.kind, found.id, found.tags, found.source, found.instance_type, birth)
 

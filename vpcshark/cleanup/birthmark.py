@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 INSTANCE, GROUP, RULE = "instance", "security-group", "security-group-rule"
-GROUP_DESCRIPTION = "Capture host of vpcshark"  # of every security group that ``aws.launch`` creates
+GROUP_DESCRIPTION = "Capture host of vpcshark"  # of every security group that ``aws.compute.launch`` creates
 MOST = 255  # characters of a description, of the kind that has the fewest (a rule's)
 _OURS = "vpcshark-"
 _NAME = re.compile(r"vpcshark-c-[0-9a-z-]+")
@@ -79,5 +79,5 @@ class Proof:
 
 
 def _reads(text: str, wanted: str) -> bool:
-    """Is it the same but for the characters that a rule's description may not have (``aws.doors``)?"""
+    """Is it the same but for the characters that a rule's description may not have (a "-" stands for each)?"""
     return len(text) == len(wanted) and all(a in (b, "-") for a, b in zip(text, wanted, strict=True))

@@ -12,15 +12,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from vpcshark import logs, threads
-from vpcshark.aws import client, inventory
-from vpcshark.aws.inventory import Eni
-from vpcshark.capture import called, catalog
-from vpcshark.capture.catalog import Place
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.aws import client
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.inventory import catalog, name_lookup
+from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cli import console
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import configured
-from vpcshark.extcap.options import resolve
+from vpcshark.options import checked_settings
+from vpcshark.options.resolve import resolve
 from vpcshark.settings import Settings
 
 Ask = Callable[[str], str]
@@ -28,7 +29,7 @@ Ask = Callable[[str], str]
 
 def settled(given: Mapping[str, str]) -> tuple[CaptureOptions, Settings]:
     """The options in force, and the settings. InputError where one of them cannot be used, with file and line."""
-    known = configured.load()
+    known = checked_settings.load()
     wanted = resolve(given, os.environ, "", known.general)
     logs.set_up(wanted.log_level, wanted.log_file)
     return wanted, known
@@ -38,7 +39,7 @@ def places(options: argparse.Namespace) -> list[Place]:
     """Where a command looks that looks at all there is: each of ``list.profiles`` in each of ``list.regions``, or the
     one that flags or environment say."""
     said = {"profile": options.profile, "region": options.region}
-    known = configured.load()
+    known = checked_settings.load()
     settled(said)
     return catalog.places(known, resolve(said, os.environ))
 
@@ -54,7 +55,7 @@ def listed(where: Sequence[Place], ask: Ask | None = None) -> dict[Place, Sequen
     works = {}
     for one in where:
         try:
-            works[one] = threads.start(inventory.list_enis, client.connect(one.profile, one.region, ask).ec2)
+            works[one] = threads.start(interfaces.list_enis, client.connect(one.profile, one.region, ask).ec2)
         except VpcsharkError as error:
             found[one] = error
     for one, work in works.items():
@@ -76,13 +77,13 @@ def parted(
 def named_enis(words: Sequence[str], wanted: CaptureOptions, known: Settings) -> tuple[list[str], CaptureOptions]:
     """``words`` with the id of each ENI that is named in another way, and the options with the place where it is.
     InputError for a name that nothing has, or several have."""
-    if not any(called.is_name(word) for word in words):
+    if not any(name_lookup.is_name(word) for word in words):
         return [*words], wanted
     found = _all(catalog.places(known, wanted))
     ids = []
     for word in words:
-        if called.is_name(word):
-            there, eni = called.eni(word, found)
+        if name_lookup.is_name(word):
+            there, eni = name_lookup.eni(word, found)
             word, wanted = eni.id, _at(wanted, there)
         ids.append(word)
     return ids, wanted
@@ -90,7 +91,7 @@ def named_enis(words: Sequence[str], wanted: CaptureOptions, known: Settings) ->
 
 def named_instance(word: str, where: Place) -> str:
     """The id of the instance. InputError as above."""
-    return word if called.is_instance(word) else called.instance(word, _all([where]))[1]
+    return word if name_lookup.is_instance(word) else name_lookup.instance(word, _all([where]))[1]
 
 
 def _at(wanted: CaptureOptions, there: Place) -> CaptureOptions:

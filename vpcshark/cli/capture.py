@@ -14,19 +14,18 @@ from pathlib import Path
 from typing import Any
 
 from vpcshark import logs, settings
-from vpcshark.capture.catalog import NAMED
-from vpcshark.capture.course import Course
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection, of_words
-from vpcshark.capture.stop import Stop
-from vpcshark.capture.timeline import Timeline
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import NAMED, Selection, of_words
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop_watch import Watch
+from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.cli import account, console, limits, recording, statuses
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError
-from vpcshark.extcap import command_line, configured
-from vpcshark.extcap import options as table
-from vpcshark.extcap.source import named
-from vpcshark.extcap.watch import Watch
+from vpcshark.options import checked_settings, command_line, resolve
+from vpcshark.options import table as table
+from vpcshark.options.checked_settings import named
 from vpcshark.text import many
 
 
@@ -65,9 +64,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _wanted(options: argparse.Namespace) -> tuple[Selection, CaptureOptions, str]:
     """What to capture from, how, and into which file. InputError."""
-    known = configured.load()
+    known = checked_settings.load()
     selection, defaults = sources(options.source, known)
-    wanted = table.resolve(_given(options), os.environ, options.filter, defaults)
+    wanted = resolve.resolve(_given(options), os.environ, options.filter, defaults)
     logs.set_up(wanted.log_level, wanted.log_file)
     suffix = "pcapng" if options.format == "pcapng" else "pcap"
     name = options.file or f"{selection.label}-{time.strftime('%Y%m%d-%H%M%S')}.{suffix}"

@@ -17,7 +17,7 @@ from vpcshark import __version__, logs
 from vpcshark.cli import statuses
 from vpcshark.cli.commands import module
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap.options import BY_NAME
+from vpcshark.options.table import BY_NAME
 from vpcshark.text import line
 
 SWEEP_THEMSELVES = {"cleanup", "capture"}

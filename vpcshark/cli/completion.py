@@ -17,7 +17,7 @@ from argcomplete.shell_integration import shellcode
 from vpcshark import context
 from vpcshark.cli import parsing, statuses
 from vpcshark.cli.commands import COMMANDS
-from vpcshark.extcap import prepared
+from vpcshark.extcap.prepared import reader
 from vpcshark.text import line
 
 _ENTRY = re.compile(r"^interface \{value=([^{}]*)\}\{display=([^{}]*)\}$", re.MULTILINE)
@@ -52,8 +52,8 @@ def _choosing() -> argparse.ArgumentParser:
 
 def enis(environ: Mapping[str, str]) -> dict[str, str]:
     """What the last list had: id -> what a person recognises, and a name -> the same where one ENI alone has it."""
-    place = prepared.slot(context.folder(environ), environ)
-    listed = _ENTRY.findall(prepared.read(place, prepared.INTERFACES) or "")
+    place = reader.slot(context.folder(environ), environ)
+    listed = _ENTRY.findall(reader.read(place, reader.INTERFACES) or "")
     found = {value: line(display) for value, display in listed if not _is_other(value)}
     names = [display.split(" · ")[0] for display in found.values()]
     single = {
@@ -65,4 +65,4 @@ def enis(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_other(value: str) -> bool:
-    return value == prepared.CHOOSE or value.startswith(prepared.PROBLEM)
+    return value == reader.CHOOSE or value.startswith(reader.PROBLEM)

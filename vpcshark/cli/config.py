@@ -12,8 +12,8 @@ from pathlib import Path
 from vpcshark import folders, settings
 from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
-from vpcshark.extcap import configured
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared.writer import Answers
+from vpcshark.options import checked_settings
 
 
 def run(options: argparse.Namespace) -> int:
@@ -99,7 +99,7 @@ def write(file: Path, text: str) -> None:
 
 def check(text: str, file: Path) -> None:
     """InputError with what is wrong in ``text``: its shape, an option that there is not, a value that does not fit."""
-    configured.checked(settings.parse(text, str(file)))
+    checked_settings.checked(settings.parse(text, str(file)))
 
 
 def _text(file: Path) -> str:

@@ -1,6 +1,6 @@
 """``vpcshark decap IN OUT``: takes the outer headers off a capture that somebody made on a target.
 
-Reads pcap and pcapng, writes pcapng. Must not know how headers come off: that is ``wire.decap``.
+Reads pcap and pcapng, writes pcapng. Must not know how headers come off: that is ``wire.overlay.decap``.
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from vpcshark import __version__, threads
-from vpcshark.capture.sink import FileSink, SinkClosed
+from vpcshark.capture.contract.sink import FileSink, SinkClosed
 from vpcshark.cli.decapreport import insist_on_frames, summary
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
 from vpcshark.errors import InputError
 from vpcshark.text import line, many
-from vpcshark.wire.bpf import asks_direction
-from vpcshark.wire.decap import Decapsulator
-from vpcshark.wire.decapstream import Stream, worker_of
-from vpcshark.wire.libpcap import FilterError, Matcher, compile_filter
-from vpcshark.wire.records import Blocks
-from vpcshark.wire.vxlan import Ports
+from vpcshark.wire.bpf.kernel_filter import asks_direction
+from vpcshark.wire.bpf.libpcap import FilterError, Matcher, compile_filter
+from vpcshark.wire.capture_files.records import Blocks
+from vpcshark.wire.overlay.decap import Decapsulator
+from vpcshark.wire.overlay.decap_stream import Stream, worker_of
+from vpcshark.wire.overlay.vxlan import Ports
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from vpcshark.errors import InputError
 from vpcshark.text import many
-from vpcshark.wire.decap import Counts, Decapsulator
+from vpcshark.wire.overlay.decap import Counts, Decapsulator
 
 _MOST_PORTS = 4
 

@@ -18,10 +18,10 @@ from vpcshark.cleanup.detached import SAFE
 from vpcshark.cli import console, recording
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.text import many
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 FILE = "demo.pcapng"
 SECONDS = (10, 30, 90)
@@ -41,12 +41,13 @@ def run(options: argparse.Namespace) -> int:
 
 def capture_and_show(tries: Sequence[int]) -> int:
     """The demo itself, with a lab in the environment."""
-    from vpcshark.aws import client, inventory
+    from vpcshark.aws import client
+    from vpcshark.aws.inventory import interfaces
 
     out = console.out()
     ec2 = client.connect().ec2
-    eni = inventory.list_enis(ec2)[0]
-    console.heading(out, f"Capturing {tries[0]} seconds from {inventory.display(eni)}")
+    eni = interfaces.list_enis(ec2)[0]
+    console.heading(out, f"Capturing {tries[0]} seconds from {interfaces.display(eni)}")
     _await_listed(eni.id)
     capture(eni.id, tries)
     _show(Path(FILE))
@@ -69,7 +70,7 @@ def _await_listed(eni: str, clock: Clock | None = None) -> None:
 
     clock = clock or SystemClock()
     end = clock.monotonic() + LISTING
-    while eni not in (Answers(os.environ).read(prepared.INTERFACES) or ""):
+    while eni not in (Answers(os.environ).read(reader.INTERFACES) or ""):
         said = listing.make(None)
         if clock.monotonic() >= end:
             raise VpcsharkError(f"{eni} is not in the list of interfaces.", said)
@@ -123,11 +124,11 @@ def _show(file: Path) -> None:
 
 def _show_what_is_left(ec2: Any) -> int:
     """Nothing, as a fresh describe of everything that bears our tag shows."""
-    from vpcshark.aws import mirror
+    from vpcshark.aws.mirroring import resources
 
     out = console.out()
     console.heading(out, "What is left in the account")
-    left = mirror.tagged_resources(ec2)
+    left = resources.tagged_resources(ec2)
     for resource in left:
         out.print(f"{resource.kind} {resource.id}")
     if not left:

@@ -18,8 +18,8 @@ from vpcshark.cli.findings import Check, Finding, Skipped, examine
 from vpcshark.cli.installation import Installation
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, VpcsharkError
-from vpcshark.extcap import prepared
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 
 SKEW = 240.0  # seconds; AWS refuses signatures that are five minutes off
 
@@ -122,7 +122,7 @@ class Doctor:
     def answers(self) -> str:
         """Are there any, how old are they, and do they tell of a problem?"""
         answers = Answers(os.environ, self._clock)
-        text, age = answers.read(prepared.INTERFACES), answers.age()
+        text, age = answers.read(reader.INTERFACES), answers.age()
         if answers.folder is None:
             raise VpcsharkError("There is no home folder to keep them in.", "Set HOME.")
         if text is None or age is None:
@@ -163,14 +163,14 @@ class Doctor:
 
     def permissions(self) -> str:
         """Every call of a capture, as EC2's DryRun judges it."""
-        from vpcshark.aws import permissions
+        from vpcshark.aws.iam import dry_run
         from vpcshark.cleanup import tags
 
         aws = self._asked().aws
         if aws is None:
             raise Skipped("It cannot be checked without being signed in.")
         lease = tags.Lease("doctor", tags.default_owner(), self._clock.now())
-        judged = dict(permissions.permitted(aws, lease.as_tags()))
+        judged = dict(dry_run.permitted(aws, lease.as_tags()))
         missing = [action for action, is_allowed in judged.items() if is_allowed is False]
         if missing:
             raise VpcsharkError(
@@ -191,13 +191,13 @@ class Doctor:
         return self._answer
 
     def _ask(self) -> Answer:
-        from vpcshark.aws import permissions
+        from vpcshark.aws.iam import dry_run
 
         try:
             aws = self._connect(self._profile, self._region)
-            arn, time = permissions.identity(aws)
+            arn, time = dry_run.identity(aws)
         except AwsError as error:
-            return Answer(self._skew(permissions.time_of(error)), error=error)
+            return Answer(self._skew(dry_run.time_of(error)), error=error)
         return Answer(self._skew(time), aws, arn)
 
     def _skew(self, time: float) -> float | None:

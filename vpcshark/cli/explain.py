@@ -10,11 +10,11 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
-from vpcshark.capture.filtering import service_port
+from vpcshark.capture.mirror.filter_programs import service_port
 from vpcshark.cli import console
 from vpcshark.errors import InputError
-from vpcshark.wire.libpcap import FilterError, compile_filter
-from vpcshark.wire.rules import MAX_RULES, MirrorRule, Translation, translate
+from vpcshark.wire.bpf.libpcap import FilterError, compile_filter
+from vpcshark.wire.mirror_rules.translation import MAX_RULES, MirrorRule, Translation, translate
 
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 _EMPTY = "AWS mirrors nothing for this filter: Traffic Mirroring sends IP packets only, and no ARP."

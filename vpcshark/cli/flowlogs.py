@@ -58,7 +58,7 @@ def _show(options: argparse.Namespace) -> int:
 
 def _pcap(options: argparse.Namespace) -> int:
     """All records of the files, or of one flow, as frames of one file, in the order in which they come."""
-    from vpcshark.capture.sink import SinkClosed
+    from vpcshark.capture.contract.sink import SinkClosed
     from vpcshark.cli.outfile import OutFile
 
     out = OutFile(options.write)
@@ -94,13 +94,14 @@ def _write(files: Any, write: Callable[[bytes], None]) -> int:
 
 def _where(options: argparse.Namespace) -> int:
     """0: a flow log delivers all records of the place; 1: none does."""
-    from vpcshark.aws import client, flowlogs
+    from vpcshark.aws import client
+    from vpcshark.aws.monitoring import flow_logs
     from vpcshark.cli import account
     from vpcshark.flowlogs import cover
 
     wanted, _ = account.settled({"profile": options.profile, "region": options.region})
     with console.working("Asking AWS about flow logs ...") as ask:
-        place, logs = flowlogs.covering(client.connect(wanted.profile, wanted.region, ask), options.id)
+        place, logs = flow_logs.covering(client.connect(wanted.profile, wanted.region, ask), options.id)
     said = cover.as_json(place, logs)
     if options.json:
         console.write_json(said)

@@ -7,7 +7,8 @@ import json
 import sys
 from typing import Any
 
-from vpcshark.aws import client, policies
+from vpcshark.aws import client
+from vpcshark.aws.iam import policies
 from vpcshark.cli.arguments.iam_policy import NARROWING
 
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from vpcshark.cli import console
 
 if TYPE_CHECKING:
-    from vpcshark.aws.inventory import Eni
-    from vpcshark.capture.catalog import Place
+    from vpcshark.aws.inventory.interfaces import Eni
+    from vpcshark.capture.inventory.catalog import Place
 
 
 def run(options: argparse.Namespace) -> int:
@@ -35,13 +35,13 @@ def run(options: argparse.Namespace) -> int:
 
 def as_json(place: Place, eni: Eni) -> dict[str, Any]:
     """The fields that scripts rely on. ``profile`` and ``region`` are null where they are as AWS chooses."""
-    from vpcshark.aws import inventory
+    from vpcshark.aws.inventory import interfaces
 
-    return {**inventory.as_json(eni), "profile": place.profile or None, "region": place.region or None}
+    return {**interfaces.as_json(eni), "profile": place.profile or None, "region": place.region or None}
 
 
 def _print(found: Mapping[Place, Sequence[Eni]]) -> None:
-    from vpcshark.aws import inventory
+    from vpcshark.aws.inventory import interfaces
 
     table = console.table()
     several = ("PROFILE", "REGION") if len(found) > 1 else ()
@@ -49,7 +49,7 @@ def _print(found: Mapping[Place, Sequence[Eni]]) -> None:
         table.add_column(heading, no_wrap=heading == "ENI", overflow="fold")
     for place, enis in found.items():
         for eni in enis:
-            addresses = " ".join(inventory.some_addresses(eni))
+            addresses = " ".join(interfaces.some_addresses(eni))
             where = (place.profile or "-", place.region or "-") if several else ()
             table.add_row(eni.id, eni.name, eni.instance, addresses, eni.az, eni.vpc, *where)
     if any(found.values()):

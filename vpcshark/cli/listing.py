@@ -7,16 +7,17 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 
-from vpcshark.aws.inventory import Eni
-from vpcshark.capture.catalog import Place
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.inventory.catalog import Place
 from vpcshark.capture.services import Services
 from vpcshark.cli import account
 from vpcshark.errors import VpcsharkError
-from vpcshark.extcap import prepared, refresh
-from vpcshark.extcap.answers import Answers
+from vpcshark.extcap import refresh
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.text import many
 
-_PROBLEM = re.compile(r"\{value=" + prepared.PROBLEM + r"[^}]*\}\{display=(?:AWS: )?([^}]*)\}")
+_PROBLEM = re.compile(r"\{value=" + reader.PROBLEM + r"[^}]*\}\{display=(?:AWS: )?([^}]*)\}")
 
 
 def keep(found: Mapping[Place, Sequence[Eni] | VpcsharkError]) -> str:

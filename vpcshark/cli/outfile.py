@@ -11,7 +11,7 @@ import stat
 import tempfile
 from pathlib import Path
 
-from vpcshark.capture.sink import FileSink
+from vpcshark.capture.contract.sink import FileSink
 from vpcshark.errors import InputError
 
 

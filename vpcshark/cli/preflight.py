@@ -17,9 +17,9 @@ STYLES = {OK: "green", WARN: "yellow", FAIL: "bold red"}
 def run(options: argparse.Namespace) -> int:
     """Look, tell; 1 if a capture would stay empty."""
     from vpcshark.aws import client
-    from vpcshark.capture import preflight
-    from vpcshark.capture.here import is_here
-    from vpcshark.capture.selection import Selection
+    from vpcshark.capture.connection.local_machine import is_here
+    from vpcshark.capture.contract.selection import Selection
+    from vpcshark.capture.mirror import path_check
     from vpcshark.capture.services import placed
     from vpcshark.cli import account
 
@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     wanted = placed(Selection((eni,)), wanted)
     with console.working("Asking AWS about the way of the packets ...") as ask:
         aws = client.connect(wanted.profile, wanted.region, ask)
-        found = preflight.findings(aws, eni, wanted, is_here, known.hosts)
+        found = path_check.findings(aws, eni, wanted, is_here, known.hosts)
     if options.json:
         console.write_json([as_json(finding) for finding in found])
     else:

@@ -13,13 +13,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from vpcshark.capture.sink import FileSink, SinkClosed
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.sink import FileSink, SinkClosed
+from vpcshark.capture.contract.stop import Stop
 from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
 from vpcshark.errors import OutputError
 from vpcshark.text import many
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 _KNOWN = (pcapng.SECTION, pcapng.INTERFACE, pcapng.NAMES, pcapng.SECRETS)
 _ENHANCED = struct.Struct("<IIIII").unpack_from

@@ -9,9 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from vpcshark.aws import features, permissions, policies, rehearsal
 from vpcshark.aws.client import Aws
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.aws.iam import dry_run, features, policies, rehearsal
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.cleanup import tags
 
 _LAUNCHING = ("list", "launch", "connect-eic-launched")  # it has no key pair: one is pushed
@@ -44,7 +44,7 @@ class Right:
 def judge(aws: Aws, now: float) -> list[Right]:
     """Each feature that a first capture may need. AwsError if AWS can't be asked."""
     labels = tags.Lease("setup", tags.default_owner(), now).as_tags()
-    told = dict(permissions.permitted(aws, labels))
+    told = dict(dry_run.permitted(aws, labels))
     launch = rehearsal.rehearse_launch(aws.ec2, CaptureOptions().host_type, "", labels)
     listing = {action: told.pop(action) for action in features.FEATURES["list"].reads if action in told}
     return [_right(name, verdicts) for name, verdicts in (("list", listing), ("mirror", told), ("launch", launch))]

@@ -16,11 +16,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vpcshark import settings
-from vpcshark.aws import client, inventory, permissions
+from vpcshark.aws import client
 from vpcshark.aws.client import Aws
-from vpcshark.aws.inventory import Eni
-from vpcshark.capture import called, here, preflight
-from vpcshark.capture.catalog import Place
+from vpcshark.aws.iam import dry_run
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.connection import local_machine
+from vpcshark.capture.inventory import name_lookup
+from vpcshark.capture.inventory.catalog import Place
+from vpcshark.capture.mirror import path_check
 from vpcshark.cli import account, config, console, destinations, iam_policy, install, places, rights, statuses, upgraded
 from vpcshark.cli.installation import Installation
 from vpcshark.cli.questions import Questions
@@ -44,7 +48,7 @@ class Seams:
 
     run: places.Run = install.run_command
     home: Path = field(default_factory=Path.home)
-    is_here: here.IsHere = here.is_here
+    is_here: local_machine.IsHere = local_machine.is_here
     capture: Callable[[Sequence[str]], int] = _capture
     clock: Clock = field(default_factory=SystemClock)
 
@@ -73,7 +77,7 @@ class Setup:
         is_listed = self._wireshark()
         place = self._place()
         aws = client.connect(place.profile, place.region, self._mfa)
-        arn, _ = permissions.identity(aws)
+        arn, _ = dry_run.identity(aws)
         self._say(f"  Signed in as {arn}, in {aws.region}.")
         self._keep(place)
         if is_listed:
@@ -177,7 +181,7 @@ class Setup:
     def _first(self, aws: Aws, place: Place, may_launch: bool) -> int:
         """Ten seconds of one ENI, unless preflight finds that they would be empty."""
         self._heading("A first capture")
-        enis = inventory.list_enis(aws.ec2)
+        enis = interfaces.list_enis(aws.ec2)
         if not enis:
             raise InputError(f"There is no network interface in {aws.region}.", "Take another region with --region.")
         source = self._source(enis)
@@ -204,9 +208,9 @@ class Setup:
         def meant(word: str) -> str:
             if word in [one.id for one in enis]:
                 return word
-            return called.eni(word, {Place(): enis})[1].id
+            return name_lookup.eni(word, {Place(): enis})[1].id
 
-        offered = [(one.id, inventory.display(one)) for one in enis if one.instance_state == "running"]
+        offered = [(one.id, interfaces.display(one)) for one in enis if one.instance_state == "running"]
         wanted = self._options.eni
         chosen = meant(wanted) if wanted else self._questions.choose("  From which ENI", "--eni", offered, None, meant)
         return next(one for one in enis if one.id == chosen)
@@ -230,7 +234,7 @@ class Setup:
 
     def _would_arrive(self, aws: Aws, source: Eni, words: Sequence[str]) -> bool:
         wanted, known = account.settled(dict(_pairs(words)))
-        found = failures(preflight.findings(aws, source.id, wanted, self._seams.is_here, known.hosts))
+        found = failures(path_check.findings(aws, source.id, wanted, self._seams.is_here, known.hosts))
         for finding in found:
             self._say(f"  FAIL  {finding.sentence}")
             if finding.command:

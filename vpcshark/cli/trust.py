@@ -14,16 +14,17 @@ from vpcshark.errors import AwsError, InputError
 
 def run(options: argparse.Namespace) -> int:
     """0 if the key is trusted now, 1 if the person does not accept it."""
-    from vpcshark.aws import client, hosts
-    from vpcshark.capture import trusted
-    from vpcshark.capture.logins import Logins
-    from vpcshark.capture.options import CaptureOptions
+    from vpcshark.aws import client
+    from vpcshark.aws.compute import capture_hosts
+    from vpcshark.capture.connection import host_keys
+    from vpcshark.capture.connection.ssh_methods import Logins
+    from vpcshark.capture.contract.options import CaptureOptions
     from vpcshark.cli import account
     from vpcshark.transport.known_hosts import fingerprint
 
     out, place = console.err(), account.place(options)
     aws = client.connect(place.profile, place.region, console.ask if console.has_person() else None)
-    host = hosts.find_host(aws.ec2, account.named_instance(options.instance, place))
+    host = capture_hosts.find_host(aws.ec2, account.named_instance(options.instance, place))
     addresses = [a for a in (host.address, host.public_address) if a]
     how = CaptureOptions(ssh_port=options.port, ssh_known_hosts=options.ssh_known_hosts)
     logins = Logins(host, addresses, how)
@@ -33,15 +34,15 @@ def run(options: argparse.Namespace) -> int:
     if not accepts(options.fingerprint, shown, lambda: _is_on_console(aws, host.instance, key_type, key), _asked):
         out.print("It was not accepted.")
         return 1
-    trusted.add(logins.pin, key_type, key)
-    out.print(f"Trusted from now on; kept in {trusted.file()}.")
+    host_keys.add(logins.pin, key_type, key)
+    out.print(f"Trusted from now on; kept in {host_keys.file()}.")
     return 0
 
 
 def accepts(wanted: str, shown: str, is_on_console: Callable[[], bool], ask: Callable[[str], bool]) -> bool:
     """Is the key with the fingerprint ``shown`` to be trusted? By the one that the person brought (``wanted``), else by
     the console, else by the person's word. InputError."""
-    from vpcshark.aws.hostkeys import DoubtfulConsole
+    from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
 
     if wanted and wanted != shown:
         raise InputError(f"The key is not the one with the fingerprint {wanted}.", "It was not accepted.")
@@ -60,11 +61,11 @@ def accepts(wanted: str, shown: str, is_on_console: Callable[[], bool], ask: Cal
 
 
 def _is_on_console(aws: Any, instance: str, key_type: str, key: bytes) -> bool:
-    from vpcshark.aws import connect, hostkeys
+    from vpcshark.aws.compute import console_host_keys, instance_login
 
     try:
-        return (key_type, base64.b64encode(key).decode()) in connect.console_keys(aws, instance)
-    except hostkeys.DoubtfulConsole:
+        return (key_type, base64.b64encode(key).decode()) in instance_login.console_keys(aws, instance)
+    except console_host_keys.DoubtfulConsole:
         raise
     except AwsError as error:
         console.err().print(str(error))

@@ -12,10 +12,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from vpcshark.diagnose.finding import Finding
 from vpcshark.text import cut, line
-from vpcshark.wire.blocks import block, enhanced_packet
-from vpcshark.wire.pcapng import section_header
-from vpcshark.wire.pcapngfile import ENHANCED_PACKET, OLD_PACKET, SECTION, SIMPLE_PACKET
-from vpcshark.wire.records import MAX_OTHER
+from vpcshark.wire.capture_files.blocks import block, enhanced_packet
+from vpcshark.wire.capture_files.pcapng import section_header
+from vpcshark.wire.capture_files.pcapng_reader import ENHANCED_PACKET, OLD_PACKET, SECTION, SIMPLE_PACKET
+from vpcshark.wire.capture_files.records import MAX_OTHER
 
 _PCAP = {
     struct.pack(order + "I", magic): (order, digits, header)

@@ -9,8 +9,8 @@ from __future__ import annotations
 from struct import Struct
 from typing import NamedTuple
 
-from vpcshark.wire.decap import ip_of
-from vpcshark.wire.vxlan import IPV4, IPV6, Inner, Ports, ethernet_payload, unwrap_ip
+from vpcshark.wire.overlay.decap import ip_of
+from vpcshark.wire.overlay.vxlan import IPV4, IPV6, Inner, Ports, ethernet_payload, unwrap_ip
 
 TCP, UDP, ICMP, ICMP6, FRAGMENT = 6, 17, 1, 58, 44
 FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128

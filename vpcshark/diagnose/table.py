@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from struct import Struct
 
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
-from vpcshark.wire.capturefile import open_reader
-from vpcshark.wire.decap import LINKS
-from vpcshark.wire.pcapfile import PcapFile
-from vpcshark.wire.records import SLACK, Reader, Record, Run
+from vpcshark.wire.capture_files.formats import open_reader
+from vpcshark.wire.capture_files.pcap_reader import PcapFile
+from vpcshark.wire.capture_files.records import SLACK, Reader, Record, Run
+from vpcshark.wire.overlay.decap import LINKS
 
 CHUNK = 1 << 20
 _KEPT_WHOLE = 24 << 10

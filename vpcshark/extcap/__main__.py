@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from vpcshark.extcap import prepared
+from vpcshark.extcap.prepared import reader
 
 TYPE_CHECKING = False  # typing itself would cost more than a prepared answer
 if TYPE_CHECKING:
@@ -34,11 +34,11 @@ def run(services: Callable[[], Services] = _services, program: Sequence[str] = P
     if "--vpcshark-refresh" in argv and hasattr(os, "nice"):
         os.nice(19)  # in the background of Wireshark's start, whose questions come first
     asker = _asker(argv)
-    text = prepared.answer(argv, os.environ, asker)
+    text = reader.answer(argv, os.environ, asker)
     if text is None:
         return _slowly(argv, services, program, asker)
-    prepared.write(text, sys.stdout)
-    if prepared.question(argv) == prepared.INTERFACES:
+    reader.write(text, sys.stdout)
+    if reader.question(argv) == reader.INTERFACES:
         _refresh_behind(program)
     return 0
 
@@ -46,9 +46,9 @@ def run(services: Callable[[], Services] = _services, program: Sequence[str] = P
 def _asker(argv: Sequence[str]) -> int:
     """The process id of who asks. On Windows our parent is a new one each time; who is behind it matters for the list
     alone, and takes an import."""
-    if sys.platform != "win32" or prepared.question(argv) != prepared.INTERFACES:
+    if sys.platform != "win32" or reader.question(argv) != reader.INTERFACES:
         return os.getppid()
-    from vpcshark.extcap.asker import asker
+    from vpcshark.extcap.prepared.asking_process import asker
 
     return asker()
 
@@ -77,8 +77,8 @@ def _slowly(argv: Sequence[str], services: Callable[[], Services], program: Sequ
     if "--extcap-reload-option" in argv:
         _ask_nobody()
     status = main(argv, services, sys.stdout, sys.stderr, os.environ, _refresher(program, asker))
-    if prepared.question(argv) == prepared.INTERFACES:
-        prepared.note_asker(prepared.slot(context.folder(os.environ), os.environ), asker)
+    if reader.question(argv) == reader.INTERFACES:
+        reader.note_asker(reader.slot(context.folder(os.environ), os.environ), asker)
     return status
 
 
@@ -86,7 +86,7 @@ def _refresher(program: Sequence[str], asker: int) -> Callable[[float], str | No
     """Whoever is to capture from an ENI fails without a list that has it; whoever looks at the list may look again."""
 
     def refresh(seconds: float) -> str | None:
-        from vpcshark.extcap.asker import wants_capture
+        from vpcshark.extcap.prepared.asking_process import wants_capture
         from vpcshark.extcap.refresh import LONGEST
 
         return _refresh(program, LONGEST if wants_capture(asker) else seconds)

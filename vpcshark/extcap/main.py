@@ -12,17 +12,18 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import TYPE_CHECKING, TextIO
 
 from vpcshark import threads
-from vpcshark.capture.listed import Offer
+from vpcshark.capture.contract.listing import Offer
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap import listing, prepared
-from vpcshark.extcap.arguments import Call, Phase, parse
-from vpcshark.extcap.defaults import defaults
-from vpcshark.extcap.options import chosen, resolve_leniently
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.protocol import listing
+from vpcshark.extcap.protocol.arguments import Call, Phase, parse
 from vpcshark.extcap.services import Services
+from vpcshark.options.defaults import defaults
+from vpcshark.options.resolve import chosen, resolve_leniently
 from vpcshark.text import line
 
 if TYPE_CHECKING:
-    from vpcshark.extcap.answers import Answers
+    from vpcshark.extcap.prepared.writer import Answers
     from vpcshark.extcap.refresh import Refresh
 
 RELOAD = 10.0  # seconds that a selector waits for AWS
@@ -45,7 +46,7 @@ def main(
     """
     call = parse(argv)
     if call.phase is Phase.CAPTURE:
-        from vpcshark.extcap.running import run_capture
+        from vpcshark.extcap.capture_phase.run import run_capture
 
         return run_capture(call, services, stderr, environ)
     if call.phase is Phase.CLEANUP_POSTKILL:
@@ -54,7 +55,7 @@ def main(
         from vpcshark.extcap import refresh as refreshing
 
         return refreshing.run(services, environ, stdout, wait=call.refresh == "wait")
-    prepared.write(_answer(call, services, environ, refresh), stdout)
+    reader.write(_answer(call, services, environ, refresh), stdout)
     return 0
 
 
@@ -65,7 +66,7 @@ def _answer(call: Call, services: Callable[[], Services], environ: Mapping[str, 
         case Phase.RELOAD:
             return _reload(call, services, environ)
         case Phase.CONFIG:
-            return listing.config(environ, defaults(call.interface), is_chooser=call.interface == prepared.CHOOSE)
+            return listing.config(environ, defaults(call.interface), is_chooser=call.interface == reader.CHOOSE)
         case Phase.DLTS:
             return listing.dlts()
         case Phase.FILTER_CHECK:
@@ -80,12 +81,12 @@ def _interfaces(environ: Mapping[str, str], refresh: Refresh) -> str:
     """Fresh answers as they are; else what a refresh brings in time; else old ones, else that there are none yet."""
     from vpcshark.cleanup import background
     from vpcshark.extcap import refresh as refreshing
-    from vpcshark.extcap.answers import Answers
+    from vpcshark.extcap.prepared.writer import Answers
 
     background.sweep_in_background()
     answers = Answers(environ)
     age = answers.age()
-    known = answers.read(prepared.INTERFACES)
+    known = answers.read(reader.INTERFACES)
     if known and age is not None and age < refreshing.JUST_NOW:
         return known
     try:
@@ -102,7 +103,7 @@ def _provisional(answers: Answers, environ: Mapping[str, str], problem: Vpcshark
 
     text = listing.interfaces(Offer([], [problem]))
     try:
-        answers.begin(refreshing.fixed(environ) | {prepared.INTERFACES: text})
+        answers.begin(refreshing.fixed(environ) | {reader.INTERFACES: text})
     except OSError as error:
         return listing.interfaces(Offer([], [problem, refreshing.not_kept(answers, error)]))
     return text
@@ -130,7 +131,7 @@ def _reload(call: Call, services: Callable[[], Services], environ: Mapping[str, 
 
 def _filter_problem(capture_filter: str) -> str:
     """Nothing if libpcap takes the filter, else one line with its own words (the dialog shows them)."""
-    from vpcshark.wire.libpcap import compile_filter
+    from vpcshark.wire.bpf.libpcap import compile_filter
 
     try:
         compile_filter(capture_filter)

@@ -18,15 +18,17 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import TextIO
 
 from vpcshark import logs, threads
-from vpcshark.capture.listed import Offer
+from vpcshark.capture.contract.listing import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError, unexpected
-from vpcshark.extcap import configured, listing, prepared
-from vpcshark.extcap.answers import Answers
-from vpcshark.extcap.defaults import captures, defaults
-from vpcshark.extcap.options import resolve, resolve_leniently
+from vpcshark.extcap.prepared import reader
+from vpcshark.extcap.prepared.writer import Answers
+from vpcshark.extcap.protocol import listing
 from vpcshark.extcap.services import Services
+from vpcshark.options import checked_settings
+from vpcshark.options.defaults import captures, defaults
+from vpcshark.options.resolve import resolve, resolve_leniently
 
 FRESH = 30.0  # seconds for which nobody asks again in the background; Refresh Interfaces always does
 JUST_NOW = 1.0  # seconds for which not even Refresh Interfaces does
@@ -86,10 +88,10 @@ def run(
             return 0
         age = answers.age()
         is_fresh = age is not None and age < (JUST_NOW if wait else FRESH)
-        text = answers.read(prepared.INTERFACES) if is_fresh else None
+        text = answers.read(reader.INTERFACES) if is_fresh else None
         text = text or renew(services, environ, answers)
     with contextlib.suppress(OSError):  # who waited has gone
-        prepared.write(text, stdout)
+        reader.write(text, stdout)
     return 0
 
 
@@ -98,7 +100,7 @@ def renew(services: Callable[[], Services], environ: Mapping[str, str], answers:
     offer = _offered(services, environ)
     try:
         saved = [one.value for one in offer.listed[:KEPT]] if len(offer.listed) > KEPT else None
-        answers.write(fixed(environ) | {prepared.INTERFACES: listing.interfaces(offer)}, saved)
+        answers.write(fixed(environ) | {reader.INTERFACES: listing.interfaces(offer)}, saved)
     except OSError as error:
         log.warning("the answers can't be kept in %s: %s", answers.folder, error)
         offer = Offer(offer.listed, [*offer.problems, not_kept(answers, error)])
@@ -117,14 +119,14 @@ def not_kept(answers: Answers, error: OSError) -> VpcsharkError:
 def fixed(environ: Mapping[str, str]) -> dict[str, str]:
     """The answers that need nobody to be asked."""
     named = {
-        prepared.dialog(one): listing.config(environ, defaults(one), save=number < KEPT)
+        reader.dialog(one): listing.config(environ, defaults(one), save=number < KEPT)
         for number, one in enumerate(captures())
     }
     return named | {
-        prepared.CONFIG: listing.config(environ, defaults()),
-        prepared.CHOOSER: listing.config(environ, defaults(), is_chooser=True),
-        prepared.UNSAVED: listing.config(environ, defaults(), save=False),
-        prepared.DLTS: listing.dlts(),
+        reader.CONFIG: listing.config(environ, defaults()),
+        reader.CHOOSER: listing.config(environ, defaults(), is_chooser=True),
+        reader.UNSAVED: listing.config(environ, defaults(), save=False),
+        reader.DLTS: listing.dlts(),
     }
 
 
@@ -146,7 +148,7 @@ def _offered(services: Callable[[], Services], environ: Mapping[str, str]) -> Of
 def _slips(environ: Mapping[str, str]) -> list[VpcsharkError]:
     """What a capture would fail by: an option in the settings or the environment that does not fit."""
     try:
-        configured.load()
+        checked_settings.load()
         resolve({}, environ)
     except VpcsharkError as error:
         return [error]
@@ -172,4 +174,4 @@ def _give_up() -> None:
 
 def start_time(answers: Answers) -> float:
     """About how many seconds Wireshark will be busy with asking for the dialog of each interface."""
-    return 0.5 + 0.004 * min((answers.read(prepared.INTERFACES) or "").count("\ninterface "), 4000)
+    return 0.5 + 0.004 * min((answers.read(reader.INTERFACES) or "").count("\ninterface "), 4000)

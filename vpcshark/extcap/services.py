@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from vpcshark.capture.course import Course
-from vpcshark.capture.listed import Offer
-from vpcshark.capture.options import CaptureOptions
-from vpcshark.capture.selection import Selection
-from vpcshark.capture.sink import Sink
-from vpcshark.capture.status import Status
-from vpcshark.capture.stop import Stop
+from vpcshark.capture.contract.listing import Offer
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.progress import Course
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.sink import Sink
+from vpcshark.capture.contract.status import Status
+from vpcshark.capture.contract.stop import Stop
 
 
 class Inventory(Protocol):
@@ -48,7 +48,7 @@ class Services(Inventory, Protocol):
     ) -> None:
         """Capture from what ``selection`` means into ``sink`` until ``stop`` is requested; then clean up and return.
 
-        The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.capture_filter``
+        The pcapng header goes to ``sink`` first, before AWS is asked. ``options`` are valid; ``options.user_filter``
         has been compiled once. SinkClosed raised by ``sink.write`` means the same as a requested stop. Errors that the
         user may see leave as VpcsharkError, with the clean-up done. The caller closes ``sink``. ``course`` is told from
         when on frames can come.

@@ -19,7 +19,7 @@ from vpcshark.flowlogs import match
 from vpcshark.flowlogs.logformat import LogFormat
 from vpcshark.text import line as clean
 from vpcshark.text import many
-from vpcshark.wire import pcapng
+from vpcshark.wire.capture_files import pcapng
 
 MOST_LENGTH = 0x7FFFFFFF
 """Bytes of one frame: Wireshark keeps lengths as signed 32-bit numbers. A larger record has several frames."""

@@ -3,9 +3,9 @@ it.
 
 ``program()`` is one self-contained text: the modules listed in ``MODULES``, each as it is in this package, in the order
 in which they import each other, and a few lines that make them importable in memory. So the capture host runs the very
-code that is tested and typed here, split and shared (``wire.vxlan``, ``wire.blocks``) like any other, while nothing is
-written to its disk. All of it is for Python 3.6 on and the standard library alone. Must not know transports, AWS or
-captures.
+code that is tested and typed here, split and shared (``wire.overlay.vxlan``, ``wire.capture_files.blocks``) like any
+other, while nothing is written to its disk. All of it is for Python 3.6 on and the standard library alone. Must not
+know transports, AWS or captures.
 
 What is said on stdin, stdout and stderr is in ``program``'s docstring.
 """
@@ -18,8 +18,8 @@ from importlib import resources
 from vpcshark.receiver.lifeline import OWNS_CONNECTION
 
 MODULES = (
-    "vpcshark.wire.blocks",
-    "vpcshark.wire.vxlan",
+    "vpcshark.wire.capture_files.blocks",
+    "vpcshark.wire.overlay.vxlan",
     "vpcshark.receiver.kernel",
     "vpcshark.receiver.frames",
     "vpcshark.receiver.output",
@@ -31,9 +31,11 @@ MODULES = (
     "vpcshark.receiver.program",
 )
 
+PACKAGES = ("vpcshark", "vpcshark.wire", "vpcshark.wire.capture_files", "vpcshark.wire.overlay", "vpcshark.receiver")
+
 _LOADER = """\
 import sys, types
-for name in ("vpcshark", "vpcshark.wire", "vpcshark.receiver"):
+for name in PACKAGES:
     sys.modules[name] = types.ModuleType(name)
     sys.modules[name].__path__ = []
 for name, source in MODULES:
@@ -69,7 +71,7 @@ def command(python: str = "python3", *, owns_connection: bool = False) -> list[s
 def program() -> bytes:
     """The receiver's source: self-contained, UTF-8, Python 3.6 and later."""
     sources = [(name, _source(name)) for name in MODULES]
-    return f"MODULES = {sources!r}\n{_LOADER}".encode()
+    return f"PACKAGES = {PACKAGES!r}\nMODULES = {sources!r}\n{_LOADER}".encode()
 
 
 def preamble() -> bytes:

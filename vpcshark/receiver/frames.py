@@ -6,8 +6,8 @@ Sent to the capture host: Python 3.6 and the standard library only. Must not kno
 
 from typing import Any, Dict, List, Optional, Union
 
-from vpcshark.wire.blocks import enhanced_packet
-from vpcshark.wire.vxlan import Inner, Ports, direction, original_length, unwrap, unwrap_vxlan
+from vpcshark.wire.capture_files.blocks import enhanced_packet
+from vpcshark.wire.overlay.vxlan import Inner, Ports, direction, original_length, unwrap, unwrap_vxlan
 
 Data = Union[bytes, memoryview]
 

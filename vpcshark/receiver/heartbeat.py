@@ -1,9 +1,9 @@
 """The heartbeat of a capture host that was launched for captures and ends itself when nobody needs it any more.
 
-What was put on it at its launch (``aws.userdata``) reads the file and shuts the machine down once the machine's uptime
-has passed the number in it. So the host needs neither credentials nor a clock that is right. Where the folder is not,
-the host is of another kind, and nothing is written. Sent to the capture host: Python 3.6 and the standard library only.
-Must not know frames.
+What was put on it at its launch (``aws.compute.user_data``) reads the file and shuts the machine down once
+the machine's uptime has passed the number in it. So the host needs neither credentials nor a clock that is right. Where
+the folder is not, the host is of another kind, and nothing is written. Sent to the capture host: Python 3.6 and the
+standard library only. Must not know frames.
 """
 
 import contextlib

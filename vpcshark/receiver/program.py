@@ -45,8 +45,8 @@ from vpcshark.receiver.lifeline import NAP, Lifeline, end_connection
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
 from vpcshark.receiver.tally import Tally
-from vpcshark.wire.blocks import interface_statistics
-from vpcshark.wire.vxlan import Ports
+from vpcshark.wire.capture_files.blocks import interface_statistics
+from vpcshark.wire.overlay.vxlan import Ports
 
 _LAST_FLUSH_SECONDS = 2.0
 _DRAIN_SECONDS = 0.5

@@ -13,7 +13,7 @@ from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 from vpcshark.receiver import kernel
 from vpcshark.receiver.frames import Frames
-from vpcshark.wire.blocks import enhanced_packet
+from vpcshark.wire.capture_files.blocks import enhanced_packet
 
 BLOCK_BYTES = 128 * 1024
 RING_BYTES = 32 * 1024 * 1024

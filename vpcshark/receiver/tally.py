@@ -13,7 +13,7 @@ from typing import Any, Dict, List, Optional
 from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
 from vpcshark.receiver.frames import Frames
-from vpcshark.wire.vxlan import unwrap
+from vpcshark.wire.overlay.vxlan import unwrap
 
 MOST = 2000
 """Frames; after these it is known that there are many, and the CPU is for the capture."""

@@ -13,10 +13,12 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from vpcshark.aws import mirror, mirrorable, prices, quotas
+from vpcshark.aws import prices
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.errors import mapped
-from vpcshark.aws.inventory import Eni, clean
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import instance_types, quotas, resources
+from vpcshark.aws.tagging import clean
 from vpcshark.errors import AwsError
 from vpcshark.preflight import picture as facts
 from vpcshark.preflight import way
@@ -38,7 +40,7 @@ def draw(
     found: Survey,
     source: Eni,
     target: Eni | None,
-    sessions: Iterable[mirror.MirrorSession],
+    sessions: Iterable[resources.MirrorSession],
     plan: facts.Plan,
     place: tuple[str, str],
 ) -> Picture:
@@ -80,7 +82,7 @@ def interface(eni: Eni) -> facts.Interface:
         az=eni.az,
         address=eni.primary_address if ":" not in eni.primary_address else "",
         groups=eni.groups,
-        is_listed=mirrorable.is_listed(eni.instance_type),
+        is_listed=instance_types.is_listed(eni.instance_type),
         most_sources=quotas.sources_per_target(eni.instance_type),
     )
 
@@ -108,7 +110,7 @@ def plan(packet_length: int | None = None, host_type: str = "", mirror_target: s
         prices.READ,
         host_type,
         prices.instance(host_type, 3600),
-        mirrorable.AS_OF,
+        instance_types.AS_OF,
         mirror_target,
     )
 
@@ -122,5 +124,5 @@ def _mirror_target(raw: Mapping[str, Any]) -> facts.MirrorTarget:
     )
 
 
-def _session(session: mirror.MirrorSession) -> facts.Session:
-    return facts.Session(session.id, session.source, session.target, session.number, mirror.held_by(session))
+def _session(session: resources.MirrorSession) -> facts.Session:
+    return facts.Session(session.id, session.source, session.target, session.number, resources.held_by(session))

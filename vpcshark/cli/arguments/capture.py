@@ -6,7 +6,7 @@ from typing import Any
 
 from vpcshark.cli import limits
 from vpcshark.cli.arguments import common
-from vpcshark.extcap import command_line
+from vpcshark.options import command_line
 
 
 def add(commands: Any, name: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vpcshark.aws import features
+from vpcshark.aws.iam import features
 
 NARROWING = {
     "types": "launch: of these instance types alone, such as t4g.small,t4g.*",

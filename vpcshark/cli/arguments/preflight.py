@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from vpcshark.capture.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.cli.arguments import common
 
 

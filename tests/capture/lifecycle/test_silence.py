@@ -1,0 +1,170 @@
+"""When a silence is looked into and what is said: once, again only after packets came, never where they come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from told import Told
+
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.lifecycle.silence import AGAIN, PATIENCE, Arrived, Silence
+from vpcshark.errors import AwsError, VpcsharkError
+
+
+class Reception:
+    """A receiver that counts."""
+
+    def __init__(self) -> None:
+        self.stats: dict[str, int] = {}
+        self.counts: list[dict[str, Any]] = []
+        self.begun = 0
+
+    def begin_tally(self) -> None:
+        self.begun += 1
+
+    def end_tally(self, timeout: float) -> dict[str, Any]:
+        return self.counts.pop(0) if self.counts else {}
+
+
+class Feed:
+    """Explains, or cannot."""
+
+    def __init__(self) -> None:
+        self.asked: list[Arrived] = []
+        self.failure: VpcsharkError | None = None
+        self.later: list[str] = []
+
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        self.asked.append(arrived)
+        if self.failure is not None:
+            raise self.failure
+        return ["Nothing was sent.", "The source is idle.", "More."]
+
+    def why_silent_still(self) -> list[str]:
+        return self.later
+
+
+class Waiting(Stop):
+    """Its time is the clock's."""
+
+    def __init__(self, clock: Any) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        self._clock.sleep(timeout)
+        return self.requested()
+
+
+class Watched:
+    """A silence, its parts, and time that passes."""
+
+    def __init__(self, clock: Any) -> None:
+        self.clock, self.reception, self.feed, self.status = clock, Reception(), Feed(), Told()
+        self.silence = Silence(self.feed, self.reception, self.status, Waiting(clock), clock)
+
+    def pass_by(self, seconds: float) -> None:
+        for _ in range(int(seconds)):
+            self.clock.sleep(1.0)
+            self.silence.step(self.feed)
+
+    def come(self, received: int) -> None:
+        self.reception.stats = {"received": received}
+
+
+@pytest.fixture
+def watched(clock: Any) -> Watched:
+    return Watched(clock)
+
+
+def test_after_fifteen_seconds_it_is_said_once_why_there_are_no_packets(watched: Watched):
+    """The two most telling sentences; the log has the rest."""
+    assert PATIENCE == 15.0
+    watched.pass_by(14)
+    assert watched.status.said == []
+    watched.pass_by(100)
+    assert watched.status.said == ["No packets for 15 s. Nothing was sent. The source is idle."]
+    assert watched.status.logged == ["More."]
+    assert len(watched.feed.asked) == 1
+
+
+def test_when_packets_come_afterwards_it_is_said(watched: Watched):
+    watched.pass_by(20)
+    watched.come(3)
+    watched.pass_by(1)
+    assert watched.status.said[1:] == ["Packets are arriving."]
+
+
+def test_each_silence_that_was_explained_makes_more_patient(watched: Watched):
+    """A source may be quiet by nature."""
+    watched.pass_by(20)
+    watched.come(3)
+    watched.pass_by(30)
+    assert len(watched.feed.asked) == 1
+    watched.pass_by(2)
+    assert [text for text in watched.status.said if text.startswith("No packets for 30 s.")]
+
+
+def test_packets_that_come_keep_it_quiet(watched: Watched):
+    """Every 14 seconds one."""
+    for number in range(1, 10):
+        watched.pass_by(14)
+        watched.come(number)
+    assert watched.status.said == []
+
+
+def test_the_receiver_counts_before_it_is_said(watched: Watched):
+    """Ten of the fifteen seconds."""
+    watched.pass_by(4)
+    assert watched.reception.begun == 0
+    watched.pass_by(2)
+    assert watched.reception.begun == 1
+    watched.reception.counts = [{"received": 0, "seconds": 10.0, "own": 0, "other": 1, "foreign": {"5": 9}}]
+    watched.pass_by(10)
+    assert watched.feed.asked == [Arrived(True, 10.0, 0, {"5": 9}, 1)]
+
+
+def test_what_is_ours_is_waited_for_before_it_counts_as_filtered_out(watched: Watched):
+    """It may have come in the very last moment."""
+    own = {"seconds": 10.0, "own": 4, "other": 0, "foreign": {}}
+    watched.reception.counts = [{**own, "received": 0}, {**own, "own": 0, "received": 4}]
+    watched.pass_by(16)
+    assert watched.feed.asked == []
+    assert watched.status.said == []
+
+
+def test_what_stays_away_is_filtered_out(watched: Watched):
+    own = {"seconds": 10.0, "own": 4, "other": 0, "foreign": {}, "received": 0}
+    watched.reception.counts = [own, {**own, "own": 1}]
+    watched.pass_by(16)
+    assert watched.feed.asked == [Arrived(True, 10.0, 4)]
+
+
+def test_packets_that_came_while_it_was_looked_are_no_silence(watched: Watched):
+    """The look takes seconds."""
+
+    def why_silent(arrived: Arrived) -> list[str]:
+        watched.come(1)
+        return ["Nothing was sent."]
+
+    watched.feed.why_silent = why_silent
+    watched.pass_by(17)
+    assert watched.status.said == []
+
+
+def test_a_look_that_fails_is_told(watched: Watched):
+    watched.feed.failure = AwsError("AWS cannot be reached.")
+    watched.pass_by(16)
+    assert watched.status.said == ["No packets for 15 s. The reason could not be determined: AWS cannot be reached."]
+
+
+@pytest.mark.parametrize("later", [[], ["Nothing was sent: AWS counted none."]])
+def test_what_only_time_tells_is_told_once_more_and_no_oftener(watched: Watched, later: list[str]):
+    watched.feed.later = later
+    watched.pass_by(PATIENCE + 3 * AGAIN)
+    assert watched.status.said[1:] == [f"Still no packets. {sentence}" for sentence in later]
+
+
+def test_a_feed_that_explains_nothing_is_not_watched(clock: Any):
+    Silence(object(), Reception(), Told(), Stop(), clock).begin()

@@ -1,0 +1,1 @@
+"""Load balancers, and targets that lead to several hosts."""

@@ -1,0 +1,1 @@
+"""Instances that receive frames: found, launched, logged in to."""

@@ -1,0 +1,1 @@
+"""What IAM must allow: features as data, policy documents, DryRun."""

@@ -1,0 +1,1 @@
+"""Network interfaces as a person recognises them, and whose they are."""

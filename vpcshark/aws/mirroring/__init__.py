@@ -1,0 +1,1 @@
+"""Traffic Mirroring: targets, filters, sessions, their rules and quotas."""

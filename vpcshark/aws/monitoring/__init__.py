@@ -1,0 +1,1 @@
+"""What AWS recorded of traffic: flow logs, CloudWatch metrics."""

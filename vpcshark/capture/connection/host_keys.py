@@ -1,0 +1,52 @@
+"""Whose host keys the user has accepted (``vpcshark trust``), or AWS has shown: vpcshark's own known_hosts file.
+
+Instances are in it by their ids, which are never used again, unlike addresses. Must not know how a key is had.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from pathlib import Path
+
+from vpcshark import folders
+from vpcshark.aws.client import Aws
+from vpcshark.aws.compute import instance_login
+from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
+from vpcshark.errors import AwsError
+from vpcshark.transport.known_hosts import fingerprint, parse_line
+
+log = logging.getLogger(__name__)
+_ADDING = threading.Lock()  # a fleet's hosts are logged in to side by side
+
+
+def file() -> Path:
+    """Where it is."""
+    return folders.config() / "known_hosts"
+
+
+def add(name: str, key_type: str, key: bytes, path: Path | None = None) -> None:
+    """Trust this key of the host ``name`` (an instance's id as known_hosts has it), and no other. OSError."""
+    path = path or file()
+    line = f"{name} {key_type} {base64.b64encode(key).decode()}"
+    with _ADDING:
+        old = path.read_text(encoding="utf-8") if path.exists() else ""
+        kept = [each for each in old.splitlines() if (entry := parse_line(each)) is None or name not in entry.names]
+        folders.write_whole(path, "".join(f"{each}\n" for each in [*kept, line]).encode())
+
+
+def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
+    """Did the instance print this key on its console, as EC2 shows it? DoubtfulConsole
+    if it is unclear who printed the keys there."""
+    try:
+        shown = instance_login.console_keys(aws, instance)
+    except DoubtfulConsole:
+        raise
+    except AwsError as error:
+        log.info("The console output of %s is not to be had: %s", instance, error)
+        return False
+    if (key_type, base64.b64encode(key).decode()) not in shown:
+        log.info("The console output of %s does not have its key %s.", instance, fingerprint(key))
+        return False
+    return True

@@ -1,0 +1,1 @@
+"""Mode mirror: Traffic Mirroring from the sources to a capture host."""

@@ -1,0 +1,1 @@
+"""Which mode a capture has, and mode auto."""

@@ -1,0 +1,221 @@
+"""Mode "tcpdump": capture on the ENI's own instance, for sources that cannot be mirrored. Makes nothing in AWS.
+
+Must not know Wireshark.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import Any
+
+from vpcshark.aws.client import Aws
+from vpcshark.aws.compute import capture_hosts
+from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.inventory import interfaces, owners, trunks
+from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.instance.tcpdump_process import Dump, Wanted, inner_filter
+from vpcshark.capture.inventory.eni_cache import Remembered
+from vpcshark.capture.lifecycle import file_headers
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.jobs import Jobs, Stopped
+from vpcshark.capture.lifecycle.silence import Arrived
+from vpcshark.capture.tcpdump.stream import Pouring
+from vpcshark.cleanup import sweep
+from vpcshark.cleanup.account import MirrorAccount
+from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.transport.base import Transport
+
+log = logging.getLogger(__name__)
+CALM = 2.0  # seconds
+HEAD_START = 1.0  # seconds for what is known, before AWS is asked whether it still holds
+TICK = 0.02
+
+
+@dataclass(frozen=True)
+class World:
+    """The seams of this mode: how AWS and the instance are reached, and what is known of them from the last time.
+
+    ``connect`` gives the same connection each time."""
+
+    connect: Callable[[], Aws]
+    open_transport: Callable[[CaptureHost, Sequence[str]], Transport]
+    recall: Callable[[str], Remembered | None] = lambda eni: None
+    remember: Callable[[Sequence[Eni]], object] = lambda enis: None
+
+
+class TcpdumpFeed:
+    """Brings tcpdump up on the source's instance."""
+
+    def __init__(self, context: Context, world: World, *, is_described: bool = False) -> None:
+        """``is_described``: the interface is in the sink already."""
+        self._context = context
+        self._is_described = is_described
+        self._world = world
+        self._is_early = False
+        self._host = "its instance"
+
+    def up(self, jobs: Jobs) -> Any:
+        """See ``feed.Feed``."""
+        if self._context.options.decap:
+            inner_filter(self._context.options.effective_filter)  # before anybody is asked anything
+        known = self._world.recall(self._context.selection.single)
+        if known is None:
+            found = self._ask(jobs)
+            return self._described(found, self._start(jobs, found))
+        early = jobs.start(self._start, jobs, known)
+        if not self._works_soon(early):
+            now = self._asked_beside(jobs, early)
+            if now is not None and not _is_same(known, now):
+                log.info("What was known of %s does not hold any more.", known.source.id)
+                early.add_done_callback(_abandon)
+                return self._described(now, self._start(jobs, now))
+        pouring = jobs.result(early)
+        self._is_early = True
+        jobs.start(self._refresh)
+        return self._described(known, pouring)
+
+    def _works_soon(self, early: Future[Pouring]) -> bool:
+        """Does what is known lead to a capture before it is worth asking AWS?"""
+        end = self._context.clock.monotonic() + HEAD_START
+        while not early.done() and self._context.clock.monotonic() < end:
+            if self._context.stop.wait(TICK):
+                raise Stopped
+        if early.done() and (failure := early.exception()) is not None:
+            log.info("It does not work with what is known; asking AWS. %s", failure)
+            return False
+        return early.done()
+
+    def _asked_beside(self, jobs: Jobs, early: Future[Pouring]) -> Remembered | None:
+        """What AWS says meanwhile; None if it gives no answer and what is known leads to a capture."""
+        try:
+            return self._ask(jobs)
+        except VpcsharkError as unanswered:
+            try:
+                jobs.result(early)
+            except VpcsharkError:
+                raise unanswered from None
+            log.info("AWS gave no answer, and what is known works. %s", unanswered)
+            return None
+
+    def _described(self, found: Remembered, pouring: Pouring) -> Pouring:
+        """The interface block, once it is certain which interface it is; before any packet."""
+        options = self._context.options
+        if not self._is_described:
+            snaplen = options.packet_length or 0
+            head = file_headers.of(
+                [found.source], found.enis, options.effective_filter, names=options.names, snaplen=snaplen
+            )
+            self._context.sink.write(head)
+        return pouring
+
+    def _ask(self, jobs: Jobs) -> Remembered:
+        self._context.status.say("Connecting to AWS ...")
+        jobs.start(_preload)
+        with self._context.timeline.step("connect to AWS"):
+            aws = jobs.result(jobs.start(self._world.connect))
+        return self._look_up(jobs, aws)
+
+    def _start(self, jobs: Jobs, found: Remembered) -> Pouring:
+        context, options = self._context, self._context.options
+        source, host = found.source, found.host
+        self._host = host.name
+        context.status.say(f"Starting tcpdump on {host.name} ...")
+        wanted = Wanted(source.mac, options.effective_filter, options.packet_length or 262144, options.decap)
+
+        def restart(remark: str) -> Dump:
+            return self._dump(host, source, wanted, remark)
+
+        with context.timeline.step(f"start tcpdump on {host.name}"):
+            dump, first = jobs.result(jobs.start(self._begun, restart))
+        if dump.whose:
+            context.status.say(f"{source.id} is in the network namespace of {dump.whose} on {host.name}.")
+        return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
+
+    def _refresh(self) -> None:
+        """For the next time. Not at once: boto3's import would hold up the first packets."""
+        if self._context.stop.wait(CALM):
+            return
+        try:
+            self._world.remember(interfaces.list_enis(self._world.connect().ec2))
+        except VpcsharkError as error:
+            log.info("What is known of the ENIs stays as it was: %s", error)
+
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        """See ``silence.Explains``: tcpdump counts only what its filter lets through."""
+        text = self._context.options.effective_filter.strip()
+        where = f"{self._context.selection} of {self._host}"
+        if text:
+            return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
+        return [f"tcpdump runs, and {where} has no packets but those of this capture itself, which are left out."]
+
+    def why_silent_still(self) -> list[str]:
+        """See ``silence.Explains``."""
+        return []
+
+    def close(self) -> None:
+        """See ``feed.Feed``."""
+
+    def account(self) -> sweep.Account:
+        """See ``feed.Feed``. Called by a thread beside the first packets, which it must not hold up either."""
+        if self._is_early:
+            self._context.stop.wait(CALM)
+        return MirrorAccount(self._world.connect())
+
+    def renew(self, made: Mapping[str, str], expires: float) -> None:
+        """See ``feed.Feed``; there is nothing to renew."""
+
+    def _look_up(self, jobs: Jobs, aws: Aws) -> Remembered:
+        with self._context.timeline.step("describe interfaces"):
+            enis = jobs.result(jobs.start(interfaces.list_enis, aws.ec2))
+            self._world.remember(enis)
+            source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
+            if source is None:
+                source = jobs.result(jobs.start(interfaces.find_eni, aws.ec2, self._context.selection.single))
+            if source.interface_type == "branch":
+                source = jobs.result(jobs.start(trunks.on_its_trunk, aws.ec2, source))
+        if (told := owners.why_no_device(source)) is not None:
+            raise InputError(f"{source.id} {told[0]}.", told[1])
+        if not source.instance or source.instance_state != "running":
+            what, remedy = owners.why_nobody_logs_in(source)
+            raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
+        return Remembered(source, enis, jobs.result(jobs.start(capture_hosts.find_host, aws.ec2, source.instance)))
+
+    def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
+        transport = self._world.open_transport(host, interfaces.login_addresses(source))
+        try:
+            return Dump(transport, wanted, remark)
+        except BaseException:
+            transport.close()
+            raise
+
+    def _begun(self, start: Callable[[str], Dump]) -> tuple[Dump, bytes]:
+        dump = start("")
+        try:
+            return dump, dump.begin()
+        except BaseException:
+            dump.close()
+            raise
+
+
+def _abandon(early: Future[Pouring]) -> None:
+    if early.exception() is None:
+        early.result().finish(0.0)
+
+
+def _is_same(known: Remembered, found: Remembered) -> bool:
+    """Would another try with what AWS says be the same try?"""
+    return (known.source.mac, known.source.addresses, known.host.address, known.host.public_address) == (
+        found.source.mac,
+        found.source.addresses,
+        found.host.address,
+        found.host.public_address,
+    )
+
+
+def _preload() -> None:
+    """paramiko takes a while to import: beside the calls to AWS, not after them."""
+    import vpcshark.transport.quick  # noqa: I001 - first
+    import vpcshark.capture.connection.ssh_methods  # noqa: F401

@@ -1,0 +1,1 @@
+"""The call with --capture: FIFO, source, errors."""

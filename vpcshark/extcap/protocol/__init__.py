@@ -1,0 +1,1 @@
+"""What is said between Wireshark and an extcap: arguments, sentences, toolbar messages."""

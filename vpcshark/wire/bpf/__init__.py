@@ -1,0 +1,1 @@
+"""Classic BPF: libpcap's programs, moved behind the outer headers."""

@@ -1,0 +1,1 @@
+"""Capture files and streams of blocks: pcapng written, pcap and pcapng read, several merged."""

@@ -1,0 +1,1 @@
+"""VXLAN and Geneve: outer frames in, inner frames out."""
