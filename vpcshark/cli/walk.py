@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vpcshark.cli import console
-from vpcshark.errors import AwsError, Mistake
+from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from vpcshark.network.answer import Answer
     from vpcshark.network.known import Known
     from vpcshark.survey.questions import Wanted
 
@@ -35,6 +37,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(options: argparse.Namespace) -> int:
     """From one end to another."""
+    from vpcshark.cli import walk_costs
     from vpcshark.network import contract
     from vpcshark.survey import questions
 
@@ -43,8 +46,9 @@ def _one(options: argparse.Namespace) -> int:
     wanted = question(options, options.source, options.target)
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
+    _draw(options, found)
     if options.json:
-        console.write_json(contract.as_json(found, options.all_paths))
+        console.write_json({**contract.as_json(found, options.all_paths), "costs": walk_costs.as_json(found)})
     else:
         from vpcshark.cli import walk_screen
 
@@ -52,11 +56,34 @@ def _one(options: argparse.Namespace) -> int:
     return STATUSES[found.verdict]
 
 
+def _draw(options: argparse.Namespace, found: Answer) -> None:
+    """The page and the picture, as far as they are wanted. InputError where they can't be written."""
+    if not (options.html or options.svg):
+        return
+    from vpcshark.cli import walk_costs
+    from vpcshark.cli.drawing import page, svg
+    from vpcshark.cli.drawing.markup import as_svg
+
+    if options.html:
+        _write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths))
+    if options.svg:
+        _write(options.svg, as_svg(svg.picture(found, is_linked=False)))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.", "Give a file in a folder of yours.") from error
+
+
 def _many(options: argparse.Namespace) -> int:
     """From each of several ends to each of several others."""
     from vpcshark.network import contract
     from vpcshark.survey import questions
 
+    if options.html or options.svg:
+        raise Mistake("--html and --svg draw one walk.", "Say vpcshark walk SRC DST[:PORT] --html FILE.")
     if options.source is not None or not (options.sources and options.targets):
         raise Mistake("--from and --to go together, without SRC and DST.", "Give both, each as often as you like.")
     split = [questions.split(each) for each in options.targets]
