@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from vpcshark import threads
-from vpcshark.aws import client, doors, launch, mirror, tagging
+from vpcshark.aws import analyzer, client, doors, launch, mirror, tagging
 from vpcshark.aws.client import Aws
 from vpcshark.aws.signin import Ask, Keys
 from vpcshark.cleanup import tags
@@ -51,6 +51,8 @@ class MirrorAccount:
             launch.terminate(self._aws.ec2, resource)
         elif kind == launch.GROUP:
             launch.delete_group(self._aws.ec2, resource)
+        elif kind in analyzer.KINDS:
+            analyzer.delete(self._aws.ec2, kind, resource)
         else:
             mirror.delete(self._aws.ec2, kind, resource)
 

@@ -56,4 +56,8 @@ def add(commands: Any, name: str) -> None:
         "--html", type=Path, metavar="FILE", help="write a page with the path drawn; it needs no network"
     )
     parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture alone")
+    parser.add_argument(
+        "--analyzer", action="store_true", help="ask AWS's Reachability Analyzer as well and compare (it costs money)"
+    )
+    parser.add_argument("--yes", action="store_true", help="with --analyzer: agree to its price")
     common.add_json(parser)
