@@ -1,7 +1,8 @@
 """``make judge-walk CASES=FOLDER``: walks over other people's dumps, compared with what independent evaluators found.
 
 FOLDER has batfish/expected.json with its dumps, packet-walk.json, emnify/expected.json and reachability-guide.json; it
-stays out of the repository. What the posts and the talk tell in words is built into a dump here. Prints a table; exit status 1 on a difference.
+stays out of the repository. What the posts and the talk tell in words is built into a dump here. Prints a table; exit
+status 1 on a difference.
 """
 
 from __future__ import annotations

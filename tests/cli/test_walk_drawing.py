@@ -88,6 +88,12 @@ def test_a_block_is_marked_in_words_with_its_mend_and_what_follows_is_told_as_if
     assert "aws ec2 create-network-acl-entry --network-acl-id acl-left-a" in read(page).text
 
 
+def test_the_documentation_shows_what_is_drawn(tmp_path: Path):
+    """Made anew by this walk's --svg."""
+    _, picture = drawn(blocked(), tmp_path, "client", "server:80")
+    assert (Path(__file__).parents[2] / "docs" / "images" / "walk.svg").read_bytes() == picture.read_bytes()
+
+
 def test_names_of_the_account_stay_data(tmp_path: Path):
     cloud = blocked()
     for row in (row for key in NAMED for row in cloud.answers[key]):
