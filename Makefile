@@ -35,8 +35,16 @@ compiled: venv # a product that is installed is compiled; here each of a thousan
 test: venv tools compiled ## what the README promises (in CI, what fails is run once more alone)
 	$(TESTS) -m "not long"
 
-test-long: venv tools compiled ## the rest: whole matrices, real waits, all sizes
+test-long: venv tools browser compiled ## the rest: whole matrices, real waits, all sizes
 	VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
+
+.PHONY: browser
+browser: # what looks at pages; few need it
+	sh tests/install-browser.sh
+
+pages: venv browser compiled ## the pages that vpcshark writes, in a real Chromium with axe-core; screenshots in artifacts
+	mkdir -p artifacts
+	VPCSHARK_PAGES=artifacts $(PY) -m pytest -q -m long tests/cli/test_walk_page.py
 
 test-loaded: venv tools compiled ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"

@@ -1,7 +1,8 @@
 """``make judge-walk CASES=FOLDER``: walks over other people's dumps, compared with what independent evaluators found.
 
-FOLDER has batfish/expected.json with its dumps, packet-walk.json and emnify/expected.json; it stays out of the
-repository. What the last two tell in words is built into a dump here. Prints a table; exit status 1 on a difference.
+FOLDER has batfish/expected.json with its dumps, packet-walk.json, emnify/expected.json and reachability-guide.json; it
+stays out of the repository. What the posts and the talk tell in words is built into a dump here. Prints a table; exit
+status 1 on a difference.
 """
 
 from __future__ import annotations
@@ -152,13 +153,34 @@ def _talk(case: Mapping[str, Any], walks: Any) -> str:
     return "; ".join([*said, *([f"{missing} is not among the hops in its place"] if missing else [])])
 
 
+def guide(path: Path) -> Iterator[tuple[str, str]]:
+    """The two answers of Reachability Analyzer in its guide: whatever they name is read and told."""
+    from vpcshark.cli.walk_analyzer import as_json
+    from vpcshark.network import analyzed
+
+    answers = json.loads(path.read_text("utf-8"))
+    for name in ("reachable", "not_reachable"):
+        raw = answers[name]["NetworkInsightsAnalyses"][0]
+        said = as_json(analyzed.read(raw), [])
+        wanted = [
+            [row["Component"]["Id"] for row in raw.get(f"{way}PathComponents", [])] for way in ("Forward", "Return")
+        ]
+        reasons = [each["ExplanationCode"] for each in raw.get("Explanations", [])]
+        told = [each["reason"] for each in said["explanations"]]
+        is_told = (said["path_found"], said["forward"], said["return"], told)
+        differs = is_told != (raw["NetworkPathFound"], *wanted, reasons)
+        yield f"the analyzer's guide, {name}", f"{is_told}" if differs else ""
+
+
 def judge(cases: Path) -> int:
     """Print each case; 1 if one differs."""
     rows = [*batfish(cases / "batfish"), *posts(cases)]
+    if (cases / "reachability-guide.json").exists():
+        rows += guide(cases / "reachability-guide.json")
     for name, differs in rows:
         print(f"{'differs' if differs else 'agrees':8} {name:42} {differs}")  # noqa: T201
     bad = sum(bool(differs) for _, differs in rows)
-    print(f"{len(rows)} walks, {bad} differ")  # noqa: T201
+    print(f"{len(rows)} cases, {bad} differ")  # noqa: T201
     return 1 if bad else 0
 
 

@@ -27,6 +27,8 @@ _NAMED = {  # resource type -> the parameters that name one
     "instance": ("InstanceId", "InstanceIds"),
     "key-pair": ("KeyName",),
     "launch-template": ("LaunchTemplateId",),
+    "network-insights-analysis": ("NetworkInsightsAnalysisId",),
+    "network-insights-path": ("NetworkInsightsPathId",),
     "network-interface": ("NetworkInterfaceId",),
     "prefix-list": ("PrefixListId",),
     "security-group": ("GroupId", "Groups", "SecurityGroupIds"),
@@ -41,6 +43,8 @@ _NAMED = {  # resource type -> the parameters that name one
 _PREFIXES = {
     "eni": "network-interface",
     "i": "instance",
+    "nia": "network-insights-analysis",
+    "nip": "network-insights-path",
     "sg": "security-group",
     "sgr": "security-group-rule",
     "tmf": "traffic-mirror-filter",

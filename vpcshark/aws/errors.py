@@ -18,7 +18,9 @@ from vpcshark.errors import AwsError, Unsigned, VpcsharkError
 
 # EC2's documentation and its wire disagree about these codes (InvalidTrafficMirrorTargetNoFound is no slip of ours):
 # https://docs.aws.amazon.com/AWSEC2/latest/APIReference/errors-overview.html against what Terraform's provider handles.
-_GONE = re.compile(r"^InvalidTrafficMirror(Filter|FilterRule|Session|Target)(Id)?\.?No(t)?Found$")
+_GONE = re.compile(
+    r"^Invalid(TrafficMirror(Filter|FilterRule|Session|Target)|NetworkInsights(Path|Analysis))(Id)?\.?No(t)?Found$"
+)
 _IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exception)?$|^DependencyViolation$")
 _NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
 _UNCONNECTED = {"EndpointConnectionError", "ConnectTimeoutError"}
@@ -120,7 +122,7 @@ def _came_out_of_boto(exc: Exception) -> bool:
 
 
 def is_gone(error: AwsError) -> bool:
-    """Does AWS say that the mirror resource does not exist (any more, or not everywhere yet)?"""
+    """Does AWS say that the resource does not exist (any more, or not everywhere yet)?"""
     return bool(_GONE.match(error.code))
 
 

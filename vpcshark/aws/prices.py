@@ -1,4 +1,5 @@
-"""What captures cost, as dated data: the one place to change when AWS changes it. Must not know captures.
+"""What captures and the ways of packets cost, as dated data: the one place to change when AWS changes it. Must not know
+captures or walks.
 
 Read on 2026-09-20 at https://aws.amazon.com/vpc/pricing/ (Traffic Mirroring, us-east-2): 0.015 USD per session (that
 is, per mirrored ENI) and hour, until the session is deleted, also while its instance is stopped. Data transfer comes
@@ -8,6 +9,15 @@ Data that crosses an availability zone inside a region: 0.01 USD per GB in each 
 that arrives. Others quote it so from https://aws.amazon.com/ec2/pricing/on-demand/ ("Data Transfer within the same AWS
 Region"), one by a test and its bill (lastweekinaws.com/blog/aws-cross-az-data-transfer-costs-more-than-aws-says); not
 read on AWS's own page.
+
+What else is charged by the GB that a way crosses, in us-east-1; the first tier each, without what is charged by the
+hour. Not read on AWS's own pages; third-party tables of 2025 and 2026 agree (usage.ai/blogs/aws-network-costs,
+oneuptime.com/blog/post/2026-02-12-reduce-data-transfer-costs-between-vpcs): transit gateway 0.02, with nothing for the
+zones on top; NAT gateway 0.045; interface endpoint 0.01; out to the internet 0.09, in nothing; between Regions 0.02 for
+most of the United States, up to 0.17 elsewhere. Gateway Load Balancer endpoint 0.0035: one source alone. VPC peering
+and gateway endpoints charge nothing themselves.
+
+Reachability Analyzer: 0.10 USD for an analysis, by third parties (cloud-custodian issue 6347).
 
 Launched capture hosts: on demand, Linux, us-east-1, by the second, without their volume (8 GB of gp3, about 0.001 USD
 an hour). Each size of T4g and T3 costs twice what the smaller one does; the figures agree with third-party tables of
@@ -19,6 +29,17 @@ from __future__ import annotations
 READ = "2026-09-20"
 SESSION_HOUR_USD = 0.015
 ZONE_GB_USD = 0.02
+ANALYSIS_USD = 0.10
+GB_USD = {
+    "zone": ZONE_GB_USD,
+    "region": 0.02,
+    "transit-gateway": 0.02,
+    "nat-gateway": 0.045,
+    "vpc-endpoint": 0.01,
+    "gateway-load-balancer-endpoint": 0.0035,
+    "internet": 0.09,
+}
+"""By the kinds of ``network.tolls``."""
 INSTANCE_HOUR_USD = {
     "t4g.nano": 0.0042,
     "t4g.micro": 0.0084,

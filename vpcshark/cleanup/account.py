@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 from vpcshark import threads
-from vpcshark.aws import client, tagging
+from vpcshark.aws import analyzer, client, tagging
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import launch
 from vpcshark.aws.credentials.sign_in import Ask, Keys
@@ -54,6 +54,8 @@ class MirrorAccount:
             launch.terminate(self._aws.ec2, resource)
         elif kind == launch.GROUP:
             launch.delete_group(self._aws.ec2, resource)
+        elif kind in analyzer.KINDS:
+            analyzer.delete(self._aws.ec2, kind, resource)
         else:
             resources.delete(self._aws.ec2, kind, resource)
 

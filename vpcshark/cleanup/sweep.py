@@ -26,7 +26,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
 CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
-INSTANCE, GROUP = "instance", "security-group"
+INSTANCE, GROUP, ANALYSIS = "instance", "security-group", "network-insights-analysis"
 SLOW = (INSTANCE, GROUP)  # AWS takes a minute to terminate an instance, and holds its security group until then
 
 
@@ -209,10 +209,11 @@ class _Removal:
         return tuple(f"AWS is still removing the {r.kind} {r.id}." for r in left) if is_under_way else ()
 
     def delete(self, resources: Iterable[tuple[str, str]]) -> None:
-        """Sessions first: a filter or target in use cannot be deleted. Then the rest side by side, groups last."""
+        """Sessions first: a filter or target in use cannot be deleted, nor a path that has analyses. Then the rest side
+        by side, groups last."""
         waves: tuple[list[tuple[str, str]], ...] = ([], [], [])
         for kind, resource in resources:
-            waves[{"session": 0, GROUP: 2}.get(kind, 1)].append((kind, resource))
+            waves[{"session": 0, ANALYSIS: 0, GROUP: 2}.get(kind, 1)].append((kind, resource))
         for wave in waves:
             if wave:
                 threads.together([partial(self._delete_one, *item) for item in wave], AT_ONCE)

@@ -85,6 +85,9 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "notes": "where AWS chooses between ways that don't end alike",
         "mtu": "bytes of the largest packet that every hop carries, or null",
         "zones": "the availability zones of the way there, in order",
+        "analyzer": "null, with `--analyzer`: `state` (agree, differ, not comparable), `findings`, what it says itself",
+        "costs": "what a GB costs: `read` (the day of the prices, us-east-1's), `forward` and `return`, each with "
+        "`usd_per_gb` and `parts` (`kind`, `resource`, `usd_per_gb`)",
     },
     "diagnose": {
         "schema": "1; another number when a field changes its meaning",

@@ -8,12 +8,14 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vpcshark.cli import console
-from vpcshark.errors import AwsError, Mistake
+from vpcshark.errors import AwsError, InputError, Mistake
 from vpcshark.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
+    from vpcshark.network.answer import Answer
     from vpcshark.network.known import Known
     from vpcshark.survey.questions import Wanted
 
@@ -35,21 +37,68 @@ def run(options: argparse.Namespace) -> int:
 
 def _one(options: argparse.Namespace) -> int:
     """From one end to another."""
+    from vpcshark.cli import walk_analyzer, walk_costs, walk_screen
     from vpcshark.network import contract
     from vpcshark.survey import questions
 
     if options.target is None:
         raise Mistake("A walk has two ends.", "Say vpcshark walk SRC DST[:PORT], or --from and --to for many walks.")
+    asks_analyzer = _asks_analyzer(options)
     wanted = question(options, options.source, options.target)
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
+    _draw(options, found)
     if options.json:
-        console.write_json(contract.as_json(found, options.all_paths))
-    else:
-        from vpcshark.cli import walk_screen
-
-        walk_screen.show(found, console.out(), options.all_paths)
+        said = {**contract.as_json(found, options.all_paths), "costs": walk_costs.as_json(found)}
+        said["analyzer"] = _analyzed(options, found, walk_analyzer.as_json) if asks_analyzer else None
+        console.write_json(said)
+        return STATUSES[found.verdict]
+    walk_screen.show(found, console.out(), options.all_paths)
+    for text in _analyzed(options, found, walk_analyzer.words) if asks_analyzer else ():
+        console.write_line(text)
     return STATUSES[found.verdict]
+
+
+def _asks_analyzer(options: argparse.Namespace) -> bool:
+    """Its price is agreed to before anything is asked. Mistake where it can't be asked."""
+    if not options.analyzer:
+        return False
+    from vpcshark.cli import walk_analyzer
+
+    if options.from_dump is not None:
+        raise Mistake("--analyzer asks AWS, and --from-dump does not.", "Give one of both.")
+    return walk_analyzer.agreed(options.yes)
+
+
+def _analyzed(options: argparse.Namespace, found: Answer, told: Callable[..., T]) -> T:
+    """What the analyzer says, as ``told`` writes it. It is asked in the first account and Region."""
+    from vpcshark.aws import client
+    from vpcshark.cli import walk_analyzer
+
+    place = _places(options)[0]
+    with console.working("Waiting for Reachability Analyzer (some minutes) ...") as ask:
+        return told(*walk_analyzer.held(found, client.connect(*place, ask), place))
+
+
+def _draw(options: argparse.Namespace, found: Answer) -> None:
+    """The page and the picture, as far as they are wanted. InputError where they can't be written."""
+    if not (options.html or options.svg):
+        return
+    from vpcshark.cli import walk_costs
+    from vpcshark.cli.drawing import page, svg
+    from vpcshark.cli.drawing.markup import as_svg
+
+    if options.html:
+        _write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths))
+    if options.svg:
+        _write(options.svg, as_svg(svg.picture(found, is_linked=False)))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, "utf-8")
+    except OSError as error:
+        raise InputError(f"{path} cannot be written: {error.strerror}.", "Give a file in a folder of yours.") from error
 
 
 def _many(options: argparse.Namespace) -> int:
@@ -57,6 +106,10 @@ def _many(options: argparse.Namespace) -> int:
     from vpcshark.network import contract
     from vpcshark.survey import questions
 
+    if options.analyzer:
+        raise Mistake("--analyzer is for one walk: each costs.", "Say vpcshark walk SRC DST:PORT --analyzer.")
+    if options.html or options.svg:
+        raise Mistake("--html and --svg draw one walk.", "Say vpcshark walk SRC DST[:PORT] --html FILE.")
     if options.source is not None or not (options.sources and options.targets):
         raise Mistake("--from and --to go together, without SRC and DST.", "Give both, each as often as you like.")
     split = [questions.split(each) for each in options.targets]
@@ -96,9 +149,13 @@ def look(options: argparse.Namespace, attempt: Callable[[Known], T]) -> T:
     from vpcshark.survey import asking, rounds
 
     with console.working("Asking AWS about the way of the packets ...") as ask:
-        places = [_settled(profile, region) for profile in options.profile or [""] for region in options.region or [""]]
-        accounts = [client.connect(profile, region, ask) for profile, region in places]
+        accounts = [client.connect(profile, region, ask) for profile, region in _places(options)]
         return rounds.Survey(partial(asking.put, accounts)).look(attempt)
+
+
+def _places(options: argparse.Namespace) -> list[tuple[str, str]]:
+    """(profile, region) of each account and Region that is asked."""
+    return [_settled(profile, region) for profile in options.profile or [""] for region in options.region or [""]]
 
 
 def _settled(profile: str, region: str) -> tuple[str, str]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.console import Console
 
-from vpcshark.cli import console
+from vpcshark.cli import console, walk_costs
 from vpcshark.network import answer as answers
 from vpcshark.network import matrix
 from vpcshark.network.answer import Answer, Way
@@ -29,6 +29,7 @@ def show(found: Answer, out: Console, every_path: bool = False) -> None:
     for text in answers.notes(found):
         out.print(text)
     _show_summary(found, out)
+    out.print(walk_costs.words(found), soft_wrap=True)
     _show_stops(found, out)
 
 

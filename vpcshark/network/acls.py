@@ -6,6 +6,8 @@ directions. Must not know where the packet is.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from vpcshark.network.decision import ALLOW, DROP, PARTLY, Decision, Rule
 from vpcshark.network.facts import Acl, AclEntry
 from vpcshark.network.packet import ANY, ICMP, ICMP6, TCP, UDP, Packet, Ports, contains, overlap, without
@@ -16,9 +18,15 @@ LAST = 32767  # the "*" entry: denies what no other matched
 UNFILTERED = ("169.254.169.253/32", "169.254.169.254/32", "169.254.169.123/32", "169.254.169.250/31", "fd00:ec2::/32")
 
 
+@lru_cache(maxsize=65536)
+def is_unfiltered(address: str) -> bool:
+    """Does no network ACL hold for it?"""
+    return any(contains(cidr, address) for cidr in UNFILTERED)
+
+
 def evaluate(acl: Acl, packet: Packet, egress: bool) -> Decision:
     """What ``acl`` says of the packet as it leaves (``egress``) or enters a subnet."""
-    if any(contains(cidr, packet.src) or contains(cidr, packet.dst) for cidr in UNFILTERED):
+    if is_unfiltered(packet.src) or is_unfiltered(packet.dst):
         return Decision(ALLOW, Rule(acl.id, None, "network ACLs do not hold for this address"))
     entries = sorted((each for each in acl.entries if each.egress == egress), key=lambda each: each.number)
     left: list[Ports | None] = [packet.dport]

@@ -7,10 +7,10 @@ remember the connection. Must not know where the facts are from, nor how the ans
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
-from vpcshark.network import engine
-from vpcshark.network.facts import Interface
+from vpcshark.network import engine, tolls
+from vpcshark.network.facts import Interface, Network
 from vpcshark.network.known import Known
 from vpcshark.network.packet import Packet, Ports, make
 from vpcshark.network.places import Arriving, Departing, Leaving, Outside, Place
@@ -52,7 +52,8 @@ class Way:
 
 @dataclass(frozen=True)
 class Answer:
-    """``back`` None: not asked for, or nothing comes back (a service that answers on the host)."""
+    """``back`` None: not asked for, or nothing comes back (a service that answers on the host). ``network``: the
+    facts that it was found by."""
 
     asked: Asked
     packet: Packet
@@ -60,6 +61,7 @@ class Answer:
     back: Way | None
     verdict: str
     notes: tuple[str, ...] = ()
+    network: Network = field(default_factory=Network, repr=False)
 
 
 def answer(known: Known, asked: Asked) -> Answer:
@@ -73,7 +75,8 @@ def answer(known: Known, asked: Asked) -> Answer:
         goal = replace(asked.source, address=packet.src)
         back = [each for trail in there for each in _back(known, goal, asked.target, trail)]
     ways = _way(there), _way(back) if back else None
-    return Answer(asked, packet, ways[0], ways[1], _over([each.verdict for each in ways if each is not None]))
+    verdict = _over([each.verdict for each in ways if each is not None])
+    return Answer(asked, packet, *ways, verdict, network=known.network)
 
 
 def together(answers: Sequence[Answer]) -> Answer:
@@ -83,7 +86,7 @@ def together(answers: Sequence[Answer]) -> Answer:
     returns = [trail for each in answers if each.back is not None for trail in each.back.trails]
     back = _way(_ordered(returns)) if returns else None
     verdicts = [there.verdict, *([back.verdict] if back else [])]
-    return Answer(first.asked, first.packet, there, back, _over(verdicts))
+    return Answer(first.asked, first.packet, there, back, _over(verdicts), network=first.network)
 
 
 def _foresee(known: Known, asked: Asked) -> None:
@@ -219,3 +222,9 @@ def mtu(found: Answer) -> int | None:
 def zones(way: Way) -> list[str]:
     """The availability zones of the way, in its order."""
     return list(dict.fromkeys(hop.az for hop in way.shown.hops if hop.az))
+
+
+def charged(found: Answer) -> list[tuple[str, list[tolls.Toll]]]:
+    """(direction, what is charged by the GB), of the ways that are shown."""
+    ways = (("forward", found.there), ("return", found.back))
+    return [(direction, tolls.of(way.shown, found.network)) for direction, way in ways if way is not None]

@@ -81,6 +81,9 @@ class Subnet:
     name: str = ""
     bpa: str = ""
 
+    def __hash__(self) -> int:
+        return hash(self.id)
+
     @property
     def zone(self) -> str:
         """What zones are compared by."""
@@ -109,6 +112,9 @@ class Interface:
     denies_igw: bool = False
     is_attached: bool = True
     tags: frozenset[tuple[str, str]] = frozenset()
+
+    def __hash__(self) -> int:
+        return hash(self.id)
 
     @property
     def type(self) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vpcshark.network import acls, groups, mend
+from vpcshark.network import groups, mend
 from vpcshark.network.decision import ALLOW, DROP, PARTLY, Decision, Unclear
 from vpcshark.network.facts import GroupRule, Interface, Subnet
 from vpcshark.network.packet import contains
@@ -25,7 +25,7 @@ def acl(ctx: Context, trail: Trail, subnet: Subnet, egress: bool) -> Trail:
         found = ctx.known.acl_of(subnet)
     except Unclear as doubt:
         return trail.add("network-acl", subnet.id, UNKNOWN, code=doubt.code, text=doubt.text, **place)
-    decision = acls.evaluate(found, trail.packet, egress)
+    decision = ctx.known.remembered.acl(found, trail.packet, egress)
     command = ""
     if decision.verdict != ALLOW and decision.rule is not None:
         command = mend.acl(found, trail.packet, egress, decision.rule.number)

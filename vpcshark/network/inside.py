@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from vpcshark.network import balancing, filters, mend, routes, states
+from vpcshark.network import balancing, filters, mend, states
 from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Interface, Route, RouteTable, Subnet
 from vpcshark.network.known import Known
@@ -71,7 +71,7 @@ def route(ctx: Context, trail: Trail, at: Routing) -> Step:
     place = {"vpc": at.vpc, "az": at.subnet.az if at.subnet else "", "subnet": at.subnet.id if at.subnet else ""}
     packet = trail.packet
     try:
-        chosen, rule, passed = routes.look_up(table, packet.dst, ctx.known.prefix_list)
+        chosen, rule, passed = ctx.known.remembered.route(table, packet.dst, ctx.known.prefix_list)
     except Unclear as doubt:
         trail = trail.add("route-table", table.id, UNKNOWN, name=table.name, code=doubt.code, text=doubt.text, **place)
         return as_if(ctx, trail)

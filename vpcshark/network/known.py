@@ -26,6 +26,7 @@ from vpcshark.network.facts import (
 )
 from vpcshark.network.index import Index
 from vpcshark.network.packet import contains, is_internal
+from vpcshark.network.remembered import Remembered
 
 Question = tuple[str, ...]
 """A kind ("vpc", "address", …) and what it is about."""
@@ -60,10 +61,13 @@ class Known:
         self.asked = asked
         self.missing: dict[Question, None] = {}
         self.index = Index(network)
+        self.remembered = Remembered()
 
     def want(self, *questions: Question) -> None:
         """Note what has not been asked. Raises Unclear if there is any."""
-        new = [each for each in questions if self.asked is not None and each not in self.asked]
+        if self.asked is None:
+            return
+        new = [each for each in questions if each not in self.asked]
         self.missing.update(dict.fromkeys(new))
         if new:
             raise Unclear("This is being asked.")

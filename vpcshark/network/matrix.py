@@ -5,14 +5,16 @@ One set of facts, then arithmetic. Must not know where the facts are from, nor h
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
 from vpcshark.network import answer as answers
+from vpcshark.network.alike import Sources, is_own
 from vpcshark.network.answer import BLOCKED, REACHABLE, UNKNOWN_WAY, Answer, Asked
 from vpcshark.network.known import Known
 from vpcshark.network.trail import ALLOW, DROP, UNKNOWN, End, Hop
 
+NOBODY = End("interface", "")
 ORDER = (BLOCKED, UNKNOWN_WAY, REACHABLE)
 
 
@@ -40,12 +42,35 @@ class Bundle:
 
 def bundled(known: Known, questions: Iterable[Sequence[Asked]]) -> list[Bundle]:
     """Walk each; of several questions that stand together (a balancer's nodes) AWS chooses one. The blocked first."""
-    pairs = [judged(answers.together([answers.answer(known, each) for each in together])) for together in questions]
+    pairs = [*_pairs(known, questions)]
     found: dict[tuple[str, ...], list[Pair]] = {}
     for pair in pairs:
         found.setdefault(_key(pair), []).append(pair)
     bundles = [Bundle(each[0].verdict, each[0].direction, each[0].hop, tuple(each)) for each in found.values()]
     return sorted(bundles, key=lambda bundle: ORDER.index(bundle.verdict))
+
+
+def _pairs(known: Known, questions: Iterable[Sequence[Asked]]) -> Iterator[Pair]:
+    """Each walk's. Sources that are alike are walked once."""
+    sources = Sources(known.network)
+    walked: dict[Hashable, Pair] = {}
+    for together in questions:
+        source = together[0].source
+        key = sources.key(source)
+        mark = (key, *(replace(each, source=NOBODY) for each in together)) if key is not None else None
+        pair = walked.get(mark) if mark is not None else None
+        if pair is not None:
+            yield replace(pair, source=source)
+            continue
+        pair = judged(answers.together([answers.answer(known, each) for each in together]))
+        if mark is not None and not _is_about(pair, source):
+            walked[mark] = pair
+        yield pair
+
+
+def _is_about(pair: Pair, source: End) -> bool:
+    """Does what decides name the source itself?"""
+    return pair.hop is not None and is_own(source, pair.hop.resource)
 
 
 def judged(found: Answer) -> Pair:

@@ -110,6 +110,25 @@ def _number(address: str) -> int | None:
         return None
 
 
+def place(address: str) -> int:
+    """Where an address stands among those of both families: IPv6 after IPv4. ``bounds`` counts alike."""
+    return _SECOND * (":" in address) + (_number(address) or 0)
+
+
+def bounds(cidr: str) -> tuple[int, int]:
+    """The first place of a network and the first one behind it; nothing for a text that is no network."""
+    network = _network(cidr)  # of an address: that address alone
+    if network is None:
+        return 0, 0
+    is_v6 = ":" in cidr
+    size = (1 << (128 if is_v6 else 32)) - network[1]
+    first = _SECOND * is_v6 + network[0]
+    return first, first + size
+
+
+_SECOND = 1 << 32  # the place of ::
+
+
 def length(cidr: str) -> int:
     """Bits of the prefix: 24 of 10.0.0.0/24."""
     return int(cidr.rpartition("/")[2])
@@ -135,12 +154,12 @@ def is_address(text: str) -> bool:
     return True
 
 
-_INTERNAL = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
+INTERNAL = ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7", "fe80::/10")
 
 
 def is_internal(address: str) -> bool:
     """RFC 1918, RFC 6598, RFC 4193 or link-local: no internet gateway carries it."""
-    return any(contains(cidr, address) for cidr in _INTERNAL)
+    return any(contains(cidr, address) for cidr in INTERNAL)
 
 
 def overlap(one: Ports, other: Ports) -> Ports | None:

@@ -178,6 +178,28 @@ FEATURES: Mapping[str, Feature] = {
             Allow("ReadTransitGatewayRoutes", _ec2("SearchTransitGatewayRoutes"), ("transit-gateway-route-table",)),
         ),
     ),
+    "analyzer": Feature(
+        "ask AWS's Reachability Analyzer the question of a walk (--analyzer), and delete what that makes",
+        (
+            *_ec2("DescribeNetworkInsightsAnalyses", "DescribeNetworkInsightsPaths"),
+            "tiros:CreateQuery",
+            "tiros:GetQueryAnswer",
+            "tiros:GetQueryExplanation",
+        ),
+        (
+            Allow("MakeTaggedPaths", _ec2("CreateNetworkInsightsPath"), ("network-insights-path",), _NEW),
+            Allow("AnalyseTagged", _ec2("StartNetworkInsightsAnalysis"), ("network-insights-analysis",), _NEW),
+            Allow("AnalyseOwnPaths", _ec2("StartNetworkInsightsAnalysis"), ("network-insights-path",), _OURS),
+            _tag_at(
+                "TagNewPathsAndAnalyses",
+                ("network-insights-analysis", "network-insights-path"),
+                "CreateNetworkInsightsPath",
+                "StartNetworkInsightsAnalysis",
+            ),
+            Allow("DeleteOwnAnalyses", _ec2("DeleteNetworkInsightsAnalysis"), ("network-insights-analysis",), _OURS),
+            Allow("DeleteOwnPaths", _ec2("DeleteNetworkInsightsPath"), ("network-insights-path",), _OURS),
+        ),
+    ),
     "flowlogs": Feature(
         "say which flow logs cover an ENI (vpcshark flowlogs where): describes alone",
         _ec2("DescribeFlowLogs", "DescribeSubnets", "DescribeTransitGatewayAttachments"),

@@ -1,4 +1,5 @@
-"""All Traffic Mirroring operations by EC2's names: required parameters, DryRun and ClientToken come before each.
+"""All operations of Traffic Mirroring and Reachability Analyzer by EC2's names: required parameters, DryRun and
+ClientToken come before each.
 
 Must not know moto or HTTP.
 """
@@ -9,7 +10,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from vpcshark.lab.api import describe, filters, sessions
+from vpcshark.lab.api import describe, filters, insights, sessions
 from vpcshark.lab.api.state import ApiError, Params, Record, State
 
 _NOT_THE_REQUEST = ("ClientToken", "DryRun")
@@ -43,6 +44,12 @@ OPERATIONS = {
     "ModifyTrafficMirrorFilterNetworkServices": Operation(filters.modify_network_services, ("TrafficMirrorFilterId",)),
     "ModifyTrafficMirrorFilterRule": Operation(filters.modify_rule, ("TrafficMirrorFilterRuleId",)),
     "ModifyTrafficMirrorSession": Operation(sessions.modify_session, ("TrafficMirrorSessionId",)),
+    "CreateNetworkInsightsPath": Operation(insights.create_path, ("Source", "Protocol")),
+    "DeleteNetworkInsightsAnalysis": Operation(insights.delete_analysis, ("NetworkInsightsAnalysisId",)),
+    "DeleteNetworkInsightsPath": Operation(insights.delete_path, ("NetworkInsightsPathId",)),
+    "DescribeNetworkInsightsAnalyses": Operation(insights.describe_analyses),
+    "DescribeNetworkInsightsPaths": Operation(insights.describe_paths),
+    "StartNetworkInsightsAnalysis": Operation(insights.start_analysis, ("NetworkInsightsPathId",)),
 }
 
 

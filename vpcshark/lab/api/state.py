@@ -64,6 +64,7 @@ class State:
     rules: dict[str, Record] = field(default_factory=dict)
     targets: dict[str, Record] = field(default_factory=dict)
     sessions: dict[str, Record] = field(default_factory=dict)
+    insights: dict[str, Record] = field(default_factory=dict)  # paths and analyses of Reachability Analyzer
     answers: dict[tuple[str, str], tuple[Params, Record]] = field(default_factory=dict)  # by operation and ClientToken
 
     def described(self, record: Record) -> Record:
