@@ -5,6 +5,7 @@ Must not know how a verdict comes about.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,10 +19,11 @@ from vpcshark.diagnose.verdicts import dns, ending, http, losses, mtu, opening, 
 from vpcshark.diagnose.view import View
 
 SCHEMA = 1
-JUDGES = (
+CONNECTIONS = (
     *(opening.judge, mtu.judge, mtu.unproved, losses.judge, rates.judge, waits.judge, ending.judge),
-    *(dns.judge, tls.judge, http.judge, voice.judge, routing.judge),
+    *(tls.judge, http.judge),
 )
+JUDGES = (*CONNECTIONS, dns.judge, voice.judge, routing.judge)
 _OPENING = {"syn-unanswered", "synack-unanswered", "ack-unanswered", "one-direction", "peer-silent"}
 _SLOW = {"slow-server", "slow-network", "slow-client", "tls-no-server-hello"}
 _RESETS = {"reset-by-peer", "reset-by-middlebox"}
@@ -82,9 +84,11 @@ class Report:
 
 def examine(points: Sequence[Point]) -> Report:
     """Judge each point alone, then each two of them together."""
+    if len(points) == 1 and points[0].columns is not None:
+        return _sieved(points[0])
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
-    remarks = [_seen(view) for view in views]
+    remarks = [_seen(_counted(view)) for view in views]
     for number, one in enumerate(views):
         for other in views[number + 1 :]:
             comparison = joined.compare(one, other)
@@ -96,14 +100,37 @@ def examine(points: Sequence[Point]) -> Report:
     return Report(tuple(ranked(merged(explained(found)))), tuple(remarks))
 
 
+def _sieved(point: Point) -> Report:
+    """The same for one point, of which only what is suspicious is looked at packet by packet."""
+    from vpcshark.diagnose.sieve import Sieve
+
+    assert point.columns is not None
+    sieve = Sieve(point.columns, point.others)
+    found: list[Finding] = []
+    seen = Counter({name: getattr(sieve.sound, name) for name in ("packets", "connections", "datagrams", "unsure")})
+    for batch in sieve.batches():
+        view = View(point, batch)
+        found += view.findings if batch.is_first else ()
+        found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
+        seen += _counted(view)
+        if not found and batch.is_first and not sieve.sound.packets:
+            found += list(routing.unsaid(view))[:1]
+    return Report(tuple(ranked(merged(explained(found)))), (_seen(seen),))
+
+
 def _of(view: View) -> list[Finding]:
     return [finding for judge in JUDGES for finding in judge(view)]
 
 
-def _seen(view: View) -> str:
-    open_ = sum(1 for pair in view.pairs if not pair.connection.is_sure)
-    told = f"{len(view.packets)} packets, {len(view.pairs)} TCP connections, {len(view.datagrams)} UDP flows"
-    return told + (f"; of {open_} connections the beginning is not in the capture" if open_ else "")
+def _counted(view: View) -> Counter[str]:
+    """What was looked at."""
+    of = {"packets": len(view.packets), "connections": len(view.pairs), "datagrams": len(view.datagrams)}
+    return Counter({**of, "unsure": sum(1 for pair in view.pairs if not pair.connection.is_sure)})
+
+
+def _seen(of: Counter[str]) -> str:
+    told = f"{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
+    return told + (f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else "")
 
 
 def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:

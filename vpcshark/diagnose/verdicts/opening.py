@@ -44,6 +44,11 @@ class Opening:
         return self.answers[0].at - self.syns[0].at if self.answers and self.syns else 0
 
     @property
+    def is_odd(self) -> bool:
+        """Is it anything but a SYN and its answer?"""
+        return len(self.syns) != 1 or len(self.answers) != 1
+
+    @property
     def has_served(self) -> bool:
         """Did the server send data?"""
         return bool(self.pair.server.segments)
@@ -56,6 +61,9 @@ def judge(view: View) -> Iterator[Finding]:
         opening = Opening(pair)
         if opening.syns or opening.answers:
             by_server[pair.flow.target, pair.flow.target_port].append(opening)
+    odd = [server for server, openings in by_server.items() if any(o.is_odd for o in openings)]
+    for opening in (Opening(pair) for pair in view.beside(odd)):
+        by_server[opening.flow.target, opening.flow.target_port].append(opening)
     for openings in by_server.values():
         yield from _server(view, openings)
 
@@ -156,7 +164,7 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     if count == 1:
         sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
     checked = ["No SYN-ACK, no reset and no ICMP about it is in the capture."]
-    back = any(p.source == flow.target for p in view.packets)
+    back = view.spoke(flow.target)
     checked.append(
         f"{len(served)} other connections to {flow.server} were answered: it is not down for all."
         if served
