@@ -117,25 +117,27 @@ class Columns:
 
     def take(self, data: bytearray, found: headers.Headers, picked: Array) -> Array:
         """Add the ``picked`` of ``found``; gives which of these could not be taken."""
-        rows, keys = found.rows[picked], found.keys[picked]
+        rows, keys, begins, ends = found.rows, found.keys, found.begins, found.ends
+        if len(picked) < len(rows):
+            rows, keys, begins, ends = rows[picked], keys[picked], begins[picked], ends[picked]
         numbers = self.ways.number(keys)
-        taken = numbers >= 0
-        rows, numbers = rows[taken], numbers[taken]
+        left: Array = np.flatnonzero(numbers < 0)
+        if len(left):
+            taken = numbers >= 0
+            rows, keys, begins, ends, numbers = rows[taken], keys[taken], begins[taken], ends[taken], numbers[taken]
         rows["way"] = numbers
         self._parts.append(rows)
         self.count += len(rows)
-        begins, ends = found.begins[picked][taken], found.ends[picked][taken]
-        is_tcp = keys["protocol"][taken] == TCP
-        self._keep(data, rows, is_tcp, begins, ends)
-        left: Array = np.flatnonzero(~taken)
+        self._keep(data, rows, keys, begins, ends)
         return left
 
-    def _keep(self, data: bytearray, rows: Array, is_tcp: Array, begins: Array, ends: Array) -> None:
+    def _keep(self, data: bytearray, rows: Array, keys: Array, begins: Array, ends: Array) -> None:
         """Of each payload what verdicts may read beyond its first bytes."""
-        lengths = ends - begins
+        lengths, is_tcp = ends - begins, keys["protocol"] == TCP
         longer = lengths > HEAD
-        ports = np.frombuffer(self.ways.keys["ports"][rows["way"]].tobytes(), ">u2").reshape(-1, 2)
-        dns = longer & ~is_tcp & (ports == 53).any(1)
+        dns = longer & ~is_tcp
+        if dns.any():
+            dns &= (np.frombuffer(keys["ports"].tobytes(), ">u2").reshape(-1, 2) == 53).any(1)
         text = longer & is_tcp & (rows["marks"] & (headers.REQUEST | headers.ANSWER) > 0)
         for chosen, most in ((dns, KEPT_DATAGRAM), (text, KEPT_HEAD)):
             for place in np.flatnonzero(chosen).tolist():
@@ -144,8 +146,11 @@ class Columns:
         self._keep_handshakes(data, rows, is_tcp & (lengths > 0), begins, ends)
 
     def _keep_handshakes(self, data: bytearray, rows: Array, chosen: Array, begins: Array, ends: Array) -> None:
-        for way in np.unique(rows["way"][chosen & (rows["marks"] & HANDSHAKE > 0)]).tolist():
-            self._budget.setdefault(way, KEPT_WHOLE)
+        since: dict[int, int] = {}
+        for place in np.flatnonzero(chosen & (rows["marks"] & HANDSHAKE > 0)).tolist():
+            way = int(rows["way"][place])
+            if way not in self._budget:
+                self._budget[way], since[way] = KEPT_WHOLE, place
         if not self._budget:
             return
         open_ = np.zeros(len(self.ways), bool)
@@ -154,7 +159,7 @@ class Columns:
         for place in np.flatnonzero(chosen).tolist():
             way, begin, end = int(rows["way"][place]), int(begins[place]), int(ends[place])
             room = self._budget.get(way, 0)
-            if room <= 0:
+            if room <= 0 or place < since.get(way, 0):
                 continue
             self._budget[way] = room - (end - begin)
             self._add(int(rows["number"][place]), bytes(data[begin:end]))
@@ -186,20 +191,32 @@ class Columns:
             return short
         return [self._long.get(number, head) for number, head in zip(rows["number"].tolist(), short, strict=True)]
 
-    def let_go(self, kept: Array) -> None:
-        """Keep only these rows, and what belongs to them."""
-        rows = self.rows[kept]
-        keys = self.ways.keys[np.unique(rows["way"])]
+    def least_recent(self, most: int) -> Array:
+        """True for the rows of the connections that are quiet longest: without them at most so many are left."""
+        rows = self.rows
+        pair = self.ways.pair[rows["way"]]
+        newest = np.zeros(len(self.ways), np.int64)
+        newest[pair] = np.arange(len(rows))  # the last one stays
+        sizes = np.bincount(pair, minlength=len(self.ways))
+        order = np.argsort(-newest, kind="stable")
+        kept = np.zeros(len(self.ways), bool)
+        kept[order] = np.cumsum(sizes[order]) <= most
+        gone: Array = ~kept[pair]
+        return gone
+
+    def let_go(self, gone: Array) -> None:
+        """Forget these rows, and what belongs to them alone."""
+        rows = self.rows[~gone]
         numbers = set(rows["number"].tolist()) if self._long else set()
         self._long = {number: part for number, part in self._long.items() if number in numbers}
         self._spent = sum(map(len, self._long.values()))
+        before = np.unique(rows["way"])
         old, self.ways = self.ways, Ways()
         fresh = np.full(len(old), -1)
-        before = np.unique(rows["way"])
-        fresh[before] = [self.ways.add(keys[place : place + 1]) for place in range(len(keys))]
+        fresh[before] = [self.ways.add(old.keys[way : way + 1]) for way in before.tolist()]
         self._budget = {int(fresh[way]): room for way, room in self._budget.items() if fresh[way] >= 0}
         rows["way"] = fresh[rows["way"]]
-        self._parts = [rows]
+        self._parts, self.count = [rows], len(rows)
 
 
 def hosts(keys: Array) -> tuple[list[bytes], list[bytes]]:
@@ -213,4 +230,3 @@ def _cut(column: Array, lengths: Array) -> list[bytes]:
     size = column.dtype.itemsize
     raw = np.ascontiguousarray(column).tobytes()
     return [raw[at : at + length] for at, length in zip(range(0, len(raw), size), lengths.tolist(), strict=True)]
-

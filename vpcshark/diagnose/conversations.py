@@ -17,16 +17,16 @@ _EVER = np.iinfo(np.int64).max
 
 
 class Conversations:
-    """Columns over the rows at ``order``: sorted by connection (``of``, numbered from 0), then as they came."""
+    """Columns over the ``rows`` at ``order``: sorted by connection (``of``, numbered from 0), then as they came."""
 
-    def __init__(self, columns: Columns) -> None:
-        rows, ways = columns.rows, columns.ways
+    def __init__(self, columns: Columns, rows: Array) -> None:
+        ways = columns.ways
         tcp = np.flatnonzero(ways.keys["protocol"][rows["way"]] == TCP)
         pair = ways.pair[rows["way"][tcp]]
         place = np.argsort(pair, kind="stable")
         self.order, self.pair = tcp[place], pair[place]
-        names = ("at", "flags", "seq", "ack", "window", "ident", "marks", "length")
-        self.at, self.flags, self.seq, self.ack, self.window, self.ident, self.marks, self.length = (
+        names = ("at", "flags", "seq", "ack", "window", "ident", "marks", "length", "checksum")
+        self.at, self.flags, self.seq, self.ack, self.window, self.ident, self.marks, self.length, self.checksum = (
             rows[name][self.order] for name in names
         )
         self.way, self.size = (rows[name][self.order].astype(np.int64) for name in ("way", "size"))
@@ -124,11 +124,9 @@ class Sides:
     @property
     def is_after_end(self) -> Array:
         """Which rows come after a FIN of their side?"""
-        ended = np.cumsum(self.talk.flags[self.places] & FIN > 0)
-        if not len(ended):
-            return np.zeros(0, bool)
-        rank = np.cumsum(self.is_first) - 1
-        own = self.talk.flags[self.places] & FIN > 0
-        before = (ended - own)[self.begins][rank]
-        found: Array = ended - own - before > 0
+        own: Array = self.talk.flags[self.places] & FIN > 0
+        before = np.cumsum(own) - own
+        if len(own):
+            before -= before[self.begins][np.cumsum(self.is_first) - 1]
+        found: Array = before > 0
         return found

@@ -6,7 +6,7 @@ same of what is done here (a test holds the two together). Must not know files, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +42,8 @@ _IPV4_KIND, _IPV6_KIND, _TAGS = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100)
 def _fields(size: int, **places: tuple[str, int]) -> np.dtype[Any]:
     formats, offsets = zip(*places.values(), strict=True)
     described: Any = {"names": list(places), "formats": formats, "offsets": offsets, "itemsize": size}
-    return np.dtype(described)
+    made: np.dtype[Any] = np.dtype(described)
+    return made
 
 
 _ETHERNET_HEAD = _fields(22, first=(">u2", 12), second=(">u2", 16), third=(">u2", 20))
@@ -68,48 +69,42 @@ class Headers:
         self._data = data
         at, kind = _network(data, starts, link)
         network = gather(data, at, _IP)
-        is_six = network["version"] >> 4 == 6
-        begin = at + np.where(is_six, 40, 20)
-        total = np.where(is_six, network["payload"].astype(np.int64) + 40, network["total"])
+        ip = _Network(network)
+        begin, total = at + ip.header, ip.total
         claimed = at + total
         end = np.minimum(ends, claimed)
-        protocol = np.where(is_six, network["next"], network["protocol"])
-        common = np.where(is_six, (kind == _IPV6_KIND) | (kind < 0), (kind == _IPV4_KIND) | (kind < 0))
-        common &= np.where(is_six, network["payload"] > 0, network["version"] == 0x45)
-        common &= is_six | (network["fragment"] & 0x3FFF == 0)
-        common &= (end - begin >= 20) & (protocol == TCP) | (end - begin >= 8) & (protocol == UDP)
+        common = ip.is_plain & ((kind < 0) | (kind == np.where(ip.is_six, _IPV6_KIND, _IPV4_KIND)))
+        common &= (end - begin >= 20) & (ip.protocol == TCP) | (end - begin >= 8) & (ip.protocol == UDP)
         transport = gather(data, begin, _TRANSPORT)
-        for port in TUNNEL_PORTS:
-            common &= (protocol != UDP) | (transport["target"] != port)
-        picked = self.common = np.flatnonzero(common)
-        self._fill(network[picked], transport[picked], begin[picked], end[picked], claimed[picked])
+        tunnels = np.isin(transport["target"], TUNNEL_PORTS) & (ip.protocol == UDP)
+        self.common = np.flatnonzero(common & ~tunnels)
+        if len(self.common) < len(starts):
+            network, transport = network[self.common], transport[self.common]
+            begin, end, claimed = begin[self.common], end[self.common], claimed[self.common]
+            ip = _Network(network)
+        self._fill(ip, transport, begin, end, claimed)
+        self.keys = _keys(ip, transport)
 
-    def _fill(self, network: Array, transport: Array, begin: Array, end: Array, claimed: Array) -> None:
-        is_six = network["version"] >> 4 == 6
-        protocol = np.where(is_six, network["next"], network["protocol"])
-        is_tcp = protocol == TCP
+    def _fill(self, ip: _Network, transport: Array, begin: Array, end: Array, claimed: Array) -> None:
+        is_tcp = ip.protocol == TCP
         body = begin + np.where(is_tcp, np.maximum(transport["words"].astype(np.int64) >> 4 << 2, 20), 8)
-        rows = np.zeros(len(network), ROW)
-        rows["length"] = claimed - begin + np.where(is_six, 40, 20)
-        rows["size"] = np.maximum(claimed - body, 0)
-        rows["tos"] = np.where(is_six, network["word"] >> 4 & 255, network["tos"])
-        rows["ttl"] = np.where(is_six, network["hops"], network["ttl"])
-        rows["ident"] = np.where(is_six, -1, network["ident"].astype(np.int32))
-        rows["marks"] = np.where(is_six | (network["fragment"] & 0x4000 > 0), WHOLE, 0)
+        rows = self.rows = np.zeros(len(begin), ROW)
+        rows["length"], rows["size"] = ip.total, np.maximum(claimed - body, 0)
+        rows["tos"], rows["ttl"], rows["ident"] = ip.tos, ip.ttl, ip.ident
         for name in ("seq", "ack", "flags", "window"):
             rows[name] = np.where(is_tcp, transport[name], 0)
         rows["options"] = transport["options"]
         rows["offered"] = np.where(is_tcp, np.clip(np.minimum(body, end) - begin - 20, 0, OPTIONS), 0)
         self.begins, self.ends = np.minimum(body, end), end
         rows["kept"] = np.minimum(end - self.begins, HEAD)
-        rows["head"] = gather(self._data, self.begins, np.dtype(f"V{HEAD}"))
-        rows["marks"] |= _marks(rows)
-        right = self._checksums(network, begin, end, protocol, is_six)
+        heads = gather(self._data, self.begins, np.dtype(f"V{HEAD}"))
+        rows["head"] = heads
+        rows["marks"] = _marks(heads, rows["kept"]) | ip.whole
+        right = self._checksums(ip, begin, end)
         known = (end == claimed) & (is_tcp | (transport["sum"] > 0))
         rows["checksum"] = np.where(known, np.where(right, RIGHT, WRONG), UNKNOWN)
-        self.rows, self.keys = rows, _keys(network, transport, protocol, is_six)
 
-    def _checksums(self, network: Array, begin: Array, end: Array, protocol: Array, is_six: Array) -> Array:
+    def _checksums(self, ip: _Network, begin: Array, end: Array) -> Array:
         """Is the one's complement sum right (RFC 1071)? Words of four bytes are summed where they lie in the buffer:
         modulo 65535 a byte weighs 1 at even places and 256 at odd ones, so a segment at an odd place gives 256 times
         its sum."""
@@ -123,13 +118,50 @@ class Headers:
         total -= words[first].astype(np.int64) & (1 << before) - 1
         total -= np.where(after > 0, words[np.minimum(end >> 2, len(words) - 1)].astype(np.int64) >> after << after, 0)
         total = np.where(begin & 1, total, total * 256 % 65535)  # big-endian words, whatever the place
-        total = total % 65535 + protocol + (end - begin)
-        for name in ("source", "target"):
-            four = np.frombuffer(network[name].tobytes(), ">u2").reshape(-1, 2).sum(1, dtype=np.int64)
-            six = np.frombuffer(network[name + "6"].tobytes(), ">u2").reshape(-1, 8).sum(1, dtype=np.int64)
-            total += np.where(is_six, six, four)
-        right: Array = total % 65535 == 0
+        right: Array = (total % 65535 + ip.protocol + (end - begin) + ip.ends_sum) % 65535 == 0
         return right
+
+
+class _Network:
+    """What IP headers say, of either version."""
+
+    def __init__(self, heads: Array) -> None:
+        self._heads = heads
+        version = heads["version"]
+        self.is_six = version >> 4 == 6
+        self._has_six = bool(self.is_six.any())
+        self.total = self._of(heads["total"].astype(np.int64), lambda: heads["payload"].astype(np.int64) + 40)
+        self.header = self._of(20, lambda: 40)
+        self.protocol = self._of(heads["protocol"], lambda: heads["next"])
+        self.is_plain = self._of((version == 0x45) & (heads["fragment"] & 0x3FFF == 0), lambda: heads["payload"] > 0)
+        self.tos = self._of(heads["tos"], lambda: heads["word"] >> 4 & 255)
+        self.ttl = self._of(heads["ttl"], lambda: heads["hops"])
+        self.ident = self._of(heads["ident"].astype(np.int32), lambda: -1)
+        self.whole = self._of((heads["fragment"] >> 14 & 1).astype(np.uint8), lambda: WHOLE)
+
+    def _of(self, four: Any, six: Callable[[], Any]) -> Any:
+        return np.where(self.is_six, six(), four) if self._has_six else four
+
+    @property
+    def ends_sum(self) -> Any:
+        """The sum of both addresses' words of two bytes."""
+
+        def summed(name: str, words: int) -> Array:
+            raw = np.frombuffer(self._heads[name].tobytes(), ">u2").reshape(len(self._heads), words)
+            total: Array = raw.sum(1, dtype=np.int64)
+            return total
+
+        four = summed("source", 2) + summed("target", 2)
+        return self._of(four, lambda: summed("source6", 8) + summed("target6", 8))
+
+    def address(self, name: str) -> Array:
+        """``source`` or ``target``, in 16 bytes each."""
+        found = np.zeros((len(self._heads), 16), np.uint8)
+        found[:, :4] = np.frombuffer(self._heads[name].tobytes(), np.uint8).reshape(-1, 4)
+        if self._has_six:
+            six = np.frombuffer(self._heads[name + "6"].tobytes(), np.uint8).reshape(-1, 16)
+            found[self.is_six] = six[self.is_six]
+        return found
 
 
 def gather(data: bytearray, places: Array, kind: np.dtype[Any]) -> Array:
@@ -153,36 +185,28 @@ def _network(data: bytearray, starts: Array, link: int) -> tuple[Array, Array]:
     return at, kind
 
 
-def _keys(network: Array, transport: Array, protocol: Array, is_six: Array) -> Array:
-    keys = np.zeros(len(network), KEY)
+def _keys(ip: _Network, transport: Array) -> Array:
+    keys = np.zeros(len(transport), KEY)
     if not len(keys):
         return keys
     raw = keys.view(np.uint8).reshape(len(keys), -1)
-    for at, name in ((0, "source"), (16, "target")):
-        four = np.frombuffer(network[name].tobytes(), np.uint8).reshape(-1, 4)
-        raw[:, at : at + 4] = four
-        if is_six.any():
-            six = np.frombuffer(network[name + "6"].tobytes(), np.uint8).reshape(-1, 16)
-            raw[is_six, at : at + 16] = six[is_six]
-    keys["ports"], keys["protocol"], keys["version"] = transport["ports"], protocol, np.where(is_six, 6, 4)
+    raw[:, :16], raw[:, 16:32] = ip.address("source"), ip.address("target")
+    keys["ports"], keys["protocol"], keys["version"] = transport["ports"], ip.protocol, np.where(ip.is_six, 6, 4)
     return keys
 
 
-def _marks(rows: Array) -> Array:
+def _marks(heads: Array, kept: Array) -> Array:
     """What the payloads begin with."""
-    marks = np.zeros(len(rows), np.uint8)
-    if not len(rows):
+    marks = np.zeros(len(heads), np.uint8)
+    if not len(heads):
         return marks
-    starts = np.frombuffer(np.ascontiguousarray(rows["head"]).tobytes(), f"S{HEAD}")  # trailing zeros do not matter
-    first = np.frombuffer(np.ascontiguousarray(rows["head"]).tobytes(), np.uint8).reshape(-1, HEAD)
-    filled = rows["kept"] >= 5
-    is_tls = filled & (first[:, 1] == 3)
-    marks[is_tls & ((first[:, 0] == 22) | (first[:, 0] == 21))] |= HANDSHAKE
-    marks[is_tls & (first[:, 0] == 23)] |= DATA
-    marks[is_tls & (first[:, 0] == 21) & (first[:, 4] == 2)] |= ALERT
-    letters = filled & (first[:, 0] >= 65) & (first[:, 0] <= 90)
-    for place in np.flatnonzero(letters).tolist():
-        text = bytes(starts[place][: rows["kept"][place]])
+    first = heads.view(np.uint8).reshape(-1, HEAD)
+    filled, kind = kept >= 5, first[:, 0]
+    is_tls = filled & (first[:, 1] == 3) & (kind >= 21) & (kind <= 23)
+    marks[is_tls] = np.where(kind[is_tls] == 23, DATA, HANDSHAKE)
+    marks[is_tls & (kind == 21) & (first[:, 4] == 2)] |= ALERT
+    for place in np.flatnonzero(filled & (kind >= 65) & (kind <= 90)).tolist():
+        text = first[place].tobytes()
         if text.startswith(METHODS):
             marks[place] |= REQUEST
         elif text.startswith(b"HTTP/1."):

@@ -8,15 +8,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpcshark.diagnose import joined
-from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, merged
+from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, merged
 from vpcshark.diagnose.flows import Flow
-from vpcshark.diagnose.packet import address
-from vpcshark.diagnose.table import Point
+from vpcshark.diagnose.packet import Packet, address
+from vpcshark.diagnose.table import MOST_ROWS, Point
 from vpcshark.diagnose.verdicts import dns, ending, http, losses, mtu, opening, rates, routing, tls, voice, waits
 from vpcshark.diagnose.view import View
+
+if TYPE_CHECKING:
+    from vpcshark.diagnose.headers import Array
 
 SCHEMA = 1
 CONNECTIONS = (
@@ -85,7 +88,7 @@ class Report:
 def examine(points: Sequence[Point]) -> Report:
     """Judge each point alone, then each two of them together."""
     if len(points) == 1 and points[0].columns is not None:
-        return _sieved(points[0])
+        return Examination().finish(points)
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
     remarks = [_seen(_counted(view)) for view in views]
@@ -100,22 +103,68 @@ def examine(points: Sequence[Point]) -> Report:
     return Report(tuple(ranked(merged(explained(found)))), tuple(remarks))
 
 
-def _sieved(point: Point) -> Report:
-    """The same for one point, of which only what is suspicious is looked at packet by packet."""
-    from vpcshark.diagnose.sieve import Sieve
+class Examination:
+    """One point of a file of any length: what is full is judged and let go, the least recently used connections
+    first, until ``most`` rows are left; ``finish`` judges the rest."""
 
-    assert point.columns is not None
-    sieve = Sieve(point.columns, point.others)
-    found: list[Finding] = []
-    seen = Counter({name: getattr(sieve.sound, name) for name in ("packets", "connections", "datagrams", "unsure")})
-    for batch in sieve.batches():
-        view = View(point, batch)
-        found += view.findings if batch.is_first else ()
-        found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
-        seen += _counted(view)
-        if not found and batch.is_first and not sieve.sound.packets:
-            found += list(routing.unsaid(view))[:1]
-    return Report(tuple(ranked(merged(explained(found)))), (_seen(seen),))
+    def __init__(self, most: int = MOST_ROWS // 2) -> None:
+        self._most = most
+        self._found: list[Finding] = []
+        self._seen: Counter[str] = Counter()
+        self._gone: Counter[str] = Counter()
+
+    def relieve(self, point: Point) -> None:
+        """Judge what is quiet longest in ``point``, and let go of it."""
+        assert point.columns is not None
+        gone = point.columns.least_recent(self._most)
+        before = self._seen["connections"]
+        self._judge(point, point.columns.rows[gone], point.others)
+        self._gone.update(connections=self._seen["connections"] - before, packets=int(gone.sum()) + len(point.others))
+        point.columns.let_go(gone)
+        point.others.clear()
+
+    def finish(self, points: Sequence[Point]) -> Report:
+        """The verdicts over all."""
+        if len(points) != 1 or points[0].columns is None:
+            return examine(points)
+        self._judge(points[0], points[0].columns.rows, points[0].others)
+        remarks = [_seen(self._seen)]
+        if self._gone:
+            remarks.append(
+                f"{self._gone['packets']} packets of {self._gone['connections']} connections were judged while the "
+                "file was read, and let go to spare memory: those that had been quiet longest, apart from later ones"
+            )
+        if self._gone["findings"]:
+            remarks.append(f"{self._gone['findings']} more findings of less weight were let go")
+        return Report(tuple(ranked(merged(self._found))), tuple(remarks))
+
+    def _judge(self, point: Point, rows: Array, others: Sequence[Packet]) -> None:
+        """Look at what is suspicious packet by packet."""
+        from vpcshark.diagnose.sieve import Sieve
+
+        assert point.columns is not None
+        sieve = Sieve(point.columns, others, rows)
+        self._seen += Counter({name: getattr(sieve.sound, name) for name in _COUNTED})
+        found: list[Finding] = []
+        for batch in sieve.batches():
+            view = View(point, batch)
+            found += view.findings if batch.is_first else ()
+            found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
+            self._seen += _counted(view)
+            if not found and batch.is_first and not sieve.sound.packets and not self._gone:
+                found += list(routing.unsaid(view))[:1]
+        self._keep(explained(found))
+
+    def _keep(self, found: Sequence[Finding]) -> None:
+        self._found = gathered([*self._found, *found])
+        if len(self._found) > _MOST_FINDINGS:
+            kept = ranked(self._found)
+            self._gone.update(findings=len(kept) - _MOST_FINDINGS)
+            self._found = kept[:_MOST_FINDINGS]
+
+
+_MOST_FINDINGS = 5000
+_COUNTED = ("packets", "connections", "datagrams", "unsure")
 
 
 def _of(view: View) -> list[Finding]:

@@ -5,14 +5,14 @@ Must not know verdicts; what is suspicious is said by ``suspects``.
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 
 from vpcshark.diagnose.columns import Columns, hosts, key_of
 from vpcshark.diagnose.conversations import Conversations, Sides
-from vpcshark.diagnose.flows import MILLISECOND, Flow
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow
 from vpcshark.diagnose.headers import KEY, Array
 from vpcshark.diagnose.icmp import quote_of
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, TCP, UDP, Packet
@@ -21,31 +21,42 @@ from vpcshark.diagnose.suspects import handshakes, suspects
 
 _MOST = 60_000
 """Packets of a batch: some dozens of megabytes as objects."""
+_EACH = 15
+"""So many packets' memory a connection takes besides its own."""
 _MOST_HANDSHAKES = 1000
-_MOST_BESIDE = 400
+_MOST_UNHEARD = 200
+_WATCHED = 2.5 * SECOND
+_MOST_BESIDE = 2000
 """Connections of one server that are looked at beside those of it that are suspicious."""
 _RTP, _CALLS = 40, (5060, 53)
 _COPIES_WITHIN, _FEWEST_COPIES, _SHARE_OF_COPIES = MILLISECOND, 4, 0.25
 
 
 class Sieve:
-    """One table, with the ``others`` that are in no column."""
+    """Some rows of a table, with the ``others`` that are in no column."""
 
-    def __init__(self, columns: Columns, others: Sequence[Packet]) -> None:
+    def __init__(self, columns: Columns, others: Sequence[Packet], rows: Array) -> None:
         self._columns, self._others = columns, others
-        self._rows = columns.rows
-        self._talk = Conversations(columns)
+        self._rows = rows
+        self._is_tcp = columns.ways.keys["protocol"][self._rows["way"]] == TCP
+        self._talk = Conversations(columns, rows)
         self._sides = Sides(self._talk)
         at = [packet.at for packet in others]
-        self._end = max([int(self._rows["at"].max(initial=0)), *at])
+        self._end = max([int(columns.rows["at"].max(initial=0)), *at])
         self._begin = self._first_at(at)
         copies, loops = self._sightings()
         if copies:
             self._suspects = np.ones(self._talk.count, bool)
         else:
             self._suspects = suspects(columns, self._talk, self._sides, self._end) | self._touched(loops)
+        crowd, young = self._crowd()
+        self._suspects &= ~(crowd | young)
         self._datagrams = self._chosen_datagrams(is_all=copies)
-        self.sound = self._witness()
+        self._quiet = ~self._suspects & ~crowd & ~young
+        self.sound = self._witness(self._quiet)
+        self.sound.connections += int(crowd.sum()) + int(young.sum())
+        self.sound.packets += int((crowd | young)[self._talk.of].sum())
+        self.sound.unheard = self._by_server(crowd)
         self.sound.is_doubled, self.sound.has_loops = copies, bool(len(loops)) or bool(self._others) or copies
 
     def _first_at(self, others: Sequence[int]) -> int:
@@ -72,11 +83,6 @@ class Sieve:
         loops = np.unique(rows["way"][place[1:][falls]])
         return copies >= _FEWEST_COPIES and copies >= _SHARE_OF_COPIES * total, loops
 
-    @property
-    def _is_tcp(self) -> Array:
-        found: Array = self._columns.ways.keys["protocol"][self._rows["way"]] == TCP
-        return found
-
     def _touched(self, loops: Array) -> Array:
         """Connections with packets outside the columns, quoted by ICMP, or gone in a circle."""
         ways = self._columns.ways
@@ -98,8 +104,9 @@ class Sieve:
         keys = ways.keys
         ports = np.frombuffer(keys["ports"].tobytes(), ">u2").reshape(-1, 2)
         chosen = np.isin(ports, _CALLS).any(1) | is_all
-        first = np.frombuffer(np.ascontiguousarray(self._rows["head"]).tobytes(), np.uint8)[:: self._rows["head"].itemsize]
-        voices = np.bincount(self._rows["way"][(first >> 6 == 2) & (self._rows["kept"] >= 12)], minlength=len(ways))
+        datagrams = self._rows[np.flatnonzero(~self._is_tcp)]
+        first = np.frombuffer(datagrams["head"].tobytes(), np.uint8)[:: datagrams["head"].itemsize]
+        voices = np.bincount(datagrams["way"][(first >> 6 == 2) & (datagrams["kept"] >= 12)], minlength=len(ways))
         chosen |= voices >= _RTP
         torn = {frozenset((p.source, p.target)) for p in self._others if p.has_more or p.shift}
         if torn:
@@ -108,10 +115,42 @@ class Sieve:
         found: Array = ~self._is_tcp & chosen[self._rows["way"]]
         return found
 
-    def _witness(self) -> Sound:
+    def _crowd(self) -> tuple[Array, Array]:
+        """Of very many SYNs that nobody answers (all but the first ones to each server, those that are too young to
+        tell): they are counted, not looked at."""
+        talk = self._talk
+        rows = np.bincount(talk.of, minlength=talk.count)
+        alone = self._suspects & (talk.number(talk.is_syn & talk.is_of_client) == rows)
+        found = np.zeros(talk.count, bool)
+        if alone.sum() <= _MOST_UNHEARD:
+            return found, found
+        is_old = self._end - talk.at[talk.starts] >= _WATCHED
+        places = np.flatnonzero(alone & is_old)
+        young = alone & ~is_old & (rows == 1)
+        if not len(places):
+            return found, young
+        keys = self._columns.ways.keys[self._client_ways()[places]]
+        words = np.zeros((len(places), 24), np.uint8)
+        raw = keys.view(np.uint8).reshape(len(keys), -1)
+        words[:, :16], words[:, 16:18] = raw[:, 16:32], raw[:, 34:36]
+        mixed = np.zeros(len(places), np.uint64)
+        for column in words.view(np.uint64).T:
+            mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
+            mixed ^= mixed >> np.uint64(29)
+        order = np.argsort(mixed, kind="stable")
+        first = np.append(True, mixed[order][1:] != mixed[order][:-1])
+        rank = np.arange(len(order)) - np.flatnonzero(first)[np.cumsum(first) - 1]
+        found[places[order[rank >= _MOST_UNHEARD]]] = True
+        return found, young
+
+    def _by_server(self, chosen: Array) -> Counter[Server]:
+        keys = self._columns.ways.keys[self._client_ways()[np.flatnonzero(chosen)]]
+        ports = np.frombuffer(keys["ports"].tobytes(), ">u2")[1::2].tolist()
+        return Counter(zip(hosts(keys)[1], ports, strict=True))
+
+    def _witness(self, quiet: Array) -> Sound:
         """What the connections that are not suspicious, and all datagrams that are not chosen, say of others."""
         talk, rows = self._talk, self._rows
-        quiet = ~self._suspects
         rest = ~self._is_tcp & ~self._datagrams
         sound = Sound(begin=self._begin, end=self._end, openings=self._openings)
         sound.packets = int(quiet[talk.of].sum()) + int(rest.sum())
@@ -138,12 +177,12 @@ class Sieve:
         quiet[talk.order[~self._suspects[talk.of]]] = True
         chosen = (quiet | rest) & (rows["flags"] & RST == 0)
         words = rows["way"][chosen].astype(np.int64) << 8 | rows["ttl"][chosen]
-        found: dict[bytes, Counter[int]] = {}
+        found: defaultdict[bytes, Counter[int]] = defaultdict(Counter)
         unique, counts = np.unique(words, return_counts=True)
         sources = hosts(self._columns.ways.keys[unique >> 8])[0]
         for source, ttl, count in zip(sources, (unique & 255).tolist(), counts.tolist(), strict=True):
-            found.setdefault(source, Counter())[ttl] += count
-        return found
+            found[source][ttl] += count
+        return dict(found)
 
     def _note_passed(self, sound: Sound, quiet: Array) -> None:
         """The longest packet of each way that its receiver has acknowledged at last."""
@@ -170,7 +209,7 @@ class Sieve:
         client = keys[self._client_ways()]
         raw = client.tobytes()
         named = [raw[at + 16 : at + 32] + raw[at + 34 : at + 36] for at in range(0, len(raw), KEY.itemsize)]
-        chosen = np.flatnonzero(~self._suspects & np.array([name in wanted for name in named], bool))
+        chosen = np.flatnonzero(self._quiet & np.array([name in wanted for name in named], bool))
         counts: Counter[bytes] = Counter()
         made = []
         bounds = np.append(talk.starts, len(talk.of))
@@ -208,7 +247,7 @@ class Sieve:
     def _shares(self) -> Iterator[Array]:
         """The suspicious connections, those of one server together where they are not too many."""
         talk = self._talk
-        sizes = np.bincount(talk.of, minlength=talk.count) * self._suspects
+        sizes = (np.bincount(talk.of, minlength=talk.count) + _EACH) * self._suspects
         if not sizes.sum() > _MOST:
             yield self._suspects
             return
@@ -234,7 +273,16 @@ def _copies(others: Sequence[Packet]) -> int:
     last: dict[tuple[object, ...], int] = {}
     found = 0
     for packet in others:
-        sight = (*packet[2:5], packet.ident, packet.seq, packet.ack, packet.size, packet.flags, packet.shift, packet.payload[:16])
+        sight = (
+            *packet[2:5],
+            packet.ident,
+            packet.seq,
+            packet.ack,
+            packet.size,
+            packet.flags,
+            packet.shift,
+            packet.payload[:16],
+        )
         found += packet.ident > 0 and packet.at - last.get(sight, -_COPIES_WITHIN - 1) <= _COPIES_WITHIN
         last[sight] = packet.at
     return found

@@ -25,8 +25,9 @@ def _none(servers: Iterable[Server]) -> list[list[Packet]]:
 class Sound:
     """``passed``: from which host to which one, the longest packet that was acknowledged; ``lasts``: when the
     established connections were seen last, in order; ``clients``: how many connections each host opened; ``openings``:
-    for some servers the packets with which their connections began and ended. ``is_doubled``: None is not looked for; ``has_loops``: may there be
-    packets that come by again and again?"""
+    for some servers the packets with which their connections began and ended; ``unheard``: how many more SYNs nobody
+    answered for long. ``is_doubled``: does the capture see packets twice (None: nobody looked)? ``has_loops``: may
+    there be packets that come by again and again?"""
 
     packets: int = 0
     connections: int = 0
@@ -39,6 +40,7 @@ class Sound:
     lasts: list[int] = field(default_factory=list)
     clients: Counter[bytes] = field(default_factory=Counter)
     openings: Callable[[Iterable[Server]], list[list[Packet]]] = _none
+    unheard: Counter[Server] = field(default_factory=Counter)
     is_doubled: bool | None = None
     has_loops: bool = True
 

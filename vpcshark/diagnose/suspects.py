@@ -12,11 +12,13 @@ from vpcshark.diagnose.columns import Columns
 from vpcshark.diagnose.conversations import Conversations, Sides
 from vpcshark.diagnose.flows import MILLISECOND, SECOND
 from vpcshark.diagnose.headers import ALERT, DATA, FAILED, HANDSHAKE, REQUEST, Array
-from vpcshark.diagnose.packet import ACK, FIN, RST, SYN
+from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, WRONG
 
 _SLOW_OPENING = 250 * MILLISECOND
 _THINKS = 500 * MILLISECOND
 _IDLE = 3 * SECOND
+_MENDED = SECOND - 1
+_NEAR = 3000
 _QUEUE = 30 * MILLISECOND
 _FEWEST_TIMES = 50
 _SURELY = 0.9
@@ -80,13 +82,44 @@ def _waits(talk: Conversations, end: int) -> Array:
 def _order(talk: Conversations, sides: Sides) -> Array:
     """A segment that does not begin where the one before it ended; numbers skipped in a silence."""
     bare = ~sides.is_data & (talk.flags[sides.places] & SYN == 0)
-    odd = sides.is_data & (sides.start != sides.upto) | bare & (sides.start > sides.upto) & ~sides.is_after_end
+    odd = sides.is_data & (sides.start != sides.upto)
+    odd[_mended(talk, sides, odd)] = False
+    odd |= bare & (sides.start > sides.upto) & ~sides.is_after_end
     silent = np.zeros(len(sides.places), bool)
     at, ident = talk.at[sides.places], talk.ident[sides.places].astype(np.int64)
     skipped = (ident[1:] - ident[:-1]) & 0xFFFF
     silent[1:] = (at[1:] - at[:-1] >= SECOND) & (skipped >= 3) & (skipped < 64) & ~sides.is_first[1:]
     odd |= silent & (talk.size[sides.places] >= 256)
     return np.bincount(talk.of[sides.places[odd]], minlength=talk.count) > 0
+
+
+def _mended(talk: Conversations, sides: Sides, odd: Array) -> list[int]:
+    """Places of gaps that one later segment filled exactly and soon, where a side has no more than two of them: that
+    is every network's loss, which TCP mends unseen (``losses``)."""
+    found: list[int] = []
+    places = np.flatnonzero(odd)
+    ends = np.append(np.flatnonzero(np.diff(sides.side[places])) + 1, len(places)) if len(places) else places
+    begin = 0
+    for end in ends.tolist():
+        mine = places[begin:end]
+        begin = end
+        if len(mine) in (2, 4) and _are_mended(talk, sides, mine.tolist()):
+            found += mine.tolist()
+    return found
+
+
+def _are_mended(talk: Conversations, sides: Sides, places: list[int]) -> bool:
+    gaps: dict[tuple[int, int], int] = {}
+    for place in places:
+        start, end, upto = int(sides.start[place]), int(sides.end[place]), int(sides.upto[place])
+        at = int(talk.at[sides.places[place]])
+        if start > upto:
+            gaps[upto, start] = at
+            continue
+        waited = at - gaps.pop((start, end), at - 2 * _MENDED)
+        if waited > _MENDED or end - start < 2 or talk.checksum[sides.places[place]] == WRONG:
+            return False
+    return not gaps
 
 
 def _layers(columns: Columns, talk: Conversations) -> Array:
@@ -120,7 +153,7 @@ _MOST = 80
 
 
 def _queues(talk: Conversations, sides: Sides, known: Array) -> Array:
-    """Do round trips stand far above the shortest one? (``rates.judge``; without resends, which ``known`` has.)"""
+    """Do round trips stand far above the shortest one? (``rates.judge``; of resends ``known`` has left two at most.)"""
     found = np.zeros(talk.count, bool)
     bounds = np.append(sides.begins, len(sides.places))
     numbers = np.add.reduceat(sides.is_data, sides.begins, dtype=np.int64) if len(sides.begins) else bounds[:0]
@@ -132,22 +165,28 @@ def _queues(talk: Conversations, sides: Sides, known: Array) -> Array:
         other = where.get(side ^ 1)
         if other is None or known[side >> 1]:
             continue
-        mine = sides.places[bounds[place] : bounds[place + 1]]
         others = sides.places[bounds[other] : bounds[other + 1]]
-        found[side >> 1] |= _has_queue(talk, mine, others, int(opened[side >> 1]))
+        segments = np.arange(bounds[place], bounds[place + 1])
+        segments = segments[sides.is_data[segments]]
+        found[side >> 1] |= _has_queue(talk, sides, segments, others, int(opened[side >> 1]))
     return found
 
 
-def _has_queue(talk: Conversations, mine: Array, others: Array, opened: int) -> bool:
-    sent, acks = mine[talk.is_data[mine]], others[talk.flags[others] & ACK > 0]
+def _has_queue(talk: Conversations, sides: Sides, segments: Array, others: Array, opened: int) -> bool:
+    acks = others[talk.flags[others] & ACK > 0]
     if not len(acks):
         return False
-    base = talk.seq[sent[0]]
-    ends = np.cumsum(talk.size[sent])
+    is_new = sides.start[segments] >= sides.upto[segments]
+    again = sides.start[segments[~is_new]] - sides.start[segments[0]]
+    segments = segments[is_new]
+    sent, base = sides.places[segments], talk.seq[sides.places[segments[0]]]
+    ends = sides.end[segments] - sides.start[segments[0]]
     asked = np.cumsum(np.diff(talk.ack[acks], prepend=base).astype(np.int32), dtype=np.int64)
     covered = np.searchsorted(ends, asked, "right") - 1
     before = np.append(-1, np.maximum.accumulate(covered)[:-1])
     fresh = covered > before
+    for start in again.tolist():
+        fresh &= np.abs(asked - start) > _NEAR
     times = talk.at[acks[fresh]] - talk.at[sent[covered[fresh]]]
     times = times[times >= 0]
     if len(times) < _FEWEST_TIMES:

@@ -7,7 +7,7 @@ all others one by one. Of payloads only as much is kept as verdicts read. Must n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +21,11 @@ from vpcshark.wire.records import MIXED_SCALE, SLACK, Reader, Record, Run
 if TYPE_CHECKING:
     from vpcshark.diagnose.columns import Columns
 
-CHUNK = 1 << 20
+CHUNK = 2 << 20
 PAYS_FROM = 1 << 18
 """From so many bytes on columns are worth NumPy's start."""
+MOST_ROWS, MOST_OTHERS = 600_000, 60_000
+"""Of a long file: 160 bytes each as rows, some hundreds as objects."""
 _FEWEST = 16
 _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
 
@@ -39,6 +41,11 @@ class Point:
         self.columns: Columns | None = None
 
     @property
+    def is_large(self) -> bool:
+        """Does it hold more than is good for the memory?"""
+        return self.columns is not None and (self.columns.count > MOST_ROWS or len(self.others) > MOST_OTHERS)
+
+    @property
     def packets(self) -> list[Packet]:
         """All of them, in the order of the file."""
         if self.columns is None:
@@ -48,9 +55,12 @@ class Point:
 
 class Table:
     """Fill ``room()``, say with ``take`` how much; at the end call ``finish``. ``ValueError`` with the byte offset at
-    what is no capture; what came before that is in ``points``. ``in_columns``: None leaves it to the length."""
+    what is no capture; what came before that is in ``points``. ``in_columns``: None leaves it to the length.
+    ``relieve`` is called when the one point of a long file holds much: it may let go of what it has judged."""
 
-    def __init__(self, file: int = 0, *, in_columns: bool | None = None) -> None:
+    def __init__(
+        self, file: int = 0, *, in_columns: bool | None = None, relieve: Callable[[Point], None] | None = None
+    ) -> None:
         self.points: dict[tuple[int, int], Point] = {}
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
@@ -63,6 +73,7 @@ class Table:
         self._keep = Keep()
         self._in_columns = in_columns
         self._columns: Any = None
+        self._relieve = relieve
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
@@ -96,6 +107,10 @@ class Table:
             reader.others.clear()
             self._run(reader, run)
             at = run.end
+        if self._relieve is not None and len(self.points) == 1:
+            (point,) = self.points.values()
+            if point.is_large:
+                self._relieve(point)
         self._buffer[: self._filled - at] = self._buffer[at : self._filled]
         self._origin += at
         self._filled -= at

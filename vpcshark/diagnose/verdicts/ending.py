@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
-from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, WRONG, Packet, address
 from vpcshark.diagnose.streams import PROBE, RESENT, Pair, Segment
 from vpcshark.diagnose.view import View
 
@@ -230,8 +230,8 @@ def _injected(view: View, pair: Pair) -> Iterator[Finding]:
         stream, flow = pair.of(is_client), pair.way(is_client)
         first: dict[int, Packet] = {}
         for segment in stream.segments:
-            if segment.kind == PROBE or not segment.packet.payload:
-                continue
+            if segment.kind == PROBE or not segment.packet.payload or segment.packet.checksum == WRONG:
+                continue  # what is damaged is nobody's second answer
             known = first.setdefault(segment.start, segment.packet)
             both = min(len(known.payload), len(segment.packet.payload))
             if known is not segment.packet and both >= 8 and known.payload[:both] != segment.packet.payload[:both]:

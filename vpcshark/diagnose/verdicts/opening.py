@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, seconds
@@ -99,8 +100,11 @@ def _silent(
     elif len(before) >= 3 and len(held) >= 2 and _is_nat(held, before):
         yield _nat(view, held, before)
     else:
+        flow = held[0].flow
+        more = view.sound.unheard[flow.target, flow.target_port]
         for opening in silent:
-            yield _syn(view, opening, served)
+            yield replace(_syn(view, opening, served), more=more)
+            more = 0
         for opening in slow:
             yield _late(view, opening)
 

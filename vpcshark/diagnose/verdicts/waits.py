@@ -214,8 +214,6 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     yield view.finding("slow-server", sure, sentence, (flow,), frames, checked, advice, lasted / SECOND, cause)
 
 
-
-
 def _is_request(packet: Packet) -> bool:
     """Is it known that an answer is due? (Of TLS ``tls`` knows.)"""
     return packet.payload.startswith(METHODS)
