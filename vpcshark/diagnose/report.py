@@ -116,7 +116,7 @@ class Examination:
     def relieve(self, point: Point) -> None:
         """Judge what is quiet longest in ``point``, and let go of it."""
         assert point.columns is not None
-        gone = point.columns.least_recent(self._most)
+        gone = point.columns.least_recent(min(self._most, point.columns.count // 2))
         before = self._seen["connections"]
         self._judge(point, point.columns.rows[gone], point.others)
         self._gone.update(connections=self._seen["connections"] - before, packets=int(gone.sum()) + len(point.others))

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 CHUNK = 2 << 20
 PAYS_FROM = 1 << 18
 """From so many bytes on columns are worth NumPy's start."""
-MOST_ROWS, MOST_OTHERS = 600_000, 60_000
-"""Of a long file: 160 bytes each as rows, some hundreds as objects."""
+MOST_ROWS, MOST_WAYS, MOST_OTHERS = 600_000, 200_000, 60_000
+"""Of a long file: rows take 160 bytes each, flows and packets outside of columns some hundreds."""
 _FEWEST = 16
 _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
 
@@ -43,7 +43,10 @@ class Point:
     @property
     def is_large(self) -> bool:
         """Does it hold more than is good for the memory?"""
-        return self.columns is not None and (self.columns.count > MOST_ROWS or len(self.others) > MOST_OTHERS)
+        if self.columns is None:
+            return False
+        is_full = self.columns.count > MOST_ROWS or len(self.columns.ways) > MOST_WAYS
+        return is_full or len(self.others) > MOST_OTHERS
 
     @property
     def packets(self) -> list[Packet]:
