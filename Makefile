@@ -110,6 +110,9 @@ bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pc
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'flowlogs-reader>=5,<6'
 	PYTHONPATH=. $(PY) tests/bench/bench_flowlogs.py
 
+bench-diagnose: venv tools ## what diagnose takes for 100 MB, beside tshark's expert (ADDITIONALLY="--gigabyte --syns 10000000")
+	PYTHONPATH=. $(PY) tests/bench/bench_diagnose.py $(ADDITIONALLY)
+
 judge-walk: venv ## walks over other people's dumps, beside what independent evaluators found (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_walk.py $(CASES)
 

@@ -15,6 +15,7 @@ from scapy.packet import Raw
 from scapy.utils import PcapWriter
 
 CLIENT, SERVER, ROUTER = "10.0.0.1", "10.0.1.2", "10.0.0.254"
+_MOST = 0xFFFFFFFF
 
 
 @dataclass
@@ -87,7 +88,15 @@ class Tcp:
         window = more.pop("window", self.window)
         seq = self.seq[source] if seq < 0 else seq
         ack = (self.seq[target] if ack < 0 else ack) if "A" in flags else 0
-        layer = TCP(sport=ports[0], dport=ports[1], flags=flags, seq=seq, ack=ack, window=window, options=options)
+        layer = TCP(
+            sport=ports[0],
+            dport=ports[1],
+            flags=flags,
+            seq=seq & _MOST,
+            ack=ack & _MOST,
+            window=window,
+            options=options,
+        )
         return self.story.send(source, target, layer / Raw(payload) if payload else layer, **more)
 
     def open(self, round_trip: float = 0.02) -> Tcp:

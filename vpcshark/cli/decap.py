@@ -7,18 +7,17 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import gc
 import os
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from vpcshark import __version__, threads
 from vpcshark.capture.contract.sink import FileSink, SinkClosed
 from vpcshark.cli.decapreport import insist_on_frames, summary
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
+from vpcshark.cli.reading import Progress, no_collector
 from vpcshark.errors import InputError
 from vpcshark.text import line, many
 from vpcshark.wire.bpf.kernel_filter import asks_direction
@@ -67,20 +66,6 @@ def _keep_freed_memory() -> None:
             mallopt = ctypes.CDLL(None).mallopt
             mallopt(_M_MMAP_THRESHOLD, 1 << 30)
             mallopt(_M_TRIM_THRESHOLD, 1 << 30)
-
-
-@contextlib.contextmanager
-def no_collector() -> Iterator[None]:
-    """Without the search for cycles: each chunk makes thousands of views, which are in none, and it would look through
-    them again and again.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _finish(job: Job, source: InFile, out: OutFile) -> None:
@@ -209,36 +194,6 @@ class Job:
         self._source.close()
         if self._sink is not None:
             self._sink.close()
-
-
-class Progress:
-    """How far reading is, on a terminal; nothing elsewhere."""
-
-    def __init__(self, source: InFile) -> None:
-        self._source = source
-        self._bar: Any = None
-
-    def __enter__(self) -> Progress:
-        if sys.stderr.isatty() and self._source.size:
-            from rich import progress
-
-            from vpcshark.cli import console
-
-            name = progress.TextColumn("{task.description}", markup=False)
-            columns = (name, progress.BarColumn(), progress.DownloadColumn(), progress.TimeRemainingColumn())
-            self._bar = progress.Progress(*columns, console=console.err(), transient=True)
-            self._bar.start()
-            self._bar.add_task(os.path.basename(self._source.name), total=self._source.size)
-        return self
-
-    def show(self) -> None:
-        """Show the place that reading has come to."""
-        if self._bar is not None:
-            self._bar.update(self._bar.task_ids[0], completed=self._source.position)
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.stop()
 
 
 def _is_same(first: str, second: str) -> bool:

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from vpcshark import __version__
 from vpcshark.cli import console, diagnose_screen
-from vpcshark.cli.decap import Progress, no_collector
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
+from vpcshark.cli.reading import Progress, no_collector
 from vpcshark.diagnose import report as reports
 from vpcshark.diagnose.annotate import Annotator, comments
 from vpcshark.diagnose.report import Report
-from vpcshark.diagnose.table import Table
+from vpcshark.diagnose.table import Point, Table
 from vpcshark.errors import InputError
 from vpcshark.text import line
 
@@ -25,9 +26,12 @@ _PIECE = 1 << 20
 def run(options: argparse.Namespace) -> int:
     """Read, judge, tell; 0 healthy, 1 findings, 3 cannot tell."""
     _check(options)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
     with no_collector():
-        tables = [read(path, place) for place, path in enumerate(options.files)]
-        found = reports.examine([point for table in tables for point in table.points.values()])
+        examination = reports.Examination()
+        relieve = examination.relieve if len(options.files) == 1 else None
+        tables = [read(path, place, relieve) for place, path in enumerate(options.files)]
+        found = examination.finish([point for table in tables for point in table.points.values()])
     if options.annotate:
         _annotate(options.files, found, options.annotate)
     if options.json:
@@ -53,9 +57,9 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError(f"{options.annotate} is a file to be read.", "Name another file to write.")
 
 
-def read(path: str, place: int) -> Table:
+def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:
     """One file's packets. What is cut off at the end is said on stderr, what is no capture is an InputError."""
-    source, table = InFile.open(path), Table(place)
+    source, table = InFile.open(path), Table(place, relieve=relieve)
     try:
         with Progress(source) as progress:
             while count := source.readinto(table.room()):

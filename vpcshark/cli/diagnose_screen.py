@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from rich.console import Console
+from typing import TYPE_CHECKING
 
 from vpcshark.cli import console
 from vpcshark.diagnose.finding import ARTEFACTS, Finding
 from vpcshark.diagnose.report import Report
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 _STYLES = {"proved": "bold red", "likely": "bold yellow", "cannot-tell": "yellow"}
 _WORDS = {"proved": "PROVED", "likely": "LIKELY", "cannot-tell": "CAN'T TELL"}

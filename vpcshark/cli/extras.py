@@ -6,7 +6,6 @@ not know what they are needed for.
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 import shlex
 import sys
@@ -18,6 +17,8 @@ _EXTRA = re.compile(r"""extra\s*==\s*["']([\w-]+)["']""")
 
 def wanted(extra: str, requirements: Iterable[str] | None = None) -> list[str]:
     """The requirements of an extra, as pip takes them."""
+    import importlib.metadata  # 20 ms, which most runs do not need
+
     said = importlib.metadata.requires("vpcshark") or [] if requirements is None else requirements
     found = []
     for requirement in said:

@@ -15,7 +15,7 @@ from vpcshark.diagnose.packet import address
 PROVED, LIKELY, CANNOT_TELL = "proved", "likely", "cannot-tell"
 ARTEFACTS = frozenset({"capture-lost-packets", "capture-duplicated", "mirror-artefact"})
 """What is wrong with the capture and not with what it shows."""
-_MOST_FLOWS, _MOST_FRAMES = 40, 60
+_MOST_FLOWS, _MOST_FRAMES, _MOST_LISTED = 40, 60, 1000
 
 
 class Frame(NamedTuple):
@@ -27,7 +27,9 @@ class Frame(NamedTuple):
 
 @dataclass(frozen=True)
 class Finding:
-    """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``."""
+    """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``;
+    ``more`` flows that it did it to are not listed, and the
+    sentence is about the first ``own`` of the others (0: all)."""
 
     kind: str
     confidence: str
@@ -39,6 +41,8 @@ class Finding:
     filter: str = ""
     weight: float = 0.0
     cause: Hashable = None
+    more: int = 0
+    own: int = 0
 
     @property
     def ends(self) -> tuple[bytes, bytes]:
@@ -48,26 +52,34 @@ class Finding:
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:
     """One finding for each kind and cause: the heaviest one's sentence, everybody's flows and frames."""
+    return [told(finding) for finding in gathered(findings)]
+
+
+def gathered(findings: Iterable[Finding]) -> list[Finding]:
+    """The same, with the flows of the others not yet told in the sentence: so it can be gathered again with more."""
     groups: dict[Hashable, list[Finding]] = {}
     for finding in findings:
         key = (finding.kind, finding.cause) if finding.cause is not None else (finding.kind, id(finding))
         groups.setdefault(key, []).append(finding)
-    return [_one(group) for group in groups.values()]
+    return [group[0] if len(group) == 1 else _one(group) for group in groups.values()]
 
 
 def _one(group: Sequence[Finding]) -> Finding:
-    if len(group) == 1:
-        return _with_filter(group[0])
     sure = [PROVED, LIKELY, CANNOT_TELL]
     first = min(group, key=lambda each: (sure.index(each.confidence), -each.weight))
-    flows = tuple(dict.fromkeys(flow for each in group for flow in each.flows))
+    flows = tuple(dict.fromkeys(flow for each in (first, *group) for flow in each.flows))
     spread = [frame for each in (first, *group) for frame in each.frames[: max(4, _MOST_FRAMES // len(group))]]
     frames = tuple(sorted(dict.fromkeys(spread))[:_MOST_FRAMES])
-    more = len(flows) - len(first.flows)
-    told = f" The same holds for {more} more {'flow' if more == 1 else 'flows'}." if more > 0 else ""
-    weight = sum(each.weight for each in group)
-    whole = replace(first, sentence=first.sentence + told, flows=flows, frames=frames, weight=weight)
-    return _with_filter(whole)
+    more = sum(each.more for each in group) + max(len(flows) - _MOST_LISTED, 0)
+    weight, own = sum(each.weight for each in group), first.own or len(first.flows)
+    return replace(first, flows=flows[:_MOST_LISTED], frames=frames, weight=weight, more=more, own=own)
+
+
+def told(finding: Finding) -> Finding:
+    """With what the sentence does not yet say: for how many flows it holds, besides its ``own``."""
+    more = len(finding.flows) - (finding.own or len(finding.flows)) + finding.more
+    said = f" The same holds for {more} more {'flow' if more == 1 else 'flows'}." if more > 0 else ""
+    return _with_filter(replace(finding, sentence=finding.sentence + said))
 
 
 def _with_filter(finding: Finding) -> Finding:

@@ -11,6 +11,8 @@ from typing import NamedTuple
 from vpcshark.diagnose.packet import ACK, RST, SYN, TCP, UDP, Packet, address
 
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
+_STAMPS = b"\x01\x01\x08\x0a"
+"""Options that are time stamps alone, as most packets have them (RFC 7323, appendix A)."""
 _NAMES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
 
 
@@ -76,7 +78,7 @@ def options_of(packet: Packet) -> Options:
 
 def sack_edges(packet: Packet) -> list[tuple[int, int]]:
     """The blocks of a SACK option, as sequence numbers (RFC 2018)."""
-    if len(packet.options) < 10:
+    if len(packet.options) < 10 or (len(packet.options) == 12 and packet.options.startswith(_STAMPS)):
         return []
     found = dict(_options(packet.options)).get(5, b"")
     numbers = [int.from_bytes(found[at : at + 4], "big") for at in range(0, len(found) - 3, 4)]
@@ -103,6 +105,7 @@ class Connection:
     def __init__(self, flow: Flow, is_sure: bool) -> None:
         self.flow, self.is_sure = flow, is_sure
         self.packets: list[Packet] = []
+        self._sides: dict[bool, list[Packet]] = {}
 
     def of_client(self, packet: Packet) -> bool:
         """Did the client send it?"""
@@ -110,11 +113,18 @@ class Connection:
 
     def sent_by(self, is_client: bool) -> list[Packet]:
         """The packets of one side."""
-        return [packet for packet in self.packets if self.of_client(packet) == is_client]
+        if not self._sides or sum(map(len, self._sides.values())) != len(self.packets):
+            client, port = self.flow.source, self.flow.source_port
+            of_client = [packet.source == client and packet.sport == port for packet in self.packets]
+            sides: dict[bool, list[Packet]] = {True: [], False: []}
+            for packet, side in zip(self.packets, of_client, strict=True):
+                sides[side].append(packet)
+            self._sides = sides
+        return self._sides[is_client]
 
     def first(self, is_client: bool, mask: int, wanted: int) -> Packet | None:
         """The first packet of a side whose flags are ``wanted`` under ``mask``."""
-        return next((p for p in self.packets if p.flags & mask == wanted and self.of_client(p) == is_client), None)
+        return next((p for p in self.sent_by(is_client) if p.flags & mask == wanted), None)
 
 
 class _Builder:

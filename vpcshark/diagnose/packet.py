@@ -160,41 +160,43 @@ def _ipv6_head(data: bytes | bytearray, at: int, end: int, missing: int) -> Head
     return Head(source, target, protocol, ttl, ident, length, word >> 20 & 255, True, more, shift, *place)
 
 
+class _Transport(NamedTuple):
+    """What a transport header says; ``body`` is where the payload begins."""
+
+    fields: tuple[int, int, int, int, int, int]
+    options: bytes
+    body: int
+    payload: bytes
+    checksum: int = UNKNOWN
+
+
+_NO_FIELDS = (0, 0, 0, 0, 0, 0)
+
+
 def transport(data: bytes | bytearray, head: Head, number: int, at: int) -> Packet:
     """The packet behind ``head``."""
+    found = _transport(data, head)
+    size = max(head.claimed - found.body, 0)
+    return Packet(number, at, *head[:10], *found.fields, found.options, size, found.payload, found.checksum)
+
+
+def _transport(data: bytes | bytearray, head: Head) -> _Transport:
     start, room = head.start, head.end - head.start
     if head.shift:
-        return _packet(head, number, at, (0, 0, 0, 0, 0, 0), b"", start, b"")
+        return _Transport(_NO_FIELDS, b"", start, b"")
     if head.protocol == TCP and room >= 20:
         sport, dport, seq, ack, words, flags, window = _TCP(data, start)
         body = start + max(4 * (words >> 4), 20)
-        fields = (sport, dport, seq, ack, flags, window)
         options, payload = bytes(data[start + 20 : min(body, head.end)]), bytes(data[body : head.end])
-        return _packet(head, number, at, fields, options, body, payload, _checksum(data, head))
+        return _Transport((sport, dport, seq, ack, flags, window), options, body, payload, _checksum(data, head))
     if head.protocol == UDP and room >= 8:
         sport, dport, _, checksum = _UDP(data, start)
         right = _checksum(data, head) if checksum else UNKNOWN
-        return _packet(
-            head, number, at, (sport, dport, 0, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]), right
-        )
+        return _Transport((sport, dport, 0, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]), right)
     if head.protocol in (ICMP, ICMP6) and room >= 8:
         kind, code, _, word = _ICMP(data, start)
-        return _packet(head, number, at, (kind, code, word, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]))
-    return _packet(head, number, at, (0, 0, 0, 0, 0, 0), b"", start, b"")
-
-
-def _packet(
-    head: Head,
-    number: int,
-    at: int,
-    fields: tuple[int, int, int, int, int, int],
-    options: bytes,
-    body: int,
-    payload: bytes,
-    checksum: int = UNKNOWN,
-) -> Packet:
-    size = max(head.claimed - body, 0)
-    return Packet(number, at, *head[:10], *fields, options, size, payload, checksum)
+        return _Transport((kind, code, word, 0, 0, 0), b"", start + 8, bytes(data[start + 8 : head.end]))
+    return _Transport(_NO_FIELDS, b"", start, b"")
 
 
 def _checksum(data: bytes | bytearray, head: Head) -> int:

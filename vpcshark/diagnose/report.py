@@ -5,23 +5,28 @@ Must not know how a verdict comes about.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpcshark.diagnose import joined
-from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, merged
+from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, merged
 from vpcshark.diagnose.flows import Flow
-from vpcshark.diagnose.packet import address
-from vpcshark.diagnose.table import Point
+from vpcshark.diagnose.packet import Packet, address
+from vpcshark.diagnose.table import MOST_ROWS, Point
 from vpcshark.diagnose.verdicts import dns, ending, http, losses, mtu, opening, rates, routing, tls, voice, waits
 from vpcshark.diagnose.view import View
 
+if TYPE_CHECKING:
+    from vpcshark.diagnose.headers import Array
+
 SCHEMA = 1
-JUDGES = (
+CONNECTIONS = (
     *(opening.judge, mtu.judge, mtu.unproved, losses.judge, rates.judge, waits.judge, ending.judge),
-    *(dns.judge, tls.judge, http.judge, voice.judge, routing.judge),
+    *(tls.judge, http.judge),
 )
+JUDGES = (*CONNECTIONS, dns.judge, voice.judge, routing.judge)
 _OPENING = {"syn-unanswered", "synack-unanswered", "ack-unanswered", "one-direction", "peer-silent"}
 _SLOW = {"slow-server", "slow-network", "slow-client", "tls-no-server-hello"}
 _RESETS = {"reset-by-peer", "reset-by-middlebox"}
@@ -82,9 +87,11 @@ class Report:
 
 def examine(points: Sequence[Point]) -> Report:
     """Judge each point alone, then each two of them together."""
+    if len(points) == 1 and points[0].columns is not None:
+        return Examination().finish(points)
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
-    remarks = [_seen(view) for view in views]
+    remarks = [_seen(_counted(view)) for view in views]
     for number, one in enumerate(views):
         for other in views[number + 1 :]:
             comparison = joined.compare(one, other)
@@ -96,14 +103,83 @@ def examine(points: Sequence[Point]) -> Report:
     return Report(tuple(ranked(merged(explained(found)))), tuple(remarks))
 
 
+class Examination:
+    """One point of a file of any length: what is full is judged and let go, the least recently used connections
+    first, until ``most`` rows are left; ``finish`` judges the rest."""
+
+    def __init__(self, most: int = MOST_ROWS // 2) -> None:
+        self._most = most
+        self._found: list[Finding] = []
+        self._seen: Counter[str] = Counter()
+        self._gone: Counter[str] = Counter()
+
+    def relieve(self, point: Point) -> None:
+        """Judge what is quiet longest in ``point``, and let go of it."""
+        assert point.columns is not None
+        gone = point.columns.least_recent(min(self._most, point.columns.count // 2))
+        before = self._seen["connections"]
+        self._judge(point, point.columns.rows[gone], point.others)
+        self._gone.update(connections=self._seen["connections"] - before, packets=int(gone.sum()) + len(point.others))
+        point.columns.let_go(gone)
+        point.others.clear()
+
+    def finish(self, points: Sequence[Point]) -> Report:
+        """The verdicts over all."""
+        if len(points) != 1 or points[0].columns is None:
+            return examine(points)
+        self._judge(points[0], points[0].columns.rows, points[0].others)
+        remarks = [_seen(self._seen)]
+        if self._gone:
+            remarks.append(
+                f"{self._gone['packets']} packets of {self._gone['connections']} connections were judged while the "
+                "file was read, and let go to spare memory: those that had been quiet longest, apart from later ones"
+            )
+        if self._gone["findings"]:
+            remarks.append(f"{self._gone['findings']} more findings of less weight were let go")
+        return Report(tuple(ranked(merged(self._found))), tuple(remarks))
+
+    def _judge(self, point: Point, rows: Array, others: Sequence[Packet]) -> None:
+        """Look at what is suspicious packet by packet."""
+        from vpcshark.diagnose.sieve import Sieve
+
+        assert point.columns is not None
+        sieve = Sieve(point.columns, others, rows)
+        self._seen += Counter({name: getattr(sieve.sound, name) for name in _COUNTED})
+        found: list[Finding] = []
+        for batch in sieve.batches():
+            view = View(point, batch)
+            found += view.findings if batch.is_first else ()
+            found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
+            self._seen += _counted(view)
+            if not found and batch.is_first and not sieve.sound.packets and not self._gone:
+                found += list(routing.unsaid(view))[:1]
+        self._keep(explained(found))
+
+    def _keep(self, found: Sequence[Finding]) -> None:
+        self._found = gathered([*self._found, *found])
+        if len(self._found) > _MOST_FINDINGS:
+            kept = ranked(self._found)
+            self._gone.update(findings=len(kept) - _MOST_FINDINGS)
+            self._found = kept[:_MOST_FINDINGS]
+
+
+_MOST_FINDINGS = 5000
+_COUNTED = ("packets", "connections", "datagrams", "unsure")
+
+
 def _of(view: View) -> list[Finding]:
     return [finding for judge in JUDGES for finding in judge(view)]
 
 
-def _seen(view: View) -> str:
-    open_ = sum(1 for pair in view.pairs if not pair.connection.is_sure)
-    told = f"{len(view.packets)} packets, {len(view.pairs)} TCP connections, {len(view.datagrams)} UDP flows"
-    return told + (f"; of {open_} connections the beginning is not in the capture" if open_ else "")
+def _counted(view: View) -> Counter[str]:
+    """What was looked at."""
+    of = {"packets": len(view.packets), "connections": len(view.pairs), "datagrams": len(view.datagrams)}
+    return Counter({**of, "unsure": sum(1 for pair in view.pairs if not pair.connection.is_sure)})
+
+
+def _seen(of: Counter[str]) -> str:
+    told = f"{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
+    return told + (f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else "")
 
 
 def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:

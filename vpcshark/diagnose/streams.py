@@ -241,8 +241,9 @@ class Pair:
         self.client = Stream(connection.sent_by(True))
         self.server = Stream(connection.sent_by(False))
         self.windows: dict[bool, int] = {}
+        client, port = connection.flow.source, connection.flow.source_port
         for packet in connection.packets:
-            self._take(packet, connection.of_client(packet))
+            self._take(packet, packet.source == client and packet.sport == port)
         self.to_server, self.to_client = _handshake(connection)
         self.round_trip = self.to_server + self.to_client
 

@@ -1,44 +1,69 @@
-"""A capture in pieces of any size -> its packets, one list for each capture point.
+"""A capture in pieces of any size -> its packets, one table for each capture point.
 
-A point is one interface of one file, and in a mirror target's capture one VNI: what was seen at one place. Of payloads
-only as much is kept as verdicts read. Must not know files: bytes in.
+A point is one interface of one file, and in a mirror target's capture one VNI: what was seen at one place. Common
+packets are read as columns, a whole buffer at a time, where NumPy is there and the file is long enough to pay for it;
+all others one by one. Of payloads only as much is kept as verdicts read. Must not know files: bytes in.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
+from typing import TYPE_CHECKING, Any
 
+from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_LATER, Keep
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
 from vpcshark.wire.capture_files.formats import open_reader
 from vpcshark.wire.capture_files.pcap_reader import PcapFile
-from vpcshark.wire.capture_files.records import SLACK, Reader, Record, Run
+from vpcshark.wire.capture_files.records import MIXED_SCALE, SLACK, Reader, Record, Run
 from vpcshark.wire.overlay.decap import LINKS
 
-CHUNK = 1 << 20
-_KEPT_WHOLE = 24 << 10
-"""Bytes of each direction that are kept in full: a TLS handshake with its certificates."""
-_KEPT_LATER = 64
-_KEPT_HEAD = 600
-"""Of a message that begins with a status line: up to the name of who answered."""
-_MOST_KEPT = 64 << 20
+if TYPE_CHECKING:
+    from vpcshark.diagnose.columns import Columns
+
+CHUNK = 2 << 20
+PAYS_FROM = 1 << 18
+"""From so many bytes on columns are worth NumPy's start."""
+MOST_ROWS, MOST_WAYS, MOST_OTHERS = 600_000, 200_000, 60_000
+"""Of a long file: rows take 160 bytes each, flows and packets outside of columns some hundreds."""
+_FEWEST = 16
 _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
-Key = tuple[bytes, bytes, int, int]
 
 
 class Point:
-    """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface."""
+    """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface.
+
+    ``others`` are the packets that are not in ``columns``; which is None where all are read one by one."""
 
     def __init__(self, file: int, interface: int, vni: int) -> None:
         self.file, self.interface, self.vni = file, interface, vni
-        self.packets: list[Packet] = []
+        self.others: list[Packet] = []
+        self.columns: Columns | None = None
+
+    @property
+    def is_large(self) -> bool:
+        """Does it hold more than is good for the memory?"""
+        if self.columns is None:
+            return False
+        is_full = self.columns.count > MOST_ROWS or len(self.columns.ways) > MOST_WAYS
+        return is_full or len(self.others) > MOST_OTHERS
+
+    @property
+    def packets(self) -> list[Packet]:
+        """All of them, in the order of the file."""
+        if self.columns is None:
+            return self.others
+        return sorted([*self.columns.packets(self.columns.rows), *self.others])
 
 
 class Table:
     """Fill ``room()``, say with ``take`` how much; at the end call ``finish``. ``ValueError`` with the byte offset at
-    what is no capture; what came before that is in ``points``."""
+    what is no capture; what came before that is in ``points``. ``in_columns``: None leaves it to the length.
+    ``relieve`` is called when the one point of a long file holds much: it may let go of what it has judged."""
 
-    def __init__(self, file: int = 0) -> None:
+    def __init__(
+        self, file: int = 0, *, in_columns: bool | None = None, relieve: Callable[[Point], None] | None = None
+    ) -> None:
         self.points: dict[tuple[int, int], Point] = {}
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
@@ -46,9 +71,12 @@ class Table:
         """Those that hold no IP packet."""
         self._file = file
         self._buffer = bytearray(CHUNK + SLACK)
-        self._filled = self._origin = self._kept_in_all = 0
+        self._filled = self._origin = 0
         self._reader: Reader | None = None
-        self._kept: dict[Key, int] = {}
+        self._keep = Keep()
+        self._in_columns = in_columns
+        self._columns: Any = None
+        self._relieve = relieve
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
@@ -61,34 +89,64 @@ class Table:
         self._filled += count
         if self._reader is None:
             self._reader = open_reader(bytes(self._buffer[: min(4, self._filled)]))
-        if self._reader is not None:
+        if self._reader is not None and (self._in_columns is not None or self._filled >= PAYS_FROM):
             self._work(self._reader)
 
     def finish(self) -> None:
         """Nothing follows. ``ValueError`` if the file is cut off in a record."""
         if self._reader is None:
             raise ValueError(f"It is no capture: it has {self._filled} bytes.")
+        if self._in_columns is None:
+            self._in_columns = False
+            self._work(self._reader)
         if self._filled:
             raise ValueError(f"It is cut off: what begins at byte {self._origin} is not whole.")
 
     def _work(self, reader: Reader) -> None:
+        if self._in_columns is not False and self._columns is None:
+            self._in_columns = self._has_numpy()
         at = 0
         while (run := reader.scan(self._buffer, at, self._filled, self._origin)).end > at:
             reader.others.clear()
             self._run(reader, run)
             at = run.end
+        if self._relieve is not None and len(self.points) == 1:
+            (point,) = self.points.values()
+            if point.is_large:
+                self._relieve(point)
         self._buffer[: self._filled - at] = self._buffer[at : self._filled]
         self._origin += at
         self._filled -= at
 
+    def _has_numpy(self) -> bool:
+        try:
+            from vpcshark.diagnose import tabled
+        except ImportError:
+            return False
+        self._columns = tabled
+        return True
+
     def _run(self, reader: Reader, run: Run) -> None:
         if not run.starts:
             return
+        first = self.frames + 1
+        self.frames += len(run.starts)
+        layout = reader.layout
+        is_plain = run.is_plain and layout.scale != MIXED_SCALE and len(run.starts) >= _FEWEST
+        if not self._in_columns or not is_plain or layout.link not in LINKS:
+            self._one_by_one(reader, run, range(first, first + len(run.starts)))
+            return
+        left = self._columns.take(self, self._buffer, run.starts, layout, first)
+        if left:
+            rest = Run([run.starts[place] for place in left], run.end)
+            self._one_by_one(reader, rest, [first + place for place in left])
+
+    def _one_by_one(self, reader: Reader, run: Run, numbers: Iterable[int]) -> None:
         word, before = _WORD[reader.layout.order], 12 if reader.layout.header == 24 else 4
-        for record, interface in zip(reader.records(self._buffer, run), self._interfaces(reader, run), strict=True):
-            self.frames += 1
+        records = zip(reader.records(self._buffer, run), self._interfaces(reader, run), numbers, strict=True)
+        for record, interface, number in records:
             wire = word(self._buffer, record.start - before)[0] if record.link in LINKS else 0
-            if not self._take(record, wire, interface):
+            if not self._take(record, wire, interface, number):
                 self.unknown += 1
 
     def _interfaces(self, reader: Reader, run: Run) -> Iterator[int]:
@@ -100,43 +158,40 @@ class Table:
         for at in run.starts:
             yield word(self._buffer, at + 8)[0]
 
-    def _take(self, record: Record, wire: int, interface: int) -> bool:
+    def point(self, interface: int, vni: int = -1) -> Point:
+        """The point of an interface and VNI (-1: of none)."""
+        place = (interface, vni)
+        if place not in self.points:
+            self.points[place] = Point(self._file, interface, vni)
+        return self.points[place]
+
+    def _take(self, record: Record, wire: int, interface: int, number: int) -> bool:
         if record.link not in LINKS:
             return False
         frame = (record.start, record.end, record.link, wire)
-        found = read(self._buffer, frame, self.frames, record.nanoseconds)
+        found = read(self._buffer, frame, number, record.nanoseconds)
         if found is None:
             return False
-        place = (interface, found.vni)
-        point = self.points.get(place)
-        if point is None:
-            point = self.points[place] = Point(self._file, interface, found.vni)
-        point.packets.append(self._lightened(found.packet))
+        self.point(interface, found.vni).others.append(self._lightened(found.packet))
         return True
 
     def _lightened(self, packet: Packet) -> Packet:
         """With as much of the payload as verdicts may read."""
         payload = packet.payload
-        if len(payload) <= _KEPT_LATER or packet.protocol in (ICMP, ICMP6):
+        if packet.protocol == TCP:
+            kept = self._keep.of((packet.source, packet.target, packet.sport, packet.dport), payload)
+            return packet if len(kept) == len(payload) else packet._replace(payload=kept)
+        if len(payload) <= KEPT_LATER or packet.protocol in (ICMP, ICMP6):
             return packet
         if packet.protocol == UDP:
-            most = 2048 if 53 in (packet.sport, packet.dport) else _KEPT_LATER
+            most = KEPT_DATAGRAM if 53 in (packet.sport, packet.dport) else KEPT_LATER
             return packet._replace(payload=payload[:most]) if len(payload) > most else packet
-        if packet.protocol != TCP:
-            return packet._replace(payload=b"")
-        key = (packet.source, packet.target, packet.sport, packet.dport)
-        kept = self._kept.get(key, 0)
-        if kept < _KEPT_WHOLE and self._kept_in_all < _MOST_KEPT:
-            self._kept[key] = kept + len(payload)
-            self._kept_in_all += len(payload)
-            return packet
-        most = _KEPT_HEAD if payload.startswith(b"HTTP/") else _KEPT_LATER
-        return packet._replace(payload=payload[:most])
+        return packet._replace(payload=b"")
 
 
-def read_bytes(data: bytes, file: int = 0) -> Table:
+def read_bytes(data: bytes, file: int = 0, *, in_columns: bool | None = None) -> Table:
     """The table of a whole capture in memory. ``ValueError`` as ``Table``."""
-    table = Table(file)
+    table = Table(file, in_columns=in_columns)
     for start in range(0, len(data), CHUNK):
         piece = data[start : start + CHUNK]
         while piece:

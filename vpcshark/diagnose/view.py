@@ -14,6 +14,7 @@ from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame
 from vpcshark.diagnose.flows import MILLISECOND, Flow, connections, datagrams, flow_of, numbers
 from vpcshark.diagnose.icmp import Quote, quote_of
 from vpcshark.diagnose.packet import ICMP, ICMP6, SYN, TCP, UDP, Packet, address
+from vpcshark.diagnose.sound import Batch, Server, Sound
 from vpcshark.diagnose.streams import Pair
 from vpcshark.diagnose.table import Point
 
@@ -25,18 +26,24 @@ _INITIAL_TTLS = (64, 128, 255)
 
 
 class View:
-    """``findings`` is what was found about the capture itself; ``loops`` the packets that went in a circle."""
+    """``findings`` is what was found about the capture itself; ``loops`` the packets that went in a circle.
 
-    def __init__(self, point: Point) -> None:
+    ``packets`` are those that are judged: of a point without columns all. What the others bear witness to is in
+    ``sound``; ``handshakes`` are connections of theirs as far as their TLS handshake goes."""
+
+    def __init__(self, point: Point, batch: Batch | None = None) -> None:
         self.point = point
+        self.sound = batch.sound if batch else Sound()
         self.findings: list[Finding] = []
         self.removed: list[Packet] = []
-        packets = self._without_mirror(point.packets)
-        self.loops, packets = _without_loops(packets)
-        self.packets = self._without_copies(packets)
-        self.begin = self.packets[0].at if self.packets else 0
+        packets = self._without_mirror(batch.packets if batch else point.packets)
+        self.loops, packets = _without_loops(packets) if self.sound.has_loops else ([], packets)
+        self.packets = packets if self.sound.is_doubled is False else self._without_copies(packets)
+        self.begin = self.sound.begin or (self.packets[0].at if self.packets else 0)
         self.end = max((packet.at for packet in self.packets), default=0)
+        self.end = max(self.end, self.sound.end)
         self.pairs = [Pair(connection) for connection in connections(self.packets)]
+        self.handshakes = [Pair(connection) for connection in connections(batch.handshakes if batch else ())]
         self.datagrams = datagrams(self.packets)
         self.quotes = [quote for packet in self.packets if (quote := quote_of(packet)) is not None]
         self._quoted: dict[Flow, list[Quote]] = defaultdict(list)
@@ -111,7 +118,15 @@ class View:
             for packet in self.packets:
                 if packet.protocol in (TCP, UDP) and not packet.flags & 4:
                     self._ttls.setdefault(packet.source, Counter())[packet.ttl] += 1
-        return self._ttls.get(source, Counter())
+        return self._ttls.get(source, Counter()) + self.sound.ttls.get(source, Counter())
+
+    def spoke(self, source: bytes) -> bool:
+        """Is there any packet of this host?"""
+        return source in self.sound.ttls or any(packet.source == source for packet in self.packets)
+
+    def beside(self, servers: Iterable[Server]) -> list[Pair]:
+        """Sound connections of these servers: how they began and ended, and the first answer."""
+        return [Pair(made) for packets in self.sound.openings(servers) for made in connections(packets)]
 
     def is_here(self, source: bytes) -> bool:
         """Does this host stand at the capture point, by TTLs that no router has lowered?"""

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
-from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, WRONG, Packet, address
 from vpcshark.diagnose.streams import PROBE, RESENT, Pair, Segment
 from vpcshark.diagnose.view import View
 
@@ -110,12 +110,12 @@ def _idle_told(
         "device "
         f"between has forgotten it.{f' {near}.' if near else ''}"
     )
-    others = [
-        o for o in view.pairs if o is not pair and o.connection.packets[-1].at > packets[0].at and o.is_established
-    ]
+    last = packets[0].at
+    others = sum(1 for o in view.pairs if o is not pair and o.connection.packets[-1].at > last and o.is_established)
+    others += view.sound.after(last)
     checked = (
         "All that was sent before the silence was acknowledged.",
-        f"{len(others)} other connections go on meanwhile." if others else "There is no other connection to compare.",
+        f"{others} other connections go on meanwhile." if others else "There is no other connection to compare.",
         "The first packet after the silence is no larger than what passed before.",
     )
     advice = (
@@ -230,8 +230,8 @@ def _injected(view: View, pair: Pair) -> Iterator[Finding]:
         stream, flow = pair.of(is_client), pair.way(is_client)
         first: dict[int, Packet] = {}
         for segment in stream.segments:
-            if segment.kind == PROBE or not segment.packet.payload:
-                continue
+            if segment.kind == PROBE or not segment.packet.payload or segment.packet.checksum == WRONG:
+                continue  # what is damaged is nobody's second answer
             known = first.setdefault(segment.start, segment.packet)
             both = min(len(known.payload), len(segment.packet.payload))
             if known is not segment.packet and both >= 8 and known.payload[:both] != segment.packet.payload[:both]:
@@ -254,7 +254,7 @@ def _two_contents(view: View, flow: Flow, one: Packet, other: Packet) -> Finding
 def _one_direction(view: View) -> Iterator[Finding]:
     """Flows of which one side is missing though it must have spoken: it acknowledges, and is acknowledged."""
     lone = [p for p in view.pairs if _is_lone(p)]
-    whole = [p for p in view.pairs if p.is_established]
+    whole = sum(1 for p in view.pairs if p.is_established) + len(view.sound.lasts)
     if not lone:
         return
     for pair in lone:
@@ -269,7 +269,7 @@ def _one_direction(view: View) -> Iterator[Finding]:
             + (" (other connections are here with both)." if whole else ", or the capture does not take it.")
         )
         checked = (
-            f"{len(whole)} connections are in this capture with both directions.",
+            f"{whole} connections are in this capture with both directions.",
             "The side that is seen acknowledges more and more, so the other one does answer.",
         )
         advice = (

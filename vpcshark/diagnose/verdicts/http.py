@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
+from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import FIN, RST, Packet, address
 from vpcshark.diagnose.streams import Pair
 from vpcshark.diagnose.view import View
@@ -17,7 +18,6 @@ from vpcshark.text import line
 
 _STATUS = re.compile(rb"HTTP/1\.[01] (50[24])\b")
 _SERVER = re.compile(rb"\r\nServer: *([^\r\n]{1,80})", re.IGNORECASE)
-_METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ")
 _ADVICE = {
     "http-502": (
         "The target ended or refused the connection as the request came. Its keep-alive time-out must be longer "
@@ -68,7 +68,7 @@ def _race(view: View, pair: Pair) -> Iterator[Finding]:
         return
     late = [s.packet for s in pair.client.segments if s.packet.number > fin.number]
     late = [
-        p for p in late if p.payload.startswith(_METHODS) and p.at - fin.at < max(pair.round_trip * 3, 50 * MILLISECOND)
+        p for p in late if p.payload.startswith(METHODS) and p.at - fin.at < max(pair.round_trip * 3, 50 * MILLISECOND)
     ]
     reset = next((p for p in pair.server.packets if p.flags & RST and p.number > fin.number), None)
     if not late or reset is None or not fin.flags & FIN or connection.of_client(reset):

@@ -59,7 +59,7 @@ def _was_told(view: View, flow: Flow) -> bool:
 
 def _passed(view: View) -> dict[tuple[bytes, bytes], int]:
     """From which host to which one: the longest packet that was acknowledged, by any connection."""
-    found: dict[tuple[bytes, bytes], int] = {}
+    found = dict(view.sound.passed)
     for pair in view.pairs:
         for is_client in (True, False):
             way = pair.way(is_client)

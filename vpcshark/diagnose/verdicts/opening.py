@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import SECOND, seconds
@@ -44,6 +45,11 @@ class Opening:
         return self.answers[0].at - self.syns[0].at if self.answers and self.syns else 0
 
     @property
+    def is_odd(self) -> bool:
+        """Is it anything but a SYN and its answer?"""
+        return len(self.syns) != 1 or len(self.answers) != 1
+
+    @property
     def has_served(self) -> bool:
         """Did the server send data?"""
         return bool(self.pair.server.segments)
@@ -56,6 +62,9 @@ def judge(view: View) -> Iterator[Finding]:
         opening = Opening(pair)
         if opening.syns or opening.answers:
             by_server[pair.flow.target, pair.flow.target_port].append(opening)
+    odd = [server for server, openings in by_server.items() if any(o.is_odd for o in openings)]
+    for opening in (Opening(pair) for pair in view.beside(odd)):
+        by_server[opening.flow.target, opening.flow.target_port].append(opening)
     for openings in by_server.values():
         yield from _server(view, openings)
 
@@ -91,8 +100,11 @@ def _silent(
     elif len(before) >= 3 and len(held) >= 2 and _is_nat(held, before):
         yield _nat(view, held, before)
     else:
+        flow = held[0].flow
+        more = view.sound.unheard[flow.target, flow.target_port]
         for opening in silent:
-            yield _syn(view, opening, served)
+            yield replace(_syn(view, opening, served), more=more)
+            more = 0
         for opening in slow:
             yield _late(view, opening)
 
@@ -156,7 +168,7 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     if count == 1:
         sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
     checked = ["No SYN-ACK, no reset and no ICMP about it is in the capture."]
-    back = any(p.source == flow.target for p in view.packets)
+    back = view.spoke(flow.target)
     checked.append(
         f"{len(served)} other connections to {flow.server} were answered: it is not down for all."
         if served

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import Flow, flow_of
 from vpcshark.diagnose.icmp import EXPIRED, REASSEMBLY, TOO_BIG, UNREACHABLE, Quote
+from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import TCP, UDP, Packet, address
 from vpcshark.diagnose.view import View
 
@@ -18,7 +19,6 @@ _PROBE_TTL = 32
 """Traceroute begins at 1 and ends at 30: what was sent with more was not meant to expire."""
 _TRACED_PORTS = range(33434, 33535)
 _SIGHTINGS = 4
-_METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ")
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -161,7 +161,7 @@ def unsaid(view: View) -> Iterator[Finding]:
                 "nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", (), (), next=_MORE
             )
         return
-    asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(_METHODS)]
+    asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(METHODS)]
     if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):
         flow = flow_of(asked[0])
         sentence = f"{flow.client} asks {flow.server}, and the capture ends: whether an answer came can't be told."

@@ -52,7 +52,7 @@ class Talk(NamedTuple):
 
 def judge(view: View) -> Iterator[Finding]:
     """For each connection whose client begins with a TLS record."""
-    for pair in view.pairs:
+    for pair in (*view.pairs, *view.handshakes):
         asked = pair.client.content()
         if not tls.is_tls(asked):
             continue

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
+from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
 from vpcshark.diagnose.streams import NEW, PROBE, Pair
 from vpcshark.diagnose.view import View, confidence
@@ -213,12 +214,9 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     yield view.finding("slow-server", sure, sentence, (flow,), frames, checked, advice, lasted / SECOND, cause)
 
 
-_METHODS = (b"GET ", b"POST ", b"PUT ", b"HEAD ", b"DELETE ", b"OPTIONS ", b"PATCH ")
-
-
 def _is_request(packet: Packet) -> bool:
     """Is it known that an answer is due? (Of TLS ``tls`` knows.)"""
-    return packet.payload.startswith(_METHODS)
+    return packet.payload.startswith(METHODS)
 
 
 def _far(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
@@ -271,13 +269,15 @@ def _gave_up(view: View, pair: Pair) -> Iterator[Finding]:
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", re.IGNORECASE)
 
 
-def _is_half(payload: bytes) -> bool:
-    """Is this the beginning of a request that is not whole?"""
-    if not payload.startswith(_METHODS):
+def _is_half(packet: Packet) -> bool:
+    """Is this the beginning of a request that is not whole? (Of its payload only a part may have been kept.)"""
+    if not _is_request(packet):
         return False
-    head, end, body = payload.partition(b"\r\n\r\n")
+    head, end, _ = packet.payload.partition(b"\r\n\r\n")
+    if not end:
+        return len(packet.payload) == packet.size
     length = _LENGTH.search(head + b"\r\n")
-    return not end or (length is not None and len(body) < int(length[1]))
+    return length is not None and packet.size - len(head) - 4 < int(length[1])
 
 
 def _half(view: View, pair: Pair) -> Iterator[Finding]:
@@ -285,7 +285,7 @@ def _half(view: View, pair: Pair) -> Iterator[Finding]:
     segments = [s for s in pair.client.segments if s.kind == NEW]
     for one, other in itertools.pairwise(segments):
         took = other.packet.at - one.packet.at
-        if took < max(_THINKS, 5 * pair.round_trip) or not _is_half(one.packet.payload):
+        if took < max(_THINKS, 5 * pair.round_trip) or not _is_half(one.packet):
             continue
         if any(one.packet.number < s.packet.number < other.packet.number for s in pair.server.segments):
             continue
@@ -316,8 +316,7 @@ def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     first = pair.client.segments[0].packet
     if opened is None or first.at - opened.at < max(_THINKS, 5 * pair.round_trip):
         return
-    beside = [o for o in view.pairs if o is not pair and o.flow.source == flow.source]
-    if beside:
+    if view.sound.clients[flow.source] or any(o is not pair and o.flow.source == flow.source for o in view.pairs):
         return
     took = first.at - opened.at
     sentence = (
