@@ -15,6 +15,7 @@ ORDER = [
     "extcap",
     "capture",
     "cleanup",
+    "evidence",
     "survey",
     "aws",
     "preflight",

@@ -14,6 +14,9 @@ from vpcshark.text import line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from vpcshark.evidence.findings import Finding
+    from vpcshark.flowlogs.wanted import Wanted as RecordsWanted
+    from vpcshark.network.answer import Answer
     from vpcshark.network.known import Known
     from vpcshark.survey.questions import Wanted
 
@@ -43,13 +46,36 @@ def _one(options: argparse.Namespace) -> int:
     wanted = question(options, options.source, options.target)
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
+    proofs = _evidence(options, found)
     if options.json:
-        console.write_json(contract.as_json(found, options.all_paths))
+        said = contract.as_json(found, options.all_paths)
+        if proofs is not None:
+            from vpcshark.evidence import findings
+
+            said["evidence"] = findings.as_json(found.verdict, *proofs)
+        console.write_json(said)
     else:
         from vpcshark.cli import walk_screen
 
         walk_screen.show(found, console.out(), options.all_paths)
+        if proofs is not None:
+            from vpcshark.cli import evidence
+
+            evidence.show(found.verdict, proofs[0], console.out())
     return STATUSES[found.verdict]
+
+
+def _evidence(options: argparse.Namespace, found: Answer) -> tuple[list[Finding], RecordsWanted] | None:
+    """What flow logs show, where that is asked for."""
+    if not options.evidence:
+        return None
+    if options.from_dump is not None:
+        raise Mistake("A folder of answers has no flow logs.", "Leave out --from-dump, or --evidence.")
+    from vpcshark.aws import client
+    from vpcshark.cli import evidence
+
+    places = [_settled(profile, region) for profile in options.profile or [""] for region in options.region or [""]]
+    return evidence.gather(found, [client.connect(profile, region) for profile, region in places], options.since)
 
 
 def _many(options: argparse.Namespace) -> int:

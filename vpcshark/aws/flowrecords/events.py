@@ -18,6 +18,8 @@ from vpcshark.flowlogs.scan import Row
 from vpcshark.flowlogs.wanted import slices
 
 _STREAM = re.compile(r"eni-[0-9a-f]+")
+_BY_INTERFACE = ("interface", "subnet", "VPC")
+"""A transit gateway's flow log has other streams."""
 _PAGE = 10_000
 
 
@@ -45,7 +47,7 @@ class Events:
         logs, log = self.reading.aws.client("logs"), self.reading.log
         is_last = end == self.reading.wanted.end
         asked: dict[str, Any] = {"startTime": begin * 1000, "endTime": end * 1000 - (0 if is_last else 1)}
-        if _STREAM.fullmatch(where):
+        if _STREAM.fullmatch(where) and self.reading.log.covers in _BY_INTERFACE:
             asked["logStreamNamePrefix"] = where
         elif where:
             asked["filterPattern"] = f'"{where}"'
