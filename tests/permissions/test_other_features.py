@@ -26,6 +26,7 @@ from vpcshark.aws import (
     doors,
     fleets,
     flowlogs,
+    gatewaymetrics,
     inventory,
     launch,
     metrics,
@@ -280,6 +281,15 @@ def query_by_athena(aws: Aws, scene: Scene, judge: Judge) -> None:
         left_to_stop("glue", call)
 
 
+def read_a_gateways_metrics(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """One that has some."""
+    cloudwatch = session("lab", "lab", REGION).client("cloudwatch", endpoint_url=scene.ec2.meta.endpoint_url)
+    dimensions = [{"Name": "TransitGateway", "Value": "tgw-0a"}]
+    data = [{"MetricName": "BytesIn", "Dimensions": dimensions, "Value": 1.0}]
+    cloudwatch.put_metric_data(Namespace="AWS/TransitGateway", MetricData=data)
+    assert gatewaymetrics.read(aws, "tgw-0a", int(time.time()) - 900, int(time.time()))
+
+
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Of a trunk on the source's instance."""
     source = inventory.find_eni(aws.ec2, scene.source)
@@ -292,6 +302,7 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "counters": read_the_counts,
     "flowlogs": find_flow_logs,
     "athena": query_by_athena,
+    "metrics": read_a_gateways_metrics,
     "walk": ask_all_that_a_walk_may,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,

@@ -222,6 +222,10 @@ FEATURES: Mapping[str, Feature] = {
             Allow("KeepResults", ("s3:GetBucketLocation", "s3:PutObject"), (_BUCKETS,)),
         ),
     ),
+    "metrics": Feature(
+        "read what CloudWatch counts at gateways (vpcshark metrics)",
+        ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
+    ),
     "counters": Feature(
         "read CloudWatch's counts of mirrored packets where a capture stays without packets",
         ("cloudwatch:GetMetricData",),

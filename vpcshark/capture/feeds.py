@@ -43,10 +43,17 @@ def choose(context: life.Context, book: Ledger, entrust: Callable[[Keys], None],
     def dumped(context: life.Context, is_described: bool) -> life.Feed:
         return tcpdump.TcpdumpFeed(context, _tcpdump_world(context, connect), is_described=is_described)
 
+    def recorded(context: life.Context) -> life.Feed:
+        from vpcshark.capture import recordfeed
+
+        return recordfeed.FlowlogsFeed(context, recordfeed.World(connect))
+
+    if options.mode == "flowlogs":
+        return recorded(context)
     if options.mode == "auto" and is_single:  # several can only be mirrored
         from vpcshark.capture import auto
 
-        return auto.AutoFeed(context, mirrored, dumped)
+        return auto.AutoFeed(context, mirrored, dumped, recorded)
     return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
 
 

@@ -10,7 +10,7 @@ from rich.console import Console
 from vpcshark.aws.client import Aws
 from vpcshark.cli import console
 from vpcshark.clock import SystemClock
-from vpcshark.evidence import findings, points
+from vpcshark.evidence import counting, findings, points
 from vpcshark.evidence.findings import Finding
 from vpcshark.evidence.gathering import Gathering
 from vpcshark.flowlogs.wanted import Wanted, moment
@@ -25,21 +25,22 @@ STYLES = {
 }
 
 
-def gather(answer: Answer, accounts: Sequence[Aws], since: str) -> tuple[list[Finding], Wanted]:
-    """(what is known of each point, of which time). InputError for a time that is none."""
+def gather(answer: Answer, accounts: Sequence[Aws], since: str) -> tuple[list[Finding], Wanted, list[str]]:
+    """(what is known of each point, of which time, what attachments count). InputError for a time that is none."""
     clock = SystemClock()
     now = clock.now()
     wanted = Wanted(moment(since, now), int(now))
     with console.working("Reading flow logs ..."):
-        return Gathering(accounts, clock, _remark).look(points.of(answer), wanted), wanted
+        asked = points.of(answer)
+        return Gathering(accounts, clock, _remark).look(asked, wanted), wanted, counting.told(accounts, asked, wanted)
 
 
 def _remark(text: str) -> None:
     sys.stderr.write(f"vpcshark: {line(text)}\n")
 
 
-def show(verdict: str, found: Sequence[Finding], out: Console) -> None:
-    """A table of both ways, then what the records say of the verdict."""
+def show(verdict: str, found: Sequence[Finding], counts: Sequence[str], out: Console) -> None:
+    """A table of both ways, then what the records say of the verdict, and what gateways count."""
     out.print()
     out.print(console.styled("Evidence of flow logs", "bold"))
     table = console.table()
@@ -51,7 +52,7 @@ def show(verdict: str, found: Sequence[Finding], out: Console) -> None:
         status = console.styled(each.status, STYLES.get(each.status, ""))
         table.add_row(status, way, each.point.id, counted, console.styled(each.text))
     out.print(table)
-    for sentence in findings.against(verdict, found):
+    for sentence in [*findings.against(verdict, found), *counts]:
         out.print(sentence, soft_wrap=True)
     for command in dict.fromkeys(each.command for each in found if each.command):
         out.print(f"This would make a flow log (nothing was made): {command}", soft_wrap=True)

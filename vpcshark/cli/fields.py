@@ -85,6 +85,21 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "notes": "where AWS chooses between ways that don't end alike",
         "mtu": "bytes of the largest packet that every hop carries, or null",
         "zones": "the availability zones of the way there, in order",
+        "evidence": "with `--evidence`, what flow logs show: from `begin` to `end` (seconds since the epoch)",
+        "evidence.points": "hops that could leave a record: `direction`, `hop` (its place on the way), `resource`, "
+        "`status` (seen, rejected, not seen, not covered, can't be logged, unclear), `text` (why), `records`, "
+        "`packets`, `bytes`, `flow-log`, `weak` (by ports and one address alone), `command` (makes a flow log)",
+        "evidence.against": "sentences on where rules and records disagree, and where packets were last seen",
+        "evidence.counts": "sentences on what the transit gateway's attachments count, of all traffic",
+    },
+    "metrics": {
+        "schema": "1; another number when a field changes its meaning",
+        "id": "the resource as CloudWatch names it",
+        "namespace": "of CloudWatch",
+        "begin": "from when on: seconds since the epoch",
+        "end": "until when",
+        "series": "a set of dimensions each: `resource`, `zone` (null: all), `dimensions` as CloudWatch has them",
+        "series[].metrics": "metric -> total (null: no data), points as [seconds since the epoch, count]",
     },
     "diagnose": {
         "schema": "1; another number when a field changes its meaning",

@@ -52,7 +52,7 @@ def _one(options: argparse.Namespace) -> int:
         if proofs is not None:
             from vpcshark.evidence import findings
 
-            said["evidence"] = findings.as_json(found.verdict, *proofs)
+            said["evidence"] = {**findings.as_json(found.verdict, *proofs[:2]), "counts": proofs[2]}
         console.write_json(said)
     else:
         from vpcshark.cli import walk_screen
@@ -61,11 +61,11 @@ def _one(options: argparse.Namespace) -> int:
         if proofs is not None:
             from vpcshark.cli import evidence
 
-            evidence.show(found.verdict, proofs[0], console.out())
+            evidence.show(found.verdict, proofs[0], proofs[2], console.out())
     return STATUSES[found.verdict]
 
 
-def _evidence(options: argparse.Namespace, found: Answer) -> tuple[list[Finding], RecordsWanted] | None:
+def _evidence(options: argparse.Namespace, found: Answer) -> tuple[list[Finding], RecordsWanted, list[str]] | None:
     """What flow logs show, where that is asked for."""
     if not options.evidence:
         return None
