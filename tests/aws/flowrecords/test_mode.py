@@ -108,7 +108,7 @@ def test_followed_new_records_come_too_and_each_once(aws: Any, nat: str, tmp_pat
 
 
 def test_what_has_no_flow_log_is_a_sentence_with_the_command(aws: Any, enis: Any, tmp_path: Path):
-    eni = enis["web-2 eth0"]["id"] if "web-2 eth0" in enis else enis["web-1 eth0"]["id"]
+    eni = enis["db-1 eth0"]["id"]
     done = subprocess.run(
         command(aws, eni, "--mode", "flowlogs", "-w", str(tmp_path / "x")), capture_output=True, text=True
     )
