@@ -7,9 +7,12 @@ import gc
 import os
 from collections import Counter
 from collections.abc import Generator
+from functools import cache
 from typing import Any
 
+import botocore.session
 import pytest
+from botocore.loaders import create_loader
 from hypothesis import is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -21,6 +24,7 @@ if os.environ.get("VPCSHARK_EXAMPLES") != "all":
 LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
 
 
+botocore.session.create_loader = cache(create_loader)  # moto's import alone would read EC2's description three times
 gc.disable()  # while the tests are collected: a quarter of that time would go into looking for garbage that is none
 
 

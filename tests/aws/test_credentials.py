@@ -49,7 +49,7 @@ def test_there_are_at_least_thirty_kinds():
     assert len({one.name for one in KINDS}) == len(KINDS)
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(10)
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_each_kind_is_told_in_a_sentence_of_its_own(home: Home, kind: Kind):
     """Profile, file or program, and why; short enough for Wireshark, which shows 1,024 bytes."""
@@ -64,7 +64,7 @@ def test_each_kind_is_told_in_a_sentence_of_its_own(home: Home, kind: Kind):
     assert "unexpectedly" not in str(error)
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(15)
 @pytest.mark.parametrize("kind", CLASSES)
 def test_clean_up_outlives_each_kind_and_goes_on_when_it_is_mended(home: Home, kind: Kind, clock, ec2):
     """The ledger of a dead capture is tried again and again; meanwhile it says why not."""

@@ -124,6 +124,7 @@ def test_every_command_says_it(user: User, kind: Kind):
         assert "bug in vpcshark" not in text
 
 
+@pytest.mark.long
 def test_the_list_has_the_sentence(user: User):
     """As an entry among the interfaces, the helper's last words in it."""
     user.home.has_helper("#!/bin/sh\necho the vault is sealed >&2\nexit 1\n")

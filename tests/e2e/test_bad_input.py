@@ -567,7 +567,7 @@ def resources(lab: Lab) -> Mapping[str, set[str]]:
     return {kind: set(ids) for kind, ids in lab.mirror_resources().items()}
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(("prepare", "way", "words"), list(_rows()))
 def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, prepare, way, words, record_property):
     """Message, exit status, account, capture host."""
@@ -628,7 +628,7 @@ def is_helpful(message: str, words: list[str]) -> None:
     assert re.search(r"[.?]$|: [\w/ .…-]+$", message), message
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("prepare", [host_key_unknown, host_key_changed])
 def test_the_fingerprint_is_the_one_that_ssh_keygen_shows(stage: Stage, prepare):
     """A host key that is not trusted is named by its fingerprint; if it changed, together with the expected one."""
@@ -681,8 +681,9 @@ def test_root_shares_a_taken_port(stage: Stage):
         assert captured(stage, {}) > 30
 
 
-@pytest.mark.thin(2)
+@pytest.mark.thin(4)
 @pytest.mark.parametrize("banner", ["Welcome to capture-1.\\n", "a word without an end"])
+@pytest.mark.long
 def test_a_login_shell_may_print_banners(stage: Stage, banner: str):
     """What a shell's start-up files print on stdout and stderr is none of the frames, and spoils none."""
     wrapper = stage.folder / "shell"
@@ -720,6 +721,7 @@ def small_disk(folder: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.long
 def test_a_disk_that_runs_full_under_tshark_leaves_nothing(stage: Stage):
     """Whatever dumpcap says of it (4.0: nothing), the extcap has nothing to say, and leaves nothing."""
     with small_disk(stage.folder / "disk") as disk:
@@ -760,6 +762,7 @@ def extcap_on(lab: Lab, fifo: Path, eni: str) -> Iterator[subprocess.Popen[str]]
         running.communicate(timeout=180)
 
 
+@pytest.mark.long
 def test_a_fifo_that_is_opened_and_never_read_holds_no_stop_up(stage: Stage):
     """dumpcap hangs; SIGTERM all the same ends the extcap and cleans up."""
     fifo = stage.folder / "fifo"

@@ -42,6 +42,7 @@ def test_every_selector_of_an_eni_offers_what_the_account_has(clean_lab: Lab):
         ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=made)
 
 
+@pytest.mark.long
 def test_the_entry_that_chooses_leads_from_the_region_to_the_eni(clean_lab: Lab):
     """Each selector has the account's own, narrowed by those before it."""
     web, region = clean_lab.eni("web-1"), clean_lab.environment["AWS_REGION"]

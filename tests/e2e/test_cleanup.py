@@ -82,6 +82,7 @@ def test_a_reader_that_goes_ends_the_capture(clean_lab: Lab, eni: str):
 
 @pytest.mark.thin(9)
 @pytest.mark.parametrize("count", [1, 5])
+@pytest.mark.long
 def test_a_count_is_exact(clean_lab: Lab, eni: str, tmp_path: Path, count: int):
     """-c N: N packets, as scapy and capinfos count them."""
     file = tmp_path / "x.pcapng"

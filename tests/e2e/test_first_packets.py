@@ -72,6 +72,7 @@ def assert_both_directions_and_families(lab: Lab, frames: list[Frame]) -> None:
     assert max(f.length for f in frames) > 8000  # the jumbo-sized flow
 
 
+@pytest.mark.long
 def test_a_duration_of_tshark_counts_from_when_frames_can_come(clean_lab: Lab, tmp_path: Path):
     """Not from its start: bringing a mirror up takes longer than this second."""
     assert frames_of_a_duration(clean_lab, tmp_path, 1, "web-1") > 10

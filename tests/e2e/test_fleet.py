@@ -214,6 +214,7 @@ def receivers(lab: Lab, host: str) -> list[int]:
     return [pid for pid, command in lab.processes(host).items() if "python3" in command and "signal.alarm" in command]
 
 
+@pytest.mark.long
 def test_three_hosts_and_fifty_sources(
     clean_lab: Lab, network: Balanced, machines: tuple[Machine, Machine], tmp_path: Path
 ):

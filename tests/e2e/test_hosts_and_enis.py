@@ -124,6 +124,7 @@ def test_a_further_network_card_is_captured_from(lab: Lab, second: dict, mode: s
 
 @pytest.mark.thin(2)
 @pytest.mark.parametrize("kind", ["efa", "trunk"])
+@pytest.mark.long
 def test_what_aws_does_not_mirror_is_captured_on_its_instance(
     lab: Lab, second: dict, kind: str, tmp_path: Path
 ) -> None:

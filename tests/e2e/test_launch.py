@@ -247,6 +247,7 @@ def test_a_host_from_the_users_template_is_set_up_as_it_says_and_ends_like_any(
     assert {volume["VolumeId"] for volume in hurried.client().describe_volumes()["Volumes"]} == volumes
 
 
+@pytest.mark.long
 def test_an_instance_with_the_tags_of_a_kept_host_is_not_taken(bare: Lab, eni: str):
     """Whoever may tag, not launch, would get the packets: it is named, and neither used, tagged nor terminated."""
     ec2, wanted = bare.client(), [{"Name": "tag:Name", "Values": ["api-1"]}]

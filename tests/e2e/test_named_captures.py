@@ -106,6 +106,7 @@ def test_a_list_of_enis_is_one_capture(clean_lab: Lab, settings, recordings, tmp
     assert_each_under_its_own(clean_lab, file, recordings)
 
 
+@pytest.mark.long
 def test_a_tag_query_is_one_capture_without_its_own_capture_host(clean_lab: Lab, settings, recordings, tmp_path: Path):
     """Name=*-1 means the instances' names, for ENIs have none: all interfaces of all three, and not capture-1, which
     receives and is of that name too."""
@@ -230,6 +231,7 @@ def test_outbound_is_each_sources_own(clean_lab: Lab, tmp_path: Path):
     assert shown == {(eni, mac, "0x00000002") for eni, mac in macs.items()}
 
 
+@pytest.mark.long
 def test_what_was_dropped_is_counted_once(clean_lab: Lab, tmp_path: Path):
     """Every interface has its counts at the end; the ring's drops are of all together, in the first one's block."""
     file, enis = tmp_path / "out.pcapng", ids(clean_lab, "web-1", "db-1")

@@ -267,6 +267,7 @@ def test_what_wireshark_runs_after_a_kill(clean_lab: Lab, eni: str, tmp_path: Pa
     assert living.returncode in WELL
 
 
+@pytest.mark.long
 def test_a_path_that_is_cut_in_silence_leaves_nothing_on_the_capture_host(
     clean_lab: Lab, eni: str, tmp_path: Path, before: set[int], record_property
 ):
@@ -503,6 +504,7 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     assert len(os.listdir(f"/proc/{daemon}/fd")) <= held + 4
 
 
+@pytest.mark.long
 def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     """A living capture of mine, an expired one of a colleague's: state, source, resources; --json for scripts."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")
@@ -539,6 +541,7 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     assert process.returncode in WELL
 
 
+@pytest.mark.long
 def test_expired_credentials_are_said_and_forgiven(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
     """Stopped with credentials that have run out: the list and ps say what is left; renewed, the janitor removes it."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")

@@ -47,6 +47,7 @@ def test_a_capture_over_ssh_works_without_preflights_permissions(clean_lab: Lab,
 
 @pytest.mark.thin(4)
 @pytest.mark.parametrize("command", [["interfaces"], ["ps"], ["cleanup", "--all"], ["cleanup", "--all", "--dry-run"]])
+@pytest.mark.long
 def test_the_commands_beside_a_capture_work_without_a_way_to_log_in(bind: Bind, command: list[str]):
     done = bind("list", "mirror").run(*VPCSHARK, *command)
     assert (done.returncode, done.stderr) == (0, "")

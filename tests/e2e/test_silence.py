@@ -68,6 +68,7 @@ def running(lab: Lab, file: Path, *options: str, index: int = 0) -> Iterator[Run
         capture.end()
 
 
+@pytest.mark.long
 def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab: Lab, tmp_path: Path):
     """No traffic; then there is some. The real patience, and what it costs is said before."""
     with running(clean_lab, tmp_path / "x.pcapng", index=1) as capture:

@@ -284,6 +284,7 @@ def test_a_mirror_with_a_key_log_leaves_its_own_way_out(lab: Lab, tmp_path: Path
     assert lab.is_clean()
 
 
+@pytest.mark.long
 def test_a_mirror_with_a_key_log_says_that_it_needs_a_way_to_the_instance(lab: Lab, tmp_path: Path) -> None:
     """Which does not answer: nothing is mirrored in silence without the secrets that were asked for."""
     options = ["--tls-keylog", "/nowhere/keys.log", "--connection", "ssh"]
@@ -385,6 +386,7 @@ def a_capture(lab: Lab, file: Path, log: Path, key: str = "") -> str:
     return log.read_text()
 
 
+@pytest.mark.long
 def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path: Path) -> None:
     """The second capture needs no answer: it begins though EC2 gives us nothing but errors."""
     a_capture(lab, tmp_path / "first", tmp_path / "log1")
@@ -444,6 +446,7 @@ def test_a_capture_filter_takes_what_libpcap_takes(lab: Lab, tmp_path: Path) -> 
     assert (missing, extra) == (0, 0)
 
 
+@pytest.mark.long
 def test_decap_shows_the_frames_inside_and_filters_those(lab: Lab, tmp_path: Path) -> None:
     """On a machine that is a mirror target already: the frames of its source that libpcap would take, whole."""
     text = "tcp port 80"

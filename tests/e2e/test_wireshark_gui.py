@@ -126,6 +126,7 @@ def is_within(thing: gui.Thing, other: gui.Thing) -> bool:
     return other.x <= x < other.x + other.width and other.y <= y < other.y + other.height
 
 
+@pytest.mark.long
 def test_the_options_show_every_group_and_nothing_is_wrong_with_the_defaults(
     window: gui.Wireshark, shoot: Callable[[str], None]
 ):

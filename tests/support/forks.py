@@ -14,6 +14,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+import botocore.session
+
+from vpcshark.aws import models
+
 ROOMS = [f"vpcshark.{room}" for room in ("cli", "capture", "cleanup", "aws", "transport", "wire", "preflight")]
 
 
@@ -48,6 +52,9 @@ def serve(orders: IO[str], answers: IO[str]) -> None:
     for room in ROOMS:
         for module in pkgutil.iter_modules(importlib.import_module(room).__path__, f"{room}."):
             importlib.import_module(module.name)
+    core = botocore.session.get_session()
+    models.read_once(core)
+    core.get_service_model("ec2")  # the greatest of what each child would read
     for line in orders:
         child = os.fork()
         if not child:

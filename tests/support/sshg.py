@@ -32,13 +32,24 @@ def judge(file: Path | str, name: str) -> Said:
     done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL, check=False)
     if done.returncode:
         line = re.search(r"line (\d+)", done.stderr)
-        assert line, done.stderr
-        return Said(refused=int(line[1]))
+        return Said(refused=int(line[1]) if line else culprit(Path(file), name, done.stderr))
     found: dict[str, list[str]] = {}
     for one in done.stdout.splitlines():
         keyword, _, value = one.partition(" ")
         found.setdefault(keyword, []).append(value)
     return Said(tuple(_view(found, name).items()))
+
+
+def culprit(file: Path, name: str, said: str) -> int:
+    """The line without which ssh does not say that, where it says no line itself."""
+    lines = file.read_text().splitlines(keepends=True)
+    for number in [at for at, line in enumerate(lines) if not re.match(r"\s*(host|match)\b", line, re.IGNORECASE)]:
+        without = file.with_name("without")
+        without.write_text("".join(line for at, line in enumerate(lines) if at != number), newline="")
+        done = subprocess.run(["ssh", "-G", "-F", str(without), name], capture_output=True, text=True, check=False)
+        if done.stderr != said:
+            return number + 1
+    raise AssertionError(said)
 
 
 def _view(found: dict[str, list[str]], name: str) -> dict[str, object]:

@@ -30,6 +30,7 @@ NAMES = ("10.106.1.40", "i-0123456789abcdef0", "web-1", "bastion")
 DEFAULTS = functools.cache(functools.partial(sshg.judge, "none"))
 WAYS = {"by ssh": PROGRAM, "by our parser": ""}
 CONFIGURATIONS = {
+    "a token that HostName does not take": "Host no\n HostName %h\nHost *\n User x\n HostName a.%n\n",
     "user": "Host 10.*\n User ubuntu\nHost *\n User everyone\n",
     "the account's own user": f"Host i-*\n User {ssh_config.local_user()}\n",
     "equals": "Host=10.*\n  User=ubuntu\n  Port = 2222\n",

@@ -18,7 +18,7 @@ from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
 import vpcshark
-from vpcshark.aws import answers, configured
+from vpcshark.aws import answers, configured, models
 from vpcshark.aws.bounded import bound
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.helper import PATIENCE
@@ -219,21 +219,17 @@ def region_in_force(profile: str = "") -> str:
     """The region that calls without one would go to; "" if there is none, or the settings cannot be read."""
     if region := os.environ.get("AWS_REGION") or os.environ.get("AWS_DEFAULT_REGION"):
         return region
-    import boto3
-
     try:
         with mapped("find the region", service="sts"):
-            return str(boto3.Session(profile_name=profile or None).region_name or "")
+            return str(_session(_core(profile)).region_name or "")
     except AwsError:
         return ""
 
 
 def profiles() -> list[str]:
     """The profiles of the AWS configuration, by name. AwsError if it can't be read."""
-    import boto3
-
     with mapped("list the profiles", service="sts"):
-        return sorted(boto3.Session().available_profiles)
+        return sorted(_core().available_profiles)
 
 
 def connect(profile: str = "", region: str = "", ask: Ask | None = None, patience: float = PATIENCE) -> Aws:
@@ -244,15 +240,11 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
     question (an MFA code) to a person; None: nobody is there, and a program that gives credentials has ``patience``
     seconds. Raises AwsError with a remedy: no credentials, SSO expired, no such profile, no region, no such region.
     """
-    import boto3
-    import botocore.session
-
     name = profile or os.environ.get("AWS_PROFILE", "")
     with mapped("sign in", service="sts", profile=name):
-        core = botocore.session.get_session()
-        answers.read_by_us(core)
+        core = _core(profile)
         configured.check_files(core)
-        session = boto3.Session(botocore_session=core, profile_name=profile or None, region_name=_place(region))
+        session = _session(core, _place(region))
         configured.check_bundle(core)
         chosen = _checked_region(session, _resolves)
         config = _config()
@@ -267,17 +259,31 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
 def connect_with(keys: Keys, profile: str, region: str) -> Aws:
     """The account of these credentials. What the profile says of endpoints and certificates holds for them too, if
     there still is such a profile. AwsError."""
-    import boto3
-    import botocore.session
-
     with mapped("sign in", service="sts"):
-        core = botocore.session.get_session()
+        core = _core()
         if profile in core.available_profiles:
             core.set_config_variable("profile", profile)
         core.set_credentials(keys.key_id, keys.secret, keys.token or None)
-        answers.read_by_us(core)
-        session = boto3.Session(botocore_session=core, region_name=_place(region))
+        session = _session(core, _place(region))
         return Aws(session, _config(), "", str(session.region_name), ca_bundle=configured.bundle(core))
+
+
+def _core(profile: str = "") -> Any:
+    """A session of botocore's, whose answers we read."""
+    import botocore.session
+
+    core = botocore.session.get_session()
+    if profile:
+        core.set_config_variable("profile", profile)
+    answers.read_by_us(core)
+    return core
+
+
+def _session(core: Any, region: str | None = None) -> Any:
+    import boto3
+
+    models.read_once(core)
+    return boto3.Session(botocore_session=core, region_name=region)
 
 
 def _place(region: str) -> str | None:
@@ -332,9 +338,7 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
 
 def check_region(region: str) -> None:
     """AwsError if there is no such region."""
-    import boto3
-
-    _judge(region, boto3.Session(region_name=region), _resolves)
+    _judge(region, _session(_core(), region), _resolves)
 
 
 def _judge(region: str, session: Any, resolves: Callable[[str], bool]) -> None:

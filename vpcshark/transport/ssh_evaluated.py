@@ -29,6 +29,9 @@ _READING = re.compile(r"^debug1: Reading configuration data (.+?)\r?$", re.MULTI
 _USER = re.compile(r"^\s*user[\s=\"]", re.IGNORECASE | re.MULTILINE)
 _MATCH_USER = re.compile(r"^\s*match\b.*\buser\b", re.IGNORECASE | re.MULTILINE)
 MATCHES_USER = "match user"  # beside the keywords: other users may get other answers
+_LINE = re.compile(r"\bline \d")
+_UNKNOWN = re.compile(r"unknown key (%\S)")
+MOST_PLACES = 5
 _UNSAID = "vpcshark-unsaid"
 
 
@@ -37,10 +40,10 @@ def ask(program: str, file: str, name: HostName, user: UserName | None = None, p
     ``file`` "" leaves it to find its files, ``user`` and ``port`` are its command line's. Hopeless if it refuses."""
     given = [*(["-l", user] if user else []), *(["-p", str(port)] if port else []), name]
     done = _run([program, "-v", "-G", *(["-F", file] if file else []), *given])
-    if done.returncode:
-        return _refused(done.stderr)
-    found = _parsed(done.stdout)
     read = _READING.findall(done.stderr)
+    if done.returncode:
+        return _refused(done.stderr, read)
+    found = _parsed(done.stdout)
     if _says(read, _MATCH_USER):
         found[MATCHES_USER] = ("yes",)
     is_account = not user and _is_account(*found.get("user", ("",)))
@@ -89,16 +92,37 @@ def _kill(process: subprocess.Popen[str]) -> None:
         process.kill()
 
 
-def _refused(stderr: str) -> Found:
-    """Hopeless with ssh's own words, which name the line. A name that does not resolve (CanonicalizeHostname) is no
-    fault of the configuration: nothing is known of it."""
+def _refused(stderr: str, read: Sequence[str]) -> Found:
+    """Hopeless with ssh's own words, and the line. A name that does not resolve (CanonicalizeHostname) is no fault of
+    the configuration: nothing is known of it."""
     said = [line.strip() for line in stderr.splitlines() if not line.startswith(("debug", "OpenSSH_", "Pseudo-term"))]
     said = [line for line in said if line and "terminating," not in line]
     if any("Could not resolve host" in line for line in said):
         log.info("%s", said[0])
         return {}
     reason = "".join(one if one.isprintable() else "?" for one in "; ".join(said))[:500] or "it does not say why"
-    raise Hopeless(f"ssh refuses the SSH configuration: {reason.rstrip('.')}.", "Correct it; ssh -G HOST checks it.")
+    places = "" if _LINE.search(reason) else _hosts_with(reason, read)
+    raise Hopeless(
+        f"ssh refuses the SSH configuration: {reason.rstrip('.')}{places}.", "Correct it; ssh -G HOST checks it."
+    )
+
+
+def _hosts_with(reason: str, read: Sequence[str]) -> str:
+    """Where the files have a HostName with the token that ssh does not know there: the one keyword whose tokens
+    ``ssh -G`` puts in, without a word of where it stands."""
+    token = _UNKNOWN.search(reason)
+    if not token:
+        return ""
+    with_it = re.compile(rf"\s*hostname[\s=\"].*{re.escape(token[1])}", re.IGNORECASE)
+    found = [f"{file} line {n}" for file in read for n, line in enumerate(_lines(file), 1) if with_it.match(line)]
+    return f" ({' or '.join(found[:MOST_PLACES])})" if found else ""
+
+
+def _lines(file: str) -> Sequence[str]:
+    try:
+        return Path(file).read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ()
 
 
 def _parsed(text: str) -> Found:

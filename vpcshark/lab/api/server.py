@@ -31,10 +31,20 @@ class ApiServer:
 
     def __init__(self, clock: Clock | None = None) -> None:
         os.environ.setdefault("MOTO_EC2_LOAD_DEFAULT_AMIS", "true")
+        from vpcshark.lab.api import moto_memory
+
+        moto_memory.install()
         from moto.moto_server.werkzeug_app import DomainDispatcherApplication, MotoRequestHandler, create_backend_app
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
-        from vpcshark.lab.api import moto_ec2, moto_enis, moto_guards, moto_iam, moto_launch, moto_network
+        from vpcshark.lab.api import (
+            moto_ec2,
+            moto_enis,
+            moto_guards,
+            moto_iam,
+            moto_launch,
+            moto_network,
+        )
         from vpcshark.lab.api.faults import Faults
 
         moto_ec2.install()
