@@ -79,8 +79,8 @@ def _table(said: Mapping[str, Any]) -> str:
 
 _ELSEWHERE: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {  # what other services' calls name
     **dict.fromkeys(
-        ("logs:FilterLogEvents", "logs:StartQuery"),
-        lambda said: [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{said['logGroupName']}"],
+        ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"),
+        lambda said: [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{said.get('logGroupName', 'of-the-query')}"],
     ),
     **dict.fromkeys(("s3:ListBucket", "s3:GetBucketLocation"), lambda said: [f"arn:aws:s3:::{said['Bucket']}"]),
     **dict.fromkeys(("s3:GetObject", "s3:PutObject"), lambda said: [f"arn:aws:s3:::{said['Bucket']}/{said['Key']}"]),

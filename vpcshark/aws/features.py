@@ -191,11 +191,10 @@ FEATURES: Mapping[str, Feature] = {
         (
             *_ec2("DescribeFlowLogs", "DescribeSubnets", "DescribeTransitGatewayAttachments"),
             "cloudwatch:GetMetricData",
-            "logs:GetQueryResults",
             "logs:StopQuery",
         ),
         (
-            Allow("ReadLogGroups", ("logs:FilterLogEvents", "logs:StartQuery"), (_LOG_GROUPS,)),
+            Allow("ReadLogGroups", ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"), (_LOG_GROUPS,)),
             Allow("ListFlowLogFiles", ("s3:ListBucket",), (_BUCKETS,)),
             Allow("ReadFlowLogFiles", ("s3:GetObject",), (_LOG_FILES,)),
         ),
@@ -215,11 +214,11 @@ FEATURES: Mapping[str, Feature] = {
                 ),
                 ("arn:{partition}:athena:{region}:{account}:workgroup/*",),
             ),
-            Allow("ReadTables", ("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"), (*_GLUE, _TABLES)),
+            Allow("ReadTables", ("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"), (*_GLUE, f"{_TABLES}/*")),
             Allow(
                 "MakeAndRemoveOwnTables", ("glue:CreateTable", "glue:DeleteTable"), (*_GLUE, f"{_TABLES}/vpcshark_*")
             ),
-            Allow("KeepResults", ("s3:GetBucketLocation", "s3:PutObject"), (_BUCKETS,)),
+            Allow("KeepResults", ("s3:GetBucketLocation", "s3:PutObject"), (_BUCKETS, f"{_BUCKETS}/*")),
         ),
     ),
     "metrics": Feature(
