@@ -19,6 +19,15 @@ from pathlib import Path
 from typing import Any
 
 from vpcshark.cli.main import run
+from vpcshark.evidence.findings import Records
+from vpcshark.evidence.findings import judge as judged
+from vpcshark.evidence.points import Point
+from vpcshark.flowlogs import match
+from vpcshark.flowlogs.cover import FlowLog
+from vpcshark.flowlogs.delivery import Tally
+from vpcshark.flowlogs.logformat import LogFormat
+from vpcshark.flowlogs.wanted import Wanted
+from vpcshark.network.packet import Packet
 
 WIDE = (
     "version interface-id srcaddr dstaddr srcport dstport protocol start end action pkt-srcaddr pkt-dstaddr log-status"
@@ -117,7 +126,30 @@ def walked(folder: Path) -> Iterator[tuple[str, str]]:
     ):
         found = Counter(record["interface-id"] for record in show(text, "--match", flow))
         yield f"packet walk {way}", "" if found == Counter(enis) else f"seen at {found}, not {enis}"
+        yield from evidence(way, (flow, [each for each in text.splitlines()[1:]]), enis, dict.fromkeys(enis, "seen"))
+        yield from evidence(f"{way}, none", (flow, text.splitlines()[9:]), enis, dict.fromkeys(enis, "not seen"))
     yield "packet walk, rows", "" if len(lines) == told["rows"] else f"{len(lines)} rows"
+
+
+def evidence(
+    name: str, told: tuple[str, Sequence[str]], enis: Sequence[str], wanted: Mapping[str, str]
+) -> Iterator[tuple[str, str]]:
+    """What the lines show at each interface of a way, as ``vpcshark walk --evidence`` judges it."""
+    kind, flow = LogFormat(tuple(WIDE.split())), match.parse(told[0])
+    assert flow.source is not None
+    assert flow.destination is not None
+    ends = str(flow.source.network_address), str(flow.destination.network_address)
+    ports = [(port, port) for port in (flow.source_port or 0, flow.destination_port or 0)]
+    log = FlowLog("fl-1", "vpc-1", "VPC", "ALL", "cloud-watch-logs", "g", kind.names, 60, "ACTIVE", "SUCCESS", "")
+    read = Records(log, Wanted(0, 1 << 40), Tally(), [(kind, line.encode().split()) for line in told[1]])
+    for row in read.rows:
+        read.tally.note(*row)
+    points = [
+        Point("forward", number, eni, "interface", Packet(*ends, "6", *ports), number in (0, len(enis) - 1))
+        for number, eni in enumerate(enis)
+    ]
+    found = {point.id: judged(point, read, 1 << 41).status for point in points}
+    yield f"evidence {name}", "" if found == wanted else f"{found}, not {wanted}"
 
 
 def talk(file: Path) -> Iterator[tuple[str, str]]:
@@ -131,6 +163,13 @@ def talk(file: Path) -> Iterator[tuple[str, str]]:
     found = show("\n".join([names, *lines]) + "\n", "--match", "10.1.0.10:12345->10.2.0.20:80/tcp")
     verdicts = [(each["interface-id"], each["meaning"]["verdict"]) for each in found]
     wanted = [(row[0].strip("."), {"ACCEPT": "accepted", "REJECT": "rejected"}[row[4]]) for row in rows]
+    wide = [
+        f"5 {row[0].strip('.')} 10.1.0.10 10.2.0.20 {row[2]} {row[3]} 6 {number} {number} {row[4]} "
+        "10.1.0.10 10.2.0.20 OK"
+        for number, row in enumerate(rows)
+    ]
+    expected = {row[0].strip("."): {"ACCEPT": "seen", "REJECT": "rejected"}[row[4]] for row in rows}
+    yield from evidence("talk", ("10.1.0.10:12345->10.2.0.20:80/tcp", wide), [*expected], expected)
     yield "talk", "" if verdicts == wanted and ("rejected" in dict(verdicts).values()) else f"{verdicts}"
 
 

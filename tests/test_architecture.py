@@ -16,6 +16,7 @@ ORDER = [
     "options",
     "capture",
     "cleanup",
+    "evidence",
     "survey",
     "aws",
     "preflight",
@@ -35,6 +36,7 @@ INSIDE = {
         "modes",
         "mirror",
         "tcpdump",
+        "flow_records",
         "lifecycle",
         "receivers",
         "instance",
@@ -45,6 +47,7 @@ INSIDE = {
     ],
     "aws": [
         "iam",
+        "flow_records",
         "balancing",
         "compute",
         "mirroring",

@@ -95,3 +95,13 @@ def test_a_change_keeps_all_else_as_it_was():
     assert change(text, "defaults", "vni", "7") == text.replace("[defaults]\n", "[defaults]\nvni = 7\n")
     assert parse(change("", "capture web", "enis", "eni-0a")).captures["web"].enis == ("eni-0a",)
     assert parse(change(settings.EXAMPLE, "list", "limit", "9")).limit == 9
+
+
+@pytest.mark.parametrize(("said", "every"), [("", False), ("types = capturable", False), ("types = all", True)])
+def test_every_type_of_interface_is_listed_where_that_is_said(said: str, every: bool):
+    assert parse(f"[list]\n{said}\n").every_type is every
+
+
+def test_other_types_are_a_mistake():
+    with pytest.raises(InputError, match="neither capturable nor all"):
+        parse("[list]\ntypes = nat\n")

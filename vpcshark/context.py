@@ -40,6 +40,7 @@ VARIABLES = (
     "VPCSHARK_PREFLIGHT",
     "VPCSHARK_OPEN_SECURITY_GROUP",
     "VPCSHARK_LOG_LEVEL",
+    "VPCSHARK_FOLLOW",
 )
 _LENGTH = 16  # characters of an access key's id that are left out: its tail tells accounts apart, and is no key
 

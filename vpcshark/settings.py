@@ -19,7 +19,7 @@ _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
 _REGION = re.compile(r"[a-z][a-z](-[a-z]+)+-[0-9]+")
 _TAKEN = re.compile(r"choose|problem(-\d+)?")  # entries of the list that are there anyway
-_LIST = ("profiles", "regions", "vpcs", "tags", "limit")
+_LIST = ("profiles", "regions", "vpcs", "tags", "limit", "types")
 _HOSTS = {  # key -> what a word of it must be
     "accounts": (r"[0-9]{12}", "an account's twelve digits"),
     "instance-profiles": (
@@ -39,6 +39,8 @@ EXAMPLE = """\
 #vpcs = vpc-0a1b2c3d
 #tags = env=prod, team=net*
 #limit = 1000
+# "all": also those of NAT gateways, transit gateways, endpoints …, of which there are flow logs alone.
+#types = capturable
 
 [defaults]
 # Options that hold for every ENI, by the names of "vpcshark capture --help".
@@ -108,6 +110,7 @@ class Settings:
     vpcs: tuple[str, ...] = ()
     tags: tuple[Tag, ...] = ()
     limit: int = LIMIT
+    every_type: bool = False
     defaults: Mapping[str, str] = field(default_factory=dict)
     captures: Mapping[str, NamedCapture] = field(default_factory=dict)
     hosts: Hosts = field(default_factory=Hosts)
@@ -186,6 +189,7 @@ class _Reader:
             vpcs=self._words("list", "vpcs"),
             tags=self._tags("list"),
             limit=self._limit(),
+            every_type=self._every_type(),
             defaults=self._section("defaults"),
             captures=captures,
             hosts=Hosts(*(self._hosts(key) for key in _HOSTS)),
@@ -245,6 +249,12 @@ class _Reader:
             if key.strip():
                 tags.append(Tag(key.strip(), value.strip() or "*"))
         return tuple(tags)
+
+    def _every_type(self) -> bool:
+        text = self._section("list").get("types", "capturable")
+        if text not in ("capturable", "all"):
+            raise _Wrong("list", "types", f'"{text}" is neither capturable nor all')
+        return text == "all"
 
     def _limit(self) -> int:
         text = self._section("list").get("limit", str(LIMIT))

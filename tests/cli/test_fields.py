@@ -12,17 +12,22 @@ import pytest
 
 from tests.support.walks import two_vpcs
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.monitoring.gateway_metrics import TRANSIT, Series
 from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cleanup import overview
 from vpcshark.cleanup.report import CleanupReport
 from vpcshark.cleanup.sweep import Resource
-from vpcshark.cli import capture, cleanup, findings, interfaces, parsing
+from vpcshark.cli import capture, cleanup, findings, interfaces, metrics, parsing
 from vpcshark.cli.commands import COMMANDS
 from vpcshark.cli.fields import FIELDS
 from vpcshark.cli.main import run
 from vpcshark.diagnose import report
 from vpcshark.diagnose.finding import Finding, Frame
 from vpcshark.diagnose.flows import Flow
+from vpcshark.evidence import findings as proofs
+from vpcshark.evidence.points import Point
+from vpcshark.flowlogs.wanted import Wanted
+from vpcshark.network.packet import Packet
 from vpcshark.preflight import finding
 
 
@@ -52,6 +57,12 @@ def blocked_walk(folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
+def evidence() -> Any:
+    """Of one hop."""
+    point = Point("forward", 0, "eni-1", "interface", Packet("10.0.0.1", "10.0.0.2"), is_end=True)
+    return {**proofs.as_json("reachable", [proofs.Finding(point, "seen")], Wanted(0, 1)), "counts": []}
+
+
 def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> Any:
     """What the command makes JSON of, from an example of everything."""
     cleaned = CleanupReport({"c-1": [Resource("session", "tms-1", {})]}, {"c-2": "it lives"})
@@ -65,7 +76,10 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> A
         case "doctor":
             return [findings.Finding("log").as_json()]
         case "walk":
-            return blocked_walk(folder, capsys)
+            return {**blocked_walk(folder, capsys), "evidence": evidence()}
+        case "metrics":
+            series = Series((), {})
+            return metrics.as_json("tgw-1", TRANSIT, [series], (0, 1))  # dimensions and metrics have names of AWS's
         case "diagnose":
             flow = Flow(6, bytes(4), 1, bytes(4), 2)
             found = Finding("x", "proved", "x", (flow,), (Frame(0, 1),), ("x",))

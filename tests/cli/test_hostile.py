@@ -137,6 +137,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "walk.json": ["walk", eni, f"{other['id']}:80", "--no-return", "--json"],
         "flowlogs.where": ["flowlogs", "where", eni],
         "flowlogs.where.json": ["flowlogs", "where", eni, "--json"],
+        "metrics": ["metrics", "tgw-0123456789abcdef0"],
         "ps": ["ps"],
         "ps.json": ["ps", "--json"],
         "cleanup": ["cleanup", "--expired", "--dry-run"],

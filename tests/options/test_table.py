@@ -77,7 +77,7 @@ def test_what_is_no_host_is_refused(host):
         ("session-number", "0", "a whole number from 1 to 32766"),
         ("packet-length", "8501", "a whole number from 1 to 8500"),
         ("ssh-port", "٢٢", "a whole number from 1 to 65535"),
-        ("mode", "tunnel", "one of: auto, mirror, tcpdump"),
+        ("mode", "tunnel", "one of: auto, mirror, tcpdump, flowlogs"),
         ("log-level", "chatty", "one of: debug, info, warning, error"),
         (
             "host",

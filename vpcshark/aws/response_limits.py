@@ -1,6 +1,7 @@
 """What answers at an endpoint, taken only as far as it can be an answer of AWS: so many bytes, within so many seconds.
 
-botocore reads a body whole, whatever its size, and its time-outs begin anew with each byte. Must not know what the
+botocore reads a body whole, whatever its size, and its time-outs begin anew with each byte. What is a stream in the
+service's model (an object of S3) is left to its reader. Must not know what the
 calls are for.
 """
 
@@ -37,9 +38,13 @@ def bound(client: Any) -> None:
 
 
 def _answer(session: Any, request: Any) -> Any:
-    """The response with its whole body."""
+    """The response with its whole body; without it where botocore hands a stream to the caller, who bounds it (a file
+    of S3 may have any size). A refusal is never one."""
+    is_stream = request.stream_output
     request.stream_output = True  # the session leaves the body to us
     response = session.send(request)
+    if is_stream and response.status_code < 300:
+        return response
     response._content = _body(response.raw, request, MOST if response.status_code < 300 else MOST_REFUSED)
     return response
 

@@ -86,7 +86,8 @@ class Services:
             raise known
         if known is not None:
             return known
-        return inventory_interfaces.list_enis(client.connect(place.profile, place.region).ec2)
+        every_type = settings.load().every_type
+        return inventory_interfaces.list_enis(client.connect(place.profile, place.region).ec2, every_type=every_type)
 
     def values(self, name: str, interface: str, options: CaptureOptions, vpc: str = "") -> Sequence[tuple[str, str]]:
         """What the selector ``name`` offers, see ``selector_values.choices``. VpcsharkError."""

@@ -10,6 +10,7 @@ import argparse
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from vpcshark import logs, threads
 from vpcshark.aws import client
@@ -53,9 +54,10 @@ def listed(where: Sequence[Place], ask: Ask | None = None) -> dict[Place, Sequen
     """The ENIs of every place, or why they are not known. People are asked one question after the other."""
     found: dict[Place, Sequence[Eni] | VpcsharkError] = {}
     works = {}
+    list_enis = partial(interfaces.list_enis, every_type=checked_settings.load().every_type)
     for one in where:
         try:
-            works[one] = threads.start(interfaces.list_enis, client.connect(one.profile, one.region, ask).ec2)
+            works[one] = threads.start(list_enis, client.connect(one.profile, one.region, ask).ec2)
         except VpcsharkError as error:
             found[one] = error
     for one, work in works.items():

@@ -29,6 +29,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "preflight": "say why a capture would be empty, before anything is made",
         "walk": "say why A can't reach B: every hop, both ways, with the rule that decides",
         "flowlogs": "read VPC and transit gateway flow logs: as text, as JSON, as frames",
+        "metrics": "show what CloudWatch counted at a transit gateway, NAT gateway or load balancer",
         "diagnose": "say what the packets of a capture prove, with the frames",
         "explain": "show what AWS sends for a capture filter",
     },

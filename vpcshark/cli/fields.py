@@ -88,6 +88,21 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "analyzer": "null, with `--analyzer`: `state` (agree, differ, not comparable), `findings`, what it says itself",
         "costs": "what a GB costs: `read` (the day of the prices, us-east-1's), `forward` and `return`, each with "
         "`usd_per_gb` and `parts` (`kind`, `resource`, `usd_per_gb`)",
+        "evidence": "with `--evidence`, what flow logs show: from `begin` to `end` (seconds since the epoch)",
+        "evidence.points": "hops that could leave a record: `direction`, `hop` (its place on the way), `resource`, "
+        "`status` (seen, rejected, not seen, not covered, can't be logged, unclear), `text` (why), `records`, "
+        "`packets`, `bytes`, `flow-log`, `weak` (by ports and one address alone), `command` (makes a flow log)",
+        "evidence.against": "sentences on where rules and records disagree, and where packets were last seen",
+        "evidence.counts": "sentences on what the transit gateway's attachments count, of all traffic",
+    },
+    "metrics": {
+        "schema": "1; another number when a field changes its meaning",
+        "id": "the resource as CloudWatch names it",
+        "namespace": "of CloudWatch",
+        "begin": "from when on: seconds since the epoch",
+        "end": "until when",
+        "series": "a set of dimensions each: `resource`, `zone` (null: all), `dimensions` as CloudWatch has them",
+        "series[].metrics": "metric -> total (null: no data), points as [seconds since the epoch, count]",
     },
     "diagnose": {
         "schema": "1; another number when a field changes its meaning",

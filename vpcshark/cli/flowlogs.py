@@ -5,13 +5,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
 from vpcshark.cli import console, statuses
 from vpcshark.flowlogs import logformat, match, records
 from vpcshark.flowlogs.replies import Replies
+from vpcshark.flowlogs.scan import Row
 from vpcshark.text import line
 
 _PIECE = 1 << 18
@@ -24,6 +25,7 @@ def run(options: argparse.Namespace) -> int:
         "show": _show,
         "pcap": _pcap,
         "where": _where,
+        "read": _read,
     }
     return actions[options.action](options)
 
@@ -42,46 +44,64 @@ def _remark(text: str) -> None:
 def _show(options: argparse.Namespace) -> int:
     """Each record as it comes: files may be larger than memory."""
     files = _files(options)
-    count, replies = 0, Replies()
-    for kind, row in files.rows():
-        record = records.typed(kind, row)
-        meant = records.meaning(record) | replies.meaning(record)
-        count += 1
-        if options.json:
-            console.write_json_line({**record, "meaning": meant})
-        else:
-            console.write_line(_told(record, meant))
+    count = tell(files.rows(), options.json)
     if options.match and not count:
         _remark(_nothing(files))
     return statuses.OK
 
 
+def tell(rows: Iterable[Row], is_json: bool) -> int:
+    """Each row on a line, or as an object; how many there were."""
+    count, replies = 0, Replies()
+    for kind, row in rows:
+        record = records.typed(kind, row)
+        meant = records.meaning(record) | replies.meaning(record)
+        count += 1
+        if is_json:
+            console.write_json_line({**record, "meaning": meant})
+        else:
+            console.write_line(_told(record, meant))
+    return count
+
+
+def _read(options: argparse.Namespace) -> int:
+    from vpcshark.cli import flowreads
+
+    return flowreads.run(options, _remark)
+
+
 def _pcap(options: argparse.Namespace) -> int:
     """All records of the files, or of one flow, as frames of one file, in the order in which they come."""
-    from vpcshark.capture.contract.sink import SinkClosed
-    from vpcshark.cli.outfile import OutFile
-
-    out = OutFile(options.write)
     files = _files(options)
-    try:
-        sink, count = out.open(), 1  # who stops reading has seen enough
-        with contextlib.closing(sink), contextlib.suppress(SinkClosed):
-            count = _write(files, sink.write)
-        out.keep()
-    finally:
-        out.drop()
+    count = write_frames(files.rows(), options.write)
     if not count:
         _remark(_nothing(files) if options.match else "No record has a frame.")
     return statuses.OK if count else statuses.EMPTY
 
 
-def _write(files: Any, write: Callable[[bytes], None]) -> int:
+def write_frames(rows: Iterable[Row], path: str) -> int:
+    """The rows as frames of a file; how many frames there are. Nothing of the file stays where it goes wrong."""
+    from vpcshark.capture.contract.sink import SinkClosed
+    from vpcshark.cli.outfile import OutFile
+
+    out = OutFile(path)
+    try:
+        sink, count = out.open(), 1  # who stops reading has seen enough
+        with contextlib.closing(sink), contextlib.suppress(SinkClosed):
+            count = _write(rows, sink.write)
+        out.keep()
+    finally:
+        out.drop()
+    return count
+
+
+def _write(rows: Iterable[Row], write: Callable[[bytes], None]) -> int:
     """How many frames there are."""
     from vpcshark.flowlogs.frames import Frames
 
     frames = Frames()
     pending, size = [frames.begin()], 0
-    for kind, row in files.rows():
+    for kind, row in rows:
         blocks = frames.of(kind, row)
         pending.append(blocks)
         size += len(blocks)

@@ -24,6 +24,7 @@ from vpcshark.wire.capture_files import pcapng
 _KNOWN = (pcapng.SECTION, pcapng.INTERFACE, pcapng.NAMES, pcapng.SECRETS)
 _ENHANCED = struct.Struct("<IIIII").unpack_from
 _MAGIC = {"pcap": 0xA1B2C3D4, "nsecpcap": 0xA1B23C4D}
+_BEGINNING = struct.Struct("<IIH").unpack_from  # type, length, and of an interface block its link type
 _PACKET_HEAD = 28
 
 
@@ -61,7 +62,10 @@ class PcapForm(Form):
         self._per_tick = 1 if name == "nsecpcap" else 1000
 
     def known(self, block: bytes) -> bytes:
-        """Nothing has a place."""
+        """Nothing has a place. OutputError for packets of another link type, which flow logs' records have."""
+        kind, _, link = _BEGINNING(block)
+        if kind == pcapng.INTERFACE and link != pcapng.ETHERNET:
+            raise OutputError("Flow logs' records are no Ethernet frames, which pcap files have here.", "Write pcapng.")
         return b""
 
     def head(self) -> bytes:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from vpcshark.cli.evidence import Evidence
     from vpcshark.network.answer import Answer
     from vpcshark.network.known import Known
     from vpcshark.survey.questions import Wanted
@@ -48,12 +49,17 @@ def _one(options: argparse.Namespace) -> int:
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
     _draw(options, found)
+    proofs = _evidence(options, found)
     if options.json:
         said = {**contract.as_json(found, options.all_paths), "costs": walk_costs.as_json(found)}
         said["analyzer"] = _analyzed(options, found, walk_analyzer.as_json) if asks_analyzer else None
+        if proofs is not None:
+            said["evidence"] = proofs.as_json(found.verdict)
         console.write_json(said)
         return STATUSES[found.verdict]
     walk_screen.show(found, console.out(), options.all_paths)
+    if proofs is not None:
+        proofs.show(found.verdict, console.out())
     for text in _analyzed(options, found, walk_analyzer.words) if asks_analyzer else ():
         console.write_line(text)
     return STATUSES[found.verdict]
@@ -99,6 +105,18 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, "utf-8")
     except OSError as error:
         raise InputError(f"{path} cannot be written: {error.strerror}.", "Give a file in a folder of yours.") from error
+
+
+def _evidence(options: argparse.Namespace, found: Answer) -> Evidence | None:
+    """What flow logs show, where that is asked for."""
+    if not options.evidence:
+        return None
+    if options.from_dump is not None:
+        raise Mistake("A folder of answers has no flow logs.", "Leave out --from-dump, or --evidence.")
+    from vpcshark.aws import client
+    from vpcshark.cli import evidence
+
+    return evidence.gather(found, [client.connect(*place) for place in _places(options)], options.since)
 
 
 def _many(options: argparse.Namespace) -> int:

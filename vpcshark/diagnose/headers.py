@@ -14,8 +14,8 @@ import numpy.typing as npt
 
 from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import RIGHT, TCP, TUNNEL_PORTS, UDP, UNKNOWN, WRONG
-from vpcshark.wire.overlay.decap import ETHERNET, IPV4, IPV6, RAW
 from vpcshark.wire.capture_files.records import Layout
+from vpcshark.wire.overlay.decap import ETHERNET, IPV4, IPV6, RAW
 
 Array = npt.NDArray[Any]
 LINKS = (ETHERNET, RAW, IPV4, IPV6)

@@ -110,6 +110,10 @@ class Frames:
         interface.frames += 1
         return _frame(interface, layout, row, source, target)
 
+    def open(self, name: str) -> bytes:
+        """The interface block of what records are to come of, before any did."""
+        return self._opened(name.encode())
+
     def _opened(self, where: bytes) -> bytes:
         self.interfaces[where] = Interface(len(self.interfaces))
         name = where.decode("utf-8", "replace")

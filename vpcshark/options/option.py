@@ -50,12 +50,12 @@ class Option:
     @property
     def field(self) -> str:
         """The field of CaptureOptions."""
-        return self.name.replace("-", "_")
+        return self.name.replace("-", "_") if self.name != "from" else "begin"  # a word of Python's
 
     @property
     def variable(self) -> str:
         """The environment variable."""
-        return f"VPCSHARK_{self.field.upper()}"
+        return f"VPCSHARK_{self.name.replace('-', '_').upper()}"
 
     def convert(self, text: str, origin: str = "") -> str | int | bool | None:
         """The value that ``text`` stands for. InputError names the option, the value and what is allowed."""

@@ -18,14 +18,37 @@ OPTIONS = (
         display="Mode",
         tooltip="How packets are captured. Mirror: VPC Traffic Mirroring copies them to a capture host, "
         "and the copies travel as VXLAN; the instance is not touched. tcpdump: it runs on the instance "
-        "itself. Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it; several ENIs "
-        "at once are always a mirror.",
+        "itself. Flow logs: records that AWS keeps, as frames (NAT gateways, transit gateways, RDS). "
+        "Automatic: a mirror, or tcpdump where AWS does not mirror or nothing can receive it, or flow logs where "
+        "nobody can log in either; several ENIs at once are always a mirror.",
         default="auto",
         choices=(
             ("auto", "Automatic"),
             ("mirror", "Mirror (VPC Traffic Mirroring)"),
             ("tcpdump", "tcpdump on the instance"),
+            ("flowlogs", "Flow logs (records, no packets)"),
         ),
+    ),
+    Option(
+        name="from",
+        group="Flow logs",
+        kind=Kind.STRING,
+        display="From",
+        tooltip="From when on records are read in mode flow logs: 15m, 2h, 3d (before now), or a time such as "
+        "2026-05-01T12:00:00Z. AWS delivers records 6 to 20 minutes late.",
+        default="15m",
+        pattern=r"[0-9]{1,6}[smhd]|[0-9]{4}-[0-9T:. Z+-]{6,40}|[0-9]{9,11}",
+        meaning="a time such as 15m or 2026-05-01T12:00:00Z",
+        placeholder="15m",
+    ),
+    Option(
+        name="follow",
+        group="Flow logs",
+        kind=Kind.BOOLEAN,
+        display="Go on with new records",
+        tooltip="In mode flow logs: look for new records each half minute, until the capture is stopped. Otherwise it "
+        "ends with the records that are there.",
+        default="false",
     ),
     Option(
         name="direction",

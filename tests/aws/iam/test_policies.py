@@ -21,6 +21,9 @@ READS = {"List", "Read"}
 GLOBAL_KEYS = {"aws:RequestedRegion"}
 NEEDS = {"launch-template": ("launch",), "fleet": ("mirror",)}
 UNTAGGABLE = {  # what changes something without a condition on our tag, and why that is all that IAM offers
+    "QueryWithAthena": "a query changes nothing of the workgroup's, whose results it writes",
+    "MakeAndRemoveOwnTables": "a table has no tag; ours have a name of their own (vpcshark_*)",
+    "KeepResults": "an object of results is Athena's, in the bucket that the workgroup names",
     "MirrorFromAndToInterfaces": "the interfaces are not ours, and mirroring changes nothing of them",
     "MirrorToEndpoints": "the endpoints are not ours, and mirroring changes nothing of them",
     "UseFiltersAndTargetsThatStand": "the user may name a filter or a target of somebody's; it is not changed",

@@ -58,3 +58,11 @@ def test_the_list_ends_with_the_mark() -> None:
         [catalog.DEFAULT], Settings(), lambda place: [eni(2, "t2.micro"), HOST], None, is_here=nowhere
     )
     assert entries[0].display.endswith(f" · {mode_hints.TCPDUMP}")
+
+
+def test_what_is_a_services_has_flow_logs_alone():
+    """A NAT gateway's; and one of the plain type that a service manages (RDS)."""
+    found = mode_hints.marks(
+        [Eni("eni-1", "nat", interface_type="nat_gateway"), Eni("eni-2", "db", requester_managed=True)], nowhere
+    )
+    assert found == {"eni-1": mode_hints.FLOW_LOG, "eni-2": mode_hints.FLOW_LOG}

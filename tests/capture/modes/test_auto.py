@@ -67,11 +67,12 @@ class Heard(Silent):
 def auto(clock):
     """Runs ``up`` with these two feeds; gives what came, and keeps what was said."""
 
-    def auto(mirror: Feed, tcpdump: Feed):
+    def auto(mirror: Feed, tcpdump: Feed, flowlogs: Feed | None = None):
         auto.status = Heard()
         stop, timeline = Stop(), Timeline(clock)
         context = Context("eni-1", CaptureOptions(), Sink(), auto.status, stop, clock, timeline, None)
-        return AutoFeed(context, mirror.begin, tcpdump.begin).up(Jobs(stop))
+        records = (lambda given: flowlogs.begin(given, is_described=False)) if flowlogs is not None else None
+        return AutoFeed(context, mirror.begin, tcpdump.begin, records).up(Jobs(stop))
 
     return auto
 
@@ -134,3 +135,34 @@ def test_two_reasons_that_differ_are_both_told(auto):
     with pytest.raises(VpcsharkError) as caught:
         auto(Feed("mirror", NO_HOST), Feed("tcpdump", NO_SUDO))
     assert str(caught.value) == f"No mirror: {NO_HOST.problem} No tcpdump: {NO_SUDO.problem} {NO_SUDO.remedy}"
+
+
+ON_NONE = InputError("eni-1 belongs to a NAT gateway: tcpdump needs a running instance.", "Choose another interface.")
+
+
+def test_where_no_instance_has_it_the_records_of_a_flow_log_are_taken(auto):
+    assert auto(Feed("mirror", REFUSED), Feed("tcpdump", ON_NONE), Feed("flow log")) == "flow log"
+    assert "the records of a flow log" in auto.status.said[-1]
+
+
+def test_records_are_nothing_to_take_where_tcpdump_only_was_not_reached(auto):
+    """Packets can be had there, once that is mended."""
+    flowlogs = Feed("flow log")
+    with pytest.raises(VpcsharkError):
+        auto(Feed("mirror", NO_HOST), Feed("tcpdump", NO_SUDO), flowlogs)
+    assert flowlogs.calls == []
+
+
+def test_without_a_flow_log_all_three_reasons_are_told(auto):
+    none = InputError("No flow log covers eni-1.", "This would make one: aws ec2 create-flow-logs")
+    with pytest.raises(VpcsharkError) as caught:
+        auto(Feed("mirror", REFUSED), Feed("tcpdump", ON_NONE), Feed("flow log", none))
+    assert str(caught.value).endswith(f"No tcpdump: {ON_NONE.problem} No flow log: {none.problem} {none.remedy}")
+
+
+def test_records_are_not_mixed_into_a_described_mirror(auto):
+    """Its interface block says Ethernet, and records are IP."""
+    flowlogs = Feed("flow log")
+    with pytest.raises(VpcsharkError):
+        auto(Feed("mirror", REFUSED, writes=b"interface"), Feed("tcpdump", ON_NONE), flowlogs)
+    assert flowlogs.calls == []

@@ -36,11 +36,18 @@ _PUBLIC_IMAGES = "ssm::parameter/aws/service/ami-amazon-linux-latest/*"
 _EC2_SERVICE = ["ec2.amazonaws.com", "ec2.amazonaws.com.cn"]
 _MIRROR = ("traffic-mirror-session", "traffic-mirror-filter", "traffic-mirror-target")
 
+_BUCKETS = "arn:{partition}:s3:::*"
+_LOG_FILES = "arn:{partition}:s3:::*/AWSLogs/*"
+_LOG_GROUPS = "arn:{partition}:logs:{region}:{account}:log-group:*"
+_GLUE = ("arn:{partition}:glue:{region}:{account}:catalog", "arn:{partition}:glue:{region}:{account}:database/*")
+_TABLES = "arn:{partition}:glue:{region}:{account}:table/*"
+
 
 @dataclass(frozen=True)
 class Allow:
     """One statement. ``resources`` are types of EC2's ("instance"), perhaps with service, account and id
-    ("ssm:*:document/AWS-StartSSHSession", which is AWS's; "ec2::image" belongs to no account).
+    ("ssm:*:document/AWS-StartSSHSession", which is AWS's; "ec2::image" belongs to no account), or whole ARNs with
+    {partition}, {region} and {account}.
     ``limits``: which fields of ``policies.Limits`` narrow it."""
 
     sid: str
@@ -201,8 +208,44 @@ FEATURES: Mapping[str, Feature] = {
         ),
     ),
     "flowlogs": Feature(
-        "say which flow logs cover an ENI (vpcshark flowlogs where): describes alone",
-        _ec2("DescribeFlowLogs", "DescribeSubnets", "DescribeTransitGatewayAttachments"),
+        "say which flow logs cover an ENI, and read them (flowlogs where and read, walk --evidence, mode flowlogs). "
+        "Files that are encrypted by a KMS key of yours need kms:Decrypt besides",
+        (
+            *_ec2("DescribeFlowLogs", "DescribeSubnets", "DescribeTransitGatewayAttachments"),
+            "cloudwatch:GetMetricData",
+            "logs:StopQuery",
+        ),
+        (
+            Allow("ReadLogGroups", ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"), (_LOG_GROUPS,)),
+            Allow("ListFlowLogFiles", ("s3:ListBucket",), (_BUCKETS,)),
+            Allow("ReadFlowLogFiles", ("s3:GetObject",), (_LOG_FILES,)),
+        ),
+    ),
+    "athena": Feature(
+        "read flow logs by Athena (flowlogs read --by athena): queries, and with --create-table a table of ours "
+        "(needs flowlogs; where results go is your workgroup's bucket, best named in the last ARN)",
+        (),
+        (
+            Allow(
+                "QueryWithAthena",
+                (
+                    "athena:GetQueryExecution",
+                    "athena:GetQueryResults",
+                    "athena:StartQueryExecution",
+                    "athena:StopQueryExecution",
+                ),
+                ("arn:{partition}:athena:{region}:{account}:workgroup/*",),
+            ),
+            Allow("ReadTables", ("glue:GetDatabase", "glue:GetPartitions", "glue:GetTable"), (*_GLUE, f"{_TABLES}/*")),
+            Allow(
+                "MakeAndRemoveOwnTables", ("glue:CreateTable", "glue:DeleteTable"), (*_GLUE, f"{_TABLES}/vpcshark_*")
+            ),
+            Allow("KeepResults", ("s3:GetBucketLocation", "s3:PutObject"), (_BUCKETS, f"{_BUCKETS}/*")),
+        ),
+    ),
+    "metrics": Feature(
+        "read what CloudWatch counts at gateways (vpcshark metrics)",
+        ("cloudwatch:GetMetricData", "cloudwatch:ListMetrics"),
     ),
     "counters": Feature(
         "read CloudWatch's counts of mirrored packets where a capture stays without packets",

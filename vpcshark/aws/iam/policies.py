@@ -194,7 +194,9 @@ class _Place:
         return [self._arn(f"{resource}/{one}") for one in subnets] or [self._arn(resource)]
 
     def _arn(self, resource: str) -> str:
-        """``instance`` -> ``arn:aws:ec2:*:*:instance/*``."""
+        """``instance`` -> ``arn:aws:ec2:*:*:instance/*``; what is an ARN already has its gaps filled."""
+        if resource.startswith("arn:"):
+            return resource.format(partition=self._partition, region=self._region or "*", account=self._account or "*")
         *whose, kind = resource.split(":")
         service = whose[0] if whose else "ec2"
         account = whose[1] if len(whose) > 1 else self._account or "*"

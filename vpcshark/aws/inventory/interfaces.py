@@ -71,16 +71,16 @@ class Eni:
         return self.device_index == 0 and self.network_card == 0
 
 
-def list_enis(ec2: Ec2) -> list[Eni]:
-    """Every ENI that can be captured from (``CAPTURABLE``), best candidate first: running instances before all
-    others, then by name and device index. Both describes run side by side. AwsError."""
+def list_enis(ec2: Ec2, *, every_type: bool = False) -> list[Eni]:
+    """Every ENI that packets can be captured from (``CAPTURABLE``), or of every type, best candidate first: running
+    instances before all others, then by name and device index. Both describes run side by side. AwsError."""
     instances = threads.start(_instances, ec2)
     interfaces = _interfaces(ec2)
     by_id = {instance["InstanceId"]: instance for instance in instances.result()}
     enis = [
         _eni(raw, by_id.get(_attachment(raw).get("InstanceId", ""), {}))
         for raw in interfaces
-        if raw.get("InterfaceType", "interface") in CAPTURABLE
+        if every_type or raw.get("InterfaceType", "interface") in CAPTURABLE
     ]
     return sorted(enis, key=_candidate_order)
 

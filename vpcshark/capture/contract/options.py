@@ -24,10 +24,13 @@ class CaptureOptions:
     way to a host: "auto", "ssh", "eic", "ssm" or "eice". ``preflight``: look at the way of the frames first, and make
     nothing where it is closed; ``open_security_group``: add the one rule that is missing for the time of the capture.
     ``ssh_key`` is a key file; no other key is used in its place. ``decap``: what is inside VXLAN instead of it (mode
-    "tcpdump"). ``tls_keylog`` is a path on the source's instance.
+    "tcpdump"). ``tls_keylog`` is a path on the source's instance. ``begin`` and ``follow``: from when on records are
+    read (mode "flowlogs"), and whether those that come later are too.
     """
 
     mode: str = "auto"
+    begin: str = "15m"
+    follow: bool = False
     direction: str = "both"
     mirror_filter: str = "auto"
     host: Host = Auto()  # noqa: RUF009 - frozen

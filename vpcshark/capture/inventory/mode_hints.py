@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from vpcshark.aws.compute.capture_hosts import HOST_TAG, LEASE_TAG
+from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import instance_types
 from vpcshark.capture.connection.local_machine import IsHere
@@ -16,11 +17,12 @@ from vpcshark.settings import Hosts
 
 _NOTHING_SAID = Hosts()
 TCPDUMP = "tcpdump only"  # AWS does not mirror this type of instance or of interface
+FLOW_LOG = "flow log"  # on no instance of the account's: records are all there can be
 NO_TARGET = "tcpdump"  # it would, but nothing in the account and region can receive it
 
 
 def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) -> Mapping[str, str]:
-    """ENI id -> ``TCPDUMP``, ``NO_TARGET``, or "" for a mirror and for what no instance owns.
+    """ENI id -> ``TCPDUMP``, ``NO_TARGET``, ``FLOW_LOG`` for a service's, or "" for a mirror and for what nothing has.
 
     ``enis`` are all of one account and region. ``is_here`` tells whether an interface is this machine's, which
     can receive too; ``allowed`` are the hosts that the user's settings let receive.
@@ -41,7 +43,8 @@ def marks(enis: Sequence[Eni], is_here: IsHere, allowed: Hosts = _NOTHING_SAID) 
 
 def _mark(eni: Eni, *, has_target: bool) -> str:
     if not eni.instance:
-        return ""
+        is_used = eni.requester_managed or eni.attachment_status == "attached"
+        return FLOW_LOG if is_used or eni.interface_type not in interfaces.CAPTURABLE else ""
     if not instance_types.is_listed(eni.instance_type) or eni.interface_type != "interface":
         return TCPDUMP
     return "" if has_target else NO_TARGET

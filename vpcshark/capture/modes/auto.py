@@ -1,4 +1,5 @@
-"""Mode "auto": a mirror where the source can be mirrored and something can receive it, else tcpdump on its instance.
+"""Mode "auto": a mirror where the source can be mirrored and something can receive it, else tcpdump on its instance,
+else the records of a flow log.
 
 AWS decides what can be mirrored, not a table of ours: the mirror is tried, and what AWS or the plan refuses is the
 reason for tcpdump, in the log and on the screen. A mistake in the user's own options is no such reason: it is told.
@@ -21,7 +22,7 @@ from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.lifecycle.silence import Arrived, Explains
 from vpcshark.cleanup import sweep
-from vpcshark.errors import AwsError, Hopeless, Mistake, TransportError, VpcsharkError
+from vpcshark.errors import AwsError, Hopeless, InputError, Mistake, TransportError, VpcsharkError
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +33,14 @@ MakeFeed = Callable[[Context, bool], Feed]
 class AutoFeed:
     """``mirror`` first, ``tcpdump`` if that cannot be; both have the shape of ``MakeFeed``."""
 
-    def __init__(self, context: Context, mirror: MakeFeed, tcpdump: MakeFeed) -> None:
+    def __init__(
+        self, context: Context, mirror: MakeFeed, tcpdump: MakeFeed, flowlogs: Callable[[Context], Feed] | None = None
+    ) -> None:
         self._sink = _Noticing(context.sink)
         self._context = replace(context, sink=self._sink)
         self._mirror = mirror(self._context, False)
         self._make_tcpdump = tcpdump
+        self._make_flowlogs = flowlogs
         self._feed: Feed = self._mirror
 
     def up(self, jobs: Jobs) -> Any:
@@ -89,7 +93,22 @@ class AutoFeed:
             return self._feed.up(jobs)
         except VpcsharkError as error:
             log.info("Nor tcpdump: %s", error)
-            raise _both(why, error) from error
+            if self._make_flowlogs is None or self._sink.is_used or not isinstance(error, InputError):
+                raise _both(why, error) from error
+            return self._third(jobs, _both(why, error))
+
+    def _third(self, jobs: Jobs, why: VpcsharkError) -> Any:
+        """Flow logs, of what is on no instance where tcpdump could run (a NAT gateway, RDS)."""
+        assert self._make_flowlogs is not None
+        feed = self._make_flowlogs(self._context)
+        try:
+            found = feed.up(jobs)
+        except VpcsharkError as error:
+            log.info("Nor flow logs: %s", error)
+            raise VpcsharkError(f"{why.problem} No flow log: {error.problem}", error.remedy) from error
+        self._feed = feed
+        self._context.status.log(f"Neither packets, so the records of a flow log: {why.problem}")
+        return found
 
 
 def _is_final(error: AwsError) -> bool:

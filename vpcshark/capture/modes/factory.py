@@ -48,10 +48,17 @@ def choose(context: Context, book: Ledger, entrust: Callable[[Keys], None], ask:
     def dumped(context: Context, is_described: bool) -> Feed:
         return feed.TcpdumpFeed(context, _tcpdump_world(context, connect), is_described=is_described)
 
+    def recorded(context: Context) -> Feed:
+        from vpcshark.capture.flow_records import feed as recordfeed
+
+        return recordfeed.FlowlogsFeed(context, recordfeed.World(connect))
+
+    if options.mode == "flowlogs":
+        return recorded(context)
     if options.mode == "auto" and is_single:  # several can only be mirrored
         from vpcshark.capture.modes import auto
 
-        return auto.AutoFeed(context, mirrored, dumped)
+        return auto.AutoFeed(context, mirrored, dumped, recorded)
     return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
 
 

@@ -25,6 +25,38 @@ def add(commands: Any, name: str) -> None:
     _files(pcap)
     pcap.add_argument("-w", "--write", required=True, metavar="OUT", help="the pcapng file; -: standard output")
     _where(actions)
+    _read(actions)
+
+
+def _read(actions: Any) -> None:
+    """What is read from AWS, of when, by which way, and what it may cost."""
+    read = _action(actions, "read", "read an ENI's records from CloudWatch Logs, S3 or Athena")
+    meaning = "an ENI; or a subnet, a VPC, a transit gateway or its attachment, by id"
+    common.add_eni(read, "id", metavar="ENI", help=meaning)
+    when = "15m, 2h, 3d (before now), or a time: 2026-05-01T12:00:00Z"
+    read.add_argument("--from", dest="begin", default="15m", metavar="WHEN", help=f"{when} (default: 15m)")
+    read.add_argument("--to", dest="end", default="0s", metavar="WHEN", help="likewise (default: now)")
+    read.add_argument("--match", default="", metavar="FLOW", help="only the records of this flow (see below)")
+    ways = ("cloudwatch", "insights", "s3", "athena")
+    read.add_argument("--by", choices=ways, default="", help="how (default: by destination and time)")
+    read.add_argument("--show-query", action="store_true", help="print the query of Insights or Athena; ask nothing")
+    read.add_argument("--limit", default="1G", metavar="BYTES", help="scan no more: 500M, 20G (default: 1G)")
+    read.add_argument("--flow-log", default="", metavar="FL", help="which one, where several cover it")
+    _athena(read)
+    read.add_argument(
+        "-w", "--write", default="", metavar="OUT", help="frames into this pcapng file; -: standard output"
+    )
+    common.add_place(read)
+    common.add_json(read, "one object a record and line, with AWS's field names")
+
+
+def _athena(parser: Any) -> None:
+    parser.add_argument("--table", default="", help="Athena: a table over the files, with the LogFormat's fields")
+    meaning = "Athena: make a table, and remove it after the query"
+    parser.add_argument("--create-table", action="store_true", help=meaning)
+    parser.add_argument("--database", default="default", help="Athena: the table's database (default: default)")
+    parser.add_argument("--workgroup", default="primary", help="Athena: the workgroup (default: primary)")
+    parser.add_argument("--output", default="", metavar="S3-URL", help="Athena: where results go (default: as it says)")
 
 
 def _where(actions: Any) -> None:

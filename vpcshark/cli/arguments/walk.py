@@ -12,6 +12,9 @@ EPILOG = """\
 SRC and DST: an ENI, an instance, a Name tag, an address, a DNS name, a load balancer (lb:NAME or its ARN), a VPC
 endpoint, or internet. An IPv6 address with a port stands in brackets: [2001:db8::1]:443.
 
+--evidence says of each interface on the way: seen, rejected, not seen (it was covered, and nothing of the flow came),
+not covered, can't be logged, or unclear, with the reason. Records come 6 to 20 minutes late.
+
 Exit status: 0 reachable, 1 blocked, 3 unknown (also if AWS could not be asked).
 """
 
@@ -50,6 +53,9 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument(
         "--from-dump", type=Path, metavar="DIR", help="a folder of aws ec2 describe-… answers instead of AWS"
     )
+    parser.add_argument("--evidence", action="store_true", help="what flow logs show of it, hop by hop (see below)")
+    when = "evidence from this time on: 15m, 2h, 3d (before now) or a time (default: 30m)"
+    parser.add_argument("--since", default="30m", metavar="WHEN", help=when)
     parser.add_argument("--profile", action="append", default=[], help="AWS profile; again for further accounts")
     parser.add_argument("--region", action="append", default=[], help="AWS region; again for further ones")
     parser.add_argument(

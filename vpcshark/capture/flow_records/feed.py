@@ -1,0 +1,207 @@
+"""Mode "flowlogs": an ENI's flow log records as frames, for what nobody can mirror or log in to. Makes nothing in AWS.
+
+Must not know Wireshark, nor how records are read.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vpcshark.aws.client import Aws
+from vpcshark.aws.flow_records import choice
+from vpcshark.aws.flow_records.reading import Reading
+from vpcshark.aws.inventory import interfaces
+from vpcshark.aws.monitoring import flow_logs
+from vpcshark.capture.contract.sink import Sink, SinkClosed
+from vpcshark.capture.instance.key_log import Following
+from vpcshark.capture.lifecycle import file_headers
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.jobs import Jobs
+from vpcshark.capture.lifecycle.silence import Arrived
+from vpcshark.cleanup import sweep
+from vpcshark.cleanup.account import MirrorAccount
+from vpcshark.errors import Mistake, VpcsharkError, unexpected
+from vpcshark.flowlogs import delivery
+from vpcshark.flowlogs.frames import Frames, Layout
+from vpcshark.flowlogs.scan import Row
+from vpcshark.flowlogs.wanted import Wanted, moment
+from vpcshark.text import many
+
+log = logging.getLogger(__name__)
+POLL = 30.0
+"""Seconds between looks for new records: they come minutes late anyhow."""
+_AT_ONCE = 50_000
+"""Records that are put in order of their start before they are written."""
+
+
+@dataclass(frozen=True)
+class World:
+    """The seam of this mode: how AWS is reached."""
+
+    connect: Callable[[], Aws]
+
+
+class FlowlogsFeed:
+    """Reads the records of one ENI; has the shape of ``feed.Feed``."""
+
+    def __init__(self, context: Context, world: World) -> None:
+        self._context = context
+        self._world = world
+        self._records: Records | None = None
+
+    def up(self, jobs: Jobs) -> Any:
+        """See ``feed.Feed``."""
+        options, clock = self._context.options, self._context.clock
+        if options.user_filter.strip() or options.direction != "both":
+            raise Mistake(
+                "Records of flow logs can't be filtered by a capture filter or a direction.",
+                "Leave it out, and filter what is shown: Wireshark's display filter.",
+            )
+        now = clock.now()
+        wanted = Wanted(moment(options.begin, now), int(now))
+        self._context.status.say("Asking AWS about flow logs ...")
+        with self._context.timeline.step("connect to AWS"):
+            aws = jobs.result(jobs.start(self._world.connect))
+        eni = self._context.selection.single
+        if not eni:
+            raise Mistake("Mode flowlogs takes one ENI at a time.", "Name one, or choose mode mirror.")
+        with self._context.timeline.step("find the flow log"):
+            place, logs = jobs.result(jobs.start(flow_logs.covering, aws, eni))
+            found = jobs.result(jobs.start(interfaces.find_eni, aws.ec2, eni))
+        chosen = choice.best(place, logs)
+        wanted = replace(wanted, resources=choice.resources(place, chosen))
+        Layout(Reading(aws, chosen, wanted, log.info).kind)  # InputError where no frame can be made of them
+        reading = Reading(aws, chosen, wanted, self._context.status.log, clock=clock)
+        frames = Frames({eni: file_headers.describe(found)})
+        self._context.sink.write(frames.open(eni))
+        self._context.status.say(f"Reading the records of {eni} from {chosen.destination} ...")
+        self._records = Records(self._context, reading, frames)
+        return self._records
+
+    def close(self) -> None:
+        """See ``feed.Feed``."""
+
+    def account(self) -> sweep.Account:
+        """See ``feed.Feed``."""
+        return MirrorAccount(self._world.connect())
+
+    def renew(self, made: Mapping[str, str], expires: float) -> None:
+        """See ``feed.Feed``; there is nothing to renew."""
+
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        """See ``silence.Explains``."""
+        return self._records.why_nothing() if self._records is not None else []
+
+    def why_silent_still(self) -> list[str]:
+        """See ``silence.Explains``."""
+        return []
+
+
+class Records:
+    """What ``life`` sees of a capture in mode "flowlogs"; has the shape of ``frame_stream.Receiving``."""
+
+    note = ""
+    moved = 0
+    following: Following | None = None
+
+    def __init__(self, context: Context, reading: Reading, frames: Frames) -> None:
+        self._context = context
+        self._reading = reading
+        self._frames = frames
+        self._seen: dict[tuple[bytes, ...], int] = {}
+        self._sink: Sink | None = None
+        self._thread: threading.Thread | None = None
+        self._writing = threading.Lock()  # of blocks: the last ones come from another thread
+
+    @property
+    def stats(self) -> Mapping[str, int]:
+        """See ``frame_stream.Receiving``: records are frames here."""
+        return {"received": sum(each.frames for each in self._frames.interfaces.values()), "dropped": 0}
+
+    def command(self, **words: Any) -> None:
+        """See ``frame_stream.Receiving``; nobody is there to be told."""
+
+    def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
+        """See ``frame_stream.Receiving``."""
+        self._sink = sink
+        self._thread = threading.Thread(target=self._run, args=(sink, on_end), name="frames", daemon=True)
+        self._thread.start()
+
+    def finish(self, timeout: float) -> None:
+        """See ``frame_stream.Receiving``: with what of the records is no frame."""
+        self._reading.stop.set()
+        if self._thread is not None:
+            self._thread.join(timeout)
+        try:
+            with self._writing:
+                if self._sink is not None:
+                    self._sink.write(self._frames.end())
+        except (SinkClosed, VpcsharkError) as error:
+            log.info("The last counts could not be written: %s", error)
+
+    def why_nothing(self) -> list[str]:
+        """Sentences on why there is no frame."""
+        reading, now = self._reading, self._context.clock.now()
+        said = [f"{reading.log.id} has no record of {self._context.selection} in that time."]
+        return [*said, *reading.log.problems, *reading.tally.sentences(reading.log, reading.wanted, now)]
+
+    def _run(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
+        error: VpcsharkError | None = None
+        try:
+            self._pour(sink)
+            if not self._context.options.follow:
+                self._say()
+                self._context.stop.request("All records of that time are read.")
+            while not self._context.stop.wait(POLL):
+                self._reading.wanted = self._next()
+                self._pour(sink)
+        except SinkClosed:
+            pass
+        except VpcsharkError as broken:
+            error = broken
+        except Exception as surprise:
+            log.exception("Records could not be read")
+            error = unexpected(surprise)
+        on_end(error)
+
+    def _say(self) -> None:
+        for sentence in self._reading.tally.sentences(
+            self._reading.log, self._reading.wanted, self._context.clock.now()
+        ):
+            self._context.status.log(sentence)
+        self._context.status.say(f"{many(self.stats['received'], 'record')} read.")
+
+    def _next(self) -> Wanted:
+        """From what may still come late, until now. What is older is not remembered any more."""
+        now = int(self._context.clock.now())
+        begin = max(self._reading.wanted.begin, now - 2 * delivery.delay(self._reading.log))
+        self._seen = {row: start for row, start in self._seen.items() if start >= begin - self._reading.log.interval}
+        return replace(self._reading.wanted, begin=begin, end=now)
+
+    def _pour(self, sink: Sink) -> None:
+        """The records that are new; each batch in order of start."""
+        batch: list[tuple[int, Row]] = []
+        for kind, row in choice.reader(self._reading).rows():
+            place = kind.places.get("start", -1)
+            start = int(row[place]) if place >= 0 and row[place].isdigit() else 0
+            key = tuple(row)
+            if key in self._seen:
+                continue
+            if self._context.options.follow:
+                self._seen[key] = start
+            batch.append((start, (kind, row)))
+            if len(batch) >= _AT_ONCE:
+                self._write(sink, batch)
+                batch = []
+        self._write(sink, batch)
+
+    def _write(self, sink: Sink, batch: Sequence[tuple[int, Row]]) -> None:
+        ordered = sorted(batch, key=lambda each: each[0])
+        blocks = b"".join(self._frames.of(kind, row) for _, (kind, row) in ordered)
+        if blocks:
+            with self._writing:
+                sink.write(blocks)
