@@ -1,23 +1,29 @@
 """What answers at an endpoint, taken only as far as it can be an answer of AWS: so many bytes, within so many seconds.
 
-botocore reads a body whole, whatever its size, and its time-outs begin anew with each byte. What is a stream in the
-service's model (an object of S3) is left to its reader. Must not know what the
-calls are for.
+botocore reads a body whole, whatever its size, and its time-outs begin anew with each byte. A command asks several
+things at once, so that the bound of one answer is none of the process's memory: only one long answer is read at a time.
+What is a stream in the service's model (an object of S3) is left to its reader. Must not know what the calls are for.
 """
 
 from __future__ import annotations
 
+import threading
 from concurrent.futures import TimeoutError as TookTooLong
+from contextlib import ExitStack
 from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.answers import is_too_deep
+from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
 
-MOST = 32 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
+MOST = 16 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
 MOST_REFUSED = 1 << 20  # bytes of an error
+SHORT = 1 << 20  # so many of each answer are read whatever else is being read
 LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
-_PIECE = 1 << 16
+_PIECE = 1 << 13  # a compressed piece has a thousand times its size at most
+_CLOCK = SystemClock()
+_long_answer = threading.Lock()  # held by whoever reads beyond SHORT, for LONGEST at most
 
 
 def bound(client: Any) -> None:
@@ -54,26 +60,37 @@ def _body(raw: Any, request: Any, most: int) -> bytes:
     from botocore import exceptions
     from urllib3 import exceptions as broken
 
-    pieces: list[bytes] = []
-    size = 0
     try:
-        for piece in raw.stream(_PIECE):
-            pieces.append(piece)
-            size += len(piece)
-            if size > most:
-                raw.close()
-                raise AwsError(
-                    f"The answer from {request.url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL."
-                )
+        body = _read(raw, request.url, most)
     except broken.ReadTimeoutError as error:
         raise exceptions.ReadTimeoutError(endpoint_url=request.url, error=error) from error
     except broken.ProtocolError as error:
         raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
     except broken.HTTPError as error:
         raise exceptions.HTTPClientError(error=error) from error
-    body = b"".join(pieces)
     if body.lstrip()[:1] == b"<" and b"<!DOCTYPE" in body:  # AWS has none; entities in one may unfold without a bound
         raise AwsError(f"The answer from {request.url} is a document, not AWS's.", "Check AWS_ENDPOINT_URL.")
     if body.lstrip()[:1] == b"<" and is_too_deep(body):
         raise AwsError(f"The answer from {request.url} is nested deeper than AWS's are.", "Check AWS_ENDPOINT_URL.")
     return body
+
+
+def _read(raw: Any, url: str, most: int) -> bytes:
+    """The bytes. AwsError where they are too many, urllib3's ReadTimeoutError where they come too slowly."""
+    from urllib3.exceptions import ReadTimeoutError
+
+    body, end, is_long = bytearray(), _CLOCK.monotonic() + LONGEST, False
+    with ExitStack() as turn:
+        for piece in raw.stream(_PIECE):
+            body += piece
+            if len(body) > SHORT and not is_long:
+                is_long = _long_answer.acquire(timeout=max(0.0, end - _CLOCK.monotonic()))
+                if is_long:
+                    turn.callback(_long_answer.release)
+            if len(body) > most:
+                raw.close()
+                raise AwsError(f"The answer from {url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL.")
+            if _CLOCK.monotonic() > end:
+                raw.close()
+                raise ReadTimeoutError(raw, url, "the answer has no end")
+    return bytes(body)
