@@ -23,7 +23,7 @@ PACKET = bytes.fromhex("06000000 5c000000 00000000 00000000 00000000 3c000000 3c
 def note(**facts):
     """Append ``facts`` to the log that the test reads."""
     with Path(os.environ["FAKE_LOG"]).open("a") as file:
-        file.write(json.dumps(facts) + "\n")
+        file.write(json.dumps(facts, default=str) + "\n")
 
 
 class FakeServices:

@@ -148,7 +148,7 @@ def test_options_reach_the_services(wireshark, fifo, reader):
     process.terminate()
     process.communicate(timeout=180)
     options = wireshark.wait_for("capture")["options"]
-    assert (options["vni"], options["capture_filter"], options["dns"]) == (77, "udp", False)
+    assert (options["vni"], options["user_filter"], options["dns"]) == (77, "udp", False)
 
 
 NO_FIFO = "--capture needs --fifo: the file to write to."

@@ -33,7 +33,7 @@ def dialog(
     said = resolve_leniently({}, {}, defaults)
     lines = []
     for number, option in enumerate(table(is_chooser=is_chooser)):
-        chosen = getattr(known, option.field, "") or option.default
+        chosen = str(getattr(known, option.field, "") or option.default)
         lines.append(_argument(number, option, known, said, save))
         lines += [_choice(number, value, text, value == chosen) for value, text in _choices(option, str(chosen))]
     return "".join(lines)
