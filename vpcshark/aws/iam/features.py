@@ -187,13 +187,13 @@ FEATURES: Mapping[str, Feature] = {
     ),
     "analyzer": Feature(
         "ask AWS's Reachability Analyzer the question of a walk (--analyzer), and delete what that makes",
+        _ec2("DescribeNetworkInsightsAnalyses", "DescribeNetworkInsightsPaths"),
         (
-            *_ec2("DescribeNetworkInsightsAnalyses", "DescribeNetworkInsightsPaths"),
-            "tiros:CreateQuery",
-            "tiros:GetQueryAnswer",
-            "tiros:GetQueryExplanation",
-        ),
-        (
+            Allow(
+                "LetTheAnalyzerQuery",
+                ("tiros:CreateQuery", "tiros:GetQueryAnswer", "tiros:GetQueryExplanation"),
+                ("*",),
+            ),
             Allow("MakeTaggedPaths", _ec2("CreateNetworkInsightsPath"), ("network-insights-path",), _NEW),
             Allow("AnalyseTagged", _ec2("StartNetworkInsightsAnalysis"), ("network-insights-analysis",), _NEW),
             Allow("AnalyseOwnPaths", _ec2("StartNetworkInsightsAnalysis"), ("network-insights-path",), _OURS),

@@ -194,7 +194,9 @@ class _Place:
         return [self._arn(f"{resource}/{one}") for one in subnets] or [self._arn(resource)]
 
     def _arn(self, resource: str) -> str:
-        """``instance`` -> ``arn:aws:ec2:*:*:instance/*``; what is an ARN already has its gaps filled."""
+        """``instance`` -> ``arn:aws:ec2:*:*:instance/*``; what is an ARN already has its gaps filled; ``*`` stays."""
+        if resource == "*":
+            return resource
         if resource.startswith("arn:"):
             return resource.format(partition=self._partition, region=self._region or "*", account=self._account or "*")
         *whose, kind = resource.split(":")
