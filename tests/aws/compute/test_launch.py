@@ -39,7 +39,9 @@ def tags_of(raw: dict[str, Any], key: str = "Tags") -> dict[str, str]:
 def start(ec2, place, token: str = "t-1") -> tuple[str, str]:
     """A host beside ``place``: its group and its instance."""
     group = launch.create_group(ec2, place["VpcId"], f"vpcshark-{token}", TAGS)
-    wanted = Launch(place["SubnetId"], group, compute_user_data.script(), image="ami-12c6146b")
+    wanted = Launch(
+        place["SubnetId"], group, compute_user_data.script(heartbeat="/run/beat", silence=900), image="ami-12c6146b"
+    )
     return group, launch.run(ec2, wanted, TAGS, token)
 
 
