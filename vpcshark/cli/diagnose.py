@@ -82,7 +82,7 @@ def _check(options: argparse.Namespace) -> None:
         raise InputError("Standard input can't be read twice, which --annotate needs.", "Name a file.")
     for out in filter(None, (options.annotate, options.html)):
         if out in options.files or options.annotate == options.html:
-            raise InputError(f"{out} can't be that as well.", "Name another file to write.")
+            raise InputError(f"{out} is named twice: it would be overwritten.", "Name another file to write.")
 
 
 def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:

@@ -18,7 +18,8 @@ from vpcshark.diagnose.packet import ACK, FIN, RST, SYN
 from vpcshark.diagnose.streams import NEW, RESENT, Pair, Stream
 
 RESET = "reset"
-MOST_BARS, MOST_STEPS, MOST_BLOCKS = 1500, 1500, 500
+MOST = 1500
+"""Bars of a graph, steps of its lines, and three times its SACK blocks."""
 _WRAP = 1 << 32
 T = TypeVar("T", "Bar", "Step", "Block")
 
@@ -88,18 +89,18 @@ class Trace:
     has_window: bool
 
 
-def trace(pair: Pair, frames: Collection[int]) -> Trace:
+def trace(pair: Pair, frames: Collection[int], most: int = MOST) -> Trace:
     """The direction that ``frames`` tell most about. They are marked, and never joined or left out."""
     is_client = max((True, False), key=lambda side: _says(pair.of(side), frames))
     stream, other = pair.of(is_client), pair.of(not is_client)
-    bars = sorted([*_bars(stream), *_resets(stream, other)])
+    bars = sorted([*_bars(stream), *_resets(stream, other)], key=_time)
     steps, blocks = _answers(stream, other)
     marks = [Mark(bar.number, bar.at, bar.start, bar.end, bar.kind) for bar in bars if bar.number in frames]
     known = {mark.number for mark in marks}
     marks += [Mark(s.number, s.at, s.ack, s.ack, "ack") for s in steps if s.number in frames and s.number not in known]
-    few, joined = _joined(bars, frames, MOST_BARS)
-    few, changes = _sparse(few, frames, MOST_BARS), _changes(steps, frames)
-    drawn = tuple(few), tuple(_sparse(changes, frames, MOST_STEPS)), tuple(_sparse(blocks, (), MOST_BLOCKS))
+    few, joined = _joined(bars, frames, most)
+    few, changes = _sparse(few, frames, most), _changes(steps, frames)
+    drawn = tuple(few), tuple(_sparse(changes, frames, most)), tuple(_sparse(blocks, (), most // 3))
     left = Counter(segments=len(bars) - sum(bar.packets for bar in few))
     left.update({"acknowledgements": len(changes) - len(drawn[1]), "SACK blocks": len(blocks) - len(drawn[2])})
     times = [packet.at for packet in pair.connection.packets]
@@ -108,8 +109,8 @@ def trace(pair: Pair, frames: Collection[int]) -> Trace:
     return Trace(pair.way(is_client), min(times), max(times), *drawn, shown, kinds, joined, +left, is_known)
 
 
-def _time(mark: Mark) -> tuple[int, int]:
-    return mark.at, mark.number
+def _time(each: Bar | Mark) -> tuple[int, int]:
+    return each.at, each.number
 
 
 def _says(stream: Stream, frames: Collection[int]) -> tuple[int, int, int]:
