@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import pytest
-from packets import CLIENT, ROUTER, SERVER, Story, Tcp
+from packets import CLIENT, ROUTER, Story, Tcp
 
 from vpcshark.cli.drawing import findings, markup, sequences
 from vpcshark.cli.main import run
@@ -206,7 +206,7 @@ def test_a_finding_is_whole_on_the_command_lines_page(tmp_path: Path):
     for text in (
         *("2 findings: ", "Proved syn-unanswered", "1, 2, 3", "tcp 10.0.0.1:40000 → 10.0.1.2:80", "Checked", "Next"),
         *("(ip.addr == 10.0.0.1 and ip.addr == 10.0.1.2 and tcp.port == 40000 and tcp.port == 80)", "2 sent again"),
-        "32.000000sequence 0 to 1, sent again",
+        "32.000000SYN, sent again",
     ):
         assert text in found.text
 

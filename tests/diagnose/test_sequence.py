@@ -1,4 +1,4 @@
-"""Traces for time-sequence graphs: what each segment is, what the other side says of it, and what is too much to draw."""
+"""Traces for time-sequence graphs: what each segment is, what the other side says of it, what is too much to draw."""
 
 from __future__ import annotations
 

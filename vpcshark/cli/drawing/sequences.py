@@ -31,7 +31,7 @@ WORDS = {
     RESET: "reset",
     "ack": "acknowledgement",
 }
-_ROOM = 1.5
+_ROOM = 1.3
 """So many times the height of the bytes at most is for the window beyond them."""
 
 
@@ -186,8 +186,9 @@ def said(bar: Bar | Mark) -> str:
         return f"acknowledges all before {bar.start:,}"
     if bar.kind == RESET:
         return f"reset after {bar.start:,}"
+    what = f"sequence {bar.start:,} to {bar.end:,}" if bar.start or bar.end > 1 else "SYN"
     again = "" if bar.kind == NEW else f", {WORDS[bar.kind]}"
-    return f"sequence {bar.start:,} to {bar.end:,}{again}"
+    return what + again
 
 
 def _marks(trace: Trace, scale: Scales) -> Iterator[Element]:
