@@ -33,7 +33,7 @@ def trace(**more: object) -> Trace:
         "begin": 0,
         "end": 4 * SECOND,
         "bars": (*bars, Bar(2 * SECOND, 2 * SECOND, 100, 200, "resent", 3)),
-        "steps": (Step(SECOND, 100, 300, 5), Step(3 * SECOND, 200, 200, 6)),
+        "steps": (Step(SECOND, 100, 250, 5), Step(3 * SECOND, 200, 200, 6)),
         "blocks": (Block(SECOND, 150, 200, 5),),
         "marks": (Mark(3, 2 * SECOND, 100, 200, "resent"), Mark(6, 3 * SECOND, 200, 200, "ack")),
         "kinds": Counter(new=2, resent=1),
@@ -115,7 +115,7 @@ def test_lines_and_blocks_are_where_the_other_side_says():
     scale, root = sequences.scales(of), drawn(of)
     acks, window, blocks = (classed(root, name)[0].get("d", "") for name in ("ack", "window", "sack"))
     assert acks.startswith(f"M{scale.x(SECOND):g} {scale.y(100):g}H{scale.x(3 * SECOND):g}V{scale.y(200):g}")
-    assert window.startswith(f"M{scale.x(SECOND):g} {scale.y(300):g}H{scale.x(3 * SECOND):g}V{scale.y(200):g}")
+    assert window.startswith(f"M{scale.x(SECOND):g} {scale.y(250):g}H{scale.x(3 * SECOND):g}V{scale.y(200):g}")
     assert spots(blocks) == [(round(scale.x(SECOND) - 2.5, 1), scale.y(150))]
     assert len(spots(classed(root, "closed")[0].get("d", ""))) == 1
 
