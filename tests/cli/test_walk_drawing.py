@@ -122,7 +122,7 @@ def test_the_page_asks_for_nothing(tmp_path: Path):
 @pytest.mark.parametrize(
     ("argv", "words"),
     [
-        (["client", "server:80", "--html", "/nowhere/at/all.html"], "/nowhere/at/all.html cannot be written: No such"),
+        (["client", "server:80", "--html", "/nowhere/at/all.html"], "/nowhere/at/all.html can't be written: No such"),
         (["--from", "client", "--to", "server:80", "--svg", "x.svg"], "--html and --svg draw one walk"),
     ],
 )

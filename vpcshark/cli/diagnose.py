@@ -6,15 +6,17 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from vpcshark import __version__
-from vpcshark.cli import console, diagnose_screen
+from vpcshark.cli import console, diagnose_screen, outfile
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
 from vpcshark.cli.reading import Progress, no_collector
 from vpcshark.diagnose import report as reports
 from vpcshark.diagnose.annotate import Annotator, comments
-from vpcshark.diagnose.report import Report
+from vpcshark.diagnose.chosen import Chosen
+from vpcshark.diagnose.report import Examination, Report
 from vpcshark.diagnose.table import Point, Table
 from vpcshark.errors import InputError
 from vpcshark.text import line
@@ -28,10 +30,12 @@ def run(options: argparse.Namespace) -> int:
     _check(options)
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
     with no_collector():
-        examination = reports.Examination()
+        examination = Examination()
         relieve = examination.relieve if len(options.files) == 1 else None
         tables = [read(path, place, relieve) for place, path in enumerate(options.files)]
         found = examination.finish([point for table in tables for point in table.points.values()])
+        if options.html:
+            _page(options.html, found, options.files, _chosen(options.files, found, tables, examination))
     if options.annotate:
         _annotate(options.files, found, options.annotate)
     if options.json:
@@ -48,13 +52,37 @@ def status_of(found: Report) -> int:
     return UNDECIDED if found.is_undecided else FOUND
 
 
+def _chosen(files: Sequence[str], found: Report, tables: Sequence[Table], examination: Examination) -> Chosen | None:
+    """The connections that are drawn. A file that was let go in part is read again; None where that can't be."""
+    chosen = Chosen(found.findings)
+    if examination.has_let_go and "-" in files:
+        return None
+    if examination.has_let_go:
+        tables = [read(files[0], 0, chosen.relieve)]
+    for table in tables:
+        for point in table.points.values():
+            chosen.take(point)
+    return chosen
+
+
+def _page(path: str, found: Report, files: Sequence[str], chosen: Chosen | None) -> None:
+    """Write it. InputError where that can't be."""
+    from vpcshark.cli.drawing import findings
+
+    if chosen is None:
+        lost = "standard input is too long to be kept and can't be read twice, so no graphs are drawn"
+        found = replace(found, remarks=(*found.remarks, lost))
+    outfile.write(path, findings.page(found, files, chosen.graphs() if chosen else {}))
+
+
 def _check(options: argparse.Namespace) -> None:
     if len(set(options.files)) < len(options.files):
         raise InputError("The same file is named twice.", "Name each capture point's file once.")
     if options.annotate and "-" in options.files:
         raise InputError("Standard input can't be read twice, which --annotate needs.", "Name a file.")
-    if options.annotate in options.files:
-        raise InputError(f"{options.annotate} is a file to be read.", "Name another file to write.")
+    for out in filter(None, (options.annotate, options.html)):
+        if out in options.files or options.annotate == options.html:
+            raise InputError(f"{out} is named twice: it would be overwritten.", "Name another file to write.")
 
 
 def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:

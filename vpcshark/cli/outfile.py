@@ -65,3 +65,11 @@ class OutFile:
         if self._aside is not None:
             with contextlib.suppress(OSError):
                 self._aside.unlink()
+
+
+def write(path: str, text: str) -> None:
+    """A small text at once, for everybody whom the user's umask lets read it. InputError."""
+    try:
+        Path(path).write_text(text, "utf-8")
+    except OSError as exc:
+        raise InputError(f"{path} can't be written: {exc.strerror}.", "Give a file in a folder of yours.") from exc

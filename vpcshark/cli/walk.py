@@ -8,12 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from vpcshark.cli import console
-from vpcshark.errors import AwsError, InputError, Mistake
+from vpcshark.errors import AwsError, Mistake
 from vpcshark.text import line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from vpcshark.cli.evidence import Evidence
     from vpcshark.network.answer import Answer
@@ -90,21 +89,14 @@ def _draw(options: argparse.Namespace, found: Answer) -> None:
     """The page and the picture, as far as they are wanted. InputError where they can't be written."""
     if not (options.html or options.svg):
         return
-    from vpcshark.cli import walk_costs
+    from vpcshark.cli import outfile, walk_costs
     from vpcshark.cli.drawing import page, svg
     from vpcshark.cli.drawing.markup import as_svg
 
     if options.html:
-        _write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths))
+        outfile.write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths))
     if options.svg:
-        _write(options.svg, as_svg(svg.picture(found, is_linked=False)))
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, "utf-8")
-    except OSError as error:
-        raise InputError(f"{path} cannot be written: {error.strerror}.", "Give a file in a folder of yours.") from error
+        outfile.write(options.svg, as_svg(svg.picture(found, is_linked=False)))
 
 
 def _evidence(options: argparse.Namespace, found: Answer) -> Evidence | None:

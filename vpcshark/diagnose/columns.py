@@ -5,12 +5,13 @@ Of payloads is kept what ``keep`` says. Must not know verdicts.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from vpcshark.diagnose import headers
+from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.headers import HANDSHAKE, HEAD, KEY, ROW, WHOLE, Array
 from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_HEAD, KEPT_WHOLE, MOST_KEPT
 from vpcshark.diagnose.packet import TCP, Packet
@@ -92,9 +93,14 @@ def _turned(key: bytes) -> bytes:
 
 def key_of(packet: Packet) -> bytes:
     """The key of a packet's way."""
-    ports = packet.sport.to_bytes(2, "big") + packet.dport.to_bytes(2, "big")
-    ends = packet.source.ljust(16, b"\0") + packet.target.ljust(16, b"\0")
-    return ends + ports + bytes((packet.protocol, 6 if len(packet.source) == 16 else 4))
+    return flow_key(Flow(packet.protocol, packet.source, packet.sport, packet.target, packet.dport))
+
+
+def flow_key(flow: Flow) -> bytes:
+    """The key of a flow's way."""
+    ports = flow.source_port.to_bytes(2, "big") + flow.target_port.to_bytes(2, "big")
+    ends = flow.source.ljust(16, b"\0") + flow.target.ljust(16, b"\0")
+    return ends + ports + bytes((flow.protocol, 6 if len(flow.source) == 16 else 4))
 
 
 class Columns:
@@ -184,6 +190,12 @@ class Columns:
             *(rows["size"].tolist(), self._payloads(rows), rows["checksum"].tolist()),
         )
         return list(map(Packet, *columns))
+
+    def packets_of(self, flows: Iterable[Flow]) -> list[Packet]:
+        """Those of some connections, both ways."""
+        ways = {self.ways.find(flow_key(each)) for flow in flows for each in (flow, flow.reversed())} - {-1}
+        rows = self.rows
+        return self.packets(rows[np.isin(rows["way"], list(ways))]) if ways else []
 
     def _payloads(self, rows: Array) -> list[bytes]:
         short = _cut(rows["head"], rows["kept"])

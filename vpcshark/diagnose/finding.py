@@ -25,6 +25,18 @@ class Frame(NamedTuple):
     number: int
 
 
+class Verdict(NamedTuple):
+    """What a finding says, without the packets that it says it of; its fields are the finding's."""
+
+    kind: str
+    confidence: str
+    sentence: str
+    checked: tuple[str, ...] = ()
+    next: str = ""
+    weight: float = 0.0
+    cause: Hashable = None
+
+
 @dataclass(frozen=True)
 class Finding:
     """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``;

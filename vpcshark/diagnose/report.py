@@ -113,6 +113,11 @@ class Examination:
         self._seen: Counter[str] = Counter()
         self._gone: Counter[str] = Counter()
 
+    @property
+    def has_let_go(self) -> bool:
+        """Is something of the file gone?"""
+        return bool(self._gone["packets"])
+
     def relieve(self, point: Point) -> None:
         """Judge what is quiet longest in ``point``, and let go of it."""
         assert point.columns is not None

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, Flow, connections, datagrams, flow_of, numbers
 from vpcshark.diagnose.icmp import Quote, quote_of
 from vpcshark.diagnose.packet import ICMP, ICMP6, SYN, TCP, UDP, Packet, address
@@ -64,7 +64,7 @@ class View:
         )
         checked = ("Each of these ICMP messages quotes UDP to a tunnel's port, not the mirrored packet.",)
         advice = "Start the receiver on the mirror target before the mirror session."
-        self.findings.append(self.finding("mirror-artefact", PROVED, sentence, flows, about, checked, advice))
+        self.findings.append(self.finding(Verdict("mirror-artefact", PROVED, sentence, checked, advice), flows, about))
         gone = {packet.number for packet in about}
         return [packet for packet in packets if packet.number not in gone]
 
@@ -80,7 +80,9 @@ class View:
         )
         share = f"{len(copies)} of {asked} packets have a copy: of a network's own copies there would be few."
         advice = "Capture at one interface instead of all, or let only one of both mirror sessions take each packet."
-        self.findings.append(self.finding("capture-duplicated", PROVED, sentence, flows, copies, (share,), advice))
+        self.findings.append(
+            self.finding(Verdict("capture-duplicated", PROVED, sentence, (share,), advice), flows, copies)
+        )
         self.removed = copies
         gone = {packet.number for packet in copies}
         return [packet for packet in packets if packet.number not in gone]
@@ -89,20 +91,9 @@ class View:
         """Where these are."""
         return tuple(Frame(self.point.file, number) for number in dict.fromkeys(numbers(list(packets))))
 
-    def finding(
-        self,
-        kind: str,
-        confidence: str,
-        sentence: str,
-        flows: tuple[Flow, ...],
-        packets: Iterable[Packet],
-        checked: tuple[str, ...] = (),
-        next: str = "",
-        weight: float = 0.0,
-        cause: Hashable = None,
-    ) -> Finding:
+    def finding(self, verdict: Verdict, flows: tuple[Flow, ...], packets: Iterable[Packet]) -> Finding:
         """A finding of this point."""
-        return Finding(kind, confidence, sentence, flows, self.frames(packets), checked, next, "", weight, cause)
+        return Finding(**verdict._asdict(), flows=flows, frames=self.frames(packets))
 
     def quotes_of(self, flow: Flow) -> list[Quote]:
         """ICMP errors about packets of ``flow``."""

@@ -31,4 +31,10 @@ def add(commands: Any, name: str) -> None:
         default="",
         help="write a pcapng copy with the findings as packet comments, which Wireshark shows",
     )
+    parser.add_argument(
+        "--html",
+        metavar="OUT",
+        default="",
+        help="write a page with the findings and time-sequence graphs of their connections; it needs no network",
+    )
     common.add_json(parser, "an object, for scripts")

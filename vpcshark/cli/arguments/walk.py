@@ -58,10 +58,8 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument("--since", default="30m", metavar="WHEN", help=when)
     parser.add_argument("--profile", action="append", default=[], help="AWS profile; again for further accounts")
     parser.add_argument("--region", action="append", default=[], help="AWS region; again for further ones")
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page with the path drawn; it needs no network"
-    )
-    parser.add_argument("--svg", type=Path, metavar="FILE", help="write the picture alone")
+    parser.add_argument("--html", metavar="FILE", help="write a page with the path drawn; it needs no network")
+    parser.add_argument("--svg", metavar="FILE", help="write the picture alone")
     parser.add_argument(
         "--analyzer", action="store_true", help="ask AWS's Reachability Analyzer as well and compare (it costs money)"
     )

@@ -1,4 +1,4 @@
-"""Colours and style sheets of the picture and the page, light, dark and on paper. Must not know what is drawn.
+"""Colours and style sheets of pictures and pages, light, dark and on paper. Must not know what is drawn.
 
 Text has a contrast of 4.5 at least on every ground (WCAG 2.2, 1.4.3); what a colour says, a mark and a word say too.
 """
@@ -41,7 +41,7 @@ PICTURE = f"""
 .walk a:hover .card,.walk a:focus .card{{stroke:var(--link);stroke-width:3;stroke-dasharray:none}}
 """
 
-PAGE = f"""
+_BASE = f"""
 :root{{color-scheme:light dark;{LIGHT}}}
 @media (prefers-color-scheme:dark){{:root{{{DARK}}}}}
 *{{box-sizing:border-box}}
@@ -52,36 +52,88 @@ h1{{font-size:1.4rem;margin:0 0 .3rem}}h2{{font-size:1.1rem;margin:1.1rem 0 .4re
 code,.id{{font-family:{MONO};font-size:.87em}}
 code{{background:var(--box);padding:.1em .35em;border-radius:3px}}
 pre{{margin:.3rem 0;white-space:pre-wrap}}pre code{{display:block;padding:.5em .7em;border:1px solid var(--edge)}}
+.picture{{align-self:start;overflow-x:auto;border:1px solid var(--edge);border-radius:6px}}
+.picture svg{{display:block;width:100%;min-width:640px;height:auto}}
+dl{{display:grid;grid-template-columns:6.5rem 1fr;gap:.1rem .7rem;margin:.2rem 0}}
+dt{{color:var(--quiet)}}dd{{margin:0}}
+:focus-visible{{outline:3px solid var(--link);outline-offset:2px}}
+.hidden{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
+.skip{{position:absolute;left:-99rem}}.skip:focus{{position:static}}
+@media print{{
+:root{{color-scheme:light;{LIGHT}}}
+@page{{margin:12mm}}
+body{{font-size:10pt}}header,main{{padding:0;max-width:none}}
+.skip,.up{{display:none}}
+.picture{{border:none;break-inside:avoid;overflow:visible}}
+.picture svg{{min-width:0;width:auto;max-width:100%;max-height:255mm;margin:auto}}
+h2,h3{{break-after:avoid}}
+*{{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+}}
+"""
+"""Of every page."""
+
+PAGE = f"""{_BASE}
 .reachable b,.allow b{{color:var(--allow)}}.blocked b,.drop b{{color:var(--drop)}}.unknown b{{color:var(--unknown)}}
 .stops{{padding-left:1.2rem;margin:.3rem 0}}.stops li{{margin-bottom:.5rem}}
 .sides{{display:grid;grid-template-columns:minmax(0,1fr);gap:1.25rem}}
-.picture{{align-self:start;overflow-x:auto;border:1px solid var(--edge);border-radius:6px}}
-.picture svg{{display:block;width:100%;min-width:640px;height:auto}}
 ol.hops{{list-style:none;padding:0;margin:0}}
 ol.hops>li{{border-left:4px solid var(--edge);padding:.35rem .7rem;margin:.45rem 0}}
 ol.hops>li.drop{{border-left:8px double var(--drop);background:var(--wrong)}}
 ol.hops>li.unknown{{border-left:6px dashed var(--unknown)}}
 li:target,li:focus{{outline:3px solid var(--link);outline-offset:2px}}
 li:target{{scroll-margin:5rem}}
-dl{{display:grid;grid-template-columns:6.5rem 1fr;gap:.1rem .7rem;margin:.2rem 0}}
-dt{{color:var(--quiet)}}dd{{margin:0}}
-:focus-visible{{outline:3px solid var(--link);outline-offset:2px}}
-.hidden{{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}}
 .up{{font-size:.85rem}}
-.skip{{position:absolute;left:-99rem}}.skip:focus{{position:static}}
 @media (min-width:1300px){{
 .sides{{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}}
 .list{{max-height:calc(100vh - 2rem);overflow-y:auto;position:sticky;top:1rem;padding:0 .5rem 0 .2rem}}
 }}
 @media print{{
-:root{{color-scheme:light;{LIGHT}}}
-@page{{margin:12mm}}
-body{{font-size:10pt}}header,main{{padding:0;max-width:none}}
-.sides{{display:block}}.skip,.up{{display:none}}
-.picture{{border:none;break-inside:avoid;overflow:visible}}
-.picture svg{{min-width:0;width:auto;max-width:100%;max-height:255mm;margin:auto}}
+.sides{{display:block}}
 .list{{max-height:none;overflow:visible;position:static}}
-ol.hops>li,.stops li{{break-inside:avoid}}h2,h3{{break-after:avoid}}
-*{{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+ol.hops>li,.stops li{{break-inside:avoid}}
 }}
 """
+"""Of a walk's page."""
+
+_GRAPH = f"""
+.sequence{{--sack:#7b3fb0}}
+@media (prefers-color-scheme:dark){{.sequence{{--sack:#c79bff}}}}
+@media print{{.sequence{{--sack:#7b3fb0}}}}
+.sequence text{{fill:var(--text);font:11px {MONO}}}
+.sequence .field{{fill:var(--ground);stroke:var(--edge)}}
+.sequence path,.sequence circle{{fill:none}}
+.sequence .grid{{stroke:var(--edge);stroke-width:.5;stroke-dasharray:1 4}}
+.sequence .ack{{stroke:var(--allow);stroke-width:1.5}}
+.sequence .window{{stroke:var(--link);stroke-width:1.5;stroke-dasharray:7 4}}
+.sequence .closed{{stroke:var(--drop);stroke-width:2}}
+.sequence .sack{{stroke:var(--sack);stroke-width:1.2}}
+.sequence .new,.sequence .new path{{stroke:var(--text);stroke-width:1.5}}
+.sequence .resent path,.sequence .reset path{{stroke:var(--drop);stroke-width:2.5}}
+.sequence .resent .shape{{fill:var(--drop);stroke-width:1}}
+.sequence .late path,.sequence .copy path,.sequence .probe path{{stroke:var(--unknown);stroke-width:2}}
+.sequence .ring{{stroke:var(--link);stroke-width:2}}
+.sequence .lead{{stroke:var(--link);stroke-width:.7}}
+.sequence .number{{font-weight:bold;paint-order:stroke;stroke:var(--ground);stroke-width:3px}}
+"""
+
+FINDINGS = f"""{_BASE}{_GRAPH}
+.proved b{{color:var(--drop)}}.likely b,.cannot-tell b{{color:var(--unknown)}}.artefact b{{color:var(--info)}}
+.healthy{{color:var(--allow);font-weight:bold}}
+nav ol{{margin:.3rem 0;padding-left:1.6rem}}
+main{{padding-top:0}}
+article{{border-left:6px dashed var(--unknown);padding:.2rem 0 .2rem 1rem;margin:0 0 1.6rem}}
+article.proved{{border-left:8px double var(--drop)}}article.artefact{{border-left:4px solid var(--edge)}}
+article h2{{margin:.2rem 0}}
+article:target{{outline:3px solid var(--link);outline-offset:4px}}
+.sentence{{font-size:1.05rem;margin:.3rem 0 .6rem;max-width:80rem}}
+dd{{grid-column:2}}
+figure{{margin:.8rem 0;max-width:1100px}}
+figcaption{{color:var(--quiet);font-size:.9rem;margin:.3rem 0}}
+table{{border-collapse:collapse;font-size:.9rem}}th,td{{text-align:left;padding:.1rem 1rem .1rem 0}}
+td{{font-family:{MONO};font-size:.85rem}}
+@media print{{
+figure{{break-inside:avoid}}.sentence,dl{{break-after:avoid}}
+details::details-content{{content-visibility:visible;block-size:auto}}
+}}
+"""
+"""Of a diagnosis's page."""

@@ -5,12 +5,14 @@ Every text and attribute goes through ``vpcshark.text`` first. Must not know wha
 
 from __future__ import annotations
 
+import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
 
 from vpcshark.text import line
 
 Child = Element | str | None
+_PATH = re.compile(r"[MLHVAZmlhvaz0-9 .-]*")
 
 
 def el(tag: str, *children: Child, **attributes: str | float | None) -> Element:
@@ -34,6 +36,15 @@ def _append_text(made: Element, text: str) -> None:
         made[-1].tail = (made[-1].tail or "") + text
     else:
         made.text = (made.text or "") + text
+
+
+def path(d: str, class_: str | None = None) -> Element:
+    """A path of any length: it has no text, which ValueError makes sure of."""
+    if not _PATH.fullmatch(d):
+        raise ValueError(f"This is no path: {line(d, 100)}")
+    made = el("path", class_=class_)
+    made.set("d", d)
+    return made
 
 
 def style(css: str) -> Element:

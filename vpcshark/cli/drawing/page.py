@@ -1,7 +1,7 @@
 """A walk's answer as one HTML page that needs no network and runs no script: picture, what blocks, every hop.
 
 A hop of the picture is a link to its place in the list and back, so mouse, keyboard and screen reader go the same way.
-Its own policy forbids it to load or run anything. Must not know files, nor how the answer was found out.
+Must not know files, nor how the answer was found out.
 """
 
 from __future__ import annotations
@@ -10,36 +10,25 @@ from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 from vpcshark.cli.drawing import lanes, looks, svg
+from vpcshark.cli.drawing.document import document
 from vpcshark.cli.drawing.lanes import BACK, THERE, WORDS, Card, kind_words, named, why
-from vpcshark.cli.drawing.markup import Child, as_html, el, style
+from vpcshark.cli.drawing.markup import Child, el
 from vpcshark.network import answer as answers
 from vpcshark.network.answer import Answer, Way
 from vpcshark.network.packet import words
 from vpcshark.network.trail import DROP, JUMBO, UNKNOWN, Hop, Trail
 
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-
 
 def page(found: Answer, facts: list[str], every_path: bool = False) -> str:
     """The whole document. ``facts``: further sentences on the way as a whole."""
     title = f"{found.verdict}: {found.asked.source.text} → {found.asked.target.text}"
-    body = el("body", el("a", "To the list of hops", href="#list", class_="skip"))
-    body.append(_head(found, facts))
+    skip = el("a", "To the list of hops", href="#list", class_="skip")
     picture = el("div", svg.picture(found, is_linked=True), class_="picture", tabindex=0, role="region")
     picture.set("aria-label", "Picture of the way")
     listed = el("div", *_ways(found, every_path), class_="list", id="list", tabindex=0, role="region")
     listed.set("aria-label", "Every hop")
-    body.append(el("main", el("div", picture, listed, class_="sides")))
-    head = el(
-        "head",
-        el("meta", charset="utf-8"),
-        el("meta", http_equiv="Content-Security-Policy", content=POLICY),
-        el("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        el("meta", name="referrer", content="no-referrer"),
-        el("title", title),
-        style(looks.PAGE),
-    )
-    return as_html(el("html", head, body, lang="en"))
+    main = el("main", el("div", picture, listed, class_="sides"))
+    return document(title, looks.PAGE, skip, _head(found, facts), main)
 
 
 def _head(found: Answer, facts: list[str]) -> Element:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, end, flow_of, seconds
 from vpcshark.diagnose.packet import ACK, SYN, UDP, Packet, address
 from vpcshark.diagnose.readers import dns
@@ -110,7 +110,7 @@ def _limited(view: View, asked: Sequence[Query], silent: Sequence[Query], answer
     packets = [q.sent[0] for q in silent]
     cause = ("limited", flow.source, flow.target)
     return view.finding(
-        *("dns-rate-limited", LIKELY, sentence, flows, packets, checked, _RESOLVER, float(len(silent)), cause)
+        Verdict("dns-rate-limited", LIKELY, sentence, checked, _RESOLVER, float(len(silent)), cause), flows, packets
     )
 
 
@@ -131,7 +131,9 @@ def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query], sent: Se
     )
     mine = [p for q in dead for p in q.sent]
     return view.finding(
-        *("dns-unanswered", PROVED, sentence, flows, mine, checked, advice, float(len(mine)), ("dns", flow.source))
+        Verdict("dns-unanswered", PROVED, sentence, checked, advice, float(len(mine)), ("dns", flow.source)),
+        flows,
+        mine,
     )
 
 
@@ -151,19 +153,23 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         )
         cause = ("servfail", query.flow.source, query.flow.target)
         yield from _behind(view, query.flow.target)
-        yield view.finding("dns-servfail", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
+        yield view.finding(
+            Verdict("dns-servfail", PROVED, sentence, checked, advice, 1.0, cause), (query.flow,), frames
+        )
     elif message.code == dns.NXDOMAIN and not _is_search(query, queries):
         sentence = f"{server} says that {query.name} does not exist (NXDOMAIN)."
         checked = ("The answer came: the resolver works.", "No longer or shorter form of the name was found after it.")
         advice = "Is the name right, and the zone the one that this VPC sees (private hosted zone, resolver rules)?"
         cause = ("nxdomain", query.flow.source, query.flow.target)
-        yield view.finding("dns-nxdomain", PROVED, sentence, (query.flow,), frames, checked, advice, 0.5, cause)
+        yield view.finding(
+            Verdict("dns-nxdomain", PROVED, sentence, checked, advice, 0.5, cause), (query.flow,), frames
+        )
     elif message.code == dns.REFUSED and not _later_right(query, queries):
         sentence = f"{server} refuses to answer {address(query.flow.source)} (REFUSED, for {query.name})."
         checked = ("It is reached and answers: no packet is lost.", "No later query for the name was answered well.")
         advice = "Is this client among those that the resolver serves (its access list, its VPC)?"
         cause = ("refused", query.flow.source, query.flow.target)
-        yield view.finding("dns-refused", PROVED, sentence, (query.flow,), frames, checked, advice, 1.0, cause)
+        yield view.finding(Verdict("dns-refused", PROVED, sentence, checked, advice, 1.0, cause), (query.flow,), frames)
 
 
 def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
@@ -180,7 +186,7 @@ def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
         advice = f"Capture longer at the resolver; from there: dig +tcp @{address(flow.target)} . NS"
         packets = pair.client.packets
         yield view.finding(
-            "syn-unanswered", CANNOT_TELL, sentence, (flow,), packets, checked, advice, 0.5, ("dns", flow)
+            Verdict("syn-unanswered", CANNOT_TELL, sentence, checked, advice, 0.5, ("dns", flow)), (flow,), packets
         )
 
 
@@ -239,4 +245,6 @@ def _truncated(view: View, query: Query, packet: Packet) -> Iterator[Finding]:
     packets = [query.sent[0], packet, *(p for each in tries for p in each.connection.packets[:3])]
     sure = PROVED if tries else LIKELY
     flows = (flow, *(p.flow for p in tries))
-    yield view.finding("dns-truncated", sure, sentence, flows, packets, checked, advice, 1.0, ("tc", flow.target))
+    yield view.finding(
+        Verdict("dns-truncated", sure, sentence, checked, advice, 1.0, ("tc", flow.target)), flows, packets
+    )

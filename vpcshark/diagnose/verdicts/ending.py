@@ -9,7 +9,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, WRONG, Packet, address
 from vpcshark.diagnose.streams import PROBE, RESENT, Pair, Segment
@@ -124,7 +124,7 @@ def _idle_told(
     )
     frames = [before, *packets]
     cause = ("idle", flow.target, flow.target_port)
-    return view.finding("idle-timeout", sure, sentence, (flow,), frames, checked, advice, 10.0, cause)
+    return view.finding(Verdict("idle-timeout", sure, sentence, checked, advice, 10.0, cause), (flow,), frames)
 
 
 def _is_foreign(view: View, pair: Pair, reset: Packet) -> bool:
@@ -165,7 +165,7 @@ def _by_device(view: View, pair: Pair, resets: Sequence[Packet]) -> Finding:
     cause = ("device", flow.target, flow.target_port)
     sure = PROVED if both or abs(first.ttl - usual) > 0 else LIKELY
     return view.finding(
-        "reset-by-middlebox", sure, sentence, (flow,), [*before, *resets[:4]], checked, advice, 2.0, cause
+        Verdict("reset-by-middlebox", sure, sentence, checked, advice, 2.0, cause), (flow,), [*before, *resets[:4]]
     )
 
 
@@ -193,7 +193,9 @@ def _by_server(view: View, pair: Pair, reset: Packet) -> Iterator[Finding]:
         checked = (f"The reset's TTL is {reset.ttl}, the server's other packets have {sorted(own)}.",)
     advice = f"Look at the service's log on {address(flow.target)}: a crash, a limit, a time-out of its own."
     cause = ("reset", flow.target, flow.target_port)
-    yield view.finding("reset-by-peer", PROVED, sentence, (flow,), [last.packet, reset], checked, advice, 1.0, cause)
+    yield view.finding(
+        Verdict("reset-by-peer", PROVED, sentence, checked, advice, 1.0, cause), (flow,), [last.packet, reset]
+    )
 
 
 _LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", re.IGNORECASE)
@@ -221,7 +223,7 @@ def _amid(view: View, pair: Pair, reset: Packet, last: Packet) -> Iterator[Findi
     advice = f"Look at the service's log on {address(flow.target)}: a crash, a limit, a deploy."
     cause = ("reset", flow.target, flow.target_port)
     frames = [begun.packet, last, reset]
-    yield view.finding("reset-by-peer", PROVED, sentence, (flow,), frames, checked, advice, 1.0, cause)
+    yield view.finding(Verdict("reset-by-peer", PROVED, sentence, checked, advice, 1.0, cause), (flow,), frames)
 
 
 def _injected(view: View, pair: Pair) -> Iterator[Finding]:
@@ -247,7 +249,7 @@ def _two_contents(view: View, flow: Flow, one: Packet, other: Packet) -> Finding
     checked = (f"A resend would have the same bytes; TTLs are {one.ttl} and {other.ttl}.",)
     advice = "Find who intercepts this traffic (a proxy, a portal, an IPS); TLS makes it visible and harmless."
     return view.finding(
-        "injected-data", PROVED, sentence, (flow,), [one, other], checked, advice, 2.0, ("inject", flow)
+        Verdict("injected-data", PROVED, sentence, checked, advice, 2.0, ("inject", flow)), (flow,), [one, other]
     )
 
 
@@ -277,7 +279,9 @@ def _one_direction(view: View) -> Iterator[Finding]:
             "the filter "
             "of the mirror session: does it take both directions?"
         )
-        yield view.finding("one-direction", sure, sentence, (flow,), seen[:6], checked, advice, 1.0, "one-direction")
+        yield view.finding(
+            Verdict("one-direction", sure, sentence, checked, advice, 1.0, "one-direction"), (flow,), seen[:6]
+        )
 
 
 def _is_lone(pair: Pair) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
 from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import FIN, RST, Packet, address
@@ -58,7 +58,9 @@ def _told(view: View, pair: Pair, answer: Packet, kind: str) -> Finding:
     checked = ("The status line begins a packet of the server.", f"The answer came {quick}.")
     frames = [p for p in (asked, answer) if p is not None]
     cause = (kind, flow.target, flow.target_port)
-    return view.finding(kind, PROVED, sentence, (flow,), frames, checked, _ADVICE[kind], 1 + after / SECOND, cause)
+    return view.finding(
+        Verdict(kind, PROVED, sentence, checked, _ADVICE[kind], 1 + after / SECOND, cause), (flow,), frames
+    )
 
 
 def _race(view: View, pair: Pair) -> Iterator[Finding]:
@@ -82,4 +84,6 @@ def _race(view: View, pair: Pair) -> Iterator[Finding]:
     checked = ("The server closed first, without having been asked to.", "The request met the FIN on its way.")
     frames = [fin, late[0], reset]
     advice = f"Make the keep-alive time-out of {address(flow.target)} longer than the idle time-out of who asks (60 s)."
-    yield view.finding("http-502", LIKELY, sentence, (flow,), frames, checked, advice, 1.0, ("race", flow.target))
+    yield view.finding(
+        Verdict("http-502", LIKELY, sentence, checked, advice, 1.0, ("race", flow.target)), (flow,), frames
+    )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RIGHT, WRONG, Packet
@@ -94,7 +94,9 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     sure = PROVED if stream.uses_ident or ahead else LIKELY
     cause = ("loss", flow.source, flow.target)
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
-    yield view.finding("loss", sure, sentence, (flow,), packets, checked, advice, stall / SECOND + lost / 100, cause)
+    yield view.finding(
+        Verdict("loss", sure, sentence, checked, advice, stall / SECOND + lost / 100, cause), (flow,), packets
+    )
 
 
 def _missing(stream: Stream, behind: Sequence[Segment]) -> int:
@@ -169,7 +171,7 @@ def _policed(view: View, stream: Stream, flow: Flow, again: Sequence[Segment], r
     )
     packets = [s.packet for s in again]
     cause = ("policer", flow.source, flow.target)
-    return view.finding("policer", LIKELY, sentence, (flow,), packets, checked, advice, len(again) / 10, cause)
+    return view.finding(Verdict("policer", LIKELY, sentence, checked, advice, len(again) / 10, cause), (flow,), packets)
 
 
 def _late(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
@@ -192,7 +194,9 @@ def _late(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
     advice = "Look for several paths (ECMP, a pair of VPN tunnels, link aggregation per packet) between the two."
     packets = [s.packet for s in late]
     cause = ("late", flow.source, flow.target)
-    yield view.finding("reordering", PROVED, sentence, (flow,), packets, checked, advice, len(late) / 100, cause)
+    yield view.finding(
+        Verdict("reordering", PROVED, sentence, checked, advice, len(late) / 100, cause), (flow,), packets
+    )
 
 
 def _doubled(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
@@ -211,7 +215,9 @@ def _doubled(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
     advice = "Look for a mirror, a bridge loop or a hub in front of this point; TCP itself takes no harm from a few."
     packets = [p for s in copies[:8] for p in (s.first, s.packet) if p is not None]
     cause = ("copy", flow.source, flow.target)
-    yield view.finding("duplicates", PROVED, sentence, (flow,), packets, checked, advice, len(copies) / 1000, cause)
+    yield view.finding(
+        Verdict("duplicates", PROVED, sentence, checked, advice, len(copies) / 1000, cause), (flow,), packets
+    )
 
 
 def _corrupt(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
@@ -236,7 +242,7 @@ def _corrupt(view: View, stream: Stream, flow: Flow) -> Iterator[Finding]:
     )
     packets = [s.packet for s in bad]
     cause = ("corrupt", flow.source, flow.target)
-    yield view.finding("corruption", PROVED, sentence, (flow,), packets, checked, advice, len(bad) / 10, cause)
+    yield view.finding(Verdict("corruption", PROVED, sentence, checked, advice, len(bad) / 10, cause), (flow,), packets)
 
 
 def _by_capture(view: View) -> Iterator[Finding]:
@@ -256,7 +262,7 @@ def _by_capture(view: View) -> Iterator[Finding]:
             checked = ("The receiver's ACK covers the missing bytes.", "No resend of them is in the file.")
             advice = "Capture again with a larger buffer (-B), a capture filter, or fewer bytes of each packet (-s)."
             yield view.finding(
-                *("capture-lost-packets", PROVED, sentence, (flow,), packets, checked, advice, 0.0, "capture")
+                Verdict("capture-lost-packets", PROVED, sentence, checked, advice, 0.0, "capture"), (flow,), packets
             )
 
 

@@ -9,7 +9,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import FIN, RST, SYN, Packet, address
@@ -151,7 +151,9 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     packets = [*lost.sent, *lost.smaller]
     cause = (flow.source, flow.target)
     return view.finding(
-        *("pmtu-black-hole", sure, sentence, (flow,), packets, checked, _advice(length, flow), lasted / SECOND, cause)
+        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(length, flow), lasted / SECOND, cause),
+        (flow,),
+        packets,
     )
 
 
@@ -244,7 +246,7 @@ def _shrunk_told(view: View, flow: Flow, around: tuple[Packet, Packet], largest:
     cause = (flow.source, flow.target)
     advice = _advice(1501, flow)
     return view.finding(
-        *("pmtu-black-hole", LIKELY, sentence, (flow,), [before, after], checked, advice, until / SECOND, cause)
+        Verdict("pmtu-black-hole", LIKELY, sentence, checked, advice, until / SECOND, cause), (flow,), [before, after]
     )
 
 
@@ -266,7 +268,9 @@ def _hole_told(view: View, flow: Flow, hole: Hole, largest: int) -> Finding:
     sure = LIKELY
     cause = (flow.source, flow.target)
     return view.finding(
-        *("pmtu-black-hole", sure, sentence, (flow,), packets, checked, _advice(1500, flow), until / SECOND, cause)
+        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(1500, flow), until / SECOND, cause),
+        (flow,),
+        packets,
     )
 
 
@@ -282,7 +286,7 @@ def _ahead_told(view: View, flow: Flow, packet: Packet, count: int) -> Finding:
     )
     cause = (flow.source, flow.target)
     advice = _advice(1501, flow) + " A capture at the server's ENI shows the size."
-    return view.finding(*("pmtu-black-hole", LIKELY, sentence, (flow,), [packet], checked, advice, 10.0, cause))
+    return view.finding(Verdict("pmtu-black-hole", LIKELY, sentence, checked, advice, 10.0, cause), (flow,), [packet])
 
 
 def unproved(view: View) -> Iterator[Finding]:
@@ -315,15 +319,7 @@ def _silent(view: View, flow: Flow, sent: Sequence[Packet]) -> Finding:
     checked = ("No smaller packet passed either, so the size is not to blame by this capture.",)
     advice = f"Capture at {address(flow.target)}, too: do these packets arrive, and does it answer?"
     return view.finding(
-        *(
-            "peer-silent",
-            CANNOT_TELL,
-            sentence,
-            (flow,),
-            sent,
-            checked,
-            advice,
-            lasted / SECOND,
-            (flow.source, flow.target),
-        )
+        Verdict("peer-silent", CANNOT_TELL, sentence, checked, advice, lasted / SECOND, (flow.source, flow.target)),
+        (flow,),
+        sent,
     )

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
@@ -129,7 +129,9 @@ def _backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> 
     flows = tuple(o.flow for o in (*held, *before))
     packets = [p for o in held[:6] for p in o.syns[:3]]
     advice = "On the server: ss -ltn (Recv-Q beside Send-Q), nstat TcpExtListenOverflows; see why it does not accept."
-    return view.finding("backlog-full", LIKELY, sentence, flows, packets, tuple(checked), advice, _waited(view, held))
+    return view.finding(
+        Verdict("backlog-full", LIKELY, sentence, tuple(checked), advice, _waited(view, held)), flows, packets
+    )
 
 
 def _is_nat(held: Sequence[Opening], before: Sequence[Opening]) -> bool:
@@ -152,7 +154,9 @@ def _nat(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> Find
     )
     flows = tuple(o.flow for o in held)
     packets = [p for o in held[:6] for p in o.syns[:3]]
-    return view.finding("nat-ports-exhausted", LIKELY, sentence, flows, packets, checked, advice, _waited(view, held))
+    return view.finding(
+        Verdict("nat-ports-exhausted", LIKELY, sentence, checked, advice, _waited(view, held)), flows, packets
+    )
 
 
 def _waited(view: View, held: Sequence[Opening]) -> float:
@@ -177,7 +181,7 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     advice = _SYN_ADVICE.format(client=address(flow.source), server=flow.server)
     cause = (flow.target, flow.target_port)
     return view.finding(
-        *("syn-unanswered", sure, sentence, (flow,), opening.syns, tuple(checked), advice, lasted / SECOND, cause)
+        Verdict("syn-unanswered", sure, sentence, tuple(checked), advice, lasted / SECOND, cause), (flow,), opening.syns
     )
 
 
@@ -192,7 +196,9 @@ def _late(view: View, opening: Opening) -> Finding:
     advice = "If it is seldom, it is loss; if it comes with load, look at the listen queue (nstat TcpExtListenDrops)."
     cause = ("opening", flow.source, flow.target)
     packets = [*opening.syns, *opening.answers[:1]]
-    return view.finding("loss", PROVED, sentence, (flow,), packets, checked, advice, opening.waited / SECOND, cause)
+    return view.finding(
+        Verdict("loss", PROVED, sentence, checked, advice, opening.waited / SECOND, cause), (flow,), packets
+    )
 
 
 def _answer_unheard(view: View, opening: Opening, served: Sequence[Opening]) -> Iterator[Finding]:
@@ -231,7 +237,7 @@ def _ack(view: View, opening: Opening, served: Sequence[Opening], unheard: Seque
     )
     packets = [*opening.followed[:6], *unheard[:6]]
     return view.finding(
-        "ack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("ack", flow.target)
+        Verdict("ack-unanswered", PROVED, sentence, checked, advice, 1.0, ("ack", flow.target)), (flow,), packets
     )
 
 
@@ -244,7 +250,7 @@ def _ack_behind(view: View, opening: Opening) -> Finding:
     checked = ("The client sent its SYN once: without an answer it would have sent it again.",)
     advice = "Look at what lets SYNs through but no ACKs: a stateful device that sees one direction only, or its rules."
     return view.finding(
-        "ack-unanswered", LIKELY, sentence, (flow,), answers, checked, advice, 1.0, ("ack", flow.target)
+        Verdict("ack-unanswered", LIKELY, sentence, checked, advice, 1.0, ("ack", flow.target)), (flow,), answers
     )
 
 
@@ -263,7 +269,7 @@ def _synack(view: View, opening: Opening) -> Finding:
     )
     packets = sorted([*opening.syns, *opening.answers], key=lambda p: p.number)
     return view.finding(
-        *("synack-unanswered", PROVED, sentence, (flow,), packets, checked, advice, 1.0, ("synack", flow.target))
+        Verdict("synack-unanswered", PROVED, sentence, checked, advice, 1.0, ("synack", flow.target)), (flow,), packets
     )
 
 
@@ -280,7 +286,7 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
         advice = f"{by} is {whose}: look at its firewall. Security groups and network ACLs never send ICMP."
         packets = [*opening.syns[:3], *(q.packet for q in refusals[:3])]
         cause = (quote.packet.source, flow.target, flow.target_port)
-        yield view.finding("icmp-refused", PROVED, sentence, (flow,), packets, checked, advice, 1.0, cause)
+        yield view.finding(Verdict("icmp-refused", PROVED, sentence, checked, advice, 1.0, cause), (flow,), packets)
         return
     if not opening.resets or opening.answers or not opening.syns or opening.pair.server.segments:
         return
@@ -291,7 +297,9 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
     advice = f"On the target: ss -ltn 'sport = :{flow.target_port}' - does the service listen, and on this address?"
     packets = [p for p in opening.pair.connection.packets if p.flags & (SYN | RST)]
     yield view.finding(
-        "refused", confidence(True), sentence, (flow,), packets, checked, advice, 1.0, (flow.target, flow.target_port)
+        Verdict("refused", confidence(True), sentence, checked, advice, 1.0, (flow.target, flow.target_port)),
+        (flow,),
+        packets,
     )
 
 

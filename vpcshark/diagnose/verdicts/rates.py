@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from statistics import median, quantiles
 
-from vpcshark.diagnose.finding import LIKELY, Finding
+from vpcshark.diagnose.finding import LIKELY, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
 from vpcshark.diagnose.streams import NEW, RESENT, Pair, Segment, Stream
 from vpcshark.diagnose.view import View
@@ -134,7 +134,7 @@ def _shaped(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Find
     )
     packets = [s.packet for s in (stream.segments[0], *stream.segments[-3:])]
     cause = ("shaper", flow.source, flow.target)
-    yield view.finding("shaper", LIKELY, sentence, (flow,), packets, checked, advice, waits / SECOND, cause)
+    yield view.finding(Verdict("shaper", LIKELY, sentence, checked, advice, waits / SECOND, cause), (flow,), packets)
 
 
 def _is_plateau(stream: Stream) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import Flow, flow_of
 from vpcshark.diagnose.icmp import EXPIRED, REASSEMBLY, TOO_BIG, UNREACHABLE, Quote
 from vpcshark.diagnose.keep import METHODS
@@ -53,7 +53,9 @@ def _loops(view: View) -> Iterator[Finding]:
 def _loop(view: View, flow: Flow, packets: Sequence[Packet], sentence: str) -> Finding:
     checked = ("It is no traceroute: that sends with TTLs from 1 to 30.", "All sightings have one IP identification.")
     advice = "Compare the route tables of the two hops that the packet goes between: each takes the other for the way."
-    return view.finding("routing-loop", PROVED, sentence, (flow,), packets, checked, advice, 5.0, ("loop", flow.target))
+    return view.finding(
+        Verdict("routing-loop", PROVED, sentence, checked, advice, 5.0, ("loop", flow.target)), (flow,), packets
+    )
 
 
 def _sent(view: View, quote: Quote) -> Packet | None:
@@ -114,7 +116,9 @@ def _torn(view: View, packets: Sequence[Packet], told: Sequence[Packet], total: 
     )
     sure = PROVED if told else LIKELY
     cause = ("fragments", flow.source, flow.target)
-    return view.finding("fragments-lost", sure, sentence, (flow,), [*packets, *told], checked, advice, 2.0, cause)
+    return view.finding(
+        Verdict("fragments-lost", sure, sentence, checked, advice, 2.0, cause), (flow,), [*packets, *told]
+    )
 
 
 def _refused(view: View) -> Iterator[Finding]:
@@ -138,7 +142,7 @@ def _refused(view: View) -> Iterator[Finding]:
         advice = f"On {by}: ss -lun - does anything listen?" if own else f"Look at the rules and routes of {by}."
         packets = [p for p in view.datagrams.get(flow, [])[:1]] + [quote.packet]
         cause = (quote.packet.source, flow.target, flow.target_port)
-        yield view.finding("icmp-refused", PROVED, sentence, (flow,), packets, checked, advice, 1.0, cause)
+        yield view.finding(Verdict("icmp-refused", PROVED, sentence, checked, advice, 1.0, cause), (flow,), packets)
 
 
 def _traced(view: View) -> set[tuple[bytes, bytes]]:
@@ -158,14 +162,16 @@ def unsaid(view: View) -> Iterator[Finding]:
     if not view.packets:
         if not view.removed and not view.findings:
             yield view.finding(
-                "nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", (), (), next=_MORE
+                Verdict("nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", next=_MORE), (), ()
             )
         return
     asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(METHODS)]
     if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):
         flow = flow_of(asked[0])
         sentence = f"{flow.client} asks {flow.server}, and the capture ends: whether an answer came can't be told."
-        yield view.finding("nothing-to-tell", CANNOT_TELL, sentence, (flow,), asked, ("Nothing follows it.",), _MORE)
+        yield view.finding(
+            Verdict("nothing-to-tell", CANNOT_TELL, sentence, ("Nothing follows it.",), _MORE), (flow,), asked
+        )
 
 
 _MORE = "Capture longer, at this place or at the other end, while the fault is there."

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from vpcshark.diagnose.certificates import Certificate, certificate_of
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, seconds
 from vpcshark.diagnose.packet import FIN, RST, Packet
 from vpcshark.diagnose.readers import tls
@@ -89,15 +89,9 @@ def _no_answer(view: View, talk: Talk) -> Iterator[Finding]:
         checked = ("The answer is to the client hello itself, and begins with no TLS record.",)
         advice = "Use the TLS port, or http:// for this one; a load balancer's target group: protocol HTTP, not HTTPS."
         yield view.finding(
-            "tls-plaintext",
-            PROVED,
-            sentence,
+            Verdict("tls-plaintext", PROVED, sentence, checked, advice, 1.0, ("plain", flow.target, flow.target_port)),
             (flow,),
             [asked, first],
-            checked,
-            advice,
-            1.0,
-            ("plain", flow.target, flow.target_port),
         )
         return
     if pair.client.acked < 2 or pair.server.holes or pair.server.ahead or pair.server.segments:
@@ -129,7 +123,9 @@ def _hello_unanswered(view: View, talk: Talk, asked: Packet, ended: Packet | Non
     acks = [p for p in packets if not pair.connection.of_client(p) and p.at >= asked.at][:2]
     frames = [p for p in (asked, *acks, *bare[:2], ended) if p is not None]
     cause = ("hello", flow.target, flow.target_port)
-    yield view.finding("tls-no-server-hello", sure, sentence, (flow,), frames, checked, advice, lasted / SECOND, cause)
+    yield view.finding(
+        Verdict("tls-no-server-hello", sure, sentence, checked, advice, lasted / SECOND, cause), (flow,), frames
+    )
 
 
 def _for(talk: Talk) -> str:
@@ -179,7 +175,7 @@ def _alerted(view: View, talk: Talk, stream: Stream, is_client: bool, descriptio
     frames = [talk.pair.client.segments[0].packet, packet]
     cause = (kind, flow.target, flow.target_port, description)
     sure = LIKELY if kind == "tls-cipher" and description == 40 else PROVED
-    return view.finding(kind, sure, sentence, (flow,), frames, checked, _ADVICE[kind], 1.0, cause)
+    return view.finding(Verdict(kind, sure, sentence, checked, _ADVICE[kind], 1.0, cause), (flow,), frames)
 
 
 def _versions(talk: Talk) -> str:
@@ -213,7 +209,7 @@ def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Findin
         checked = ("Judged by the time of the capture, not of today.", "It is the server's own certificate.")
         advice = _ADVICE["tls-expired"]
         yield view.finding(
-            "tls-expired", PROVED, sentence, (flow,), frames, checked, advice, 1.0, ("expired", flow.target)
+            Verdict("tls-expired", PROVED, sentence, checked, advice, 1.0, ("expired", flow.target)), (flow,), frames
         )
     elif hello is not None and hello.name and not certificate.is_for(hello.name) and _was_left(talk, fault):
         sentence = (
@@ -223,7 +219,9 @@ def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Findin
         )
         checked = ("The client sent no request after it.", "The certificate is valid in time.")
         yield view.finding(
-            "tls-name", PROVED, sentence, (flow,), frames, checked, _ADVICE["tls-name"], 1.0, ("name", flow.target)
+            Verdict("tls-name", PROVED, sentence, checked, _ADVICE["tls-name"], 1.0, ("name", flow.target)),
+            (flow,),
+            frames,
         )
 
 

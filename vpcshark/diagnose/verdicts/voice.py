@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
 from vpcshark.diagnose.packet import Packet
 from vpcshark.diagnose.readers import rtp
@@ -88,7 +88,7 @@ def _lost(view: View, voice: Voice) -> Iterator[Finding]:
     )
     advice = "Capture nearer to the sender, too: vpcshark diagnose HERE THERE says between which points they vanish."
     cause = ("rtp", voice.flow)
-    yield view.finding("rtp-loss", PROVED, sentence, (voice.flow,), gaps, checked, advice, lost / 50, cause)
+    yield view.finding(Verdict("rtp-loss", PROVED, sentence, checked, advice, lost / 50, cause), (voice.flow,), gaps)
 
 
 def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
@@ -115,7 +115,9 @@ def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
     spread = sorted(zip(transit, voice.packets, strict=True), key=lambda each: -each[0])[:8]
     packets = late or [p for _, p in spread]
     yield view.finding(
-        "rtp-jitter", PROVED, sentence, (voice.flow,), packets, checked, advice, usual / SECOND, ("j", voice.flow)
+        Verdict("rtp-jitter", PROVED, sentence, checked, advice, usual / SECOND, ("j", voice.flow)),
+        (voice.flow,),
+        packets,
     )
 
 
@@ -178,4 +180,6 @@ def _told(view: View, flow: Flow, packets: Sequence[Packet], what: str, sure: st
         "group and "
         "network ACL let its UDP ports in?"
     )
-    return view.finding("rtp-one-way", sure, sentence, (flow,), packets, checked, advice, 5.0, ("oneway", flow))
+    return view.finding(
+        Verdict("rtp-one-way", sure, sentence, checked, advice, 5.0, ("oneway", flow)), (flow,), packets
+    )

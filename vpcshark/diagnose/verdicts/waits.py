@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
 from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
@@ -72,7 +72,9 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
     packets = [p for p in (at, *probes[:6], until) if p is not None]
     sure = confidence(longest >= _STOPPED)
     cause = ("stopped", flow.source, flow.source_port)
-    yield view.finding("zero-window", sure, sentence, (flow,), packets, checked, advice, longest / SECOND, cause)
+    yield view.finding(
+        Verdict("zero-window", sure, sentence, checked, advice, longest / SECOND, cause), (flow,), packets
+    )
 
 
 def _longest_stop(pair: Pair, is_client: bool) -> tuple[int, Packet | None, Packet | None]:
@@ -182,7 +184,7 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
     weight = sum(t for _, t in slow) / SECOND
     cause = ("slow", flow.target, flow.target_port)
-    return view.finding("slow-server", PROVED, sentence, (flow,), packets, checked, advice, weight, cause)
+    return view.finding(Verdict("slow-server", PROVED, sentence, checked, advice, weight, cause), (flow,), packets)
 
 
 def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
@@ -211,7 +213,7 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     )
     frames = [p for p in (last.asked, last.acked, *bare[:2]) if p is not None]
     cause = ("slow", flow.target, flow.target_port)
-    yield view.finding("slow-server", sure, sentence, (flow,), frames, checked, advice, lasted / SECOND, cause)
+    yield view.finding(Verdict("slow-server", sure, sentence, checked, advice, lasted / SECOND, cause), (flow,), frames)
 
 
 def _is_request(packet: Packet) -> bool:
@@ -239,7 +241,7 @@ def _far(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
     sure = PROVED if acks else LIKELY
     cause = ("far", flow.source, flow.target)
     yield view.finding(
-        *("slow-network", sure, sentence, (flow,), packets, checked, advice, pair.round_trip / SECOND, cause)
+        Verdict("slow-network", sure, sentence, checked, advice, pair.round_trip / SECOND, cause), (flow,), packets
     )
 
 
@@ -262,7 +264,9 @@ def _gave_up(view: View, pair: Pair) -> Iterator[Finding]:
     advice = "Raise the client's connect timeout above the round trip, or shorten the way."
     cause = ("far", flow.source, flow.target)
     yield view.finding(
-        *("slow-network", LIKELY, sentence, (flow,), [begun, left, answer], checked, advice, waited / SECOND, cause)
+        Verdict("slow-network", LIKELY, sentence, checked, advice, waited / SECOND, cause),
+        (flow,),
+        [begun, left, answer],
     )
 
 
@@ -302,7 +306,9 @@ def _half(view: View, pair: Pair) -> Iterator[Finding]:
         advice = f"On {address(flow.source)}: what does the client wait for amid a request (its own input, CPU)?"
         frames = [one.packet, other.packet]
         cause = ("client", flow.source)
-        yield view.finding("slow-client", PROVED, sentence, (flow,), frames, checked, advice, took / SECOND, cause)
+        yield view.finding(
+            Verdict("slow-client", PROVED, sentence, checked, advice, took / SECOND, cause), (flow,), frames
+        )
         return
 
 
@@ -330,4 +336,6 @@ def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     )
     packets = [opened, first]
     cause = ("client", flow.source)
-    yield view.finding("slow-client", LIKELY, sentence, (flow,), packets, checked, advice, took / SECOND, cause)
+    yield view.finding(
+        Verdict("slow-client", LIKELY, sentence, checked, advice, took / SECOND, cause), (flow,), packets
+    )
