@@ -177,7 +177,8 @@ def work(as_user: Any, endpoint: str, scene: Scene, tmp_path: Path) -> Iterator[
         aws, judge = as_user(document)
         another, _ = as_user(document, judge)  # a capture shuts its own
         told = Told(judge)
-        wanted = CaptureOptions(**{"mode": "mirror", "host": scene.host, **options})
+        given = {"mode": "mirror", "host": scene.host, **options}
+        wanted = CaptureOptions(**{**given, "host": parse(str(given["host"]))})
         steps = [
             lambda: interfaces.list_enis(aws.ec2),
             lambda: told.shown.extend(look(aws, scene)),

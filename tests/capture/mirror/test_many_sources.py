@@ -17,6 +17,7 @@ from scenes import give_profile
 from told import Told
 
 from vpcshark.aws.client import connect
+from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop
@@ -253,14 +254,14 @@ def test_more_sources_than_the_target_takes_are_told_before_anything_is_made(min
     subnet = mine.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
     small = host(mine.ec2, subnet, "m6i.large")
     try:
-        run = Run(mine.enis[:11], tmp_path, 3, host=small)
+        run = Run(mine.enis[:11], tmp_path, 3, host=parse(small))
         with pytest.raises(AwsError, match=r"m6i\.large.* have 10 sources, and 11 are wanted") as caught:
             run.up()
         assert caught.value.code == "TrafficMirrorSourcesPerTargetLimitExceeded"
         assert run.maker.made == {}
         assert [call for call in mine.control.calls() if call["action"].startswith("CreateTraffic")] == []
         run.down()
-        ten = Run(mine.enis[:10], tmp_path, 4, host=small)
+        ten = Run(mine.enis[:10], tmp_path, 4, host=parse(small))
         ten.up()
         ten.down()
     finally:
