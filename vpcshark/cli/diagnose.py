@@ -26,12 +26,7 @@ _PIECE = 1 << 20
 def run(options: argparse.Namespace) -> int:
     """Read, judge, tell; 0 healthy, 1 findings, 3 cannot tell."""
     _check(options)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
-    with no_collector():
-        examination = reports.Examination()
-        relieve = examination.relieve if len(options.files) == 1 else None
-        tables = [read(path, place, relieve) for place, path in enumerate(options.files)]
-        found = examination.finish([point for table in tables for point in table.points.values()])
+    found = examined(options.files)
     if options.annotate:
         _annotate(options.files, found, options.annotate)
     if options.json:
@@ -41,6 +36,25 @@ def run(options: argparse.Namespace) -> int:
     return status_of(found)
 
 
+def examined(files: Sequence[str], look: Callable[[Point], None] | None = None) -> Report:
+    """All files judged together. ``look`` gets every point with all that it held, before anything is let go of."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
+    examination = reports.Examination()
+
+    def relieve(point: Point) -> None:
+        if look is not None:
+            look(point)
+        examination.relieve(point)
+
+    with no_collector():
+        tables = [read(path, place, relieve if len(files) == 1 else None) for place, path in enumerate(files)]
+        points = [point for table in tables for point in table.points.values()]
+        if look is not None:
+            for point in points:
+                look(point)
+        return examination.finish(points)
+
+
 def status_of(found: Report) -> int:
     """The exit status that says it."""
     if found.is_healthy:
@@ -48,9 +62,14 @@ def status_of(found: Report) -> int:
     return UNDECIDED if found.is_undecided else FOUND
 
 
-def _check(options: argparse.Namespace) -> None:
-    if len(set(options.files)) < len(options.files):
+def check_files(files: Sequence[str]) -> None:
+    """InputError for a file that is named twice."""
+    if len(set(files)) < len(files):
         raise InputError("The same file is named twice.", "Name each capture point's file once.")
+
+
+def _check(options: argparse.Namespace) -> None:
+    check_files(options.files)
     if options.annotate and "-" in options.files:
         raise InputError("Standard input can't be read twice, which --annotate needs.", "Name a file.")
     if options.annotate in options.files:
