@@ -136,6 +136,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "walk": ["walk", eni, f"{other['id']}:80"],
         "walk.json": ["walk", eni, f"{other['id']}:80", "--no-return", "--json"],
         "why": ["why", eni, f"{other['id']}:80", "--all", "--file", odd_answers(folder)],
+        "why.missing": ["why", f"{hostile.EVIL}".replace("\0", ""), f"{other['id']}:80"],
         "why.json": ["why", eni, f"{other['id']}:80", "--json"],
         "flowlogs.where": ["flowlogs", "where", eni],
         "flowlogs.where.json": ["flowlogs", "where", eni, "--json"],
@@ -167,7 +168,6 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "decap": ["decap", odd_file(folder), "decap.pcapng"],
         "diagnose": ["diagnose", odd_answers(folder)],
         "diagnose.json": ["diagnose", "--json", odd_answers(folder)],
-        "why.missing": ["why", f"{hostile.EVIL}".replace("\0", ""), "internet:80", "--from-dump", str(folder / "none")],
         "diagnose.missing": ["diagnose", f"{hostile.EVIL}".replace("\0", "")],
         "decap.missing": ["decap", f"{hostile.EVIL}".replace("\0", ""), "decap.pcapng"],
     }
