@@ -16,6 +16,7 @@ ORDER = [
     "options",
     "capture",
     "cleanup",
+    "why",
     "evidence",
     "survey",
     "aws",
@@ -162,6 +163,13 @@ def test_network_is_facts_in_a_path_out(path: Path):
 def test_diagnose_is_packets_in_verdicts_out(path: Path):
     """The same of diagnose: so a running capture, a file and several can all be judged by it."""
     assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+
+
+@pytest.mark.parametrize("path", sorted((PACKAGE / "why").rglob("*.py")), ids=name_of)
+def test_why_is_answers_in_a_conclusion_out(path: Path):
+    """The same of why: whoever walks, asks and reads hands in how, so every order of outcomes is a row of a table."""
+    assert not {name.split(".")[0] for name in imports(path)} & IMPURE
+    assert not {room(name) for name in imports(path)} & {"survey", "aws"}
 
 
 @pytest.mark.parametrize("path", sorted((PACKAGE / "flowlogs").rglob("*.py")), ids=name_of)

@@ -26,6 +26,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "decap": "take the VXLAN headers off a capture file",
     },
     "investigate": {
+        "why": "say why A can't reach B, step by step: rules, flow logs, packets",
         "preflight": "say why a capture would be empty, before anything is made",
         "walk": "say why A can't reach B: every hop, both ways, with the rule that decides",
         "flowlogs": "read VPC and transit gateway flow logs: as text, as JSON, as frames",

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 
 from vpcshark import __version__
 from vpcshark.cli import console, diagnose_screen, outfile
@@ -28,14 +29,8 @@ _PIECE = 1 << 20
 def run(options: argparse.Namespace) -> int:
     """Read, judge, tell; 0 healthy, 1 findings, 3 cannot tell."""
     _check(options)
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
-    with no_collector():
-        examination = Examination()
-        relieve = examination.relieve if len(options.files) == 1 else None
-        tables = [read(path, place, relieve) for place, path in enumerate(options.files)]
-        found = examination.finish([point for table in tables for point in table.points.values()])
-        if options.html:
-            _page(options.html, found, options.files, _chosen(options.files, found, tables, examination))
+    page = partial(_page, options) if options.html else None
+    found = examined(options.files, page=page)
     if options.annotate:
         _annotate(options.files, found, options.annotate)
     if options.json:
@@ -43,6 +38,33 @@ def run(options: argparse.Namespace) -> int:
     else:
         diagnose_screen.show(found, options.files, console.out())
     return status_of(found)
+
+
+def examined(
+    files: Sequence[str],
+    look: Callable[[Point], None] | None = None,
+    page: Callable[[Report, Sequence[Table], Examination], None] | None = None,
+) -> Report:
+    """All files judged together. ``look`` gets every point with all that it held, before anything is let go of, and
+    ``page`` what was found, with the tables while they are there."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
+    examination = Examination()
+
+    def relieve(point: Point) -> None:
+        if look is not None:
+            look(point)
+        examination.relieve(point)
+
+    with no_collector():
+        tables = [read(path, place, relieve if len(files) == 1 else None) for place, path in enumerate(files)]
+        points = [point for table in tables for point in table.points.values()]
+        if look is not None:
+            for point in points:
+                look(point)
+        found = examination.finish(points)
+        if page is not None:
+            page(found, tables, examination)
+        return found
 
 
 def status_of(found: Report) -> int:
@@ -65,19 +87,26 @@ def _chosen(files: Sequence[str], found: Report, tables: Sequence[Table], examin
     return chosen
 
 
-def _page(path: str, found: Report, files: Sequence[str], chosen: Chosen | None) -> None:
+def _page(options: argparse.Namespace, found: Report, tables: Sequence[Table], examination: Examination) -> None:
     """Write it. InputError where that can't be."""
     from vpcshark.cli.drawing import findings
 
+    files = options.files
+    chosen = _chosen(files, found, tables, examination)
     if chosen is None:
         lost = "standard input is too long to be kept and can't be read twice, so no graphs are drawn"
         found = replace(found, remarks=(*found.remarks, lost))
-    outfile.write(path, findings.page(found, files, chosen.graphs() if chosen else {}))
+    outfile.write(options.html, findings.page(found, files, chosen.graphs() if chosen else {}))
+
+
+def check_files(files: Sequence[str]) -> None:
+    """InputError for a file that is named twice."""
+    if len(set(files)) < len(files):
+        raise InputError("The same file is named twice.", "Name each capture point's file once.")
 
 
 def _check(options: argparse.Namespace) -> None:
-    if len(set(options.files)) < len(options.files):
-        raise InputError("The same file is named twice.", "Name each capture point's file once.")
+    check_files(options.files)
     if options.annotate and "-" in options.files:
         raise InputError("Standard input can't be read twice, which --annotate needs.", "Name a file.")
     for out in filter(None, (options.annotate, options.html)):

@@ -95,6 +95,22 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "evidence.against": "sentences on where rules and records disagree, and where packets were last seen",
         "evidence.counts": "sentences on what the transit gateway's attachments count, of all traffic",
     },
+    "why": {
+        "schema": "1; another number when a field changes its meaning",
+        "question": "what was asked, in the form of `walk`'s: `from`, `to`, the packet, `return`",
+        "steps": "what was done, in its order",
+        "steps[].step": "walk, evidence, analyzer or diagnose",
+        "steps[].verdict": "in one word, as the command of that name has it",
+        "steps[].sentence": "what was found",
+        "steps[].proved": "does it prove the answer, alone?",
+        "captures": "where packets would decide: the commands that capture them, the last one asks again with them",
+        "conclusion": "what follows",
+        "conclusion.class": "a reason of `walk`, a class of `diagnose`, rejected, lost, no-answer; or works, "
+        "undecided, contradiction",
+        "conclusion.sentence": "the cause in words",
+        "conclusion.mend": "what mends it: a command where there is one; empty where nothing is known",
+        "conclusion.proved": "is there no other explanation?",
+    },
     "metrics": {
         "schema": "1; another number when a field changes its meaning",
         "id": "the resource as CloudWatch names it",

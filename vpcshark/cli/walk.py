@@ -51,7 +51,7 @@ def _one(options: argparse.Namespace) -> int:
     proofs = _evidence(options, found)
     if options.json:
         said = {**contract.as_json(found, options.all_paths), "costs": walk_costs.as_json(found)}
-        said["analyzer"] = _analyzed(options, found, walk_analyzer.as_json) if asks_analyzer else None
+        said["analyzer"] = analyzed(options, found, walk_analyzer.as_json) if asks_analyzer else None
         if proofs is not None:
             said["evidence"] = proofs.as_json(found.verdict)
         console.write_json(said)
@@ -59,7 +59,7 @@ def _one(options: argparse.Namespace) -> int:
     walk_screen.show(found, console.out(), options.all_paths)
     if proofs is not None:
         proofs.show(found.verdict, console.out())
-    for text in _analyzed(options, found, walk_analyzer.words) if asks_analyzer else ():
+    for text in analyzed(options, found, walk_analyzer.words) if asks_analyzer else ():
         console.write_line(text)
     return STATUSES[found.verdict]
 
@@ -75,12 +75,12 @@ def _asks_analyzer(options: argparse.Namespace) -> bool:
     return walk_analyzer.agreed(options.yes)
 
 
-def _analyzed(options: argparse.Namespace, found: Answer, told: Callable[..., T]) -> T:
+def analyzed(options: argparse.Namespace, found: Answer, told: Callable[..., T]) -> T:
     """What the analyzer says, as ``told`` writes it. It is asked in the first account and Region."""
     from vpcshark.aws import client
     from vpcshark.cli import walk_analyzer
 
-    place = _places(options)[0]
+    place = places(options)[0]
     with console.working("Waiting for Reachability Analyzer (some minutes) ...") as ask:
         return told(*walk_analyzer.held(found, client.connect(*place, ask), place))
 
@@ -108,7 +108,7 @@ def _evidence(options: argparse.Namespace, found: Answer) -> Evidence | None:
     from vpcshark.aws import client
     from vpcshark.cli import evidence
 
-    return evidence.gather(found, [client.connect(*place) for place in _places(options)], options.since)
+    return evidence.gather(found, [client.connect(*place) for place in places(options)], options.since)
 
 
 def _many(options: argparse.Namespace) -> int:
@@ -159,11 +159,11 @@ def look(options: argparse.Namespace, attempt: Callable[[Known], T]) -> T:
     from vpcshark.survey import asking, rounds
 
     with console.working("Asking AWS about the way of the packets ...") as ask:
-        accounts = [client.connect(profile, region, ask) for profile, region in _places(options)]
+        accounts = [client.connect(profile, region, ask) for profile, region in places(options)]
         return rounds.Survey(partial(asking.put, accounts)).look(attempt)
 
 
-def _places(options: argparse.Namespace) -> list[tuple[str, str]]:
+def places(options: argparse.Namespace) -> list[tuple[str, str]]:
     """(profile, region) of each account and Region that is asked."""
     return [_settled(profile, region) for profile in options.profile or [""] for region in options.region or [""]]
 

@@ -28,7 +28,8 @@ NOT_COVERED, NEVER, UNCLEAR = "not covered", "can't be logged", "unclear"
 
 @dataclass(frozen=True)
 class Finding:
-    """What is known of one point. ``packets`` and ``bytes`` are of the records; ``flow_log`` is where they are from."""
+    """What is known of one point. ``packets`` and ``bytes`` are of the records; ``flow_log`` is where they are from,
+    ``oldest`` the first one's start (seconds since the epoch)."""
 
     point: Point
     status: str
@@ -39,6 +40,7 @@ class Finding:
     flow_log: str = ""
     command: str = ""
     is_weak: bool = False
+    oldest: int = 0
 
 
 @dataclass
@@ -107,7 +109,10 @@ def _seen(point: Point, read: Records, found: list[dict[str, Any]], *, is_weak: 
         said.append("by ports and one address alone: the records have no pkt-srcaddr and pkt-dstaddr")
     status = REJECTED if is_rejected else SEEN
     packets, size = (sum(max(0, _number(each, name)) for each in found) for name in ("packets", "bytes"))
-    return Finding(point, status, "; ".join(said), len(found), packets, size, flow_log=read.log.id, is_weak=is_weak)
+    oldest = min(_number(each, "start") for each in found)
+    return Finding(
+        point, status, "; ".join(said), len(found), packets, size, read.log.id, is_weak=is_weak, oldest=oldest
+    )
 
 
 def _number(record: records.Record, name: str) -> int:

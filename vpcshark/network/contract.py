@@ -24,7 +24,7 @@ def as_json(found: Answer, every_path: bool = False) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "verdict": found.verdict,
-        "question": _question(found),
+        "question": question(found),
         "forward": _way(found.there, every_path),
         "return": _way(found.back, every_path) if found.back is not None else None,
         "blockers": [_stop(direction, hop) for direction, hop in answers.blockers(found)],
@@ -67,7 +67,8 @@ def unanswered(source: str, target: str, why: str) -> dict[str, Any]:
     }
 
 
-def _question(found: Answer) -> dict[str, Any]:
+def question(found: Answer) -> dict[str, Any]:
+    """What was asked, as it was understood."""
     asked = found.asked
     return {
         "from": _end(asked.source),

@@ -1,0 +1,134 @@
+"""What follows of the steps, in each order of outcomes; what is proved by one and denied by another is not proved."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.walks import entry, two_vpcs
+from vpcshark.errors import AwsError, InputError
+from vpcshark.network.answer import Answer
+from vpcshark.network.decision import Unclear
+from vpcshark.survey.questions import Wanted, attempt
+from vpcshark.why.inquiry import Found, Later, inquire
+from vpcshark.why.steps import ANALYZER, DIAGNOSE, EVIDENCE, Cause, Step
+
+REJECTED = Step(EVIDENCE, "rejected", "eni-1 rejected it.", Cause("rejected", "eni-1 rejected it."), is_proved=True)
+REJECTED_ONCE = Step(EVIDENCE, "rejected", "then", Cause("rejected", "eni-1 rejected it then."))
+SEEN = Step(EVIDENCE, "seen", "Of 2 points: seen at 2.")
+BEHIND = Step(EVIDENCE, "seen", "seen", contradicts="records have it at eni-2, behind the block.")
+NO_PATH = Step(ANALYZER, "differ", "no path", Cause("NO_PATH", "The analyzer finds no path."))
+AGREES = Step(ANALYZER, "agree", "agree: both say so.")
+DENIES = Step(ANALYZER, "differ", "differ", contradicts="the analyzer: the walk says blocked, the analyzer reachable")
+REFUSED = Step(DIAGNOSE, "proved", "refused", Cause("refused", "eni-2 refused it.", "Start it."), is_proved=True)
+SLOW = Step(DIAGNOSE, "likely", "slow", Cause("slow-server", "The server is slow."))
+HEALTHY = Step(DIAGNOSE, "healthy", "Packets went both ways.", is_proved=True, works=True)
+ABSENT = Step(DIAGNOSE, "not in the files", "No packet of the flow is in x.")
+
+
+@pytest.fixture(scope="module")
+def walks(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Answer]:
+    """One of each verdict."""
+    wanted = {"reachable": 80, "blocked": 81, "unknown": 80}
+    found = {}
+    for verdict, port in wanted.items():
+        folder = tmp_path_factory.mktemp(verdict)
+        two_vpcs().write(folder)
+        for each in folder.glob("NetworkAcls*") if verdict == "unknown" else ():
+            each.unlink()
+        found[verdict] = walk(folder, port)
+        assert found[verdict].verdict == verdict
+    return found
+
+
+def walk(folder: Path, port: int) -> Answer:
+    from vpcshark.network.known import Known
+    from vpcshark.survey import dump
+
+    return attempt(Known(dump.read(folder)), Wanted("client", "server", (port, port)), ["client"], ["server"])
+
+
+def asked(first: Answer, steps: list[Step], is_all: bool = False) -> Found:
+    """With steps that are ready."""
+    later = [Later(each.name, "nothing", lambda _, each=each: each) for each in steps]  # type: ignore[misc]
+    return inquire(lambda: first, later, lambda step, following: None, is_all)
+
+
+@pytest.mark.parametrize(
+    ("verdict", "steps", "is_all", "taken", "kind", "is_proved"),
+    [
+        ("blocked", [SEEN, HEALTHY], False, 1, "ENI_SG_RULES_MISMATCH", True),
+        ("blocked", [SEEN, AGREES, REFUSED], True, 4, "ENI_SG_RULES_MISMATCH", True),
+        ("blocked", [BEHIND], True, 2, "contradiction", False),
+        ("blocked", [SEEN, DENIES], True, 3, "contradiction", False),
+        ("blocked", [HEALTHY], True, 2, "contradiction", False),
+        ("reachable", [], False, 1, "undecided", False),
+        ("reachable", [SEEN], False, 2, "undecided", False),
+        ("reachable", [REJECTED_ONCE], False, 2, "rejected", False),
+        ("reachable", [REJECTED_ONCE, REFUSED], False, 3, "refused", True),
+        ("reachable", [REJECTED_ONCE, HEALTHY], False, 3, "rejected", False),
+        ("reachable", [REJECTED, REFUSED], False, 2, "rejected", True),
+        ("reachable", [REJECTED, REFUSED], True, 3, "rejected", True),
+        ("reachable", [REJECTED, HEALTHY], True, 3, "contradiction", False),
+        ("reachable", [NO_PATH], False, 2, "NO_PATH", False),
+        ("reachable", [NO_PATH, SLOW], False, 3, "slow-server", False),
+        ("reachable", [SEEN, AGREES, HEALTHY], False, 4, "works", True),
+        ("reachable", [SEEN, ABSENT], False, 3, "undecided", False),
+        ("reachable", [HEALTHY, REFUSED], False, 2, "works", True),
+        ("unknown", [], False, 1, "undecided", False),
+        ("unknown", [REJECTED, HEALTHY], False, 2, "rejected", True),
+        ("unknown", [SEEN, HEALTHY], False, 3, "works", True),
+        ("unknown", [SEEN, SLOW], False, 3, "slow-server", False),
+    ],
+)
+def test_it_stops_where_the_answer_is_proved(
+    walks: dict[str, Answer], verdict: str, steps: list[Step], is_all: bool, taken: int, kind: str, is_proved: bool
+):
+    found = asked(walks[verdict], steps, is_all)
+    assert len(found.steps) == taken
+    assert (found.conclusion.kind, found.conclusion.is_proved) == (kind, is_proved)
+
+
+def test_each_step_is_told_with_what_the_next_one_costs(walks: dict[str, Answer]):
+    told: list[tuple[str, str]] = []
+    later = [Later(EVIDENCE, "a cent", lambda _: SEEN), Later(DIAGNOSE, "nothing", lambda _: REFUSED)]
+    inquire(
+        lambda: walks["reachable"],
+        later,
+        lambda step, then: told.append((step.name, then.price if then else "")),
+        False,
+    )
+    assert told == [("walk", "a cent"), ("evidence", "nothing"), ("diagnose", "")]
+
+
+def test_the_first_block_that_nothing_goes_round_is_the_cause_and_all_are_told(tmp_path: Path):
+    cloud = two_vpcs()
+    cloud.entries("subnet-left-a").insert(0, entry(50, "deny", "6", "10.2.0.0/16", (1024, 65535), egress=False))
+    found = asked(walk(cloud.write(tmp_path / "dump"), 81), [])
+    assert found.conclusion.mend.startswith("aws ec2 authorize-security-group-ingress --group-id sg-web")
+    assert "On the way back network acl acl-left-a drops it: inbound 50 deny" in found.steps[0].sentence
+
+
+@pytest.mark.parametrize("doubt", [Unclear("the folder has no answer"), AwsError("AWS says no.")])
+def test_a_walk_that_cannot_be_made_leaves_it_open(doubt: Exception):
+    def walk_not() -> Answer:
+        raise doubt
+
+    found = inquire(walk_not, [Later(EVIDENCE, "nothing", lambda _: SEEN)], lambda step, then: None, False)
+    assert (found.answer, found.conclusion.kind, len(found.steps)) == (None, "undecided", 1)
+    assert str(doubt) in found.conclusion.sentence
+
+
+def test_a_step_that_aws_refuses_is_unknown_and_the_next_one_is_taken(walks: dict[str, Answer]):
+    def refused(_: Answer) -> Step:
+        raise AwsError("AWS says no.")
+
+    def mistaken(_: Answer) -> Step:
+        raise InputError("x is no capture.")
+
+    later = [Later(EVIDENCE, "nothing", refused), Later(DIAGNOSE, "nothing", lambda _: REFUSED)]
+    found = inquire(lambda: walks["reachable"], later, lambda step, then: None, False)
+    assert [(each.name, each.verdict) for each in found.steps[1:]] == [("evidence", "unknown"), ("diagnose", "proved")]
+    with pytest.raises(InputError):
+        inquire(lambda: walks["reachable"], [Later(DIAGNOSE, "", mistaken)], lambda step, then: None, False)

@@ -1,0 +1,67 @@
+"""Where packets would decide: the commands that capture at each interface of the path, and what follows them.
+
+Nothing is captured here. Must not know how a capture is made.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from vpcshark.network.answer import SOMEBODY, SOMEBODY_V6, Answer
+from vpcshark.network.packet import ICMP, ICMP6, TCP, UDP, Packet
+from vpcshark.network.trail import Hop
+
+_NAMES = {TCP: "tcp", UDP: "udp", ICMP: "icmp", ICMP6: "icmp6"}
+_ON_INSTANCES = ("interface", "branch", "efa", "trunk")
+
+
+@dataclass(frozen=True)
+class Capture:
+    """One command. ``file`` is what it writes; ``is_packets``: else it has flow log records."""
+
+    command: str
+    file: str
+    is_packets: bool
+
+
+def of(answer: Answer, place: Sequence[str] = (), since: str = "30m") -> list[Capture]:
+    """A command for each interface of the ways that are shown. ``place``: options that say where it is."""
+    hops: dict[str, Hop] = {}
+    for way in (answer.there, answer.back):
+        for hop in way.shown.hops if way is not None else ():
+            if hop.kind == "interface" and hop.resource.startswith("eni-"):
+                hops.setdefault(hop.resource, hop)
+    return [_capture(answer, hop, place, since) for hop in hops.values()]
+
+
+def _capture(answer: Answer, hop: Hop, place: Sequence[str], since: str) -> Capture:
+    facts = answer.network.interfaces.get(hop.resource)
+    if facts is not None and facts.type in _ON_INSTANCES and facts.instance.startswith("i-"):
+        file = f"{hop.resource}.pcapng"
+        words = ["vpcshark", "capture", hop.resource, "-f", capture_filter(hop.packet), "-w", file]
+        return Capture(shlex.join([*words, *place]), file, is_packets=True)
+    file = f"{hop.resource}-records.pcapng"
+    words = ["vpcshark", "capture", hop.resource, "--mode", "flowlogs", "--from", since, "-w", file]
+    return Capture(shlex.join([*words, *place]), file, is_packets=False)
+
+
+def capture_filter(packet: Packet) -> str:
+    """Its flow in both directions, with the ICMP errors that a router between may send about it (pcap-filter(7))."""
+    hosts = " and ".join(f"host {each}" for each in (packet.src, packet.dst) if each not in (SOMEBODY, SOMEBODY_V6))
+    own = " and ".join([*([hosts] if hosts else []), *_transport(packet)])
+    if packet.protocol in (TCP, UDP):
+        return f"({own}) or {'icmp6' if packet.is_v6 else 'icmp'}"
+    return own
+
+
+def _transport(packet: Packet) -> Iterator[str]:
+    if packet.protocol in _NAMES:
+        yield _NAMES[packet.protocol]
+    elif packet.protocol.isdigit():
+        yield f"{'ip6' if ipaddress.ip_address(packet.dst).version == 6 else 'ip'} proto {packet.protocol}"
+    if packet.protocol in (TCP, UDP) and packet.dport is not None and packet.dport != (0, 65535):
+        low, high = packet.dport
+        yield f"port {low}" if low == high else f"portrange {low}-{high}"

@@ -1,0 +1,92 @@
+"""What a step found, and what follows of all of them: plain data. Must not know how a step is judged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+SCHEMA = 1
+WALK, EVIDENCE, ANALYZER, DIAGNOSE = "walk", "evidence", "analyzer", "diagnose"
+UNKNOWN, ABSENT = "unknown", "not in the files"
+WORKS, UNDECIDED, CONTRADICTION = "works", "undecided", "contradiction"
+"""Classes of conclusions that are no cause."""
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one)."""
+
+    kind: str
+    sentence: str
+    mend: str = ""
+
+
+@dataclass(frozen=True)
+class Step:
+    """``cause``: what is wrong by this step, and ``is_proved``: is there no other explanation? ``works``: packets went
+    both ways, and nothing was wrong. ``contradicts``: how it speaks against what the walk has proved."""
+
+    name: str
+    verdict: str
+    sentence: str
+    cause: Cause | None = None
+    is_proved: bool = False
+    works: bool = False
+    contradicts: str = ""
+
+
+@dataclass(frozen=True)
+class Conclusion:
+    """What follows. ``kind`` is a cause's, or one of the classes above."""
+
+    kind: str
+    sentence: str
+    mend: str = ""
+    is_proved: bool = False
+
+
+def conclude(steps: Sequence[Step]) -> Conclusion:
+    """What all steps together say. What is proved by one and denied by another is proved no longer: a wrong answer is
+    worse than none."""
+    proved = [each for each in steps if each.cause is not None and each.is_proved]
+    denials = [each.contradicts for each in steps if each.contradicts]
+    denials += [f"{each.name}: {each.sentence}" for each in steps if each.works]
+    if proved and denials:
+        said = "; ".join(f"{each.name}: {each.cause.sentence}" for each in proved if each.cause is not None)
+        return Conclusion(CONTRADICTION, f"The steps do not agree. {said} But {'; '.join(denials)}")
+    for each in proved or [each for each in reversed(steps) if each.cause is not None]:
+        assert each.cause is not None
+        return Conclusion(each.cause.kind, each.cause.sentence, each.cause.mend, each.is_proved)
+    if any(each.works for each in steps):
+        return Conclusion(WORKS, next(each.sentence for each in steps if each.works), is_proved=True)
+    told = [each.sentence for each in (steps[0], *steps[1:][-1:])]
+    return Conclusion(UNDECIDED, " ".join([*told, *(() if _has_packets(steps) else ("Packets would decide.",))]))
+
+
+def _has_packets(steps: Sequence[Step]) -> bool:
+    return any(each.name == DIAGNOSE and each.verdict not in (UNKNOWN, ABSENT) for each in steps)
+
+
+def needs_packets(steps: Sequence[Step]) -> bool:
+    """Is nothing proved, and has nobody shown packets of the flow yet?"""
+    return not conclude(steps).is_proved and not _has_packets(steps)
+
+
+def as_json(question: Any, steps: Sequence[Step], captures: Sequence[str], end: Conclusion) -> dict[str, Any]:
+    """What scripts rely on."""
+    return {
+        "schema": SCHEMA,
+        "question": question,
+        "steps": [
+            {
+                "step": each.name,
+                "verdict": each.verdict,
+                "sentence": each.sentence,
+                "proved": each.is_proved,
+            }
+            for each in steps
+        ],
+        "captures": [*captures],
+        "conclusion": {"class": end.kind, "sentence": end.sentence, "mend": end.mend, "proved": end.is_proved},
+    }
