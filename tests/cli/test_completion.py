@@ -74,7 +74,7 @@ def test_enis_are_completed_by_name_and_id_from_the_last_list(environ):
 
 def test_values_of_an_option_are_completed(environ):
     """From the table of options."""
-    assert completed(environ, "vpcshark capture web-1 --mode ") == ["auto", "mirror", "tcpdump"]
+    assert completed(environ, "vpcshark capture web-1 --mode ") == ["auto", "flowlogs", "mirror", "tcpdump"]
 
 
 @pytest.mark.parametrize("shell", SHELLS)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from vpcshark.cli.arguments import common, walk
+from vpcshark.cli.arguments import common
 
 EPILOG = """\
 The steps, in order: walk (the rules, by describes), evidence (flow log records), with --analyzer AWS's Reachability
@@ -36,9 +36,9 @@ def add(commands: Any, name: str) -> None:
         help="a capture of the connection at a point of the path; again for further points",
     )
     parser.add_argument("--all", action="store_true", help="take every step, also when the answer is proved")
-    walk.add_packet(parser)
-    walk.add_ends(parser)
-    walk.add_accounts(parser)
+    common.add_packet(parser)
+    common.add_ends(parser)
+    common.add_accounts(parser)
     parser.add_argument(
         "--analyzer", action="store_true", help="ask AWS's Reachability Analyzer too, if need be (it costs money)"
     )
