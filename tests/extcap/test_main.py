@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from hands import wait_until
 
 from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.errors import AwsError
@@ -187,4 +188,7 @@ def test_fast_answers_import_nothing_heavy(arguments, allowed):
 def test_sentences_are_utf8_whatever_the_locale(wireshark):
     """Wireshark reads UTF-8; an ASCII locale must not turn a name into an error."""
     plain = {"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}
-    assert "{display=web-1 · eth0}" in wireshark.extcap("--extcap-interfaces", **plain).stdout
+    wait_until(
+        lambda: "{display=web-1 · eth0}" in wireshark.extcap("--extcap-interfaces", **plain).stdout,
+        "the list is there: a busy machine may need more than the two seconds that one is waited for",
+    )

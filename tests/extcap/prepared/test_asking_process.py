@@ -8,6 +8,7 @@ import sys
 from dataclasses import dataclass
 
 import pytest
+from hands import wait_until
 
 from vpcshark.extcap.prepared.asking_process import behind, is_capture, wants_capture
 
@@ -84,6 +85,6 @@ def test_who_captures_from_one_of_ours_is_known_by_his_command_line(line: str, i
 def test_the_command_line_is_that_of_a_real_process():
     """One that has gone wants nothing."""
     with subprocess.Popen([sys.executable, "-c", "input()", "-i", "eni-0a"], stdin=subprocess.PIPE) as process:
-        assert wants_capture(process.pid)
+        wait_until(lambda: wants_capture(process.pid), "it is the program, no more the copy of this one before that")
         assert not wants_capture(os.getpid())
     assert not wants_capture(process.pid)
