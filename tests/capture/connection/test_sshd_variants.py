@@ -161,9 +161,10 @@ def dumps(transport: clients.Client) -> None:
 
 
 def mac_here() -> str:
-    """Of an interface that is up."""
-    links = [link for link in Path("/sys/class/net").iterdir() if (link / "operstate").read_text().strip() == "up"]
-    return (links[0] / "address").read_text().strip()
+    """Of the interface with the default route: another one may be another test's, and gone in a moment."""
+    routes = [line.split() for line in Path("/proc/net/route").read_text().splitlines()[1:]]
+    own = next(fields[0] for fields in routes if fields[1] == "00000000")
+    return Path("/sys/class/net", own, "address").read_text().strip()
 
 
 def unused_port() -> int:
