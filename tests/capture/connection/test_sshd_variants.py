@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from machine import own_mac
 from variants import FIPS, HARDENED, Running, Variant, running
 
 from vpcshark.capture.instance.tcpdump_process import Dump, Wanted
@@ -153,18 +154,11 @@ def receives(transport: clients.Client) -> None:
 
 def dumps(transport: clients.Client) -> None:
     """tcpdump captures: its header has come, or ``begin`` says why not."""
-    dump = Dump(transport, Wanted(mac_here()))
+    dump = Dump(transport, Wanted(own_mac()))
     try:
         dump.begin()
     finally:
         dump.close()
-
-
-def mac_here() -> str:
-    """Of the interface with the default route: another one may be another test's, and gone in a moment."""
-    routes = [line.split() for line in Path("/proc/net/route").read_text().splitlines()[1:]]
-    own = next(fields[0] for fields in routes if fields[1] == "00000000")
-    return Path("/sys/class/net", own, "address").read_text().strip()
 
 
 def unused_port() -> int:
