@@ -30,27 +30,6 @@ OPTIONS = (
         ),
     ),
     Option(
-        name="from",
-        group="Flow logs",
-        kind=Kind.STRING,
-        display="From",
-        tooltip="From when on records are read in mode flow logs: 15m, 2h, 3d (before now), or a time such as "
-        "2026-05-01T12:00:00Z. AWS delivers records 6 to 20 minutes late.",
-        default="15m",
-        pattern=r"[0-9]{1,6}[smhd]|[0-9]{4}-[0-9T:. Z+-]{6,40}|[0-9]{9,11}",
-        meaning="a time such as 15m or 2026-05-01T12:00:00Z",
-        placeholder="15m",
-    ),
-    Option(
-        name="follow",
-        group="Flow logs",
-        kind=Kind.BOOLEAN,
-        display="Go on with new records",
-        tooltip="In mode flow logs: look for new records each half minute, until the capture is stopped. Otherwise it "
-        "ends with the records that are there.",
-        default="false",
-    ),
-    Option(
         name="direction",
         group="Capture",
         kind=Kind.SELECTOR,
@@ -276,6 +255,27 @@ OPTIONS = (
         pattern=r"/[^\0\r\n]{1,1024}",
         meaning="an absolute path",
         placeholder="none",
+    ),
+    Option(
+        name="from",
+        group="Capture",
+        kind=Kind.STRING,
+        display="Flow logs from",
+        tooltip="From when on records are read in mode flow logs: 15m, 2h, 3d (before now), or a time such as "
+        "2026-05-01T12:00:00Z. AWS delivers records 6 to 20 minutes late.",
+        default="15m",
+        pattern=r"[0-9]{1,6}[smhd]|[0-9]{4}-[0-9T:. Z+-]{6,40}|[0-9]{9,11}",
+        meaning="a time such as 15m or 2026-05-01T12:00:00Z",
+        placeholder="15m",
+    ),
+    Option(
+        name="follow",
+        group="Capture",
+        kind=Kind.BOOLEAN,
+        display="Flow logs: follow",
+        tooltip="In mode flow logs: look for new records each half minute, until the capture is stopped. Otherwise it "
+        "ends with the records that are there.",
+        default="false",
     ),
     Option(
         name="connection",

@@ -17,7 +17,6 @@ def test_the_dialog_has_one_argument_per_option_and_no_brace_too_many(sentences)
     assert [int(fields["number"]) for fields in arguments] == list(range(len(OPTIONS)))
     assert {fields["group"] for fields in arguments} == {
         "Capture",
-        "Flow logs",
         "Mirror",
         "Capture host",
         "Launch",
