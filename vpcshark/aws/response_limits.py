@@ -14,7 +14,7 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.answers import is_too_deep
-from vpcshark.clock import SystemClock
+from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
 MOST = 16 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
@@ -22,17 +22,17 @@ MOST_REFUSED = 1 << 20  # bytes of an error
 SHORT = 1 << 20  # so many of each answer are read whatever else is being read
 LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
 _PIECE = 1 << 13  # a compressed piece has a thousand times its size at most
-_CLOCK = SystemClock()
+_SYSTEM = SystemClock()
 _long_answer = threading.Lock()  # held by whoever reads beyond SHORT, for LONGEST at most
 
 
-def bound(client: Any) -> None:
+def bound(client: Any, clock: Clock = _SYSTEM) -> None:
     """Have the client's answers bounded, by botocore's event before each attempt to send a request: what a handler
     returns is taken for the answer."""
     session = client._endpoint.http_session  # botocore's settings of time-outs, proxies and TLS are in there
 
     def send(request: Any, **_: Any) -> Any:
-        work = threads.start(_answer, session, request, name="answer of AWS")
+        work = threads.start(_answer, session, request, clock, name="answer of AWS")
         try:
             return work.result(LONGEST)
         except TookTooLong as error:
@@ -43,7 +43,7 @@ def bound(client: Any) -> None:
     client.meta.events.register("before-send", send)
 
 
-def _answer(session: Any, request: Any) -> Any:
+def _answer(session: Any, request: Any, clock: Clock) -> Any:
     """The response with its whole body; without it where botocore hands a stream to the caller, who bounds it (a file
     of S3 may have any size). A refusal is never one."""
     is_stream = request.stream_output
@@ -51,17 +51,18 @@ def _answer(session: Any, request: Any) -> Any:
     response = session.send(request)
     if is_stream and response.status_code < 300:
         return response
-    response._content = _body(response.raw, request, MOST if response.status_code < 300 else MOST_REFUSED)
+    most = MOST if response.status_code < 300 else MOST_REFUSED
+    response._content = _body(response.raw, request, most, clock)
     return response
 
 
-def _body(raw: Any, request: Any, most: int) -> bytes:
+def _body(raw: Any, request: Any, most: int, clock: Clock) -> bytes:
     """As botocore reads and maps it (httpsession.URLLib3Session.send), but bounded."""
     from botocore import exceptions
     from urllib3 import exceptions as broken
 
     try:
-        body = _read(raw, request.url, most)
+        body = whole(raw, request.url, most, clock)
     except broken.ReadTimeoutError as error:
         raise exceptions.ReadTimeoutError(endpoint_url=request.url, error=error) from error
     except broken.ProtocolError as error:
@@ -75,22 +76,24 @@ def _body(raw: Any, request: Any, most: int) -> bytes:
     return body
 
 
-def _read(raw: Any, url: str, most: int) -> bytes:
-    """The bytes. AwsError where they are too many, urllib3's ReadTimeoutError where they come too slowly."""
+def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
+    """All that ``raw``, urllib3's response, has to say; safe to call from many threads, of which one at a time goes
+    beyond ``SHORT``. AwsError where it is more than ``most`` bytes, urllib3's ReadTimeoutError where it comes too
+    slowly or another one takes the time."""
     from urllib3.exceptions import ReadTimeoutError
 
-    body, end, is_long = bytearray(), _CLOCK.monotonic() + LONGEST, False
+    body, end, is_long = bytearray(), clock.monotonic() + LONGEST, False
     with ExitStack() as turn:
         for piece in raw.stream(_PIECE):
             body += piece
             if len(body) > SHORT and not is_long:
-                is_long = _long_answer.acquire(timeout=max(0.0, end - _CLOCK.monotonic()))
+                is_long = _long_answer.acquire(timeout=max(0.0, end - clock.monotonic()))
                 if is_long:
                     turn.callback(_long_answer.release)
             if len(body) > most:
                 raw.close()
                 raise AwsError(f"The answer from {url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL.")
-            if _CLOCK.monotonic() > end:
+            if clock.monotonic() > end:
                 raw.close()
                 raise ReadTimeoutError(raw, url, "the answer has no end")
     return bytes(body)
