@@ -66,3 +66,17 @@ def test_every_class_of_error_is_in_troubleshooting() -> None:
     kinds = [name for name, it in vars(errors).items() if isinstance(it, type) and issubclass(it, errors.VpcsharkError)]
     assert len(kinds) > 10
     assert [name for name in kinds if f"`{name}`" not in page] == []
+
+
+ROOMS = "tests|vpcshark|docs|extcap|installer|cli|capture|aws|wire|cleanup|transport|options|diagnose"
+NAMED = re.compile(rf"\b((?:{ROOMS})/[\w/]+\.(?:py|sh))\b")
+SCRIPTS = [PROJECT / "Makefile", PROJECT / ".ci" / "run", *sorted((PROJECT / "tests").glob("*.sh"))]
+
+
+@pytest.mark.parametrize("page", [*PAGES, *SCRIPTS], ids=lambda page: str(page.relative_to(PROJECT)))
+def test_no_file_is_named_that_is_not_there(page: Path) -> None:
+    """By its whole path, or as one of ``vpcshark``: files move, and pages and scripts name them."""
+    named = NAMED.findall(page.read_text("utf-8"))
+    assert [
+        name for name in named if not (PROJECT / name).exists() and not (PROJECT / "vpcshark" / name).exists()
+    ] == []
