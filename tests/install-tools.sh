@@ -4,7 +4,7 @@ set -eu
 missing=
 for pair in tshark:tshark wireshark:wireshark dumpcap:wireshark-common tcpdump:tcpdump sshd:openssh-server ssh:openssh-client \
     ip:iproute2 nft:nftables Xvfb:xvfb xdotool:xdotool openbox:openbox import:imagemagick shellcheck:shellcheck \
-    sudo:sudo busybox:busybox dash:dash ping:iputils-ping xwininfo:x11-utils xprop:x11-utils dbus-daemon:dbus zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base; do
+    sudo:sudo busybox:busybox dash:dash ping:iputils-ping tracepath:iputils-tracepath xwininfo:x11-utils xprop:x11-utils dbus-daemon:dbus zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 # Has no command on the PATH: what a screen reader asks, and our tests with it.

@@ -147,3 +147,14 @@ def test_what_may_not_be_seen_is_unknown_and_named(operation: str, scene: Scene,
     found, _ = walk(Refusing(aws, operation), scene.source, scene.target)  # type: ignore[arg-type]
     assert (found.verdict, told(found)) == ("unknown", [])
     assert any("not" in hop.text for _, hop in answer.unknowns(found))
+
+
+@pytest.mark.parametrize("names", ["instances", "interfaces"])
+def test_an_end_is_found_by_the_name_of_its_instance_or_its_interface(scene: Scene, aws: Aws, names: str):
+    """Whoever names an instance rarely names its interface too."""
+    one_vpc(scene)
+    ends = (scene.source_instance, scene.host) if names == "instances" else (scene.source, scene.target)
+    for end, name in zip(ends, (f"web-{scene.number}", f"db-{scene.number}"), strict=True):
+        aws.ec2.create_tags(Resources=[end], Tags=[{"Key": "Name", "Value": name}])
+    found, _ = walk(aws, f"web-{scene.number}", f"db-{scene.number}")
+    assert (found.verdict, found.packet.dst) == ("reachable", scene.target_address)

@@ -18,9 +18,11 @@ from vpcshark.network.answer import Answer
 from vpcshark.network.known import Known
 from vpcshark.survey import dump
 from vpcshark.survey.questions import Wanted, attempt
-from vpcshark.why import from_analyzer, from_packets, from_records
+from vpcshark.why import captures, from_analyzer, from_packets, from_probe, from_records, from_walk
 from vpcshark.why.asked_flow import AskedFlow
 from vpcshark.why.captures import capture_filter
+from vpcshark.why.steps import conclude
+from vpcshark.why.tried import CANNOT, CONNECTED, REFUSED, SILENT, UNREACHABLE, Echo, Probe
 
 NOW = 1_767_268_800
 STATUSES = {"s": SEEN, "n": NOT_SEEN, "r": REJECTED, "-": NOT_COVERED, "u": UNCLEAR}
@@ -189,3 +191,47 @@ def test_a_capture_filter_keeps_the_routers_words(walks: dict[str, Answer]):
     assert capture_filter(v6).endswith("and udp and portrange 5000-5003) or icmp6")
     assert capture_filter(replace(packet, protocol="-1", dport=None)) == "host 10.1.1.10 and host 10.2.2.20"
     assert capture_filter(replace(packet, protocol="47", dport=None)).endswith("and ip proto 47")
+
+
+HOLE = (Echo(1400, is_answered=True), Echo(1500, is_answered=False))
+WHOLE = (Echo(1500, is_answered=True), Echo(8500, is_answered=True), Echo(9001, is_answered=False))
+TOLD = (Echo(1400, is_answered=True), Echo(1500, is_answered=False, mtu=1450, sender="10.1.1.1"))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "echoes", "kind", "works"),
+    [
+        (CONNECTED, WHOLE, "", True),  # what is larger than a transit gateway's 8500 bytes is lost at it, as it should
+        (CONNECTED, TOLD, "", True),
+        (CONNECTED, HOLE, "pmtu-black-hole", False),
+        (SILENT, HOLE, "pmtu-black-hole", False),
+        (REFUSED, WHOLE, "refused", False),
+        (UNREACHABLE, (), "unreachable", False),
+        (SILENT, (), "", False),  # that it does not work was known
+        (CANNOT, (), "", False),
+        ("", WHOLE, "", False),
+    ],
+)
+def test_a_test_connection_proves_what_works_and_guesses_at_the_rest(
+    walks: dict[str, Answer], outcome: str, echoes: tuple[Echo, ...], kind: str, works: bool
+):
+    step = from_probe.judge(walks["reachable"], Probe(outcome, 12, "", echoes))
+    assert (step.cause.kind if step.cause else "", step.works, step.is_proved) == (kind, works, works)
+
+
+def test_a_hole_is_told_with_its_edges_and_what_mends_it(walks: dict[str, Answer]):
+    cause = from_probe.judge(walks["reachable"], Probe(CONNECTED, 12, "", HOLE)).cause
+    assert cause is not None
+    assert "1400 bytes are answered, and of 1500 bytes" in cause.sentence
+    assert "type 3 code 4" in cause.mend
+
+
+def test_a_connection_where_the_rules_block_is_a_contradiction(walks: dict[str, Answer]):
+    steps = [from_walk.judge(walks["blocked"]), from_probe.judge(walks["blocked"], Probe(CONNECTED))]
+    assert conclude(steps).kind == "contradiction"
+
+
+def test_the_points_of_a_path_are_those_on_instances_with_one_filter_for_all(walks: dict[str, Answer]):
+    points, text = captures.points(walks["reachable"])
+    assert points == ["eni-client", "eni-server"]
+    assert text == "(host 10.1.1.10 and host 10.2.2.20 and tcp and port 80) or icmp"

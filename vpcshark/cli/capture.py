@@ -8,7 +8,7 @@ import select
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -29,8 +29,13 @@ from vpcshark.options.checked_settings import named
 from vpcshark.text import many
 
 
-def run(options: argparse.Namespace) -> int:
-    """Capture until stopped; ``statuses.EMPTY`` if that went well and brought no packet."""
+def _nothing() -> None:
+    """Nobody waits for it."""
+
+
+def run(options: argparse.Namespace, on_up: Callable[[], object] = _nothing) -> int:
+    """Capture until stopped; ``statuses.EMPTY`` if that went well and brought no packet. ``on_up`` is called when
+    packets can come."""
     from vpcshark.capture.services import Services
 
     if options.json and options.file == "-":
@@ -42,7 +47,13 @@ def run(options: argparse.Namespace) -> int:
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
-    course = Course(alarm.start if bounds.duration else _nothing, reasons.extend, reasons.append)
+
+    def begin() -> None:
+        if bounds.duration:
+            alarm.start()
+        on_up()
+
+    course = Course(begin, reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")
@@ -82,10 +93,6 @@ def summary(selection: Selection, recorder: recording.Recorder, reasons: Sequenc
         "files": recorder.paths,
         "reasons": [] if recorder.packets else [*reasons],
     }
-
-
-def _nothing() -> None:
-    """No clock runs."""
 
 
 def _given(options: argparse.Namespace) -> dict[str, str]:

@@ -1,6 +1,7 @@
-"""``vpcshark why``: one question, taken through walk, evidence, analyzer and packets. Must not know what proves what.
+"""``vpcshark why``: one question, taken through walk, evidence, analyzer, a test connection and packets. Must not know
+what proves what.
 
-Everything is read only, but for what the analyzer makes for its answer, with a price that is agreed to.
+Everything is read only, but for what the analyzer and a capture make for their answer, with a price that is agreed to.
 """
 
 from __future__ import annotations
@@ -53,10 +54,11 @@ def status_of(end: Conclusion) -> int:
 
 def _check(options: argparse.Namespace) -> None:
     """What can't be done is said before anything is asked."""
-    from vpcshark.cli import diagnose, walk_analyzer
+    from vpcshark.cli import diagnose, walk_analyzer, why_hosts
 
     if options.files:
         diagnose.check_files(options.files)
+    why_hosts.check(options)
     if options.analyzer and options.from_dump is not None:
         raise Mistake("--analyzer asks AWS, and --from-dump does not.", "Give one of both.")
     if options.analyzer and not options.yes and not console.has_person():
@@ -70,6 +72,7 @@ def _quiet(_: Step, __: Later | None) -> None:
 def _later(options: argparse.Namespace) -> list[Later]:
     """The steps after the walk, with what each costs."""
     from vpcshark.aws import prices
+    from vpcshark.cli import why_hosts
     from vpcshark.why import steps
     from vpcshark.why.inquiry import Later
 
@@ -80,8 +83,14 @@ def _later(options: argparse.Namespace) -> list[Later]:
     if options.analyzer:
         price = f"{prices.ANALYSIS_USD:.2f} USD, and some minutes"
         found.append(Later(steps.ANALYZER, price, partial(_analyzer, options)))
+    if options.probe:
+        price = "nothing: one connection and some echo requests, from SRC's own host"
+        found.append(Later(steps.PROBE, price, partial(why_hosts.probe, options)))
     if options.files:
         found.append(Later(steps.DIAGNOSE, "nothing", partial(_diagnose, options.files)))
+    if options.capture:
+        price = f"${prices.SESSION_HOUR_USD:.3f} an hour for each interface that is mirrored, and is asked before"
+        found.append(Later(steps.CAPTURE, price, why_hosts.Recording(options, why_hosts.record, _diagnose).take))
     return found
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from vpcshark.options.option import Kind, Option
 from vpcshark.options.table import BY_NAME, OPTIONS
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Give ``parser`` every option under the dialog's names, one argument group per tab. Parse ``normalise(argv)``."""
+def add_arguments(parser: argparse.ArgumentParser, tabs: Collection[str] = ()) -> None:
+    """Give ``parser`` every option under the dialog's names, one argument group per tab; those of ``tabs`` alone, if
+    any are named. Parse ``normalise(argv)``."""
     groups: dict[str, argparse._ArgumentGroup] = {}
     for option in OPTIONS:
+        if tabs and option.group not in tabs:
+            continue
         if option.group not in groups:
             groups[option.group] = parser.add_argument_group(option.group)
         _add(groups[option.group], option)
@@ -64,7 +67,8 @@ def normalise(argv: Sequence[str]) -> list[str]:
     return plain
 
 
-def given(namespace: argparse.Namespace) -> dict[str, str]:
-    """What was given on a command line that ``add_arguments`` described, for ``resolve``."""
-    found = {option.name: getattr(namespace, option.field, None) for option in OPTIONS}
+def given(namespace: argparse.Namespace, tabs: Collection[str] = ()) -> dict[str, str]:
+    """What was given on a command line that ``add_arguments`` described with these ``tabs``, for ``resolve``."""
+    asked = [option for option in OPTIONS if not tabs or option.group in tabs]
+    found = {option.name: getattr(namespace, option.field, None) for option in asked}
     return {name: text for name, text in found.items() if text is not None}

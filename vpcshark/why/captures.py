@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ipaddress
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from vpcshark.network.answer import SOMEBODY, SOMEBODY_V6, Answer
@@ -29,17 +29,34 @@ class Capture:
 
 def of(answer: Answer, place: Sequence[str] = (), since: str = "30m") -> list[Capture]:
     """A command for each interface of the ways that are shown. ``place``: options that say where it is."""
+    return [_capture(answer, hop, place, since) for hop in _interfaces(answer)]
+
+
+def points(answer: Answer) -> tuple[list[str], str]:
+    """The interfaces of the path that can be captured from, in its order, and one filter for all of them: the flow as
+    each of them sees it."""
+    hops = [hop for hop in _interfaces(answer) if _is_on_an_instance(answer, hop)]
+    filters = dict.fromkeys(capture_filter(hop.packet) for hop in hops)
+    one = len(filters) == 1
+    return [hop.resource for hop in hops], " or ".join(each if one else f"({each})" for each in filters)
+
+
+def _interfaces(answer: Answer) -> Collection[Hop]:
     hops: dict[str, Hop] = {}
     for way in (answer.there, answer.back):
         for hop in way.shown.hops if way is not None else ():
             if hop.kind == "interface" and hop.resource.startswith("eni-"):
                 hops.setdefault(hop.resource, hop)
-    return [_capture(answer, hop, place, since) for hop in hops.values()]
+    return hops.values()
+
+
+def _is_on_an_instance(answer: Answer, hop: Hop) -> bool:
+    facts = answer.network.interfaces.get(hop.resource)
+    return facts is not None and facts.type in _ON_INSTANCES and facts.instance.startswith("i-")
 
 
 def _capture(answer: Answer, hop: Hop, place: Sequence[str], since: str) -> Capture:
-    facts = answer.network.interfaces.get(hop.resource)
-    if facts is not None and facts.type in _ON_INSTANCES and facts.instance.startswith("i-"):
+    if _is_on_an_instance(answer, hop):
         file = f"{hop.resource}.pcapng"
         words = ["vpcshark", "capture", hop.resource, "-f", capture_filter(hop.packet), "-w", file]
         return Capture(shlex.join([*words, *place]), file, is_packets=True)

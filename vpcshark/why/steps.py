@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 SCHEMA = 1
-WALK, EVIDENCE, ANALYZER, DIAGNOSE = "walk", "evidence", "analyzer", "diagnose"
+WALK, EVIDENCE, ANALYZER, PROBE, DIAGNOSE = "walk", "evidence", "analyzer", "probe", "diagnose"
+CAPTURE = "capture"  # whose packets "diagnose" judges
 UNKNOWN, ABSENT = "unknown", "not in the files"
 WORKS, UNDECIDED, CONTRADICTION = "works", "undecided", "contradiction"
 """Classes of conclusions that are no cause."""

@@ -15,22 +15,21 @@ from dataclasses import dataclass, replace
 
 from vpcshark import text
 from vpcshark.capture.contract.sink import SinkClosed
-from vpcshark.capture.instance import commands, network_namespaces
+from vpcshark.capture.instance import asking, commands, network_namespaces
 from vpcshark.capture.instance import facts as instance_facts
 from vpcshark.capture.remote import output_lines, shell_commands
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
-from vpcshark.transport.base import NO_STATUS, Channel, Transport
+from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire.bpf import kernel_filter, libpcap
 from vpcshark.wire.overlay.tcpdump_stream import Converter
 
 log = logging.getLogger(__name__)
 CHUNK = 1 << 18
-MOST_ANSWER = 1 << 20  # bytes
 MOST_LINE = 1 << 16  # bytes
 MOST_WORDS = 500  # characters of one
 _NO_TCPDUMP = "See what the tcpdump is that the user there runs, and what the user's start-up files print."
-ANSWER_DEADLINE = 6.0  # seconds for the questions, and again until the capture has begun
+ANSWER_DEADLINE = 6.0  # seconds until the capture has begun
 _NO_RIGHT = re.compile(r"not permitted|permission|a password is required|a terminal is required|must have a tty", re.I)
 
 
@@ -155,7 +154,7 @@ class Dump:
         """In another network namespace of the host. InputError if it is in none that we may look into."""
         mac, may_look = self._wanted.mac, self.facts.rights in ("root", "sudo")
         command = commands.as_root(self.facts, network_namespaces.command(mac))
-        place = network_namespaces.parse(_asked(self._transport, command)) if may_look else None
+        place = network_namespaces.parse(asking.answer(self._transport, command)) if may_look else None
         if place is None:
             look = "" if may_look else " It may be in a container, where only root can look (sudo without a password)."
             raise InputError(
@@ -249,41 +248,13 @@ def inner_filter(capture_filter: str) -> Callable[[bytes, int], bool] | None:
 
 def ask(transport: Transport) -> instance_facts.Facts:
     """What the host says of itself. TransportError."""
-    output = _asked(transport, instance_facts.command())
+    output = asking.answer(transport, instance_facts.command())
     facts = instance_facts.parse(output, transport.name)
     if facts.is_guessed:
         unseen = _unseen(facts, transport)
         log.warning("%s; root's %d connections to port 443 are taken for them.", unseen, len(facts.agent))
     # Only a connection of our own may be ended with the capture: on this machine sshd serves the user's login.
     return replace(facts, sshd=0) if transport.name == "local" else facts
-
-
-def _asked(transport: Transport, command: Sequence[str]) -> bytes:
-    """What the command prints. TransportError, also if it never began."""
-    channel = transport.open(shell_commands.carried(command))
-    alarm = threading.Timer(ANSWER_DEADLINE, channel.close)
-    alarm.start()
-    try:
-        channel.close_input()
-        output = bytearray()
-        while data := channel.read(CHUNK):
-            output += data
-            if len(output) > MOST_ANSWER:
-                raise instance_facts.unfit(transport.name, f"more than {MOST_ANSWER:,} bytes")
-        if not instance_facts.has_begun(output) and (words := _refusal(channel, bytes(output))):
-            raise shell_commands.no_shell(transport.name, words)
-        return bytes(output)
-    finally:
-        alarm.cancel()
-        channel.close()
-
-
-def _refusal(channel: Channel, output: bytes) -> str:
-    """What a login shell says that ended with an error instead of running the command; "" if it did not do that."""
-    with contextlib.suppress(TransportError):
-        if 0 < channel.wait(1.0) < NO_STATUS:
-            return (channel.read_error(MOST_LINE).strip() or output.strip()).decode("utf-8", "replace")
-    return ""
 
 
 def _check_own_traffic(facts: instance_facts.Facts, transport: Transport) -> None:

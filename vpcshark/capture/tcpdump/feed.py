@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from vpcshark.aws.client import Aws
-from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.compute.capture_hosts import CaptureHost
-from vpcshark.aws.inventory import interfaces, owners, trunks
+from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.instance import whereabouts
 from vpcshark.capture.instance.tcpdump_process import Dump, Wanted, inner_filter
 from vpcshark.capture.inventory.eni_cache import Remembered
 from vpcshark.capture.lifecycle import file_headers
@@ -25,7 +25,7 @@ from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.capture.tcpdump.stream import Pouring
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
-from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.errors import VpcsharkError
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -174,14 +174,8 @@ class TcpdumpFeed:
             source = next((eni for eni in enis if eni.id == self._context.selection.single), None)
             if source is None:
                 source = jobs.result(jobs.start(interfaces.find_eni, aws.ec2, self._context.selection.single))
-            if source.interface_type == "branch":
-                source = jobs.result(jobs.start(trunks.on_its_trunk, aws.ec2, source))
-        if (told := owners.why_no_device(source)) is not None:
-            raise InputError(f"{source.id} {told[0]}.", told[1])
-        if not source.instance or source.instance_state != "running":
-            what, remedy = owners.why_nobody_logs_in(source)
-            raise InputError(f"{source.id} {what}: tcpdump needs a running instance.", remedy)
-        return Remembered(source, enis, jobs.result(jobs.start(capture_hosts.find_host, aws.ec2, source.instance)))
+            source, host = jobs.result(jobs.start(whereabouts.located, aws.ec2, source, "tcpdump"))
+        return Remembered(source, enis, host)
 
     def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
         transport = self._world.open_transport(host, interfaces.login_addresses(source))
