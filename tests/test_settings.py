@@ -4,7 +4,7 @@ import pytest
 
 from vpcshark import settings
 from vpcshark.errors import InputError
-from vpcshark.settings import Settings, Tag, change, load, parse
+from vpcshark.settings import PathEnds, Settings, Tag, change, load, parse
 
 WHOLE = """\
 [list]
@@ -33,6 +33,21 @@ def test_everything_that_a_file_can_say():
     web = read.captures["web"]
     assert (web.enis, web.tags, web.region) == (("eni-0a", "eni-0b"), (Tag("role", "web"),), "eu-west-1")
     assert web.options == {"vni": "77"}
+
+
+def test_a_path_is_the_two_ends_of_a_connection_with_options_of_its_own():
+    read = parse("[path shop]\nsource = web-1\ndestination = db-1\nport = 5432\nregion = eu-west-1\nhost = local\n")
+    shop = read.captures["shop"]
+    assert (shop.paths, shop.region, shop.options) == (
+        (PathEnds("web-1", "db-1", "5432"),),
+        "eu-west-1",
+        {"host": "local"},
+    )
+    assert [str(path) for path in (*shop.paths, PathEnds("a", "b", "53", "udp"), PathEnds("a", "b"))] == [
+        "web-1->db-1:5432",
+        "a->b:53/udp",
+        "a->b",
+    ]
 
 
 def test_who_may_receive_packets_is_said_by_account_profile_or_id():
@@ -69,6 +84,9 @@ def test_no_file_and_an_empty_one_are_all_defaults(tmp_path):
         ("[list]\n[capture choose]\nenis = eni-0a\n", 2, "another entry of the list"),
         ("[capture problem-2]\nenis = eni-0a\n", 1, "another entry of the list"),
         ("[list]\n[capture web]\nvni = 7\n", 2, "needs enis, tags, asg or lb"),
+        ("[path web]\nsource = a\n", 1, "needs source and destination"),
+        ("[path web]\nsource = a\ndestination = b\nport = http\n", 4, '"http" is not a port'),
+        ("[capture web]\nenis = eni-0a\n[path web]\nsource = a\ndestination = b\n", 3, "a capture and a path named"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(text, line, words):

@@ -29,6 +29,7 @@ _HOSTS = {  # key -> what a word of it must be
     "ids": (r"i-[0-9a-f]{8,32}", "the id of an instance"),
 }
 _CAPTURE = ("enis", "tags", "asg", "lb", "profile", "region")
+_PATH = ("source", "destination", "port", "protocol", "profile", "region")
 EXAMPLE = """\
 # vpcshark's settings. A line that begins with # is a remark.
 
@@ -61,6 +62,12 @@ EXAMPLE = """\
 #tags = Name=web-*, env=prod
 #asg = web-group
 #lb = web-balancer
+
+# The path of one connection: captured at every interface that its packets pass, as vpcshark walk finds them.
+#[path shop]
+#source = web-1
+#destination = db-1
+#port = 5432
 """
 
 
@@ -73,9 +80,24 @@ class Tag:
 
 
 @dataclass(frozen=True)
+class PathEnds:
+    """The way of a connection, in the user's words for its ends. ``port`` and ``protocol`` may be ""."""
+
+    source: str
+    destination: str
+    port: str = ""
+    protocol: str = ""
+
+    def __str__(self) -> str:
+        """As a command line has it: ``web-1->db-1:5432``, ``a->b:53/udp``."""
+        port = f":{self.port}" if self.port else ""
+        return f"{self.source}->{self.destination}{port}" + (f"/{self.protocol}" if self.protocol else "")
+
+
+@dataclass(frozen=True)
 class NamedCapture:
     """Several ENIs under one name: those that are named, those that bear every one of the tags, those of Auto Scaling
-    ``groups`` and those behind load ``balancers``."""
+    ``groups``, those behind load ``balancers``, and those that the packets of ``paths`` pass."""
 
     name: str
     enis: tuple[str, ...] = ()
@@ -85,6 +107,12 @@ class NamedCapture:
     profile: str = ""
     region: str = ""
     options: Mapping[str, str] = field(default_factory=dict)
+    paths: tuple[PathEnds, ...] = ()
+
+    @property
+    def section(self) -> str:
+        """What its section in the file is called."""
+        return f"{'path' if self.paths else 'capture'} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -174,13 +202,17 @@ class _Reader:
         self._parser = parser
 
     def settings(self) -> Settings:
-        captures = {}
+        captures: dict[str, NamedCapture] = {}
         for section in self._parser.sections():
             kind, _, name = section.partition(" ")
-            if kind == "capture":
-                captures[name.strip()] = self._capture(section, name.strip())
+            if kind in ("capture", "path"):
+                if name.strip() in captures:
+                    raise _Wrong(section, "", f'there is a capture and a path named "{name.strip()}"')
+                read = self._capture if kind == "capture" else self._path
+                captures[name.strip()] = read(section, name.strip())
             elif section not in ("list", "defaults", "hosts"):
-                raise _Wrong(section, "", f"[{section}] is none of [list], [defaults], [hosts], [capture NAME]")
+                known = "[list], [defaults], [hosts], [capture NAME], [path NAME]"
+                raise _Wrong(section, "", f"[{section}] is none of {known}")
         self._known("list", _LIST)
         self._known("hosts", tuple(_HOSTS))
         return Settings(
@@ -203,11 +235,31 @@ class _Reader:
                 raise _Wrong("hosts", key, f'"{word}" is not {what}')
         return words
 
-    def _capture(self, section: str, name: str) -> NamedCapture:
+    def _check_name(self, section: str, name: str) -> None:
         if not _NAME.fullmatch(name):
             raise _Wrong(section, "", f'a capture\'s name has small letters, digits and dashes, not "{name}"')
         if _TAKEN.fullmatch(name):
             raise _Wrong(section, "", f'"{name}" is the name of another entry of the list')
+
+    def _path(self, section: str, name: str) -> NamedCapture:
+        self._check_name(section, name)
+        values = self._section(section)
+        for key in ("source", "destination"):
+            if not values.get(key, ""):
+                raise _Wrong(section, "", f"[{section}] needs source and destination: whose packets are captured")
+        path = PathEnds(*(values.get(key, "").strip() for key in _PATH[:4]))
+        if path.port and not path.port.isdecimal():
+            raise _Wrong(section, "port", f'"{path.port}" is not a port')
+        return NamedCapture(
+            name=name,
+            profile=values.get("profile", ""),
+            region=" ".join(self._regions(section, "region")),
+            options={key: text for key, text in values.items() if key not in _PATH},
+            paths=(path,),
+        )
+
+    def _capture(self, section: str, name: str) -> NamedCapture:
+        self._check_name(section, name)
         values = self._section(section)
         capture = NamedCapture(
             name=name,

@@ -248,3 +248,18 @@ def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:
         kind, length = struct.unpack_from("<II", data)
         yield kind, data[8 : length - 4]
         data = data[length:]
+
+
+def test_a_path_is_one_interface_with_a_block_for_each_point(clean_lab: Lab, settings, recordings, tmp_path: Path):
+    """Both ends of a connection, in its order, and its packets alone; nothing is left."""
+    name(clean_lab, settings, "[path shop]\nsource = api-1\ndestination = db-1\nport = 80\n")
+    file = tmp_path / "out.pcapng"
+    tshark(clean_lab, "aws-shop", file, 2)
+    assert clean_lab.is_clean()
+    assert interfaces(clean_lab, file) == ids(clean_lab, "api-1", "db-1")
+    theirs = clean_lab.run("tshark", "-r", str(file), "-Y", "!(tcp.port == 80 || icmp)", "-T", "fields", "-e", "ip.src")
+    assert theirs.stdout == ""
+    counts = clean_lab.run(
+        "tshark", "-r", str(file), "-Y", "tcp.port == 80", "-T", "fields", "-e", "frame.interface_id"
+    )
+    assert set(counts.stdout.split()) == {"0", "1"}

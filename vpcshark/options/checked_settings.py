@@ -24,7 +24,7 @@ def checked(known: Settings) -> Settings:
     """The same settings. InputError for an option that there is not, or a value that does not fit."""
     _check(known, "defaults", known.defaults)
     for capture in known.captures.values():
-        _check(known, f"capture {capture.name}", capture.options)
+        _check(known, capture.section, capture.options)
     return known
 
 

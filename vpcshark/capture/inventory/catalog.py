@@ -156,6 +156,7 @@ def named_display(capture: NamedCapture) -> str:
     count = f"{len(capture.enis)} ENI{'s' if len(capture.enis) > 1 else ''}" if capture.enis else ""
     tags = " ".join(f"{tag.key}={tag.value}" for tag in capture.tags)
     owners = [*(f"asg:{name}" for name in capture.groups), *(f"lb:{name}" for name in capture.balancers)]
+    owners += [f"path {path}" for path in capture.paths]
     return interfaces.SEPARATOR.join(filter(None, (capture.name, count, tags, *owners)))
 
 

@@ -35,6 +35,15 @@ class SignIn:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """An interface that the packets pass and that nobody can capture from: its id, and why. It has a block in the file,
+    so that whoever reads it knows of the gap."""
+
+    id: str
+    why: str
+
+
+@dataclass(frozen=True)
 class Context:
     """What every step of one capture works with: what is wanted, and the seams to the world."""
 
@@ -50,3 +59,4 @@ class Context:
     signed: SignIn = field(default_factory=SignIn)
     course: Course = field(default_factory=Course)
     patience: float = PATIENCE
+    absent: tuple[Absent, ...] = ()

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from vpcshark.aws import tagging
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.lifecycle.context import Absent
 from vpcshark.wire.capture_files import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
@@ -32,6 +33,13 @@ def of(
     )
     records = list(address_names(sources, enis)) if names else []
     return blocks + pcapng.name_resolution(records) if records else blocks
+
+
+def of_absent(absent: Iterable[Absent]) -> bytes:
+    """An interface block without packets for each, behind those of the sources."""
+    return b"".join(
+        pcapng.interface_description(each.id, "not captured", comment=f"Not captured: {each.why}") for each in absent
+    )
 
 
 def describe(eni: Eni) -> str:

@@ -256,6 +256,7 @@ class MirrorFeed:
         comment = offered_hosts.introduction(around.hosts, is_own=around.is_own)
         self._context.sink.write(
             file_headers.of(enis, around.enis, options.effective_filter, names=options.names, comment=comment)
+            + file_headers.of_absent(self._context.absent)
         )
 
     def _receive(self, around: Surroundings) -> Receiving:

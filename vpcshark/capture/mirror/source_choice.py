@@ -55,12 +55,15 @@ def find(selection: Selection, enis: Iterable[Eni], registered: Sequence[Registe
         return (
             (bool(selection.tags) and has_tags(eni, selection.tags))
             or eni.instance_tags.get(GROUP_TAG, "") in selection.groups
+            or eni.id in selection.points
             # an instance that is registered by its id gets its traffic at its primary interface
             or (eni.instance in instances and eni.is_primary)
             or any((eni.vpc, address) in addresses for address in eni.addresses)
         )
 
-    return [eni for eni in enis if eni.id not in selection.enis and is_meant(eni)]
+    meant = [eni for eni in enis if eni.id not in selection.enis and is_meant(eni)]
+    order = {point: place for place, point in enumerate(selection.points)}  # a path's are shown from end to end
+    return sorted(meant, key=lambda eni: order.get(eni.id, len(order)))
 
 
 def choose(

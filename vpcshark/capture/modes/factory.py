@@ -21,6 +21,7 @@ from vpcshark.capture.inventory import eni_cache
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.tcpdump import feed
+from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.transport import ssh_config
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 def choose(context: Context, book: Ledger, entrust: Callable[[Keys], None], ask: Ask | None) -> Feed:
     """The feed for the options' mode. ``entrust`` is told of the credentials, before anything is made with them;
     ``ask`` as ``client.connect`` takes it."""
-    options, is_single = context.options, bool(context.selection.single)
+    options = context.options
 
     def signed_in() -> Aws:
         aws = client.connect(options.profile, options.region, ask)
@@ -53,13 +54,25 @@ def choose(context: Context, book: Ledger, entrust: Callable[[Keys], None], ask:
 
         return recordfeed.FlowlogsFeed(context, recordfeed.World(connect))
 
-    if options.mode == "flowlogs":
-        return recorded(context)
-    if options.mode == "auto" and is_single:  # several can only be mirrored
-        from vpcshark.capture.modes import auto
+    def by_mode(context: Context) -> Feed:
+        if options.mode == "flowlogs":
+            return recorded(context)
+        if options.mode == "auto" and context.selection.single:  # several can only be mirrored
+            from vpcshark.capture.modes import auto
 
-        return auto.AutoFeed(context, mirrored, dumped, recorded)
-    return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
+            return auto.AutoFeed(context, mirrored, dumped, recorded)
+        return (dumped if options.mode == "tcpdump" else mirrored)(context, False)
+
+    if context.selection.paths:
+        from vpcshark.capture.modes import path, walking
+
+        account = partial(_account, connect)
+        return path.PathFeed(context, partial(walking.walked, connect), by_mode, account)
+    return by_mode(context)
+
+
+def _account(connect: Callable[[], Aws]) -> MirrorAccount:
+    return MirrorAccount(connect())
 
 
 def _tcpdump_world(context: Context, connect: Callable[[], Aws]) -> feed.World:

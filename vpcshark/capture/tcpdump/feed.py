@@ -108,7 +108,7 @@ class TcpdumpFeed:
             head = file_headers.of(
                 [found.source], found.enis, options.effective_filter, names=options.names, snaplen=snaplen
             )
-            self._context.sink.write(head)
+            self._context.sink.write(head + file_headers.of_absent(self._context.absent))
         return pouring
 
     def _ask(self, jobs: Jobs) -> Remembered:

@@ -1,0 +1,128 @@
+"""The path of a connection as sources: walked first, then captured at every interface that its packets pass.
+
+The walk's answer becomes a plain selection, so the mode beneath knows nothing of it. Must not know how a walk is made.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from vpcshark.capture.lifecycle.context import Absent, Context
+from vpcshark.capture.lifecycle.controls import Priced, Refilters
+from vpcshark.capture.lifecycle.costs import Costs
+from vpcshark.capture.lifecycle.feed import Feed
+from vpcshark.capture.lifecycle.jobs import Jobs
+from vpcshark.capture.lifecycle.silence import Arrived, Explains
+from vpcshark.cleanup import sweep
+from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.settings import PathEnds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Walked:
+    """``points``: ids of the interfaces on instances, in the order of the path; ``capture_filter`` lets its packets
+    through, as each of them sees these; ``absent``: the others; ``verdict``: what the rules say of it."""
+
+    points: tuple[str, ...]
+    capture_filter: str
+    absent: tuple[Absent, ...]
+    verdict: str
+
+
+class PathFeed:
+    """``walk`` may raise VpcsharkError; ``make`` gives the feed of what was found."""
+
+    def __init__(
+        self,
+        context: Context,
+        walk: Callable[[PathEnds], Walked],
+        make: Callable[[Context], Feed],
+        account: Callable[[], Any],
+    ) -> None:
+        """``account``: where a capture that came to nothing would have made something."""
+        self._context = context
+        self._walk = walk
+        self._make = make
+        self._account = account
+        self._feed: Feed | None = None
+
+    def up(self, jobs: Jobs) -> Any:
+        """See ``feed.Feed``."""
+        context = self._context
+        context.status.say(f"Walking {context.selection} ...")
+        with context.timeline.step("walk the path"):
+            found = [jobs.result(jobs.start(self._walk, path)) for path in context.selection.paths]
+        for path, walked in zip(context.selection.paths, found, strict=True):
+            self._tell(path, walked)
+        self._feed = self._make(wanted(context, found))
+        return self._feed.up(jobs)
+
+    def _tell(self, path: PathEnds, walked: Walked) -> None:
+        for said in (
+            f"{path} is {walked.verdict} by the rules; captured at {', '.join(walked.points) or 'no interface'}.",
+            *(f"{each.id} is not captured: {each.why}" for each in walked.absent),
+        ):
+            log.info("%s", said)
+            self._context.status.log(said)
+
+    def close(self) -> None:
+        """See ``feed.Feed``."""
+        if self._feed is not None:
+            self._feed.close()
+
+    def account(self) -> sweep.Account:
+        """See ``feed.Feed``."""
+        account: sweep.Account = self._account() if self._feed is None else self._feed.account()
+        return account
+
+    def renew(self, made: Mapping[str, str], expires: float) -> None:
+        """See ``feed.Feed``."""
+        if self._feed is not None:
+            self._feed.renew(made, expires)
+
+    @property
+    def costs(self) -> Costs:
+        """See ``controls.Priced``."""
+        return self._feed.costs if isinstance(self._feed, Priced) else Costs()
+
+    def refilter(self, capture_filter: str, reception: Any) -> str:
+        """See ``controls.Refilters``."""
+        if not isinstance(self._feed, Refilters):
+            raise VpcsharkError("This capture cannot change its filter while it runs.", "Stop, and start with another.")
+        return self._feed.refilter(capture_filter, reception)
+
+    def why_silent(self, arrived: Arrived) -> Sequence[str]:
+        """See ``silence.Explains``."""
+        return self._feed.why_silent(arrived) if isinstance(self._feed, Explains) else ["Nobody can tell why."]
+
+    def why_silent_still(self) -> Sequence[str]:
+        """See ``silence.Explains``."""
+        return self._feed.why_silent_still() if isinstance(self._feed, Explains) else []
+
+
+def wanted(context: Context, found: Sequence[Walked]) -> Context:
+    """The context with the points of the paths as sources, and with a filter for their packets where the user gave
+    none. InputError where no point can be captured from."""
+    selection = context.selection
+    points = tuple(dict.fromkeys(point for each in found for point in each.points if point not in selection.enis))
+    if not points and not selection.enis:
+        raise InputError(
+            f"No interface on {selection} is on an instance, so there is nothing to capture from.",
+            "Records of a flow log may have it: vpcshark walk SRC DST --evidence.",
+        )
+    alone = len(points) == 1 and not selection.enis and not (selection.tags or selection.groups or selection.balancers)
+    resolved = (
+        replace(selection, enis=points, paths=()) if alone else replace(selection, points=points, name=str(selection))
+    )
+    options = context.options
+    if not options.user_filter.strip() and not (selection.enis or selection.tags or selection.groups):
+        filters = tuple(dict.fromkeys(each.capture_filter for each in found if each.capture_filter))
+        one = filters[0] if len(filters) == 1 else " or ".join(f"({each})" for each in filters)
+        options = replace(options, user_filter=one)
+    absent = tuple(dict.fromkeys(gone for each in found for gone in each.absent))
+    return replace(context, selection=resolved, options=options, absent=absent)
