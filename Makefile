@@ -44,7 +44,7 @@ browser: # what looks at pages; few need it
 
 pages: venv browser compiled ## the pages that vpcshark writes, in a real Chromium with axe-core; screenshots in artifacts
 	mkdir -p artifacts
-	VPCSHARK_PAGES=artifacts $(PY) -m pytest -q -m long tests/cli/test_walk_page.py tests/cli/test_diagnose_page.py
+	VPCSHARK_PAGES=artifacts $(PY) -m pytest -q -m long tests/cli/test_walk_page.py tests/cli/test_diagnose_page.py tests/cli/test_why_page.py
 
 test-loaded: venv tools compiled ## make test beside a busy loop on each core and a writer to the disk
 	$(PY) tests/load.py $(TESTS) -m "not long"

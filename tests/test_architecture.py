@@ -63,6 +63,7 @@ INSIDE = {
         "response_limits",
         "models",
         "answers",
+        "long_answers",
         "prices",
     ],
     "wire": ["mirror_rules", "bpf", "overlay", "capture_files"],

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from urllib3.exceptions import ReadTimeoutError
 
-from vpcshark.aws import response_limits
-from vpcshark.aws.response_limits import LONGEST, MOST, SHORT, whole
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.long_answers import SHORT, done
+from vpcshark.aws.response_limits import LONGEST, MOST, whole
 from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
 
@@ -44,7 +46,12 @@ class Hurried(SystemClock):
 
 
 def read(answer: Answer, clock: SystemClock | None = None) -> bytes:
-    return whole(answer, "http://127.0.0.1/", MOST, clock or SystemClock())
+    """And be done with it, as whoever has parsed it."""
+    found = whole(answer, "http://127.0.0.1/", MOST, clock or SystemClock())
+    try:
+        return bytes(found)
+    finally:
+        done(found)
 
 
 def test_an_answer_is_what_was_sent() -> None:
@@ -100,5 +107,51 @@ def test_only_one_long_answer_is_read_at_a_time() -> None:
 
 def test_short_answers_wait_for_nobody() -> None:
     """Also while a long one is being read."""
-    with response_limits._long_answer:
-        assert read(Answer(SHORT // len(PIECE)))
+    long = whole(Answer(8), "http://127.0.0.1/", MOST, SystemClock())
+    assert read(Answer(SHORT // len(PIECE)))
+    done(long)
+
+
+def test_a_long_one_has_the_turn_until_it_is_parsed() -> None:
+    """Another waits for that, and not only until its bytes have come."""
+    first = whole(Answer(8), "http://127.0.0.1/", MOST, SystemClock())
+    with pytest.raises(ReadTimeoutError):
+        read(Answer(8), Hurried())
+    done(first)
+    assert read(Answer(8))
+
+
+def test_one_that_is_never_parsed_gives_the_turn_back_with_itself() -> None:
+    whole(Answer(8), "http://127.0.0.1/", MOST, SystemClock())
+    assert read(Answer(8))
+
+
+def _held(error: BaseException | None) -> int:
+    """Bytes that the frames of an error and of its causes keep."""
+    held = 0
+    while error is not None:
+        for frame, _ in traceback.walk_tb(error.__traceback__):
+            held += sum(len(value) for value in frame.f_locals.values() if isinstance(value, bytes | bytearray | str))
+        error = error.__cause__ or error.__context__
+    return held
+
+
+class ResponseParserError(ValueError):
+    """Named and placed as botocore's."""
+
+    __module__ = "botocore.parsers"
+
+
+def test_an_error_keeps_nothing_of_the_answer() -> None:
+    """Several calls may fail at once, and their errors are kept until all have ended."""
+    with pytest.raises(AwsError) as too_long:
+        read(Answer(10 * MOST // len(PIECE)))
+    assert _held(too_long.value) < SHORT
+
+    def unreadable() -> None:
+        answer = bytes(MOST)
+        raise ResponseParserError(f"no XML in {len(answer)} bytes")
+
+    with pytest.raises(AwsError) as broken, mapped("list the network interfaces"):
+        unreadable()
+    assert _held(broken.value) < SHORT

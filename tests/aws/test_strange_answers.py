@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from vpcshark.aws import client
-from vpcshark.aws.answers import DEEPEST, is_too_deep, told
+from vpcshark.aws.answers import DEEPEST, told, why_not
 from vpcshark.aws.errors import mapped
 from vpcshark.errors import AwsError
 
@@ -101,7 +101,7 @@ def test_an_error_without_a_code_is_told(saying: Any) -> None:
 def test_xml_of_endless_depth_is_not_made_a_tree(saying: Any, deep: int) -> None:
     """Each element would take a hundred times its bytes."""
     body = "<r>" + "<i>" * deep + "</i>" * deep + "</r>"
-    assert is_too_deep(body.encode()) == (deep >= DEEPEST)
+    assert bool(why_not(body.encode())) == (deep >= DEEPEST)
     if deep >= DEEPEST:
         with pytest.raises(AwsError, match="nested deeper than AWS's are"), mapped("look"):
             saying(body).describe_instances()

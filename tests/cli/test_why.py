@@ -9,15 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import mending
-import packets
 import pytest
 from botocore.config import Config
-from packets import Story, Tcp
+from packets import Tcp
 from scenes import Scene, one_vpc
 from sessions import session
 
 from tests.support.walks import one_vpc as home
 from tests.support.walks import two_vpcs
+from tests.support.why_stories import capture, refused, sound, unanswered
 from vpcshark.cli import parsing
 from vpcshark.cli.main import run
 from vpcshark.wire.bpf.libpcap import compile_filter
@@ -41,41 +41,6 @@ def why(dump: str, capsys: pytest.CaptureFixture[str]) -> Callable[..., tuple[in
         return status, json.loads(capsys.readouterr().out)
 
     return asked
-
-
-def capture(folder: Path, name: str, ends: tuple[str, str], tell: Callable[[Tcp], None], **more: Any) -> str:
-    """What ``tell`` makes of a connection between two hosts, as a file."""
-    story = Story()
-    tell(Tcp(story, **more))
-    for packet in story.packets:
-        layer = packet[packets.IP]
-        for side in ("src", "dst"):
-            setattr(layer, side, ends[(packets.CLIENT, packets.SERVER).index(getattr(layer, side))])
-        for part in (layer, packet[packets.TCP]):
-            del part.chksum
-    file = folder / name
-    file.write_bytes(story.pcap())
-    return str(file)
-
-
-def unanswered(tcp: Tcp) -> None:
-    for _ in range(4):
-        tcp.raw(packets.CLIENT, "S", options=[("MSS", 1460)])
-        tcp.story.wait(1)
-
-
-def sound(tcp: Tcp) -> None:
-    tcp.open().ask()
-    tcp.say(packets.SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
-    tcp.ack(packets.CLIENT)
-
-
-def refused(tcp: Tcp) -> None:
-    tcp.raw(packets.CLIENT, "S", options=[("MSS", 1460)])
-    tcp.seq[packets.CLIENT] += 1
-    tcp.seq[packets.SERVER] = 0
-    tcp.story.wait(0.01)
-    tcp.raw(packets.SERVER, "RA", window=0)
 
 
 def test_a_rule_that_blocks_is_the_cause_with_its_mend(why):

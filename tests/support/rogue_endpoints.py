@@ -208,6 +208,26 @@ def _(connection: socket.socket, request: bytes) -> None:
         connection.sendall(b"%x\r\n%s\r\n" % (MEGABYTE, b"b" * MEGABYTE))
 
 
+@endpoint("sends fifteen megabytes that are no XML")
+def _(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(reply(b"b" * (15 * MEGABYTE)))
+
+
+@endpoint("sends fifteen megabytes of XML that breaks off")
+def _(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(reply(answered(request, enis(ENI.format(1, "d" * (15 * MEGABYTE))))[:-20]))
+
+
+@endpoint("sends fifteen megabytes of XML")
+def _(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(reply(answered(request, enis(ENI.format(1, "d" * (15 * MEGABYTE))))))
+
+
+@endpoint("sends a million elements")
+def _(connection: socket.socket, request: bytes) -> None:
+    connection.sendall(reply(answered(request, enis("<a/>" * 1_000_000))))
+
+
 @endpoint("sends pieces of odd sizes")
 def _(connection: socket.socket, request: bytes) -> None:
     connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-5\r\nabc\r\nzz\r\n")

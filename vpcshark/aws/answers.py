@@ -8,10 +8,14 @@ from __future__ import annotations
 
 from typing import Any, SupportsIndex, overload
 
+from vpcshark.aws.long_answers import SHORT, done
 from vpcshark.errors import AwsError
 
 DEEPEST = 64
 """Elements within elements; EC2's answers have less than twenty."""
+MOST_ELEMENTS = 500_000
+"""Of one answer: a page of a thousand instances with fifty tags each has some 300,000."""
+_MOST_WORDS = 500  # characters of what botocore says
 _REMEDY = "Check AWS_ENDPOINT_URL, and what answers there."
 
 
@@ -60,10 +64,12 @@ def read_by_us(core: Any) -> None:
             def read(response: Any, shape: Any) -> Any:
                 try:
                     return told(parse(response, shape))
-                except ResponseParserError:
-                    raise
+                except ResponseParserError as exc:  # the whole answer may be in its text
+                    raise ResponseParserError(str(exc)[:_MOST_WORDS]) from exc
                 except Exception as exc:
-                    raise ResponseParserError(f"{type(exc).__name__}: {exc}") from exc
+                    raise ResponseParserError(f"{type(exc).__name__}: {exc}"[:_MOST_WORDS]) from exc
+                finally:
+                    done(response["body"])
 
             parser.parse = read  # type: ignore[method-assign]
             return parser
@@ -71,17 +77,30 @@ def read_by_us(core: Any) -> None:
     core.register_component("response_parser_factory", Factory())
 
 
-def is_too_deep(document: bytes) -> bool:
-    """Has the XML elements within elements beyond ``DEEPEST``? As a tree each of these takes a hundred times its
-    bytes. What is no XML is botocore's to refuse."""
+def why_not(document: bytes) -> str:
+    """What a whole answer is that botocore had better not see; "" for one of AWS's. Of its parser's errors some have
+    the text of the whole answer in them, and of some answers it makes a hundred times their bytes."""
+    start = document[:64].lstrip()[:1]
+    if start == b"<":
+        return _why_no_xml(document)
+    if len(document) > SHORT and start not in (b"{", b"["):
+        return "is neither XML nor JSON, and so none of AWS's"
+    return ""
+
+
+def _why_no_xml(document: bytes) -> str:
+    """AWS has no document type, whose entities may unfold without a bound. What is short and no XML is botocore's to
+    refuse."""
     from xml.parsers import expat
 
-    depth = 0
+    if b"<!DOCTYPE" in document:
+        return "is a document, not AWS's"
+    depth = count = 0
 
     def begin(name: str, attributes: Any) -> None:
-        nonlocal depth
-        depth += 1
-        if depth > DEEPEST:
+        nonlocal depth, count
+        depth, count = depth + 1, count + 1
+        if depth > DEEPEST or count > MOST_ELEMENTS:
             raise RecursionError
 
     def end(name: str) -> None:
@@ -93,7 +112,7 @@ def is_too_deep(document: bytes) -> bool:
     try:
         parser.Parse(document, True)
     except RecursionError:
-        return True
-    except expat.ExpatError:
-        return False
-    return False
+        return "is nested deeper than AWS's are" if depth > DEEPEST else "has more elements than a page of AWS's"
+    except expat.ExpatError as error:
+        return f"is no XML ({error})" if len(document) > SHORT else ""
+    return ""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import email.utils
 import re
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -71,13 +72,23 @@ def mapped(doing: str, *, service: str = "ec2", profile: str = "") -> Iterator[N
     """
     try:
         yield
-    except VpcsharkError:
+    except VpcsharkError as exc:
+        _forget(exc)
         raise
     except Exception as exc:
         error = translate(exc, doing, service, profile) or _of_settings(exc, doing, profile)
         if error is None:
             raise
+        _forget(exc)
         raise error from exc
+
+
+def _forget(exc: BaseException | None) -> None:
+    """Let go of what the frames behind an error hold: an answer of megabytes stays as long as its error, and of several
+    calls at once all may fail. The traceback itself stays."""
+    while exc is not None:
+        traceback.clear_frames(exc.__traceback__)
+        exc = exc.__cause__ or exc.__context__
 
 
 def translate(exc: BaseException, doing: str, service: str = "ec2", profile: str = "") -> AwsError | None:

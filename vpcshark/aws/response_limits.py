@@ -7,23 +7,22 @@ What is a stream in the service's model (an object of S3) is left to its reader.
 
 from __future__ import annotations
 
-import threading
+import mmap
 from concurrent.futures import TimeoutError as TookTooLong
 from contextlib import ExitStack
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.answers import is_too_deep
+from vpcshark.aws.answers import why_not
+from vpcshark.aws.long_answers import SHORT, Turn, done, kept
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
 MOST = 16 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
 MOST_REFUSED = 1 << 20  # bytes of an error
-SHORT = 1 << 20  # so many of each answer are read whatever else is being read
 LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
 _PIECE = 1 << 13  # a compressed piece has a thousand times its size at most
 _SYSTEM = SystemClock()
-_long_answer = threading.Lock()  # held by whoever reads beyond SHORT, for LONGEST at most
 
 
 def bound(client: Any, clock: Clock = _SYSTEM) -> None:
@@ -69,31 +68,36 @@ def _body(raw: Any, request: Any, most: int, clock: Clock) -> bytes:
         raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
     except broken.HTTPError as error:
         raise exceptions.HTTPClientError(error=error) from error
-    if body.lstrip()[:1] == b"<" and b"<!DOCTYPE" in body:  # AWS has none; entities in one may unfold without a bound
-        raise AwsError(f"The answer from {request.url} is a document, not AWS's.", "Check AWS_ENDPOINT_URL.")
-    if body.lstrip()[:1] == b"<" and is_too_deep(body):
-        raise AwsError(f"The answer from {request.url} is nested deeper than AWS's are.", "Check AWS_ENDPOINT_URL.")
+    if wrong := why_not(body):
+        done(body)
+        del body  # an error keeps its frames
+        raise AwsError(f"The answer from {request.url} {wrong}.", "Check AWS_ENDPOINT_URL.")
     return body
 
 
 def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
     """All that ``raw``, urllib3's response, has to say; safe to call from many threads, of which one at a time goes
-    beyond ``SHORT``. AwsError where it is more than ``most`` bytes, urllib3's ReadTimeoutError where it comes too
-    slowly or another one takes the time."""
+    beyond ``SHORT``: a long answer has the turn until it is ``done``. AwsError where it is more than ``most`` bytes,
+    urllib3's ReadTimeoutError where it comes too slowly or another one takes the time."""
     from urllib3.exceptions import ReadTimeoutError
 
-    body, end, is_long = bytearray(), clock.monotonic() + LONGEST, False
-    with ExitStack() as turn:
+    end, size, turn = clock.monotonic() + LONGEST, 0, Turn()
+    with ExitStack() as undo:
+        room = undo.enter_context(mmap.mmap(-1, most))  # given back to the system at once, which a thread's heap is not
+        undo.callback(turn.give_back)
         for piece in raw.stream(_PIECE):
-            body += piece
-            if len(body) > SHORT and not is_long:
-                is_long = _long_answer.acquire(timeout=max(0.0, end - clock.monotonic()))
-                if is_long:
-                    turn.callback(_long_answer.release)
-            if len(body) > most:
+            if size + len(piece) > most:
                 raw.close()
                 raise AwsError(f"The answer from {url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL.")
-            if clock.monotonic() > end:
+            if clock.monotonic() > end or (size + len(piece) > SHORT and not turn.take(end - clock.monotonic())):
                 raw.close()
                 raise ReadTimeoutError(raw, url, "the answer has no end")
-    return bytes(body)
+            room[size : size + len(piece)] = piece
+            size += len(piece)
+        if size <= SHORT:
+            return room[:size]
+        with memoryview(room) as seen:
+            answer = kept(turn, seen[:size])
+        undo.pop_all()  # the turn goes with the answer
+        room.close()
+        return answer

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -16,7 +16,7 @@ from vpcshark.cli.outfile import OutFile
 from vpcshark.cli.reading import Progress, no_collector
 from vpcshark.diagnose import report as reports
 from vpcshark.diagnose.annotate import Annotator, comments
-from vpcshark.diagnose.chosen import Chosen
+from vpcshark.diagnose.chosen import Chosen, Graph
 from vpcshark.diagnose.report import Examination, Report
 from vpcshark.diagnose.table import Point, Table
 from vpcshark.errors import InputError
@@ -91,12 +91,18 @@ def _page(options: argparse.Namespace, found: Report, tables: Sequence[Table], e
     """Write it. InputError where that can't be."""
     from vpcshark.cli.drawing import findings
 
-    files = options.files
+    outfile.write(options.html, findings.page(*drawn(options.files, found, tables, examination)))
+
+
+def drawn(
+    files: Sequence[str], found: Report, tables: Sequence[Table], examination: Examination
+) -> tuple[Report, Sequence[str], Mapping[int, Sequence[Graph]]]:
+    """What a page of these findings shows: with a remark where there can't be graphs, the files, and the graphs."""
     chosen = _chosen(files, found, tables, examination)
-    if chosen is None:
-        lost = "standard input is too long to be kept and can't be read twice, so no graphs are drawn"
-        found = replace(found, remarks=(*found.remarks, lost))
-    outfile.write(options.html, findings.page(found, files, chosen.graphs() if chosen else {}))
+    if chosen is not None:
+        return found, files, chosen.graphs()
+    lost = "standard input is too long to be kept and can't be read twice, so no graphs are drawn"
+    return replace(found, remarks=(*found.remarks, lost)), files, {}
 
 
 def check_files(files: Sequence[str]) -> None:

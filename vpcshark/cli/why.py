@@ -7,7 +7,8 @@ Everything is read only, but for what the analyzer and a capture make for their 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,12 +16,27 @@ from vpcshark.cli import console, walk
 from vpcshark.errors import Mistake
 
 if TYPE_CHECKING:
+    from vpcshark.diagnose.chosen import Graph
+    from vpcshark.diagnose.report import Examination, Report
+    from vpcshark.diagnose.table import Table
+    from vpcshark.evidence.findings import Finding as Shown
     from vpcshark.network.answer import Answer
     from vpcshark.why.captures import Capture
     from vpcshark.why.inquiry import Found, Later
     from vpcshark.why.steps import Conclusion, Step
 
 WORKS, CAUSE, CANNOT_TELL = 0, 1, 3
+
+
+@dataclass
+class Kept:
+    """What the steps found, beyond what they say, for the report; graphs where it ``is_drawn``."""
+
+    is_drawn: bool
+    shown: Sequence[Shown] = ()
+    report: Report | None = None
+    files: Sequence[str] = ()
+    graphs: Mapping[int, Sequence[Graph]] = field(default_factory=dict)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -34,8 +50,11 @@ def run(options: argparse.Namespace) -> int:
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     attempt = partial(questions.attempt, wanted=wanted, sources=sources, targets=targets)
     tell = _quiet if options.json else why_screen.Screen(console.out()).step
-    found = inquiry.inquire(lambda: walk.look(options, attempt), _later(options), tell, options.all)
+    kept = Kept(bool(options.html))
+    found = inquiry.inquire(lambda: walk.look(options, attempt), _later(options, kept), tell, options.all)
     captures = _captures(options, found)
+    if options.html:
+        _write_report(options, kept, found, captures)
     if options.json:
         console.write_json(_as_json(options, found, captures))
     else:
@@ -69,7 +88,7 @@ def _quiet(_: Step, __: Later | None) -> None:
     """Scripts get all at once."""
 
 
-def _later(options: argparse.Namespace) -> list[Later]:
+def _later(options: argparse.Namespace, kept: Kept) -> list[Later]:
     """The steps after the walk, with what each costs."""
     from vpcshark.aws import prices
     from vpcshark.cli import why_hosts
@@ -79,7 +98,7 @@ def _later(options: argparse.Namespace) -> list[Later]:
     found = []
     if options.from_dump is None:
         price = "nothing, but for S3's price of a request where records lie in files there"
-        found.append(Later(steps.EVIDENCE, price, partial(_evidence, options)))
+        found.append(Later(steps.EVIDENCE, price, partial(_evidence, options, kept)))
     if options.analyzer:
         price = f"{prices.ANALYSIS_USD:.2f} USD, and some minutes"
         found.append(Later(steps.ANALYZER, price, partial(_analyzer, options)))
@@ -87,20 +106,22 @@ def _later(options: argparse.Namespace) -> list[Later]:
         price = "nothing: one connection and some echo requests, from SRC's own host"
         found.append(Later(steps.PROBE, price, partial(why_hosts.probe, options)))
     if options.files:
-        found.append(Later(steps.DIAGNOSE, "nothing", partial(_diagnose, options.files)))
+        found.append(Later(steps.DIAGNOSE, "nothing", partial(_diagnose, kept, options.files)))
     if options.capture:
         price = f"${prices.SESSION_HOUR_USD:.3f} an hour for each interface that is mirrored, and is asked before"
-        found.append(Later(steps.CAPTURE, price, why_hosts.Recording(options, why_hosts.record, _diagnose).take))
+        judge = partial(_diagnose, kept)
+        found.append(Later(steps.CAPTURE, price, why_hosts.Recording(options, why_hosts.record, judge).take))
     return found
 
 
-def _evidence(options: argparse.Namespace, answer: Answer) -> Step:
+def _evidence(options: argparse.Namespace, kept: Kept, answer: Answer) -> Step:
     from vpcshark.aws import client
     from vpcshark.cli import evidence
     from vpcshark.why import from_records
 
     accounts = [client.connect(*place) for place in walk.places(options)]
     proofs = evidence.gather(answer, accounts, options.since)
+    kept.shown = proofs.found
     return from_records.judge(answer, proofs.found, proofs.wanted.end)
 
 
@@ -118,13 +139,45 @@ def _analyzer(options: argparse.Namespace, answer: Answer) -> Step:
     return from_analyzer.judge(answer, *walk.analyzed(options, answer, lambda told, findings: (told, findings)))
 
 
-def _diagnose(files: Sequence[str], answer: Answer) -> Step:
+def _diagnose(kept: Kept, files: Sequence[str], answer: Answer) -> Step:
     from vpcshark.cli import diagnose
     from vpcshark.why import from_packets
     from vpcshark.why.asked_flow import AskedFlow
 
     flow = AskedFlow(answer)
-    return from_packets.judge(flow, diagnose.examined(files, flow.see), files)
+
+    def keep(found: Report, tables: Sequence[Table], examination: Examination) -> None:
+        kept.report, kept.files, kept.graphs = diagnose.drawn(files, found, tables, examination)
+
+    return from_packets.judge(flow, diagnose.examined(files, flow.see, keep if kept.is_drawn else None), files)
+
+
+def _write_report(options: argparse.Namespace, kept: Kept, found: Found, captures: Sequence[Capture]) -> None:
+    """InputError where it can't be written."""
+    import time
+
+    from vpcshark.cli import outfile
+    from vpcshark.cli.drawing import inquiry
+
+    commands = _commands(options, captures)
+    question, when = f"{options.source} → {options.target}", time.strftime("%Y-%m-%d %H:%M %Z")
+    outfile.write(
+        options.html,
+        inquiry.report(
+            inquiry.Found(
+                question,
+                when,
+                found.answer,
+                found.steps,
+                found.conclusion,
+                commands,
+                kept.shown,
+                kept.report,
+                kept.files,
+                kept.graphs,
+            )
+        ),
+    )
 
 
 def _captures(options: argparse.Namespace, found: Found) -> list[Capture]:
@@ -163,6 +216,9 @@ def _as_json(options: argparse.Namespace, found: Found, captures: Sequence[Captu
 
     ends = {"source": options.source, "destination": options.target}
     question = contract.question(found.answer) if found.answer is not None else ends
+    return steps.as_json(question, found.steps, _commands(options, captures), found.conclusion)
+
+
+def _commands(options: argparse.Namespace, captures: Sequence[Capture]) -> list[str]:
     again = _again(options, captures)
-    commands = [*(each.command for each in captures), *([again] if again else [])]
-    return steps.as_json(question, found.steps, commands, found.conclusion)
+    return [*(each.command for each in captures), *([again] if again else [])]

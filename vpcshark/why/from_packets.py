@@ -33,8 +33,11 @@ def judge(flow: AskedFlow, report: Report, files: Sequence[str]) -> Step:
 
 def _sentence(found: Finding, files: Sequence[str]) -> str:
     """With its first frames, so that a colleague can look."""
-    frames = [f"{files[each.file]} {each.number}" for each in found.frames[:4]]
-    return found.sentence + (f" (frames: {', '.join(frames)})" if frames else "")
+    places: dict[int, list[str]] = {}
+    for each in found.frames[:4]:
+        places.setdefault(each.file, []).append(str(each.number))
+    frames = "; ".join(f"frames {', '.join(numbers)} of {files[file]}" for file, numbers in places.items())
+    return found.sentence + (f" ({frames})" if frames else "")
 
 
 def _others(count: int) -> str:

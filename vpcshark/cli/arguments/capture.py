@@ -24,8 +24,8 @@ def add(commands: Any, name: str) -> None:
         nargs="+",
         help='what to capture from: ids or names of "vpcshark interfaces", an instance\'s id or an address; '
         "tag:KEY=VALUE (several: all must fit; * for any text), asg:NAME (the instances of an Auto Scaling group), "
-        "lb:NAME (the targets of a load balancer), path:SRC->DST:PORT (the interfaces that a connection passes); or the "
-        "name of a capture in the settings",
+        "lb:NAME (the targets of a load balancer), path:SRC->DST:PORT (the interfaces that a connection passes); or "
+        "the name of a capture in the settings",
     )
     parser.add_argument(
         "-w", dest="file", metavar="FILE", help="where to (-: standard output; default: SOURCE-TIME.pcapng here)"

@@ -64,6 +64,7 @@ def add(commands: Any, name: str) -> None:
         "-w", dest="file", metavar="FILE", help="where --capture keeps its packets (default: why-SRC-DST-TIME.pcapng)"
     )
     parser.add_argument("--yes", action="store_true", help="agree to the price of --analyzer and of --capture")
+    parser.add_argument("--html", metavar="FILE", help="write a report: conclusion, steps, picture of the path, graphs")
     common.add_json(parser, "an object, for scripts")
     parser.set_defaults(no_return=False)
     command_line.add_arguments(parser, HOST_TABS)

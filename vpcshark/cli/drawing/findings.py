@@ -27,13 +27,17 @@ Graphs = Mapping[int, Sequence[Graph]]
 def page(found: Report, files: Sequence[str], graphs: Graphs) -> str:
     """The whole document. ``files`` are named as the user named them; ``graphs`` go by the findings' places."""
     title = "Healthy" if found.is_healthy else many(len(found.findings), "finding")
-    shown = found.findings[:MOST]
-    articles = [_article(number, each, files, graphs.get(number - 1, ())) for number, each in enumerate(shown, 1)]
     skip = el("a", "To the findings", href="#findings", class_="skip")
-    main = el("main", *articles, id="findings", tabindex=-1)
-    if len(found.findings) > MOST:
-        main.append(el("p", f"{len(found.findings) - MOST} more findings of less weight are not on this page."))
+    main = el("main", *articles(found, files, graphs), id="findings", tabindex=-1)
     return document(f"{title}: {', '.join(files)}", looks.FINDINGS, skip, _head(title, found, files), main)
+
+
+def articles(found: Report, files: Sequence[str], graphs: Graphs) -> Iterator[Element]:
+    """Each finding with its graphs, as far as there is room for all."""
+    for number, each in enumerate(found.findings[:MOST], 1):
+        yield _article(number, each, files, graphs.get(number - 1, ()))
+    if len(found.findings) > MOST:
+        yield el("p", f"{len(found.findings) - MOST} more findings of less weight are not on this page.")
 
 
 def _head(title: str, found: Report, files: Sequence[str]) -> Element:

@@ -116,7 +116,7 @@ _GRAPH = f"""
 .sequence .number{{font-weight:bold;paint-order:stroke;stroke:var(--ground);stroke-width:3px}}
 """
 
-FINDINGS = f"""{_BASE}{_GRAPH}
+_ARTICLES = f"""{_GRAPH}
 .proved b{{color:var(--drop)}}.likely b,.cannot-tell b{{color:var(--unknown)}}.artefact b{{color:var(--info)}}
 .healthy{{color:var(--allow);font-weight:bold}}
 nav ol{{margin:.3rem 0;padding-left:1.6rem}}
@@ -136,4 +136,18 @@ figure{{break-inside:avoid}}.sentence,dl{{break-after:avoid}}
 details::details-content{{content-visibility:visible;block-size:auto}}
 }}
 """
+"""Findings, each with its graphs."""
+
+FINDINGS = f"{_BASE}{_ARTICLES}"
 """Of a diagnosis's page."""
+
+REPORT = f"""{PAGE}{_ARTICLES}
+.conclusion{{border:2px solid var(--edge);border-radius:6px;padding:.4rem 1rem;margin:.8rem 0;max-width:80rem}}
+.conclusion.cause{{border:4px double var(--drop)}}.conclusion.works{{border-color:var(--allow)}}
+.conclusion.undecided{{border:3px dashed var(--unknown)}}
+.cause>p>b{{color:var(--drop)}}.works>p>b{{color:var(--allow)}}.undecided>p>b{{color:var(--unknown)}}
+ol.steps{{padding-left:1.6rem}}ol.steps li{{margin-bottom:.4rem;max-width:80rem}}
+.wide{{overflow-x:auto}}
+.seen{{color:var(--allow)}}.rejected,.missed{{color:var(--drop)}}
+"""
+"""Of the report of one question."""

@@ -23,12 +23,16 @@ def page(found: Answer, facts: list[str], every_path: bool = False) -> str:
     """The whole document. ``facts``: further sentences on the way as a whole."""
     title = f"{found.verdict}: {found.asked.source.text} → {found.asked.target.text}"
     skip = el("a", "To the list of hops", href="#list", class_="skip")
+    return document(title, looks.PAGE, skip, _head(found, facts), el("main", sides(found, every_path)))
+
+
+def sides(found: Answer, every_path: bool = False) -> Element:
+    """The picture, and every hop beside it."""
     picture = el("div", svg.picture(found, is_linked=True), class_="picture", tabindex=0, role="region")
     picture.set("aria-label", "Picture of the way")
     listed = el("div", *_ways(found, every_path), class_="list", id="list", tabindex=0, role="region")
     listed.set("aria-label", "Every hop")
-    main = el("main", el("div", picture, listed, class_="sides"))
-    return document(title, looks.PAGE, skip, _head(found, facts), main)
+    return el("div", picture, listed, class_="sides")
 
 
 def _head(found: Answer, facts: list[str]) -> Element:
