@@ -51,7 +51,7 @@ def _hops(ways: Sequence[Way]) -> str:
     if not counts:
         return ""
     routers = " or ".join(many(hops, "router") if hops else "no router" for hops in counts)
-    return f"Between them {'lies' if counts == [1] else 'lie'} {routers}, by the TTL."
+    return f"Between them {'lies' if counts[-1] < 2 else 'lie'} {routers}, by the TTL."
 
 
 def _moved(ways: Sequence[Way]) -> str:

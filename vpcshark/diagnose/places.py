@@ -202,10 +202,9 @@ def _ways(one: Place, other: Place, here: Array, there: Array) -> list[Way]:
     falls = np.sign(one.seen["ttl"][here].astype(int) - other.seen["ttl"][there])
     middles = {number: float(np.median(took[part])) for number, part in parts.items()}
     found = []
-    for ends, number in numbers.items():
-        if number not in parts:
-            continue
-        part = np.sort(parts[number])
+    names = {number: ends for ends, number in numbers.items()}
+    for number in sorted(parts, key=lambda each: int(parts[each][0])):
+        ends, part = names[number], parts[number]
         back = middles.get(numbers.get((ends[1], ends[0]), -1))
         first = sightings.first_of(int(falls[part].sum()), middles[number], back)
         found.append(_summed(one, other, (here[part], there[part]), first))

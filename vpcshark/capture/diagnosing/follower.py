@@ -139,7 +139,9 @@ class Follower:
         try:
             with self._process.stdin as into:
                 while (said := self._next()) is not None:
-                    into.write(said)
+                    view = memoryview(said)
+                    while view:
+                        view = view[into.write(view) :]
         except OSError as error:
             self._fail(f"its process takes nothing any more: {error.strerror}.")
 
@@ -205,5 +207,7 @@ class Follower:
 
 
 def _told(said: dict[str, Any]) -> Told:
-    texts = (line(str(said[name])) for name in ("class", "confidence", "sentence", "next", "filter"))
-    return Told(*texts, [int(each) for each in said["frames"]])
+    kind, confidence, sentence, advice, shown = (
+        line(str(said[name])) for name in ("class", "confidence", "sentence", "next", "filter")
+    )
+    return Told(kind, confidence, sentence, advice, shown, [int(each) for each in said["frames"]])
