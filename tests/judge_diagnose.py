@@ -19,6 +19,9 @@ from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+import frame_facts
+
 from vpcshark.cli.main import run
 
 HEALTHY, OPEN = "healthy", "-"
@@ -160,43 +163,11 @@ def verdict(case: Case, said: Said) -> str:
 
 
 def misplaced(case: Case, said: Said) -> list[str]:
-    """Frames of findings that are not there, or belong to none of the finding's flows, as tshark sees them."""
-    wrong = []
-    wanted: dict[str, set[int]] = defaultdict(set)
-    for finding in said.answer["findings"]:
-        for frame in finding["frames"]:
-            wanted[frame["file"]].add(frame["number"])
-    known = {file: _fields(file, numbers) for file, numbers in wanted.items()}
-    for finding in said.answer["findings"]:
-        for frame in finding["frames"]:
-            found = known[frame["file"]].get(frame["number"])
-            if found is None:
-                wrong.append(f"{finding['class']}: frame {frame['number']} is not there")
-            elif finding["flows"] and not any(_belongs(found, flow) for flow in finding["flows"]):
-                wrong.append(f"{finding['class']}: frame {frame['number']} is of no flow of it")
-        if finding["filter"] and not _is_filter(finding["filter"], case.files[0]):
-            wrong.append(f"{finding['class']}: {finding['filter']} is no display filter")
-    return wrong
-
-
-_FIELDS = ("ip.src", "ip.dst", "ipv6.src", "ipv6.dst", "tcp.srcport", "tcp.dstport", "udp.srcport", "udp.dstport")
-
-
-def _fields(file: str, numbers: set[int]) -> dict[int, set[str]]:
-    chosen = f"frame.number in {{{','.join(map(str, sorted(numbers)))}}}"
-    words = ["tshark", "-n", "-r", file, "-Y", chosen, "-T", "fields", "-e", "frame.number"]
-    done = subprocess.run(words + [w for f in _FIELDS for w in ("-e", f)], capture_output=True, text=True, check=False)
-    found = {}
-    for row in done.stdout.splitlines():
-        number, *values = row.split("\t")
-        found[int(number)] = {one for value in values for one in value.split(",") if one}
-    return found
-
-
-def _belongs(found: set[str], flow: Mapping[str, Any]) -> bool:
-    ports = {str(flow[name]) for name in ("source_port", "target_port") if flow[name]}
-    ends = {flow["source"], flow["target"]}
-    return ends <= found and (ports <= found or not any(each.isdecimal() for each in found))
+    """Frames of findings that are not there, of none of the finding's flows, or not what it says, as tshark sees them;
+    and display filters that are none."""
+    found = said.answer["findings"]
+    filters = [each for each in found if each["filter"] and not _is_filter(each["filter"], case.files[0])]
+    return [*frame_facts.wrong(found), *(f"{each['class']}: {each['filter']} is no display filter" for each in filters)]
 
 
 _FILTERS: dict[str, bool] = {}

@@ -44,6 +44,7 @@ INSIDE = {
         "remote",
         "inventory",
         "connection",
+        "diagnosing",
         "contract",
     ],
     "aws": [

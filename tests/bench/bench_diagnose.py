@@ -2,6 +2,7 @@
 one run.
 
     python tests/bench/bench_diagnose.py [--megabytes 100] [--lost 0.002] [--syns 10000000] [--gigabyte]
+        [--live 2000000 [--only-live]]
 
 The capture is made here: connections of several sizes with timestamps, of which a fifth loses segments. ``--syns``:
 that many SYNs, each a flow of its own, are read from standard input, for memory. Exit status 1 if a limit is not kept.
@@ -19,6 +20,8 @@ from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
+
+from tests.bench import live
 
 HEAD = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1)
 VPCSHARK = (sys.executable, "-m", "vpcshark", "diagnose", "--json")
@@ -184,11 +187,19 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--syns", type=int, default=0)
     parser.add_argument("--gigabyte", action="store_true", help="also ten times the size: is it linear?")
+    parser.add_argument("--live", type=int, default=0, metavar="PACKETS", help="pour so many into dumpcap, diagnosed")
+    parser.add_argument("--only-live", action="store_true", help="nothing else")
     options = parser.parse_args()
+    is_good = True
+    if options.live:
+        frames = [frame for number in range(200) for _, frame in connection(number, random.Random(number), 0.002)]
+        is_good = live.judge(frames, options.live)
+    if options.only_live:
+        return 0 if is_good else 1
     with TemporaryDirectory() as folder:
         path = Path(folder, "many.pcap")
         packets = written(path, options.megabytes, options.lost)
-        is_good = compared(path, packets, options.rounds)
+        is_good &= compared(path, packets, options.rounds)
         if options.gigabyte:
             one = run((*VPCSHARK, str(path)))
             whole = Path(folder, "large.pcap")

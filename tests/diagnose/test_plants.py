@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import sys
 from pathlib import Path
 
+import frame_facts
 import pytest
 from plants import make, proofs
 from plants.all import KINDS
@@ -15,6 +17,7 @@ from plants.kinds import HEALTHY
 from plants.lab import Lab, NotPlantedError
 
 from tests import judge_plants
+from vpcshark.cli.main import run
 
 CONTRACT = [
     "pmtu-black-hole",
@@ -85,6 +88,18 @@ def test_a_planted_case_is_there_at_the_points_where_its_kind_says(planting, tmp
     assert not error
     assert [row.point for row in rows] == ["client", "server", "both"]
     assert proofs.missing(KINDS[name], tmp_path / f"{name}-s1") == []
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("name", KINDS)
+def test_every_frame_of_what_is_said_of_a_planted_case_is_what_it_says(planting, tmp_path, name, capsys):
+    """By tshark's fields, at one point and at both."""
+    rows, error = make.tried(tmp_path, name, 17)
+    assert not error
+    for row in rows:
+        files = [str(tmp_path / each) for each in row.name.split(" ")]
+        run(["diagnose", "--json", *files])
+        assert frame_facts.wrong(json.loads(capsys.readouterr().out)["findings"]) == []
 
 
 def test_a_kind_whose_fault_is_not_there_is_seen_to_be_missing(planting, tmp_path):

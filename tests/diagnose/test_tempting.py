@@ -131,6 +131,16 @@ def test_6_segments_before_the_network_card_are_neither_jumbo_nor_corrupt() -> N
     assert kinds(story) == []
 
 
+def test_6_on_one_machine_all_checksums_are_wrong_in_both_directions() -> None:
+    story = Story(ttls={CLIENT: 64, SERVER: 64, ROUTER: 64})
+    tcp = Tcp(story).open()
+    for _ in range(20):
+        for source in (CLIENT, SERVER):
+            tcp.say(source, bytes(400))[TCP].chksum = 0xFE28
+            story.wait(0.001)
+    assert kinds(story) == []
+
+
 def test_7_one_dead_host_is_not_loss_everywhere() -> None:
     story = Story()
     for number in range(5):
@@ -143,6 +153,17 @@ def test_7_one_dead_host_is_not_loss_everywhere() -> None:
     report = judged(story)
     assert [finding.kind for finding in report.findings] == ["syn-unanswered"]
     assert len(report.findings[0].flows) == 3
+
+
+def test_7_a_syn_that_is_tried_again_after_a_reset_is_refused_and_not_lost() -> None:
+    story = Story()
+    tcp = Tcp(story)
+    for _ in range(3):
+        tcp.raw(CLIENT, "S")
+        story.wait(0.02)
+        tcp.raw(SERVER, "RA", ack=tcp.seq[CLIENT] + 1, id=0)
+        story.wait(0.5)
+    assert kinds(story) == ["refused"]
 
 
 def _download_from(story: Story, port: int) -> None:
@@ -170,6 +191,18 @@ def test_8_a_reset_after_the_close_is_nothing() -> None:
     story.wait(0.02)
     tcp.raw(CLIENT, "RA")
     assert kinds(story) == []
+
+
+def test_8_a_reset_of_an_idle_connection_by_another_device_is_its_time_out() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\n\r\n")
+    tcp.ack(CLIENT)
+    story.wait(362)
+    tcp.say(CLIENT, b"GET /more HTTP/1.1\r\n\r\n")
+    story.wait(0.001)
+    tcp.raw(SERVER, "RA", ttl=250, id=0)
+    assert kinds(story) == ["idle-timeout"]
 
 
 def _stopped(seconds: float) -> Story:
@@ -200,6 +233,28 @@ def test_10_a_traceroutes_icmp_is_wanted() -> None:
     for ttl in range(1, 4):
         probe = story.udp(CLIENT, SERVER, (50000, 33434 + ttl), b"x" * 32, ttl=ttl)
         story.wait(0.01).icmp(ROUTER if ttl < 3 else SERVER, probe, *((11, 0) if ttl < 3 else (3, 3)))
+    assert kinds(story) == []
+
+
+def test_10_a_traceroute_by_tcp_ends_on_the_way_and_is_wanted() -> None:
+    story = Story()
+    for ttl in range(1, 5):
+        syn = TCP(sport=50000 + ttl, dport=80, flags="S", seq=ttl)
+        probe = story.send(CLIENT, SERVER, syn, ttl=ttl)
+        story.wait(0.01).icmp(ROUTER, probe, 11, 0)
+        story.wait(1)
+    assert kinds(story) == []
+
+
+def test_10_probes_for_a_larger_size_that_quic_loses_are_meant_to_be_lost() -> None:
+    """Padded PINGs of growing size (RFC 9000, 14.4): no answer to those, and all else goes on."""
+    story = Story()
+    for number in range(40):
+        story.udp(CLIENT, SERVER, (50000, 443), b"\x40" + bytes(60))
+        story.wait(0.02).udp(SERVER, CLIENT, (443, 50000), b"\x40" + bytes(1100))
+        if number % 8 == 1:
+            story.udp(CLIENT, SERVER, (50000, 443), b"\x40" + bytes(1400 + number))
+        story.wait(0.3)
     assert kinds(story) == []
 
 

@@ -13,7 +13,7 @@ from hands import Lab, wait_until
 
 pytestmark = pytest.mark.e2e
 SET, ADD, STATUSBAR, DIALOGS = 1, 2, 6, (7, 8, 9)
-LOG, STATE, FILTER = 0, 2, 3
+LOG, STATE, FILTER, DIAGNOSE = 0, 2, 3, 4
 
 
 class Gui:
@@ -91,6 +91,34 @@ def test_figures_come_live_and_a_filter_typed_there_takes_effect(clean_lab: Lab,
     shown = clean_lab.run("tshark", "-r", str(tmp_path / "all.pcapng"), "-T", "fields", "-e", "udp.port").stdout
     tail = shown.splitlines()[-3:]
     assert all("53" in ports.split(",") for ports in tail), tail
+
+
+@pytest.mark.long
+def test_the_button_diagnose_says_what_is_proved_and_no_frame_is_lost(clean_lab: Lab, tmp_path: Path) -> None:
+    """A connection to an address where nobody is, begun after the press: status bar, log, and a dialog with all."""
+    gui = Gui(tmp_path)
+    eni = clean_lab.eni("web-1")
+    process = gui.start(clean_lab, eni["NetworkInterfaceId"])
+    try:
+        wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come")
+        gui.send(DIAGNOSE, SET, "")
+        wait_until(lambda: any("Diagnosing from now on" in text for text in gui.texts(STATUSBAR)), "it begins")
+        asking = ["timeout", "20", "bash", "-c", "exec 3<>/dev/tcp/203.0.113.9/4711"]
+        with subprocess.Popen([*clean_lab.namespace("web-1"), *asking], stderr=subprocess.DEVNULL):
+            wait_until(lambda: any("syn-unanswered" in text for text in gui.texts(STATUSBAR)), "it is proved")
+        gui.send(DIAGNOSE, SET, "")
+        wait_until(lambda: gui.texts(DIALOGS[0]), "a dialog has all")
+        assert "syn-unanswered" in gui.texts(DIALOGS[0])[0]
+        assert any("  Filter: " in text for text in gui.texts(ADD, LOG))
+    finally:
+        process.terminate()
+        _, said = process.communicate(timeout=180)
+    assert said == ""
+    assert any(text.startswith("Diagnosed ") for text in gui.texts(STATUSBAR))
+    (tmp_path / "all.pcapng").write_bytes(gui.frames)
+    counts = clean_lab.run("capinfos", "-M", "-c", str(tmp_path / "all.pcapng")).stdout.split()
+    figures = [text for text in gui.texts(SET, STATE) if "frames" in text][-1]
+    assert f"{int(counts[-1]):,} frames · 0 dropped" in figures
 
 
 @pytest.mark.long

@@ -95,12 +95,13 @@ def test_the_list_has_the_tool_first_then_its_toolbar_then_the_interfaces_in_ord
         "control",
         "control",
         "control",
+        "control",
         "interface",
         "interface",
         "interface",
     ]
     assert {"version", "help", "display"} <= read[0][1].keys()
-    assert [fields["role"] for kind, fields in read if "role" in fields] == ["logger", "help"]
+    assert [fields["role"] for kind, fields in read if "role" in fields] == ["logger", "help", "control"]
     assert [fields["value"] for kind, fields in read if kind == "interface"] == ["eni-0b", "eni-0a", "aws-choose"]
 
 

@@ -6,10 +6,15 @@ from __future__ import annotations
 
 import contextlib
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
-from outer import SHAPES
+from outer import SHAPES, ethernet, ipv4, udp
 
+from vpcshark.diagnose import report
+from vpcshark.diagnose import table as diagnose_table
+from vpcshark.diagnose.annotate import Annotator
+from vpcshark.diagnose.excerpt import Excerpt
+from vpcshark.diagnose.running import Live
 from vpcshark.wire.bpf import kernel_filter
 from vpcshark.wire.bpf.libpcap import compile_filter
 from vpcshark.wire.capture_files import pcapng
@@ -147,6 +152,78 @@ def merged(data: bytes) -> None:
     assert at == len(made)
 
 
+def diagnosed(data: bytes) -> None:
+    """Any bytes as a capture: read in columns and one by one it holds the same, and verdicts come of it, also of two
+    points; what is annotated, cut out or watched while it runs ends in no error but at what is no capture."""
+    reports = []
+    for in_columns in (False, True):
+        tables = [_table(part, place, in_columns) for place, part in enumerate((pieces(data), [data[8:-1]]))]
+        points = [list(table.points.values()) for table in tables]
+        both = (points[0], [*points[0], *points[1]])
+        reports.append([report.as_json(report.examine(each), ["a", "b"]) for each in both])
+    assert reports[0] == reports[1]
+    for copier in (Annotator({1: "it", 3: "so"}), Excerpt({2})):
+        with contextlib.suppress(ValueError):
+            for piece in pieces(data):
+                assert all(copier.feed(piece)) is not None
+    live = Live()
+    with contextlib.suppress(ValueError):
+        live.begin(b"", 0)
+        for piece in pieces(data):
+            live.feed(piece)
+            assert list(live.news()) is not None
+    assert live.all() is not None
+
+
+def _table(parts: Iterable[bytes], place: int, in_columns: bool) -> diagnose_table.Table:
+    table = diagnose_table.Table(place, in_columns=in_columns)
+    try:
+        for part in parts:
+            room = table.room()
+            room[: len(part)] = part
+            room.release()
+            table.take(len(part))
+        table.finish()
+    except ValueError:
+        pass
+    return table
+
+
+def conversed(data: bytes) -> None:
+    """Any bytes as the packets of a few connections, in a capture that is one: verdicts, as above."""
+    made, at, now = [], 0, 1_700_000_000_000_000_000
+    while at + 4 <= len(data) and len(made) < 60:
+        shape, size, step, flip = data[at : at + 4]
+        inner = bytearray(_TALKS[shape % len(_TALKS)] + data[at + 4 : at + 4 + size])
+        if shape < 128 and inner[12:14] == b"\x08\0":
+            inner[16:18] = (len(inner) - 14).to_bytes(2, "big")
+        if flip > 127:
+            inner[flip % len(inner)] ^= size
+        now += step * step * 1_000_000
+        made.append(pcapng.enhanced_packet(0, now, bytes(inner), len(inner) + (step & 1) * 500))
+        at += 4 + size
+    diagnosed(bytes(8) + pcapng.section_header() + pcapng.interface_description("e", "e", "") + b"".join(made))
+
+
+def _talks() -> list[bytes]:
+    """Frames to begin with: TCP in its states, DNS, RTP, ICMP about one, and tunnels of all shapes."""
+
+    def tcp(flags: int, seq: int, ack: int, *, back: bool = False) -> bytes:
+        ports = (80, 40000) if back else (40000, 80)
+        packet = ipv4(struct.pack(">HHIIBBHHH", *ports, seq, ack, 0x50, flags, 100, 0, 0), protocol=6)
+        return packet[:12] + packet[16:20] + packet[12:16] + packet[20:] if back else packet
+
+    one = [
+        *(tcp(2, 100, 0), tcp(0x12, 900, 101, back=True), tcp(0x10, 101, 901), tcp(0x18, 101, 901)),
+        *(tcp(0x18, 901, 101, back=True), tcp(0x11, 101, 901), tcp(4, 901, 0, back=True)),
+        *(ipv4(udp(b"", port)) for port in (53, 5004, 4789)),
+        ipv4(b"\x03\x04\0\0\0\0\x02\0" + tcp(0x18, 101, 901), protocol=1),
+    ]
+    frames = [ethernet(0x0800, each) for each in one]
+    return frames + [SHAPES[shape](frames[3], 77) for shape in sorted(SHAPES)]
+
+
+_TALKS = _talks()
 _PROGRAMS = [(program, kernel_filter.relocate_frames(program, [77])) for program in map(compile_filter, FILTERS)]
 
 TARGETS: dict[str, Callable[[bytes], None]] = {
@@ -157,6 +234,8 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "filters": filters,
     "programs": programs,
     "merged": merged,
+    "diagnosed": diagnosed,
+    "conversed": conversed,
 }
 """In the order of the numbers that corpus files begin with: append only."""
 

@@ -14,6 +14,8 @@ from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 from scapy.utils import PcapWriter
 
+from vpcshark.wire.capture_files import pcapng
+
 CLIENT, SERVER, ROUTER = "10.0.0.1", "10.0.1.2", "10.0.0.254"
 _MOST = 0xFFFFFFFF
 
@@ -70,6 +72,15 @@ class Story:
             for packet in self.packets:
                 writer.write_packet(packet)
         return out.getvalue()
+
+    def blocks(self) -> tuple[bytes, list[bytes]]:
+        """As a running capture has them: what comes first, and a block for each packet."""
+        head = pcapng.section_header() + pcapng.interface_description("eni-1", "web-1", "")
+        made = []
+        for packet in self.packets:
+            frame = bytes(packet)
+            made.append(pcapng.enhanced_packet(0, round(float(packet.time) * 1e9), frame, len(frame)))
+        return head, made
 
 
 class Tcp:

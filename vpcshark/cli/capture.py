@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vpcshark import logs, settings
 from vpcshark.capture.contract.options import CaptureOptions
@@ -27,6 +27,10 @@ from vpcshark.options import checked_settings, command_line, resolve
 from vpcshark.options import table as table
 from vpcshark.options.checked_settings import named
 from vpcshark.text import many
+
+if TYPE_CHECKING:
+    from vpcshark.capture.contract.sink import Sink
+    from vpcshark.capture.diagnosing.follower import Follower, Summary, Told
 
 
 def _nothing() -> None:
@@ -46,6 +50,7 @@ def run(options: argparse.Namespace, on_up: Callable[[], object] = _nothing) -> 
     form = recording.form_of(options.format)
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
+    sink, follower = _diagnosed(recorder) if options.diagnose else (recorder, None)
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
 
     def begin() -> None:
@@ -58,19 +63,43 @@ def run(options: argparse.Namespace, on_up: Callable[[], object] = _nothing) -> 
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")
         try:
-            services.capture(selection, wanted, recorder, stop, console.ConsoleStatus(console.err()), course)
+            services.capture(selection, wanted, sink, stop, console.ConsoleStatus(console.err()), course)
         finally:
             alarm.cancel()
             recorder.close()
             _drop_if_empty(recorder)
+            found = follower.finish() if follower is not None else None
     if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
         return 0
     if options.json:
-        console.write_json(summary(selection, recorder, reasons))
+        more = {"findings": [vars(each) for each in found.findings]} if found is not None else {}
+        console.write_json({**summary(selection, recorder, reasons), **more})
     _tell(selection, recorder, reasons)
+    if found is not None and follower is not None:
+        _tell_found(found, follower.found)
     if options.trace:
         print_timeline(services.timeline)
     return statuses.OK if recorder.packets else statuses.EMPTY
+
+
+def _diagnosed(recorder: recording.Recorder) -> tuple[Sink, Follower]:
+    """The recorder with a diagnosis beside it, which tells on stderr what is proved."""
+    from vpcshark.capture.diagnosing import tee
+    from vpcshark.capture.diagnosing.follower import Follower
+
+    follower = Follower(b"", lambda told: console.err().print(console.styled(told.text, "bold red"), soft_wrap=True))
+    both = tee.over(recorder, lambda: recorder.packets)
+    both.follow(follower)
+    return both, follower
+
+
+def _tell_found(found: Summary, told: Sequence[Told]) -> None:
+    """What is only likely, or not known: that waits until all packets are there."""
+    known = {each.sentence for each in told}
+    for each in found.findings:
+        if each.sentence not in known:
+            console.err().print(console.styled(each.text, "yellow"), soft_wrap=True)
+    console.err().print(console.styled(found.text), soft_wrap=True)
 
 
 def _wanted(options: argparse.Namespace) -> tuple[Selection, CaptureOptions, str]:

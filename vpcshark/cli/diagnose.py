@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from vpcshark import __version__
-from vpcshark.cli import console, diagnose_screen, outfile
+from vpcshark.cli import console, diagnose_screen, diagnose_walk, outfile
 from vpcshark.cli.infile import InFile
 from vpcshark.cli.outfile import OutFile
 from vpcshark.cli.reading import Progress, no_collector
@@ -29,8 +29,9 @@ _PIECE = 1 << 20
 def run(options: argparse.Namespace) -> int:
     """Read, judge, tell; 0 healthy, 1 findings, 3 cannot tell."""
     _check(options)
+    walk = diagnose_walk.Walk(options)
     page = partial(_page, options) if options.html else None
-    found = examined(options.files, page=page)
+    found = examined(options.files, page=page, refine=partial(_refined, options, walk))
     if options.annotate:
         _annotate(options.files, found, options.annotate)
     if options.json:
@@ -40,13 +41,23 @@ def run(options: argparse.Namespace) -> int:
     return status_of(found)
 
 
+def _refined(options: argparse.Namespace, walk: diagnose_walk.Walk, found: Report, tables: Sequence[Table]) -> Report:
+    """With what tshark and a walk say of it."""
+    if not options.no_tshark:
+        from vpcshark.cli import second_reader
+
+        found = second_reader.ask(found, tables, options.files, _again, second_reader.Tshark.here())
+    return walk.named(found)
+
+
 def examined(
     files: Sequence[str],
     look: Callable[[Point], None] | None = None,
     page: Callable[[Report, Sequence[Table], Examination], None] | None = None,
+    refine: Callable[[Report, Sequence[Table]], Report] | None = None,
 ) -> Report:
-    """All files judged together. ``look`` gets every point with all that it held, before anything is let go of, and
-    ``page`` what was found, with the tables while they are there."""
+    """All files judged together. ``look`` gets every point with all that it held, before anything is let go of;
+    ``refine`` and ``page`` what was found, with the tables while they are there."""
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # NumPy's linear algebra is not used: its threads only cost time
     examination = Examination()
 
@@ -62,6 +73,8 @@ def examined(
             for point in points:
                 look(point)
         found = examination.finish(points)
+        if refine is not None:
+            found = refine(found, tables)
         if page is not None:
             page(found, tables, examination)
         return found
@@ -145,11 +158,10 @@ def _annotate(files: Sequence[str], found: Report, path: str) -> None:
         sink = out.open()
         try:
             for place, file in enumerate(files):
-                source, made = InFile.open(file), Annotator(comments(found.findings, place), f"vpcshark {__version__}")
-                for piece in _pieces(source):
+                made = Annotator(comments(found.findings, place), f"vpcshark {__version__}")
+                for piece in _again(file):
                     for block in made.feed(piece):
                         sink.write(block)
-                source.close()
         finally:
             sink.close()
         out.keep()
@@ -157,13 +169,17 @@ def _annotate(files: Sequence[str], found: Report, path: str) -> None:
         out.drop()
 
 
-def _pieces(source: InFile) -> Sequence[bytes]:
+def _pieces(source: InFile) -> Iterator[bytes]:
     """The file's bytes, as far as they can be read: that it is cut off was said before."""
-    made = []
     room = bytearray(_PIECE)
     try:
         while count := source.readinto(memoryview(room)):
-            made.append(bytes(room[:count]))
+            yield bytes(room[:count])
     except ValueError:
         pass
-    return made
+    finally:
+        source.close()
+
+
+def _again(path: str) -> Iterator[bytes]:
+    return _pieces(InFile.open(path))

@@ -35,13 +35,14 @@ class Verdict(NamedTuple):
     next: str = ""
     weight: float = 0.0
     cause: Hashable = None
+    size: int = 0
 
 
 @dataclass(frozen=True)
 class Finding:
     """``weight``: seconds or requests lost, to rank by. What one cause did to several flows has an equal ``cause``;
     ``more`` flows that it did it to are not listed, and the
-    sentence is about the first ``own`` of the others (0: all)."""
+    sentence is about the first ``own`` of the others (0: all). ``size``: bytes of the packets that it is about."""
 
     kind: str
     confidence: str
@@ -53,6 +54,7 @@ class Finding:
     filter: str = ""
     weight: float = 0.0
     cause: Hashable = None
+    size: int = 0
     more: int = 0
     own: int = 0
 

@@ -1,159 +1,117 @@
 """Two capture points of the same packets: where they are lost, how long they wait, what is changed on the way.
 
-Packets are joined on what no router or NAT changes: sequence numbers, IP identification, length. A proxy ends one
-connection and begins another: then nothing is joined, which is said. Must not know what one point alone can tell.
+How they are joined is in ``sightings``. A proxy ends one connection and begins another: then nothing is joined, which
+is said. Must not know what one point alone can tell.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Hashable, Iterator, Sequence
+import bisect
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
-from vpcshark.diagnose.flows import MILLISECOND, SECOND, flow_of, seconds
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
-from vpcshark.diagnose.packet import FIN, RST, SYN, TCP, UDP, Packet, address
+from vpcshark.diagnose.packet import RST, TCP, Packet, address
+from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
 from vpcshark.diagnose.verdicts import marks, voice
 from vpcshark.diagnose.view import View
 
-Direction = tuple[bytes, bytes]
-Both = tuple[Packet, Packet]
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
-_PROBE_TTL = 32
 _EDGE = 200 * MILLISECOND
 """So near to a capture's beginning or end a packet may be outside of it."""
 
 
 @dataclass
 class Joint:
-    """``upper`` sees each packet of ``direction`` first. Times of ``lower`` minus ``offset`` are those of ``upper``."""
+    """A direction of which ``upper`` sees each packet first. Times of ``lower`` less ``offset`` are those of ``upper``.
+    ``points`` are their numbers, of more than two."""
 
     upper: View
     lower: View
-    direction: Direction
-    both: list[Both] = field(default_factory=list)
+    way: Way
+    offset: int
+    points: tuple[int, ...] = ()
     lost: list[Packet] = field(default_factory=list)
-    offset: int = 0
+    made: list[Packet] = field(default_factory=list)
+    """Packets that only ``lower`` has."""
 
 
 @dataclass
 class Comparison:
-    """``offset`` is the second clock minus the first, ``error`` at most how much it is off; -1: not known."""
+    """``offset`` is the second clock minus the first, ``error`` at most how much it is off; -1: not known. ``points``
+    are the numbers of more than two points that are compared, from 1 on; else there is none."""
 
     one: View
     other: View
-    both: list[Both]
+    matched: Matched
     joints: list[Joint]
     offset: int
     error: int
+    points: tuple[int, ...] = ()
 
     @property
-    def sentence(self) -> str:
-        """What the comparison itself says."""
-        if not self.both:
-            return "No packet is at both points: between them is a proxy, or they are not on one path."
-        if self.error < 0:
-            return f"{len(self.both)} packets are at both points, all of one direction: the clocks can't be compared."
-        return (
-            f"{len(self.both)} packets are at both points; the second clock is {self.offset / MILLISECOND:+.3f} ms "
-            "off, with an "
-            f"error of at most {self.error / MILLISECOND:.3f} ms (half of the way there and back)."
-        )
+    def where(self) -> str:
+        """Between what."""
+        return f"capture points {self.points[0]} and {self.points[1]}" if self.points else "the two capture points"
 
 
-def compare(one: View, other: View) -> Comparison:
-    """Join two points."""
-    both, alone, gone = _match(one, other)
-    ways: dict[Direction, list[Both]] = defaultdict(list)
-    for a, b in both:
-        ways[a.source, a.target].append((a, b))
-    falls = {way: _is_first(pairs) for way, pairs in ways.items()}
-    there = [b.at - a.at for way, pairs in ways.items() if falls[way] > 0 for a, b in pairs]
-    back = [a.at - b.at for way, pairs in ways.items() if falls[way] < 0 for a, b in pairs]
-    offset, error = 0, -1
-    if there and back:
-        offset, error = (min(there) - min(back)) // 2, max((min(there) + min(back)) // 2, 0)
-    elif there or back:
-        offset = min(there) if there else -min(back)
-    made = Comparison(one, other, both, [], offset, error)
-    for way, pairs in ways.items():
-        if falls[way]:
-            made.joints.append(_joint(made, way, pairs, alone, gone, is_there=falls[way] > 0))
-    made.joints += _unpaired(made, set(ways), falls, alone, gone)
+def compare(one: View, other: View, matched: Matched | None = None, points: tuple[int, ...] = ()) -> Comparison:
+    """Join two points; ``matched`` is how their packets are, None: all of them are in the views."""
+    matched = matched or sightings.match(one.packets, other.packets)
+    offset, error = clocks(matched.ways)
+    made = Comparison(one, other, matched, [], offset, error, points)
+    ways = [way for way in matched.ways if way.first]
+    made.joints = [_joint(made, way) for way in (*ways, *_unpaired(matched, ways))]
     return made
 
 
-def _unpaired(
-    made: Comparison,
-    known: set[Direction],
-    falls: dict[Direction, int],
-    alone: Sequence[Packet],
-    gone: Sequence[Packet],
-) -> Iterator[Joint]:
+def clocks(ways: Sequence[Way]) -> tuple[int, int]:
+    """Clock offset and its error, half of the shortest way there and back: which part is longer, nobody knows."""
+    there = [way.nearest for way in ways if way.first > 0]
+    back = [way.nearest for way in ways if way.first < 0]
+    if there and back:
+        return (min(there) - min(back)) // 2, max((min(there) + min(back)) // 2, 0)
+    if there or back:
+        return (min(there) if there else -min(back)), -1
+    return 0, -1
+
+
+def _unpaired(matched: Matched, ways: Sequence[Way]) -> Iterator[Way]:
     """Directions of which nothing got through: the other one tells which point is nearer to the sender."""
-    for is_there, packets in ((True, alone), (False, gone)):
-        for way in {(p.source, p.target) for p in packets} - known:
-            back = falls.get((way[1], way[0]), 0)
-            if (back < 0 and is_there) or (back > 0 and not is_there):
-                yield _joint(made, way, [], alone, gone, is_there=is_there)
+    for place, packets in ((1, matched.alone), (-1, matched.gone)):
+        known = {ends for way in matched.ways for ends in way.at(place)}
+        back = {(ends[1], ends[0]) for way in ways if way.first == -place for ends in way.at(place)}
+        for ends in sorted({(p.source, p.target) for p in packets} - known):
+            if ends in back:
+                yield Way(place, {ends})
 
 
-def _key(packet: Packet) -> Hashable:
-    if packet.protocol == TCP and not packet.shift:
-        size = 0 if packet.flags & SYN else packet.size  # some pad a SYN
-        return packet.protocol, packet.ident, packet.seq, packet.ack, packet.flags & ~0xC0, size
-    if packet.ident <= 0 and len(packet.payload) < 8:
-        return None
-    head = packet.payload[:32] if not packet.shift else b""
-    return packet.protocol, packet.ident, packet.length, packet.shift, head
-
-
-def _match(one: View, other: View) -> tuple[list[Both], list[Packet], list[Packet]]:
-    """(packets at both, only at the first, only at the second)."""
-    waiting: dict[Hashable, list[Packet]] = defaultdict(list)
-    for packet in reversed(other.packets):
-        if (key := _key(packet)) is not None:
-            waiting[key].append(packet)
-    both, alone = [], []
-    for packet in one.packets:
-        found = waiting.get(_key(packet))
-        if found:
-            both.append((packet, found.pop()))
-        else:
-            alone.append(packet)
-    rest = sorted((p for each in waiting.values() for p in each), key=lambda p: p.number)
-    return both, alone, rest
-
-
-def _is_first(pairs: Sequence[Both]) -> int:
-    """1: the TTL falls from the first point to the second, -1: the other way; 0: it does not tell."""
-    falls = sum((a.ttl > b.ttl) - (a.ttl < b.ttl) for a, b in pairs)
-    return (falls > 0) - (falls < 0)
-
-
-def _joint(
-    made: Comparison,
-    way: Direction,
-    pairs: Sequence[Both],
-    alone: Sequence[Packet],
-    gone: Sequence[Packet],
-    *,
-    is_there: bool,
-) -> Joint:
+def _joint(made: Comparison, way: Way) -> Joint:
+    is_there = way.first > 0
     upper, lower = (made.one, made.other) if is_there else (made.other, made.one)
-    offset = made.offset if is_there else -made.offset
-    joint = Joint(upper, lower, way, [(a, b) if is_there else (b, a) for a, b in pairs], [], offset)
+    above, below = (made.matched.alone, made.matched.gone) if is_there else (made.matched.gone, made.matched.alone)
+    offset, points = (made.offset, made.points) if is_there else (-made.offset, made.points[::-1])
+    joint = Joint(upper, lower, way, offset, points)
+    begin, end = _overlap(joint)
+    joint.lost = [p for p in above if (p.source, p.target) in way.upper and begin <= p.at <= end]
+    joint.made = [p for p in below if (p.source, p.target) in way.lower]
+    return joint
+
+
+def _overlap(joint: Joint) -> tuple[int, int]:
+    """From when until when, by the clock of ``upper``, what it saw should be at ``lower``, too."""
+    upper, lower, offset = joint.upper, joint.lower, joint.offset
     begin, end = lower.begin - offset + _EDGE, lower.end - offset - _EDGE
     first, last = min(upper.begin, lower.begin - offset), max(upper.end, lower.end - offset)
     if lower.begin - offset - first < SECOND:
         begin = first
-    if last - (lower.end - offset) < 3 * SECOND and lower.packets:
-        end = last - _EDGE if not pairs else max(end, joint.both[-1][0].at if joint.both else end)
-    for packet in alone if is_there else gone:
-        if (packet.source, packet.target) == way and begin <= packet.at <= end:
-            joint.lost.append(packet)
-    return joint
+    if last - (lower.end - offset) < 3 * SECOND and lower.end:
+        end = max(end, joint.way.last) if joint.way.pairs else last - _EDGE
+    return begin, end
 
 
 def is_place(finding: Finding) -> bool:
@@ -161,47 +119,59 @@ def is_place(finding: Finding) -> bool:
     return isinstance(finding.cause, tuple) and finding.cause[:1] == ("between",)
 
 
+def nearest(findings: Sequence[Finding], compared: Sequence[Comparison]) -> list[Finding]:
+    """Without the places of a loss of which a narrower one is known: what is lost between the first and the second
+    point is also lost between the first and the third."""
+    before = Counter((joint.way.ends, joint.points[1]) for made in compared for joint in made.joints if joint.points)
+
+    def span(finding: Finding) -> tuple[int, int] | None:
+        if not isinstance(finding.cause, tuple) or not is_place(finding) or not finding.cause[3]:
+            return None
+        _, source, target, (upper, lower) = finding.cause
+        return before[(source, target), upper], before[(source, target), lower]
+
+    spans = [(each.ends, place) for each in findings if (place := span(each)) is not None]
+
+    def is_wide(finding: Finding) -> bool:
+        own = span(finding)
+        return own is not None and any(
+            ends == finding.ends and each != own and own[0] <= each[0] and each[1] <= own[1] for ends, each in spans
+        )
+
+    return [each for each in findings if not is_wide(each)]
+
+
 def judge(made: Comparison) -> Iterator[Finding]:
     """What two points prove together."""
     for joint in made.joints:
         yield from _lost(made, joint)
-        yield from _resets(made, joint)
-        yield from marks.judge(joint.upper, joint.lower, joint.both)
-        yield from _queue(made, joint)
-    yield from marks.clamped(made.one, made.other, made.both)
+        yield from _resets(joint)
+        yield from marks.judge(joint.upper, joint.lower, joint.way)
+        yield from _queue(joint)
+    yield from marks.clamped(made.one, made.other, made.matched.ways)
     yield from _silenced_voice(made)
-
-
-def _matters(packet: Packet) -> bool:
-    """Is its loss one? That of a bare ACK is mended by the next one; a traceroute's packets are meant to end early."""
-    if packet.ttl < _PROBE_TTL:
-        return False
-    if packet.protocol == TCP:
-        return bool(packet.size or packet.flags & (SYN | FIN)) and not packet.flags & RST
-    return packet.protocol == UDP or packet.shift > 0
 
 
 def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     """Packets that left the upper point and are not at the lower one."""
-    by_flow: dict[Direction, list[Packet]] = defaultdict(list)
-    for packet in joint.lost:
-        if _matters(packet) and packet.length <= _taken_size(joint, packet) and not _was_taken(joint, packet):
-            by_flow[joint.direction].append(packet)
-    passed = sum(1 for a, _ in joint.both if _matters(a))
-    for (source, target), lost in by_flow.items():
-        total = passed + len(lost)
+    way, cut = joint.way, _Cut(joint)
+    missing = [p for p in joint.lost if matters(p) and not cut.has(p)]
+    found = [p for p in missing if p.length <= _taken_size(joint, p) and not _was_taken(joint, p)]
+    by_ends: dict[Direction, list[Packet]] = defaultdict(list)
+    for packet in found:
+        by_ends[packet.source, packet.target].append(packet)
+    for (source, target), lost in by_ends.items():
+        total = way.passed + len(lost)
         if len(lost) < _FEWEST_LOST or len(lost) < _LOST_SHARE * total:
             continue
         flows = tuple(dict.fromkeys(flow_of(p) for p in lost))
-        biggest = max((a.length for a, _ in joint.both), default=0)
-        smallest = min(p.length for p in lost)
+        biggest, smallest = way.biggest, min(p.length for p in lost)
         size = f" All of them have {smallest} bytes or more, all that passed have {biggest} or less." * (
             biggest < smallest
         )
         sentence = (
-            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between the two "
-            "capture "
-            f"points.{size}"
+            f"{len(lost)} of {total} packets from {address(source)} to {address(target)} are lost between "
+            f"{made.where}.{size}"
         )
         checked = (
             "They are in the one capture and not in the other, which was running.",
@@ -209,9 +179,49 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         )
         advice = "The fault is between these two points: look at what lies there, or take a point in the middle."
         frames = tuple(marks.frame(joint.upper, p) for p in lost[:12])
-        yield Finding(
-            *("loss", PROVED, sentence, flows, frames, checked, advice, "", len(lost) / 50, ("between", source, target))
-        )
+        cause = ("between", source, target, joint.points)
+        weight = len(lost) / 50
+        yield Finding("loss", PROVED, sentence, flows, frames, checked, advice, weight=weight, cause=cause)
+
+
+class _Cut:
+    """Bytes that only the lower point has as packets of these sizes: a network card cut large segments, or joined small
+    ones, between the two points. What is sent again is at both, so it is not among them."""
+
+    def __init__(self, joint: Joint) -> None:
+        self._moved = {flow_of(a): flow_of(b) for a, b in joint.way.moved}
+        found: dict[Flow, list[Packet]] = defaultdict(list)
+        for packet in joint.made:
+            if packet.protocol == TCP and packet.size and not packet.shift:
+                found[flow_of(packet)].append(packet)
+        self._base = {flow: packets[0].seq for flow, packets in found.items()}
+        self._spans = {flow: _united(packets) for flow, packets in found.items()}
+
+    def has(self, packet: Packet) -> bool:
+        """Are all bytes of a packet of the upper point among them?"""
+        flow = self._moved.get(flow_of(packet), flow_of(packet))
+        if packet.protocol != TCP or not packet.size or flow not in self._spans:
+            return False
+        start = _apart(packet.seq, self._base[flow])
+        place = bisect.bisect_right(self._spans[flow], (start, 1 << 62)) - 1
+        return place >= 0 and start + packet.size <= self._spans[flow][place][1]
+
+
+def _united(packets: Sequence[Packet]) -> list[tuple[int, int]]:
+    """Stretches of bytes, counted from the first packet's first one."""
+    base, found = packets[0].seq, list[tuple[int, int]]()
+    for start, end in sorted((at := _apart(p.seq, base), at + p.size) for p in packets):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
+
+
+def _apart(seq: int, base: int) -> int:
+    """How far, either way."""
+    far = seq - base & 0xFFFFFFFF
+    return far if far < 1 << 31 else far - (1 << 32)
 
 
 def _taken_size(joint: Joint, packet: Packet) -> int:
@@ -238,13 +248,12 @@ def _was_taken(joint: Joint, packet: Packet) -> bool:
     return False
 
 
-def _resets(made: Comparison, joint: Joint) -> Iterator[Finding]:
+def _resets(joint: Joint) -> Iterator[Finding]:
     """A reset that arrives and was never sent at the point nearer to its sender."""
-    passed = {id(b) for _, b in joint.both}
-    for packet in joint.lower.packets:
-        if not packet.flags & RST or packet.protocol != TCP or (packet.source, packet.target) != joint.direction:
+    for packet in joint.made:
+        if not packet.flags & RST or packet.protocol != TCP:
             continue
-        if id(packet) in passed or not joint.upper.begin <= packet.at - joint.offset <= joint.upper.end + SECOND:
+        if not joint.upper.begin <= packet.at - joint.offset <= joint.upper.end + SECOND:
             continue
         flow = flow_of(packet)
         sentence = (
@@ -255,34 +264,33 @@ def _resets(made: Comparison, joint: Joint) -> Iterator[Finding]:
         checked = ("Both captures were running, and other packets of this direction are in both.",)
         advice = "Look at the log of what lies between the two points (firewall, load balancer, NAT)."
         frames = (marks.frame(joint.lower, packet),)
-        cause = ("device", frozenset(joint.direction))
+        cause = ("device", frozenset((packet.source, packet.target)))
         yield Finding("reset-by-middlebox", PROVED, sentence, (flow,), frames, checked, advice, "", 2.0, cause)
 
 
-_WAITS = 100 * MILLISECOND
+_WAITS, _FEWEST_TIMES = 100 * MILLISECOND, 50
 
 
-def _queue(made: Comparison, joint: Joint) -> Iterator[Finding]:
+def _queue(joint: Joint) -> Iterator[Finding]:
     """How much longer packets take than the fastest one: needs no common clock."""
-    times = [(b.at - a.at, a, b) for a, b in joint.both if a.size > 500]
-    if len(times) < 50:
+    way = joint.way
+    if len(way.delays) < _FEWEST_TIMES:
         return
-    shortest = min(b.at - a.at for a, b in joint.both)
-    late = sorted(t - shortest for t, _, _ in times[len(times) // 2 :])
+    late = sorted(took - way.nearest for took in way.delays[len(way.delays) // 2 :])
     usual = late[len(late) // 2]
     lost = sum(1 for p in joint.lost if p.size)
-    if usual < _WAITS or lost > 0.01 * len(times) or late[len(late) // 10] < _WAITS / 4:
+    if usual < _WAITS or lost > 0.01 * len(way.delays) or late[len(late) // 10] < _WAITS / 4:
         return
-    source, target = joint.direction
+    source, target = way.ends
     sentence = (
         f"Packets from {address(source)} to {address(target)} wait {seconds(usual)} between the two points, behind "
         "others in "
-        f"a queue (the fastest waits 0), and {lost} of {len(times)} are lost: a shaper or the slowest link is there."
+        f"a queue (the fastest waits 0), and {lost} of {len(way.delays)} are lost: a shaper or "
+        "the slowest link is there."
     )
     checked = ("Only differences are compared, so the clocks do not matter.",)
-    worst = sorted(times, key=lambda each: each[0])[-4:]
-    frames = tuple(f for _, a, b in worst for f in (marks.frame(joint.upper, a), marks.frame(joint.lower, b)))
-    flows = tuple(dict.fromkeys(flow_of(a) for _, a, _ in times))[:10]
+    frames = tuple(f for a, b in way.late for f in (marks.frame(joint.upper, a), marks.frame(joint.lower, b)))
+    flows = way.flows[:10]
     advice = "Look for the slowest hop between the two points: an allowance, a VPN, a tc qdisc."
     cause = ("shaper", source, target)
     yield Finding("shaper", LIKELY, sentence, flows, frames, checked, advice, "", usual / SECOND, cause)

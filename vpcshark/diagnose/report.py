@@ -5,12 +5,13 @@ Must not know how a verdict comes about.
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from vpcshark.diagnose import joined
+from vpcshark.diagnose import between, joined
 from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, merged
 from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.packet import Packet, address
@@ -20,6 +21,7 @@ from vpcshark.diagnose.view import View
 
 if TYPE_CHECKING:
     from vpcshark.diagnose.headers import Array
+    from vpcshark.diagnose.sieve import Sieve
 
 SCHEMA = 1
 CONNECTIONS = (
@@ -89,18 +91,61 @@ def examine(points: Sequence[Point]) -> Report:
     """Judge each point alone, then each two of them together."""
     if len(points) == 1 and points[0].columns is not None:
         return Examination().finish(points)
+    if any(point.columns is not None for point in points) and (report := _by_columns(points)) is not None:
+        return report
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
     remarks = [_seen(_counted(view)) for view in views]
-    for number, one in enumerate(views):
-        for other in views[number + 1 :]:
-            comparison = joined.compare(one, other)
-            found += joined.judge(comparison)
-            remarks.append(comparison.sentence)
+    compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in _pairs(len(views))]
+    found += [finding for made in compared for finding in joined.judge(made)]
     if not found:
         found = [finding for view in views for finding in routing.unsaid(view)][:1]
         found = found if all(not view.packets for view in views) or len(views) == 1 else []
-    return Report(tuple(ranked(merged(explained(found)))), tuple(remarks))
+    return _report(found, remarks, compared)
+
+
+def _pairs(count: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Each two of so many points, and what they are called where there are more."""
+    for one, other in itertools.combinations(range(count), 2):
+        yield one, other, (one + 1, other + 1) if count > 2 else ()
+
+
+def _report(found: Sequence[Finding], remarks: Sequence[str], compared: Sequence[joined.Comparison]) -> Report:
+    told = ranked(merged(explained(joined.nearest(found, compared))))
+    return Report(tuple(told), (*remarks, *map(between.told, compared)))
+
+
+def _by_columns(points: Sequence[Point]) -> Report | None:
+    """The same without packets of everything; None where a point saw packets twice, so that each is looked at."""
+    from vpcshark.diagnose import places
+
+    sighted = [places.Place(point) for point in points]
+    if any(place.sieve.sound.is_doubled for place in sighted):
+        return None
+    found: list[Finding] = []
+    remarks = []
+    for place in sighted:
+        alone, counts = _of_batches(place.point, place.sieve)
+        found += alone
+        remarks.append(_seen(counts))
+    compared = []
+    for one, other, numbers in _pairs(len(sighted)):
+        here, there, matched = places.joint(sighted[one], sighted[other])
+        compared.append(joined.compare(here, there, matched, numbers))
+        found += joined.judge(compared[-1])
+    return _report(found, remarks, compared)
+
+
+def _of_batches(point: Point, sieve: Sieve) -> tuple[list[Finding], Counter[str]]:
+    """What is suspicious, looked at packet by packet; and how much was looked at in all."""
+    counts = Counter({name: getattr(sieve.sound, name) for name in _COUNTED})
+    found: list[Finding] = []
+    for batch in sieve.batches():
+        view = View(point, batch)
+        found += view.findings if batch.is_first else ()
+        found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
+        counts += _counted(view)
+    return found, counts
 
 
 class Examination:
@@ -143,21 +188,22 @@ class Examination:
             remarks.append(f"{self._gone['findings']} more findings of less weight were let go")
         return Report(tuple(ranked(merged(self._found))), tuple(remarks))
 
+    def so_far(self, points: Sequence[Point]) -> Report:
+        """What ``finish`` would say now; more may follow."""
+        other = Examination(self._most)
+        other._found, other._seen, other._gone = [*self._found], Counter(self._seen), Counter(self._gone)
+        return other.finish(points)
+
     def _judge(self, point: Point, rows: Array, others: Sequence[Packet]) -> None:
         """Look at what is suspicious packet by packet."""
         from vpcshark.diagnose.sieve import Sieve
 
         assert point.columns is not None
         sieve = Sieve(point.columns, others, rows)
-        self._seen += Counter({name: getattr(sieve.sound, name) for name in _COUNTED})
-        found: list[Finding] = []
-        for batch in sieve.batches():
-            view = View(point, batch)
-            found += view.findings if batch.is_first else ()
-            found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
-            self._seen += _counted(view)
-            if not found and batch.is_first and not sieve.sound.packets and not self._gone:
-                found += list(routing.unsaid(view))[:1]
+        found, counts = _of_batches(point, sieve)
+        self._seen += counts
+        if not found and not self._gone and counts["packets"] < _FEW:
+            found = list(routing.unsaid(View(point)))[:1]
         self._keep(explained(found))
 
     def _keep(self, found: Sequence[Finding]) -> None:
@@ -169,6 +215,7 @@ class Examination:
 
 
 _MOST_FINDINGS = 5000
+_FEW = 3
 _COUNTED = ("packets", "connections", "datagrams", "unsure")
 
 

@@ -59,6 +59,11 @@ class Sieve:
         self.sound.unheard = self._by_server(crowd)
         self.sound.is_doubled, self.sound.has_loops = copies, bool(len(loops)) or bool(self._others) or copies
 
+    @property
+    def datagrams(self) -> Array:
+        """Which rows are datagrams that verdicts look at?"""
+        return self._datagrams
+
     def _first_at(self, others: Sequence[int]) -> int:
         first = min([packet.number for packet in self._others[:1]], default=1 << 32)
         if len(self._rows) and int(self._rows["number"][0]) < first:

@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from plants import healthy, layers, marks, paths, quiet, refusals, secure, states, times, voice
+from plants import doubts, healthy, layers, marks, paths, quiet, refusals, secure, states, times, voice
 from plants.kinds import KINDS
 
-__all__ = ["KINDS", "healthy", "layers", "marks", "paths", "quiet", "refusals", "secure", "states", "times", "voice"]
+__all__ = [
+    "KINDS",
+    "doubts",
+    "healthy",
+    "layers",
+    "marks",
+    "paths",
+    "quiet",
+    "refusals",
+    "secure",
+    "states",
+    "times",
+    "voice",
+]

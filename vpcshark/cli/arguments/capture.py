@@ -33,6 +33,12 @@ def add(commands: Any, name: str) -> None:
     parser.add_argument("-f", dest="filter", metavar="FILTER", default="", help="capture filter, as in pcap-filter(7)")
     parser.add_argument("-s", dest="snaplen", metavar="N", help="the same as --packet-length N")
     limits.add(parser)
+    parser.add_argument(
+        "--diagnose",
+        action="store_true",
+        help="say on stderr what the packets prove as soon as they do (vpcshark diagnose), in a process beside the "
+        "capture that takes half of a core at most; what comes faster is captured and left out of the diagnosis",
+    )
     parser.add_argument("--trace", action="store_true", help="print a timeline of the capture's steps at its end")
     common.add_json(parser, "one object at the end, for scripts: packets, files, and why there are none")
     command_line.add_arguments(parser)

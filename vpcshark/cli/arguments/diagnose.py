@@ -37,4 +37,25 @@ def add(commands: Any, name: str) -> None:
         default="",
         help="write a page with the findings and time-sequence graphs of their connections; it needs no network",
     )
+    parser.add_argument(
+        "--walk",
+        metavar="WALK",
+        default="",
+        help='what "vpcshark walk … --json" printed: its hops name what is between the ends (MTU, idle time-out, rule)',
+    )
+    parser.add_argument(
+        "--between",
+        nargs=2,
+        metavar=("SRC", "DST[:PORT]"),
+        help="walk there now, by AWS, for the same; with --profile or --region alone: between the first finding's ends",
+    )
+    parser.add_argument("--profile", action="append", default=[], help="AWS profile; again for further accounts")
+    parser.add_argument("--region", action="append", default=[], help="AWS region; again for further ones")
+    common.add_packet(parser)
+    common.add_ends(parser)
+    parser.add_argument(
+        "--no-tshark",
+        action="store_true",
+        help="do not have tshark, where it is there, read the application layer of suspicious connections",
+    )
     common.add_json(parser, "an object, for scripts")

@@ -5,33 +5,32 @@ Must not know losses.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import PROVED, Finding, Frame
 from vpcshark.diagnose.flows import flow_of, options_of
-from vpcshark.diagnose.packet import ACK, SYN, Packet, address
+from vpcshark.diagnose.packet import ACK, Packet, address
+from vpcshark.diagnose.sightings import Both, Way
 from vpcshark.diagnose.view import View
 
-Both = tuple[Packet, Packet]
 _CE = 3
 
 
-def judge(upper: View, lower: View, both: Sequence[Both]) -> Iterator[Finding]:
-    """``both``: the packets that were seen at ``upper`` first and then at ``lower``, all of one direction."""
-    changed = [(a, b) for a, b in both if a.tos != b.tos]
-    if not changed:
+def judge(upper: View, lower: View, way: Way) -> Iterator[Finding]:
+    """``way``: what both points know of the packets of one direction."""
+    if not way.marks:
         return
-    ways = Counter((a.tos, b.tos) for a, b in changed)
-    (before, after), count = ways.most_common(1)[0]
+    changed = way.changed
+    (before, after), _ = way.marks.most_common(1)[0]
+    count = sum(way.marks.values())
     flow = flow_of(changed[0][0])
     what = (
         "a queue on the way is full and says so (ECN)" if _is_congestion(before, after) else "something rewrites them"
     )
     sentence = (
-        f"{count} of {len(both)} packets from {address(flow.source)} to {address(flow.target)} change from "
-        f"{_mark(before)} to "
-        f"{_mark(after)} between the two points: {what}."
+        f"{count} of {way.pairs} packets from {address(flow.source)} to {address(flow.target)} change from "
+        f"{mark(before)} to "
+        f"{mark(after)} between the two points: {what}."
     )
     checked = ("Each is compared with itself at the other point (sequence numbers, identification).",)
     advice = "Say in the policy of the devices between what they trust; on AWS marks pass, but queues go by none."
@@ -44,7 +43,8 @@ def _is_congestion(before: int, after: int) -> bool:
     return after & 3 == _CE and before & 3 in (1, 2) and before >> 2 == after >> 2
 
 
-def _mark(tos: int) -> str:
+def mark(tos: int) -> str:
+    """The type of service in words."""
     names = {0: "CS0", 46: "EF", 8: "CS1", 16: "CS2", 24: "CS3", 32: "CS4", 40: "CS5", 48: "CS6", 56: "CS7"}
     ecn = ("", "/ECT(1)", "/ECT(0)", "/CE")[tos & 3]
     return f"DSCP {names.get(tos >> 2, tos >> 2)}{ecn}"
@@ -55,14 +55,9 @@ def frame(view: View, packet: Packet) -> Frame:
     return Frame(view.point.file, packet.number)
 
 
-def clamped(one: View, other: View, both: Sequence[Both]) -> Iterator[Finding]:
-    """``both``: a packet at ``one`` and the same at ``other``, of either direction: is only one SYN's MSS changed?"""
-    opened: dict[frozenset[tuple[bytes, int]], dict[bool, Both]] = {}
-    for a, b in both:
-        if a.flags & SYN and options_of(a).mss and options_of(b).mss:
-            ends = frozenset(((a.source, a.sport), (a.target, a.dport)))
-            opened.setdefault(ends, {})[bool(a.flags & ACK)] = (a, b)
-    for pair in opened.values():
+def clamped(one: View, other: View, ways: Sequence[Way]) -> Iterator[Finding]:
+    """Is only one SYN's MSS changed, that of the client's or that of the answer?"""
+    for pair in openings(ways):
         if len(pair) < 2:
             continue
         changed = {key: options_of(a).mss != options_of(b).mss for key, (a, b) in pair.items()}
@@ -87,3 +82,15 @@ def _half(one: View, other: View, pair: dict[bool, Both], *, is_answer: bool) ->
     return Finding(
         "mss-clamp-one-way", PROVED, sentence, (flow,), frames, checked, advice, "", 0.5, ("mss", flow.target)
     )
+
+
+def openings(ways: Sequence[Way]) -> list[dict[bool, Both]]:
+    """Of each connection whose SYN or SYN-ACK both points have: these, by whether it is the answer, each as (at the
+    first point, at the second)."""
+    found: dict[frozenset[tuple[bytes, int]], dict[bool, Both]] = {}
+    for way in ways:
+        for a, b in way.by_point(way.opened):
+            if options_of(a).mss and options_of(b).mss:
+                ends = frozenset(((a.source, a.sport), (a.target, a.dport)))
+                found.setdefault(ends, {})[bool(a.flags & ACK)] = (a, b)
+    return list(found.values())

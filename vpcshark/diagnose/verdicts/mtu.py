@@ -151,7 +151,7 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     packets = [*lost.sent, *lost.smaller]
     cause = (flow.source, flow.target)
     return view.finding(
-        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(length, flow), lasted / SECOND, cause),
+        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(length, flow), lasted / SECOND, cause, length),
         (flow,),
         packets,
     )

@@ -16,9 +16,11 @@ from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.stop_watch import Watch
+from vpcshark.capture.diagnosing.tee import over
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.extcap.capture_phase import duration_clock
+from vpcshark.extcap.capture_phase.diagnosis import Diagnosis
 from vpcshark.extcap.capture_phase.fifo import FifoSink, open_sink, retry
 from vpcshark.extcap.capture_phase.source import source
 from vpcshark.extcap.protocol.arguments import Call
@@ -56,6 +58,7 @@ def _with_pipes(
     if descriptor is not None:
         watch.add(descriptor, toolbar.read, "the control pipe was closed")
     sink: Sink | None = None
+    diagnosis: Diagnosis | None = None
     course = Course()
     try:
         sink = open_sink(call.fifo, stop)
@@ -67,7 +70,10 @@ def _with_pipes(
         if options.user_filter:
             _check_filter(options.user_filter)
         early: list[str] = []
-        services().capture(selection, options, sink, stop, toolbar, replace(course, on_early=early.append))
+        tee = over(sink)
+        diagnosis = Diagnosis(toolbar, tee)
+        toolbar.on_diagnose(diagnosis.press)
+        services().capture(selection, options, tee, stop, toolbar, replace(course, on_early=early.append))
         if early and not call.control_out:  # a person at the window has stopped it, and reads the toolbar's log
             stderr.write(_message(VpcsharkError(early[0], _EARLY)))
         return 0
@@ -79,6 +85,8 @@ def _with_pipes(
         # Now, not when the FIFO is closed: dumpcap then ends, and tshark with it, sometimes before it has read stderr.
         return _tell(error, stderr)
     finally:
+        if diagnosis is not None:
+            diagnosis.end()
         _close(watch, toolbar, sink)
 
 

@@ -51,6 +51,7 @@ def _toolbar() -> str:
         (toolbar.HELP, "button", "help", "Help", "Open the help page"),
         (toolbar.STATE, "string", None, "State", "Frames received and dropped, time, cost without data transfer"),
         (toolbar.FILTER, "string", None, "Filter", "Another capture filter for the capture that runs"),
+        (toolbar.DIAGNOSE, "button", "control", "Diagnose", "Say what the packets prove, from now on: see Log"),
     )
     return "".join(
         sentence("control", number=number, type=kind, role=role, display=display, tooltip=tooltip)

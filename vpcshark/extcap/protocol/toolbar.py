@@ -17,8 +17,8 @@ from vpcshark import text as texts
 
 _QUIT = b"Q\0\0\0"
 INITIALIZED, SET, ADD, DISABLE = 0, 1, 2, 5
-STATUSBAR = 6
-LOG, HELP, STATE, FILTER = 0, 1, 2, 3  # the controls' numbers in the listing
+STATUSBAR, TELL = 6, 7  # the latter in a dialog
+LOG, HELP, STATE, FILTER, DIAGNOSE = 0, 1, 2, 3, 4  # the controls' numbers in the listing
 MAX_PAYLOAD = 4000  # with its head below PIPE_BUF (4096 on Linux), so a write without blocking is whole or not at all
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ class Toolbar:
         self.values: dict[int, bytes] = {}  # what the toolbar's controls are set to, by number
         self.initialized = False  # all values that the GUI has at the start have come
         self._change: Callable[[str], None] | None = None
+        self._press: Callable[[], None] | None = None
 
     @classmethod
     def open(cls, control_in: str, control_out: str, wait: Callable[[Callable[[], int | None]], int | None]) -> Toolbar:
@@ -117,6 +118,15 @@ class Toolbar:
         self._send(Message(FILTER, SET, _payload(now)))  # not what was typed into an earlier capture
         self._change = change
 
+    def tell(self, text: str) -> None:
+        """Show ``text``, which may have several lines, in a dialog."""
+        said = "\n".join(texts.line(part) for part in text.split("\n"))
+        self._send(Message(LOG, TELL, texts.cut(said, MAX_PAYLOAD).encode()))
+
+    def on_diagnose(self, press: Callable[[], None]) -> None:
+        """From now on call ``press`` when the button is pressed; it returns at once."""
+        self._press = press
+
     def _send(self, message: Message) -> None:
         with self._lock:
             if self._writing is not None:
@@ -150,6 +160,8 @@ class Toolbar:
             self.values[message.control] = message.payload
             if message.control == FILTER and self._change is not None:
                 self._change(message.payload.decode(errors="replace").strip())
+            if message.control == DIAGNOSE and self._press is not None:
+                self._press()
 
     def close(self) -> None:
         """Close both pipes; again is harmless."""

@@ -1,0 +1,219 @@
+"""Several capture points: where it is lost, what is rewritten, how the clocks stand; and columns say the same of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+import pytest
+from packets import CLIENT, SERVER, Story, Tcp
+from scapy.layers.inet import IP, TCP
+
+from vpcshark.diagnose.finding import Finding
+from vpcshark.diagnose.report import Report, as_json, examine
+from vpcshark.diagnose.table import read_bytes
+
+OFFSET, DELAY = 410.25, 0.02
+PUBLIC = "203.0.113.7"
+Lose = Callable[[int, bool], bool]
+
+
+def judged(*stories: Story, in_columns: bool) -> Report:
+    tables = [read_bytes(story.pcap(), place, in_columns=in_columns) for place, story in enumerate(stories)]
+    return examine([point for table in tables for point in table.points.values()])
+
+
+def both_ways(*stories: Story) -> Report:
+    """By packets and by columns, which must say the same."""
+    report, quick = (judged(*stories, in_columns=each) for each in (False, True))
+    names = [str(place) for place in range(len(stories))]
+    assert as_json(quick, names) == as_json(report, names)
+    assert quick.remarks == report.remarks
+    return report
+
+
+def talk(count: int = 80, story: Story | None = None, size: int = 1000) -> Story:
+    """A request that uploads, as its sender sends it."""
+    story = story or Story()
+    tcp = Tcp(story).open().ask()
+    for _ in range(count):
+        story.wait(0.01)
+        tcp.say(CLIENT, bytes(size))
+        story.wait(0.001)
+        tcp.ack(SERVER)
+    return story
+
+
+def beyond(near: Story, lose: Lose = lambda _, __: False, *, offset: float = OFFSET, hops: int = 2) -> Story:
+    """The same traffic at a second point, ``hops`` routers nearer to the server, by another clock. ``lose`` is asked
+    for each packet's number, and whether the client sent it; what the server sent and ``lose`` takes is missing at
+    the first point."""
+    far, kept = Story(), []
+    for number, packet in enumerate(near.packets):
+        from_client = packet[IP].src == CLIENT
+        other = packet.copy()
+        other[IP].ttl += -hops if from_client else hops
+        other.time = float(packet.time) + offset + (DELAY if from_client else -DELAY)
+        del other[IP].chksum
+        if lose(number, from_client):
+            (kept if from_client else far.packets).append(packet if from_client else other)
+            continue
+        kept.append(packet)
+        far.packets.append(other)
+    far.packets.sort(key=lambda each: float(each.time))
+    near.packets = kept
+    return far
+
+
+def only(report: Report, kind: str) -> Finding:
+    (found,) = (each for each in report.findings if each.kind == kind)
+    return found
+
+
+def test_the_clocks_are_compared_by_the_shortest_way_there_and_back() -> None:
+    near = talk()
+    (remark,) = both_ways(near, beyond(near)).remarks[2:]
+    assert f"the second clock is {1000 * OFFSET:+.3f} ms off" in remark
+    assert f"error of at most {1000 * DELAY:.3f} ms" in remark
+    assert "Between them lie 2 routers, by the TTL." in remark
+
+
+def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_first() -> None:
+    near = talk()
+    data = [n for n, packet in enumerate(near.packets) if packet[IP].src == CLIENT and len(packet[IP]) > 900]
+    far = beyond(near, lambda number, _: number in data[::9], hops=0)
+    assert (
+        "from 10.0.0.1 to 10.0.1.2 are lost between the two capture points"
+        in only(both_ways(near, far), "loss").sentence
+    )
+
+
+@pytest.mark.parametrize("from_client", [True, False])
+def test_a_loss_is_between_the_points_in_its_direction(from_client: bool) -> None:
+    near = talk() if from_client else _download()
+    sent = [
+        n
+        for n, packet in enumerate(near.packets)
+        if (packet[IP].src == CLIENT) is from_client and len(packet[IP]) > 900
+    ]
+    far = beyond(near, lambda number, _: number in sent[::9])
+    found = only(both_ways(near, far), "loss")
+    ends = (CLIENT, SERVER) if from_client else (SERVER, CLIENT)
+    assert f"from {ends[0]} to {ends[1]} are lost between the two capture points" in found.sentence
+    assert {frame.file for frame in found.frames} == {0 if from_client else 1}
+
+
+def _download() -> Story:
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    begin = tcp.seq[SERVER]
+    for _ in range(80):
+        story.wait(0.01)
+        tcp.say(SERVER, bytes(1000))
+        tcp.ack(CLIENT, ack=begin)
+    return story
+
+
+def test_of_three_points_the_loss_is_between_the_nearest_two_in_whatever_order_they_are_given() -> None:
+    near = talk()
+    middle = beyond(near)
+    data = [n for n, packet in enumerate(near.packets) if len(packet[IP]) > 900]
+    far = beyond(near, lambda number, _: number in data[::9], offset=-3.0, hops=5)
+    for stories, name in (((near, middle, far), "2 and 3"), ((far, near, middle), "1 and 3")):
+        found = only(both_ways(*stories), "loss")
+        assert f"are lost between capture points {name}" in found.sentence
+
+
+def test_nat_is_seen_through_and_said() -> None:
+    near = talk()
+    data = [n for n, packet in enumerate(near.packets) if len(packet[IP]) > 900]
+    far = beyond(near, lambda number, _: number in data[::9])
+    for packet in far.packets:
+        name, port = ("src", "sport") if packet[IP].src == CLIENT else ("dst", "dport")
+        setattr(packet[IP], name, PUBLIC)
+        setattr(packet[TCP], port, 1024)
+        del packet[TCP].chksum
+    report = both_ways(near, far)
+    assert "at the second point 10.0.0.1:40000 is 203.0.113.7:1024." in report.remarks[2]
+    assert "from 10.0.0.1 to 10.0.1.2 are lost" in only(report, "loss").sentence
+
+
+def test_what_is_rewritten_is_said_and_half_a_clamp_is_a_finding() -> None:
+    whole = talk()
+    far = beyond(whole)
+    for packet in far.packets:
+        packet[IP].tos = 0x28 if packet[IP].src == CLIENT else 0
+        if packet[TCP].flags & 2:
+            packet[TCP].options = [("MSS", 1379)]
+        del packet[TCP].chksum
+    report = both_ways(whole, far)
+    assert [each.kind for each in report.findings] == ["marks-changed"]
+    assert "The MSS of SYNs is rewritten between them: 1460 to 1379." in report.remarks[2]
+    half = talk()
+    far = beyond(half)
+    next(p for p in far.packets if p[TCP].flags == 0x12)[TCP].options = [("MSS", 1379)]
+    found = only(both_ways(half, far), "mss-clamp-one-way")
+    assert "lowers the MSS of the SYN-ACK from 1460 to 1379, but leaves that of the SYN (1460)" in found.sentence
+
+
+def test_how_long_packets_wait_between_the_points_is_said() -> None:
+    near = talk()
+    far = beyond(near)
+    data = [packet for packet in far.packets if len(packet[IP]) > 900]
+    for packet in data[1::2]:
+        packet.time += 0.003
+    far.packets.sort(key=lambda each: float(each.time))
+    report = both_ways(near, far)
+    assert report.is_healthy
+    assert "From 10.0.0.1 to 10.0.1.2 full packets wait 3 ms beyond the fastest one" in report.remarks[2]
+
+
+def test_a_reset_that_was_never_sent_is_a_devices() -> None:
+    near = talk(20)
+    far = beyond(near)
+    last = near.packets[-1]
+    reset = last.copy()
+    reset[TCP].flags, reset.time = "RA", float(last.time) + 0.01
+    del reset[TCP].chksum
+    near.packets.append(reset)
+    assert only(both_ways(near, far), "reset-by-middlebox").frames[0].file == 0
+
+
+def test_points_without_a_packet_in_common_are_told_as_such() -> None:
+    report = both_ways(talk(), _shifted(talk()))
+    assert report.remarks[2].startswith("No packet is at both points")
+    assert report.is_healthy
+
+
+def _shifted(story: Story) -> Story:
+    """As behind a proxy: a connection of its own."""
+    for packet in story.packets:
+        packet[TCP].seq = packet[TCP].seq + 777_777 & 0xFFFFFFFF
+        packet[TCP].ack = packet[TCP].ack + 555_555 & 0xFFFFFFFF
+        del packet[TCP].chksum
+    return story
+
+
+@pytest.mark.thin(5)
+@pytest.mark.parametrize("seed", range(10))
+def test_columns_and_packets_join_alike(seed: int) -> None:
+    """Connections that lose, reorder, are reset and repeat themselves, at two or three points."""
+    dice = random.Random(seed)
+    near = Story()
+    for number in range(5):
+        tcp = Tcp(near, sport=41000 + number, port=dice.choice((80, 443, 53)))
+        tcp.seq = {CLIENT: dice.randrange(1 << 32), SERVER: dice.choice((90000, 0xFFFFFFF0))}
+        tcp.open().ask()
+        for _ in range(dice.randrange(24)):
+            near.wait(dice.choice((0.001, 0.01, 1.2)))
+            source, other = dice.choice(((CLIENT, SERVER), (SERVER, CLIENT)))
+            tcp.say(source, dice.randbytes(dice.choice((10, 600, 1400))))
+            if dice.random() < 0.1:
+                tcp.raw(source, "A", bytes(20), seq=tcp.seq[source] - 20)
+            tcp.ack(other)
+        near.udp(CLIENT, SERVER, (5000 + number, 6000), dice.randbytes(dice.choice((3, 40, 900))))
+        tcp.raw(dice.choice((CLIENT, SERVER)), dice.choice(("FA", "RA")))
+    share = dice.choice((0.0, 0.01, 0.2))
+    far = beyond(near, lambda _, __: dice.random() < share, hops=dice.choice((0, 3)))
+    stories = [near, far, beyond(near, lambda _, __: dice.random() < share, offset=-7.0, hops=9)][: dice.choice((2, 3))]
+    both_ways(*stories)
