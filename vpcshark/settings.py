@@ -61,6 +61,10 @@ EXAMPLE = """\
 #tags = Name=web-*, env=prod
 #asg = web-group
 #lb = web-balancer
+# Where they are, if not where the AWS command line would look; and options for this capture alone.
+#profile = prod
+#region = eu-west-1
+#direction = in
 """
 
 
