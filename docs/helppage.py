@@ -27,7 +27,8 @@ _HEADING = re.compile(r"<h([1-4])>(.*?)</h\1>", re.DOTALL)
 _STYLE = """
 :root { color-scheme: light dark; }
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 60rem; margin: 0 auto; padding: 1rem; }
-table { border-collapse: collapse; } th, td { border: 1px solid #8888; padding: .3rem .6rem; text-align: left; vertical-align: top; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid #8888; padding: .3rem .6rem; text-align: left; vertical-align: top; }
 pre { overflow-x: auto; padding: .6rem; background: #8882; } code { font-family: ui-monospace, monospace; }
 h1 { border-top: 1px solid #8888; padding-top: 1rem; } nav + h1 { border: 0; }
 """

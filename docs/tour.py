@@ -15,7 +15,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
-from gui import GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark  # noqa: E402
+from gui import GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
 
 WEB = "web-1 · eth0"
 TABS = ("Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug")

@@ -1,6 +1,6 @@
 """Does what README says in fresh Debians, as somebody who has just found vpcshark: `make newcomer` (root).
 
-    newcomer.py FOLDER [SUITE ...] [--rounds N] [--users root,tester] [--at-once N]
+    newcomer.py FOLDER [SUITE ...] [--rounds N] [--users root,tester] [--at-once N] [--busy N]
 
 Each run has a chroot in which nobody was before: what looks like a cached one that has what README asks for, and no
 more. Beside it two loops keep the machine busy. What is done there, and judged, is in ``newcomer_steps``; this prints a
@@ -25,8 +25,6 @@ import load
 import packages
 
 LOGS = debians.PROJECT / "artifacts" / "newcomer"
-BUSY = 2
-
 Step = dict[str, object]
 
 
@@ -36,7 +34,9 @@ def go(place: Path, scratch: Path, wheel: Path, user: str, log: Path) -> Iterato
     command = debians.fresh(place, scratch, *([] if user == "root" else ["-u"]), *steps)
     with (
         log.open("w", encoding="utf-8") as transcript,
-        subprocess.Popen(command, env=debians.environ(), stdout=subprocess.PIPE, stderr=transcript, text=True) as process,
+        subprocess.Popen(
+            command, env=debians.environ(), stdout=subprocess.PIPE, stderr=transcript, text=True
+        ) as process,
     ):
         assert process.stdout
         for line in process.stdout:
@@ -71,6 +71,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--users", default="root,tester")
     parser.add_argument("--at-once", type=int, default=2, help="how many newcomers at one time")
+    parser.add_argument("--busy", type=int, default=2, help="loops beside them that keep the machine busy")
     options = parser.parse_args()
     LOGS.mkdir(parents=True, exist_ok=True)
     runs = list(product(range(1, options.rounds + 1), options.suites, options.users.split(",")))
@@ -79,7 +80,7 @@ def main() -> int:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=debians.made(options.folder))))
         _, wheel = packages.build(packages.tools(scratch / "tools"), scratch / "dist")
         places = {suite: debians.base(options.folder, suite) for suite in options.suites}
-        for _ in range(BUSY):
+        for _ in range(options.busy):
             load.start(stack, load.LOOP)
 
         def one(run: tuple[int, str, str]) -> None:

@@ -124,7 +124,9 @@ def screen() -> Iterator[str]:
 
 def is_shown(display: str) -> bool:
     """Is Wireshark's main window on that screen?"""
-    done = subprocess.run(["xwininfo", "-display", display, "-root", "-tree"], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        ["xwininfo", "-display", display, "-root", "-tree"], capture_output=True, text=True, check=False
+    )
     return '"The Wireshark Network Analyzer"' in done.stdout
 
 

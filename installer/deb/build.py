@@ -1,7 +1,7 @@
 """Makes a .deb of a wheel: build.py WHEEL MANPAGE FOLDER prints its path. Needs dpkg-deb, and pip in its own Python.
 
-The package has the wheel's files for every Python 3 that Debian has, the program, man page, completion, and the launcher,
-which ``postinst`` links into Wireshark's own folders. Must not build the wheel, nor install anything on this machine.
+The package has the wheel's files for Debian's Python 3, the program, man page, completion, and the launcher, which
+``postinst`` links into Wireshark's own folders. Must not build the wheel, nor install anything on this machine.
 """
 
 from __future__ import annotations
@@ -17,7 +17,13 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 PYTHON = "/usr/bin/python3"
-TRIPLETS = ("x86_64-linux-gnu", "aarch64-linux-gnu", "arm-linux-gnueabihf", "riscv64-linux-gnu", "powerpc64le-linux-gnu")
+TRIPLETS = (
+    "x86_64-linux-gnu",
+    "aarch64-linux-gnu",
+    "arm-linux-gnueabihf",
+    "riscv64-linux-gnu",
+    "powerpc64le-linux-gnu",
+)
 MAINTAINER = "maintainers@users.noreply.example"  # overridden by DEBEMAIL, as Debian's own tools have it
 COMPLETION = '#compdef vpcshark\neval "$(vpcshark completion {shell})"\n'
 

@@ -114,7 +114,7 @@ class Installation:
         return folder if folder and not (folder / install.launcher_name()).exists() else None
 
     def _launcher(self) -> Path:
-        """The user's own, which Wireshark takes first; else that of a package, for everybody; else where it should be."""
+        """The user's own, which Wireshark takes first; else a package's, for everybody; else where it should be."""
         personal = self._personal()
         return personal if personal.exists() else self._packaged() or personal
 

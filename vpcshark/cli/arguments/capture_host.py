@@ -9,6 +9,6 @@ def add(commands: Any, name: str) -> None:
     """Declare it."""
     commands.add_parser(
         name,
-        description="Print the CloudFormation template of a standing capture host, or of a fleet behind a load balancer: "
+        description="Print the CloudFormation template of a standing capture host, or a fleet behind a load balancer: "
         "vpcshark capture-host > capture-host.yaml, then aws cloudformation deploy --template-file capture-host.yaml.",
     )
