@@ -15,6 +15,12 @@ $(VENV)/.done: setup.cfg pyproject.toml
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[lab,dev]'
 	touch $@
 
+# Who only looks needs a quarter of that.
+$(VENV)/.demo: setup.cfg
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	touch $@
+
 venv: $(VENV)/.done ## the virtual environment
 
 tools: ## the programs that tests and demo run, by apt where it may
@@ -52,17 +58,25 @@ test-loaded: venv tools compiled ## make test beside a busy loop on each core an
 test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
 	sh tests/wiresharks.sh $(CHROOTS)
 
-demo: venv tools ## see it work: a capture from the lab through real tshark
+demo: $(if $(wildcard $(VENV)/.done),$(VENV)/.done,$(VENV)/.demo) ## see it work: a capture from the lab through real tshark
+	@sh tests/install-tools.sh demo
 	$(VENV)/bin/vpcshark demo
+
+newcomer: ## what README says, done in fresh Debians as root and as a user, three times each (root; network, an hour)
+	$(PYTHON) tests/newcomer.py $(CHROOTS)
 
 docs: venv ## the documentation as a site in build/site; every link and page by script is checked
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5,<10'
 	$(PY) docs/reference.py
+	$(PY) docs/helppage.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/site
 
 .PHONY: packages
-packages: ## sdist and wheel, and the wheel tried under pip, pipx and uv (network)
-	$(PYTHON) tests/packages.py
+packages: ## sdist, wheel and .deb: the wheel tried under pip, pipx and uv, as root the .deb in a fresh Debian (network)
+	$(PYTHON) tests/packages.py $(CHROOTS)
+
+release: ## build, check and tag a release into build/release; pushes nothing (root, network)
+	$(PYTHON) installer/release.py build/release $(CHROOTS)
 
 man: venv ## the man page, into build/vpcshark.1
 	mkdir -p build
@@ -71,6 +85,9 @@ man: venv ## the man page, into build/vpcshark.1
 screenshots: venv tools ## take the README's pictures from real Wireshark under Xvfb
 	$(PY) docs/screenshots.py
 	$(PY) docs/terminals.py
+
+tour: venv tools ## pictures of all that vpcshark shows in Wireshark, to be looked at: artifacts/tour (root)
+	$(PY) docs/tour.py artifacts/tour
 
 attack: venv tools compiled ## hostile accounts, hosts, endpoints and files, and the table of how each run ended (long)
 	mkdir -p artifacts

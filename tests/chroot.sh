@@ -1,7 +1,9 @@
 #!/bin/sh
 # Another Debian beside this one, with its own Wireshark and Python, to try vpcshark in. As root:
 #   tests/chroot.sh make SUITE FOLDER             debootstrap, then the programs of tests/install-tools.sh
+#   tests/chroot.sh base SUITE FOLDER PACKAGE...   debootstrap, then these packages and no other
 #   tests/chroot.sh run FOLDER [-u] COMMAND...    copy this checkout there and run COMMAND in it; -u: as a plain user
+#   tests/chroot.sh fresh FOLDER SCRATCH [-u] COMMAND...   the same in what looks like FOLDER; changes go to SCRATCH
 # What the machine knows of its mirror, proxy and certificates holds there too. Each run has process ids, mounts and
 # /run of its own, so that root's labs in it are not in the way of others; the network is the machine's. One run at a
 # time for each user of a chroot, since each copies the checkout anew.
@@ -27,15 +29,39 @@ copy_settings() {
 }
 
 # A second run goes on where the first one was cut off.
-make_chroot() {
+make_base() {
+    suite=$1 folder=$2
+    shift 2
     command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2 && exit 1; }
-    [ -e "$2/etc/debian_version" ] || debootstrap --include=ca-certificates,eatmydata "$1" "$2" "$(mirror)"
-    copy_settings "$2"
-    chroot "$2" update-ca-certificates
-    (enter "$2" root eatmydata sh -c 'apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq \
-        --no-install-recommends make git procps python3-venv python3-dev gcc libc6-dev libpcap0.8-dev >/dev/null &&
-        sh tests/install-tools.sh')
-    chroot "$2" id -u tester >/dev/null 2>&1 || chroot "$2" useradd --create-home --shell /bin/bash tester
+    [ -e "$folder/debootstrap.done" ] || {
+        rm -rf "$folder"
+        debootstrap --include=ca-certificates,eatmydata "$suite" "$folder" "$(mirror)"
+        touch "$folder/debootstrap.done"
+    }
+    copy_settings "$folder"
+    chroot "$folder" update-ca-certificates
+    # shellcheck disable=SC2016 # the shell in there reads it
+    (enter "$folder" root eatmydata sh -euc 'apt-get update -qq
+        DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null' sh "$@")
+    chroot "$folder" id -u tester >/dev/null 2>&1 || chroot "$folder" useradd --create-home --shell /bin/bash tester
+}
+
+make_chroot() {
+    make_base "$1" "$2" make git procps python3-venv python3-dev gcc libc6-dev libpcap0.8-dev
+    (enter "$2" root eatmydata sh tests/install-tools.sh)
+}
+
+# Nothing that is written in there stays but in SCRATCH; the mount ends with its namespace.
+fresh() {
+    base=$1 scratch=$2
+    shift 2
+    mkdir -p "$scratch/upper" "$scratch/work" "$scratch/root"
+    # shellcheck disable=SC2016 # the shell in the new namespace reads it
+    exec unshare --mount sh -euc '
+        mount -t overlay overlay -o "lowerdir=$1,upperdir=$2/upper,workdir=$2/work" "$2/root"
+        program=$3 root=$2/root
+        shift 3
+        exec sh "$program" run "$root" "$@"' sh "$base" "$scratch" "$0" "$@"
 }
 
 # The checkout as it is now, without what git ignores. The environment (VENV) lies outside of it and stays.
@@ -70,6 +96,14 @@ enter() {
 
 case ${1-} in
 make) make_chroot "$2" "$3" ;;
+base)
+    shift
+    make_base "$@"
+    ;;
+fresh)
+    shift
+    fresh "$@"
+    ;;
 run)
     folder=$2 user=root
     shift 2
@@ -77,7 +111,7 @@ run)
     enter "$folder" "$user" "$@"
     ;;
 *)
-    sed -n '3,4s/^# \{0,1\}//p' "$0" >&2
+    sed -n '3,6s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac

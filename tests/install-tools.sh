@@ -1,14 +1,20 @@
 #!/bin/sh
-# Installs the programs that the tests and the demo run, with apt, as root. Does nothing where they are all there.
+# Installs the programs that the tests run, with apt, as root; with the word demo those of the demo alone. Does nothing
+# where they are all there.
 set -eu
 missing=
-for pair in tshark:tshark wireshark:wireshark dumpcap:wireshark-common tcpdump:tcpdump sshd:openssh-server ssh:openssh-client \
-    ip:iproute2 nft:nftables Xvfb:xvfb xdotool:xdotool openbox:openbox import:imagemagick shellcheck:shellcheck \
-    sudo:sudo busybox:busybox dash:dash ping:iputils-ping tracepath:iputils-tracepath xwininfo:x11-utils xprop:x11-utils dbus-daemon:dbus zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base; do
+demo='tshark:tshark dumpcap:wireshark-common'
+[ "$(id -u)" != 0 ] || demo="$demo tcpdump:tcpdump sshd:openssh-server ip:iproute2 nft:nftables"
+tests='tshark:tshark wireshark:wireshark dumpcap:wireshark-common tcpdump:tcpdump sshd:openssh-server ssh:openssh-client
+    ip:iproute2 nft:nftables Xvfb:xvfb xdotool:xdotool openbox:openbox import:imagemagick shellcheck:shellcheck
+    sudo:sudo busybox:busybox dash:dash ping:iputils-ping tracepath:iputils-tracepath xwininfo:x11-utils xprop:x11-utils dbus-daemon:dbus
+    zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base'
+[ "${1-}" != demo ] || tests=$demo
+for pair in $tests; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
 done
 # Has no command on the PATH: what a screen reader asks, and our tests with it.
-[ -x /usr/libexec/at-spi-bus-launcher ] || missing="$missing at-spi2-core"
+[ "${1-}" = demo ] || [ -x /usr/libexec/at-spi-bus-launcher ] || missing="$missing at-spi2-core"
 [ -n "$missing" ] || exit 0
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null 2>&1; then
     echo "These packages are missing and only root on Debian or Ubuntu can install them here:$missing" >&2

@@ -1,4 +1,8 @@
-"""Builds sdist and wheel and tries the wheel as a user would, under pip, pipx and uv: `make packages`.
+"""Builds sdist, wheel and .deb and tries them as a user would: `make packages`.
+
+    packages.py CHROOTS [WAY ...]
+
+The wheel under pip, pipx and uv; the .deb in a fresh Debian, where this runs as root.
 
 Judges by what the installed program does, away from the checkout: version, launcher in an empty extcap folder, its
 answer to Wireshark's question, uninstall. Must not use what is in the checkout but to build from it.
@@ -6,7 +10,10 @@ answer to Wireshark's question, uninstall. Must not use what is in the checkout 
 
 from __future__ import annotations
 
+import configparser
 import os
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -15,11 +22,16 @@ import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
-PROJECT = Path(__file__).resolve().parent.parent
+import debians
+
+PROJECT = debians.PROJECT
+BUILT = PROJECT / "build" / "packages"
 IN_WHEEL = (
     "vpcshark/py.typed",
+    "vpcshark/extcap/help.html",
     "data/share/vpcshark/extcap/vpcshark",
     "data/share/vpcshark/extcap/vpcshark.bat",
+    "data/share/vpcshark/installer/cloudformation/capture-host.yaml",
     "entry_points.txt",
     "LICENSE",
 )
@@ -27,6 +39,7 @@ IN_SDIST = (
     "extcap/vpcshark",
     "installer/iam/",
     "installer/cloudformation/",
+    "installer/arch/PKGBUILD",
     "README.md",
     "CHANGELOG.md",
     "docs/index.md",
@@ -55,9 +68,53 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
+def tools(folder: Path) -> Path:
+    """What builds, checks and installs packages: the folder of the programs."""
+    run([sys.executable, "-m", "venv", folder])
+    run([folder / "bin/pip", "install", "--quiet", "build", "twine", "pipx", "uv"])
+    return folder / "bin"
+
+
+def source() -> str:
+    """Where the project is on the net, as setup.cfg says; "" as long as it says nothing."""
+    settings = configparser.ConfigParser()
+    settings.read(PROJECT / "setup.cfg", "utf-8")
+    said = settings["metadata"].get("project_urls", "")
+    named = dict(line.split(" = ", 1) for line in said.strip().splitlines())
+    return named.get("Source", "").rstrip("/")
+
+
+def absolute(readme: str, base: str, version: str) -> str:
+    """README for an index of packages, which shows neither pages nor pictures of the project: links with their host."""
+    kinds = {"": "blob", "!": "raw"}
+    pattern = re.compile(r"(!?)(\[[^\]]*\])\((?![a-z]+:|#)([^)\s]+)\)")
+    return pattern.sub(lambda link: f"{link[1]}{link[2]}({base}/{kinds[link[1]]}/v{version}/{link[3]})", readme)
+
+
+def copy(where: Path) -> Path:
+    """What git has of the project, as it is now; README's links absolute where it is known of what."""
+    listed = run(["git", "-C", PROJECT, "ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+    for name in filter(None, listed.split("\0")):
+        if (PROJECT / name).is_file():
+            (where / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(PROJECT / name, where / name)
+    if base := source():
+        readme = where / "README.md"
+        readme.write_text(absolute(readme.read_text("utf-8"), base, vpcshark_version()), "utf-8")
+    return where
+
+
+def vpcshark_version() -> str:
+    """As setup.cfg has it."""
+    settings = configparser.ConfigParser()
+    settings.read(PROJECT / "setup.cfg", "utf-8")
+    return settings["metadata"]["version"]
+
+
 def build(tools: Path, where: Path) -> tuple[Path, Path]:
     """The sdist, and the wheel that is made of it: so what the sdist lacks is missed."""
-    run([tools / "python", "-m", "build", "--outdir", where, PROJECT])
+    with tempfile.TemporaryDirectory() as name:
+        run([tools / "python", "-m", "build", "--outdir", where, copy(Path(name))])
     (sdist,), (wheel,) = where.glob("*.tar.gz"), where.glob("*.whl")
     run([tools / "python", "-m", "twine", "check", "--strict", sdist, wheel])
     return sdist, wheel
@@ -72,6 +129,20 @@ def check_contents(sdist: Path, wheel: Path) -> None:
         lacking += [part for part in IN_SDIST if not any(f"/{part}" in name for name in archive.getnames())]
     if lacking or foreign:
         sys.exit(f"The packages lack {lacking} and have {foreign} in excess.")
+
+
+def build_deb(tools: Path, wheel: Path, where: Path) -> Path:
+    """The .deb with the wheel's files and its man page."""
+    run([tools / "pip", "install", "--quiet", "argparse-manpage", wheel])
+    run([tools / "python", PROJECT / "docs/manpage.py", where / "vpcshark.1"])
+    builder = PROJECT / "installer/deb/build.py"
+    return Path(run([tools / "python", builder, wheel, where / "vpcshark.1", where]).strip())
+
+
+def try_deb(deb: Path, chroots: Path, scratch: Path) -> None:
+    """In a fresh Debian 13; Debian 12 has not the libraries that we need."""
+    there = debians.hand_in(deb, scratch)
+    say(run(debians.fresh(debians.base(chroots, "trixie"), scratch, "sh", "tests/try_deb.sh", there)).strip())
 
 
 def by_pip(tools: Path, wheel: Path, home: Path) -> tuple[Path, list[str | Path]]:
@@ -99,6 +170,8 @@ def try_out(program: Path, home: Path, remove: Sequence[str | Path]) -> None:
     launcher = folder / "vpcshark"
     say(f"  {run([program, '--version']).strip()}")
     run([program, "config", "path"])
+    if "AWSTemplateFormatVersion" not in run([program, "capture-host"]):
+        sys.exit(f"{program} has no template of a capture host.")
     run([program, "install", "--dir", folder])
     if "{call=--vni}" not in run([launcher, *ENI]):
         sys.exit(f"{launcher} does not answer Wireshark.")
@@ -110,16 +183,23 @@ def try_out(program: Path, home: Path, remove: Sequence[str | Path]) -> None:
 
 
 def main() -> None:
-    """All of it, or the ways that are named (by_uv); ends with status 1 and a sentence at the first fault."""
-    with tempfile.TemporaryDirectory() as name:
+    """All of it, or the ways that are named (by_uv, deb); ends with status 1 and a sentence at the first fault."""
+    chroots, ways = Path(sys.argv[1]), sys.argv[2:]
+    with tempfile.TemporaryDirectory(dir=debians.made(chroots)) as name:
         folder = Path(name)
-        run([sys.executable, "-m", "venv", folder / "tools"])
-        tools = folder / "tools/bin"
-        run([tools / "pip", "install", "--quiet", "build", "twine", "pipx", "uv"])
-        sdist, wheel = build(tools, folder / "dist")
+        with_tools = tools(folder / "tools")
+        shutil.rmtree(BUILT, ignore_errors=True)
+        sdist, wheel = build(with_tools, debians.made(BUILT))
         check_contents(sdist, wheel)
         say(f"{sdist.name} and {wheel.name} are complete.")
-        for way in [one for one in (by_pip, by_pipx, by_uv) if not sys.argv[1:] or one.__name__ in sys.argv[1:]]:
+        if not ways or "deb" in ways:
+            deb = build_deb(with_tools, wheel, BUILT)
+            if os.geteuid() == 0:
+                say("deb:")
+                try_deb(deb, chroots, folder / "debian")
+            else:
+                say(f"{deb.name} is built; only root can try it.")
+        for way in [one for one in (by_pip, by_pipx, by_uv) if not ways or one.__name__ in ways]:
             home = folder / way.__name__
             home.mkdir()
             places = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "CACHE", "STATE")}
@@ -129,9 +209,9 @@ def main() -> None:
             ]:
                 del os.environ[variable]
             say(f"{way.__name__}:")
-            program, remove = way(tools, wheel, home)
+            program, remove = way(with_tools, wheel, home)
             try_out(program, home, remove)
-    say("Each installs, answers Wireshark and leaves nothing.")
+    say(f"Each installs, answers Wireshark and leaves nothing. They are in {BUILT}.")
 
 
 if __name__ == "__main__":

@@ -3,4 +3,4 @@
 The rooms and their order are in docs/ARCHITECTURE.md. This module must import nothing: the hot path loads it.
 """
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -62,6 +62,10 @@ EXAMPLE = """\
 #tags = Name=web-*, env=prod
 #asg = web-group
 #lb = web-balancer
+# Where they are, if not where the AWS command line would look; and options for this capture alone.
+#profile = prod
+#region = eu-west-1
+#direction = in
 
 # The path of one connection: captured at every interface that its packets pass, as vpcshark walk finds them.
 #[path shop]

@@ -16,6 +16,7 @@ from vpcshark import logs
 from vpcshark.cli.doctor import Doctor, run
 from vpcshark.cli.findings import examine
 from vpcshark.cli.install import filled_in, install, packaged, run_command
+from vpcshark.cli.installation import Installation
 from vpcshark.errors import AwsError, VpcsharkError
 
 
@@ -135,6 +136,20 @@ def test_a_launcher_whose_python_is_gone_is_told_where_another_one_is_in_use(doc
     assert "/no/such/python" in problems(doctor)["other launchers"]
     left.write_text(filled_in(packaged().read_text("utf-8"), sys.executable))
     assert "other launchers" not in problems(doctor)
+
+
+def test_a_packages_launcher_serves_whoever_has_none_of_his_own(doctor, home, tmp_path):
+    """It is in Wireshark's own folder, whose name goes by the machine; the user's own is taken first."""
+    own = home / "extcap" / "vpcshark"
+    for folder in ("usr/lib/x86_64-linux-gnu", "usr/libexec"):
+        shared = tmp_path / folder / "wireshark" / "extcap" / "vpcshark"
+        shared.parent.mkdir(parents=True)
+        here = Installation(doctor.tshark, home, tmp_path)
+        assert here.launcher() == f"{own} answers"
+        own.rename(shared)
+        assert here.launcher() == f"{shared} answers"
+        shared.rename(own)
+        shared.parent.rmdir()
 
 
 def test_the_log_is_named(doctor):

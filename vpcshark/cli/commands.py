@@ -17,6 +17,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
         "config": "show or change the settings",
         "doctor": "find out why something does not work",
         "iam-policy": "print the IAM policy that a feature needs",
+        "capture-host": "print the CloudFormation template of a standing capture host",
         "trust": "accept an instance's SSH host key",
         "completion": "print the completion script of your shell",
     },
@@ -47,7 +48,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
 COMMANDS: Mapping[str, str] = {name: purpose for group in GROUPS.values() for name, purpose in group.items()}
 """Command -> what it is for."""
 
-_MODULES = {"install": "plugin", "uninstall": "plugin", "iam-policy": "iam_policy"}
+_MODULES = {"install": "plugin", "uninstall": "plugin", "iam-policy": "iam_policy", "capture-host": "capture_host"}
 
 
 def module(command: str) -> str:

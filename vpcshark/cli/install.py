@@ -5,7 +5,6 @@ Must not know what the launcher says to Wireshark, nor touch a file in that fold
 
 from __future__ import annotations
 
-import importlib.metadata
 import os
 import shlex
 import subprocess
@@ -15,8 +14,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-import vpcshark
 from vpcshark import text as texts
+from vpcshark.cli import packaged as files
 from vpcshark.cli import places
 from vpcshark.cli.places import Run
 from vpcshark.errors import InputError, VpcsharkError
@@ -119,14 +118,8 @@ def filled_in(launcher: str, python: str) -> str:
 
 
 def packaged() -> Path:
-    """The launcher as it was packaged: beside the package in a checkout, in share/ after an installation."""
-    checkout = Path(vpcshark.__file__).parents[1]
-    if (checkout / "setup.cfg").is_file() and (checkout / "extcap" / launcher_name()).is_file():
-        return checkout / "extcap" / launcher_name()
-    for file in importlib.metadata.files("vpcshark") or []:
-        if str(file.as_posix()).endswith(f"share/vpcshark/extcap/{launcher_name()}"):
-            return Path(str(file.locate()))
-    raise VpcsharkError("This installation of vpcshark has no launcher.", "Install vpcshark again with pip.")
+    """The launcher as it was packaged."""
+    return files.find(f"extcap/{launcher_name()}")
 
 
 def _refuse_foreign(target: Path) -> None:

@@ -24,9 +24,10 @@ _PYTHON = re.compile(r"^(?:python=|set \"VPCSHARK_PYTHON=)'?([^'\"\n]*)", re.MUL
 class Installation:
     """The checks in the order of the way from Wireshark to us."""
 
-    def __init__(self, run: places.Run, home: Path | None = None) -> None:
+    def __init__(self, run: places.Run, home: Path | None = None, root: Path = Path("/")) -> None:
         self._run = run
         self._home = home or Path.home()
+        self._root = root
 
     def checks(self) -> list[tuple[str, Check]]:
         """(subject, check)."""
@@ -43,12 +44,12 @@ class Installation:
     def wireshark(self) -> str:
         """Which one, and where it looks for extcaps."""
         said = self._run(["tshark", "--version"]).splitlines()
-        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {self._launcher().parent}"
+        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {self._personal().parent}"
 
     def others(self) -> str:
         """Those of other folders: each looks for extcaps where its version does."""
         found = places.others(os.environ)
-        without = [(one, folder) for one in found if (folder := self._lacking(one))]
+        without = [] if self._packaged() else [(one, folder) for one in found if (folder := self._lacking(one))]
         if without:
             one, folder = without[0]
             raise VpcsharkError(
@@ -113,4 +114,13 @@ class Installation:
         return folder if folder and not (folder / install.launcher_name()).exists() else None
 
     def _launcher(self) -> Path:
+        """The user's own, which Wireshark takes first; else a package's, for everybody; else where it should be."""
+        personal = self._personal()
+        return personal if personal.exists() else self._packaged() or personal
+
+    def _personal(self) -> Path:
         return places.find(self._run, self._home)[0][0] / install.launcher_name()
+
+    def _packaged(self) -> Path | None:
+        found = (folder / install.launcher_name() for folder in places.shared(self._root))
+        return next((path for path in found if path.exists()), None)

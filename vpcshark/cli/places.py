@@ -20,6 +20,7 @@ _TSHARK = {  # where it may be without being on the PATH
     "darwin": "/Applications/Wireshark.app/Contents/MacOS/tshark",
     "win32": r"C:\Program Files\Wireshark\tshark.exe",
 }
+_SHARED = ("usr/lib/*/wireshark/extcap", "usr/lib/wireshark/extcap", "usr/libexec/wireshark/extcap")  # by distribution
 _MOVED = (4, 2)  # from this version on the folder is below ~/.local/lib (Wireshark's release notes)
 
 
@@ -129,3 +130,8 @@ def usual(platform: str, home: Path, environ: Mapping[str, str]) -> list[Path]:
     config = Path(environ.get("XDG_CONFIG_HOME", ""))
     config = config if config.is_absolute() else home / ".config"
     return [home / ".local" / "lib" / "wireshark" / "extcap", config / "wireshark" / "extcap"]
+
+
+def shared(root: Path = Path("/")) -> list[Path]:
+    """Wireshark's own folders of this machine, from which it lists extcaps for everybody: packages put theirs there."""
+    return [] if sys.platform == "win32" else [folder for pattern in _SHARED for folder in sorted(root.glob(pattern))]

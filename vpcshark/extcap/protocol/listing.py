@@ -6,6 +6,7 @@ Must not know where the interfaces come from (they are handed in) nor who prints
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 import vpcshark
 from vpcshark.capture.contract.listing import ListedInterface, Offer
@@ -15,12 +16,12 @@ from vpcshark.extcap.protocol import dialog, toolbar
 from vpcshark.extcap.protocol.sentences import sentence
 from vpcshark.options.table import KNOWN
 
-HELP = "https://docs.aws.amazon.com/vpc/latest/mirroring/what-is-traffic-mirroring.html"
+HELP = Path(vpcshark.__file__).with_name("extcap") / "help.html"  # Wireshark opens it without a network too
 
 
 def version() -> str:
     """The ``extcap`` sentence. It must come before the ``interface`` sentences, which get its help page."""
-    return sentence("extcap", version=vpcshark.__version__, help=HELP, display="AWS VPC Traffic Mirroring")
+    return sentence("extcap", version=vpcshark.__version__, help=HELP.as_uri(), display="AWS VPC Traffic Mirroring")
 
 
 def interfaces(offer: Offer) -> str:
