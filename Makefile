@@ -69,6 +69,7 @@ docs: venv ## the documentation as a site in build/site; every link and page by 
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'mkdocs-material>=9.5,<10'
 	$(PY) docs/reference.py
 	$(PY) docs/helppage.py
+	$(PY) docs/truth.py
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --site-dir build/site
 
 .PHONY: packages

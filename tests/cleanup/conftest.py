@@ -36,11 +36,14 @@ class FakeAccount:
         owner: str = "me@here",
         expires: float = 0.0,
         birth: Birth | None = None,
+        target: str = "",
     ) -> None:
-        """A resource with a capture's tags, and made by it unless it has another ``birth``."""
+        """A resource with a capture's tags, and made by it unless it has another ``birth``; ``target``: the mirror
+        target that a session uses ("": whatever there is)."""
         lease = tags.Lease(capture, owner, expires)
         labels = lease.as_tags() if capture else {"Name": "vpcshark"}
-        self.resources[name] = Resource(kind, name, labels, birth=born(kind, capture) if birth is None else birth)
+        made_by = born(kind, capture) if birth is None else birth
+        self.resources[name] = Resource(kind, name, labels, birth=made_by, target=target)
 
     def identity(self) -> str:
         return "123456789012"
@@ -58,7 +61,8 @@ class FakeAccount:
         self.deletes.append(resource)
         if self.failures.get(resource):
             raise self.failures[resource].pop(0)
-        if kind != "session" and any(r.kind == "session" for r in self.resources.values()):
+        sessions = [r for r in self.resources.values() if r.kind == "session"]
+        if kind != "session" and any(r.target in ("", resource) for r in sessions):
             raise AwsError(f"{resource} is in use.", code="TrafficMirrorFilterInUse")
         self.resources.pop(resource, None)
 

@@ -221,3 +221,55 @@ def test_a_host_that_aws_does_not_let_go_is_a_problem(account, clock):
     launched(account, 3)
     outcome = sweep.remove_capture(Stubborn(account, 3), "c-1", clock=clock, patience=20, hands_over=True)
     assert any("You may not terminate it." in problem for problem in outcome.problems)
+
+
+class Forgetful:
+    """Says at first that there is no such thing, as EC2 may of what it made a moment ago."""
+
+    def __init__(self, account, late: int) -> None:
+        self._account, self._late = account, late
+        self._young = dict(account.resources)
+        account.resources.clear()
+
+    def tagged(self):
+        if self._account.describes == self._late:
+            self._account.resources |= self._young
+        return self._account.tagged()
+
+    def delete(self, kind: str, resource: str) -> bool:
+        is_there = resource in self._account.resources
+        self._account.delete(kind, resource)
+        return is_there
+
+
+@pytest.mark.parametrize("kind", ["filter", "instance"])
+def test_what_ec2_does_not_know_yet_is_no_proof_that_it_is_gone(account, clock, kind):
+    """The describes go on until it must have appeared; then it is deleted for good."""
+    account.add(kind, "x-1")
+    outcome = remove(Forgetful(account, late=2), clock, known={"x-1": kind}, young=6.0)
+    assert outcome.is_clean
+    assert account.resources == {}
+    assert account.deletes == ["x-1", "x-1"]
+
+
+def test_what_ec2_has_deleted_is_not_waited_for(three, clock):
+    """Only a denial is doubtful."""
+    assert remove(three, clock, known={"tms-1": "session", "tmf-1": "filter", "tmt-1": "target"}, young=6.0).is_clean
+    assert clock.slept == []
+
+
+def test_a_target_that_another_capture_uses_is_left_to_it(account, clock):
+    """Whichever of them made it: the last one's clean-up removes it."""
+    account.add("target", "tmt-1")
+    account.add("session", "tms-1")
+    account.add("session", "tms-2", capture="c-2", target="tmt-1")
+    forgotten = []
+    outcome = remove(account, clock, known={"tms-1": "session", "tmt-1": "target"}, on_deleted=forgotten.append)
+    assert outcome.is_clean
+    assert set(account.resources) == {"tmt-1", "tms-2"}
+    assert forgotten == ["tms-1", "tmt-1"]
+    last = sweep.remove_capture(
+        account, "c-2", clock=clock, patience=10.0, known={"tms-2": "session", "tmt-1": "target"}
+    )
+    assert last.is_clean
+    assert account.resources == {}

@@ -502,7 +502,7 @@ CASES = [
     (_option("vni", "x"), (by_command,), ["--vni", '"x"']),
     (_option("session-number", "0"), BOTH, ["--session-number", "1 to 32766"]),
     (_option("session-number", "32767"), (by_command,), ["--session-number", "1 to 32766"]),
-    (_option("packet-length", "8501"), BOTH, ["--packet-length", "1 to 8500"]),
+    (_option("packet-length", "34"), BOTH, ["--packet-length", "35 to 8500"]),
     (_option("mode", "telepathy"), (by_command,), ["--mode", "mirror"]),
     (no_such_host, BOTH, ["no instance i-0123456789abcdef0", "--host"]),
     (source_as_host, BOTH, ["its own capture host", "--host"]),

@@ -112,6 +112,7 @@ def api(running_api: Api) -> Iterator[Api]:
     running_api.control.clear_calls()
     yield running_api
     running_api.control.clear_faults()
+    running_api.control.reset_switches()
     running_api.control.enforce_iam(is_on=False)
 
 

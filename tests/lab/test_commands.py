@@ -91,7 +91,7 @@ def test_run_gives_the_environment_and_the_status(desk: Desk) -> None:
     assert seen["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
     assert seen["AWS_REGION"] == seen["AWS_DEFAULT_REGION"]
     assert "AWS_PROFILE" not in seen
-    assert seen["NO_PROXY"] == "127.0.0.1,localhost,example.com"
+    assert seen["NO_PROXY"] == "127.0.0.1,127.0.0.0/8,localhost,example.com"
     inside = ("VPCSHARK_SSH_KEY", "VPCSHARK_SSH_KNOWN_HOSTS", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "AWS_CONFIG_FILE")
     assert all(seen[name].startswith(folder) for name in inside)
     assert desk.left() == []

@@ -21,7 +21,7 @@ def test_nothing_of_the_users_account_comes_in() -> None:
 def test_no_proxy_stands_before_the_lab() -> None:
     """What the user excluded stays excluded."""
     found = inside({"no_proxy": "intern", "HTTP_PROXY": "http://proxy"}, LAB)
-    assert found["NO_PROXY"] == found["no_proxy"] == "127.0.0.1,localhost,intern"
+    assert found["NO_PROXY"] == found["no_proxy"] == "127.0.0.1,127.0.0.0/8,localhost,intern"
 
 
 def test_a_shell_reads_the_same() -> None:

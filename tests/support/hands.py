@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ from functools import cache
 from pathlib import Path
 
 import boto3
+import conformity
 import iam
 import pytest
 from scapy.utils import RawPcapNgReader, RawPcapReader
@@ -165,13 +167,16 @@ class Lab:
 def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[Lab]:
     """A root lab, for somebody who has the shipped policies of these ``features`` and nothing else, enforced; without
     any, or with VPCSHARK_TEST_IAM=off, for somebody who may do all. Where it cannot run, tests fail in CI and are
-    skipped elsewhere. A lab that was itself at fault fails them too: what they saw was not what AWS does."""
+    skipped elsewhere. A lab that was itself at fault fails them too: what they saw was not what AWS does; and so do
+    exchanges that botocore's models do not have (``conformity``)."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
     if os.geteuid() != 0 or missing:
         reason = f"end-to-end tests need root and {', '.join(NEEDED)}; missing: {', '.join(missing) or 'root'}"
         (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
     outer = {**os.environ, "PATH": path, **environment}
+    record = Path(tempfile.mkdtemp(prefix="vpcshark-record-"), "exchanges.jsonl")
+    outer["VPCSHARK_LAB_RECORD"] = str(record)
     started = subprocess.run(
         [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=180, check=False
     )
@@ -188,8 +193,11 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
         stopped = subprocess.run(
             [*VPCSHARK, "lab", "stop"], env=lab.environment, text=True, capture_output=True, timeout=180, check=False
         )
+        unfit = sorted({one for exchange in conformity.exchanges(record) for one in conformity.problems(exchange)})
+        shutil.rmtree(record.parent)
         assert stopped.returncode == 0, stopped.stderr
         assert not troubles, troubles
+        assert unfit == []
 
 
 @contextmanager

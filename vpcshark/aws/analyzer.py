@@ -85,8 +85,8 @@ def tagged(ec2: Any, key: str, value: str) -> Iterator[tuple[str, str]]:
         yield from ((kind, row[identity]) for row in rows)
 
 
-def delete(ec2: Any, kind: str, resource: str) -> None:
-    """Delete one; one that is gone already is done. AwsError."""
+def delete(ec2: Any, kind: str, resource: str) -> bool:
+    """Delete one; False where AWS says that there is none. AwsError."""
     try:
         with mapped("delete what Reachability Analyzer keeps"):
             if kind == PATH:
@@ -96,6 +96,8 @@ def delete(ec2: Any, kind: str, resource: str) -> None:
     except AwsError as error:
         if not is_gone(error):
             raise
+        return False
+    return True
 
 
 def _labels(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:

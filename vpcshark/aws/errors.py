@@ -23,7 +23,7 @@ _GONE = re.compile(
     r"^Invalid(TrafficMirror(Filter|FilterRule|Session|Target)|NetworkInsights(Path|Analysis))(Id)?\.?No(t)?Found$"
 )
 _IN_USE = re.compile(r"^TrafficMirror(Filter|FilterRule|Session|Target)InUse(Exception)?$|^DependencyViolation$")
-_NUMBER_TAKEN = re.compile(r"session number.*(already|in use|being used|taken)|already being used", re.IGNORECASE)
+_TARGET_ALREADY = {"InterfaceInUseByTrafficMirrorTarget", "NlbInUseByTrafficMirrorTargetException"}
 _UNCONNECTED = {"EndpointConnectionError", "ConnectTimeoutError"}
 
 PROFILE = "vpcshark:profile"  # in the ResponseMetadata of an answer: as whom the call was made, see ``client``
@@ -142,14 +142,14 @@ def is_in_use(error: AwsError) -> bool:
     return bool(_IN_USE.match(error.code))
 
 
+def is_target_already(error: AwsError) -> bool:
+    """Is what was to be a mirror target one already? It can be one only."""
+    return error.code in _TARGET_ALREADY
+
+
 def is_throttle(error: AwsError) -> bool:
     """Were there too many requests? The same one later can succeed."""
     return error.code in refusals.THROTTLES
-
-
-def is_number_taken(error: AwsError) -> bool:
-    """Has another session of the source taken this session number meanwhile? EC2 has no code of its own for it."""
-    return error.code == "InvalidParameterValue" and bool(_NUMBER_TAKEN.search(error.problem))
 
 
 def is_denied(error: AwsError) -> bool:

@@ -25,8 +25,8 @@ def account_id(sts: Any) -> str:
 @dataclass(frozen=True)
 class Tagged:
     """A resource that bears our tag. ``kind`` is "session", "filter" or "target", or one of ``aws.compute.launch`` and
-    ``aws.mirroring.security_group_rules``; ``source`` the ENI of a session or target; ``name`` a security group's;
-    ``token`` the ClientToken of the call that launched an instance."""
+    ``aws.mirroring.security_group_rules``; ``source`` the ENI of a session or target, ``target`` a session's,
+    ``name`` a security group's, ``token`` the ClientToken of the call that launched an instance."""
 
     kind: str
     id: str
@@ -36,6 +36,7 @@ class Tagged:
     name: str = ""
     token: str = ""
     instance_type: str = ""
+    target: str = ""
 
 
 def clean(text: str) -> str:

@@ -46,23 +46,23 @@ class MirrorAccount:
         )
         return [_resource(one) for kinds in found for one in kinds]
 
-    def delete(self, kind: str, resource: str) -> None:
-        """Delete one; one that is gone already is done. An instance is told to terminate, which takes a minute."""
+    def delete(self, kind: str, resource: str) -> bool:
+        """See ``sweep.Account``. An instance is told to terminate, which takes a minute."""
+        ec2 = self._aws.ec2
         if kind == security_group_rules.KIND:
-            security_group_rules.close(self._aws.ec2, resource)
-        elif kind == launch.INSTANCE:
-            launch.terminate(self._aws.ec2, resource)
-        elif kind == launch.GROUP:
-            launch.delete_group(self._aws.ec2, resource)
-        elif kind in analyzer.KINDS:
-            analyzer.delete(self._aws.ec2, kind, resource)
-        else:
-            resources.delete(self._aws.ec2, kind, resource)
+            return security_group_rules.close(ec2, resource)
+        if kind == launch.INSTANCE:
+            return launch.terminate(ec2, resource)
+        if kind == launch.GROUP:
+            return launch.delete_group(ec2, resource)
+        if kind in analyzer.KINDS:
+            return analyzer.delete(ec2, kind, resource)
+        return resources.delete(ec2, kind, resource)
 
 
 def _resource(found: Tagged) -> Resource:
     birth = Birth(found.token, found.name, found.description)
-    return Resource(found.kind, found.id, found.tags, found.source, found.instance_type, birth)
+    return Resource(found.kind, found.id, found.tags, found.source, found.instance_type, birth, found.target)
 
 
 def reach(profile: str, region: str, ask: Ask | None = None) -> MirrorAccount:

@@ -26,6 +26,7 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
 CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
+TARGET = "target"
 INSTANCE, GROUP, ANALYSIS = "instance", "security-group", "network-insights-analysis"
 SLOW = (INSTANCE, GROUP)  # AWS takes a minute to terminate an instance, and holds its security group until then
 
@@ -40,6 +41,7 @@ class Resource:
     source: str = ""  # the mirrored ENI, of a session
     instance_type: str = ""
     birth: Birth = field(default_factory=Birth)
+    target: str = ""  # the mirror target, of a session
 
     @property
     def lease(self) -> Lease | None:
@@ -63,8 +65,8 @@ class Account(Protocol):
     def tagged(self) -> Sequence[Resource]:
         """Every resource that bears ``vpcshark:capture``, whoever owns it."""
 
-    def delete(self, kind: str, resource: str) -> None:
-        """Delete one; one that is gone already is done."""
+    def delete(self, kind: str, resource: str) -> bool | None:
+        """Delete one; False where AWS says that there is no such thing: it is gone, or was made a moment ago."""
 
 
 @runtime_checkable
@@ -105,6 +107,7 @@ def remove_capture(
     known: Mapping[str, str] | None = None,
     proof: Proof | None = None,
     settle: float = 0.0,
+    young: float = 0.0,
     on_deleted: Callable[[str], None] = lambda resource: None,
     give_up: Callable[[AwsError], bool] = lambda error: False,
     hands_over: bool = False,
@@ -114,9 +117,11 @@ def remove_capture(
 
     ``proof`` tells what is the capture's own; where none is given, the birthmark and ``known`` do.
     ``known`` (id -> kind) is deleted at once, without a describe before it; but what is ``SLOW`` may be another
-    capture's by now, which claimed a kept host, so that is looked at first. ``settle``: go on describing for that many
+    capture's by now, which claimed a kept host, so that is looked at first. A mirror target that a session of another
+    capture uses is left to that capture. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
-    ``patience`` ends before, it is a problem that it may still appear.
+    ``patience`` ends before, it is a problem that it may still appear. ``young``: the same where AWS says of something
+    in ``known`` that it does not exist: EC2 may not know yet what it made a moment ago.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, proof or Proof(capture, ids=frozenset(known or ())), on_deleted, give_up)
@@ -131,7 +136,7 @@ def remove_capture(
             removal.delete([*removal.unseen(slow), *((resource.kind, resource.id) for resource in left)])
             slow = {}
             continue
-        unsettled = start + settle - clock.monotonic()
+        unsettled = start + (max(settle, young) if removal.is_doubtful else settle) - clock.monotonic()
         if left is not None and not left and unsettled <= 0:
             return removal.outcome()
         if hands_over and left and (later := removal.told_of(left)):
@@ -162,6 +167,7 @@ class _Removal:
         self._on_deleted = on_deleted
         self._give_up = give_up
         self.is_hopeless = False
+        self.is_doubtful = False  # AWS denied that something exists which it had made
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
         self._unproved: dict[str, str] = {}  # id -> sentence
@@ -183,7 +189,7 @@ class _Removal:
             return None
         self.problems.pop("the account", None)
         self._seen = {r.id for r in shown}
-        found, others = split([r for r in shown if r.lease and r.lease.capture == self._proof.capture], self._proof)
+        found, others = split([r for r in shown if self._is_claimed(r)], self._proof)
         for one in others:
             if self._unproved.get(one.id) is None:
                 log.warning("%s", one.unproved)
@@ -191,7 +197,21 @@ class _Removal:
         for gone in self._told - {r.id for r in found}:
             self._told.discard(gone)
             self._done(INSTANCE, gone)
-        return found
+        return [r for r in found if not self._is_left_to_others(r, shown)]
+
+    def _is_claimed(self, resource: Resource) -> bool:
+        """By its tag; or it is a target that this capture shared with the one whose tag it has."""
+        is_tagged = resource.lease is not None and resource.lease.capture == self._proof.capture
+        return is_tagged or (resource.kind == TARGET and resource.id in self._proof.ids)
+
+    def _is_left_to_others(self, resource: Resource, shown: Sequence[Resource]) -> bool:
+        users = [r for r in shown if r.target == resource.id and not self._is_claimed(r)]
+        if resource.kind != TARGET or not users:
+            return False
+        log.info("The target %s is left to %s.", resource.id, users[0].lease.capture if users[0].lease else "others")
+        self.problems.pop(resource.id, None)
+        self._on_deleted(resource.id)
+        return True
 
     def let_go(self, known: Iterable[str], left: Sequence[Resource]) -> None:
         """What bears another capture's tag is not ours to delete."""
@@ -229,12 +249,14 @@ class _Removal:
 
     def _delete_one(self, kind: str, resource: str) -> None:
         try:
-            self._account.delete(kind, resource)
+            was_there = self._account.delete(kind, resource)
         except AwsError as error:
             log.warning("The %s %s is not deleted yet: %s", kind, resource, error)
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
         self.problems.pop(resource, None)
+        if was_there is False and resource not in self.deleted:
+            self.is_doubtful = True
         if kind == INSTANCE:
             self._told.add(resource)
         else:

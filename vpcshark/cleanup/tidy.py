@@ -148,6 +148,7 @@ def _tried(
         known=record.made if is_known else {},
         proof=record.proof,
         settle=SETTLE if record.unanswered else 0.0,
+        young=SETTLE,
         on_deleted=ledger.deleted,
         give_up=is_expired,
     )

@@ -61,6 +61,14 @@ class LabControl:
         """Have EC2 describe an interface so from now on; the facts are those of ``moto_enis.describe_as``."""
         self._ask("POST", "/_lab/enis", json.dumps({"eni_id": eni_id, **facts}).encode())
 
+    def switch(self, **switches: Any) -> None:
+        """Have EC2 behave so from now on; see ``vpcshark.lab.api.switches``."""
+        self._ask("POST", "/_lab/switches", json.dumps(switches).encode())
+
+    def reset_switches(self) -> None:
+        """As the lab is at first."""
+        self._ask("DELETE", "/_lab/switches")
+
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""
         self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")

@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab import environment, homes, keys, planes, wiresharks
+from vpcshark.lab.api.switches import PROFILES, SWITCHES
 from vpcshark.lab.model import LabWorld
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
     from vpcshark.lab.api.server import ApiServer
 
     _make_folders(folder)
+    SWITCHES.set(**PROFILES[os.environ.get("VPCSHARK_LAB_PROFILE", "at-once")])
+    SWITCHES.set(record=os.environ.get("VPCSHARK_LAB_RECORD", ""))
     server = ApiServer()
     undo.callback(server.stop)
     server.start()
@@ -119,7 +122,9 @@ def _open_gateways(folder: Path, world: LabWorld, ec2: Any, undo: ExitStack) -> 
 
     eni = world.instances[0].enis[0].id
     described = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
-    place = {name: described[name] for name in ("VpcId", "SubnetId")}
+    place = {name: described[name] for name in ("VpcId", "SubnetId", "AvailabilityZone")}
+    asked = {"GroupName": "lab-endpoint", "Description": "Of the Instance Connect Endpoint", "VpcId": place["VpcId"]}
+    place["SecurityGroupIds"] = [ec2.create_security_group(**asked)["GroupId"]]
     opened = gateways.Gateways(folder, f"{folder.name}-vpc", world, place, environment.REGION, moto_iam)
     undo.callback(opened.close)
     moto_logins.install(opened)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REGION = "us-east-1"
-_NO_PROXY = "127.0.0.1,localhost"
+_NO_PROXY = "127.0.0.1,127.0.0.0/8,localhost"
 
 
 def variables(folder: Path, endpoint: str, key_id: str, secret: str) -> dict[str, str]:

@@ -12,7 +12,7 @@ from typing import Any
 
 from vpcshark.lab.model import LabEni, LabInstance, LabWorld
 
-_IMAGE = "ami-12c6146b"  # any that moto knows
+_IMAGE = "ami-04681a1dbd79675a5"  # an Amazon Linux that moto knows in every region
 _POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'
 CAPTURE_HOST_TAG = "vpcshark:capture-host"
 PROFILE = "vpcshark-capture-host"  # the instance profile of what has that tag: the tag alone makes no capture host

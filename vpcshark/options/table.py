@@ -46,8 +46,8 @@ OPTIONS = (
         display="Packet length",
         tooltip="How many bytes of each packet AWS mirrors, counted from its Ethernet header. Fewer bytes cost less "
         "bandwidth, which the copies share with the instance, but their checksums can't be "
-        "checked. Empty: whole packets.",
-        limits=(1, 8500),
+        "checked. At least 35, and 55 for IPv6. Empty: whole packets.",
+        limits=(35, 8500),
         placeholder="whole packets",
     ),
     Option(

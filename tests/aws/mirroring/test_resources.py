@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from vpcshark.aws.client import Ec2
-from vpcshark.aws.errors import is_gone, is_in_use, is_number_taken, is_throttle
+from vpcshark.aws.errors import is_gone, is_in_use, is_refusal, is_throttle
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.errors import AwsError
@@ -167,8 +167,11 @@ def test_a_full_source_names_who_holds_its_sessions(ec2: Ec2, built: Callable[..
     assert caught.value.code == "TrafficMirrorSessionsPerInterfaceLimitExceeded"
 
 
-def test_a_number_that_is_taken_is_known_as_such(built: Callable[..., MirrorSession], ec2: Ec2) -> None:
-    """Two captures that start together may both have found the same number free."""
+def test_a_number_that_is_taken_is_refused_and_the_sessions_say_who_has_it(
+    built: Callable[..., MirrorSession], ec2: Ec2
+) -> None:
+    """Two captures that start together may both have found the same number free. AWS has no code for it, and its words
+    are not known: only the list tells."""
     made = built(1)
     with pytest.raises(AwsError) as caught:
         resources.create_session(
@@ -180,7 +183,8 @@ def test_a_number_that_is_taken_is_known_as_such(built: Callable[..., MirrorSess
             tags=TAGS,
             token=token(),
         )
-    assert is_number_taken(caught.value), str(caught.value)
+    assert is_refusal(caught.value)
+    assert [session.number for session in resources.sessions_of(ec2, made.source)] == [1]
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def test_deleting_the_source_deletes_its_sessions(api: Any, mirroring: Any, ec2:
 
 def test_terminating_the_instance_deletes_the_sessions(api: Any, mirroring: Any, ec2: Any) -> None:
     """Its first ENI goes with it."""
-    instance = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=mirroring.subnet)
+    instance = ec2.run_instances(ImageId="ami-04681a1dbd79675a5", MinCount=1, MaxCount=1, SubnetId=mirroring.subnet)
     (instance,) = instance["Instances"]
     session = mirroring.session(NetworkInterfaceId=instance["NetworkInterfaces"][0]["NetworkInterfaceId"])
     ec2.terminate_instances(InstanceIds=[instance["InstanceId"]])
@@ -81,7 +81,9 @@ def test_ids_and_pages_exclude_each_other(mirroring: Any, ec2: Any) -> None:
 def balanced(mirroring: Any, api: Any, kind: str, protocol: str, port: int) -> tuple[str, str, list[Any]]:
     """A load balancer in front of two instances: its ARN, its target group's, the instances."""
     ec2, elb = mirroring.ec2, api.client("elbv2")
-    made = ec2.run_instances(ImageId="ami-12c6146b", MinCount=2, MaxCount=2, SubnetId=mirroring.subnet)["Instances"]
+    made = ec2.run_instances(ImageId="ami-04681a1dbd79675a5", MinCount=2, MaxCount=2, SubnetId=mirroring.subnet)[
+        "Instances"
+    ]
     name = f"{kind}-{made[0]['InstanceId'][2:10]}"
     (balancer,) = elb.create_load_balancer(Name=name, Type=kind, Subnets=[mirroring.subnet])["LoadBalancers"]
     (group,) = elb.create_target_group(

@@ -13,7 +13,7 @@ from hands import wait_until
 from vpcshark.lab.api import moto_launch
 from vpcshark.lab.model import LabInstance
 
-IMAGE = "ami-12c6146b"
+IMAGE = "ami-04681a1dbd79675a5"
 
 
 class Machines:

@@ -87,21 +87,25 @@ def test_a_rule_can_be_changed_and_deleted(mirroring: Any, ec2: Any) -> None:
 )
 def test_unknown_ids_are_errors(ec2: Any, operation: str, parameter: str, code: str) -> None:
     """Also for describe, which moto answers with an empty list."""
-    unknown = ["x-0"] if parameter.endswith("s") else "x-0"
+    prefix = {"Filter": "tmf", "FilterRule": "tmfr", "Target": "tmt", "Session": "tms"}[
+        parameter.removeprefix("TrafficMirror").removesuffix("s").removesuffix("Id")
+    ]
+    identity = f"{prefix}-0123456789abcdef0"
+    unknown = [identity] if parameter.endswith("s") else identity
     assert code_of(lambda: getattr(ec2, operation)(**{parameter: unknown})) == code
 
 
 @pytest.mark.parametrize(
-    ("field", "code"),
+    ("field", "prefix", "code"),
     [
-        ("NetworkInterfaceId", "InvalidNetworkInterfaceID.NotFound"),
-        ("TrafficMirrorTargetId", "InvalidTrafficMirrorTargetId.NotFound"),
-        ("TrafficMirrorFilterId", "InvalidTrafficMirrorFilterId.NotFound"),
+        ("NetworkInterfaceId", "eni", "InvalidNetworkInterfaceID.NotFound"),
+        ("TrafficMirrorTargetId", "tmt", "InvalidTrafficMirrorTargetId.NotFound"),
+        ("TrafficMirrorFilterId", "tmf", "InvalidTrafficMirrorFilterId.NotFound"),
     ],
 )
-def test_a_session_needs_things_that_exist(mirroring: Any, field: str, code: str) -> None:
+def test_a_session_needs_things_that_exist(mirroring: Any, field: str, prefix: str, code: str) -> None:
     """Source, target and filter are looked up."""
-    assert code_of(lambda: mirroring.session(**{field: "x-0"})) == code
+    assert code_of(lambda: mirroring.session(**{field: f"{prefix}-0123456789abcdef0"})) == code
 
 
 @pytest.mark.parametrize(
@@ -188,8 +192,8 @@ def test_a_source_is_no_target(mirroring: Any) -> None:
     eni = mirroring.eni()
     target = mirroring.target(eni)
     code = code_of(lambda: mirroring.session(NetworkInterfaceId=eni, TrafficMirrorTargetId=target))
-    assert code == "InvalidParameterValue"
-    assert code_of(lambda: mirroring.session(NetworkInterfaceId=eni)) == "InvalidParameterValue"
+    assert code == "InterfaceInUseByTrafficMirrorTarget"
+    assert code_of(lambda: mirroring.session(NetworkInterfaceId=eni)) == "InterfaceInUseByTrafficMirrorTarget"
 
 
 def test_a_vni_is_chosen_if_none_is_given(mirroring: Any) -> None:
@@ -231,9 +235,10 @@ def test_fields_of_a_session_can_be_changed_and_removed(mirroring: Any, ec2: Any
     assert changed["VirtualNetworkId"] != 5
 
 
-def test_a_load_balancer_target_cuts_at_8500(mirroring: Any, ec2: Any) -> None:
+def test_a_load_balancer_target_cuts_at_8500(api: Any, mirroring: Any, ec2: Any) -> None:
     """Its default and its maximum."""
-    arn = "arn:aws:elasticloadbalancing:us-east-1:123456789012:loadbalancer/net/x/1"
+    made = api.client("elbv2").create_load_balancer(Name="cuts", Type="network", Subnets=[mirroring.subnet])
+    arn = made["LoadBalancers"][0]["LoadBalancerArn"]
     target = ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=arn)["TrafficMirrorTarget"]
     assert target["Type"] == "network-load-balancer"
     target_id = target["TrafficMirrorTargetId"]

@@ -224,23 +224,29 @@ def find(ec2: Ec2, instance: str) -> CaptureHost | None:
     return next((host for one in reservations for host in hosts_from(one)), None)
 
 
-def terminate(ec2: Ec2, instance: str) -> None:
-    """Tell the instance to terminate; one that is gone is done. AwsError."""
-    _unless_gone(f"terminate the capture host {instance}", lambda: ec2.terminate_instances(InstanceIds=[instance]))
+def terminate(ec2: Ec2, instance: str) -> bool:
+    """Tell the instance to terminate; False where AWS says that there is none: gone, or launched a moment ago.
+    AwsError."""
+    return _unless_gone(
+        f"terminate the capture host {instance}", lambda: ec2.terminate_instances(InstanceIds=[instance])
+    )
 
 
-def delete_group(ec2: Ec2, group: str) -> None:
-    """Delete the security group; one that is gone is done. AwsError, ``is_in_use`` until its instance is terminated."""
-    _unless_gone(f"delete the security group {group}", lambda: ec2.delete_security_group(GroupId=group))
+def delete_group(ec2: Ec2, group: str) -> bool:
+    """Delete the security group; False where AWS says that there is none. AwsError, ``is_in_use`` until its instance is
+    terminated."""
+    return _unless_gone(f"delete the security group {group}", lambda: ec2.delete_security_group(GroupId=group))
 
 
-def _unless_gone(doing: str, call: Any) -> None:
+def _unless_gone(doing: str, call: Any) -> bool:
     try:
         with mapped(doing):
             call()
     except AwsError as error:
         if error.code not in _GONE:
             raise
+        return False
+    return True
 
 
 def tagged(ec2: Ec2, tag_key: str) -> list[Tagged]:

@@ -5,7 +5,8 @@ Must not know that a capture will use them: what is listed here is nobody's to d
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from vpcshark.aws.client import Ec2, pages
@@ -21,7 +22,7 @@ _NO_SUCH = "InvalidTrafficMirror"
 class Target:
     """A mirror target: exactly one of ``eni``, ``balancer`` (a Network Load Balancer's ARN) and ``endpoint`` (a Gateway
     Load Balancer's, vpce-…) is not "". ``name`` is what a person recognises, ``owner`` the account that it belongs to,
-    which may have shared it with ours."""
+    which may have shared it with ours; ``description`` and ``tags`` as whoever made it gave them."""
 
     id: str
     name: str
@@ -29,6 +30,8 @@ class Target:
     balancer: str = ""
     endpoint: str = ""
     owner: str = ""
+    description: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def filters(ec2: Ec2) -> list[tuple[str, str]]:
@@ -67,12 +70,35 @@ def find_target(ec2: Ec2, target_id: str) -> Target:
     return matching[0]
 
 
+def target_of(ec2: Ec2, resource: str) -> Target | None:
+    """The mirror target that this ENI, Network Load Balancer (its ARN) or endpoint is; None if AWS shows none.
+    AwsError."""
+    wanted = [] if resource.startswith("vpce-") else [{"Name": _filter_for(resource), "Values": [resource]}]
+    with mapped("look up the mirror target"):
+        found = list(pages(ec2, "describe_traffic_mirror_targets", "TrafficMirrorTargets", Filters=wanted))
+    standing = map(_target, found)
+    return next((one for one in standing if resource in (one.eni, one.balancer, one.endpoint)), None)
+
+
+def _filter_for(resource: str) -> str:
+    return "network-load-balancer-arn" if resource.startswith("arn:") else "network-interface-id"
+
+
 def _target(raw: Any) -> Target:
     identity = raw["TrafficMirrorTargetId"]
     eni, balancer = raw.get("NetworkInterfaceId", ""), raw.get("NetworkLoadBalancerArn", "")
     endpoint = raw.get("GatewayLoadBalancerEndpointId", "")
     behind = eni or endpoint or balancer_name(balancer)
-    return Target(identity, _named(raw, identity, behind), eni, balancer, endpoint, raw.get("OwnerId", ""))
+    return Target(
+        identity,
+        _named(raw, identity, behind),
+        eni,
+        balancer,
+        endpoint,
+        raw.get("OwnerId", ""),
+        raw.get("Description", ""),
+        tags_of(raw),
+    )
 
 
 def balancer_name(arn: str) -> str:

@@ -8,8 +8,7 @@ for a few seconds. Must not know captures, ledgers or when to clean up.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -163,27 +162,34 @@ def use_filter(ec2: Ec2, session_id: str, filter_id: str) -> None:
         ec2.modify_traffic_mirror_session(TrafficMirrorSessionId=session_id, TrafficMirrorFilterId=filter_id)
 
 
-def delete_session(ec2: Ec2, session_id: str) -> None:
-    """Stop mirroring. A session that is gone is done. AwsError."""
-    with _done_if_gone("delete the mirror session", session_id):
-        ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=session_id)
+def delete_session(ec2: Ec2, session_id: str) -> bool:
+    """Stop mirroring; False where AWS says that there is no such session. AwsError."""
+    return _deleted(
+        "delete the mirror session",
+        session_id,
+        lambda: ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=session_id),
+    )
 
 
-def delete_filter(ec2: Ec2, filter_id: str) -> None:
-    """Delete a filter with its rules; one that is gone is done. AwsError, ``is_in_use`` while a session holds it."""
-    with _done_if_gone("delete the mirror filter", filter_id):
-        ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=filter_id)
+def delete_filter(ec2: Ec2, filter_id: str) -> bool:
+    """Delete a filter with its rules; False where AWS says that there is none. AwsError, ``is_in_use`` while a session
+    holds it."""
+    return _deleted(
+        "delete the mirror filter", filter_id, lambda: ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=filter_id)
+    )
 
 
-def delete_target(ec2: Ec2, target_id: str) -> None:
-    """Delete a target; one that is gone is done. AwsError, ``is_in_use`` while a session holds it."""
-    with _done_if_gone("delete the mirror target", target_id):
-        ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target_id)
+def delete_target(ec2: Ec2, target_id: str) -> bool:
+    """Delete a target; False where AWS says that there is none. AwsError, ``is_in_use`` while a session holds it."""
+    return _deleted(
+        "delete the mirror target", target_id, lambda: ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target_id)
+    )
 
 
-def delete(ec2: Ec2, kind: str, resource: str) -> None:
-    """Delete what ``Tagged`` speaks of. AwsError; KeyError for a kind that is not ours."""
-    {"session": delete_session, "filter": delete_filter, "target": delete_target}[kind](ec2, resource)
+def delete(ec2: Ec2, kind: str, resource: str) -> bool:
+    """Delete what ``Tagged`` speaks of; False where AWS says that it is not there: gone, or made a moment ago.
+    AwsError; KeyError for a kind that is not ours."""
+    return {"session": delete_session, "filter": delete_filter, "target": delete_target}[kind](ec2, resource)
 
 
 def tagged_resources(ec2: Ec2, tag_key: str = "vpcshark:capture") -> list[Tagged]:
@@ -200,7 +206,14 @@ def _describe(ec2: Ec2, kind: str) -> list[Tagged]:
     operation, key, id_key = _KINDS[kind]
     with mapped(f"list the mirror {kind}s"):
         return [
-            Tagged(kind, raw[id_key], tags_of(raw), raw.get("Description", ""), raw.get("NetworkInterfaceId", ""))
+            Tagged(
+                kind,
+                raw[id_key],
+                tags_of(raw),
+                raw.get("Description", ""),
+                raw.get("NetworkInterfaceId", ""),
+                target=raw.get("TrafficMirrorTargetId", "") if kind == "session" else "",
+            )
             for raw in pages(ec2, operation, key)
         ]
 
@@ -228,15 +241,16 @@ def _when_settled(doing: str, call: Callable[[], T], clock: Clock) -> T:
         clock.sleep(SETTLE_PAUSE)
 
 
-@contextmanager
-def _done_if_gone(doing: str, resource: str) -> Iterator[None]:
+def _deleted(doing: str, resource: str, call: Callable[[], object]) -> bool:
     try:
         with mapped(f"{doing} {resource}"):
-            yield
+            call()
     except AwsError as error:
         if not is_gone(error):
             raise
-        log.debug("%s is gone already.", resource)
+        log.debug("%s is not there, AWS says.", resource)
+        return False
+    return True
 
 
 def _labelled(resource_type: str, tags: Mapping[str, str], token: str, description: str) -> dict[str, Any]:

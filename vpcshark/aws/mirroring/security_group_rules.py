@@ -30,23 +30,25 @@ def open_group(ec2: Ec2, group: str, address: str, tags: Mapping[str, str], desc
     return str(answer["SecurityGroupRules"][0]["SecurityGroupRuleId"])
 
 
-def close(ec2: Ec2, rule: str) -> None:
-    """Remove a rule by its id; one that is gone is done. AwsError."""
+def close(ec2: Ec2, rule: str) -> bool:
+    """Remove a rule by its id; False where AWS says that there is none. AwsError."""
     try:
         with mapped(f"remove the security group rule {rule}"):
             found = ec2.describe_security_group_rules(SecurityGroupRuleIds=[rule])["SecurityGroupRules"]
-            for raw in found:
-                if raw["SecurityGroupRuleId"] == rule:
-                    ec2.revoke_security_group_ingress(GroupId=raw["GroupId"], SecurityGroupRuleIds=[rule])
+            ours = [raw for raw in found if raw["SecurityGroupRuleId"] == rule]
+            for raw in ours:
+                ec2.revoke_security_group_ingress(GroupId=raw["GroupId"], SecurityGroupRuleIds=[rule])
     except AwsError as error:
         if error.code not in _GONE:
             raise
+        return False
+    return bool(ours)
 
 
 def tagged(ec2: Ec2, tag_key: str) -> list[Tagged]:
     """Every rule that bears ``tag_key``, which is read here again. AwsError; nothing where the rules may not be listed:
     who may not list them has not added one."""
-    wanted = [{"Name": "tag-key", "Values": [tag_key]}]
+    wanted = [{"Name": f"tag:{tag_key}", "Values": ["*"]}]  # AWS documents no tag-key for this describe
     try:
         with mapped("list the security group rules"):
             found = list(pages(ec2, "describe_security_group_rules", "SecurityGroupRules", Filters=wanted))

@@ -38,6 +38,11 @@ class Timeline:
             with self._guard:
                 self._steps.append(Step(name, began, self._clock.monotonic() - self._zero))
 
+    @property
+    def seconds(self) -> float:
+        """Since the capture's start."""
+        return self._clock.monotonic() - self._zero
+
     def mark(self, name: str) -> None:
         """A moment instead of a span."""
         with self.step(name):

@@ -35,6 +35,7 @@ GRACE = 2.0  # of it, for what clean-up says in the end
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes during up
+YOUNG = 8.0  # for so long after a create EC2 may say that what it made does not exist
 UNREACHED = 3.5  # for creates whose connection does not come about, a little more than ``aws.client.CONNECT_TIMEOUT``
 
 
@@ -249,6 +250,7 @@ class Capture:
             clock=self._context.clock,
             patience=max(0.0, self._end - self._context.clock.monotonic() - GRACE),
             known=maker.made,
+            young=max(0.0, YOUNG - maker.quiet),
             on_deleted=on_deleted,
             give_up=is_expired,
             hands_over=True,

@@ -37,6 +37,12 @@ class Maker:
         self._open: set[str] = set()  # ClientTokens whose answer has not come
         self._running: set[str] = set()
         self._closed = False
+        self._last = 0.0
+
+    @property
+    def quiet(self) -> float:
+        """Seconds since something was made."""
+        return self._timeline.seconds - self._last
 
     @property
     def made(self) -> dict[str, str]:
@@ -87,6 +93,7 @@ class Maker:
                     self._ledger.refused(token)
                     self._end(token)
                 raise
+        self._last = self._timeline.seconds
         self._ledger.created(kind, token, resource)
         self._end(token, {resource: kind})
         return resource

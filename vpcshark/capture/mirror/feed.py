@@ -21,6 +21,7 @@ from vpcshark.aws import tagging
 from vpcshark.aws.client import Aws, Ec2
 from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.compute.capture_hosts import CaptureHost
+from vpcshark.aws.errors import is_gone
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.capture.connection import local_machine
@@ -41,6 +42,7 @@ from vpcshark.capture.mirror.filter_swap import swap_filter
 from vpcshark.capture.mirror.launched_host import Launcher
 from vpcshark.capture.mirror.receiver_start import Receivers
 from vpcshark.capture.mirror.sessions import Sessions
+from vpcshark.capture.mirror.shared_target import SharedTarget
 from vpcshark.capture.mirror.silence_check import SecondLook
 from vpcshark.capture.mirror.surroundings import Door, Surroundings
 from vpcshark.cleanup import birthmark, sweep
@@ -110,13 +112,14 @@ class MirrorFeed:
         say(f"Starting the receiver on {around.receivers} and creating the mirror filter and target ...")
         receiving = jobs.start(self._receive, around)
         following = jobs.start(self._follow, around)
-        targeting = jobs.start(self._make_target, around)
+        target = self._target(around)
+        targeting = jobs.start(target.stand)
         try:
             self._filter_id = filter_id = jobs.result(filtering)
             jobs.wait_for(targeting, receiving, following, *opening)
             self._use(following.result(), receiving.result())
             say(f"Creating {_sessions(len(around.sources))} ...")
-            making = jobs.start(self._make_sessions, around, filter_id, targeting.result())
+            making = jobs.start(self._make_sessions, around, filter_id, target, targeting.result())
             jobs.wait_for(making, *self._fill_filter(jobs, filter_id))
         except BaseException:
             _abandon(receiving)
@@ -287,21 +290,19 @@ class MirrorFeed:
             filling.append(jobs.start(self._timed, "allow DNS", resources.allow_dns, ec2, filter_id))
         return filling
 
-    def _make_target(self, around: Surroundings) -> str:
-        if existing := target_id(self._context.options.host):
-            return existing
-        ec2 = self._ec2()
+    def _target(self, around: Surroundings) -> SharedTarget:
         resource = around.fleet.resource if around.fleet is not None else around.host.eni
-        return self._context.maker.make(
-            "target",
-            lambda labels, token: resources.create_target(
-                ec2, resource, labels, token, description=self._description()
-            ),
-        )
+        named = target_id(self._context.options.host)
+        return SharedTarget(self._context, self._ec2(), resource, self._description(), named)
 
-    def _make_sessions(self, around: Surroundings, filter_id: str, target: str) -> list[str]:
+    def _make_sessions(self, around: Surroundings, filter_id: str, shared: SharedTarget, target: str) -> list[str]:
         mirrored = (around.sessions, self._description(), around.packet_length)
-        return Sessions(self._context, self._ec2(), filter_id, target, *mirrored).make(around.sources)
+        try:
+            return Sessions(self._context, self._ec2(), filter_id, target, *mirrored).make(around.sources)
+        except AwsError as error:
+            if not (shared.is_borrowed and is_gone(error)):
+                raise
+        return Sessions(self._context, self._ec2(), filter_id, shared.again(target), *mirrored).make(around.sources)
 
     def _description(self) -> str:
         lease = self._context.maker.lease

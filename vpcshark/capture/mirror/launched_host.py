@@ -218,7 +218,8 @@ class Launcher:
         name = birthmark.group_name(maker.lease.capture)
         group = maker.make(launch.GROUP, lambda labels, token: launch.create_group(ec2, self.planned.vpc, name, labels))
         self._settled(lambda: launch.admit_frames(ec2, group, self._addresses))
-        launch.admit_ssh(ec2, group, *self._ssh_from())
+        blocks, groups = self._ssh_from()
+        self._settled(lambda: launch.admit_ssh(ec2, group, blocks, groups))
         return group
 
     @property

@@ -32,6 +32,7 @@ PATIENCE = 30.0  # seconds for which a throttled call is repeated
 LONGEST_PAUSE = 4.0
 _OF_THE_SOURCE = {"InvalidParameterValue", "TrafficMirrorSessionsPerInterfaceLimitExceeded"}
 _OF_THE_SOURCE |= {"InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.NotFound"}
+_OF_THE_SOURCE |= {"InterfaceInUseByTrafficMirrorTarget", "NetworkInterfaceNotSupported"}
 
 
 class Pace:

@@ -11,6 +11,7 @@ from typing import Any
 from vpcshark.lab.api.state import ApiError, Params
 
 _TCP_UDP = (6, 17)
+SHORTEST = 35  # bytes of a mirrored IPv4 packet
 
 
 def refuse(parameter: str, value: object, why: str) -> ApiError:
@@ -46,10 +47,15 @@ def check_rule(rule: Params) -> None:
 
 
 def check_session(session: Params, *, is_load_balancer: bool) -> None:
-    """Number, VNI and packet length of a session. A load balancer target takes at most 8500 bytes."""
+    """Number, VNI and packet length of a session. A load balancer target takes at most 8500 bytes.
+
+    Traffic Mirroring guide, "MTU and packet length limitations": "the packet length cannot be less than 35 bytes (for
+    IPv4 traffic) and 55 bytes (for IPv6 traffic)"; the API reference has "1-8500". That a create below 35 is refused
+    follows from the guide alone; between 35 and 54 a session's own traffic decides, so it is taken.
+    """
     in_range(session, "SessionNumber", 1, 32766)
     in_range(session, "VirtualNetworkId", 0, 2**24 - 1)
-    in_range(session, "PacketLength", 1, 8500 if is_load_balancer else 65535)
+    in_range(session, "PacketLength", SHORTEST, 8500 if is_load_balancer else 65535)
 
 
 def _network_version(rule: Params, parameter: str) -> int:

@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 from vpcshark.lab.api.checks import in_range
 from vpcshark.lab.api.filters import described_filter
+from vpcshark.lab.api.lag import LAG
 from vpcshark.lab.api.state import ApiError, Params, Record, State, find
 
 T = TypeVar("T")
@@ -140,12 +141,18 @@ def _start(token: str | None) -> int:
 def _describe(state: State, params: Params, kind: _Kind, ids_name: str, answer_name: str) -> Record:
     records = kind.records(state)
     ids = params.get(ids_name) or []
-    chosen = [find(records, kind.prefix, resource_id) for resource_id in ids] if ids else list(records.values())
+    chosen = [find(records, kind.prefix, resource_id) for resource_id in ids] if ids else _listed(records)
     for wanted in params.get("Filters") or []:
         chosen = _filtered(chosen, kind, wanted)
     shown, token = page(chosen, params)
     answer: Record = {answer_name: [kind.described(state, record) for record in shown]}
+    if not ids and not params.get("Filters"):
+        answer[answer_name] += LAG.ghosts(kind.prefix)
     return {**answer, "NextToken": token} if token else answer
+
+
+def _listed(records: Mapping[str, Record]) -> list[Record]:
+    return [record for identity, record in records.items() if LAG.is_shown(identity)]
 
 
 def _filtered(records: list[Record], kind: _Kind, wanted: Mapping[str, Any]) -> list[Record]:

@@ -10,7 +10,7 @@ import os
 import re
 import socket
 import threading
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -20,9 +20,11 @@ from urllib.parse import parse_qs
 from xml.sax.saxutils import escape
 
 from vpcshark.clock import Clock
+from vpcshark.lab.api.switches import SWITCHES
 
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 _CALLS_KEPT = 20_000
+_RECORDED = 200  # exchanges of an action
 _CREDENTIAL = re.compile(r"Credential=([^/]+)/[^/]+/[^/]+/([^/]+)/")
 
 
@@ -124,6 +126,7 @@ class Faults:
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
+        self._recorded: Counter[str] = Counter()
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
@@ -148,6 +151,7 @@ class Faults:
         else:
             status, headers, answer = _performed(self._app, environ)
             self._after(action)
+            self._record(environ, service, action, body, status, answer)
         self._send_signals(hit, is_after=True)
         is_lost = any(fault.lost_reply for fault in hit)
         number = 0 if is_lost else int(status.split()[0])
@@ -165,6 +169,27 @@ class Faults:
                     os.kill(fault.process, fault.signal)
                 self._clock.sleep(fault.pause)
 
+    def _record(
+        self, environ: dict[str, Any], service: str, action: str, body: bytes, status: str, answer: bytes
+    ) -> None:
+        """For whoever judges what is said (``switches``): the first few of each action. What cannot be text is left
+        out."""
+        if not SWITCHES.record or not action:
+            return
+        self._recorded[action] += 1
+        if self._recorded[action] > _RECORDED:
+            return
+        said = {
+            "service": service,
+            "action": action,
+            "agent": environ.get("HTTP_USER_AGENT", ""),
+            "request": body.decode("utf-8", "replace"),
+            "status": int(status.split()[0]),
+            "answer": answer.decode("utf-8", "replace"),
+        }
+        with self._lock, open(SWITCHES.record, "a", encoding="utf-8") as file:
+            file.write(json.dumps(said) + "\n")
+
     def _log(self, call: Call) -> None:
         with self._lock:
             self._calls.append(call)
@@ -181,6 +206,9 @@ class Faults:
         if path == "/_lab/enis" and method == "POST":
             is_known = self._describe(**json.loads(body))
             return ([], "200 OK") if is_known else ({"error": "no such interface"}, "404 Not Found")
+        if path == "/_lab/switches" and method in ("POST", "DELETE"):
+            SWITCHES.reset() if method == "DELETE" else SWITCHES.set(**json.loads(body))
+            return [], "200 OK"
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"

@@ -42,7 +42,7 @@ def create_filter(state: State, params: Params) -> Record:
         "NetworkServices": [],
         "Description": params.get("Description") or "",
     }
-    state.filters[record["TrafficMirrorFilterId"]] = record
+    state.keep(state.filters, record)
     tag_at_creation(state, params, record["TrafficMirrorFilterId"])
     return {"TrafficMirrorFilter": described_filter(state, record)}
 
@@ -71,8 +71,7 @@ def delete_filter(state: State, params: Params) -> Record:
         raise ApiError("TrafficMirrorFilterInUse", f"Filter {filter_id} is in use by {', '.join(users)}.")
     for rule in rules_of(state, filter_id):
         _forget_rule(state, rule)
-    del state.filters[filter_id]
-    state.vpc.forget_tags(filter_id)
+    state.drop(state.filters, filter_id)
     return {"TrafficMirrorFilterId": filter_id}
 
 
@@ -101,7 +100,7 @@ def create_rule(state: State, params: Params) -> Record:
     record: Record = {"TrafficMirrorFilterRuleId": new_id("tmfr"), "TrafficMirrorFilterId": filter_id}
     record.update({name: params[name] for name in _RULE_FIELDS if params.get(name) is not None})
     _check_number_is_free(state, record)
-    state.rules[record["TrafficMirrorFilterRuleId"]] = record
+    state.keep(state.rules, record)
     tag_at_creation(state, params, record["TrafficMirrorFilterRuleId"])
     return {"TrafficMirrorFilterRule": state.described(record)}
 
@@ -128,8 +127,7 @@ def delete_rule(state: State, params: Params) -> Record:
 
 
 def _forget_rule(state: State, rule: Record) -> None:
-    del state.rules[rule["TrafficMirrorFilterRuleId"]]
-    state.vpc.forget_tags(rule["TrafficMirrorFilterRuleId"])
+    state.drop(state.rules, rule["TrafficMirrorFilterRuleId"])
 
 
 def _check_number_is_free(state: State, wanted: Record) -> None:

@@ -1,4 +1,5 @@
-"""Reads from moto who receives behind a load balancer: the ENIs of what is registered and healthy.
+"""Reads from moto who receives behind a load balancer: the ENIs of what is registered and healthy; and gives load
+balancers the ARNs of their type, which moto does not.
 
 Must not know Traffic Mirroring, nor who sends there.
 """
@@ -9,10 +10,29 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from moto.elbv2.models import elbv2_backends
+from moto.elbv2 import models
+from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
 VXLAN_PORT = 4789
 _UDP = ("UDP", "TCP_UDP")
+_WORDS = {"network": "net", "gateway": "gwy"}  # in an ARN, for a type; else "app"
+_create, _arn = ELBv2Backend.create_load_balancer, models.make_arn_for_load_balancer
+
+
+def install() -> None:
+    """Put the ARNs into moto. Doing it again changes nothing."""
+    ELBv2Backend.create_load_balancer = _create_of_type
+
+
+def _create_of_type(backend: Any, *arguments: Any, loadbalancer_type: str | None = None, **more: Any) -> Any:
+    word = _WORDS.get(loadbalancer_type or "", "app")
+    models.make_arn_for_load_balancer = lambda **named: _arn(**named).replace("/app/", f"/{word}/", 1)
+    return _create(backend, *arguments, loadbalancer_type=loadbalancer_type, **more)
+
+
+def has_balancer(backend: Any, arn: str) -> bool:
+    """Is there such a load balancer?"""
+    return arn in elbv2_backends[backend.account_id][backend.region_name].load_balancers
 
 
 def behind_balancer(backend: Any, arn: str) -> tuple[str, ...]:

@@ -31,7 +31,7 @@ from vpcshark.lab.api.state import ApiError, Record, State
 from vpcshark.lab.model import LabSession
 
 _STATE = "vpcshark_mirror_state"
-_PREFIXES = {
+PREFIXES = {
     "traffic-mirror-filter": "tmf",
     "traffic-mirror-filter-rule": "tmfr",
     "traffic-mirror-target": "tmt",
@@ -60,6 +60,15 @@ class MotoVpc:
         """Of the instance that has the ENI; "" if none has."""
         eni = self._backend.enis.get(eni_id)
         return str(eni.instance.instance_type) if eni is not None and eni.instance is not None else ""
+
+    def has_balancer(self, arn: str) -> bool:
+        """See ``state.Vpc``."""
+        return moto_balancers.has_balancer(self._backend, arn)
+
+    def has_endpoint(self, endpoint: str) -> bool:
+        """See ``state.Vpc``."""
+        found = self._backend.vpc_end_points.get(endpoint)
+        return found is not None and found.vpc_endpoint_type == "GatewayLoadBalancer" and found.state != "deleted"
 
     def behind_balancer(self, arn: str) -> tuple[str, ...]:
         """See ``state.Vpc``."""
@@ -94,6 +103,7 @@ def install() -> None:
     for action in OPERATIONS:
         setattr(TrafficMirrors, camelcase_to_underscores(action), _answering(action))
     ElasticNetworkInterfaces.describe_network_interfaces = _describe_network_interfaces
+    ElasticNetworkInterfaces.delete_network_interface = _delete_network_interface
     TagResponse.create_tags = _create_tags
     TaggedEC2Resource.get_tags = _own_tags
 
@@ -120,7 +130,7 @@ def mark_managed(eni_id: str, interface_type: str) -> None:
 
 def _install_prefixes() -> None:
     """Let CreateTags take our ids, and DescribeTags name their type."""
-    for resource, prefix in _PREFIXES.items():
+    for resource, prefix in PREFIXES.items():
         ec2_utils.EC2_RESOURCE_TO_PREFIX[resource] = prefix
         ec2_utils.EC2_PREFIX_TO_RESOURCE[prefix] = resource
 
@@ -156,12 +166,19 @@ _all_network_interfaces = ElasticNetworkInterfaces.describe_network_interfaces
 def _describe_network_interfaces(response: EC2Response) -> ActionResult:
     """moto's answer in pages, as EC2 gives it (moto ignores MaxResults)."""
     everything: Any = _all_network_interfaces(response)
-    if response.params.get("MaxResults") and response.params.get("NetworkInterfaceIds"):
-        raise EC2ClientError(
-            "InvalidParameterCombination",
-            "The parameter NetworkInterfaceIds cannot be used with the parameter MaxResults",
-        )
     return ActionResult(_checked(lambda: _paged(everything.result["NetworkInterfaces"], response.params)))
+
+
+_any_deleted = ElasticNetworkInterfaces.delete_network_interface
+
+
+def _delete_network_interface(response: EC2Response) -> ActionResult:
+    """EC2 keeps an interface that is attached; moto would delete it. Code and words as users report them:
+    https://github.com/gruntwork-io/cloud-nuke/issues/431."""
+    eni = response.ec2_backend.enis.get(response.params.get("NetworkInterfaceId"))
+    if eni is not None and eni.instance is not None and eni.instance.state != "terminated":
+        raise EC2ClientError("InvalidParameterValue", f"Network interface '{eni.id}' is currently in use.")
+    return _any_deleted(response)
 
 
 _all_create_tags = TagResponse.create_tags

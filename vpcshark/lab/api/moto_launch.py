@@ -22,6 +22,7 @@ from moto.ec2.models.instances import Instance
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab import cloudinit
+from vpcshark.lab.api.lag import LAG
 from vpcshark.lab.api.moto_ec2 import TURN
 from vpcshark.lab.model import LabEni, LabInstance, Machines
 
@@ -147,7 +148,9 @@ def _run_instances(
         if token in known:
             reservation, before = known[token]
             _check_same(before, asked)
+            _check_stands(reservation)
             return reservation
+        _check_network(more)
         reservation = _launch(backend, image_id, count, user_data, security_group_names, **more)
         if token:
             known[token] = reservation, asked
@@ -166,6 +169,34 @@ def _check_same(before: Any, asked: Any) -> None:
         )
 
 
+def _name_platform(instance: Any) -> None:
+    """As EC2 describes it: Platform is of Windows alone (API reference, Instance)."""
+    is_windows = instance.platform == "windows"
+    instance.platform = "windows" if is_windows else None
+    instance.platform_details = "Windows" if is_windows else "Linux/UNIX"
+    instance.usage_operation = "RunInstances:0002" if is_windows else "RunInstances"
+
+
+def _check_stands(reservation: Any) -> None:
+    """EC2's error codes: "The request to launch an instance uses the same client token as a previous request for which
+    the instance has been terminated."
+    """
+    if all(instance.state == "terminated" for instance in reservation.instances):
+        raise EC2ClientError("IdempotentInstanceTerminated", "The instance of this client token has been terminated.")
+
+
+def _check_network(asked: Mapping[str, Any]) -> None:
+    """What a request says beside network interfaces of its own (API reference of RunInstances, NetworkInterface.N)."""
+    if not asked.get("nics"):
+        return
+    for name, words in (("subnet_id", "subnet ID"), ("security_group_ids", "security groups")):
+        if asked.get(name):
+            raise EC2ClientError(
+                "InvalidParameterCombination",
+                f"Network interfaces and an instance-level {words} may not be specified on the same request",
+            )
+
+
 def _launch(
     backend: Any, image_id: str, count: int, user_data: Any, security_group_names: list[str], **more: Any
 ) -> Any:
@@ -175,6 +206,8 @@ def _launch(
     tags = more.get("tags", {}).get("network-interface", {})
     reservation = _run(backend, image_id, count, user_data, security_group_names, **more)
     for instance in reservation.instances:
+        LAG.born(instance.id)
+        _name_platform(instance)
         for nic in instance.nics.values():
             nic.add_tags(tags)
         has_role = any(more.get(f"iam_instance_profile_{word}") for word in ("name", "arn"))

@@ -6,21 +6,31 @@ The connections themselves are the ``LoginServices``'; here is only the API. Mus
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
+from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.general import General
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 from moto.ec2.utils import Base64EncodedString
 from moto.ec2instanceconnect.responses import Ec2InstanceConnectResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-_SSH_DOCUMENT = "AWS-StartSSHSession"
-_INSTANCE = re.compile(r"^i-[a-f0-9]+$")
-_USER = re.compile(r"^[A-Za-z_][A-Za-z0-9@._-]{0,31}$")
+from vpcshark.lab.api import login_checks
+
+_INSTANCE_FILTERS = ("InstanceIds", "PingStatus", "PlatformTypes", "AgentVersion", "ResourceType")
+_AGENT: Mapping[str, Any] = {  # what Systems Manager says of any agent, beside which instance has it
+    "PingStatus": "Online",
+    "LastPingDateTime": 1_700_000_000.0,
+    "AgentVersion": "3.3.987.0",
+    "IsLatestVersion": True,
+    "PlatformType": "Linux",
+    "PlatformName": "Amazon Linux",
+    "PlatformVersion": "2023",
+    "ResourceType": "EC2Instance",
+}
 
 
 class LoginServices(Protocol):
@@ -71,7 +81,7 @@ class _InstanceConnect:
     def send_ssh_public_key(self, response: Any) -> str:
         """As botocore's model bounds it; the key is there for 60 seconds."""
         instance, user, key = (response._get_param(n) for n in ("InstanceId", "InstanceOSUser", "SSHPublicKey"))
-        if not _INSTANCE.match(instance or "") or not _USER.match(user or "") or not 80 <= len(key or "") <= 4096:
+        if not login_checks.is_push(instance, user, key):
             raise JsonRESTError("InvalidArgsException", "The provided arguments are not valid.")
         if not self._services.push_key(instance, user, key):
             raise JsonRESTError("EC2InstanceNotFoundException", f"Instance {instance} was not found.")
@@ -85,11 +95,13 @@ class _SystemsManager:
     def start_session(self, response: Any) -> ActionResult:
         """Only for SSH's bytes: the lab has no other document."""
         target, document = response._get_param("Target"), response._get_param("DocumentName")
-        if document != _SSH_DOCUMENT:
+        if document != login_checks.SSH_DOCUMENT:
             raise JsonRESTError("InvalidDocument", f"Document with name {document} does not exist.")
+        parameters = response._get_param("Parameters", {}) or {}
+        if problem := login_checks.session_problem(target, parameters):
+            raise JsonRESTError("ValidationException", problem)
         if target not in self._services.managed():
             raise JsonRESTError("TargetNotConnected", f"{target} is not connected.")
-        parameters = response._get_param("Parameters", {}) or {}
         return ActionResult(dict(self._services.start_session(target, int(parameters.get("portNumber", ["22"])[0]))))
 
     def resume_session(self, response: Any) -> ActionResult:
@@ -108,18 +120,48 @@ class _SystemsManager:
 
     def describe(self, response: Any) -> ActionResult:
         """DescribeInstanceInformation, by instance ids or all."""
-        wanted = [v for f in response._get_param("Filters", []) or [] for v in f.get("Values", [])]
+        filters = response._get_param("Filters", []) or []
+        if any(one.get("Key") not in _INSTANCE_FILTERS and not one["Key"].startswith("tag:") for one in filters):
+            raise JsonRESTError("InvalidFilterKey", "The specified key is not valid.")
+        wanted = [v for f in filters if f["Key"] == "InstanceIds" for v in f.get("Values", [])]
         online = [each for each in self._services.managed() if not wanted or each in wanted]
-        listed = [{"InstanceId": each, "PingStatus": "Online", "AgentVersion": "3.3.987.0"} for each in online]
-        return ActionResult({"InstanceInformationList": listed})
+        return ActionResult({"InstanceInformationList": [{"InstanceId": each, **_AGENT} for each in online]})
+
+
+_ENDPOINT_FILTERS = {
+    "instance-connect-endpoint-id": "InstanceConnectEndpointId",
+    "state": "State",
+    "subnet-id": "SubnetId",
+    "vpc-id": "VpcId",
+    "availability-zone": "AvailabilityZone",
+}
 
 
 def _endpoints(services: LoginServices, response: Any) -> ActionResult:
-    wanted = {
-        each["Name"]: each.get("Values", []) for each in response.params.get("Filters", []) or [] if "Name" in each
-    }
-    found = [each for each in services.endpoints() if not wanted.get("vpc-id") or each["VpcId"] in wanted["vpc-id"]]
+    """By ids and filters, all of which count."""
+    found = list(services.endpoints())
+    ids = response.params.get("InstanceConnectEndpointIds") or []
+    unknown = [one for one in ids if one not in {each["InstanceConnectEndpointId"] for each in found}]
+    if unknown:
+        raise EC2ClientError(
+            "InvalidInstanceConnectEndpointId.NotFound",
+            f"The Instance Connect Endpoint ID '{unknown[0]}' does not exist",
+        )
+    found = [each for each in found if not ids or each["InstanceConnectEndpointId"] in ids]
+    for one in response.params.get("Filters") or []:
+        member = _ENDPOINT_FILTERS.get(one["Name"], "")
+        if one["Name"].startswith("tag"):
+            found = [each for each in found if _is_tagged(each, one)]
+        else:
+            found = [each for each in found if each.get(member) in one.get("Values", [])]
     return ActionResult({"InstanceConnectEndpoints": found})
+
+
+def _is_tagged(endpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    key = wanted["Name"].removeprefix("tag:")
+    if key == "tag-key":
+        return any(tag["Key"] in wanted.get("Values", []) for tag in endpoint["Tags"])
+    return any(tag["Key"] == key and tag["Value"] in wanted.get("Values", []) for tag in endpoint["Tags"])
 
 
 def _console(services: LoginServices, response: Any) -> ActionResult:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from vpcshark.lab.api import describe, filters, insights, sessions
 from vpcshark.lab.api.state import ApiError, Params, Record, State
+from vpcshark.lab.api.switches import SWITCHES
 
 _NOT_THE_REQUEST = ("ClientToken", "DryRun")
 
@@ -59,9 +60,11 @@ def perform(state: State, action: str, params: Params) -> Record:
     for name in operation.required:
         if params.get(name) in (None, ""):
             raise ApiError("MissingParameter", f"The request must contain the parameter {name}")
-    if params.get("DryRun"):
-        raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
     state.prune()
+    if params.get("DryRun"):
+        if SWITCHES.dry_run_validates:
+            operation.perform(state.imagined(), params)
+        raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
     token = params.get("ClientToken")
     if not token:
         return operation.perform(state, params)

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 from vpcshark.clock import Clock, SystemClock
+from vpcshark.lab.api.lag import LAG
 from vpcshark.lab.model import LabSession
 
 _log = logging.getLogger(__name__)
@@ -38,20 +39,28 @@ class ApiServer:
         from werkzeug.serving import make_server  # here: moto takes more than a second to import
 
         from vpcshark.lab.api import (
+            moto_balancers,
             moto_ec2,
             moto_enis,
+            moto_gate,
             moto_guards,
             moto_iam,
+            moto_lag,
             moto_launch,
             moto_network,
+            moto_tagging,
         )
         from vpcshark.lab.api.faults import Faults
 
+        moto_gate.install()
+        moto_balancers.install()
         moto_ec2.install()
         moto_network.install()
         moto_enis.install()
         moto_iam.install()
         moto_launch.install(None)
+        moto_lag.install()
+        moto_tagging.install()
         self._turn = moto_ec2.TURN
         self._sessions_in_force: Callable[[], list[LabSession]] = lambda: moto_guards.guarded(
             moto_ec2.sessions_in_force()
@@ -95,6 +104,10 @@ class ApiServer:
         from vpcshark.lab.api.faults import signed
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
+            with LAG.seen_by(environ.get("HTTP_USER_AGENT", "")):
+                return performed(environ, start_response)
+
+        def performed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             caller, service = signed(environ)
             if service not in _WAITING:
                 with self._turn:

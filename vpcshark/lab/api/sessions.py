@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from vpcshark.lab.api import ids
 from vpcshark.lab.api.checks import check_session, one_of
 from vpcshark.lab.api.filters import rules_of
 from vpcshark.lab.api.state import (
@@ -46,8 +47,7 @@ def create_target(state: State, params: Params) -> Record:
     if len(given) != 1:
         code = "InvalidParameterCombination" if given else "MissingParameter"
         raise ApiError(code, f"The request must contain exactly one of {', '.join(_TARGET_TYPES)}.")
-    if given == ["NetworkInterfaceId"]:
-        _check_eni_exists(state, params["NetworkInterfaceId"])
+    _TARGET_CHECKS[given[0]](state, params[given[0]])
     record: Record = {
         "TrafficMirrorTargetId": new_id("tmt"),
         given[0]: params[given[0]],
@@ -55,7 +55,7 @@ def create_target(state: State, params: Params) -> Record:
         "Description": params.get("Description") or "",
         "OwnerId": state.vpc.account,
     }
-    state.targets[record["TrafficMirrorTargetId"]] = record
+    state.keep(state.targets, record)
     tag_at_creation(state, params, record["TrafficMirrorTargetId"])
     return {"TrafficMirrorTarget": state.described(record)}
 
@@ -69,8 +69,7 @@ def delete_target(state: State, params: Params) -> Record:
         raise ApiError(
             "TrafficMirrorTargetInUseException", f"Traffic mirror target {target_id} is in use by {', '.join(users)}."
         )
-    del state.targets[target_id]
-    state.vpc.forget_tags(target_id)
+    state.drop(state.targets, target_id)
     return {"TrafficMirrorTargetId": target_id}
 
 
@@ -85,7 +84,7 @@ def create_session(state: State, params: Params) -> Record:
         **{name: params[name] for name in _SESSION_FIELDS if params.get(name) is not None},
     }
     _complete_and_check(state, record)
-    state.sessions[record["TrafficMirrorSessionId"]] = record
+    state.keep(state.sessions, record)
     tag_at_creation(state, params, record["TrafficMirrorSessionId"])
     return {"TrafficMirrorSession": state.described(record)}
 
@@ -107,8 +106,7 @@ def delete_session(state: State, params: Params) -> Record:
     """Delete a session: the mirroring stops."""
     session_id = params["TrafficMirrorSessionId"]
     find(state.sessions, "tms", session_id)
-    del state.sessions[session_id]
-    state.vpc.forget_tags(session_id)
+    state.drop(state.sessions, session_id)
     return {"TrafficMirrorSessionId": session_id}
 
 
@@ -123,22 +121,68 @@ def _complete_and_check(state: State, session: Record) -> None:
     target = find(state.targets, "tmt", session["TrafficMirrorTargetId"])
     find(state.filters, "tmf", session["TrafficMirrorFilterId"])
     check_session(session, is_load_balancer=target["Type"] == "network-load-balancer")
-    _check_source(state, session, target)
+    _check_source(state, session)
     _check_others(state, session)
     if target["Type"] == "network-load-balancer":
         session.setdefault("PacketLength", 8500)
     session.setdefault("VirtualNetworkId", _free_vni(state))
 
 
-def _check_source(state: State, session: Record, target: Record) -> None:
+def _check_eni_is_free(state: State, eni_id: str) -> None:
+    """EC2's error codes: "An interface can only be associated with a session, or with a target, but not both. If the
+    interface is associated with a target, it cannot be associated with another target."
+    """
+    _check_eni_exists(state, eni_id)
+    _check_is_no_target(state, eni_id)
+    mirrored = [s for s, session in state.sessions.items() if session["NetworkInterfaceId"] == eni_id]
+    if mirrored:
+        raise ApiError(
+            "InterfaceInUseByTrafficMirrorSession",
+            f"Network interface {eni_id} is in use by traffic mirror session {mirrored[0]}.",
+        )
+
+
+def _check_is_no_target(state: State, eni_id: str) -> None:
+    holder = _target_of(state, "NetworkInterfaceId", eni_id)
+    if holder:
+        raise ApiError(
+            "InterfaceInUseByTrafficMirrorTarget",
+            f"Network interface {eni_id} is in use by traffic mirror target {holder}.",
+        )
+
+
+def _check_balancer_is_free(state: State, arn: str) -> None:
+    ids.check_balancer(arn)
+    if not state.vpc.has_balancer(arn):
+        raise ApiError("NetworkLoadBalancerNotFoundException", f"The Network Load Balancer {arn} does not exist.")
+    holder = _target_of(state, "NetworkLoadBalancerArn", arn)
+    if holder:
+        raise ApiError("NlbInUseByTrafficMirrorTargetException", f"{arn} is in use by traffic mirror target {holder}.")
+
+
+def _check_endpoint_exists(state: State, endpoint: str) -> None:
+    if not state.vpc.has_endpoint(endpoint):
+        raise ApiError("InvalidVpcEndpointId.NotFound", f"The Vpc Endpoint Id '{endpoint}' does not exist")
+
+
+def _target_of(state: State, name: str, resource: str) -> str:
+    """The id of the target that it is; "" if it is none."""
+    return next((t for t, target in state.targets.items() if target.get(name) == resource), "")
+
+
+_TARGET_CHECKS = {
+    "NetworkInterfaceId": _check_eni_is_free,
+    "NetworkLoadBalancerArn": _check_balancer_is_free,
+    "GatewayLoadBalancerEndpointId": _check_endpoint_exists,
+}
+
+
+def _check_source(state: State, session: Record) -> None:
     source = session["NetworkInterfaceId"]
-    if target.get("NetworkInterfaceId") == source:
-        raise ApiError("InvalidParameterValue", f"Network interface {source} cannot be both source and target.")
-    if any(source == other.get("NetworkInterfaceId") for other in state.targets.values()):
-        raise ApiError("InvalidParameterValue", f"Network interface {source} is a traffic mirror target.")
+    _check_is_no_target(state, source)
     problem = state.vpc.eni_problem(source)
     if problem:
-        raise ApiError("InvalidParameterValue", f"Network interface {source} cannot be mirrored: {problem}")
+        raise ApiError("NetworkInterfaceNotSupported", f"Network interface {source} cannot be mirrored: {problem}")
 
 
 def _check_others(state: State, session: Record) -> None:

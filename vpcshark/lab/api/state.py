@@ -5,10 +5,13 @@ Must not know moto or HTTP: the rest of the VPC comes in as a ``Vpc``, errors go
 
 from __future__ import annotations
 
+import copy
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import Any, Protocol
+
+from vpcshark.lab.api.lag import LAG
 
 Record = dict[str, Any]
 Params = Mapping[str, Any]  # a request as botocore's model names and types it
@@ -35,6 +38,12 @@ class Vpc(Protocol):
 
     def instance_type(self, eni_id: str) -> str:
         """Of the instance that has the ENI; "" if none has."""
+
+    def has_balancer(self, arn: str) -> bool:
+        """Is there such a Network Load Balancer?"""
+
+    def has_endpoint(self, endpoint: str) -> bool:
+        """Is there such a Gateway Load Balancer endpoint?"""
 
     def behind_balancer(self, arn: str) -> tuple[str, ...]:
         """The ENIs of the healthy hosts that a Network Load Balancer shares UDP 4789 out among."""
@@ -69,7 +78,26 @@ class State:
 
     def described(self, record: Record) -> Record:
         """The record as EC2 answers it: with the tags that it has now."""
-        return {**record, "Tags": self.vpc.tags(record_id(record))}
+        identity = record_id(record)
+        return {**record, "Tags": self.vpc.tags(identity) if LAG.has_tags(identity) else []}
+
+    def keep(self, records: dict[str, Record], record: Record) -> None:
+        """It is made."""
+        records[record_id(record)] = record
+        if not isinstance(self.vpc, _Unchanged):
+            LAG.born(record_id(record))
+
+    def drop(self, records: dict[str, Record], identity: str) -> None:
+        """It is deleted, and its tags with it."""
+        described = self.described(records.pop(identity))
+        if not isinstance(self.vpc, _Unchanged):
+            LAG.gone(identity, described)
+        self.vpc.forget_tags(identity)
+
+    def imagined(self) -> State:
+        """A copy, to see what a call would do: nothing of it reaches the account."""
+        kept = {one.name: copy.deepcopy(getattr(self, one.name)) for one in fields(self) if one.name != "vpc"}
+        return State(_Unchanged(self.vpc), **kept)
 
     def check_standing(self, resource_id: str) -> None:
         """Refuse an id of ours that does not exist; others are not ours to judge."""
@@ -82,8 +110,23 @@ class State:
         """Deleting a source ENI deletes its sessions (Traffic Mirroring guide, "Sessions")."""
         for session_id, session in list(self.sessions.items()):
             if self.vpc.eni_problem(session["NetworkInterfaceId"]) is None:
-                del self.sessions[session_id]
-                self.vpc.forget_tags(session_id)
+                self.drop(self.sessions, session_id)
+
+
+class _Unchanged:
+    """A VPC that is looked at alone."""
+
+    def __init__(self, vpc: Vpc) -> None:
+        self._vpc = vpc
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._vpc, name)
+
+    def tag(self, resource_id: str, tags: list[dict[str, str]]) -> None:
+        """Nothing bears a tag that was only imagined."""
+
+    def forget_tags(self, resource_id: str) -> None:
+        """The tags stay."""
 
 
 def new_id(prefix: str) -> str:
@@ -98,11 +141,10 @@ def record_id(record: Record) -> str:
 
 def find(records: Mapping[str, Record], prefix: str, resource_id: str) -> Record:
     """The record of that id. The error's code is what EC2 sends; its documentation writes it without the dot."""
-    try:
+    if resource_id in records and LAG.is_known(resource_id):
         return records[resource_id]
-    except KeyError:
-        code = f"InvalidTrafficMirror{KINDS[prefix]}Id.NotFound"
-        raise ApiError(code, f"The traffic mirror ID '{resource_id}' does not exist") from None
+    code = f"InvalidTrafficMirror{KINDS[prefix]}Id.NotFound"
+    raise ApiError(code, f"The traffic mirror ID '{resource_id}' does not exist")
 
 
 def tag_at_creation(state: State, params: Params, resource_id: str) -> None:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import errno
 import hashlib
 import hmac
 import ipaddress
 import logging
+import secrets
 import select
 import socket
 import ssl
@@ -26,6 +28,7 @@ from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 _log = logging.getLogger(__name__)
+_TLS_PORT = 443
 _PORTS = ("22", "3389")  # all that AWS lets through
 OPEN = "ec2-instance-connect:OpenTunnel"  # the IAM action
 _MOST = 65_000  # bytes that a message may carry
@@ -119,16 +122,30 @@ Connect = Callable[[tuple[str, int]], socket.socket]
 """(address, port) inside the VPC -> a connection. OSError."""
 
 
-class EndpointServer:
-    """Runs in threads of this process from its making to ``close``; ``host`` is what its DnsName would be."""
+def listen() -> socket.socket:
+    """On port 443, which clients take for granted, of a loopback address that nobody else has. OSError."""
+    for _ in range(100):
+        address = f"127.{secrets.randbelow(200) + 20}.{secrets.randbelow(255)}.{secrets.randbelow(254) + 1}"
+        try:
+            return socket.create_server((address, _TLS_PORT))
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:
+                raise
+    raise OSError(errno.EADDRINUSE, "no loopback address has its port 443 free")
 
-    def __init__(self, connect: Connect, rules: Rules, certificate: Path) -> None:
+
+class EndpointServer:
+    """Runs in threads of this process from its making to ``close``, on a socket of ``listen`` or any other; ``host`` is
+    what its DnsName would be."""
+
+    def __init__(self, connect: Connect, rules: Rules, certificate: Path, server: socket.socket | None = None) -> None:
         self._connect = connect
         self._rules = rules
         self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._context.load_cert_chain(certificate)
-        self._server = socket.create_server(("127.0.0.1", 0))
-        self.host = f"localhost:{self._server.getsockname()[1]}"
+        self._server = server or socket.create_server(("127.0.0.1", 0))
+        address, port = self._server.getsockname()
+        self.host = address if port == _TLS_PORT else f"localhost:{port}"
         threading.Thread(target=self._accept, name="lab-endpoint", daemon=True).start()
 
     def close(self) -> None:

@@ -10,6 +10,7 @@ import socket
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -21,29 +22,33 @@ from cryptography.x509.oid import NameOID
 
 from vpcshark.lab import environment, keys, plugin
 from vpcshark.lab.model import LabInstance, LabWorld
-from vpcshark.lab.vpc import netns
+from vpcshark.lab.vpc import endpoint, netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
 from vpcshark.lab.vpc.ssm_service import SsmService
 
 CERTIFICATES = "ca.pem"
+_ACCOUNT = "123456789012"  # moto's, which all labs are
 _ENDPOINT_ID = "eice-0123456789abcdef0"
 
 
 class Gateways:
-    """From its making to ``close``. ``place`` has VpcId and SubnetId."""
+    """From its making to ``close``. ``place`` is where the Instance Connect Endpoint is: VpcId, SubnetId,
+    AvailabilityZone, SecurityGroupIds."""
 
     def __init__(
-        self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, str], region: str, users: Users
+        self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, Any], region: str, users: Users
     ) -> None:
         self._folder = folder
         self._instances = {each.id: each for each in world.instances}
-        self._place = dict(place)
+        self._place, self._region = dict(place), region
+        self._made = datetime.now(timezone.utc)
         _write_plugin(environment.programs(folder))
-        certificate = write_certificate(folder)
+        server = endpoint.listen()
+        certificate = write_certificate(folder, server.getsockname()[0])
         self._ssm = SsmService(fabric, world.resolver)
         rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
-            lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
+            lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate, server
         )
 
     def join(self, instance: LabInstance) -> None:
@@ -81,7 +86,22 @@ class Gateways:
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
-        facts = {"InstanceConnectEndpointId": _ENDPOINT_ID, "State": "create-complete", "DnsName": self._endpoint.host}
+        name = self._endpoint.host
+        arn = f"arn:aws:ec2:{self._region}:{_ACCOUNT}:instance-connect-endpoint/{_ENDPOINT_ID}"
+        facts: dict[str, Any] = {
+            "OwnerId": _ACCOUNT,
+            "InstanceConnectEndpointId": _ENDPOINT_ID,
+            "InstanceConnectEndpointArn": arn,
+            "State": "create-complete",
+            "StateMessage": "",
+            "DnsName": name,
+            "NetworkInterfaceIds": [],
+            "CreatedAt": self._made,
+            "PreserveClientIp": False,
+            "IpAddressType": "ipv4",
+            "PublicDnsNames": {"Ipv4": {"DnsName": name}},
+            "Tags": [],
+        }
         return [{**facts, **self._place}]
 
     def console(self, instance: str) -> str:
@@ -108,10 +128,12 @@ def _write_plugin(folder: Path) -> None:
     program.chmod(0o700)
 
 
-def write_certificate(folder: Path) -> Path:
-    """A certificate for localhost that vouches for itself; the file for clients, and with its key the one returned."""
+def write_certificate(folder: Path, address: str = "127.0.0.1") -> Path:
+    """A certificate for localhost and ``address`` that vouches for itself; the file for clients, and with its key the
+    one returned."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "localhost")])
+    names = [x509.DNSName("localhost"), x509.IPAddress(ip_address(address))]
     now = datetime.now(timezone.utc)
     certificate = (
         x509.CertificateBuilder()
@@ -121,7 +143,7 @@ def write_certificate(folder: Path) -> Path:
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
         .not_valid_after(now + timedelta(days=30))
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .sign(key, hashes.SHA256())
     )

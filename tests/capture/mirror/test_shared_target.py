@@ -1,0 +1,155 @@
+"""Several captures with one capture host have one mirror target, which AWS lets its interface be once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.mirror.shared_target import LOOK_TIME, SharedTarget
+from vpcshark.cleanup import birthmark, tags
+from vpcshark.cleanup import ledger as ledgers
+from vpcshark.errors import AwsError
+
+
+class QuickStop(Stop):
+    """Waiting takes the fake clock's time."""
+
+    def __init__(self, clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout=None) -> bool:
+        if not self.requested() and timeout:
+            self._clock.sleep(timeout)
+        return self.requested()
+
+
+class Status:
+    """Keeps the lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def say(self, text: str) -> None: ...
+
+    def log(self, line: str) -> None:
+        self.lines.append(line)
+
+
+class Refusal(Exception):
+    """What boto3 raises when AWS answers with an error."""
+
+    __module__ = "botocore.exceptions"
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.response = {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": {"HTTPStatusCode": 400}}
+        self.operation_name = "CreateTrafficMirrorTarget"
+
+
+Refusal.__name__ = "ClientError"
+
+
+class Ec2:
+    """One interface may be one target; a list shows it after so many looks."""
+
+    def __init__(self, late: int = 0, standing: dict[str, Any] | None = None) -> None:
+        self.target, self._late = standing, late
+        self.looks = 0
+
+    def create_traffic_mirror_target(self, **parameters):
+        if self.target is not None:
+            raise Refusal("InterfaceInUseByTrafficMirrorTarget")
+        named = {"TrafficMirrorTargetId": "tmt-new", "NetworkInterfaceId": parameters["NetworkInterfaceId"]}
+        self.target = {**named, "Description": parameters["Description"], "Tags": _tags(parameters)}
+        return {"TrafficMirrorTarget": self.target}
+
+    def get_paginator(self, operation):
+        return self
+
+    def paginate(self, **parameters):
+        self.looks += 1
+        shown = [self.target] if self.target is not None and self.looks > self._late else []
+        return [{"TrafficMirrorTargets": shown}]
+
+
+def _tags(parameters):
+    return parameters["TagSpecifications"][0]["Tags"]
+
+
+def standing(capture: str = "", description: str = "") -> dict[str, Any]:
+    """A target on eni-host, of a capture or of anybody else."""
+    lease = tags.Lease(capture, "me@here", 5.0).as_tags() if capture else {"Name": "theirs"}
+    listed = [{"Key": key, "Value": value} for key, value in lease.items()]
+    named = {"TrafficMirrorTargetId": "tmt-old", "NetworkInterfaceId": "eni-host"}
+    return {**named, "Description": description, "Tags": listed}
+
+
+@pytest.fixture
+def shared(tmp_path, clock):
+    """A capture's target by an Ec2."""
+    books = []
+
+    def build(ec2: Ec2) -> SharedTarget:
+        book = ledgers.Ledger(tmp_path / "c-2.ledger", {})
+        books.append(book)
+        timeline = Timeline(clock)
+        maker = Maker(book, tags.Lease("c-2", "me@here", 5.0), timeline)
+        status, stop = Status(), QuickStop(clock)
+        context = Context(Selection(name="web"), CaptureOptions(), None, status, stop, clock, timeline, maker)
+        return SharedTarget(context, ec2, "eni-host", birthmark.description("c-2", "x"))
+
+    yield build
+    for book in books:
+        book.finish()
+
+
+def test_the_first_capture_makes_the_target(shared):
+    """It is its own."""
+    target = shared(Ec2())
+    assert target.stand() == "tmt-new"
+    assert target.context.maker.made == {"tmt-new": "target"}
+    assert not target.is_borrowed
+
+
+@pytest.mark.parametrize("late", [0, 3])
+def test_the_next_capture_shares_it_and_removes_it_if_it_is_the_last(shared, late):
+    """Also where a list shows it only after a while."""
+    ec2 = Ec2(late, standing("c-1", birthmark.description("c-1", "y")))
+    target = shared(ec2)
+    assert target.stand() == "tmt-old"
+    assert target.context.maker.made == {"tmt-old": "target"}
+    assert "tmt-old" in target.context.status.lines[0]
+    assert target.is_borrowed
+
+
+@pytest.mark.parametrize(("capture", "description"), [("", "a team's"), ("c-1", "with forged tags")])
+def test_anybody_elses_target_is_used_and_left_alone(shared, capture, description):
+    """Our tag alone proves nothing."""
+    target = shared(Ec2(standing=standing(capture, description)))
+    assert target.stand() == "tmt-old"
+    assert target.context.maker.made == {}
+
+
+def test_a_target_that_goes_meanwhile_is_made_anew(shared):
+    """The capture that had made it ended before our session used it."""
+    ec2 = Ec2(standing=standing("c-1", birthmark.description("c-1", "y")))
+    target = shared(ec2)
+    gone = target.stand()
+    ec2.target = None
+    assert target.again(gone) == "tmt-new"
+    assert target.context.maker.made == {"tmt-new": "target"}
+
+
+def test_a_target_that_no_list_shows_is_aws_own_sentence(shared, clock):
+    """After some tries, for a few seconds each."""
+    with pytest.raises(AwsError, match="mirror target already"):
+        shared(Ec2(10**6, standing("c-1"))).stand()
+    assert clock.time - 1_700_000_000.0 >= LOOK_TIME

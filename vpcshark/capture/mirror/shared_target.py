@@ -1,0 +1,91 @@
+"""The mirror target of a capture host: made, or shared with the capture that has made one there already.
+
+An interface, or a Network Load Balancer, can be one target only (EC2's error codes,
+InterfaceInUseByTrafficMirrorTarget: "it cannot be associated with another target"). A target that a capture made is
+used by all and goes with the last of them: each has it in its ledger, and clean-up leaves it while a session of another
+capture uses it (``cleanup.sweep``).
+Anybody else's is used as it is, and stays. Must not know sessions.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+from vpcshark.aws.client import Ec2
+from vpcshark.aws.errors import is_target_already
+from vpcshark.aws.mirroring import existing, resources
+from vpcshark.aws.mirroring.existing import Target
+from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.jobs import Stopped
+from vpcshark.cleanup import tags
+from vpcshark.cleanup.birthmark import Birth, Proof
+from vpcshark.errors import AwsError
+
+log = logging.getLogger(__name__)
+TRIES = 3  # the other capture may end, and its target go, between the refusal and our look
+LOOK_TIME, LOOK_PAUSE = 6.0, 0.25  # seconds in which a describe may not show it yet
+
+
+@dataclass
+class SharedTarget:
+    """The target of ``resource``: an ENI, a Network Load Balancer's ARN or an endpoint. ``named``: the one that the
+    user named, "" for none. ``is_borrowed``: another capture made it, and may end it before we use it."""
+
+    context: Context
+    ec2: Ec2
+    resource: str
+    description: str
+    named: str = ""
+    is_borrowed: bool = False
+
+    def stand(self) -> str:
+        """Its id. AwsError."""
+        if self.named:
+            return self.named
+        for last in range(TRIES, 0, -1):
+            try:
+                return self._make()
+            except AwsError as error:
+                if not is_target_already(error) or last == 1:
+                    raise
+                found = self._look()
+            if found is not None:
+                self._share(found)
+                return found.id
+        raise AssertionError("the last try returns or raises")
+
+    def again(self, gone: str) -> str:
+        """Another one, where ``gone`` went with the capture that had made it."""
+        log.info("The mirror target %s went with its capture.", gone)
+        self.context.maker.forget(gone)
+        self.is_borrowed = False
+        return self.stand()
+
+    def _make(self) -> str:
+        return self.context.maker.make(
+            "target",
+            lambda labels, token: resources.create_target(
+                self.ec2, self.resource, labels, token, description=self.description
+            ),
+        )
+
+    def _look(self) -> Target | None:
+        clock = self.context.clock
+        end = clock.monotonic() + LOOK_TIME
+        while True:
+            found = existing.target_of(self.ec2, self.resource)
+            if found is not None or clock.monotonic() >= end:
+                return found
+            if self.context.stop.wait(LOOK_PAUSE):
+                raise Stopped
+
+    def _share(self, found: Target) -> None:
+        said = f"The capture host is the mirror target {found.id} already, which is shared."
+        log.info("%s", said)
+        self.context.status.log(said)
+        lease = tags.read_lease(found.tags)
+        birth = Birth(description=found.description)
+        if lease is not None and Proof(lease.capture).covers("target", found.id, birth):
+            self.context.maker.adopt("target", found.id)
+            self.is_borrowed = True
