@@ -61,6 +61,18 @@ class LabControl:
         """Have EC2 describe an interface so from now on; the facts are those of ``moto_enis.describe_as``."""
         self._ask("POST", "/_lab/enis", json.dumps({"eni_id": eni_id, **facts}).encode())
 
+    def fault_sessions(self, kind: str, **fault: Any) -> None:
+        """Let sessions of Session Manager go wrong; the fields are those of ``vpcshark.lab.vpc.ssm_faults``."""
+        self._ask("POST", "/_lab/sessions", json.dumps({"kind": kind, **fault}).encode())
+
+    def session_faults(self) -> list[dict[str, Any]]:
+        """Those faults as they stand: ``count`` counts hits."""
+        return list(self._ask("GET", "/_lab/sessions"))
+
+    def clear_session_faults(self) -> None:
+        """No session goes wrong any more; what is stalled goes on."""
+        self._ask("DELETE", "/_lab/sessions")
+
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""
         self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")

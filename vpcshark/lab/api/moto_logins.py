@@ -18,6 +18,7 @@ from moto.ec2.utils import Base64EncodedString
 from moto.ec2instanceconnect.responses import Ec2InstanceConnectResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 
+_AGENT_VERSION = "3.3.987.0"  # as the agents say by themselves
 _SSH_DOCUMENT = "AWS-StartSSHSession"
 _INSTANCE = re.compile(r"^i-[a-f0-9]+$")
 _USER = re.compile(r"^[A-Za-z_][A-Za-z0-9@._-]{0,31}$")
@@ -36,10 +37,14 @@ class LoginServices(Protocol):
         """SessionId, TokenValue and StreamUrl of a new session."""
 
     def resume_session(self, session: str) -> Mapping[str, str]:
-        """A new TokenValue and StreamUrl for it, with its SessionId; KeyError if there is none."""
+        """A new TokenValue and StreamUrl for it ("" if it timed out), with its SessionId; KeyError if there is none."""
 
     def end_session(self, session: str) -> None:
         """End it, if it is there."""
+
+    def session_faults(self, method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """ "POST" adds a fault of sessions (``vpc.ssm_faults.SessionFault``), "DELETE" takes all away; those that are
+        there. TypeError or ValueError for what is none."""
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """The Instance Connect Endpoints, as EC2 describes them."""
@@ -48,8 +53,18 @@ class LoginServices(Protocol):
         """What the instance printed on its console."""
 
 
+_services: LoginServices | None = None
+
+
+def session_faults(method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """See ``LoginServices``; None where there are no sessions."""
+    return None if _services is None else _services.session_faults(method, facts)
+
+
 def install(services: LoginServices) -> None:
     """Put these answers into moto, for the whole process; the last services count."""
+    global _services
+    _services = services
     connect, systems = _InstanceConnect(services), _SystemsManager(services)
     _set(Ec2InstanceConnectResponse, "send_ssh_public_key", connect.send_ssh_public_key)
     _set(SimpleSystemManagerResponse, "start_session", systems.start_session)
@@ -110,7 +125,7 @@ class _SystemsManager:
         """DescribeInstanceInformation, by instance ids or all."""
         wanted = [v for f in response._get_param("Filters", []) or [] for v in f.get("Values", [])]
         online = [each for each in self._services.managed() if not wanted or each in wanted]
-        listed = [{"InstanceId": each, "PingStatus": "Online", "AgentVersion": "3.3.987.0"} for each in online]
+        listed = [{"InstanceId": each, "PingStatus": "Online", "AgentVersion": _AGENT_VERSION} for each in online]
         return ActionResult({"InstanceInformationList": listed})
 
 

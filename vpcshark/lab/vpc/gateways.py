@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -23,7 +22,9 @@ from vpcshark.lab import environment, keys, plugin
 from vpcshark.lab.model import LabInstance, LabWorld
 from vpcshark.lab.vpc import netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
+from vpcshark.lab.vpc.ssm_agent import SERVICE_PORT
 from vpcshark.lab.vpc.ssm_service import SsmService
+from vpcshark.lab.vpc.topology import SERVICES6
 
 CERTIFICATES = "ca.pem"
 _ENDPOINT_ID = "eice-0123456789abcdef0"
@@ -38,9 +39,11 @@ class Gateways:
         self._folder = folder
         self._instances = {each.id: each for each in world.instances}
         self._place = dict(place)
-        _write_plugin(environment.programs(folder))
+        programs = environment.programs(folder)
+        programs.mkdir(mode=0o700, exist_ok=True)
+        plugin.install(programs)
         certificate = write_certificate(folder)
-        self._ssm = SsmService(fabric, world.resolver)
+        self._ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
         rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate
@@ -79,6 +82,10 @@ class Gateways:
         """See ``LoginServices``."""
         self._ssm.end(session)
 
+    def session_faults(self, method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """See ``LoginServices``."""
+        return self._ssm.faults.ask(method, facts)
+
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
         facts = {"InstanceConnectEndpointId": _ENDPOINT_ID, "State": "create-complete", "DnsName": self._endpoint.host}
@@ -100,12 +107,12 @@ class Gateways:
         self._ssm.close()
 
 
-def _write_plugin(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    program = folder / "session-manager-plugin"
-    source = Path(plugin.__file__).read_text(encoding="utf-8")
-    program.write_text(f"#!{sys.executable} -ISu\n{source}", encoding="utf-8")
-    program.chmod(0o700)
+def _doors(resolver: str) -> list[socket.socket]:
+    """Where the SSM agents find their service, by either family."""
+    return [
+        socket.create_server((resolver, SERVICE_PORT)),
+        socket.create_server((SERVICES6, SERVICE_PORT), family=socket.AF_INET6),
+    ]
 
 
 def write_certificate(folder: Path) -> Path:
