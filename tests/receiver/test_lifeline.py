@@ -130,3 +130,32 @@ def test_the_sshd_of_the_users_login_is_let_be(under_sshd, given):
     process = under_sshd(receiver.command(sys.executable), given)
     assert process.stdout.readline() == b"1\n"
     assert process.wait(180) == 0
+
+
+def ready(process: subprocess.Popen, config: dict) -> dict:
+    """Give a receiver its config; what it says of itself once it is ready."""
+    process.stdin.write(receiver.preamble() + json.dumps({**CONFIG, **config}).encode() + b"\n")
+    process.stdin.flush()
+    return json.loads(process.stderr.readline())
+
+
+def test_a_receiver_that_goes_on_for_another_ends_that_one_before_it_begins(started):
+    """The way to the first broke for the capture alone: its input is open, and no line is missing yet."""
+    first, second, stranger = started(), started(), started()
+    said, other = ready(first, {}), ready(stranger, {"port": 24790})
+    assert said["pid"] == first.pid
+    after = ready(second, {"pid": said["pid"], "born": said["born"], "port": 24789})
+    assert first.wait(180) == -signal.SIGKILL
+    assert after["event"] == "ready"
+    assert stranger.poll() is None
+    assert other["born"] != 0
+
+
+@pytest.mark.parametrize("wrong", [{"born": 1}, {"pid": 0}, {"pid": 1 << 22}])
+def test_only_the_very_process_that_was_named_is_ended(started, wrong: dict):
+    """A number alone may be another's by now."""
+    first, second = started(), started()
+    said = ready(first, {"port": 24791})
+    assert ready(second, {"pid": said["pid"], "born": said["born"], "port": 24792, **wrong})["event"] == "ready"
+    with pytest.raises(subprocess.TimeoutExpired):
+        first.wait(0.5)

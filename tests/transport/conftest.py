@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import getpass
 import os
 import shutil
@@ -10,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,15 +17,14 @@ from pathlib import Path
 
 import boto3
 import pytest
+import session_manager
 from iam import OneUser
 
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute.instance_login import Endpoint, tunnel_url
-from vpcshark.lab import plugin
-from vpcshark.lab.vpc import relay
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules
 from vpcshark.lab.vpc.gateways import write_certificate
-from vpcshark.transport import eice, ssm
+from vpcshark.transport import eice
 
 PLAIN_USER = "vpcshark-test"
 
@@ -199,11 +196,11 @@ def dials(sshd: Sshd, tmp_path: Path) -> Iterator[dict[str, Callable[[], object]
     known = proxy.Known(sshd.known_hosts, config=ssh_config.read([str(tmp_path / "jump-config")]))
     jump = Settings(jumps=(f"{sshd.user}@127.0.0.1:{sshd.port}",))
     program = Settings(proxy_command=(sys.executable, "-c", RELAY.format(port=sshd.port)))
-    with ssm_service(sshd.port) as session, endpoint(sshd.port, tmp_path) as url:
+    with session_manager.running(sshd.port, tmp_path) as manager, endpoint(sshd.port, tmp_path) as url:
         yield {
             "jump": lambda: proxy.dial(jump, "127.0.0.1", sshd.port, known),
             "proxy command": lambda: proxy.dial(program, "127.0.0.1", sshd.port, known),
-            "ssm": lambda: open_session(session, tmp_path),
+            "ssm": manager.dial,
             "endpoint": lambda: eice.open_tunnel(url(), str(tmp_path / "ca.pem")),
         }
 
@@ -231,37 +228,6 @@ def proxy_command(sshd: Sshd, tmp_path: Path) -> Callable[[str], str]:
         return f"ProxyCommand {sys.executable} {file}"
 
     return line
-
-
-@contextmanager
-def ssm_service(port: int) -> Iterator[str]:
-    """What the plugin's stand-in connects to: a token line, then sshd's bytes. The address is the StreamUrl."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-
-        def serve() -> None:
-            with contextlib.suppress(OSError):
-                while True:
-                    client, _ = server.accept()
-                    threading.Thread(target=join_after_token, args=(client, port), daemon=True).start()
-
-        threading.Thread(target=serve, daemon=True).start()
-        yield f"ws://127.0.0.1:{server.getsockname()[1]}/"
-        server.shutdown(socket.SHUT_RDWR)
-
-
-def join_after_token(client: socket.socket, port: int) -> None:
-    """One session of the service."""
-    if relay.line_of(client) == "a token":
-        relay.join(client, socket.create_connection(("127.0.0.1", port)))
-
-
-def open_session(url: str, folder: Path) -> object:
-    """SSH's bytes through the plugin's stand-in."""
-    program = folder / "session-manager-plugin"
-    program.write_text(f"#!{sys.executable} -ISu\n{Path(plugin.__file__).read_text()}")
-    program.chmod(0o755)
-    response = {"SessionId": "s-1", "TokenValue": "a token", "StreamUrl": url}
-    return ssm.open_tunnel(str(program), ssm.Started(response, "i-1", "eu-west-1", "", "http://127.0.0.1"))
 
 
 @contextmanager

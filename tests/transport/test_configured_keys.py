@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from vpcshark.errors import Hopeless, Refused, TransportError
-from vpcshark.transport import ssh, ssh_auth, tunnel
+from vpcshark.transport import programs, ssh, ssh_auth
 from vpcshark.transport.ssh_auth import Keys
 from vpcshark.transport.ssh_config import Algorithms, Settings
 
@@ -189,4 +189,4 @@ def test_a_server_with_no_algorithm_of_ours_is_told_as_that(
     config = tmp_path / "sshd_config"
     config.write_text(f"HostKey {make_ssh_key(tmp_path / 'host')}\n{lines}\n")
     with pytest.raises(TransportError, match=r"SSH have no .+ in common: it offers .+; vpcshark's SSH may"):
-        ssh.host_key("10.1.0.20", dial=lambda: tunnel.process([program, "-i", "-f", str(config)]))
+        ssh.host_key("10.1.0.20", dial=lambda: programs.stream([program, "-i", "-f", str(config)]))

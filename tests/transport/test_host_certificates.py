@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark.errors import TransportError
-from vpcshark.transport import known_hosts, ssh, tunnel
+from vpcshark.transport import known_hosts, programs, ssh
 from vpcshark.transport.host_certificates import Shown
 
 NAME = "10.1.0.20"
@@ -127,7 +127,7 @@ def test_a_real_sshd_is_trusted_by_its_authority(kind: str, make_ssh_key: Callab
     def log_in(known: str) -> None:
         command = [program, "-i", "-f", str(tmp_path / "sshd_config")]
         keys = ssh.Keys(files=("none",), files_only=True)
-        ssh.connect(NAME, user="nobody", keys=keys, known_hosts_files=[known], dial=lambda: tunnel.process(command))
+        ssh.connect(NAME, user="nobody", keys=keys, known_hosts_files=[known], dial=lambda: programs.stream(command))
 
     with pytest.raises(TransportError, match="no SSH key to log in"):
         log_in(str(tmp_path / "known_hosts"))

@@ -68,6 +68,17 @@ class LabControl:
     def reset_switches(self) -> None:
         """As the lab is at first."""
         self._ask("DELETE", "/_lab/switches")
+    def fault_sessions(self, kind: str, **fault: Any) -> None:
+        """Let sessions of Session Manager go wrong; the fields are those of ``vpcshark.lab.vpc.ssm_faults``."""
+        self._ask("POST", "/_lab/sessions", json.dumps({"kind": kind, **fault}).encode())
+
+    def session_faults(self) -> list[dict[str, Any]]:
+        """Those faults as they stand: ``count`` counts hits."""
+        return list(self._ask("GET", "/_lab/sessions"))
+
+    def clear_session_faults(self) -> None:
+        """No session goes wrong any more; what is stalled goes on."""
+        self._ask("DELETE", "/_lab/sessions")
 
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""

@@ -31,12 +31,12 @@ class Machine:
 
 _TALKERS = (
     Machine("web-1", ((0, 10), (0, 11)), ("http", "talk:db-1", "sshd", "ssm", "console")),
-    Machine("db-1", ((1, 20),), ("http", "dns", "sshd", "without:python3")),
+    Machine("db-1", ((1, 20),), ("http", "dns", "sshd", "ssm", "without:python3")),
     Machine("api-1", ((0, 30),), ("http", "talk:web-1", "talk:db-1", "sshd", "ssm", "without:tcpdump")),
 )
 NAMESPACES = (
     *_TALKERS,
-    Machine("capture-1", ((0, 40),), ("sshd",), ((CAPTURE_HOST_TAG, ""), ("vpcshark:ssh-user", "root"))),
+    Machine("capture-1", ((0, 40),), ("sshd", "ssm"), ((CAPTURE_HOST_TAG, ""), ("vpcshark:ssh-user", "root"))),
     Machine("workstation", ((0, 50),), ("host",), has_ipv6=False),
 )
 LOOPBACK = _TALKERS

@@ -53,25 +53,53 @@ def end_connection() -> None:
 
     On the user's own machine the next sshd up is the one of the user's login.
     """
-    if OWNS_CONNECTION not in sys.argv[1:]:
+    _end_server(_server_of(os.getppid()))
+
+
+def born(pid: int) -> int:
+    """When a process began, in ticks since the boot: with its number, no other ever has it. OSError, ValueError."""
+    return _process(pid)[2]
+
+
+def end_earlier(pid: int, since: int) -> None:
+    """End the receiver that went on before us, if it lives: a way that broke for the capture may not have broken here,
+    and the two would take the same frames. With the sshd that it came by, unless we came by the same."""
+    try:
+        if born(pid) != since:
+            return
+        server = _server_of(_process(pid)[1])
+    except (OSError, ValueError):  # it has ended
         return
-    pid = os.getppid()
+    if server != _server_of(os.getppid()):
+        _end_server(server)
+    with contextlib.suppress(OSError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _server_of(pid: int) -> int:
+    """The nearest sshd from ``pid`` up; 0 for none."""
     for _ in range(_MOST_ANCESTORS):
         if pid <= 1:
-            return
+            return 0
         try:
-            name, parent = _process(pid)
+            name, parent, _ = _process(pid)
         except (OSError, ValueError):  # it has just ended, or /proc is not there
-            return
+            return 0
         if name in _SERVERS:
-            with contextlib.suppress(OSError):  # not ours to end: then the kernel's time-outs must do
-                os.kill(pid, signal.SIGTERM)
-            return
+            return pid
         pid = parent
+    return 0
 
 
-def _process(pid: int) -> Tuple[str, int]:
-    """Name and parent of a process, from /proc/PID/stat (proc(5): the name is in brackets and may hold any)."""
+def _end_server(pid: int) -> None:
+    if pid and OWNS_CONNECTION in sys.argv[1:]:
+        with contextlib.suppress(OSError):  # not ours to end: then the kernel's time-outs must do
+            os.kill(pid, signal.SIGTERM)
+
+
+def _process(pid: int) -> Tuple[str, int, int]:
+    """Name, parent and begin of a process, from /proc/PID/stat (proc(5): the name is in brackets and may hold any)."""
     with open("/proc/{}/stat".format(pid), "rb") as file:  # noqa: UP032
         before, _, after = file.read().decode("utf-8", "replace").rpartition(")")
-    return before.partition("(")[2], int(after.split()[1])
+    fields = after.split()
+    return before.partition("(")[2], int(fields[1]), int(fields[19])

@@ -4,7 +4,8 @@ stdin: a line of JSON, the config, then lines of commands; its end ends the rece
 and statistics every 5 s and at the end), little-endian, for the interface ids of the config. stderr: lines of JSON,
 each with "event":
 
-- {"event": "ready", "mode": "ring" or "socket", "port", "interfaces": indices, none for any, "time": ns, "python"};
+- {"event": "ready", "mode": "ring" or "socket", "port", "interfaces": indices, none for any, "time": ns, "python",
+  "pid", "born": when that process began, ticks since the boot (0: not known)};
 - {"event": "stats", "received", "dropped", "foreign": {VNI: frames}, "other": no VXLAN}, when a number changed;
 - {"event": "tally", "received", "seconds", "own", "other", "foreign": {VNI: frames}} (or "refused"): see ``tally``;
 - {"event": "pong", "ping": what the command had, "time": ns}: to measure how this machine's clock differs;
@@ -15,7 +16,8 @@ that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence
 ends, with the sshd that it came by, when it gets no line for so long), heartbeat (a file that keeps the machine up, see
 ``heartbeat``) and heartbeat_seconds (how long); of the same capture's earlier receiver: received (of an interface),
 dropped, started (ns), and gap, what the first statistics block, before any packet, and the last one say of what is
-missing between the two ("{until}" in it becomes the time at which this one began). Commands: {"program",
+missing between the two ("{until}" in it becomes the time at which this one began), and pid and born of that process,
+which is ended if it lives. Commands: {"program",
 "socket_program"} swaps the filter, {"tally": true} begins to count what it refuses and {"tally": false} tells that,
 {"ping": any} asks for a pong, {"remark": text} is a comment for the next statistics block and for the last,
 {"keep": seconds} is a last heartbeat for so long; every line, also {"alive": true}, breaks the silence.
@@ -41,7 +43,7 @@ from vpcshark.receiver import kernel
 from vpcshark.receiver.datagrams import Datagrams
 from vpcshark.receiver.frames import Frames, Source
 from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
-from vpcshark.receiver.lifeline import NAP, Lifeline, end_connection
+from vpcshark.receiver.lifeline import NAP, Lifeline, born, end_connection, end_earlier
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
 from vpcshark.receiver.tally import Tally
@@ -141,6 +143,7 @@ class Config:
             self.statistics_seconds = float(given.get("statistics_seconds") or 5.0)
             self.silence_seconds = float(given.get("silence_seconds") or 0.0)
             self.heartbeat = str(given.get("heartbeat") or "")
+            self.process = int(given.get("pid") or 0), int(given.get("born") or 0)
             self.heartbeat_seconds = float(given.get("heartbeat_seconds") or SILENCE)
         except (KeyError, TypeError, ValueError) as exc:
             raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
@@ -410,6 +413,8 @@ def main() -> int:
                 return 0
         signal.alarm(0)
         config = Config(given[0])
+        if config.process[0]:
+            end_earlier(*config.process)
         frames = Frames(config.sources, config.snaplen, config.ports)
         source = open_source(config, frames)
         held = _hold_ports(config) if isinstance(source, Ring) else []
@@ -422,12 +427,20 @@ def main() -> int:
         periods = (config.statistics_seconds, config.silence_seconds)
         interfaces = _interfaces(config.address)
         receiver = Receiver(source, frames, commands, output, *periods, heartbeat, interfaces, config.earlier)
-        python = sys.version.split()[0]
-        say("ready", mode=source.mode, port=config.port, interfaces=interfaces, time=now(), python=python)
+        ready = {"mode": source.mode, "port": config.port, "interfaces": interfaces, "time": now()}
+        say("ready", python=sys.version.split()[0], **_itself(), **ready)
         return receiver.run()
     finally:
         for sock in held:
             sock.close()
+
+
+def _itself() -> Dict[str, int]:
+    """By what a later receiver knows this process."""
+    try:
+        return {"pid": os.getpid(), "born": born(os.getpid())}
+    except (OSError, ValueError):  # no /proc
+        return {"pid": os.getpid(), "born": 0}
 
 
 def _hold_ports(config: Config) -> List[socket.socket]:

@@ -21,7 +21,7 @@ from functools import partial
 from pathlib import Path
 
 from vpcshark.errors import TransportError, VpcsharkError
-from vpcshark.transport import openssh_start, openssh_words, slots
+from vpcshark.transport import openssh_start, openssh_words, programs, slots
 from vpcshark.transport.alive import DEAD_AFTER
 from vpcshark.transport.base import Stream
 from vpcshark.transport.mux import Connection
@@ -67,7 +67,8 @@ def connect(login: Login, program: str) -> OpenSshTransport:
     with contextlib.ExitStack() as begun:
         private = begun.enter_context(contextlib.closing(_private()))
         stream = begun.enter_context(contextlib.closing(login.dial())) if login.dial else None
-        _start(login, program, private, keys, stream)
+        with programs.blamed(stream, login.name):
+            _start(login, program, private, keys, stream)
         held = Connection(private.path("master"))
         transport = OpenSshTransport(login, private.path("master"), held)
         private.end_sockets()

@@ -14,13 +14,14 @@ from dataclasses import dataclass, field, replace
 import paramiko
 
 from vpcshark.errors import TransportError
-from vpcshark.transport import clients, ssh, ssh_config, tunnel
+from vpcshark.transport import clients, programs, ssh, ssh_config
 from vpcshark.transport.base import Stream
 from vpcshark.transport.names import HostName
 from vpcshark.transport.openssh import Login
 from vpcshark.transport.ssh_auth import configured
 
 log = logging.getLogger(__name__)
+_BY_HAND = "Run that command by hand: an SSH server's greeting must come, as with ssh -v."
 DEEPEST = 8  # jump hosts behind each other; more is a configuration that leads in a circle
 
 
@@ -38,7 +39,7 @@ class Known:
 def dial(settings: ssh_config.Settings, address: HostName, port: int, known: Known, depth: int = 0) -> Stream:
     """A stream to ``address`` by ``settings``. TransportError that names the host on the way that failed."""
     if settings.proxy_command:
-        return tunnel.process(settings.proxy_command, name="The SSH configuration's ProxyCommand")
+        return programs.stream(settings.proxy_command, None, "The SSH configuration's ProxyCommand", _BY_HAND)
     if depth > DEEPEST:
         raise TransportError("The SSH configuration's jump hosts lead in a circle.", "Correct ProxyJump.")
     return _jump(settings.jumps, address, port, known, depth)

@@ -19,7 +19,7 @@ import paramiko
 from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
 
 from vpcshark.errors import Closed, TransportError, Unreachable
-from vpcshark.transport import known_hosts, slots
+from vpcshark.transport import known_hosts, programs, slots
 from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
 from vpcshark.transport.base import NO_STATUS, Stream
 from vpcshark.transport.buffers import Chunks, Overfull, ReadAhead, Room
@@ -60,7 +60,7 @@ def connect(
     key_file: str = "",
     known_hosts_files: Sequence[str] = (),
     aliases: Sequence[str] = (),
-    timeout: float = CONNECT_TIMEOUT,
+    timeout: float = 0.0,
     keys: Keys | None = None,
     trust: Trust | None = None,
     dial: Callable[[], Stream] | None = None,
@@ -72,7 +72,8 @@ def connect(
     machine's; ``aliases`` are names under which the host's key may be known besides its address (its instance id).
     ``keys`` and ``trust`` say the same in more detail; ``algorithms`` are those that may be used. ``dial`` opens
     another way than TCP, which ``via`` names. The connection ends if for ``dead_after`` seconds nothing comes from the
-    host, which is asked for a sign of life.
+    host, which is asked for a sign of life. ``timeout``: seconds for TCP, and again for the key exchange, 0 for what
+    the way usually needs.
 
     TransportError: refused, timed out, no route, host key unknown or changed, key missing or encrypted, login refused.
     """
@@ -81,8 +82,10 @@ def connect(
     trusted = known_hosts.load(trust.files, trust.further, trust.usual, trust.revoked)
     names = known_hosts.host_names(address, port, trust.aliases)
     plain = [address] if port != 22 else []
-    stream = Heard(dial() if dial else _dial(address, port, name, timeout))
-    transport = negotiate(stream, trusted.key_types(names, plain), name, timeout, algorithms)
+    way = dial() if dial else _dial(address, port, name, timeout or CONNECT_TIMEOUT)
+    stream = Heard(way)
+    with programs.blamed(way, name):
+        transport = negotiate(stream, trusted.key_types(names, plain), name, timeout or _patience(way), algorithms)
     try:
         _check_host_key(trusted, names, plain, _shown(transport), trust)
         authenticate(transport, user, keys or Keys(file=key_file), name)
@@ -99,12 +102,18 @@ def host_key(address: str, port: int = 22, dial: Callable[[], Stream] | None = N
     """The type and blob of the key that the host shows now. TransportError."""
     name = f"{address}:{port}" if port != 22 else address
     stream = dial() if dial else _dial(address, port, name, CONNECT_TIMEOUT)
-    transport = negotiate(stream, [], name, CONNECT_TIMEOUT)
+    with programs.blamed(stream, name):
+        transport = negotiate(stream, [], name, _patience(stream))
     try:
         key = transport.get_remote_server_key()
         return key.get_name(), key.asbytes()
     finally:
         transport.close()
+
+
+def _patience(way: Stream) -> float:
+    """A program has connections and handshakes of its own to make first: AWS's plugin two of each."""
+    return programs.PATIENCE if isinstance(way, programs.ProgramTunnel) else CONNECT_TIMEOUT
 
 
 def _shown(transport: paramiko.Transport) -> Shown:

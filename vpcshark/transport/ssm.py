@@ -16,8 +16,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from vpcshark.errors import TransportError
-from vpcshark.transport import tunnel
+from vpcshark.transport import programs
 from vpcshark.transport.names import HostName
+from vpcshark.transport.tunnel import Tunnel
 
 PLUGIN = "session-manager-plugin"
 FOLDERS = (
@@ -55,7 +56,7 @@ def find_plugin() -> str:
     return found
 
 
-def open_tunnel(plugin: str, started: Started) -> tunnel.Tunnel:
+def open_tunnel(plugin: str, started: Started) -> Tunnel:
     """Start the plugin on this session. TransportError if it cannot be started."""
     answer = json.dumps({name: started.response.get(name, "") for name in ("SessionId", "TokenValue", "StreamUrl")})
     environment = {**os.environ, **({"AWS_CA_BUNDLE": started.ca_bundle} if started.ca_bundle else {})}
@@ -64,7 +65,11 @@ def open_tunnel(plugin: str, started: Started) -> tunnel.Tunnel:
         answer = _TOKEN_VARIABLE
     parameters = json.dumps({"Target": started.target, "DocumentName": "AWS-StartSSHSession"})
     command = [plugin, answer, started.region, "StartSession", started.profile, parameters, started.endpoint]
-    return tunnel.process(command, environment, PLUGIN)
+    remedy = (
+        "See whether the instance's SSM agent answers: "
+        f"aws ssm start-session --target {started.target} --region {started.region}. Then look at its SSH server."
+    )
+    return programs.stream(command, environment, f"AWS's {PLUGIN}", remedy)
 
 
 def is_token_safe(version: str) -> bool:

@@ -168,3 +168,9 @@ def test_what_only_time_tells_is_told_once_more_and_no_oftener(watched: Watched,
 
 def test_a_feed_that_explains_nothing_is_not_watched(clock: Any):
     Silence(object(), Reception(), Told(), Stop(), clock).begin()
+
+
+def test_a_receiver_that_does_not_answer_is_told_from_one_that_counted_nothing(watched: Watched):
+    """Then it is not known whether anything came: the way to it may have stalled."""
+    watched.pass_by(20)
+    assert watched.feed.asked == [Arrived(is_unanswered=True)]

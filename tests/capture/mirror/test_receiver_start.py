@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 
 import pytest
 from quiet import QuietHost
@@ -41,12 +42,17 @@ class Way(QuietHost):
         self.gate.set()
         self.read_from = threading.Event()
         self.break_off = False
+        self.hesitates = 0.0  # seconds until it says that it is ready
         self._lines = [BEGIN]
 
     def read(self, size: int) -> bytes:
         """At its end at once."""
         self.read_from.set()
         return self._lines.pop() if self._lines else b""
+
+    def read_error(self, size: int) -> bytes:
+        time.sleep(self.hesitates)
+        return super().read_error(size)
 
     def wait(self, timeout: float | None = None) -> int:
         """There is no status where the way broke."""
@@ -79,8 +85,8 @@ class Log(Silent):
 class Started:
     """The receivers of a capture with these ways to ``HOSTS``."""
 
-    def __init__(self, fleet: Fleet, *ways: Way) -> None:
-        log, clock = Log(), SystemClock()
+    def __init__(self, fleet: Fleet, *ways: Way, clock: SystemClock | None = None) -> None:
+        log, clock = Log(), clock or SystemClock()
         self.said = log.lines
         self.ways = dict(zip((host.instance for host in HOSTS), ways, strict=False))
         context = Context(
@@ -122,11 +128,36 @@ def test_one_on_another_machine_is_started_again_when_the_way_to_it_breaks():
     running.stream(Nothing(), lambda error: None)
     assert second.read_from.wait(180)
     interfaces = [{**each, "received": 0} for each in first.config["interfaces"]]
-    ready = {"interfaces": interfaces, "dropped": 0, "started": 0}
+    ready = {"interfaces": interfaces, "dropped": 0, "started": 0, "pid": 0, "born": 0}
     given = dict(second.config)
     assert given.pop("gap").startswith("Frames are missing here, from about 2")
     assert given == {**first.config, **ready}
     running.finish(1.0)
+
+
+def test_a_way_that_took_long_leaves_the_receiver_its_time_to_start():
+    """Session Manager's may take as long as everything together should."""
+    clock = Jumping()
+    slow = Way()
+    slow.hesitates = 0.5
+    started = Started(fleet("healthy"), slow, clock=clock)
+    slow.gate.wait = lambda timeout: bool(clock.jump(30.0))  # type: ignore[method-assign]
+    running = started()
+    assert slow.config["address"] == "10.0.0.1"
+    running.finish(0.0)
+
+
+class Jumping(SystemClock):
+    """Time that passes as well where a test has it jump."""
+
+    _jumped = 0.0
+
+    def jump(self, seconds: float) -> bool:
+        self._jumped += seconds
+        return True
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self._jumped
 
 
 def test_one_host_is_told_its_address():

@@ -26,6 +26,11 @@ def told(arrived: Arrived = NOTHING, **more: Any) -> list[str]:
     ("sentences", "begins", "has"),
     [
         (told(), f"{NOT_SENT}, it seems", "nothing of it came to capture-1"),
+        (
+            told(Arrived(is_unanswered=True)),
+            "Whether anything was sent is not known",
+            "the receiver on capture-1 gives no answer, so the connection to it is slow or broken",
+        ),
         (told(Arrived()), "Whether anything was sent is not known", "what came to capture-1 was not counted"),
         (told(capture_filter="tcp port 9"), NOT_SENT, 'rules are those of the filter "tcp port 9"'),
         (told(capture_filter="tcp", mirror_filter="tmf-1"), NOT_SENT, "the rules of tmf-1 accept"),

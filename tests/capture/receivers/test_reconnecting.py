@@ -32,7 +32,7 @@ class Host:
     def __init__(self, dropped: int = 0, time: int = 1000, clock: Clock | None = None) -> None:
         self.out: queue.Queue[bytes] = queue.Queue()
         self.errors: queue.Queue[bytes] = queue.Queue()
-        self.errors.put(b'{"event": "ready", "mode": "ring", "time": %d}\n' % time)
+        self.errors.put(b'{"event": "ready", "mode": "ring", "time": %d, "pid": 7, "born": 99}\n' % time)
         self.errors.put(b'{"event": "stats", "received": 1, "dropped": %d}\n' % dropped)
         self.sent = b""
         self.status: int | None = None
@@ -191,17 +191,22 @@ def test_before_the_first_frame_a_gap_begins_with_the_receiver(scene: Scene) -> 
 
 
 def test_the_next_receiver_counts_on(scene: Scene):
-    """The frames that came, by interface, and those that were dropped, since the first one began."""
+    """The frames that came, by interface, and those that were dropped, since the first one began; and which process
+    the last one is, which may live."""
     scene.first.out.put(ONE + TWO + THREE)
     scene.sink.wait_for(ONE + TWO + THREE)
     scene.first.breaks()
-    assert scene.carried.get(timeout=180) == Carried({1: 2, 0: 1}, 4, 1000, {}, GAP.format("1970-02-04 17:20:00"))
+    assert scene.carried.get(timeout=180) == Carried(
+        {1: 2, 0: 1}, 4, 1000, {}, GAP.format("1970-02-04 17:20:00"), (7, 99)
+    )
     second = Host(dropped=6)
     scene.next.put(second)
     second.out.put(ONE)
     scene.sink.wait_for(ONE + TWO + THREE + ONE)
     second.breaks()
-    assert scene.carried.get(timeout=180) == Carried({1: 3, 0: 1}, 6, 1000, {}, GAP.format("1970-01-12 13:46:40"))
+    assert scene.carried.get(timeout=180) == Carried(
+        {1: 3, 0: 1}, 6, 1000, {}, GAP.format("1970-01-12 13:46:40"), (7, 99)
+    )
     scene.next.put(Refused("It lets nobody in."))
 
 

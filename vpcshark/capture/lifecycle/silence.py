@@ -33,7 +33,7 @@ TICK = 1.0
 class Arrived:
     """Frames that came to the capture host in ``seconds`` and that the capture got none of: ``own`` of its own VNIs,
     ``foreign`` of others, ``other`` of no VNI; ``refused`` where nobody can tell these apart. ``is_known``: they were
-    counted."""
+    counted. ``is_unanswered``: the receiver was asked, and did not answer in time."""
 
     is_known: bool = False
     seconds: float = 0.0
@@ -41,6 +41,7 @@ class Arrived:
     foreign: Mapping[str, int] = field(default_factory=dict)
     other: int = 0
     refused: int = 0
+    is_unanswered: bool = False
 
 
 @runtime_checkable
@@ -172,7 +173,7 @@ class Silence:
         if told.get("received", self._seen) != self._seen:
             self._comes(int(told["received"]))
             return None
-        return arrived(told)
+        return arrived(told) if told else Arrived(is_unanswered=isinstance(self._reception, Tallies))
 
     def _count(self) -> None:
         self._is_counting = True

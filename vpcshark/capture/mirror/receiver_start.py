@@ -26,6 +26,7 @@ from vpcshark.transport.base import Transport
 log = logging.getLogger(__name__)
 
 DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
+LEAST = 4.0  # of these, Python's start has so many whatever the way took
 SPARE = 2.0  # more seconds for hosts that get nothing now
 BEGIN = b"vpcshark-receiver-begins\n"
 
@@ -99,7 +100,8 @@ class Receivers:
             transport = self._open_transport(host)
         start = clock.monotonic() if around.is_own else start  # the boot had a deadline of its own
         with self._context.timeline.step("start the receiver"):
-            return self._begun(transport, self._config(around, host), DEADLINE - (clock.monotonic() - start))
+            left = max(DEADLINE - (clock.monotonic() - start), LEAST)
+            return self._begun(transport, self._config(around, host), left)
 
     def _begun(self, transport: Transport, config: Mapping[str, Any], deadline: float) -> Reception:
         """A receiver at the end of this way, which is closed if there will be none. TransportError."""
@@ -137,7 +139,8 @@ class Receivers:
 def _taken_over(interfaces: Sequence[Mapping[str, Any]], carried: Carried) -> dict[str, Any]:
     """What the config of a receiver has besides, that goes on where another left off."""
     counted = [{**one, "received": carried.packets.get(one["id"], 0)} for one in interfaces]
-    before = {"dropped": carried.dropped, "started": carried.started, "gap": carried.gap}
+    pid, born = carried.process
+    before = {"dropped": carried.dropped, "started": carried.started, "gap": carried.gap, "pid": pid, "born": born}
     return {"interfaces": counted, **before, **carried.programs}
 
 

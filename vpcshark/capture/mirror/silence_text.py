@@ -86,6 +86,11 @@ def _rest(facts: Facts) -> str:
         rules = f" It sends only what the rules of {facts.mirror_filter} accept."
     elif facts.capture_filter.strip():
         rules = f' Its mirror rules are those of the filter "{facts.capture_filter}": what they refuse is not sent.'
+    if facts.arrived.is_unanswered:
+        return (
+            f"Whether anything was sent is not known: the receiver on {facts.host} gives no answer, so the "
+            f"connection to it is slow or broken.{rules}"
+        )
     clear = "nothing is known to be in the way"
     if not facts.arrived.is_known:
         return f"Whether anything was sent is not known: what came to {facts.host} was not counted. But {clear}.{rules}"

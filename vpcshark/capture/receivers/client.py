@@ -82,6 +82,12 @@ class Reception:
         return (self._ready or {}).get("time", 0)  # type: ignore[no-any-return]  # events.decode looked
 
     @property
+    def process(self) -> tuple[int, int]:
+        """Its process there: number, and when that began by the host's count; (0, 0) where it did not say."""
+        ready = self._ready or {}
+        return ready.get("pid", 0), ready.get("born", 0)
+
+    @property
     def packets(self) -> Mapping[int, int]:
         """How many came so far, by interface id; not known of a receiver on this machine."""
         return self._cutter.packets

@@ -29,14 +29,15 @@ UNTIL = "{until}"  # for it a receiver puts in when it began
 
 class Carried(NamedTuple):
     """What a receiver takes over from the one before it: ``packets`` by interface id, how many frames were dropped,
-    when the first one began (ns), the ``programs`` (words of a command) that were swapped since, and what it says of
-    the ``gap`` before its own frames."""
+    when the first one began (ns), the ``programs`` (words of a command) that were swapped since, what it says of the
+    ``gap`` before its own frames, and the ``process`` of the last one, which may live where only the way broke."""
 
     packets: Mapping[int, int]
     dropped: int
     started: int
     programs: Mapping[str, Any]
     gap: str = ""
+    process: tuple[int, int] = (0, 0)
 
 
 Restart = Callable[[Carried], Reception]
@@ -155,7 +156,8 @@ class Resuming:
         with self._lock:
             programs = dict(self._programs)
         packets = self._packets + Counter(lost.packets)
-        return Carried(packets, int(self.stats.get("dropped", 0)), self._started, programs, self._gap(lost))
+        dropped = int(self.stats.get("dropped", 0))
+        return Carried(packets, dropped, self._started, programs, self._gap(lost), lost.process)
 
     def _gap(self, lost: Reception) -> str:
         """From the last frame that came, by the capture host's clock as in the file: the break may be noticed long

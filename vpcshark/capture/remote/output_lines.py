@@ -129,7 +129,7 @@ def _is_by_vni(value: Any) -> bool:
 
 _COUNTS = {"received": _is_count, "other": _is_count, "foreign": _is_by_vni}
 _KINDS: Mapping[str, Mapping[str, Callable[[Any], bool]]] = {
-    "ready": {"mode": _is_text, "time": _is_count, "python": _is_text},
+    "ready": {"mode": _is_text, "time": _is_count, "python": _is_text, "pid": _is_count, "born": _is_count},
     "stats": {**_COUNTS, "dropped": _is_count},
     "tally": {**_COUNTS, "seconds": _is_seconds, "own": _is_count, "refused": _is_count},
     "pong": {"ping": _is_count, "time": _is_count},

@@ -113,7 +113,8 @@ class Call:
 
 class Faults:
     """The layer. ``after`` runs once a call was performed, before its answer is sent. ``describe`` takes what a test
-    says of a network interface (/_lab/enis); False if there is none."""
+    says of a network interface (/_lab/enis); False if there is none. ``sessions`` takes what it wants of Session
+    Manager's sessions (/_lab/sessions): a method and a fault; None where there are none."""
 
     def __init__(
         self,
@@ -121,8 +122,10 @@ class Faults:
         clock: Clock,
         after: Callable[[str], None],
         describe: Callable[..., bool] = lambda eni_id, **facts: False,
+        sessions: Callable[[str, dict[str, Any]], list[dict[str, Any]] | None] = lambda method, facts: None,
     ) -> None:
         self._app, self._clock, self._after, self._describe = app, clock, after, describe
+        self._sessions = sessions
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
         self._calls: deque[Call] = deque(maxlen=_CALLS_KEPT)
@@ -209,6 +212,9 @@ class Faults:
         if path == "/_lab/switches" and method in ("POST", "DELETE"):
             SWITCHES.reset() if method == "DELETE" else SWITCHES.set(**json.loads(body))
             return [], "200 OK"
+        if path == "/_lab/sessions":
+            told = self._sessions(method, json.loads(body or b"{}"))
+            return (told, "200 OK") if told is not None else ({"error": "there are no sessions"}, "404 Not Found")
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"

@@ -20,11 +20,12 @@ from moto.ssm.responses import SimpleSystemManagerResponse
 
 from vpcshark.lab.api import login_checks
 
+_AGENT_VERSION = "3.3.987.0"  # as the agents say by themselves
 _INSTANCE_FILTERS = ("InstanceIds", "PingStatus", "PlatformTypes", "AgentVersion", "ResourceType")
 _AGENT: Mapping[str, Any] = {  # what Systems Manager says of any agent, beside which instance has it
     "PingStatus": "Online",
     "LastPingDateTime": 1_700_000_000.0,
-    "AgentVersion": "3.3.987.0",
+    "AgentVersion": _AGENT_VERSION,
     "IsLatestVersion": True,
     "PlatformType": "Linux",
     "PlatformName": "Amazon Linux",
@@ -46,10 +47,14 @@ class LoginServices(Protocol):
         """SessionId, TokenValue and StreamUrl of a new session."""
 
     def resume_session(self, session: str) -> Mapping[str, str]:
-        """A new TokenValue and StreamUrl for it, with its SessionId; KeyError if there is none."""
+        """A new TokenValue and StreamUrl for it ("" if it timed out), with its SessionId; KeyError if there is none."""
 
     def end_session(self, session: str) -> None:
         """End it, if it is there."""
+
+    def session_faults(self, method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """ "POST" adds a fault of sessions (``vpc.ssm_faults.SessionFault``), "DELETE" takes all away; those that are
+        there. TypeError or ValueError for what is none."""
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """The Instance Connect Endpoints, as EC2 describes them."""
@@ -58,8 +63,18 @@ class LoginServices(Protocol):
         """What the instance printed on its console."""
 
 
+_services: LoginServices | None = None
+
+
+def session_faults(method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]] | None:
+    """See ``LoginServices``; None where there are no sessions."""
+    return None if _services is None else _services.session_faults(method, facts)
+
+
 def install(services: LoginServices) -> None:
     """Put these answers into moto, for the whole process; the last services count."""
+    global _services
+    _services = services
     connect, systems = _InstanceConnect(services), _SystemsManager(services)
     _set(Ec2InstanceConnectResponse, "send_ssh_public_key", connect.send_ssh_public_key)
     _set(SimpleSystemManagerResponse, "start_session", systems.start_session)

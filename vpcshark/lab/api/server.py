@@ -74,6 +74,7 @@ class ApiServer:
             clock or SystemClock(),
             self._after,
             moto_enis.describe_as,
+            _session_faults,
         )
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)
@@ -132,3 +133,10 @@ class ApiServer:
                 self._mirrors.apply(sessions)
                 self._applied = sessions
                 _log.info("%d mirror sessions in force after %s", len(sessions), action)
+
+
+def _session_faults(method: str, facts: dict[str, Any]) -> list[dict[str, Any]] | None:
+    """Loaded with the first of them: most labs have none."""
+    from vpcshark.lab.api import moto_logins
+
+    return moto_logins.session_faults(method, facts)

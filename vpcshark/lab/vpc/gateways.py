@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import secrets
 import socket
-import sys
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address
@@ -24,7 +23,9 @@ from vpcshark.lab import environment, keys, plugin
 from vpcshark.lab.model import LabInstance, LabWorld
 from vpcshark.lab.vpc import endpoint, netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
+from vpcshark.lab.vpc.ssm_agent import SERVICE_PORT
 from vpcshark.lab.vpc.ssm_service import SsmService
+from vpcshark.lab.vpc.topology import SERVICES6
 
 CERTIFICATES = "ca.pem"
 _ACCOUNT = "123456789012"  # moto's, which all labs are
@@ -42,10 +43,12 @@ class Gateways:
         self._instances = {each.id: each for each in world.instances}
         self._place, self._region = dict(place), region
         self._made = datetime.now(timezone.utc)
-        _write_plugin(environment.programs(folder))
+        programs = environment.programs(folder)
+        programs.mkdir(mode=0o700, exist_ok=True)
+        plugin.install(programs)
         server = endpoint.listen()
         certificate = write_certificate(folder, server.getsockname()[0])
-        self._ssm = SsmService(fabric, world.resolver)
+        self._ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
         rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate, server
@@ -84,6 +87,10 @@ class Gateways:
         """See ``LoginServices``."""
         self._ssm.end(session)
 
+    def session_faults(self, method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """See ``LoginServices``."""
+        return self._ssm.faults.ask(method, facts)
+
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
         name = self._endpoint.host
@@ -120,12 +127,12 @@ class Gateways:
         self._ssm.close()
 
 
-def _write_plugin(folder: Path) -> None:
-    folder.mkdir(mode=0o700, exist_ok=True)
-    program = folder / "session-manager-plugin"
-    source = Path(plugin.__file__).read_text(encoding="utf-8")
-    program.write_text(f"#!{sys.executable} -ISu\n{source}", encoding="utf-8")
-    program.chmod(0o700)
+def _doors(resolver: str) -> list[socket.socket]:
+    """Where the SSM agents find their service, by either family."""
+    return [
+        socket.create_server((resolver, SERVICE_PORT)),
+        socket.create_server((SERVICES6, SERVICE_PORT), family=socket.AF_INET6),
+    ]
 
 
 def write_certificate(folder: Path, address: str = "127.0.0.1") -> Path:
