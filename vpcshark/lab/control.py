@@ -61,6 +61,10 @@ class LabControl:
         """Have EC2 describe an interface so from now on; the facts are those of ``moto_enis.describe_as``."""
         self._ask("POST", "/_lab/enis", json.dumps({"eni_id": eni_id, **facts}).encode())
 
+    def flow_logs(self, **facts: Any) -> None:
+        """How the lab keeps flow logs from now on; the facts are those of ``vpc.flow_logging.FlowLogging.control``."""
+        self._ask("POST", "/_lab/flow-logs", json.dumps(facts).encode())
+
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""
         self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")

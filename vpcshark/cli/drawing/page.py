@@ -19,15 +19,15 @@ from vpcshark.network.packet import words
 from vpcshark.network.trail import DROP, JUMBO, UNKNOWN, Hop, Trail
 
 
-def page(found: Answer, facts: list[str], every_path: bool = False) -> str:
-    """The whole document. ``facts``: further sentences on the way as a whole."""
+def page(found: Answer, facts: list[str], every_path: bool = False, more: Element | None = None) -> str:
+    """The whole document. ``facts``: further sentences on the way as a whole; ``more`` stands below all."""
     title = f"{found.verdict}: {found.asked.source.text} → {found.asked.target.text}"
     skip = el("a", "To the list of hops", href="#list", class_="skip")
     picture = el("div", svg.picture(found, is_linked=True), class_="picture", tabindex=0, role="region")
     picture.set("aria-label", "Picture of the way")
     listed = el("div", *_ways(found, every_path), class_="list", id="list", tabindex=0, role="region")
     listed.set("aria-label", "Every hop")
-    main = el("main", el("div", picture, listed, class_="sides"))
+    main = el("main", el("div", picture, listed, class_="sides"), more)
     return document(title, looks.PAGE, skip, _head(found, facts), main)
 
 

@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -111,7 +111,8 @@ class Call:
 
 class Faults:
     """The layer. ``after`` runs once a call was performed, before its answer is sent. ``describe`` takes what a test
-    says of a network interface (/_lab/enis); False if there is none."""
+    says of a network interface (/_lab/enis); False if there is none. ``controls``: more of that kind, by the last word
+    of their path."""
 
     def __init__(
         self,
@@ -119,7 +120,9 @@ class Faults:
         clock: Clock,
         after: Callable[[str], None],
         describe: Callable[..., bool] = lambda eni_id, **facts: False,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
+        self._controls = {} if controls is None else controls
         self._app, self._clock, self._after, self._describe = app, clock, after, describe
         self._lock = threading.Lock()
         self._faults: list[Fault] = []
@@ -181,6 +184,9 @@ class Faults:
         if path == "/_lab/enis" and method == "POST":
             is_known = self._describe(**json.loads(body))
             return ([], "200 OK") if is_known else ({"error": "no such interface"}, "404 Not Found")
+        more = self._controls.get(path.rpartition("/")[2])
+        if more is not None and method == "POST":
+            return more(**json.loads(body)), "200 OK"
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"
