@@ -19,7 +19,7 @@ from vpcshark.cli.main import run
 from vpcshark.lab.control import LabControl
 
 pytestmark = pytest.mark.e2e
-FEATURES = ("walk", "flowlogs", "metrics")
+FEATURES = ("list", "walk", "flowlogs", "metrics")
 GROUP, ROLE = "/flows/of/the/judge", "arn:aws:iam::123456789012:role/flow"
 FORMAT = (
     "${version} ${interface-id} ${srcaddr} ${dstaddr} ${srcport} ${dstport} ${protocol} ${packets} ${bytes} ${start} "

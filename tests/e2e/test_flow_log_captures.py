@@ -1,4 +1,4 @@
-"""ENIs on no instance (a NAT gateway's, an attachment's, a database's) opened in real tshark and Wireshark by records that
+"""ENIs on no instance (a NAT gateway's, an attachment's, a database's) in real tshark and Wireshark, by records that
 the lab's flow log wrote of packets that really passed: what Wireshark counts is what records say.
 """
 

@@ -1,5 +1,5 @@
-"""An interface of the lab's VPC that is on no instance, as AWS's services have them, with a machine that really talks: a
-namespace of its own at the fabric's bridge, whose port tells of each packet (``firewall.log_rule``).
+"""An interface of the lab's VPC that is on no instance, as AWS's services have them, with a machine that really talks:
+a namespace of its own at the fabric's bridge, whose port tells of each packet (``firewall.log_rule``).
 """
 
 from __future__ import annotations

@@ -130,13 +130,14 @@ class MotoAccount:
 
 def _gateway(backend: Any, eni: Any) -> Gateway | None:
     """By the description that AWS gives its own interfaces, or the NAT gateway that has it."""
-    facts = _facts(backend, eni)
     attachment = _ATTACHMENT.search(eni.description or "")
     if eni.interface_type == "transit_gateway" and attachment and attachment[0] in backend.transit_gateway_attachments:
         transit = backend.transit_gateway_attachments[attachment[0]].transit_gateway_id
+        facts = _facts(backend, eni)
         return Gateway(attachment[0], facts.zone, facts.addresses, transit)
     for nat in list(backend.nat_gateways.values()):
         if getattr(nat, "_eni", None) is eni:
+            facts = _facts(backend, eni)
             return Gateway(nat.id, facts.zone, facts.addresses)
     return None
 
@@ -213,8 +214,8 @@ def _facts(backend: Any, eni: Any) -> EniFacts:
 def blocks(backend: Any, vpc: str) -> list[str]:
     """The CIDR blocks of a VPC, of both families."""
     found = backend.get_vpc(vpc)
-    ipv6 = [each["ipv6_cidr_block"] for each in found.get_cidr_block_association_set(ipv6=True) if each]
-    return [*(each["cidr_block"] for each in found.get_cidr_block_association_set()), *ipv6]
+    sets = (found.get_cidr_block_association_set(), found.get_cidr_block_association_set(ipv6=True))
+    return [str(each["cidr_block"]) for one in sets for each in one]
 
 
 def _put_events(log: FlowLog, parcel: Events) -> None:

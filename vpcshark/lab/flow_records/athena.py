@@ -184,7 +184,7 @@ def _is_wanted(partition: Mapping[str, str], text: str) -> bool:
         if names and all(name in partition for name in names):
             parts = re.findall(r"\"\w+\"|'[^']*'", expression)
             value = "".join(partition[part.strip('"')] if part[0] == '"' else part.strip("'") for part in parts)
-            return low.strip("'") <= value <= high.strip("'")
+            return bool(low.strip("'") <= value <= high.strip("'"))
     return True
 
 
@@ -217,4 +217,4 @@ def _address(text: str | None) -> str | None:
 def _contains(block: str, address: str | None) -> bool | None:
     if address is None:
         return None
-    return bool(ip_address(address) in ip_network(block, strict=False))
+    return ip_address(address) in ip_network(block, strict=False)
