@@ -174,6 +174,21 @@ def test_the_walks_own_rule_names_what_rejected(tmp_path: Path):
     ]
 
 
+def test_a_block_on_the_way_back_says_nothing_of_the_way_there(tmp_path: Path):
+    """That the server was reached is what its rules say; and the answer that came all the same is told."""
+    cloud = two_vpcs()
+    deny = {"RuleNumber": 50, "Protocol": "-1", "RuleAction": "deny", "Egress": True, "CidrBlock": "0.0.0.0/0"}
+    cloud.entries("subnet-right-b").insert(0, deny)
+    blocked = walk(cloud, tmp_path, "client", SERVER, 80)
+    assert (blocked.verdict, blocked.there.verdict) == ("blocked", "reachable")
+    found, _ = look(blocked, Account([*flow()[:4], line("eni-0b", RETURN, 1500, "REJECT")]))
+    assert not [each for each in findings.against("blocked", found) if "The rules" in each]
+    seen, _ = look(blocked, Account(flow()))
+    assert findings.against("blocked", seen) == [
+        "The rules block the way back (network acl acl-right-b), and it was seen at eni-0a: a rule changed since."
+    ]
+
+
 def test_a_rejected_answer_to_what_was_accepted_is_an_acls(sound: Answer):
     found, _ = look(sound, Account([line("eni-0b", GO, 1500), line("eni-0b", RETURN, 1500, "REJECT")]))
     answer = next(each for each in found if each.point.id == "eni-0b" and each.point.direction == "return")

@@ -273,10 +273,30 @@ def left_to_stop(service: str, stop: Callable[[], object]) -> None:
             raise
 
 
+def read_what_firehose_delivered(aws: Aws, scene: Scene, judge: Judge) -> None:
+    """Where its stream writes to, and a file."""
+    name = f"of-firehose-{uuid.uuid4().hex[:8]}"
+    lab, endpoint = session("lab", "lab", REGION), scene.ec2.meta.endpoint_url
+    s3, at = lab.client("s3", endpoint_url=endpoint), datetime.now(timezone.utc)
+    s3.create_bucket(Bucket=name, CreateBucketConfiguration={"LocationConstraint": REGION})
+    s3.put_object(Bucket=name, Key=f"{at:%Y/%m/%d/%H}/{name}-1-{at:%Y-%m-%d-%H-%M-%S}-0a1b", Body=b"")
+    place = {"RoleARN": f"arn:aws:iam::{ACCOUNT}:role/flow", "BucketARN": f"arn:aws:s3:::{name}"}
+    lab.client("firehose", endpoint_url=endpoint).create_delivery_stream(
+        DeliveryStreamName=name, ExtendedS3DestinationConfiguration=place
+    )
+    arn = f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{name}"
+    log = replace(NARROW, destination_type="kinesis-data-firehose", destination=arn)
+    asked = Wanted(int(time.time()) - 900, int(time.time()), (scene.source,))
+    assert [*choice.reader(Reading(aws, log, asked, lambda _: None)).rows()] == []
+
+
 def query_by_athena(aws: Aws, scene: Scene, judge: Judge) -> None:
     """Our calls, and what Athena does for us with the same credentials."""
     asked = Wanted(int(time.time()) - 900, int(time.time()), (scene.source,))
     log = replace(NARROW, destination_type="s3", destination="arn:aws:s3:::of-nobody")
+    bucket = session("lab", "lab", REGION).client("s3", endpoint_url=scene.ec2.meta.endpoint_url)
+    if not bucket.list_buckets(Prefix="of-nobody")["Buckets"]:
+        bucket.create_bucket(Bucket="of-nobody", CreateBucketConfiguration={"LocationConstraint": REGION})
     reading = Reading(aws, log, asked, lambda _: None)
     output = {"database": "flows", "output": "s3://of-nobody/results/"}
     assert [*Athena(reading, Layout(log, ACCOUNT, REGION), Where(**output)).rows()] == []
@@ -318,6 +338,7 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "counters": read_the_counts,
     "flowlogs": find_flow_logs,
     "analyzer": ask_the_analyzer,
+    "firehose": read_what_firehose_delivered,
     "athena": query_by_athena,
     "metrics": read_a_gateways_metrics,
     "walk": ask_all_that_a_walk_may,
@@ -334,6 +355,7 @@ FLOWS: Mapping[str, Callable[[Aws, Scene, Judge], None]] = {
     "launch-role": launch_with_a_role,
 }
 BESIDE = {  # what a feature needs besides
+    "firehose": ["flowlogs"],
     "fleet": ["list", "mirror"],
     "launch-role": ["list", "launch"],
     "launch-template": ["list", "launch"],

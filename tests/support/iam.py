@@ -86,6 +86,9 @@ _ELSEWHERE: Mapping[str, Callable[[Mapping[str, Any]], list[str]]] = {  # what o
         ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"),
         lambda said: [f"arn:aws:logs:{REGION}:{ACCOUNT}:log-group:{said.get('logGroupName', 'of-the-query')}"],
     ),
+    "firehose:DescribeDeliveryStream": lambda said: [
+        f"arn:aws:firehose:{REGION}:{ACCOUNT}:deliverystream/{said['DeliveryStreamName']}"
+    ],
     **dict.fromkeys(("s3:ListBucket", "s3:GetBucketLocation"), lambda said: [f"arn:aws:s3:::{said['Bucket']}"]),
     **dict.fromkeys(("s3:GetObject", "s3:PutObject"), lambda said: [f"arn:aws:s3:::{said['Bucket']}/{said['Key']}"]),
     **{

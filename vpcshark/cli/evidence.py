@@ -13,6 +13,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.cli import console
 from vpcshark.clock import SystemClock
 from vpcshark.evidence import counting, findings, points
+from vpcshark.evidence.counting import Counted
 from vpcshark.evidence.findings import Finding
 from vpcshark.evidence.gathering import Gathering
 from vpcshark.flowlogs.wanted import Wanted, moment
@@ -29,15 +30,20 @@ STYLES = {
 
 @dataclass(frozen=True)
 class Evidence:
-    """What is known of each point, of which time, and sentences on what attachments count."""
+    """What is known of each point, of which time, and what gateways count."""
 
     found: Sequence[Finding]
     wanted: Wanted
-    counts: Sequence[str]
+    counted: Sequence[Counted]
+
+    @property
+    def counts(self) -> list[str]:
+        """What gateways count, in sentences."""
+        return [sentence for each in self.counted for sentence in each.sentences]
 
     def as_json(self, verdict: str) -> dict[str, Any]:
         """What scripts rely on; ``verdict`` is the walk's."""
-        return {**findings.as_json(verdict, self.found, self.wanted), "counts": list(self.counts)}
+        return {**findings.as_json(verdict, self.found, self.wanted), "counts": self.counts}
 
     def show(self, verdict: str, out: Console) -> None:
         """A table of both ways, then what the records say of the verdict, and what gateways count."""
@@ -52,7 +58,7 @@ def gather(answer: Answer, accounts: Sequence[Aws], since: str) -> Evidence:
     with console.working("Reading flow logs ..."):
         asked = points.of(answer)
         found = Gathering(accounts, clock, _remark).look(asked, wanted)
-        return Evidence(found, wanted, counting.told(accounts, asked, wanted))
+        return Evidence(found, wanted, counting.read(accounts, counting.gateways(answer), wanted))
 
 
 def _remark(text: str) -> None:

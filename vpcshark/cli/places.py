@@ -38,8 +38,7 @@ def find(run: Run, home: Path, environ: Mapping[str, str] = os.environ) -> tuple
     each folder that a version looks into.
     """
     with suppress(VpcsharkError):
-        tshark = shutil.which("tshark") or _TSHARK.get(sys.platform, "tshark")
-        if folder := folder_in(run([tshark, "-G", "folders"])):
+        if folder := folder_in(_told(run)):
             return [folder], ""
     known = usual(sys.platform, home, environ)
     for program in ("wireshark", "dumpcap"):
@@ -79,13 +78,27 @@ def folder_in(folders: str) -> Path | None:
 
     Wireshark 4.2 and later name it; 4.0 names the configuration folder that it is in.
     """
-    named = dict(line.split(":", 1) for line in folders.splitlines() if ":" in line)
-    personal = {name.strip().lower(): path.strip() for name, path in named.items()}
+    personal = _named(folders)
     if path := personal.get("personal extcap path"):
         return Path(path)
     if path := personal.get("personal configuration"):
         return Path(path) / "extcap"
     return None
+
+
+def named_folders(run: Run) -> dict[str, str]:
+    """Wireshark's folders by their names in small letters ("personal configuration"). VpcsharkError without tshark."""
+    return _named(_told(run))
+
+
+def _told(run: Run) -> str:
+    tshark = shutil.which("tshark") or _TSHARK.get(sys.platform, "tshark")
+    return run([tshark, "-G", "folders"])
+
+
+def _named(folders: str) -> dict[str, str]:
+    named = dict(line.split(":", 1) for line in folders.splitlines() if ":" in line)
+    return {name.strip().lower(): path.strip() for name, path in named.items()}
 
 
 def version_in(said: str) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from vpcshark.cli import console, install, upgraded
+from vpcshark.cli import console, install, upgraded, wireshark_profile
 from vpcshark.text import line
 
 
@@ -24,6 +24,8 @@ def run_install(options: argparse.Namespace) -> int:
     install.install(folder, sys.stdout)
     if folder is None:
         upgraded.note(os.environ)
+    if options.profile:
+        wireshark_profile.install(sys.stdout, install.run_command)
     with console.working("Asking AWS for the network interfaces ...") as ask:
         said = listing.make(ask)
     sys.stdout.write(f"{line(said)}\n")
@@ -40,6 +42,7 @@ def run_uninstall(options: argparse.Namespace) -> int:
     install.uninstall(folder, sys.stdout)
     if folder is None:
         upgraded.forget()
+        wireshark_profile.uninstall(sys.stdout, install.run_command)
     if options.purge:
         for folder in purge.purge():
             sys.stdout.write(line(f"{folder} is removed.") + "\n")

@@ -47,8 +47,8 @@ def _one(options: argparse.Namespace) -> int:
     wanted = question(options, options.source, options.target)
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
-    _draw(options, found)
     proofs = _evidence(options, found)
+    _draw(options, found, proofs)
     if options.json:
         said = {**contract.as_json(found, options.all_paths), "costs": walk_costs.as_json(found)}
         said["analyzer"] = analyzed(options, found, walk_analyzer.as_json) if asks_analyzer else None
@@ -85,16 +85,17 @@ def analyzed(options: argparse.Namespace, found: Answer, told: Callable[..., T])
         return told(*walk_analyzer.held(found, client.connect(*place, ask), place))
 
 
-def _draw(options: argparse.Namespace, found: Answer) -> None:
+def _draw(options: argparse.Namespace, found: Answer, proofs: Evidence | None) -> None:
     """The page and the picture, as far as they are wanted. InputError where they can't be written."""
     if not (options.html or options.svg):
         return
     from vpcshark.cli import outfile, walk_costs
-    from vpcshark.cli.drawing import page, svg
+    from vpcshark.cli.drawing import page, records, svg
     from vpcshark.cli.drawing.markup import as_svg
 
     if options.html:
-        outfile.write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths))
+        shown = records.section(found.verdict, proofs.found, proofs.counted, proofs.wanted) if proofs else None
+        outfile.write(options.html, page.page(found, [walk_costs.words(found)], options.all_paths, shown))
     if options.svg:
         outfile.write(options.svg, as_svg(svg.picture(found, is_linked=False)))
 

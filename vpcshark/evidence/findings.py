@@ -23,6 +23,7 @@ from vpcshark.network.trail import Hop
 from vpcshark.text import many
 
 SEEN, REJECTED, NOT_SEEN = "seen", "rejected", "not seen"
+_WAYS = {"forward": "On the way there", "return": "On the way back"}
 NOT_COVERED, NEVER, UNCLEAR = "not covered", "can't be logged", "unclear"
 
 
@@ -159,23 +160,28 @@ def _why_unclear(point: Point, read: Records, now: float) -> str:
 
 
 def against(verdict: str, found: Sequence[Finding]) -> list[str]:
-    """The walk's verdict and its evidence held against each other, in sentences."""
-    return [*_of_verdict(verdict, found), *_of_ways(found)]
+    """The walk's verdict and its evidence held against each other, in sentences. ``verdict`` is that over both ways,
+    for points that do not have their own way's."""
+    said = [sentence for direction in _WAYS for sentence in _of_verdict(verdict, direction, found)]
+    return [*said, *_of_ways(found)]
 
 
-def _of_verdict(verdict: str, found: Sequence[Finding]) -> Iterable[str]:
-    rejected = [each for each in found if each.status == REJECTED]
+def _of_verdict(verdict: str, direction: str, found: Sequence[Finding]) -> Iterable[str]:
+    """One direction by its own verdict: what only the way back meets says nothing of the way there."""
+    way = [each for each in found if each.point.direction == direction]
+    rejected = [each for each in way if each.status == REJECTED]
+    verdict = next((each.point.way for each in way if each.point.way), verdict)
     if verdict == "reachable":
         yield from (
             f"The rules let it through, and {each.point.id} rejected it: a rule changed since, or one was not read."
             for each in rejected
         )
-    there = [each for each in found if each.point.direction == "forward"]
-    ends = [each for each in there[1:][-1:] if each.point.is_end and each.status == SEEN]
+    ends = [each for each in way[1:][-1:] if each.point.is_end and each.status == SEEN]
     if verdict == "blocked" and ends and not rejected:
-        drops = [each.point.drop for each in found if each.point.drop is not None]
+        drops = [each.point.drop for each in way if each.point.drop is not None]
         name = f" ({_named(drops[0])})" if drops else ""
-        yield f"The rules block it{name}, and it was seen at {ends[0].point.id}: a rule changed since."
+        what = "it" if direction == "forward" else "the way back"
+        yield f"The rules block {what}{name}, and it was seen at {ends[0].point.id}: a rule changed since."
 
 
 def _named(hop: Hop) -> str:
@@ -184,7 +190,7 @@ def _named(hop: Hop) -> str:
 
 def _of_ways(found: Sequence[Finding]) -> Iterable[str]:
     """Where the packets were last seen, and where not any more."""
-    for direction, words in (("forward", "On the way there"), ("return", "On the way back")):
+    for direction, words in _WAYS.items():
         way = [each for each in found if each.point.direction == direction]
         last = next((each for each in reversed(way) if each.status in (SEEN, REJECTED)), None)
         rest = way[way.index(last) + 1 :] if last is not None else way

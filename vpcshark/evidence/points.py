@@ -31,7 +31,8 @@ _NEVER = {
 @dataclass(frozen=True)
 class Point:
     """One hop: its ``number`` among the way's hops, the ``packet`` there, and what the walk says dropped it at this
-    place (None: nothing). ``is_end``: of an interface that sends or receives, whose own addresses the packet bears."""
+    place (None: nothing). ``is_end``: of an interface that sends or receives, whose own addresses the packet bears.
+    ``way``: the walk's verdict over this direction alone; "" where nobody says."""
 
     direction: str
     number: int
@@ -40,6 +41,7 @@ class Point:
     packet: Packet
     is_end: bool
     drop: Hop | None = None
+    way: str = ""
 
     @property
     def why_never(self) -> str:
@@ -85,7 +87,9 @@ def _of_way(direction: str, way: Way, asked: set[str]) -> Iterator[Point]:
         until = places[place + 1] if place + 1 < len(places) else len(hops)
         drop = _drop(hops[places[place - 1] + 1 if place else 0 : until], hops[number])
         packet = _packet(hops[number:until], asked)
-        yield Point(direction, number, hops[number].resource, hops[number].kind, packet, number in ends, drop)
+        yield Point(
+            direction, number, hops[number].resource, hops[number].kind, packet, number in ends, drop, way.verdict
+        )
 
 
 def _drop(hops: Sequence[Hop], here: Hop) -> Hop | None:

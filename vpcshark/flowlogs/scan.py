@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import chain
 
 from vpcshark.errors import InputError
-from vpcshark.flowlogs import logformat, match
+from vpcshark.flowlogs import delivered, logformat, match
 from vpcshark.flowlogs.logformat import LogFormat
 from vpcshark.text import line as clean
 
@@ -41,7 +42,7 @@ class Scan:
         if self.kind is not None:
             self._use(self.kind)
         rest = b""
-        for data in blocks:
+        for data in _unwrapped(blocks):
             block = rest + data
             end = block.rfind(b"\n") + 1
             rest = block[end:]
@@ -88,6 +89,14 @@ class Scan:
             self.unreadable += 1
             self.first = self.first or clean(line.decode("utf-8", "replace"), 200)
         return row
+
+
+def _unwrapped(blocks: Iterable[bytes]) -> Iterable[bytes]:
+    """What Data Firehose delivered is an object a record."""
+    pending = iter(blocks)
+    first = next(pending, b"")
+    whole = chain((first,), pending)
+    return delivered.unwrapped(whole) if first.startswith(delivered.START) else whole
 
 
 def _lines_with(needle: bytes, block: bytes) -> Iterator[bytes]:

@@ -68,6 +68,7 @@ class LabControl:
     def reset_switches(self) -> None:
         """As the lab is at first."""
         self._ask("DELETE", "/_lab/switches")
+
     def fault_sessions(self, kind: str, **fault: Any) -> None:
         """Let sessions of Session Manager go wrong; the fields are those of ``vpcshark.lab.vpc.ssm_faults``."""
         self._ask("POST", "/_lab/sessions", json.dumps({"kind": kind, **fault}).encode())
@@ -79,6 +80,10 @@ class LabControl:
     def clear_session_faults(self) -> None:
         """No session goes wrong any more; what is stalled goes on."""
         self._ask("DELETE", "/_lab/sessions")
+
+    def flow_logs(self, **facts: Any) -> None:
+        """How the lab keeps flow logs from now on; the facts are those of ``vpc.flow_logging.FlowLogging.control``."""
+        self._ask("POST", "/_lab/flow-logs", json.dumps(facts).encode())
 
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""

@@ -20,13 +20,16 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab import environment, homes, keys, planes, wiresharks
 from vpcshark.lab.api.switches import PROFILES, SWITCHES
 from vpcshark.lab.model import LabWorld
 
 if TYPE_CHECKING:
+    from vpcshark.lab.api.server import ApiServer
     from vpcshark.lab.vpc.gateways import Gateways
+    from vpcshark.lab.vpc.plane import NamespacePlane
 
 _log = logging.getLogger(__name__)
 
@@ -100,12 +103,24 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
 
         assert isinstance(plane, NamespacePlane)
         opened = _open_gateways(folder, world, client("ec2"), undo)
+        _keep_flow_logs(folder, world, plane, server, undo)
         moto_launch.install(moto_launch.Fleet(plane, world.vpc_cidr, opened.join, opened.leave))
     variables = environment.variables(folder, server.endpoint, key_id, secret)
     if (folder / "ca.pem").exists():
         variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
     variables |= wiresharks.prepare(folder, _wireshark_folders(), shutil.which, is_root=os.geteuid() == 0)
     homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
+
+
+def _keep_flow_logs(folder: Path, world: LabWorld, plane: NamespacePlane, server: ApiServer, undo: ExitStack) -> None:
+    from vpcshark.lab.api.moto_firewalls import firewalls
+    from vpcshark.lab.api.moto_flow_logs import MotoAccount
+    from vpcshark.lab.vpc.flow_logging import FlowLogging
+
+    kept = FlowLogging(plane, f"{folder.name}-vpc", world.resolver, MotoAccount(), firewalls, SystemClock())
+    undo.callback(kept.close)
+    server.controls["flow-logs"] = kept.control
+    server.listen(kept.look)
 
 
 def _wireshark_folders() -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.flow_records import firehose
 from vpcshark.aws.flow_records.athena import Athena, Where
 from vpcshark.aws.flow_records.events import Events
 from vpcshark.aws.flow_records.files import Files
@@ -17,7 +18,13 @@ from vpcshark.flowlogs.objects import Layout
 from vpcshark.flowlogs.wanted import COLUMNS
 
 WAYS = ("cloudwatch", "insights", "s3", "athena")
-_OF = {"cloudwatch": cover.CLOUDWATCH, "insights": cover.CLOUDWATCH, "s3": cover.S3, "athena": cover.S3}
+_OF = {
+    "": (cover.CLOUDWATCH, cover.S3, cover.FIREHOSE),
+    "cloudwatch": (cover.CLOUDWATCH,),
+    "insights": (cover.CLOUDWATCH,),
+    "s3": (cover.S3, cover.FIREHOSE),
+    "athena": (cover.S3,),
+}
 _SHORT = 2 * 3600
 """Seconds of which one interface's stream is read event by event; longer is a query's work."""
 _FEW = 2
@@ -27,7 +34,7 @@ def best(place: Place, logs: Sequence[FlowLog], by: str = "") -> FlowLog:
     """The flow log to read: the closest that delivers to where we can read. InputError says why there is none."""
     if not logs:
         raise InputError(" ".join(cover.missing(place, logs)), f"This would make one: {cover.command(place, logs)}")
-    readable = [log for log in logs if log.destination_type in ([_OF[by]] if by else _OF.values())]
+    readable = [log for log in logs if log.destination_type in _OF[by]]
     delivering = [log for log in readable if log.delivery == "SUCCESS"]
     if not delivering:
         said = [
@@ -46,11 +53,14 @@ def reader(reading: Reading, by: str = "", where: Where | None = None) -> Reader
     wanted = reading.wanted
     if not by:
         is_short = wanted.end - wanted.begin <= _SHORT and 0 < len(wanted.resources) <= _FEW
-        by = "s3" if reading.log.destination_type == cover.S3 else "cloudwatch" if is_short else "insights"
+        is_in_files = reading.log.destination_type in _OF["s3"]
+        by = "s3" if is_in_files else "cloudwatch" if is_short else "insights"
     if by == "cloudwatch":
         return Events(reading)
     if by == "insights":
         return Query(reading)
+    if reading.log.destination_type == cover.FIREHOSE:
+        return Files(reading, firehose.place(reading.aws, reading.log))
     layout = Layout(reading.log, owner(reading), reading.aws.region)
     if by == "s3":
         return Files(reading, layout)

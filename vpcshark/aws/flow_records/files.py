@@ -7,10 +7,12 @@ read. Must not know what records are wanted for.
 from __future__ import annotations
 
 import gzip
+import io
 import shutil
 import tempfile
 import zlib
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,10 +21,12 @@ from vpcshark.aws.errors import mapped
 from vpcshark.aws.flow_records.reading import Reading
 from vpcshark.errors import AwsError, InputError
 from vpcshark.flowlogs import parquet
+from vpcshark.flowlogs.delivered import Delivered
 from vpcshark.flowlogs.objects import Layout
 from vpcshark.flowlogs.scan import Row, Scan
 
 _BLOCK = 1 << 20
+_GZIP = b"\x1f\x8b"
 MOST_FILES = 5_000
 """Files of one reading: more is Athena's work."""
 _ADVICE = "Install it with: pip install 'vpcshark[parquet]'"
@@ -33,7 +37,7 @@ class Files:
     """Reads a flow log's files."""
 
     reading: Reading
-    layout: Layout
+    layout: Layout | Delivered
     seen: set[str] = field(default_factory=set)
 
     def listed(self) -> list[tuple[str, int]]:
@@ -86,13 +90,30 @@ class Files:
             body.close()
 
 
+class _Joined(io.RawIOBase):
+    """What was read of a body already, and the rest."""
+
+    def __init__(self, first: bytes, body: Any) -> None:
+        self._first, self._body = first, body
+
+    def read(self, size: int = -1) -> bytes:
+        """At most ``size`` bytes; b"" at the end."""
+        if not self._first:
+            return bytes(self._body.read(size))
+        part, self._first = (self._first, b"") if size < 0 else (self._first[:size], self._first[size:])
+        return part
+
+
 def _key(item: Any) -> str:
     return str(item["Key"])
 
 
 def _blocks(body: Any, name: str) -> Iterator[bytes]:
-    """Unpacked, a block at a time."""
-    with gzip.GzipFile(fileobj=body, mode="rb") as plain:
+    """Unpacked where it is packed, a block at a time."""
+    with mapped(f"read {name}", service="s3"):
+        first = body.read(_BLOCK)
+    source = _Joined(first, body)
+    with gzip.GzipFile(fileobj=source, mode="rb") if first.startswith(_GZIP) else nullcontext(source) as plain:
         while True:
             try:
                 with mapped(f"read {name}", service="s3"):

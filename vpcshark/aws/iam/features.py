@@ -39,6 +39,7 @@ _MIRROR = ("traffic-mirror-session", "traffic-mirror-filter", "traffic-mirror-ta
 _BUCKETS = "arn:{partition}:s3:::*"
 _LOG_FILES = "arn:{partition}:s3:::*/AWSLogs/*"
 _LOG_GROUPS = "arn:{partition}:logs:{region}:{account}:log-group:*"
+_STREAMS = "arn:{partition}:firehose:{region}:{account}:deliverystream/*"
 _GLUE = ("arn:{partition}:glue:{region}:{account}:catalog", "arn:{partition}:glue:{region}:{account}:database/*")
 _TABLES = "arn:{partition}:glue:{region}:{account}:table/*"
 
@@ -219,6 +220,15 @@ FEATURES: Mapping[str, Feature] = {
             Allow("ReadLogGroups", ("logs:FilterLogEvents", "logs:GetQueryResults", "logs:StartQuery"), (_LOG_GROUPS,)),
             Allow("ListFlowLogFiles", ("s3:ListBucket",), (_BUCKETS,)),
             Allow("ReadFlowLogFiles", ("s3:GetObject",), (_LOG_FILES,)),
+        ),
+    ),
+    "firehose": Feature(
+        "read flow logs that Data Firehose delivered to S3 (needs flowlogs; name the bucket in the last ARN where all "
+        "buckets are too much)",
+        (),
+        (
+            Allow("AskDeliveryStreams", ("firehose:DescribeDeliveryStream",), (_STREAMS,)),
+            Allow("ReadDeliveredFiles", ("s3:GetObject",), (f"{_BUCKETS}/*",)),
         ),
     ),
     "athena": Feature(

@@ -82,6 +82,13 @@ ol.hops>li.drop{{border-left:8px double var(--drop);background:var(--wrong)}}
 ol.hops>li.unknown{{border-left:6px dashed var(--unknown)}}
 li:target,li:focus{{outline:3px solid var(--link);outline-offset:2px}}
 li:target{{scroll-margin:5rem}}
+.records{{overflow-x:auto}}.records table{{border-collapse:collapse}}
+.records th,.records td{{text-align:left;vertical-align:top;padding:.25rem .7rem .25rem 0}}
+.records tr{{border-bottom:1px solid var(--edge)}}
+.seen b{{color:var(--allow)}}.rejected b,.not-seen b{{color:var(--drop)}}.unclear b{{color:var(--unknown)}}
+.chart{{display:block;max-width:640px;width:100%;height:auto}}
+.chart .field{{fill:var(--box);stroke:var(--edge)}}.chart .bar{{fill:var(--allow)}}.chart .bad{{fill:var(--drop)}}
+.chart text{{fill:var(--text);font:11px {MONO}}}
 .up{{font-size:.85rem}}
 @media (min-width:1300px){{
 .sides{{grid-template-columns:minmax(0,1.5fr) minmax(0,1fr)}}

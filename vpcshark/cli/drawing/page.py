@@ -19,11 +19,11 @@ from vpcshark.network.packet import words
 from vpcshark.network.trail import DROP, JUMBO, UNKNOWN, Hop, Trail
 
 
-def page(found: Answer, facts: list[str], every_path: bool = False) -> str:
-    """The whole document. ``facts``: further sentences on the way as a whole."""
+def page(found: Answer, facts: list[str], every_path: bool = False, more: Element | None = None) -> str:
+    """The whole document. ``facts``: further sentences on the way as a whole; ``more`` stands below all."""
     title = f"{found.verdict}: {found.asked.source.text} → {found.asked.target.text}"
     skip = el("a", "To the list of hops", href="#list", class_="skip")
-    return document(title, looks.PAGE, skip, _head(found, facts), el("main", sides(found, every_path)))
+    return document(title, looks.PAGE, skip, _head(found, facts), el("main", sides(found, every_path), more))
 
 
 def sides(found: Answer, every_path: bool = False) -> Element:

@@ -11,7 +11,7 @@ import re
 import socket
 import threading
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from io import BytesIO
@@ -114,7 +114,8 @@ class Call:
 class Faults:
     """The layer. ``after`` runs once a call was performed, before its answer is sent. ``describe`` takes what a test
     says of a network interface (/_lab/enis); False if there is none. ``sessions`` takes what it wants of Session
-    Manager's sessions (/_lab/sessions): a method and a fault; None where there are none."""
+    Manager's sessions (/_lab/sessions): a method and a fault; None where there are none. ``controls``: more of that kind, by the last word
+    of their path."""
 
     def __init__(
         self,
@@ -123,7 +124,9 @@ class Faults:
         after: Callable[[str], None],
         describe: Callable[..., bool] = lambda eni_id, **facts: False,
         sessions: Callable[[str, dict[str, Any]], list[dict[str, Any]] | None] = lambda method, facts: None,
+        controls: Mapping[str, Callable[..., Any]] | None = None,
     ) -> None:
+        self._controls = {} if controls is None else controls
         self._app, self._clock, self._after, self._describe = app, clock, after, describe
         self._sessions = sessions
         self._lock = threading.Lock()
@@ -215,6 +218,9 @@ class Faults:
         if path == "/_lab/sessions":
             told = self._sessions(method, json.loads(body or b"{}"))
             return (told, "200 OK") if told is not None else ({"error": "there are no sessions"}, "404 Not Found")
+        more = self._controls.get(path.rpartition("/")[2])
+        if more is not None and method == "POST":
+            return more(**json.loads(body)), "200 OK"
         items: Any = {"/_lab/faults": self._faults, "/_lab/calls": self._calls}.get(path)
         if items is None:
             return {"error": "no such path"}, "404 Not Found"

@@ -23,13 +23,13 @@ def _guard(session: LabSession) -> Guard | None:
         return None
     source, target = backend.enis[session.source], backend.enis[session.target]
     is_inside = source.subnet.id == target.subnet.id
-    start = _table_of(backend, source.subnet)
+    start = table_of(backend, source.subnet)
     return Guard(
         source.private_ip_address,
         target.private_ip_address,
-        None if is_inside else tuple(_acl(backend, source.subnet.id, is_egress=True)),
-        None if is_inside else tuple(_acl(backend, target.subnet.id, is_egress=False)),
-        tuple(sorted(_rules(backend, target), key=repr)),  # moto keeps groups in no order
+        None if is_inside else tuple(acl(backend, source.subnet.id, is_egress=True)),
+        None if is_inside else tuple(acl(backend, target.subnet.id, is_egress=False)),
+        tuple(sorted(rules(backend, target), key=repr)),  # moto keeps groups in no order
         tuple(_routes(backend, start, source.subnet.availability_zone)),
         start.id,
         target.subnet.vpc_id,
@@ -41,19 +41,21 @@ def _backend(eni: str) -> Any:
     return next((backend for backend in found if eni in backend.enis), None)
 
 
-def _acl(backend: Any, subnet: str, *, is_egress: bool) -> Iterator[Entry]:
-    for acl in list(backend.network_acls.values()):
-        if any(association.subnet_id == subnet for association in acl.associations):
-            for entry in sorted(acl.network_acl_entries, key=lambda each: int(each.rule_number)):
-                if (str(entry.egress).lower() == "true") == is_egress and entry.cidr_block:
+def acl(backend: Any, subnet: str, *, is_egress: bool) -> Iterator[Entry]:
+    """The entries of a subnet's network ACL, in their order."""
+    for each in list(backend.network_acls.values()):
+        if any(association.subnet_id == subnet for association in each.associations):
+            for entry in sorted(each.network_acl_entries, key=lambda row: int(row.rule_number)):
+                block = entry.cidr_block or entry.ipv6_cidr_block
+                if (str(entry.egress).lower() == "true") == is_egress and block:
                     ports = _ports(entry.port_range_from, entry.port_range_to)
-                    yield Entry(entry.cidr_block, str(entry.protocol), ports, entry.rule_action == "allow")
+                    yield Entry(block, str(entry.protocol), ports, entry.rule_action == "allow")
 
 
-def _rules(backend: Any, target: Any) -> Iterator[Entry]:
-    """A reference to a group means its members' private addresses."""
-    for group in target.group_set:
-        for rule in group.ingress_rules:
+def rules(backend: Any, eni: Any, *, is_egress: bool = False) -> Iterator[Entry]:
+    """The rules of an interface's groups, in no order. A reference to a group means its members' own addresses."""
+    for group in eni.group_set:
+        for rule in group.egress_rules if is_egress else group.ingress_rules:
             for cidr in _who(backend, rule):
                 yield Entry(cidr, str(rule.ip_protocol), _ports(rule.from_port, rule.to_port))
 
@@ -64,8 +66,15 @@ def _who(backend: Any, rule: Any) -> list[str]:
     if rule.source_group:
         wanted = rule.source_group["GroupId"]
         members = [eni for eni in list(backend.enis.values()) if any(group.id == wanted for group in eni.group_set)]
-        return [f"{eni.private_ip_address}/32" for eni in members]
+        return [address for eni in members for address in _addresses(eni)]
     return [each for each in (rule.cidr_ipv4, rule.cidr_ipv6) if each]
+
+
+def _addresses(eni: Any) -> Iterator[str]:
+    if eni.private_ip_address:
+        yield f"{eni.private_ip_address}/32"
+    for each in eni.ipv6_addresses:
+        yield f"{each if isinstance(each, str) else each.get('Ipv6Address')}/128"
 
 
 def _ports(low: Any, high: Any) -> tuple[int, int] | None:
@@ -77,7 +86,8 @@ def _listed(backend: Any, prefix_list: str) -> list[str]:
     return [entry["Cidr"] for entry in found.entries.get(found.version) or []]
 
 
-def _table_of(backend: Any, subnet: Any) -> Any:
+def table_of(backend: Any, subnet: Any) -> Any:
+    """The route table of a subnet: its own, else the VPC's main one."""
     tables = list(backend.route_tables.values())
     own = [table for table in tables if subnet.id in table._associations.values()]
     main = [table for table in tables if table.main_association_id and table.vpc_id == subnet.vpc_id]

@@ -17,6 +17,7 @@ from vpcshark.lab.model import LabSession
 
 _log = logging.getLogger(__name__)
 _READING = ("Describe", "Get", "List", "Search")
+_QUERIED = ("logs", "athena")
 _WAITING = ("autoscaling", "cloudformation", "ssm")  # services whose calls may wait for others, or for machines
 
 
@@ -42,6 +43,7 @@ class ApiServer:
             moto_balancers,
             moto_ec2,
             moto_enis,
+            moto_flow_logs,
             moto_gate,
             moto_guards,
             moto_iam,
@@ -57,6 +59,7 @@ class ApiServer:
         moto_ec2.install()
         moto_network.install()
         moto_enis.install()
+        moto_flow_logs.install()
         moto_iam.install()
         moto_launch.install(None)
         moto_lag.install()
@@ -68,6 +71,8 @@ class ApiServer:
         self._mirrors: Mirrors | None = None
         self._applied: list[LabSession] = []
         self._applying = threading.Lock()
+        self._listeners: list[Callable[[], None]] = []
+        self.controls: dict[str, Callable[..., Any]] = {}
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
         app = Faults(
             self._in_turn(DomainDispatcherApplication(create_backend_app)),
@@ -75,6 +80,7 @@ class ApiServer:
             self._after,
             moto_enis.describe_as,
             _session_faults,
+            self.controls,
         )
         self._server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=MotoRequestHandler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="lab-api", daemon=True)
@@ -92,6 +98,10 @@ class ApiServer:
         """Tell this data plane of the sessions in force, before the answer of each call that changed them."""
         self._mirrors = mirrors
 
+    def listen(self, call: Callable[[], None]) -> None:
+        """Call it before the answer of each call that may have changed something."""
+        self._listeners.append(call)
+
     def stop(self) -> None:
         """Answer no more."""
         if self._thread.is_alive():
@@ -101,7 +111,7 @@ class ApiServer:
 
     def _in_turn(self, app: Any) -> Callable[..., Any]:
         """One call at a time. CloudFormation comes with the first call of it: it loads all that a template could
-        name."""
+        name; so do queries, which load S3."""
         from vpcshark.lab.api.faults import signed
 
         def serve(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
@@ -110,6 +120,11 @@ class ApiServer:
 
         def performed(environ: dict[str, Any], start_response: Callable[..., Any]) -> Any:
             caller, service = signed(environ)
+            if service in _QUERIED:
+                from vpcshark.lab.api import moto_queries
+
+                with self._turn:
+                    moto_queries.install()
             if service not in _WAITING:
                 with self._turn:
                     return app(environ, start_response)
@@ -124,7 +139,11 @@ class ApiServer:
         return serve
 
     def _after(self, action: str) -> None:
-        if self._mirrors is None or action.startswith(_READING):
+        if action.startswith(_READING):
+            return
+        for listener in self._listeners if action else ():  # S3's calls have none
+            listener()
+        if self._mirrors is None:
             return
         with self._applying:  # so that an older state never comes last
             with self._turn:

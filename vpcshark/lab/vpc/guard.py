@@ -25,7 +25,7 @@ _TABLE = "vpcshark-lab"
 _FIRST = 3000  # our route tables and marks
 _PRIORITY = 3000
 _HOPS = 4
-_PROTOCOLS = {"17": "udp", "6": "tcp", "1": "icmp"}
+_PROTOCOLS = {"17": "udp", "6": "tcp", "1": "icmp", "icmpv6": "58"}
 
 
 @dataclass(frozen=True)
@@ -120,10 +120,11 @@ def _chains(number: int, guard: Guard, *, is_reached: bool) -> list[str]:
 
 
 def _rules(entries: Iterable[Entry], side: str) -> list[str]:
-    return [f"  {_condition(entry, side)} {'return' if entry.is_allow else 'drop'}" for entry in entries]
+    return [f"  {condition(entry, side)} {'return' if entry.is_allow else 'drop'}" for entry in entries]
 
 
-def _condition(entry: Entry, side: str) -> str:
+def condition(entry: Entry, side: str) -> str:
+    """The packets that the entry is about, as nft(8) says it; ``side`` "saddr" or "daddr" is the far end."""
     family = "ip6" if ":" in entry.cidr else "ip"
     words = [f"{family} {side} {ip_network(entry.cidr, strict=False)}"]
     protocol = _PROTOCOLS.get(entry.protocol, entry.protocol)

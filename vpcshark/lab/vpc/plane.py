@@ -87,6 +87,11 @@ class NamespacePlane:
             if self._enforcer is not None:  # not before the mirror has sent the last frames of those that are gone
                 self._enforcer.enforce(pairs)
 
+    def at_ports(self, call: Callable[[Mapping[str, str]], None]) -> None:
+        """Call it with the fabric's port of each ENI; none of them goes meanwhile."""
+        with self._enforcing:
+            call(dict(self._ports))
+
     def launch(self, instance: LabInstance, on_end: Callable[[], None]) -> None:
         """See ``model.Machines``."""
         with self._changing:
