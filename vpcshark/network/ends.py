@@ -129,6 +129,7 @@ def _by_name(known: Known, text: str, vpc: str) -> list[End]:
             if nodes:
                 return [_end(text, each) for each in nodes]
     instances = {each.id for each in known.network.instances.values() if each.name == wanted}
+    known.want(*(("instance", each) for each in sorted(instances)))
     found = [
         e for e in known.network.interfaces.values() if e.name == wanted or (e.instance in instances and not e.device)
     ]

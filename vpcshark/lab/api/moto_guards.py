@@ -23,7 +23,7 @@ def _guard(session: LabSession) -> Guard | None:
         return None
     source, target = backend.enis[session.source], backend.enis[session.target]
     is_inside = source.subnet.id == target.subnet.id
-    start = _table_of(backend, source.subnet)
+    start = table_of(backend, source.subnet)
     return Guard(
         source.private_ip_address,
         target.private_ip_address,
@@ -60,7 +60,7 @@ def _rules(backend: Any, target: Any) -> Iterator[Entry]:
 
 def _who(backend: Any, rule: Any) -> list[str]:
     if rule.prefix_list_id:
-        return _listed(backend, rule.prefix_list_id)
+        return listed(backend, rule.prefix_list_id)
     if rule.source_group:
         wanted = rule.source_group["GroupId"]
         members = [eni for eni in list(backend.enis.values()) if any(group.id == wanted for group in eni.group_set)]
@@ -72,12 +72,14 @@ def _ports(low: Any, high: Any) -> tuple[int, int] | None:
     return (int(low), int(high)) if low is not None and high is not None and int(low) >= 0 else None
 
 
-def _listed(backend: Any, prefix_list: str) -> list[str]:
+def listed(backend: Any, prefix_list: str) -> list[str]:
+    """The blocks of a prefix list."""
     found = backend.managed_prefix_lists[prefix_list]
     return [entry["Cidr"] for entry in found.entries.get(found.version) or []]
 
 
-def _table_of(backend: Any, subnet: Any) -> Any:
+def table_of(backend: Any, subnet: Any) -> Any:
+    """The route table that holds for a subnet: its own, else the VPC's main one."""
     tables = list(backend.route_tables.values())
     own = [table for table in tables if subnet.id in table._associations.values()]
     main = [table for table in tables if table.main_association_id and table.vpc_id == subnet.vpc_id]
@@ -90,8 +92,8 @@ def _routes(backend: Any, table: Any, zone: str) -> Iterator[RouteEntry]:
     for route in table.routes:
         via = _via(backend, table, route, zone)
         onward |= {via} if via.startswith("tgw-rtb-") else set()
-        listed = _listed(backend, route.destination_prefix_list.id) if route.destination_prefix_list else []
-        for destination in [route.destination_cidr_block] if route.destination_cidr_block else listed:
+        blocks = listed(backend, route.destination_prefix_list.id) if route.destination_prefix_list else []
+        for destination in [route.destination_cidr_block] if route.destination_cidr_block else blocks:
             yield RouteEntry(table.id, destination, via)
     for identity in sorted(onward):
         yield from _gateway_routes(backend, backend.transit_gateways_route_tables[identity])

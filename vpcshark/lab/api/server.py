@@ -42,6 +42,7 @@ class ApiServer:
             moto_enis,
             moto_guards,
             moto_iam,
+            moto_joints,
             moto_launch,
             moto_network,
         )
@@ -49,6 +50,7 @@ class ApiServer:
 
         moto_ec2.install()
         moto_network.install()
+        moto_joints.install()
         moto_enis.install()
         moto_iam.install()
         moto_launch.install(None)
@@ -57,6 +59,7 @@ class ApiServer:
             moto_ec2.sessions_in_force()
         )
         self._mirrors: Mirrors | None = None
+        self._follow: Callable[[], None] | None = None
         self._applied: list[LabSession] = []
         self._applying = threading.Lock()
         logging.getLogger("werkzeug").setLevel(logging.WARNING)
@@ -81,6 +84,10 @@ class ApiServer:
     def tell(self, mirrors: Mirrors | None) -> None:
         """Tell this data plane of the sessions in force, before the answer of each call that changed them."""
         self._mirrors = mirrors
+
+    def follow(self, follow: Callable[[], None] | None) -> None:
+        """Call this before the answer of each call that may have changed something."""
+        self._follow = follow
 
     def stop(self) -> None:
         """Answer no more."""
@@ -110,7 +117,11 @@ class ApiServer:
         return serve
 
     def _after(self, action: str) -> None:
-        if self._mirrors is None or action.startswith(_READING):
+        if action.startswith(_READING):
+            return
+        if self._follow is not None:
+            self._follow()
+        if self._mirrors is None:
             return
         with self._applying:  # so that an older state never comes last
             with self._turn:
