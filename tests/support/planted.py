@@ -43,6 +43,7 @@ class Case:
     plant: Plant | None = None
     source: str = "client"
     target: str = "server"
+    is_mended: bool = True
 
     def __str__(self) -> str:
         return f"{self.base.__name__} {'v6' if self.is_v6 else 'v4'} {self.protocol} {self.name}"
@@ -367,7 +368,7 @@ def _others() -> Iterator[Case]:
     yield from _both("no propagation back", shared, unpropagated("back", "left", "return"))
     yield from _both("no route there", peered, no_route("left", "left", "forward"))
     yield from _both("no route back", peered, no_route("right", "right", "return"))
-    yield from _both("peering gone", peered, unpeered)
+    yield from (Case("peering gone", peered, is_v6, plant=unpeered, is_mended=False) for is_v6 in (False, True))
     yield from _both("ACL into the server's subnet", peered, acl("right", "right-host", False, "client", "forward"))
     yield from _both("ACL back into the client's", peered, acl("left", "left-host", False, "server", "return"))
     yield Case("UDP, group", peered, protocol="udp", plant=group("server", False, _OTHER_PORT))
@@ -387,7 +388,7 @@ def _others() -> Iterator[Case]:
         ("no route to the internet", no_route("left", "outer", "forward", "0.0.0.0/0")),
         ("no public address", no_public),
     ):
-        yield Case(name, plant=plant, **out)  # type: ignore[arg-type]
+        yield Case(name, plant=plant, is_mended=plant is not no_public, **out)  # type: ignore[arg-type]
 
 
 def faults() -> list[Case]:

@@ -60,6 +60,22 @@ def check_fault(case: Case, build: Any, capsys: pytest.CaptureFixture[str]) -> N
     assert dropped == {expected.words}
 
 
+def check_mend(case: Case, build: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every command that the walk prints, until nothing is in the way; then the packet comes through."""
+    assert case.plant is not None
+    with build(spec.parse(case.base(), "case")) as net:
+        case.plant(net, case.is_v6)
+        words, address = question(net, case)
+        commands = []
+        while found := net.walk(capsys, *words)["blockers"]:
+            assert found[0]["mend"], found[0]
+            commands.append(found[0]["mend"])
+            assert len(commands) < 4, commands
+            net.mend(commands[-1])
+        assert net.passes(case.source, address, case.protocol, case.port)
+    told(case, "; ".join(commands))
+
+
 def check_sound(case: Case, build: Any, capsys: pytest.CaptureFixture[str]) -> None:
     """Walked, sent."""
     with build(spec.parse(case.base(), "case")) as net:
@@ -87,6 +103,15 @@ def test_a_sound_network_lets_the_packet_through(build: Any, capsys: pytest.Capt
 def test_every_planted_fault_is_named_and_drops_the_packet(case: Case, build: Any, capsys: pytest.CaptureFixture[str]):
     """The whole table."""
     check_fault(case, build, capsys)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", [each for each in FAULTS if each.is_mended], ids=str)
+def test_the_command_that_is_printed_lets_the_packet_through(
+    case: Case, build: Any, capsys: pytest.CaptureFixture[str]
+):
+    """Of each fault that a command can mend."""
+    check_mend(case, build, capsys)
 
 
 @pytest.mark.long
