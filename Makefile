@@ -137,6 +137,10 @@ judge-walk: venv ## walks over other people's dumps, beside what independent eva
 judge-flowlogs: venv ## flow log records that others documented, beside what they say these mean (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_flowlogs.py $(CASES)
 
+judge-packets: venv tools compiled ## walks over 100 lab topologies with planted faults, beside what packets do in them (root; minutes)
+	@mkdir -p artifacts && rm -f artifacts/packets.tsv
+	VPCSHARK_TABLES=artifacts $(PY) -m pytest -q -m long tests/lab/topologies/test_packets.py; status=$$?; cat artifacts/packets.tsv; exit $$status
+
 judge-diagnose: venv ## what diagnose says of labelled captures, beside tshark's expert read naively (CASES=FOLDER)
 	PYTHONPATH=. $(PY) tests/judge_diagnose.py $(CASES)
 

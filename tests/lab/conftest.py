@@ -39,6 +39,7 @@ class Api:
     endpoint: str
     control: LabControl
     plane: RecordingPlane
+    server: Any = None
     clients: dict[Any, Any] = field(default_factory=dict)
 
     def client(self, service: str = "ec2", key: tuple[str, str] = ("lab", "lab"), attempts: int = 1) -> Any:
@@ -101,7 +102,7 @@ def running_api() -> Iterator[Api]:
     plane = RecordingPlane()
     server.start()
     server.tell(plane)
-    yield Api(server.endpoint, LabControl(server.endpoint), plane)
+    yield Api(server.endpoint, LabControl(server.endpoint), plane, server)
     server.stop()
 
 

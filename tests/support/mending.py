@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from typing import Any
 
@@ -17,6 +18,9 @@ def run(command: str, clients: Any) -> None:
     while words:
         option = words.pop(0)
         value = words.pop(0) if words and not words[0].startswith("--") else None
+        if value is None and option == "--no-source-dest-check":
+            parameters["SourceDestCheck"] = {"Value": False}
+            continue
         if option in ("--region", "--profile"):
             continue
         _set(parameters, option.removeprefix("--"), value, shape.input_shape.members)
@@ -39,16 +43,20 @@ def _typed(value: str | None, shape: Any) -> Any:
     if shape.type_name == "integer":
         return int(value)
     if shape.type_name == "list":
-        return [_typed(value, shape.member)]
+        inner = value[1:-1] if value.startswith("[") else value
+        return [_typed(inner, shape.member)]
     if shape.type_name == "structure":
-        pairs = dict(pair.split("=", 1) for pair in value.split(","))
+        plain = value[1:-1] if value.startswith("{") else value
+        pairs = dict(pair.split("=", 1) for pair in re.split(r",(?![^\[]*\])", plain))
         return {name: _typed(text, shape.members[name]) for name, text in pairs.items()}
+    if shape.type_name == "boolean":
+        return value != "false"
     return value
 
 
 def _customised(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """awscli/customizations/ec2/secgroupsimplify.py and protocolarg.py."""
-    if operation == "authorize-security-group-ingress":
+    if operation.startswith("authorize-security-group-") and "IpPermissions" not in parameters:
         port = int(parameters.pop("port"))
         permission = {"IpProtocol": parameters.pop("protocol", None) or parameters.pop("IpProtocol"), "FromPort": port}
         cidr = parameters.pop("cidr", None) or parameters.pop("CidrIp")

@@ -21,13 +21,14 @@ from vpcshark.text import line
 def run(options: argparse.Namespace) -> int:
     """Do what the action says."""
     actions = {"start": run_start, "stop": run_stop, "status": run_status, "run": run_run}
+    actions |= {"exec": run_exec, "topologies": run_topologies}
     return actions[options.action](options)
 
 
 def run_start(options: argparse.Namespace) -> int:
     """Start a lab in the background."""
     check_packages()
-    return int(_commands().start(sys.stdout, _install_quietly, say=_say))
+    return int(_commands().start(sys.stdout, _install_quietly, say=_say, topology=options.topology))
 
 
 def run_stop(options: argparse.Namespace) -> int:
@@ -46,10 +47,26 @@ def run_run(options: argparse.Namespace) -> int:
     argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     commands = _commands()
     try:
-        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare))
+        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare, topology=options.topology))
     except commands.CommandError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return int(error.status)
+
+
+def run_exec(options: argparse.Namespace) -> int:
+    """Run a command inside an instance."""
+    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
+    return int(_commands().execute(options.name, argv))
+
+
+def run_topologies(options: argparse.Namespace) -> int:
+    """List the topologies that are shipped."""
+    check_packages()
+    from vpcshark.lab.topologies import spec
+
+    for name in spec.shipped():
+        console.out().print(f"{name}  {spec.SHIPPED / name}.yaml", soft_wrap=True)
+    return 0
 
 
 def _prepare(environ: Mapping[str, str]) -> None:
@@ -71,7 +88,7 @@ def _commands() -> Any:
 
 def check_packages(find: Callable[[str], object] = importlib.util.find_spec) -> None:
     """VpcsharkError if the lab's process, which imports them, would find one of its packages missing."""
-    missing = [name for name in ("moto", "flask") if find(name) is None]
+    missing = [name for name in ("moto", "flask", "yaml") if find(name) is None]
     if missing:
         raise VpcsharkError(f"The lab needs packages that are not installed ({missing[0]}).", extras.advice("lab"))
 

@@ -1,4 +1,4 @@
-"""``python -m vpcshark.lab start|stop|status|run -- CMD``: the lab without the rest of vpcshark."""
+"""``python -m vpcshark.lab start|stop|status|run -- CMD|exec NAME -- CMD``: the lab without the rest of vpcshark."""
 
 from __future__ import annotations
 
@@ -28,17 +28,24 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("start", "run"):
         action = actions.add_parser(name)
         action.add_argument("--data-plane", choices=planes.KINDS, default="auto")
+        action.add_argument("--topology", default="")
     action.add_argument("command", nargs="+")
     actions.add_parser("stop").add_argument("folder", nargs="?", type=Path)
     actions.add_parser("status")
+    action = actions.add_parser("exec")
+    action.add_argument("name")
+    action.add_argument("command", nargs="+")
     return parser
 
 
 def _perform(arguments: argparse.Namespace) -> int:
     if arguments.action == "start":
-        return commands.start(sys.stdout, _no_launcher, arguments.data_plane, _say)
+        return commands.start(sys.stdout, _no_launcher, arguments.data_plane, _say, arguments.topology)
     if arguments.action == "run":
-        return commands.run(arguments.command, _no_launcher, arguments.data_plane, _say)
+        command, kind = arguments.command, arguments.data_plane
+        return commands.run(command, _no_launcher, kind, _say, topology=arguments.topology)
+    if arguments.action == "exec":
+        return commands.execute(arguments.name, arguments.command)
     if arguments.action == "stop":
         return commands.stop(sys.stdout, arguments.folder)
     return commands.status(sys.stdout)

@@ -45,9 +45,10 @@ class RunningLab:
     daemon: subprocess.Popen[str]
 
 
-def start(out: TextIO, install: Install, kind: str = "auto", say: Say = _quiet) -> int:
-    """Start a lab that stays until ``stop``; write its environment as lines for a shell's ``eval``."""
-    lab = _launch(install, kind, say, is_attached=False)
+def start(out: TextIO, install: Install, kind: str = "auto", say: Say = _quiet, topology: str = "") -> int:
+    """Start a lab that stays until ``stop``, of a shipped ``topology`` or a file's if one is named; write its
+    environment as lines for a shell's ``eval``."""
+    lab = _launch(install, (kind, topology), say, is_attached=False)
     out.writelines(f"{line}\n" for line in environment.exports(os.environ, lab.variables))
     return 0
 
@@ -58,6 +59,7 @@ def run(
     kind: str = "auto",
     say: Say = _quiet,
     prepare: Callable[[Mapping[str, str]], None] = _as_it_is,
+    topology: str = "",
 ) -> int:
     """Run ``command`` in a lab of its own, then stop the lab; the command's status, 128 + n if signal n ended it.
     ``prepare`` is called with the command's environment before it begins.
@@ -65,7 +67,7 @@ def run(
     SIGTERM and SIGHUP go on to the command. SIGINT does not: as with a shell, a terminal has sent it to the command
     already. The lab stays until the command has ended.
     """
-    lab = _launch(install, kind, say, is_attached=True)
+    lab = _launch(install, (kind, topology), say, is_attached=True)
     try:
         prepare(environment.inside(os.environ, lab.variables))
         return _run_in(lab, command)
@@ -95,18 +97,44 @@ def status(out: TextIO) -> int:
     return 0 if any(not homes.is_free(folder) for folder in folders) else 3
 
 
+def execute(name: str, command: Sequence[str], folder: Path | None = None) -> int:
+    """Become ``command`` inside the instance called ``name``, where /etc/hosts has the lab's instances. Returns only by
+    an error: CommandError where the command can't be run, VpcsharkError where there is no such instance."""
+    lab = _chosen(homes.root(dict(os.environ)), folder)
+    if lab is None:
+        raise InputError("No lab runs.", "Start one: vpcshark lab start.")
+    place = inside_of(lab, name)
+    hosts = lab / "hosts"
+    script = 'if [ -e "$0" ]; then mount --bind "$0" /etc/hosts; fi; exec "$@"'
+    argv = ["ip", "netns", "exec", place, "sh", "-c", script, str(hosts), *command]
+    sys.stdout.flush()
+    os.execvp(argv[0], argv)
+
+
+def inside_of(lab: Path, name: str) -> str:
+    """The namespace of the instance called ``name`` in a lab. InputError if there is none."""
+    start = f"{lab.name}-"
+    there = sorted(each.name.removeprefix(start) for each in Path("/run/netns").glob(f"{start}*"))
+    if name not in there or "/" in name:
+        listed = ", ".join(there) or "nothing: it has no namespaces"
+        raise InputError(f"{lab.name} has no instance {name}.", f"It has {listed}.")
+    return f"{start}{name}"
+
+
 def sweep(labs: Path) -> list[str]:
     """Remove what crashed labs left; their names."""
     left = [folder for folder in homes.everywhere(labs) if homes.is_free(folder)]
     return [folder.name for folder in left if _clean(folder)]
 
 
-def _launch(install: Install, kind: str, say: Say, *, is_attached: bool) -> RunningLab:
+def _launch(install: Install, kind: tuple[str, str], say: Say, *, is_attached: bool) -> RunningLab:
+    """``kind``: of the data plane, and the topology."""
+    words = _daemon_words(*kind)
     labs = homes.root(dict(os.environ))
     sweep(labs)
     folder, lock = homes.make(labs)
     try:
-        daemon = _spawn(folder, kind, lock, is_attached=is_attached)
+        daemon = _spawn(folder, words, lock, is_attached=is_attached)
     finally:
         os.close(lock)
     lab = RunningLab(folder, {}, daemon)
@@ -119,8 +147,20 @@ def _launch(install: Install, kind: str, say: Say, *, is_attached: bool) -> Runn
         raise
 
 
-def _spawn(folder: Path, kind: str, lock: int, *, is_attached: bool) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "vpcshark.lab.daemon", str(folder), planes.resolve(kind), str(lock)]
+def _daemon_words(kind: str, topology: str) -> tuple[str, list[str]]:
+    """The kind of data plane, and the daemon's further arguments. InputError for a topology that there is not."""
+    if not topology:
+        return planes.resolve(kind), []
+    from vpcshark.lab.topologies import spec
+
+    file = spec.find(topology)
+    spec.load(file)
+    return "namespaces", ["--topology", str(file)]
+
+
+def _spawn(folder: Path, words: tuple[str, list[str]], lock: int, *, is_attached: bool) -> subprocess.Popen[str]:
+    kind, more = words
+    command = [sys.executable, "-m", "vpcshark.lab.daemon", str(folder), kind, str(lock), *more]
     package = str(Path(vpcshark.__file__).parents[1])
     path = os.pathsep.join(filter(None, [package, os.environ.get("PYTHONPATH")]))
     with open(folder / "daemon.log", "wb", opener=_private) as log:

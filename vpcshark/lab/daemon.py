@@ -1,8 +1,8 @@
 """The lab's process: brings API and data plane up, stays until it is told to end, leaves nothing behind.
 
-Started by ``commands`` as ``python -m vpcshark.lab.daemon FOLDER KIND LOCK [--attached]``. It holds the folder's lock
-(descriptor LOCK). stdout: one JSON event per line until it is ready or has failed; stderr: the log. It ends on
-SIGTERM or SIGINT, and, attached, at the end of its stdin: that is when whoever started it is gone.
+Started by ``commands`` as ``python -m vpcshark.lab.daemon FOLDER KIND LOCK [--attached] [--topology FILE]``. It holds
+the folder's lock (descriptor LOCK). stdout: one JSON event per line until it is ready or has failed; stderr: the log.
+It ends on SIGTERM or SIGINT, and, attached, at the end of its stdin: that is when whoever started it is gone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,9 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +43,7 @@ def main() -> int:
     parser.add_argument("kind", choices=planes.KINDS)
     parser.add_argument("lock", type=int)
     parser.add_argument("--attached", action="store_true")
+    parser.add_argument("--topology", type=Path)
     arguments = parser.parse_args()
     os.set_inheritable(arguments.lock, False)
     homes.sign(arguments.lock)
@@ -50,13 +53,16 @@ def main() -> int:
         signal.signal(number, lambda *_: ending.set())
     if arguments.attached:
         threading.Thread(target=_watch_input, args=(ending,), name="lab-owner", daemon=True).start()
-    return _live(arguments.folder, planes.resolve(arguments.kind), ending)
+    bring_up = partial(_bring_up, kind=planes.resolve(arguments.kind))
+    if arguments.topology is not None:
+        bring_up = partial(_bring_up_topology, file=arguments.topology)
+    return _live(arguments.folder, bring_up, ending)
 
 
-def _live(folder: Path, kind: str, ending: threading.Event) -> int:
+def _live(folder: Path, bring_up: Callable[[Path, ExitStack], None], ending: threading.Event) -> int:
     with ExitStack() as undo:
         try:
-            _bring_up(folder, kind, undo)
+            bring_up(folder, undo)
         except VpcsharkError as error:
             _log.exception("the lab does not start")
             _tell("failed", problem=error.problem, remedy=error.remedy)
@@ -72,27 +78,13 @@ def _live(folder: Path, kind: str, ending: threading.Event) -> int:
     return 0
 
 
-def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
-    _tell("progress", text="starting the EC2 API")
-    import boto3
-
-    from vpcshark.lab.api.server import ApiServer
-
-    _make_folders(folder)
-    SWITCHES.set(**PROFILES[os.environ.get("VPCSHARK_LAB_PROFILE", "at-once")])
-    SWITCHES.set(record=os.environ.get("VPCSHARK_LAB_RECORD", ""))
-    server = ApiServer()
-    undo.callback(server.stop)
-    server.start()
-    client = _clients(boto3, server.endpoint)
-    from vpcshark.lab.seed import make_keys
-
+def _bring_up(folder: Path, undo: ExitStack, kind: str) -> None:
+    server, client = _start_api(folder, undo)
     _tell("progress", text="making a VPC")
     world = _seed(client("ec2"), client("iam"), kind, undo)
-    key_id, secret = make_keys(client("iam"))
+    plane = planes.make(kind, folder)
     keys.make(folder / "ssh")
     keys.write_known_hosts(folder / "ssh", ssh_names(world))
-    plane = planes.make(kind, folder)
     _tell("progress", text="starting its traffic")
     undo.callback(plane.stop)
     plane.start(world)
@@ -105,7 +97,43 @@ def _bring_up(folder: Path, kind: str, undo: ExitStack) -> None:
         opened = _open_gateways(folder, world, client("ec2"), undo)
         _keep_flow_logs(folder, world, plane, server, undo)
         moto_launch.install(moto_launch.Fleet(plane, world.vpc_cidr, opened.join, opened.leave))
-    variables = environment.variables(folder, server.endpoint, key_id, secret)
+    _write_facts(folder, server.endpoint, client("iam"), kind)
+
+
+def _bring_up_topology(folder: Path, undo: ExitStack, file: Path) -> None:
+    from vpcshark.lab.topologies import spec
+
+    wanted = spec.load(file)
+    server, client = _start_api(folder, undo)
+    from vpcshark.lab.topologies import running
+
+    _tell("progress", text=f"making the topology {wanted.name}")
+    running.bring_up(folder, wanted, server, client("ec2"), undo)
+    keys.make(folder / "ssh")
+    keys.write_known_hosts(folder / "ssh", [])
+    _write_facts(folder, server.endpoint, client("iam"), f"the topology {wanted.name}")
+
+
+def _start_api(folder: Path, undo: ExitStack) -> tuple[ApiServer, Callable[[str], Any]]:
+    """The API, and a maker of clients for it by a service's name."""
+    _tell("progress", text="starting the EC2 API")
+    import boto3
+
+    from vpcshark.lab.api.server import ApiServer
+
+    _make_folders(folder)
+    SWITCHES.set(**PROFILES[os.environ.get("VPCSHARK_LAB_PROFILE", "at-once")])
+    SWITCHES.set(record=os.environ.get("VPCSHARK_LAB_RECORD", ""))
+    server = ApiServer()
+    undo.callback(server.stop)
+    server.start()
+    return server, _clients(boto3, server.endpoint)
+
+
+def _write_facts(folder: Path, endpoint: str, iam: Any, kind: str) -> None:
+    from vpcshark.lab.seed import make_keys
+
+    variables = environment.variables(folder, endpoint, *make_keys(iam))
     if (folder / "ca.pem").exists():
         variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
     variables |= wiresharks.prepare(folder, _wireshark_folders(), shutil.which, is_root=os.geteuid() == 0)

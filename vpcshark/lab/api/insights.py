@@ -1,14 +1,26 @@
-"""Reachability Analyzer's paths and analyses, as EC2 keeps them. The lab analyses nothing: each analysis fails, and
-says so. Its verdicts would be the product's own; what packets do, the data plane shows.
+"""Reachability Analyzer's paths and analyses, as EC2 keeps them. An analysis finds what packets do, where a data plane
+can send some (``install``); elsewhere it fails, and says so: a verdict would be the product's own.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from vpcshark.lab.api.state import ApiError, Params, Record, State, new_id
+
+Analyse = Callable[[Record], Record]
+"""A path -> the members of its analysis. ApiError."""
+_analyse: Analyse | None = None
 
 PATH, ANALYSIS = "nip", "nia"
 _TYPES = {PATH: "network-insights-path", ANALYSIS: "network-insights-analysis"}
 _WORDS = {PATH: "Path", ANALYSIS: "Analysis"}
+
+
+def install(analyse: Analyse | None) -> None:
+    """Have analyses made by this from now on (None: nobody makes any)."""
+    global _analyse
+    _analyse = analyse
 
 
 def create_path(state: State, params: Params) -> Record:
@@ -40,11 +52,19 @@ def describe_analyses(state: State, params: Params) -> Record:
     """By ids or by tag; who looks finds a running one ended the next time."""
     shown = _described(state, params, ANALYSIS, params.get("NetworkInsightsAnalysisIds"))
     for each in shown:
-        state.insights[each["NetworkInsightsAnalysisId"]] |= {
-            "Status": "failed",
-            "StatusMessage": "The lab analyses nothing.",
-        }
+        if each["Status"] == "running":
+            path = _find(state, each["NetworkInsightsPathId"], PATH)
+            state.insights[each["NetworkInsightsAnalysisId"]] |= _analysed(path)
     return {"NetworkInsightsAnalyses": shown}
+
+
+def _analysed(path: Record) -> Record:
+    if _analyse is None:
+        return {"Status": "failed", "StatusMessage": "The lab analyses nothing."}
+    try:
+        return {"Status": "succeeded", **_analyse(path)}
+    except ApiError as error:
+        return {"Status": "failed", "StatusMessage": error.message}
 
 
 def delete_path(state: State, params: Params) -> Record:

@@ -13,6 +13,8 @@ from typing import Any
 from moto.elbv2 import models
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
+from vpcshark.lab.cloud import Listener
+
 VXLAN_PORT = 4789
 _UDP = ("UDP", "TCP_UDP")
 _WORDS = {"network": "net", "gateway": "gwy"}  # in an ARN, for a type; else "app"
@@ -83,3 +85,25 @@ def _enis(backend: Any, target: str, vpc: str) -> Iterator[str]:
         has_address = target == eni.private_ip_address and eni.subnet.vpc_id == vpc
         if is_primary or has_address:
             yield eni.id
+
+
+def network_balancers(backend: Any) -> dict[str, tuple[Listener, ...]]:
+    """The tail of each Network Load Balancer's ARN -> its listeners, each with the addresses of its healthy targets."""
+    balancers = elbv2_backends[backend.account_id][backend.region_name]
+    found: dict[str, tuple[Listener, ...]] = {}
+    for balancer in balancers.load_balancers.values():
+        if balancer.type == "network":
+            rows = [_listener(backend, balancers, each) for each in balancer.listeners.values()]
+            found[balancer.arn.partition("loadbalancer/")[2]] = tuple(rows)
+    return found
+
+
+def _listener(backend: Any, balancers: Any, listener: Any) -> Listener:
+    groups = [balancers.target_groups[arn] for arn in _forwarded_to(listener) if arn in balancers.target_groups]
+    targets = []
+    for group in groups:
+        for eni in _healthy(backend, group):
+            port = next((each.get("Port") for each in group.targets.values()), None) or group.port
+            targets.append((str(backend.enis[eni].private_ip_address), int(port)))
+    keeps = all(group.attributes.get("preserve_client_ip.enabled", "true") == "true" for group in groups)
+    return Listener(listener.protocol.lower(), int(listener.port), tuple(dict.fromkeys(targets)), keeps)

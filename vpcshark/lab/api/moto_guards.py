@@ -62,7 +62,7 @@ def rules(backend: Any, eni: Any, *, is_egress: bool = False) -> Iterator[Entry]
 
 def _who(backend: Any, rule: Any) -> list[str]:
     if rule.prefix_list_id:
-        return _listed(backend, rule.prefix_list_id)
+        return listed(backend, rule.prefix_list_id)
     if rule.source_group:
         wanted = rule.source_group["GroupId"]
         members = [eni for eni in list(backend.enis.values()) if any(group.id == wanted for group in eni.group_set)]
@@ -81,7 +81,8 @@ def _ports(low: Any, high: Any) -> tuple[int, int] | None:
     return (int(low), int(high)) if low is not None and high is not None and int(low) >= 0 else None
 
 
-def _listed(backend: Any, prefix_list: str) -> list[str]:
+def listed(backend: Any, prefix_list: str) -> list[str]:
+    """The blocks of a prefix list."""
     found = backend.managed_prefix_lists[prefix_list]
     return [entry["Cidr"] for entry in found.entries.get(found.version) or []]
 
@@ -100,8 +101,8 @@ def _routes(backend: Any, table: Any, zone: str) -> Iterator[RouteEntry]:
     for route in table.routes:
         via = _via(backend, table, route, zone)
         onward |= {via} if via.startswith("tgw-rtb-") else set()
-        listed = _listed(backend, route.destination_prefix_list.id) if route.destination_prefix_list else []
-        for destination in [route.destination_cidr_block] if route.destination_cidr_block else listed:
+        blocks = listed(backend, route.destination_prefix_list.id) if route.destination_prefix_list else []
+        for destination in [route.destination_cidr_block] if route.destination_cidr_block else blocks:
             yield RouteEntry(table.id, destination, via)
     for identity in sorted(onward):
         yield from _gateway_routes(backend, backend.transit_gateways_route_tables[identity])

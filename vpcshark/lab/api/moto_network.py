@@ -133,11 +133,18 @@ def _search(response: Any) -> ActionResult:
     backend = response.ec2_backend
     table = backend.transit_gateways_route_tables.get(response._get_param("TransitGatewayRouteTableId"))
     filters = response._filters_from_querystring()
-    found = list(_matching(_routes(backend, table), filters)) if table else []
+    found = list(_matching(transit_routes(backend, table), filters)) if table else []
     return ActionResult({"Routes": found, "AdditionalRoutesAvailable": False})
 
 
-def _routes(backend: Any, table: Any) -> list[dict[str, Any]]:
+def leave_default_table(attachment: Any) -> None:
+    """It was not asked into its gateway's default table."""
+    setattr(attachment, _LEFT, True)
+    for table in attachment.ec2_backend.transit_gateways_route_tables.values():
+        table.route_table_associations.pop(attachment.id, None)
+
+
+def transit_routes(backend: Any, table: Any) -> list[dict[str, Any]]:
     """Static routes, and one per block of each VPC whose attachment is propagated."""
     static = [_described(backend, route) for route in table.routes.values()]
     taken = {route["DestinationCidrBlock"] for route in static}
@@ -149,7 +156,7 @@ def _routes(backend: Any, table: Any) -> list[dict[str, Any]]:
             "TransitGatewayAttachments": [_attachment(backend, each.transitGatewayAttachmentId)],
         }
         for each in table.route_table_propagation
-        for block in _blocks(backend, each.resourceId)
+        for block in _blocks(backend, each)
         if block not in taken
     ]
     return static + propagated
@@ -178,8 +185,15 @@ def _attachment(backend: Any, identity: str) -> dict[str, str]:
     }
 
 
-def _blocks(backend: Any, vpc_id: str) -> list[str]:
-    return [block["cidr_block"] for block in backend.get_vpc(vpc_id).get_cidr_block_association_set()]
+def _blocks(backend: Any, propagation: Any) -> list[str]:
+    """What a VPC's attachment propagates; IPv6 where it carries that."""
+    attachment = backend.transit_gateway_attachments.get(propagation.transitGatewayAttachmentId)
+    if attachment is None or attachment.resource_type != "vpc" or attachment.state in _GONE:
+        return []
+    vpc, options = backend.get_vpc(propagation.resourceId), getattr(attachment, "options", {})
+    rows = list(vpc.get_cidr_block_association_set())
+    rows += vpc.get_cidr_block_association_set(ipv6=True) if options.get("Ipv6Support") == "enable" else []
+    return [block["cidr_block"] for block in rows]
 
 
 def _matching(routes: Iterable[dict[str, Any]], filters: Mapping[str, list[str]]) -> Iterable[dict[str, Any]]:

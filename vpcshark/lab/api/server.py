@@ -47,6 +47,7 @@ class ApiServer:
             moto_gate,
             moto_guards,
             moto_iam,
+            moto_joints,
             moto_lag,
             moto_launch,
             moto_network,
@@ -58,6 +59,7 @@ class ApiServer:
         moto_balancers.install()
         moto_ec2.install()
         moto_network.install()
+        moto_joints.install()
         moto_enis.install()
         moto_flow_logs.install()
         moto_iam.install()

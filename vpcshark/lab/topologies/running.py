@@ -1,0 +1,75 @@
+"""A topology come alive: made in the API, built as namespaces, and following the API from then on.
+
+Must not know how the lab's process begins or ends.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from vpcshark.lab.api import insights, moto_cloud
+from vpcshark.lab.api.moto_ec2 import TURN
+from vpcshark.lab.api.server import ApiServer
+from vpcshark.lab.cloud import Cloud
+from vpcshark.lab.topologies import make, spec
+from vpcshark.lab.topologies.analyzing import Analyst
+from vpcshark.lab.topologies.make import Made
+from vpcshark.lab.vpc.routed.plane import Outfit, RoutedPlane
+
+HOSTS = "hosts"
+
+
+class Running:
+    """One topology with its plane. ``made`` has the ids of what the file names."""
+
+    def __init__(self, plane: RoutedPlane, made: Made, hosts: Path) -> None:
+        self.plane, self.made = plane, made
+        self._hosts = hosts
+        self._turn = threading.Lock()
+
+    def follow(self) -> None:
+        """Have the plane do what the API says now; an older state never comes last."""
+        with self._turn:
+            cloud = now()
+            self.plane.follow(cloud)
+            write_hosts(self._hosts, cloud)
+
+
+def now() -> Cloud:
+    """The account as it is."""
+    with TURN:
+        return moto_cloud.read()
+
+
+def bring_up(folder: Path, wanted: spec.Spec, server: ApiServer, ec2: Any, undo: ExitStack) -> Running:
+    """Make it, build it, and have it follow; ``undo`` takes the plane down. VpcsharkError."""
+    made = make.make(wanted, ec2)
+    plane = RoutedPlane(folder, folder.name)
+    undo.callback(plane.stop)
+    running = Running(plane, made, folder / HOSTS)
+    cloud = now()
+    plane.start(cloud, Outfit(made.serves, made.internet))
+    write_hosts(folder / HOSTS, cloud)
+    server.listen(running.follow)
+    undo.callback(insights.install, None)
+    insights.install(Analyst(plane).analyse)
+    return running
+
+
+def write_hosts(path: Path, cloud: Cloud) -> None:
+    """Names and addresses of the instances, as /etc/hosts has them inside."""
+    text = "".join(["127.0.0.1 localhost\n", "::1 localhost\n", *_lines(cloud)])
+    if not path.exists() or path.read_text("utf-8") != text:
+        path.write_text(text, "utf-8")
+        path.chmod(0o644)  # programs of any user look names up
+
+
+def _lines(cloud: Cloud) -> Iterator[str]:
+    for eni in cloud.enis.values():
+        name = cloud.names.get(eni.owner, "")
+        if name and eni.owner.startswith("i-"):
+            yield from (f"{address} {name}\n" for address in eni.addresses)

@@ -1,0 +1,306 @@
+"""A topology as somebody writes it: YAML in, a checked ``Spec`` out. Must not know the API, nor what becomes of it.
+
+The form is in docs/how-to/lab-topologies.md. A name is known everywhere in the file; blocks are IPv4, and where a VPC
+has IPv6 its subnets and instances get theirs from the lab.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from ipaddress import ip_address, ip_network
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from vpcshark.errors import InputError
+from vpcshark.lab.topologies.rules import AclLine, GroupLine, acl_line, group_line
+
+SHIPPED = Path(__file__).parent / "shipped"
+Raw = Mapping[str, Any]
+_ADVICE = "docs/how-to/lab-topologies.md has the form; vpcshark lab topologies lists those that are shipped."
+
+
+@dataclass(frozen=True)
+class Subnet:
+    """``table`` and ``acl`` are names in its VPC, "" for the VPC's main and default ones."""
+
+    name: str
+    vpc: str
+    cidr: str
+    zone: str
+    table: str = ""
+    acl: str = ""
+
+
+@dataclass(frozen=True)
+class Vpc:
+    """``tables``: name -> {destination: target}; "main" is the main one. ``acls``, ``groups``: name -> (in, out); out
+    of a group None: all."""
+
+    name: str
+    cidr: str
+    has_v6: bool
+    subnets: tuple[Subnet, ...]
+    tables: Mapping[str, Mapping[str, str]]
+    acls: Mapping[str, tuple[tuple[AclLine, ...], tuple[AclLine, ...]]]
+    groups: Mapping[str, tuple[tuple[GroupLine, ...], tuple[GroupLine, ...] | None]]
+
+
+@dataclass(frozen=True)
+class Instance:
+    """``public``: an Elastic IP of it. ``serves``: "tcp 80", "udp 53"."""
+
+    name: str
+    subnet: str
+    address: str
+    groups: tuple[str, ...]
+    serves: tuple[str, ...]
+    public: str = ""
+    is_checked: bool = True
+
+
+@dataclass(frozen=True)
+class TransitTable:
+    """Names of attachments; ``routes``: destination -> attachment or "blackhole"."""
+
+    name: str
+    associations: tuple[str, ...]
+    propagations: tuple[str, ...]
+    routes: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Transit:
+    """``attachments``: name -> (VPC, its subnets)."""
+
+    name: str
+    attachments: Mapping[str, tuple[str, tuple[str, ...]]]
+    tables: tuple[TransitTable, ...]
+
+
+@dataclass(frozen=True)
+class Nat:
+    """A public NAT gateway."""
+
+    name: str
+    subnet: str
+    address: str
+    public: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """The whole. ``gateways``: name -> (VPC, is egress-only). ``internet``: address -> what it serves."""
+
+    name: str
+    vpcs: tuple[Vpc, ...]
+    instances: tuple[Instance, ...] = ()
+    transits: tuple[Transit, ...] = ()
+    peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    gateways: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
+    nats: tuple[Nat, ...] = ()
+    internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+    def vpc(self, name: str) -> Vpc:
+        """By its name."""
+        return next(each for each in self.vpcs if each.name == name)
+
+
+def shipped() -> list[str]:
+    """The names of the topologies that come with the lab."""
+    return sorted(path.stem for path in SHIPPED.glob("*.yaml"))
+
+
+def find(name: str) -> Path:
+    """A shipped topology's file, or the file that the name is. InputError if there is neither."""
+    path = SHIPPED / f"{name}.yaml"
+    if name in shipped():
+        return path
+    if not Path(name).is_file():
+        raise InputError(f"There is no topology {name}.", f"Shipped are {', '.join(shipped())}; or give a file.")
+    return Path(name).resolve()
+
+
+def load(path: Path) -> Spec:
+    """A file's topology. InputError says what in it is wrong."""
+    try:
+        raw = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        raise InputError(f"{path} can't be read as YAML: {' '.join(str(error).split())}.", _ADVICE) from error
+    return parse(raw, path.stem)
+
+
+def parse(raw: Any, name: str) -> Spec:
+    """A topology of YAML's plain values."""
+    top = _Part(f"The topology {name}", raw)
+    vpcs = tuple(_vpc(part) for part in top.parts("vpcs"))
+    internet = {part.name: tuple(part.texts("serves")) for part in top.parts("internet")}
+    spec = Spec(
+        name,
+        vpcs,
+        tuple(map(_instance, top.parts("instances"))),
+        tuple(map(_transit, top.parts("transit_gateways"))),
+        {each: (two[0], two[1]) for each, two in top.pairs("peerings").items()},
+        {each: (vpc, False) for each, vpc in top.strings("internet_gateways").items()}
+        | {each: (vpc, True) for each, vpc in top.strings("egress_only_gateways").items()},
+        tuple(map(_nat, top.parts("nat_gateways"))),
+        internet,
+    )
+    top.done()
+    _check(spec)
+    return spec
+
+
+def _vpc(part: _Part) -> Vpc:
+    subnets = tuple(
+        Subnet(
+            one.name, part.name, one.network("cidr"), one.text("zone", "a"), one.text("table", ""), one.text("acl", "")
+        )
+        for one in part.parts("subnets")
+    )
+    acls = {
+        one.name: (
+            tuple(acl_line(each, one.where) for each in one.texts("in")),
+            tuple(acl_line(each, one.where) for each in one.texts("out")),
+        )
+        for one in part.parts("acls")
+    }
+    groups = {
+        one.name: (
+            tuple(group_line(each, one.where) for each in one.texts("in")),
+            tuple(group_line(each, one.where) for each in one.texts("out")) if "out" in one.raw else None,
+        )
+        for one in part.parts("groups")
+    }
+    tables = {one.name: one.all_strings() for one in part.parts("tables")}
+    return Vpc(part.name, part.network("cidr"), bool(part.take("ipv6", False)), subnets, tables, acls, groups)
+
+
+def _instance(part: _Part) -> Instance:
+    return Instance(
+        part.name,
+        part.text("subnet"),
+        part.address("address"),
+        tuple(part.texts("groups")),
+        tuple(part.texts("serves")),
+        part.address("public", ""),
+        not part.take("forwards", False),
+    )
+
+
+def _transit(part: _Part) -> Transit:
+    attachments = {one.name: (one.text("vpc"), tuple(one.texts("subnets"))) for one in part.parts("attachments")}
+    tables = tuple(
+        TransitTable(
+            one.name, tuple(one.texts("associations")), tuple(one.texts("propagations")), one.strings("routes")
+        )
+        for one in part.parts("tables")
+    )
+    return Transit(part.name, attachments, tables)
+
+
+def _nat(part: _Part) -> Nat:
+    return Nat(part.name, part.text("subnet"), part.address("address"), part.address("public"))
+
+
+class _Part:
+    """One mapping of the file. What is taken out of it is known; the rest is an error."""
+
+    def __init__(self, where: str, raw: Any, name: str = "") -> None:
+        if not isinstance(raw, dict):
+            raise InputError(f"{where} is no mapping.", _ADVICE)
+        self.where, self.raw, self.name = where, {str(key): value for key, value in raw.items()}, name
+        self._taken: set[str] = set()
+
+    def take(self, key: str, default: Any = None) -> Any:
+        """A value, whatever it is."""
+        self._taken.add(key)
+        return self.raw.get(key, default)
+
+    def parts(self, key: str) -> Iterator[_Part]:
+        """The named mappings below a key, each done with when the next begins."""
+        below = _Part(f"{self.where}, {key},", self.take(key) or {})
+        for name, raw in below.raw.items():
+            part = _Part(f"{self.where}, {key} {name}", raw or {}, name)
+            yield part
+            part.done()
+
+    def text(self, key: str, default: str | None = None) -> str:
+        """A word."""
+        found = self.take(key, default)
+        if found is None or isinstance(found, (dict, list)):
+            raise InputError(f"{self.where} does not say its {key}.", _ADVICE)
+        return str(found)
+
+    def texts(self, key: str) -> Sequence[str]:
+        """A list of words."""
+        found = self.take(key) or []
+        if not isinstance(found, list):
+            raise InputError(f"{self.where}: {key} is no list.", _ADVICE)
+        return [str(each) for each in found]
+
+    def strings(self, key: str) -> Mapping[str, str]:
+        """Words by name."""
+        return _Part(f"{self.where}, {key},", self.take(key) or {}).all_strings()
+
+    def all_strings(self) -> Mapping[str, str]:
+        """All that it has, as words."""
+        self._taken |= {*self.raw}
+        return {key: str(value) for key, value in self.raw.items()}
+
+    def pairs(self, key: str) -> Mapping[str, Sequence[str]]:
+        """Two words by name."""
+        found = {}
+        for name, value in _Part(f"{self.where}, {key},", self.take(key) or {}).raw.items():
+            if not isinstance(value, list) or len(value) != 2:
+                raise InputError(f"{self.where}, {key} {name}: that takes two names.", _ADVICE)
+            found[name] = [str(each) for each in value]
+        return found
+
+    def network(self, key: str) -> str:
+        """A block."""
+        text = self.text(key)
+        try:
+            return str(ip_network(text))
+        except ValueError as error:
+            raise InputError(f"{self.where}: {key} {text} is no network ({error}).", _ADVICE) from error
+
+    def address(self, key: str, default: str | None = None) -> str:
+        """An address."""
+        text = self.text(key, default)
+        try:
+            return str(ip_address(text)) if text else ""
+        except ValueError as error:
+            raise InputError(f"{self.where}: {key} {text} is no address.", _ADVICE) from error
+
+    def done(self) -> None:
+        """InputError for what nobody took."""
+        unknown = sorted(set(self.raw) - self._taken)
+        if unknown:
+            raise InputError(f"{self.where} has {', '.join(unknown)}, which a topology does not know.", _ADVICE)
+
+
+def _check(spec: Spec) -> None:
+    """Every name that is used is there."""
+    vpcs = {each.name for each in spec.vpcs}
+    subnets = {each.name for vpc in spec.vpcs for each in vpc.subnets}
+    groups = {name for vpc in spec.vpcs for name in vpc.groups}
+    used = [("subnet", name, subnets) for name in [*(e.subnet for e in spec.instances), *(e.subnet for e in spec.nats)]]
+    used += [("group", name, groups) for each in spec.instances for name in each.groups]
+    used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
+    used += [("VPC", vpc, vpcs) for two in spec.peerings.values() for vpc in two]
+    for vpc in spec.vpcs:
+        used += [("table", each.table, {*vpc.tables, "", "main"}) for each in vpc.subnets]
+        used += [("ACL", each.acl, {*vpc.acls, ""}) for each in vpc.subnets]
+    for transit in spec.transits:
+        there = {*transit.attachments}
+        used += [("VPC", vpc, vpcs) for vpc, _ in transit.attachments.values()]
+        used += [("subnet", name, subnets) for _, names in transit.attachments.values() for name in names]
+        for table in transit.tables:
+            used += [("attachment", name, there) for name in (*table.associations, *table.propagations)]
+            used += [("attachment", name, {*there, "blackhole"}) for name in table.routes.values()]
+    for kind, name, known in used:
+        if name not in known:
+            raise InputError(f"The topology {spec.name} has no {kind} {name}.", _ADVICE)
