@@ -16,7 +16,7 @@ from vpcshark.aws.response_limits import LONGEST, MOST, whole
 from vpcshark.clock import SystemClock
 from vpcshark.errors import AwsError
 
-PIECE = bytes(SHORT // 4)
+PIECE = b"{" * (SHORT // 4)  # as JSON begins
 
 
 class Answer:
@@ -24,11 +24,12 @@ class Answer:
 
     def __init__(self, count: int, before: Callable[[int], None] = lambda at: None) -> None:
         self.count, self.before, self.is_closed = count, before, False
+        self.piece = PIECE
 
     def stream(self, size: int) -> Iterator[bytes]:
         for at in range(self.count):
             self.before(at)
-            yield PIECE
+            yield self.piece
 
     def close(self) -> None:
         self.is_closed = True
@@ -66,6 +67,15 @@ def test_one_that_is_too_long_is_given_up() -> None:
     with pytest.raises(AwsError, match="longer than 16 MiB"):
         read(answer)
     assert answer.is_closed
+    assert read(Answer(8))
+
+
+def test_what_is_long_and_none_of_awss_is_never_made_an_answer() -> None:
+    """botocore would put all of it into the text of an error."""
+    long = Answer(8)
+    long.piece = bytes(len(PIECE))
+    with pytest.raises(AwsError, match="neither XML nor JSON"):
+        read(long)
     assert read(Answer(8))
 
 

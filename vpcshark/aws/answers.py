@@ -6,6 +6,7 @@ replaces as well). Must not know what an answer is for, nor import botocore befo
 
 from __future__ import annotations
 
+import re
 from typing import Any, SupportsIndex, overload
 
 from vpcshark.aws.long_answers import SHORT, done
@@ -77,10 +78,10 @@ def read_by_us(core: Any) -> None:
     core.register_component("response_parser_factory", Factory())
 
 
-def why_not(document: bytes) -> str:
+def why_not(document: bytes | memoryview) -> str:
     """What a whole answer is that botocore had better not see; "" for one of AWS's. Of its parser's errors some have
     the text of the whole answer in them, and of some answers it makes a hundred times their bytes."""
-    start = document[:64].lstrip()[:1]
+    start = bytes(document[:64]).lstrip()[:1]
     if start == b"<":
         return _why_no_xml(document)
     if len(document) > SHORT and start not in (b"{", b"["):
@@ -88,12 +89,12 @@ def why_not(document: bytes) -> str:
     return ""
 
 
-def _why_no_xml(document: bytes) -> str:
+def _why_no_xml(document: bytes | memoryview) -> str:
     """AWS has no document type, whose entities may unfold without a bound. What is short and no XML is botocore's to
     refuse."""
     from xml.parsers import expat
 
-    if b"<!DOCTYPE" in document:
+    if re.search(b"<!DOCTYPE", document):
         return "is a document, not AWS's"
     depth = count = 0
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.answers import why_not
-from vpcshark.aws.long_answers import SHORT, Turn, done, kept
+from vpcshark.aws.long_answers import SHORT, Turn, kept
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
@@ -68,17 +68,13 @@ def _body(raw: Any, request: Any, most: int, clock: Clock) -> bytes:
         raise exceptions.ConnectionClosedError(endpoint_url=request.url, request=request, error=error) from error
     except broken.HTTPError as error:
         raise exceptions.HTTPClientError(error=error) from error
-    if wrong := why_not(body):
-        done(body)
-        del body  # an error keeps its frames
-        raise AwsError(f"The answer from {request.url} {wrong}.", "Check AWS_ENDPOINT_URL.")
     return body
 
 
 def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
-    """All that ``raw``, urllib3's response, has to say; safe to call from many threads, of which one at a time goes
-    beyond ``SHORT``: a long answer has the turn until it is ``done``. AwsError where it is more than ``most`` bytes,
-    urllib3's ReadTimeoutError where it comes too slowly or another one takes the time."""
+    """All that ``raw``, urllib3's response, has to say. Safe to call from many threads, of which one at a time goes
+    beyond ``SHORT``: a long answer has the turn until it is ``done``. AwsError where it is more than ``most`` bytes or
+    none of AWS's, urllib3's ReadTimeoutError where it comes too slowly or another one takes the time."""
     from urllib3.exceptions import ReadTimeoutError
 
     end, size, turn = clock.monotonic() + LONGEST, 0, Turn()
@@ -94,10 +90,13 @@ def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
                 raise ReadTimeoutError(raw, url, "the answer has no end")
             room[size : size + len(piece)] = piece
             size += len(piece)
+        with memoryview(room) as seen, seen[:size] as document:
+            wrong = why_not(document)
+            answer = b"" if wrong else bytes(document) if size <= SHORT else kept(turn, document)
+        if wrong:
+            raise AwsError(f"The answer from {url} {wrong}.", "Check AWS_ENDPOINT_URL.")
         if size <= SHORT:
-            return room[:size]
-        with memoryview(room) as seen:
-            answer = kept(turn, seen[:size])
+            return answer
         undo.pop_all()  # the turn goes with the answer
         room.close()
         return answer

@@ -111,7 +111,6 @@ def build(running_api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         folder = tmp_path / f"t{secrets.token_hex(3)}"
         folder.mkdir()
         with ExitStack() as undo:
-            undo.callback(running_api.server.follow, None)
             yield Net(
                 running_api, running.bring_up(folder, wanted, running_api.server, running_api.client(), undo), folder
             )

@@ -114,8 +114,8 @@ class Call:
 class Faults:
     """The layer. ``after`` runs once a call was performed, before its answer is sent. ``describe`` takes what a test
     says of a network interface (/_lab/enis); False if there is none. ``sessions`` takes what it wants of Session
-    Manager's sessions (/_lab/sessions): a method and a fault; None where there are none. ``controls``: more of that kind, by the last word
-    of their path."""
+    Manager's sessions (/_lab/sessions): a method and a fault; None where there are none. ``controls``: more of that
+    kind, by the last word of their path."""
 
     def __init__(
         self,

@@ -100,9 +100,10 @@ class ApiServer:
         """Tell this data plane of the sessions in force, before the answer of each call that changed them."""
         self._mirrors = mirrors
 
-    def listen(self, call: Callable[[], None]) -> None:
-        """Call it before the answer of each call that may have changed something."""
+    def listen(self, call: Callable[[], None]) -> Callable[[], None]:
+        """Call it before the answer of each call that may have changed something, until what is returned is called."""
         self._listeners.append(call)
+        return lambda: self._listeners.remove(call)
 
     def stop(self) -> None:
         """Answer no more."""

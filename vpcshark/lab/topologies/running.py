@@ -54,7 +54,7 @@ def bring_up(folder: Path, wanted: spec.Spec, server: ApiServer, ec2: Any, undo:
     cloud = now()
     plane.start(cloud, Outfit(made.serves, made.internet))
     write_hosts(folder / HOSTS, cloud)
-    server.listen(running.follow)
+    undo.callback(server.listen(running.follow))
     undo.callback(insights.install, None)
     insights.install(Analyst(plane).analyse)
     return running
