@@ -383,4 +383,4 @@ def _place(error: configparser.Error, text: str) -> tuple[int, str]:
 
 
 def _wrong(name: str, line: int, problem: str) -> InputError:
-    return InputError(f"{name}, line {line}: {problem}.", "Correct it with: vpcshark config edit")
+    return InputError(f"{name}, line {line}: {problem}.", "vpcshark config edit opens it in an editor.")

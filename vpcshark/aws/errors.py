@@ -32,7 +32,7 @@ PROFILE = "vpcshark:profile"  # in the ResponseMetadata of an answer: as whom th
 _LOGIN = "Run: aws sso login{option}"
 _CONFIGURE = "Run: aws configure{option}, or aws sso login{option} if you sign in by SSO."
 _NO_ANSWER: Mapping[str, tuple[str, str]] = {
-    "ProfileNotFound": ("There is no AWS profile{named}.", "See which there are with: aws configure list-profiles"),
+    "ProfileNotFound": ("There is no AWS profile{named}.", "aws configure list-profiles shows which there are."),
     "NoCredentialsError": ("No AWS credentials were found{for_profile}.", _CONFIGURE),
     "PartialCredentialsError": ("The AWS credentials{for_profile} are incomplete: {what} is missing.", _CONFIGURE),
     "CredentialRetrievalError": ("The AWS credentials{for_profile} could not be obtained.", _CONFIGURE),

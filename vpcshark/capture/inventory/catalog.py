@@ -24,6 +24,7 @@ from vpcshark.capture.contract.listing import ListedInterface, Offer
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import NAMED
 from vpcshark.capture.inventory import mode_hints
+from vpcshark.capture.inventory.from_json import made
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import VpcsharkError
@@ -187,4 +188,4 @@ def save_known(file: Path | None, entries: Sequence[Entry]) -> None:
 
 
 def _entry(raw: Any) -> Entry:
-    return Entry(**{**raw, "place": Place(*raw["place"])})
+    return made(Entry, {**raw, "place": made(Place, dict(zip(Place._fields, raw["place"], strict=True)))})

@@ -17,6 +17,7 @@ from typing import Any
 from vpcshark import folders
 from vpcshark.aws.compute.capture_hosts import USER_TAG, CaptureHost
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.inventory.from_json import made
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +46,7 @@ def recall(folder: Path | None, place: Sequence[str], source: str) -> Remembered
     if folder is None:
         return None
     try:
-        enis = [_eni(raw) for raw in json.loads(_file(folder, place).read_bytes())]
+        enis = [made(Eni, raw) for raw in json.loads(_file(folder, place).read_bytes())]
     except (OSError, ValueError, TypeError, AttributeError):
         return None
     found = next((eni for eni in enis if eni.id == source), None)
@@ -62,11 +63,6 @@ def _file(folder: Path, place: Sequence[str]) -> Path:
 def _plain(eni: Eni) -> dict[str, Any]:
     user = {USER_TAG: eni.instance_tags[USER_TAG]} if USER_TAG in eni.instance_tags else {}
     return {**dataclasses.asdict(dataclasses.replace(eni, tags={}, instance_tags=user))}
-
-
-def _eni(raw: dict[str, Any]) -> Eni:
-    values: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
-    return Eni(**values)
 
 
 def _host(first: Eni) -> CaptureHost:
