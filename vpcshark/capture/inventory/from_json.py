@@ -17,7 +17,7 @@ T = TypeVar("T")
 def made(cls: type[T], raw: Mapping[str, Any]) -> T:
     """``cls`` of these fields, lists as tuples. ValueError for a value of another type than its field's; TypeError for
     a field that there is not."""
-    hints = _hints(cls)
+    hints = _hints(typing.cast("Any", cls))
     values = {name: tuple(value) if isinstance(value, list) else value for name, value in raw.items()}
     for name, value in values.items():
         if name in hints and not _fits(value, hints[name]):
