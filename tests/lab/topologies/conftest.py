@@ -113,7 +113,7 @@ def build(running_api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         with ExitStack() as undo:
             undo.callback(running_api.server.follow, None)
             yield Net(
-                running_api, running.bring_up(folder, wanted, running_api.server, running_api.client(), undo), folder
+                running_api, running.bring_up(folder, wanted, running_api.server, running_api.client, undo), folder
             )
 
     return built

@@ -5,14 +5,14 @@ What is made last needs what is made first: VPCs, what joins them, routes, insta
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Network, ip_network
 from typing import Any
 
 from vpcshark.errors import InputError
 from vpcshark.lab.topologies.rules import AclLine, GroupLine
-from vpcshark.lab.topologies.spec import Instance, Nat, Spec, Subnet, Transit, TransitTable, Vpc
+from vpcshark.lab.topologies.spec import Balancer, Instance, Nat, Spec, Subnet, Transit, TransitTable, Vpc
 
 _IMAGE = "ami-0e9271c829888680e"  # any of moto's with Linux
 _EVERYWHERE = ("0.0.0.0/0", "::/0")
@@ -37,9 +37,30 @@ class Made:
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def make(spec: Spec, ec2: Any) -> Made:
-    """All of it; ``ec2`` is a client. InputError for a name or target that means nothing."""
-    return _Maker(spec, ec2).all()
+def make(spec: Spec, client: Callable[[str], Any]) -> Made:
+    """All of it; ``client`` makes clients by a service's name. InputError for a name that means nothing."""
+    made = _Maker(spec, client("ec2")).all()
+    for each in spec.balancers:
+        _balance(each, made.ids, client("elbv2"))
+    return made
+
+
+def _balance(balancer: Balancer, ids: Mapping[str, str], elb: Any) -> None:
+    """A Network Load Balancer with a target group for each listener."""
+    subnets = [ids[f"subnet/{each}"] for each in balancer.subnets]
+    made = elb.create_load_balancer(Name=balancer.name, Type="network", Scheme="internal", Subnets=subnets)
+    row = made["LoadBalancers"][0]
+    for each in balancer.listeners:
+        protocol = each.protocol.upper()
+        common = {"Protocol": protocol, "Port": each.to, "VpcId": row["VpcId"], "TargetType": "instance"}
+        group = elb.create_target_group(Name=f"{balancer.name}-{each.port}", **common)["TargetGroups"][0]
+        arn = group["TargetGroupArn"]
+        targets = [{"Id": ids[f"instance/{name}"], "Port": each.to} for name in each.targets]
+        elb.register_targets(TargetGroupArn=arn, Targets=targets)
+        action = {"Type": "forward", "TargetGroupArn": arn}
+        elb.create_listener(
+            LoadBalancerArn=row["LoadBalancerArn"], Protocol=protocol, Port=each.port, DefaultActions=[action]
+        )
 
 
 class _Maker:

@@ -91,6 +91,25 @@ class Nat:
 
 
 @dataclass(frozen=True)
+class Listener:
+    """``targets`` are instances, at ``to``."""
+
+    protocol: str
+    port: int
+    targets: tuple[str, ...]
+    to: int
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A Network Load Balancer."""
+
+    name: str
+    subnets: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+
+
+@dataclass(frozen=True)
 class Spec:
     """The whole. ``gateways``: name -> (VPC, is egress-only). ``internet``: address -> what it serves."""
 
@@ -101,6 +120,7 @@ class Spec:
     peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     gateways: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     nats: tuple[Nat, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def vpc(self, name: str) -> Vpc:
@@ -146,6 +166,7 @@ def parse(raw: Any, name: str) -> Spec:
         {each: (vpc, False) for each, vpc in top.strings("internet_gateways").items()}
         | {each: (vpc, True) for each, vpc in top.strings("egress_only_gateways").items()},
         tuple(map(_nat, top.parts("nat_gateways"))),
+        tuple(map(_balancer, top.parts("load_balancers"))),
         internet,
     )
     top.done()
@@ -203,6 +224,18 @@ def _transit(part: _Part) -> Transit:
 
 def _nat(part: _Part) -> Nat:
     return Nat(part.name, part.text("subnet"), part.address("address"), part.address("public"))
+
+
+def _balancer(part: _Part) -> Balancer:
+    return Balancer(part.name, tuple(part.texts("subnets")), tuple(map(_listener, part.parts("listeners"))))
+
+
+def _listener(part: _Part) -> Listener:
+    protocol, _, port = part.name.partition(" ")
+    if protocol not in ("tcp", "udp") or not port.isdigit():
+        raise InputError(f'{part.where}: "{part.name}" is no listener.', "One is as in tcp 80.")
+    to = part.text("port", port)
+    return Listener(protocol, int(port), tuple(part.texts("targets")), int(to) if to.isdigit() else int(port))
 
 
 class _Part:
@@ -288,6 +321,9 @@ def _check(spec: Spec) -> None:
     subnets = {each.name for vpc in spec.vpcs for each in vpc.subnets}
     groups = {name for vpc in spec.vpcs for name in vpc.groups}
     used = [("subnet", name, subnets) for name in [*(e.subnet for e in spec.instances), *(e.subnet for e in spec.nats)]]
+    there = {each.name for each in spec.instances}
+    used += [("subnet", name, subnets) for each in spec.balancers for name in each.subnets]
+    used += [("instance", n, there) for b in spec.balancers for each in b.listeners for n in each.targets]
     used += [("group", name, groups) for each in spec.instances for name in each.groups]
     used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
     used += [("VPC", vpc, vpcs) for two in spec.peerings.values() for vpc in two]
@@ -295,12 +331,12 @@ def _check(spec: Spec) -> None:
         used += [("table", each.table, {*vpc.tables, "", "main"}) for each in vpc.subnets]
         used += [("ACL", each.acl, {*vpc.acls, ""}) for each in vpc.subnets]
     for transit in spec.transits:
-        there = {*transit.attachments}
+        ends = {*transit.attachments}
         used += [("VPC", vpc, vpcs) for vpc, _ in transit.attachments.values()]
         used += [("subnet", name, subnets) for _, names in transit.attachments.values() for name in names]
         for table in transit.tables:
-            used += [("attachment", name, there) for name in (*table.associations, *table.propagations)]
-            used += [("attachment", name, {*there, "blackhole"}) for name in table.routes.values()]
+            used += [("attachment", name, ends) for name in (*table.associations, *table.propagations)]
+            used += [("attachment", name, {*ends, "blackhole"}) for name in table.routes.values()]
     for kind, name, known in used:
         if name not in known:
             raise InputError(f"The topology {spec.name} has no {kind} {name}.", _ADVICE)
