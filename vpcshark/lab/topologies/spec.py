@@ -118,6 +118,7 @@ class Spec:
     instances: tuple[Instance, ...] = ()
     transits: tuple[Transit, ...] = ()
     peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    transit_peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     gateways: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     nats: tuple[Nat, ...] = ()
     balancers: tuple[Balancer, ...] = ()
@@ -162,7 +163,8 @@ def parse(raw: Any, name: str) -> Spec:
         vpcs,
         tuple(map(_instance, top.parts("instances"))),
         tuple(map(_transit, top.parts("transit_gateways"))),
-        {each: (two[0], two[1]) for each, two in top.pairs("peerings").items()},
+        top.pairs("peerings"),
+        top.pairs("transit_gateway_peerings"),
         {each: (vpc, False) for each, vpc in top.strings("internet_gateways").items()}
         | {each: (vpc, True) for each, vpc in top.strings("egress_only_gateways").items()},
         tuple(map(_nat, top.parts("nat_gateways"))),
@@ -283,13 +285,13 @@ class _Part:
         self._taken |= {*self.raw}
         return {key: str(value) for key, value in self.raw.items()}
 
-    def pairs(self, key: str) -> Mapping[str, Sequence[str]]:
+    def pairs(self, key: str) -> Mapping[str, tuple[str, str]]:
         """Two words by name."""
         found = {}
         for name, value in _Part(f"{self.where}, {key},", self.take(key) or {}).raw.items():
             if not isinstance(value, list) or len(value) != 2:
                 raise InputError(f"{self.where}, {key} {name}: that takes two names.", _ADVICE)
-            found[name] = [str(each) for each in value]
+            found[name] = (str(value[0]), str(value[1]))
         return found
 
     def network(self, key: str) -> str:
@@ -327,11 +329,13 @@ def _check(spec: Spec) -> None:
     used += [("group", name, groups) for each in spec.instances for name in each.groups]
     used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
     used += [("VPC", vpc, vpcs) for two in spec.peerings.values() for vpc in two]
+    transits = {each.name for each in spec.transits}
+    used += [("transit gateway", name, transits) for two in spec.transit_peerings.values() for name in two]
     for vpc in spec.vpcs:
         used += [("table", each.table, {*vpc.tables, "", "main"}) for each in vpc.subnets]
         used += [("ACL", each.acl, {*vpc.acls, ""}) for each in vpc.subnets]
     for transit in spec.transits:
-        ends = {*transit.attachments}
+        ends = {*transit.attachments, *(n for n, two in spec.transit_peerings.items() if transit.name in two)}
         used += [("VPC", vpc, vpcs) for vpc, _ in transit.attachments.values()]
         used += [("subnet", name, subnets) for _, names in transit.attachments.values() for name in names]
         for table in transit.tables:
