@@ -99,6 +99,21 @@ def shared() -> Raw:
     return {"vpcs": sides, "transit_gateways": gateways, "instances": _ends("left-host", "right-host")}
 
 
+def far() -> Raw:
+    """Two transit gateways that are peered, by static routes."""
+    raw = shared()
+    for name, other in (("left", "right"), ("right", "left")):
+        raw["vpcs"][name]["tables"][name] = {other: f"tgw/{name}"}
+    raw["transit_gateways"] = {
+        name: {
+            "attachments": {name: {"vpc": name, "subnets": [f"{name}-host"]}},
+            "tables": {"main": {"associations": [name, "two"], "propagations": [name], "routes": {other: "two"}}},
+        }
+        for name, other in (("left", "right"), ("right", "left"))
+    }
+    return {**raw, "transit_gateway_peerings": {"two": ["left", "right"]}}
+
+
 def peered() -> Raw:
     """Two VPCs joined by a peering connection."""
     sides = {}
@@ -250,15 +265,15 @@ def transit_hole(table: str, peer: str, direction: str) -> Plant:
     return plant
 
 
-def unassociated(table: str, attachment: str, direction: str) -> Plant:
+def unassociated(table: str, attachment: str, direction: str, transit: str = "main") -> Plant:
     """An attachment without a table."""
 
     def plant(net: Any, is_v6: bool) -> Expected:
-        identity = net.id(f"attachment/main/{attachment}")
+        identity = net.id(f"attachment/{transit}/{attachment}")
         net.ec2.disassociate_transit_gateway_route_table(
-            TransitGatewayRouteTableId=net.id(f"tgw-table/main/{table}"), TransitGatewayAttachmentId=identity
+            TransitGatewayRouteTableId=net.id(f"tgw-table/{transit}/{table}"), TransitGatewayAttachmentId=identity
         )
-        return Expected(direction, net.id("tgw/main"), ("attachment", identity, "no-association"))
+        return Expected(direction, net.id(f"tgw/{transit}"), ("attachment", identity, "no-association"))
 
     return plant
 
@@ -289,6 +304,18 @@ def without_v6(attachment: str) -> Plant:
             identity = net.id("tgw-table/main/main")
             words = ("transit-gateway-route-table", identity, "no-route")
         return Expected("forward", identity, words)
+
+    return plant
+
+
+def no_static(transit: str, vpc: str, direction: str) -> Plant:
+    """A transit gateway's table lacks the route to the peering."""
+
+    def plant(net: Any, is_v6: bool) -> Expected:
+        table = net.id(f"tgw-table/{transit}/main")
+        cidr = _other(net, vpc, is_v6)
+        net.ec2.delete_transit_gateway_route(TransitGatewayRouteTableId=table, DestinationCidrBlock=cidr)
+        return Expected(direction, table, ("transit-gateway-route-table", table, "no-route"))
 
     return plant
 
@@ -366,6 +393,9 @@ def _others() -> Iterator[Case]:
     yield from _both("ACL out of the host's subnet", shared, acl("left", "left-host", True, "server", "forward"))
     yield from _both("ACL into the gateway from it", shared, acl("left", "left-host", False, "client", "forward"))
     yield from _both("no propagation back", shared, unpropagated("back", "left", "return"))
+    yield from _both("no route to the peering", far, no_static("left", "left", "forward"))
+    yield from _both("no route back to it", far, no_static("right", "right", "return"))
+    yield from _both("peering without a table, far side", far, unassociated("main", "two", "forward", "right"))
     yield from _both("no route there", peered, no_route("left", "left", "forward"))
     yield from _both("no route back", peered, no_route("right", "right", "return"))
     yield from (Case("peering gone", peered, is_v6, plant=unpeered, is_mended=False) for is_v6 in (False, True))
@@ -400,7 +430,7 @@ def sound() -> list[Case]:
     """Those without."""
     found = [
         Case("sound", base, is_v6, protocol, port)
-        for base in (across, shared, peered, inside, together)
+        for base in (across, shared, far, peered, inside, together)
         for is_v6 in (False, True)
         for protocol, port in PORTS.items()
     ]

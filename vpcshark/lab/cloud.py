@@ -119,12 +119,15 @@ class Gateway:
 
 @dataclass(frozen=True)
 class Listener:
-    """Of a Network Load Balancer: where it sends, (address, port) of each target."""
+    """Of a Network Load Balancer: where it sends, (address, port) of each target; those that are ``registered`` are
+    checked. ``crosses``: to other zones as well."""
 
     protocol: str
     port: int
     targets: tuple[tuple[str, int], ...]
+    registered: tuple[tuple[str, int], ...] = ()
     keeps_source: bool = True
+    crosses: bool = False
 
 
 @dataclass(frozen=True)

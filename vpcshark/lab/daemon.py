@@ -108,7 +108,7 @@ def _bring_up_topology(folder: Path, undo: ExitStack, file: Path) -> None:
     from vpcshark.lab.topologies import running
 
     _tell("progress", text=f"making the topology {wanted.name}")
-    running.bring_up(folder, wanted, server, client("ec2"), undo)
+    running.bring_up(folder, wanted, server, client, undo)
     keys.make(folder / "ssh")
     keys.write_known_hosts(folder / "ssh", [])
     _write_facts(folder, server.endpoint, client("iam"), f"the topology {wanted.name}")

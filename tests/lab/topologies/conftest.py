@@ -112,7 +112,7 @@ def build(running_api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
         folder.mkdir()
         with ExitStack() as undo:
             yield Net(
-                running_api, running.bring_up(folder, wanted, running_api.server, running_api.client(), undo), folder
+                running_api, running.bring_up(folder, wanted, running_api.server, running_api.client, undo), folder
             )
 
     return built

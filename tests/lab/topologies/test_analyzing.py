@@ -65,7 +65,7 @@ def test_a_path_has_the_components_that_the_packet_passed(build: Any):
         assert [each.destination for each in found.there if each.id == net.id("tgw-table/main/main")] == ["10.2.0.0/16"]
 
 
-@pytest.mark.thin(3)
+@pytest.mark.long
 @pytest.mark.parametrize("row", FAULTS, ids=lambda row: row[2])
 def test_where_a_packet_is_dropped_the_rule_is_the_explanation(row: Any, build: Any):
     """By AWS's code and the resource's id."""
@@ -77,6 +77,7 @@ def test_where_a_packet_is_dropped_the_rule_is_the_explanation(row: Any, build: 
         assert [(each.code, each.ids[0]) for each in found.explanations] == [(code, net.id(name))]
 
 
+@pytest.mark.long
 def test_inside_a_vpc_the_way_back_counts_too(build: Any):
     """The answer is dropped, so there is no path; that a port is closed is an answer."""
     with build(spec.parse(inside(), "case")) as net:

@@ -36,19 +36,19 @@ def test_the_talks_fault_is_found_and_its_mend_lets_curl_through(build: Any, cap
         assert curl(net, "client", "http://10.2.0.20/") == 0
         assert net.walk(capsys, "client", "server:80")["verdict"] == "reachable"
         assert "10.2.0.20 server\n" in (net.folder / HOSTS).read_text()
+        check_hops(net, [each["resource"] for each in before["forward"]["hops"]])
 
 
-def test_the_talks_walk_names_each_hop_of_the_talk(build: Any, capsys: pytest.CaptureFixture[str]):
+def check_hops(net: Any, hops: list[str]) -> None:
     """Host and attachment share a subnet: its ACL decides out, then in (Transit Gateways guide, "Network ACLs")."""
-    with build(spec.load(spec.find("talk"))) as net:
-        hops = [each["resource"] for each in net.walk(capsys, "client", "server:443")["forward"]["hops"]]
-        acl = [each for each in hops if each.startswith("acl-")]
-        assert (len(acl), len(set(acl))) == (2, 1)
-        wanted = ["eni/client", "table/left/left", "attachment/main/left", "tgw-table/main/main"]
-        wanted += ["attachment/main/right", "group/server", "eni/server"]
-        assert [each for each in hops if each in map(net.id, wanted)] == [net.id(each) for each in wanted]
+    acls = [each for each in hops if each.startswith("acl-")]
+    assert (len(acls), len(set(acls))) == (2, 1)
+    names = ["eni/client", "table/left/left", "attachment/main/left", "tgw-table/main/main"]
+    wanted = [net.id(each) for each in (*names, "attachment/main/right", "group/server", "eni/server")]
+    assert [each for each in hops if each in wanted] == wanted
 
 
+@pytest.mark.long
 def test_the_packet_walks_ways_are_those_of_the_walk_and_of_the_packets(build: Any, capsys: pytest.CaptureFixture[str]):
     """Across the gateway there and back take interfaces of different zones; out goes by NAT and internet gateway."""
     with build(spec.load(spec.find("packet-walk"))) as net:

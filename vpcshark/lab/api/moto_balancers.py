@@ -93,17 +93,25 @@ def network_balancers(backend: Any) -> dict[str, tuple[Listener, ...]]:
     found: dict[str, tuple[Listener, ...]] = {}
     for balancer in balancers.load_balancers.values():
         if balancer.type == "network":
-            rows = [_listener(backend, balancers, each) for each in balancer.listeners.values()]
+            rows = [_listener(backend, balancers, balancer, each) for each in balancer.listeners.values()]
             found[balancer.arn.partition("loadbalancer/")[2]] = tuple(rows)
     return found
 
 
-def _listener(backend: Any, balancers: Any, listener: Any) -> Listener:
+def _listener(backend: Any, balancers: Any, balancer: Any, listener: Any) -> Listener:
     groups = [balancers.target_groups[arn] for arn in _forwarded_to(listener) if arn in balancers.target_groups]
-    targets = []
+    registered, well = [], []
     for group in groups:
-        for eni in _healthy(backend, group):
-            port = next((each.get("Port") for each in group.targets.values()), None) or group.port
-            targets.append((str(backend.enis[eni].private_ip_address), int(port)))
-    keeps = all(group.attributes.get("preserve_client_ip.enabled", "true") == "true" for group in groups)
-    return Listener(listener.protocol.lower(), int(listener.port), tuple(dict.fromkeys(targets)), keeps)
+        for target in list(group.targets.values()):
+            where = [_where(backend, eni, target) for eni in _enis(backend, target["Id"], group.vpc_id)]
+            registered += where
+            well += where if group.health_for(target, backend).status == "healthy" else []
+    keeps = all(str(group.attributes.get("preserve_client_ip.enabled", "true")) == "true" for group in groups)
+    crosses = balancer.attrs.get("load_balancing.cross_zone.enabled") == "true"
+    protocol = "udp" if listener.protocol == "UDP" else "tcp"
+    sent = tuple(dict.fromkeys(well or registered))  # where none is healthy, it sends to all
+    return Listener(protocol, int(listener.port), sent, tuple(dict.fromkeys(registered)), keeps, crosses)
+
+
+def _where(backend: Any, eni: str, target: Any) -> tuple[str, int]:
+    return str(backend.enis[eni].private_ip_address), int(target["Port"])

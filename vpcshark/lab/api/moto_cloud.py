@@ -216,7 +216,7 @@ def _supports(backend: Any, transit: Any, vpc: str) -> bool:
 
 
 def _attachments(backend: Any) -> Iterator[c.Attachment]:
-    for each in list(backend.transit_gateway_attachments.values()):
+    for each in backend.describe_transit_gateway_attachments():
         if each.state not in ("available", "modifying") or each.resource_type not in ("vpc", "peering"):
             continue
         table = (each.association or {}).get("TransitGatewayRouteTableId", "")

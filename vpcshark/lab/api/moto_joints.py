@@ -8,6 +8,7 @@ and "Network ACLs"; describe answers of real accounts. Must not know any data pl
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from copy import copy
 from ipaddress import ip_address, ip_network
 from typing import Any
 
@@ -36,6 +37,7 @@ def install() -> None:
     NatGateways.create_nat_gateway = _translating(NatGateways.create_nat_gateway)
     NetworkACLs.create_network_acl_entry = _with_icmp(NetworkACLs.create_network_acl_entry)
     NetworkACLs.replace_network_acl_entry = _with_icmp(NetworkACLs.replace_network_acl_entry)
+    EC2Backend.describe_transit_gateway_attachments = _with_twins(EC2Backend.describe_transit_gateway_attachments)
     Subnet.ipv6_cidr_block_association_set = property(_subnet_blocks)
     for side in ("requester", "accepter"):
         told = getattr(VPCPeeringConnection, f"{side}_vpc_info").fget
@@ -122,6 +124,36 @@ def _equip(backend: Any, attachment: Any) -> None:
     for subnet in attachment.subnet_ids:
         if subnet not in there:
             managed_interface(backend, backend.get_subnet(subnet), "transit_gateway", _described(attachment))
+
+
+def _with_twins(describe: Callable[..., Any]) -> Callable[..., Any]:
+    """A peering of two gateways of one account and Region is an attachment of both, by one id."""
+
+    def described(
+        backend: Any, transit_gateways_attachment_ids: list[str] | None = None, filters: Any = None
+    ) -> list[Any]:
+        found = list(describe(backend, transit_gateways_attachment_ids, filters))
+        for each in list(backend.transit_gateway_attachments.values()):
+            wanted = not transit_gateways_attachment_ids or each.id in transit_gateways_attachment_ids
+            is_peering = each.resource_type == "peering" and each.resource_id in backend.transit_gateways
+            if is_peering and wanted and _names(filters, each.resource_id):
+                found.append(_twin(backend, each))
+        return found
+
+    return described
+
+
+def _names(filters: Any, transit: str) -> bool:
+    """Do filters let a gateway's attachments through? Only those by gateway are known of twins."""
+    return not filters or (set(filters) == {"transit-gateway-id"} and transit in filters["transit-gateway-id"])
+
+
+def _twin(backend: Any, attachment: Any) -> Any:
+    """The attachment as the accepter's gateway has it."""
+    found = copy(attachment)
+    found.transit_gateway_id, found.resource_id = attachment.resource_id, attachment.transit_gateway_id
+    found.transit_gateway_route_table = backend.transit_gateways[found.transit_gateway_id].default_route_table
+    return found
 
 
 def _translating(create: Callable[[Any], Any]) -> Callable[[Any], Any]:

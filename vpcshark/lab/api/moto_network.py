@@ -108,7 +108,9 @@ def _association(attachment: Any) -> dict[str, str] | None:
     tables = [
         table.id
         for table in backend.transit_gateways_route_tables.values()
-        if attachment.id in table.route_table_associations and table.state != "deleted"
+        if attachment.id in table.route_table_associations
+        and table.state != "deleted"
+        and table.transit_gateway_id == attachment.transit_gateway_id
     ]
     default = attachment.transit_gateway_route_table
     if not tables and default and not getattr(attachment, _LEFT, False):
@@ -121,8 +123,9 @@ def _association(attachment: Any) -> dict[str, str] | None:
 def _leave(backend: Any, tgw_attach_id: str, tgw_rt_id: str) -> Any:
     """An attachment has one table at most; moto keeps the default one beside that which was asked for."""
     setattr(backend.transit_gateway_attachments[tgw_attach_id], _LEFT, True)
+    mine = backend.transit_gateways_route_tables[tgw_rt_id].transit_gateway_id
     for table in backend.transit_gateways_route_tables.values():
-        if table.id != tgw_rt_id:
+        if table.id != tgw_rt_id and table.transit_gateway_id == mine:
             table.route_table_associations.pop(tgw_attach_id, None)
     if tgw_attach_id in backend.transit_gateway_associations:
         return _disassociate(backend, tgw_attach_id, tgw_rt_id)

@@ -6,16 +6,16 @@ Must not know how the lab's process begins or ends.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from vpcshark.lab.api import insights, moto_cloud
+from vpcshark.lab.api import insights, moto_cloud, moto_nodes
 from vpcshark.lab.api.moto_ec2 import TURN
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.lab.cloud import Cloud
-from vpcshark.lab.topologies import make, spec
+from vpcshark.lab.topologies import health, make, spec
 from vpcshark.lab.topologies.analyzing import Analyst
 from vpcshark.lab.topologies.make import Made
 from vpcshark.lab.vpc.routed.plane import Outfit, RoutedPlane
@@ -36,7 +36,14 @@ class Running:
         with self._turn:
             cloud = now()
             self.plane.follow(cloud)
+            self._check()
             write_hosts(self._hosts, cloud)
+
+    def _check(self) -> None:
+        """Have load balancers check their targets; what has changed, the plane follows."""
+        if self.plane.cloud.balancers:
+            moto_nodes.set_health(health.checked(self.plane))
+            self.plane.follow(now())
 
 
 def now() -> Cloud:
@@ -45,15 +52,20 @@ def now() -> Cloud:
         return moto_cloud.read()
 
 
-def bring_up(folder: Path, wanted: spec.Spec, server: ApiServer, ec2: Any, undo: ExitStack) -> Running:
-    """Make it, build it, and have it follow; ``undo`` takes the plane down. VpcsharkError."""
-    made = make.make(wanted, ec2)
+def bring_up(
+    folder: Path, wanted: spec.Spec, server: ApiServer, client: Callable[[str], Any], undo: ExitStack
+) -> Running:
+    """Make it, build it, and have it follow; ``client`` makes clients by a service's name, ``undo`` takes the plane
+    down. VpcsharkError."""
+    undo.callback(moto_nodes.install, False)
+    moto_nodes.install(True)
+    made = make.make(wanted, client)
     plane = RoutedPlane(folder, folder.name)
     undo.callback(plane.stop)
     running = Running(plane, made, folder / HOSTS)
     cloud = now()
     plane.start(cloud, Outfit(made.serves, made.internet))
-    write_hosts(folder / HOSTS, cloud)
+    running.follow()
     undo.callback(server.listen(running.follow))
     undo.callback(insights.install, None)
     insights.install(Analyst(plane).analyse)

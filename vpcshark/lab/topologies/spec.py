@@ -91,6 +91,25 @@ class Nat:
 
 
 @dataclass(frozen=True)
+class Listener:
+    """``targets`` are instances, at ``to``."""
+
+    protocol: str
+    port: int
+    targets: tuple[str, ...]
+    to: int
+
+
+@dataclass(frozen=True)
+class Balancer:
+    """A Network Load Balancer."""
+
+    name: str
+    subnets: tuple[str, ...]
+    listeners: tuple[Listener, ...]
+
+
+@dataclass(frozen=True)
 class Spec:
     """The whole. ``gateways``: name -> (VPC, is egress-only). ``internet``: address -> what it serves."""
 
@@ -99,8 +118,10 @@ class Spec:
     instances: tuple[Instance, ...] = ()
     transits: tuple[Transit, ...] = ()
     peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    transit_peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     gateways: Mapping[str, tuple[str, bool]] = field(default_factory=dict)
     nats: tuple[Nat, ...] = ()
+    balancers: tuple[Balancer, ...] = ()
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def vpc(self, name: str) -> Vpc:
@@ -142,10 +163,12 @@ def parse(raw: Any, name: str) -> Spec:
         vpcs,
         tuple(map(_instance, top.parts("instances"))),
         tuple(map(_transit, top.parts("transit_gateways"))),
-        {each: (two[0], two[1]) for each, two in top.pairs("peerings").items()},
+        top.pairs("peerings"),
+        top.pairs("transit_gateway_peerings"),
         {each: (vpc, False) for each, vpc in top.strings("internet_gateways").items()}
         | {each: (vpc, True) for each, vpc in top.strings("egress_only_gateways").items()},
         tuple(map(_nat, top.parts("nat_gateways"))),
+        tuple(map(_balancer, top.parts("load_balancers"))),
         internet,
     )
     top.done()
@@ -205,6 +228,18 @@ def _nat(part: _Part) -> Nat:
     return Nat(part.name, part.text("subnet"), part.address("address"), part.address("public"))
 
 
+def _balancer(part: _Part) -> Balancer:
+    return Balancer(part.name, tuple(part.texts("subnets")), tuple(map(_listener, part.parts("listeners"))))
+
+
+def _listener(part: _Part) -> Listener:
+    protocol, _, port = part.name.partition(" ")
+    if protocol not in ("tcp", "udp") or not port.isdigit():
+        raise InputError(f'{part.where}: "{part.name}" is no listener.', "One is as in tcp 80.")
+    to = part.text("port", port)
+    return Listener(protocol, int(port), tuple(part.texts("targets")), int(to) if to.isdigit() else int(port))
+
+
 class _Part:
     """One mapping of the file. What is taken out of it is known; the rest is an error."""
 
@@ -250,13 +285,13 @@ class _Part:
         self._taken |= {*self.raw}
         return {key: str(value) for key, value in self.raw.items()}
 
-    def pairs(self, key: str) -> Mapping[str, Sequence[str]]:
+    def pairs(self, key: str) -> Mapping[str, tuple[str, str]]:
         """Two words by name."""
         found = {}
         for name, value in _Part(f"{self.where}, {key},", self.take(key) or {}).raw.items():
             if not isinstance(value, list) or len(value) != 2:
                 raise InputError(f"{self.where}, {key} {name}: that takes two names.", _ADVICE)
-            found[name] = [str(each) for each in value]
+            found[name] = (str(value[0]), str(value[1]))
         return found
 
     def network(self, key: str) -> str:
@@ -288,19 +323,24 @@ def _check(spec: Spec) -> None:
     subnets = {each.name for vpc in spec.vpcs for each in vpc.subnets}
     groups = {name for vpc in spec.vpcs for name in vpc.groups}
     used = [("subnet", name, subnets) for name in [*(e.subnet for e in spec.instances), *(e.subnet for e in spec.nats)]]
+    there = {each.name for each in spec.instances}
+    used += [("subnet", name, subnets) for each in spec.balancers for name in each.subnets]
+    used += [("instance", n, there) for b in spec.balancers for each in b.listeners for n in each.targets]
     used += [("group", name, groups) for each in spec.instances for name in each.groups]
     used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
     used += [("VPC", vpc, vpcs) for two in spec.peerings.values() for vpc in two]
+    transits = {each.name for each in spec.transits}
+    used += [("transit gateway", name, transits) for two in spec.transit_peerings.values() for name in two]
     for vpc in spec.vpcs:
         used += [("table", each.table, {*vpc.tables, "", "main"}) for each in vpc.subnets]
         used += [("ACL", each.acl, {*vpc.acls, ""}) for each in vpc.subnets]
     for transit in spec.transits:
-        there = {*transit.attachments}
+        ends = {*transit.attachments, *(n for n, two in spec.transit_peerings.items() if transit.name in two)}
         used += [("VPC", vpc, vpcs) for vpc, _ in transit.attachments.values()]
         used += [("subnet", name, subnets) for _, names in transit.attachments.values() for name in names]
         for table in transit.tables:
-            used += [("attachment", name, there) for name in (*table.associations, *table.propagations)]
-            used += [("attachment", name, {*there, "blackhole"}) for name in table.routes.values()]
+            used += [("attachment", name, ends) for name in (*table.associations, *table.propagations)]
+            used += [("attachment", name, {*ends, "blackhole"}) for name in table.routes.values()]
     for kind, name, known in used:
         if name not in known:
             raise InputError(f"The topology {spec.name} has no {kind} {name}.", _ADVICE)

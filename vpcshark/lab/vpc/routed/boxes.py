@@ -13,6 +13,7 @@ from vpcshark.lab.vpc.routed import names, words
 
 TABLE = "lab"
 _FILTER = "type filter hook forward priority filter; policy accept;"
+_INPUT = "type filter hook input priority filter; policy accept;"
 
 
 def table(lines: Iterable[str]) -> str:
@@ -77,7 +78,7 @@ def _nat(eni: Eni) -> list[str]:
     ]
     return [
         *_hooked("forward", _FILTER, passing),
-        *_hooked("input", "type filter hook input priority filter; policy accept;", [unasked]),
+        *_hooked("input", _INPUT, [unasked]),
         *_hooked("leaving", "type nat hook postrouting priority srcnat; policy accept;", rewriting),
     ]
 
@@ -118,10 +119,12 @@ def _egress_only(gateway: Gateway) -> list[str]:
 def _node(cloud: Cloud, eni: Eni) -> list[str]:
     """Each listener sends new connections to its targets in turn."""
     rules, sources = [], []
+    mine = cloud.subnets[eni.subnet].zone
     for listener in cloud.balancers.get(eni.owner, ()):
         head = f"{listener.protocol} dport {listener.port}"
-        count = len(listener.targets)
-        for number, (address, port) in enumerate(listener.targets):
+        targets = [each for each in listener.targets if listener.crosses or _zone(cloud, each[0]) == mine]
+        count = len(targets)
+        for number, (address, port) in enumerate(targets):
             turn = f"numgen inc mod {count - number} == 0 " if number < count - 1 else ""
             rules.append(f"{head} {turn}dnat ip to {address}:{port}")
         if not listener.keeps_source:
@@ -129,10 +132,14 @@ def _node(cloud: Cloud, eni: Eni) -> list[str]:
     refused = words.verdict("drop", "load-balancer", eni.id, "no-listener")
     return [
         *_hooked("forward", _FILTER, [words.remark("in", "eth0")]),
-        *_hooked("input", "type filter hook input priority filter; policy accept;", [refused]),
+        *_hooked("input", _INPUT, ["ct state established,related accept", refused]),
         *_hooked("arriving", "type nat hook prerouting priority dstnat; policy accept;", rules),
         *_hooked("leaving", "type nat hook postrouting priority srcnat; policy accept;", sources),
     ]
+
+
+def _zone(cloud: Cloud, address: str) -> str:
+    return next((cloud.subnets[each.subnet].zone for each in cloud.enis.values() if address in each.addresses), "")
 
 
 def _ports(targets: Iterable[tuple[str, int]]) -> str:
