@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -135,10 +136,20 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     thinking = [(r, _think(pair, r)) for r in asked if r.answer is not None and not r.was_resent]
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
     slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r)]
+    if not _waits_for_answers(pair):
+        slow = [(r, t) for r, t in slow if _is_request(r.asked)]
     if slow:
         yield _thinks(view, pair, slow, len(thinking))
     yield from _silent(view, pair, asked)
     yield from _client(view, pair, asked)
+
+
+def _waits_for_answers(pair: Pair) -> bool:
+    """Does the client ask and wait? One that goes on to say things (heartbeats) is owed no answer to each."""
+    mine = [s.packet for s in pair.client.segments if s.kind == NEW]
+    theirs = [s.packet.at for s in pair.server.segments]
+    pauses = [(one.at, other.at) for one, other in itertools.pairwise(mine) if other.at - one.at >= _THINKS]
+    return all(bisect.bisect_left(theirs, one) < bisect.bisect_left(theirs, other) for one, other in pauses)
 
 
 def _think(pair: Pair, request: Request) -> int:
