@@ -43,7 +43,9 @@ def run(options: argparse.Namespace) -> int:
 
 def _refined(options: argparse.Namespace, walk: diagnose_walk.Walk, found: Report, tables: Sequence[Table]) -> Report:
     """With what tshark and a walk say of it."""
-    if not options.no_tshark:
+    from vpcshark.diagnose import second
+
+    if not options.no_tshark and second.suspicious(found):
         from vpcshark.cli import second_reader
 
         found = second_reader.ask(found, tables, options.files, _again, second_reader.Tshark.here())

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from vpcshark.diagnose import sightings
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RST, TCP, Packet, address
@@ -117,6 +117,14 @@ def _overlap(joint: Joint) -> tuple[int, int]:
 def is_place(finding: Finding) -> bool:
     """Does it say between which points packets are lost?"""
     return isinstance(finding.cause, tuple) and finding.cause[:1] == ("between",)
+
+
+def is_whole_elsewhere(finding: Finding, compared: Sequence[Comparison]) -> bool:
+    """Is it open why one direction is missing, and another point has both? Then the first capture did not take it."""
+    if finding.kind != "one-direction" or finding.confidence != CANNOT_TELL:
+        return False
+    views = [view for made in compared for view in (made.one, made.other)]
+    return all(any(v.has_flow(f) and v.has_flow(f.reversed()) for v in views) for f in finding.flows)
 
 
 def nearest(findings: Sequence[Finding], compared: Sequence[Comparison]) -> list[Finding]:

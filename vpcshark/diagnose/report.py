@@ -111,7 +111,8 @@ def _pairs(count: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
 
 
 def _report(found: Sequence[Finding], remarks: Sequence[str], compared: Sequence[joined.Comparison]) -> Report:
-    told = ranked(merged(explained(joined.nearest(found, compared))))
+    found = [each for each in joined.nearest(found, compared) if not joined.is_whole_elsewhere(each, compared)]
+    told = ranked(merged(explained(found)))
     return Report(tuple(told), (*remarks, *map(between.told, compared)))
 
 

@@ -89,7 +89,7 @@ class View:
 
     def frames(self, packets: Iterable[Packet]) -> tuple[Frame, ...]:
         """Where these are."""
-        return tuple(Frame(self.point.file, number) for number in dict.fromkeys(numbers(list(packets))))
+        return tuple(Frame(self.point.file, number) for number in sorted(set(numbers(list(packets)))))
 
     def finding(self, verdict: Verdict, flows: tuple[Flow, ...], packets: Iterable[Packet]) -> Finding:
         """A finding of this point."""

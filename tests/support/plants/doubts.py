@@ -212,7 +212,12 @@ def echo_of_typing(lab: Lab) -> str:
 
 
 @plant(
-    "loss", "", "", "loss", admits={"client": "loss", "server": "loss", "both": "policer"}, tempting="large segments"
+    "loss",
+    "",
+    "",
+    "loss",
+    admits={"client": "loss", "server": "loss capture-lost-packets", "both": "policer capture-lost-packets"},
+    tempting="large segments",
 )
 @takes(15)
 @seen(("ip.len > 1500", ">0", "=0"), ("tcp.analysis.retransmission", ">2", "*"))

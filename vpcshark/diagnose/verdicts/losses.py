@@ -5,10 +5,11 @@ Must not know black holes of large packets (``mtu``).
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Verdict
-from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, end, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RIGHT, WRONG, Packet
 from vpcshark.diagnose.streams import COPY, LATE, NEW, RESENT, Hole, Pair, Segment, Stream
@@ -18,6 +19,8 @@ from vpcshark.diagnose.view import View
 _FEWEST, _SHARE = 3, 0.005
 """Fewer segments lost than that are every network's: TCP mends them unseen."""
 _STALL = 1.0 * SECOND
+_TIMEOUT, _MANY = 180 * MILLISECOND, 0.3
+"""No sender takes less for a time-out (RFC 6298 says 1 s, Linux 200 ms); the share of a server's connections."""
 _MOST_BAD = 0.5
 """Where more checksums are wrong, a network card would have made them after the capture point."""
 
@@ -34,6 +37,41 @@ def judge(view: View) -> Iterator[Finding]:
             yield from _late(view, stream, flow)
             yield from _doubled(view, stream, flow)
     yield from _by_capture(view)
+    yield from _in_many(view)
+
+
+def _in_many(view: View) -> Iterator[Finding]:
+    """Short answers of one server that are lost in many of its connections, though in none of them often."""
+    found: dict[tuple[bytes, int], list[tuple[Flow, Segment]]] = defaultdict(list)
+    for pair in view.pairs:
+        again = [s for s in lost_of(pair.server)[1] if s.first is not None and s.packet.at - s.first.at >= _TIMEOUT]
+        if 0 < len(again) < _FEWEST and again[0].packet.at - _first_at(again[0]) < _STALL:
+            found[pair.flow.target, pair.flow.target_port].append((pair.flow, again[0]))
+    for (target, port), lost in found.items():
+        if len(lost) < _FEWEST:
+            continue
+        total = sum(1 for p in view.pairs if (p.flow.target, p.flow.target_port) == (target, port))
+        total += len(view.beside([(target, port)]))
+        if len(lost) < _MANY * total:
+            continue
+        waited = max(s.packet.at - _first_at(s) for _, s in lost)
+        sentence = (
+            f"In {len(lost)} of {total} connections to {end(target, port)} data of its answer were lost behind this "
+            f"capture point, and sent again after a time-out; the longest one was {seconds(waited)}."
+        )
+        checked = ("They were seen here before, and not acknowledged when they were sent again.",)
+        advice = "Capture at the other end, too: vpcshark diagnose HERE THERE says between which points they vanish."
+        packets = [p for _, s in lost[:6] for p in (s.first, s.packet) if p is not None]
+        cause = ("loss", target, port)
+        yield view.finding(
+            Verdict("loss", LIKELY, sentence, checked, advice, len(lost) * waited / SECOND, cause),
+            tuple(flow for flow, _ in lost),
+            packets,
+        )
+
+
+def _first_at(segment: Segment) -> int:
+    return segment.first.at if segment.first is not None else segment.packet.at
 
 
 def lost_of(stream: Stream) -> tuple[list[Segment], list[Segment]]:

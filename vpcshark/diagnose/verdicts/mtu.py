@@ -21,6 +21,8 @@ _SMALLEST = 577
 _PAUSE = 1.0 * SECOND
 _MOST = 9001
 """No packet on AWS is longer."""
+_FIRST_FLIGHT = 10
+"""Segments that are sent before the first ACK (RFC 6928): so many large ones may be missing at once."""
 _KNOWN = (
     (1500, "an Internet gateway, a VPN or another Region's peering takes 1500"),
     (8500, "a transit gateway, a Gateway Load Balancer endpoint or peering between Regions takes 8500"),
@@ -201,7 +203,7 @@ def _is_big_hole(hole: Hole, largest: int, stream: Stream, other: Stream) -> boo
     size = hole.end - hole.start
     if size < _SMALLEST - 40 or largest - 40 >= size or hole.by.length - 40 >= size:
         return False
-    if largest >= _full(other) or size > _MOST:
+    if largest >= _full(other) or size > max(_MOST, _FIRST_FLIGHT * other.options.mss):
         return False
     if hole.filled:
         return hole.filled[0].at - hole.by.at >= _PAUSE and all(p.length < size for p in hole.filled)

@@ -6,6 +6,7 @@ left out.
 
 from __future__ import annotations
 
+import bisect
 import itertools
 import re
 from collections.abc import Iterator, Sequence
@@ -59,8 +60,7 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
     )
     sentence = (
         f"{flow.client} closed its receive window to {flow.server} and {ended}: the application there does not "
-        "read; the "
-        "network is idle meanwhile."
+        "read; the network is idle meanwhile."
     )
     checked = (
         f"The window field is 0, whatever its scale; {len(probes)} probes of the other side ask again.",
@@ -134,11 +134,20 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
         return
     thinking = [(r, _think(pair, r)) for r in asked if r.answer is not None and not r.was_resent]
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
-    slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r)]
+    is_due = _waits_for_answers(pair)
+    slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or _is_request(r.asked))]
     if slow:
         yield _thinks(view, pair, slow, len(thinking))
     yield from _silent(view, pair, asked)
     yield from _client(view, pair, asked)
+
+
+def _waits_for_answers(pair: Pair) -> bool:
+    """Does the client ask and wait? One that goes on to say things (heartbeats) is owed no answer to each."""
+    mine = [s.packet for s in pair.client.segments if s.kind == NEW]
+    theirs = [s.packet.at for s in pair.server.segments]
+    pauses = [(one.at, other.at) for one, other in itertools.pairwise(mine) if other.at - one.at >= _THINKS]
+    return all(bisect.bisect_left(theirs, one) < bisect.bisect_left(theirs, other) for one, other in pauses)
 
 
 def _think(pair: Pair, request: Request) -> int:
@@ -171,9 +180,8 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     assert worst.acked is not None
     sentence = (
         f"{flow.server} took {seconds(took)} until the first byte of its answer to {flow.client} ({len(slow)} of "
-        f"{total} "
-        f"requests are slow); it had acknowledged the request after {seconds(worst.acked.at - worst.asked.at)}, so the "
-        "network was quick: the server's application is slow."
+        f"{total} requests are slow); it had acknowledged the request after "
+        f"{seconds(worst.acked.at - worst.asked.at)}, so the network was quick: the server's application is slow."
     )
     checked = (
         f"The round trip of the handshake is {seconds(pair.round_trip)}.",
