@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -22,9 +23,22 @@ TABS = ("Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Deb
 Shoot = Callable[[str], None]
 
 
+def open_options(window: Wireshark) -> None:
+    """By the gear, which moves with the rows while other interfaces of this machine come and go."""
+
+    def is_open() -> bool:
+        with suppress(StopIteration):
+            window.click(window.gear(window.row(WEB)))
+            window.wait_for("page tab", "^Mirror$", 20)
+            return True
+        return False
+
+    wait_for(is_open, "the options are open")
+
+
 def dialog(window: Wireshark, shoot: Shoot) -> None:
     """Each tab, the tooltip of a field, a reload, a value that is refused."""
-    window.click(window.gear(window.row(WEB)))
+    open_options(window)
     for tab in TABS:
         window.click(window.wait_for("page tab", f"^{tab}$"))
         window.wait_for("page tab list", f"^{tab}$")

@@ -133,8 +133,10 @@ class ApiServer:
                     return app(environ, start_response)
             if service != "cloudformation":
                 return app(environ, start_response)
-            from vpcshark.lab.api import moto_stacks
-
+            try:
+                from vpcshark.lab.api import moto_stacks
+            except ModuleNotFoundError as error:  # what reads templates is large, and few need it
+                return _lacking(error.name or "moto", start_response)
             moto_stacks.install()
             with moto_stacks.acting(self.endpoint, caller):
                 return app(environ, start_response)
@@ -162,3 +164,10 @@ def _session_faults(method: str, facts: dict[str, Any]) -> list[dict[str, Any]] 
     from vpcshark.lab.api import moto_logins
 
     return moto_logins.session_faults(method, facts)
+
+
+def _lacking(package: str, start_response: Callable[..., Any]) -> list[bytes]:
+    """CloudFormation's answer in a lab without what moto needs for it."""
+    start_response("400 Bad Request", [("Content-Type", "text/xml")])
+    said = f"The lab reads templates with {package}, which is not installed; the extra lab-stacks brings it."
+    return [f"<ErrorResponse><Error><Code>NotInstalled</Code><Message>{said}</Message></Error></ErrorResponse>".encode()]
