@@ -115,7 +115,7 @@ def test_terminating_the_session_ends_the_plugin_in_its_words(manager: Manager) 
 def test_a_signal_ends_plugin_and_session(manager: Manager) -> None:
     """It tells the agent by a flag."""
     with greeted(manager) as process:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         assert process.wait(180) == 0
         assert rest(process) == b"Terminate signal received, exiting.\n"
     eventually(lambda: not manager.service.sessions(), "the session has ended")

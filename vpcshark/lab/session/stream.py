@@ -84,7 +84,7 @@ class Stream:
             self._acknowledge(message)  # its acknowledgement was lost
 
     def resend(self) -> bool:
-        """Send again what nobody acknowledged for too long, the first ones first; False once that was done too often."""
+        """Send again what nobody acknowledged for too long, the first ones first; False after too many times."""
         with self._lock:
             now = self._clock.monotonic()
             overdue = [one for one in self._sent.values() if now - one.at >= self._patience][:AT_ONCE]
