@@ -288,14 +288,15 @@ def test_no_proxy_command_outlives_a_capture(lab: Lab, ending: int, tmp_path: Pa
 def test_a_proxy_command_that_never_greets_is_blamed(lab: Lab, tmp_path: Path) -> None:
     """And not the instance's sshd."""
     (tmp_path / ".ssh").mkdir()
-    (tmp_path / ".ssh" / "config").write_text("Host web-1\n  ProxyCommand echo no such tunnel >&2; sleep 778\n")
+    (tmp_path / ".ssh" / "config").write_text("Host web-1\n  ProxyCommand sh -c 'echo no such tunnel >&2; sleep 778'\n")
     with running(lab.having(HOME=str(tmp_path)), tmp_path / "o", "--connection", "ssh") as capture:
         said = capture.end()
     assert "The SSH configuration's ProxyCommand brought no SSH greeting from" in said
     assert "It said: no such tunnel." in said
 
 
-@pytest.mark.parametrize("mode", [pytest.param("mirror", marks=pytest.mark.long), "tcpdump"])
+@pytest.mark.long
+@pytest.mark.parametrize("mode", ["mirror", "tcpdump"])
 def test_every_frame_arrives_over_session_manager(lab: Lab, mode: str, tmp_path: Path) -> None:
     """By real tshark, from the tagged capture host or the instance itself: what tcpdump saw there and nothing else."""
     tmp_path.chmod(0o777)

@@ -117,7 +117,7 @@ class Session:
             threading.Thread(target=work, daemon=True).start()
         if not self._begun.get():
             return _say("Cannot perform start session: unable to determine SessionType\n")
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT):
+        for number in (signal.SIGINT, signal.SIGTSTP, signal.SIGQUIT):  # sessionutil/control_signals_unix.go
             signal.signal(number, self._terminated)
         try:
             while data := os.read(0, messages.MOST):

@@ -12,12 +12,14 @@ import shlex
 import socket
 import threading
 from collections.abc import Callable, Sequence
+from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import Any
 
 import paramiko
-from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_GLOBAL_REQUEST
+from paramiko.common import cMSG_CHANNEL_REQUEST, cMSG_DISCONNECT, cMSG_GLOBAL_REQUEST
 
+from vpcshark import threads
 from vpcshark.errors import Closed, TransportError, Unreachable
 from vpcshark.transport import known_hosts, programs, slots
 from vpcshark.transport.alive import DEAD_AFTER, Heard, Watch, give_up_in_time
@@ -32,6 +34,8 @@ log = logging.getLogger(__name__)
 # paramiko logs tracebacks at error level; without a handler Python would print them on stderr, which is Wireshark's.
 logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
+GOODBYE = 0.2  # seconds for a last word to the host, which may wait for others that go nowhere
+_BY_APPLICATION = 11  # SSH_DISCONNECT_BY_APPLICATION
 CONNECT_TIMEOUT = 3.0  # seconds for TCP, and again for the key exchange
 HOP_WINDOW = 4 << 20  # paramiko's buffer, which a jump host's channel has, is slow with more in it
 
@@ -184,10 +188,24 @@ class SshTransport:
         _send(self._transport, message)
 
     def close(self) -> None:
-        """Close the connection with all its channels, and what it leads through."""
+        """Close the connection with all its channels, and what it leads through. The host is told, so far as that can
+        be done at once: through a tunnel it may not learn otherwise for a long time that nobody is there."""
+        with contextlib.suppress(FutureTimeout):
+            threads.start(self._say_goodbye, name="goodbye").result(GOODBYE)
         self._transport.close()
         while self._closing:
             self._closing.pop()()
+
+    def _say_goodbye(self) -> None:
+        """RFC 4253, 11.1, which paramiko has no call for."""
+        if not self._transport.is_active():
+            return
+        message = paramiko.Message()
+        message.add_byte(cMSG_DISCONNECT)
+        message.add_int(_BY_APPLICATION)
+        message.add_string("the capture has ended")
+        message.add_string("")
+        _send(self._transport, message)
 
     def on_close(self, action: Callable[[], None]) -> None:
         """Call ``action`` once, after the connection is closed."""

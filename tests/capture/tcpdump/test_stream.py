@@ -202,3 +202,18 @@ def received(block: bytes) -> int:
     """isb_ifrecv of a statistics block (draft-ietf-opsawg-pcapng, 4.6)."""
     at = block.index(b"\x04\0\x08\0", 20) + 4
     return int.from_bytes(block[at : at + 8], "little")
+
+
+def test_a_host_that_counts_no_more_gives_no_answer(clock: Any) -> None:
+    """Its counts come with every sign of life: where they stay away, the way has stalled, and nothing is known. One
+    that never counted, since its tcpdump may not be signalled, is believed."""
+    dump = Dumped()
+    pouring = Pouring(dump, b"first", lambda remark: dump, Stop(), clock, Said())
+    pouring.begin_tally()
+    assert pouring.end_tally(0.0) == {"received": 0}
+    dump.on_counts(7, 0)
+    assert pouring.end_tally(0.0) == {"received": 7}
+    clock.sleep(15.0)
+    assert pouring.end_tally(0.0) == {}
+    dump.on_counts(7, 0)
+    assert pouring.end_tally(0.0) == {"received": 7}

@@ -3,6 +3,7 @@ judges the protocol is in ``test_ssm_judge.py``: here both ends are the lab's ow
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -67,7 +68,13 @@ def read_exactly(process: subprocess.Popen[bytes], size: int) -> bytes:
 def sent(process: subprocess.Popen[bytes], data: bytes) -> None:
     """In a thread: what comes back must be read meanwhile."""
     assert process.stdin
-    threading.Thread(target=lambda: [process.stdin.write(data), process.stdin.flush()], daemon=True).start()  # type: ignore[union-attr]
+    threading.Thread(target=_write, args=(process.stdin.fileno(), data), daemon=True).start()
+
+
+def _write(descriptor: int, data: bytes) -> None:
+    with contextlib.suppress(OSError):  # the plugin has ended
+        while data:
+            data = data[os.write(descriptor, data) :]
 
 
 def rest(process: subprocess.Popen[bytes]) -> bytes:
@@ -108,7 +115,7 @@ def test_terminating_the_session_ends_the_plugin_in_its_words(manager: Manager) 
 def test_a_signal_ends_plugin_and_session(manager: Manager) -> None:
     """It tells the agent by a flag."""
     with greeted(manager) as process:
-        process.terminate()
+        process.send_signal(signal.SIGINT)
         assert process.wait(180) == 0
         assert rest(process) == b"Terminate signal received, exiting.\n"
     eventually(lambda: not manager.service.sessions(), "the session has ended")

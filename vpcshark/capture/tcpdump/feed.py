@@ -147,6 +147,11 @@ class TcpdumpFeed:
         """See ``silence.Explains``: tcpdump counts only what its filter lets through."""
         text = self._context.options.effective_filter.strip()
         where = f"{self._context.selection} of {self._host}"
+        if arrived.is_unanswered:
+            return [
+                f"Whether {where} has packets is not known: {self._host} gives no answer, so the connection to it is "
+                "slow or broken."
+            ]
         if text:
             return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
         return [f"tcpdump runs, and {where} has no packets but those of this capture itself, which are left out."]

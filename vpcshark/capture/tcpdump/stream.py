@@ -14,6 +14,7 @@ from vpcshark.capture.connection.retry import PAUSE, PERSISTENCE
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.instance.commands import BEAT
 from vpcshark.capture.instance.tcpdump_process import Dump
 from vpcshark.capture.instance.tls_secrets import HeldSink, Secrets
 from vpcshark.capture.tcpdump.counts import Counts
@@ -22,6 +23,7 @@ from vpcshark.errors import TransportError, VpcsharkError, unexpected
 from vpcshark.wire.capture_files import pcapng
 
 log = logging.getLogger(__name__)
+LATE = 2 * BEAT + 1.0  # seconds without counts that are no accident
 
 
 Restart = Callable[[str], Dump]
@@ -59,6 +61,7 @@ class Pouring:
         self._ending = False
         self._started = int(clock.now() * 1e9)
         self._counts = Counts()
+        self._heard: float | None = None  # when the host's counts came last
         self._writing = threading.Lock()  # of counts: three threads do, and the later block has the higher ones
         dump.on_counts = partial(self._count, self._counts.share())
 
@@ -67,6 +70,15 @@ class Pouring:
         """See ``frame_stream.Receiving``; with the counts of earlier dumps."""
         total = self._counts.total()
         return {} if total is None else {"received": total[0], "dropped": total[1]}
+
+    def begin_tally(self) -> None:
+        """See ``silence.Tallies``; the host counts anyway."""
+
+    def end_tally(self, timeout: float) -> Mapping[str, int]:
+        """See ``silence.Tallies``. Each sign of life is answered by counts, where tcpdump may be signalled."""
+        if self._heard is not None and self._clock.monotonic() - self._heard > LATE:
+            return {}
+        return {"received": self.stats.get("received", 0)}
 
     def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
         """Move packets in a thread of its own; ``on_end`` hears why it ended (None: nobody reads)."""
@@ -150,6 +162,7 @@ class Pouring:
             dump.close()
             raise
         self._dump = dump
+        self._heard = None
         if self._key_log:
             self._follow(dump)
         if self._ending:  # asked to end meanwhile
@@ -162,6 +175,7 @@ class Pouring:
 
     def _count(self, share: Callable[[int, int], None], received: int, dropped: int) -> None:
         """A statistics block; the counts of earlier dumps stay in it."""
+        self._heard = self._clock.monotonic()
         share(received, dropped)
         if not self._ending:
             self._write_counts()

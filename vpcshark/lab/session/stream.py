@@ -2,8 +2,9 @@
 src/datachannel/streaming.go; aws/amazon-ssm-agent, agent/session/datachannel/datachannel.go: both ends do the same).
 
 What came in order is handed to ``take``; what it does not take is not acknowledged, so the other end sends it again.
-Unlike either of AWS's, what comes twice is acknowledged twice: what of theirs makes up for a lost acknowledgement is
-not known. Must not know what is in the stream, nor what carries it.
+AWS's ends acknowledge nothing twice, and send the first message alone again, so that they would wait for ever once an
+acknowledgement is lost; what there makes up for that is not known. Here several are sent again, and acknowledged again.
+Must not know what is in the stream, nor what carries it.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ _FIRST_PATIENCE, _MOST_PATIENCE = 0.2, 1.0  # seconds until something is sent ag
 _ROUND_TRIP = 0.1
 _GRANULARITY = 0.01
 MOST_ATTEMPTS = 3000
+AT_ONCE = 50  # messages that are sent again at one time
 CAPACITY = 10_000  # messages that wait for an acknowledgement, or for one that is missing before them
 
 
@@ -82,17 +84,19 @@ class Stream:
             self._acknowledge(message)  # its acknowledgement was lost
 
     def resend(self) -> bool:
-        """Send the first one again that nobody acknowledged for too long; False once that was done too often."""
+        """Send again what nobody acknowledged for too long, the first ones first; False after too many times."""
         with self._lock:
-            first = next(iter(self._sent.values()), None)
             now = self._clock.monotonic()
-            if first is None or self.is_paused or now - first.at < self._patience:
+            overdue = [one for one in self._sent.values() if now - one.at >= self._patience][:AT_ONCE]
+            if self.is_paused:
                 return True
-            first.attempts += 1
-            first.at = now
-        with contextlib.suppress(OSError):  # nothing carries it now
-            self._send(first.data)
-        return first.attempts <= MOST_ATTEMPTS
+            for one in overdue:
+                one.attempts += 1
+                one.at = now
+        for one in overdue:
+            with contextlib.suppress(OSError):  # nothing carries it now
+                self._send(one.data)
+        return all(one.attempts <= MOST_ATTEMPTS for one in overdue)
 
     def wait_acknowledged(self, timeout: float) -> bool:
         """Until all that was put has been acknowledged; False if that takes longer than ``timeout`` seconds."""

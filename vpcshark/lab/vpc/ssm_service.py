@@ -27,6 +27,7 @@ from vpcshark.lab.vpc.ssm_faults import AGENT, CLIENT, Closed, Cut, SessionFault
 
 _log = logging.getLogger(__name__)
 _PATIENCE = 5.0  # seconds for a channel's first words
+_SCHEMAS = ("1.0", "1")  # the plugin's, and what another client of AWS's sends (pyssm-client 0.2)
 _POLICY = 1008  # a close code: RFC 6455, 7.4.1
 _GONE = (ConnectionClosed, OSError)
 HOW: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": 1 << 16, "close_timeout": 1.0}
@@ -278,7 +279,7 @@ def _first_words(connection: ServerConnection) -> dict[str, Any]:
         found = json.loads(connection.recv(_PATIENCE))
     except TimeoutError as error:
         raise ValueError("nothing was said on a channel") from error
-    if not isinstance(found, dict) or found.get("MessageSchemaVersion") != "1.0":
+    if not isinstance(found, dict) or str(found.get("MessageSchemaVersion")) not in _SCHEMAS:
         raise ValueError("a channel was opened with something else")
     return found
 
