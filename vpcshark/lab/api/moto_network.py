@@ -14,6 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.route_tables import Route
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRelations
 from moto.ec2.responses.transit_gateway_route_tables import TransitGatewayRouteTable
@@ -22,16 +23,24 @@ _LEFT = "vpcshark_left_its_table"
 _GONE = ("deleted", "deleting", "rejected", "failed", "expired")
 _disassociate = EC2Backend.disassociate_transit_gateway_route_table
 _filter_value = NetworkInterface.get_filter_value
+_associations: Any = Subnet.ipv6_cidr_block_association_set
 
 
 def install() -> None:
     """Put our answers into moto. Doing it again changes nothing."""
     Route.state = property(_state)
+    Subnet.ipv6_cidr_block_association_set = property(_ipv6_blocks)
     NetworkInterface.get_filter_value = _interface_value
     TransitGatewayAttachment.association = property(_association)
     EC2Backend.disassociate_transit_gateway_route_table = _leave
     TransitGatewayRouteTable.search_transit_gateway_routes = _search
     TransitGatewayRouteTable.replace_transit_gateway_route = TransitGatewayRouteTable.create_transit_gateway_route
+
+
+def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
+    """moto has a mapping where the state's word should be."""
+    blocks = _associations.fget(subnet)
+    return [{**one, "ipv6CidrBlockState": one["ipv6CidrBlockState"]["state"]} for one in blocks]
 
 
 def _interface_value(interface: Any, name: str, method: str | None = None) -> Any:
