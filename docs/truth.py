@@ -226,6 +226,20 @@ ROWS: tuple[Row, ...] = (
         ("InvalidAction", "InvalidVersion", "UnknownOperationException"),
     ),
     Row(
+        "A page has as many items as the model says, where it says so (100 of Reachability Analyzer's, 50 Instance "
+        "Connect Endpoints); else 5 to 1,000, and none beside ids",
+        _MODEL.format("ec2"),
+        f"{_STRICT}::test_pages_and_filters_that_ec2_does_not_take",
+        "model",
+        constants={"aws.client.LARGEST_PAGE": 1000},
+    ),
+    Row(
+        "DescribeSecurityGroupRules has no filter tag-key; tag:KEY takes a wildcard",
+        _MODEL.format("ec2"),
+        "tests/lab/api/test_conformity.py::test_every_answer_and_every_call_fits_the_model",
+        "model",
+    ),
+    Row(
         "DryRun is answered by DryRunOperation, or by a refusal of the permission; whether the call is validated "
         "before, no page says (a switch of the lab has both)",
         f"{_EC2}/CommonParameters.html",

@@ -16,7 +16,7 @@ import pytest
 from pace import pace
 
 from vpcshark import threads
-from vpcshark.aws.client import NEVER_SENT, Aws, connect
+from vpcshark.aws.client import NEVER_SENT, Aws, connect, pages
 from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources
@@ -233,3 +233,16 @@ def test_a_create_that_is_called_off_before_it_left_was_not_sent(environment: py
     error = making.exception(20)
     assert error.code == NEVER_SENT
     assert is_refusal(error)
+
+
+@pytest.mark.parametrize(
+    ("operation", "key"),
+    [
+        ("describe_network_insights_analyses", "NetworkInsightsAnalyses"),
+        ("describe_traffic_mirror_sessions", "TrafficMirrorSessions"),
+        ("describe_network_interfaces", "NetworkInterfaces"),
+    ],
+)
+def test_a_page_is_no_larger_than_the_call_takes(ec2: Any, operation: str, key: str) -> None:
+    """EC2 refuses a MaxResults beyond its bound, which is a hundred for some calls."""
+    assert isinstance(list(pages(ec2, operation, key)), list)

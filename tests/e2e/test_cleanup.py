@@ -127,8 +127,9 @@ def kill_with_its_janitor(lab: Lab, running: subprocess.Popen[str], ours: set[in
 
 
 def make_decoy(lab: Lab, tags: dict[str, str]) -> set[str]:
-    """A filter and a target that look like ours."""
+    """A filter and a target that look like ours; the target is of an interface of its own, as it can be one only."""
     ec2 = lab.client()
+    eni = ec2.create_network_interface(SubnetId=lab.eni("db-1")["SubnetId"])["NetworkInterface"]
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
 
     def labels(kind: str) -> list[dict]:
@@ -138,7 +139,7 @@ def make_decoy(lab: Lab, tags: dict[str, str]) -> set[str]:
         Description="vpcshark capture by somebody", TagSpecifications=labels("traffic-mirror-filter")
     )["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
     target = ec2.create_traffic_mirror_target(
-        NetworkInterfaceId=lab.eni("db-1")["NetworkInterfaceId"],
+        NetworkInterfaceId=eni["NetworkInterfaceId"],
         Description="vpcshark capture by somebody",
         TagSpecifications=labels("traffic-mirror-target"),
     )["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
@@ -152,7 +153,9 @@ def remove_decoys(lab: Lab, ids: set[str]) -> None:
         if one.startswith("tmf-"):
             ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=one)
         else:
+            found = ec2.describe_traffic_mirror_targets(TrafficMirrorTargetIds=[one])["TrafficMirrorTargets"]
             ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=one)
+            ec2.delete_network_interface(NetworkInterfaceId=found[0]["NetworkInterfaceId"])
 
 
 def everything(lab: Lab) -> set[str]:
@@ -174,7 +177,7 @@ def test_cleanup_removes_a_killed_capture_and_no_decoy(clean_lab: Lab, eni: str,
             kept, living_janitors = everything(lab), set(janitors(lab))
             with capturing(lab, eni, tmp_path / "dead.pcapng") as dying:
                 dead = everything(lab) - kept
-                assert len(dead) == 3
+                assert sorted(one.partition("-")[0] for one in dead) == ["tmf", "tms"]  # the target is the live one's
                 ours = set(janitors(lab)) - living_janitors
                 assert len(ours) == 1
                 kill_with_its_janitor(lab, dying, ours)

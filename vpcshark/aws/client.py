@@ -31,6 +31,7 @@ CONNECT_TIMEOUT = 3.0  # seconds; a person waits
 READ_TIMEOUT = 10.0
 ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
 SILENCES = 2  # attempts of one call that AWS took and did not answer; a third would keep a person waiting for nothing
+LARGEST_PAGE = 1_000  # what EC2's describes take where the model has no bound
 MOST_PAGES = 1_000  # of one answer: a million resources
 LONGEST_LISTING = 60.0  # seconds for all pages of an answer
 RESOLVE_TIMEOUT = 2.0
@@ -304,17 +305,26 @@ def _config() -> Any:
     )
 
 
-def pages(
-    client: Any, operation: str, key: str, page_size: int = 1000, *, clock: Clock = _SYSTEM, **parameters: Any
-) -> Iterator[Any]:
-    """All items under ``key`` of every page of a describe call. AwsError for an answer without an end, and what boto3
-    raises: map it around the loop."""
+def pages(client: Any, operation: str, key: str, *, clock: Clock = _SYSTEM, **parameters: Any) -> Iterator[Any]:
+    """All items under ``key`` of every page of a describe call, in pages as large as the call takes. AwsError for
+    an answer without an end, and what boto3 raises: map it around the loop."""
     paginator = client.get_paginator(operation)
     end = clock.monotonic() + LONGEST_LISTING
-    for number, page in enumerate(paginator.paginate(PaginationConfig={"PageSize": page_size}, **parameters), 1):
+    sized = {"PageSize": _largest_page(client, operation)}
+    for number, page in enumerate(paginator.paginate(PaginationConfig=sized, **parameters), 1):
         if number > MOST_PAGES or clock.monotonic() > end:
             raise AwsError(f"The answer of AWS to {operation} has no end: {number} pages came.", "Try again.")
         yield from page.get(key, [])
+
+
+def _largest_page(client: Any, operation: str) -> int:
+    """What botocore's model says: EC2 refuses more. DescribeRouteTables has 100; a thousand where nothing is said."""
+    meta = getattr(client, "meta", None)
+    if meta is None or operation not in meta.method_to_api_mapping:
+        return LARGEST_PAGE
+    members = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
+    sizes = [members[name].metadata.get("max") for name in ("MaxResults", "PageSize") if name in members]
+    return next((int(size) for size in sizes if size is not None), LARGEST_PAGE)
 
 
 def _obtain_credentials(session: Any) -> None:

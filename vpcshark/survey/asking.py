@@ -65,11 +65,4 @@ def _made(aws: Aws, call: Call) -> list[tuple[str, Any]] | tuple[str, str]:
 
 
 def _paged(client: Any, call: Call) -> Iterable[Any]:
-    return pages(client, call.operation, call.key, _largest(client, call.operation), **call.parameters)
-
-
-def _largest(client: Any, operation: str) -> int:
-    """Items of the largest page that the call takes, by botocore's model: DescribeRouteTables has 100, others 1000."""
-    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[operation]).input_shape
-    sizes = [model.members[name].metadata.get("max") for name in ("MaxResults", "PageSize") if name in model.members]
-    return int(next(filter(None, sizes), 1000))
+    return pages(client, call.operation, call.key, **call.parameters)

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from vpcshark.aws.client import Ec2
-from vpcshark.aws.errors import is_gone, is_in_use, is_refusal, is_throttle
-from vpcshark.aws.mirroring import resources
+from vpcshark.aws.errors import is_gone, is_in_use, is_refusal, is_target_already, is_throttle
+from vpcshark.aws.mirroring import existing, resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.errors import AwsError
 
@@ -141,6 +141,19 @@ def test_a_resource_that_never_appears_is_an_error(ec2: Ec2, clock: Any) -> None
         resources.allow_dns(ec2, "tmf-00000000000000000", clock=clock)
     assert is_gone(caught.value)
     assert sum(clock.slept) == pytest.approx(resources.SETTLE_TIME, abs=resources.SETTLE_PAUSE)
+
+
+def test_what_is_a_target_already_is_told_and_the_target_is_found(ec2: Ec2, enis: dict[str, Any]) -> None:
+    """An interface is one target at most."""
+    eni = enis["this-machine eth0"]["id"]
+    assert existing.target_of(ec2, eni) is None
+    made = resources.create_target(ec2, eni, TAGS, token(), description="vpcshark c-1: x")
+    with pytest.raises(AwsError) as caught:
+        resources.create_target(ec2, eni, TAGS, token())
+    assert is_target_already(caught.value)
+    found = existing.target_of(ec2, eni)
+    assert found is not None
+    assert (found.id, found.description, dict(found.tags)) == (made, "vpcshark c-1: x", TAGS)
 
 
 def test_a_throttled_call_is_known_as_such(ec2: Ec2, fault: Callable[..., None]) -> None:

@@ -127,3 +127,14 @@ def test_what_is_launched_elsewhere_is_no_machine(machines, ec2):
     subnet = ec2.describe_subnets(Filters=[{"Name": "default-for-az", "Values": ["true"]}])["Subnets"][0]["SubnetId"]
     made = ec2.run_instances(ImageId=IMAGE, MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"][0]["InstanceId"]
     assert state(ec2, made) == "running"
+
+
+def test_only_windows_has_a_platform(mirroring: Any) -> None:
+    """Of images and of instances; what it is in detail, all say."""
+    image = "ami-04681a1dbd79675a5"
+    [described] = mirroring.ec2.describe_images(ImageIds=[image])["Images"]
+    asked = {"ImageId": image, "MinCount": 1, "MaxCount": 1, "SubnetId": mirroring.subnet}
+    launched = mirroring.ec2.run_instances(**asked)["Instances"][0]
+    assert "Platform" not in described
+    assert "Platform" not in launched
+    assert (launched["PlatformDetails"], launched["UsageOperation"]) == ("Linux/UNIX", "RunInstances")

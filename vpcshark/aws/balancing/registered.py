@@ -38,7 +38,7 @@ def registered(elbv2: Any, name: str) -> list[Registered]:
 
 def _behind(elbv2: Any, balancer: str) -> Iterator[Registered]:
     with mapped("list the target groups", service=_SERVICE):
-        groups = list(pages(elbv2, "describe_target_groups", "TargetGroups", 100, LoadBalancerArn=balancer))
+        groups = list(pages(elbv2, "describe_target_groups", "TargetGroups", LoadBalancerArn=balancer))
     listed = threads.together([partial(_targets, elbv2, group["TargetGroupArn"]) for group in groups], _AT_ONCE)
     for group, targets in zip(groups, listed, strict=True):
         for target in targets:

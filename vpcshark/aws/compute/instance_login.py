@@ -53,9 +53,7 @@ def find_endpoint(aws: Aws, vpc: str, subnet: str, address: str = "") -> Endpoin
     """The VPC's endpoint that leads to ``address``, one in the same subnet before others. AwsError if there is none."""
     wanted = [{"Name": "vpc-id", "Values": [vpc]}]
     with mapped("list the Instance Connect Endpoints"):
-        found = list(
-            pages(aws.ec2, "describe_instance_connect_endpoints", "InstanceConnectEndpoints", 50, Filters=wanted)
-        )
+        found = list(pages(aws.ec2, "describe_instance_connect_endpoints", "InstanceConnectEndpoints", Filters=wanted))
     usable = [one for one in found if one.get("State") in _READY and one.get("VpcId") == vpc]
     if not usable:
         raise AwsError(f"There is no EC2 Instance Connect Endpoint in {vpc}.", "Make one, or use another connection.")

@@ -65,13 +65,13 @@ def rules_of(state: State, filter_id: str) -> list[Record]:
 def delete_filter(state: State, params: Params) -> Record:
     """The rules go with it. A filter that a session uses stays."""
     filter_id = params["TrafficMirrorFilterId"]
-    find(state.filters, "tmf", filter_id)
+    last = described_filter(state, find(state.filters, "tmf", filter_id))
     users = [s for s, session in state.sessions.items() if session["TrafficMirrorFilterId"] == filter_id]
     if users:
         raise ApiError("TrafficMirrorFilterInUse", f"Filter {filter_id} is in use by {', '.join(users)}.")
     for rule in rules_of(state, filter_id):
         _forget_rule(state, rule)
-    state.drop(state.filters, filter_id)
+    state.drop(state.filters, filter_id, last)
     return {"TrafficMirrorFilterId": filter_id}
 
 

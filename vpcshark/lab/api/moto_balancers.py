@@ -33,7 +33,9 @@ def _create_of_type(backend: Any, *arguments: Any, loadbalancer_type: str | None
 
 
 def has_balancer(backend: Any, arn: str) -> bool:
-    """Is there such a load balancer?"""
+    """Is there such a load balancer? One of another account counts as there: what others share, only they see."""
+    if arn.split(":")[4] != backend.account_id:
+        return True
     return arn in elbv2_backends[backend.account_id][backend.region_name].load_balancers
 
 

@@ -35,6 +35,7 @@ _STATES = {"pending": 0, "running": 16, "shutting-down": 32, "terminated": 48, "
 _run = EC2Backend.run_instances
 _terminate = Instance.terminate
 _delete_group = EC2Backend.delete_security_group
+_images = EC2Backend.describe_images
 
 
 @dataclass
@@ -135,6 +136,7 @@ def install(fleet: Fleet | None) -> None:
     EC2Backend.run_instances = _run_instances
     Instance.terminate = _terminate_instance
     EC2Backend.delete_security_group = _delete_security_group
+    EC2Backend.describe_images = _describe_images
 
 
 def _run_instances(
@@ -167,6 +169,14 @@ def _check_same(before: Any, asked: Any) -> None:
             "IdempotentParameterMismatch",
             "Arguments on this idempotent request are inconsistent with arguments used in previous request(s).",
         )
+
+
+def _describe_images(backend: Any, *arguments: Any, **more: Any) -> Any:
+    """An image's Platform, too, is of Windows alone."""
+    found = _images(backend, *arguments, **more)
+    for image in found:
+        image.platform = "windows" if image.platform == "windows" else None
+    return found
 
 
 def _name_platform(instance: Any) -> None:

@@ -14,6 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.route_tables import Route
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRelations
 from moto.ec2.responses.transit_gateway_route_tables import TransitGatewayRouteTable
@@ -24,12 +25,14 @@ _disassociate = EC2Backend.disassociate_transit_gateway_route_table
 _filter_value = NetworkInterface.get_filter_value
 _default_acl = EC2Backend.add_default_entries
 _IPV6_ENTRIES = ((101, "allow"), (32768, "deny"))
+_associations: Any = Subnet.ipv6_cidr_block_association_set
 
 
 def install() -> None:
     """Put our answers into moto. Doing it again changes nothing."""
     Route.state = property(_state)
     EC2Backend.add_default_entries = _default_entries
+    Subnet.ipv6_cidr_block_association_set = property(_ipv6_blocks)
     NetworkInterface.get_filter_value = _interface_value
     TransitGatewayAttachment.association = property(_association)
     EC2Backend.disassociate_transit_gateway_route_table = _leave
@@ -58,6 +61,12 @@ def _default_entries(backend: Any, network_acl_id: str) -> None:
                 port_range_to=None,
                 ipv6_cidr_block="::/0",
             )
+
+
+def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
+    """moto has a mapping where the state's word should be."""
+    blocks = _associations.fget(subnet)
+    return [{**one, "ipv6CidrBlockState": one["ipv6CidrBlockState"]["state"]} for one in blocks]
 
 
 def _interface_value(interface: Any, name: str, method: str | None = None) -> Any:

@@ -87,9 +87,10 @@ class State:
         if not isinstance(self.vpc, _Unchanged):
             LAG.born(record_id(record))
 
-    def drop(self, records: dict[str, Record], identity: str) -> None:
-        """It is deleted, and its tags with it."""
-        described = self.described(records.pop(identity))
+    def drop(self, records: dict[str, Record], identity: str, last: Record | None = None) -> None:
+        """It is deleted, and its tags with it; ``last``: what a describe showed of it, if more than the record."""
+        record = records.pop(identity)
+        described = last or self.described(record)
         if not isinstance(self.vpc, _Unchanged):
             LAG.gone(identity, described)
         self.vpc.forget_tags(identity)
