@@ -14,6 +14,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import EC2Backend
 from moto.ec2.models.elastic_network_interfaces import NetworkInterface
 from moto.ec2.models.route_tables import Route
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.transit_gateway_attachments import TransitGatewayAttachment
 from moto.ec2.models.transit_gateway_route_tables import TransitGatewayRelations
 from moto.ec2.responses.transit_gateway_route_tables import TransitGatewayRouteTable
@@ -30,11 +31,21 @@ def install() -> None:
     """Put our answers into moto. Doing it again changes nothing."""
     Route.state = property(_state)
     EC2Backend.add_default_entries = _default_entries
+    Subnet.ipv6_cidr_block_association_set = property(_ipv6_blocks)
     NetworkInterface.get_filter_value = _interface_value
     TransitGatewayAttachment.association = property(_association)
     EC2Backend.disassociate_transit_gateway_route_table = _leave
     TransitGatewayRouteTable.search_transit_gateway_routes = _search
     TransitGatewayRouteTable.replace_transit_gateway_route = TransitGatewayRouteTable.create_transit_gateway_route
+
+
+def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
+    """With a state that is a word; moto's is a mapping of one."""
+    return [
+        {"ipv6CidrBlock": each["ipv6CidrBlock"], "associationId": each["associationId"], "ipv6CidrBlockState": state}
+        for each in subnet.ipv6_cidr_block_associations.values()
+        if (state := each["ipv6CidrBlockState"])["State"] == "associated"
+    ]
 
 
 def _default_entries(backend: Any, network_acl_id: str) -> None:
