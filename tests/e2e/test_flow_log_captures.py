@@ -91,14 +91,18 @@ def told(lab: Lab, file: Path) -> tuple[Counter[frozenset[str]], Counter[frozens
     count: Counter[frozenset[str]] = Counter()
     size: Counter[frozenset[str]] = Counter()
     for line in shown.splitlines():
-        found = re.match(r"([\d.]+) +<-> ([\d.]+) +(.*)", line)
-        if found:
-            numbers = re.findall(r"(\d+) (bytes|kB|MB)?|(\d+)", found[3])
-            frames, total, unit = re.findall(r"(\d+) +(\d+)(?: (bytes|kB|MB))?", found[3])[-1]
-            assert unit in ("bytes", ""), (line, numbers)
-            count[frozenset(found.groups()[:2])] += int(frames)
-            size[frozenset(found.groups()[:2])] += int(total)
+        ends, numbers = re.match(r"([\d.]+) +<-> ([\d.]+) ", line), re.findall(r"(\d+) (\d+) bytes", line)
+        if ends:
+            count[frozenset(ends.groups())] += int(numbers[-1][0])
+            size[frozenset(ends.groups())] += int(numbers[-1][1])
     return count, size
+
+
+def endpoints(lab: Lab, file: Path) -> dict[str, tuple[int, int]]:
+    """Address -> (frames, bytes), as tshark's Endpoints count them."""
+    shown = lab.run("tshark", "-q", "-n", "-r", str(file), "-z", "endpoints,ip").stdout
+    found = [re.match(r"([\d.]+) +(\d+) +(\d+) ", line) for line in shown.splitlines()]
+    return {each[1]: (int(each[2]), int(each[3])) for each in found if each}
 
 
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])
@@ -120,9 +124,12 @@ def test_tshark_opens_it_and_its_conversations_are_the_records(
     chosen = tmp_path / "chosen.pcapng"
     ports = f"tcp.port >= {first} and tcp.port < {first + 200}"
     lab.run("tshark", "-r", str(file), "-Y", ports, "-w", str(chosen))
-    assert told(lab, chosen) == said(lines)
+    count, size = said(lines)
+    assert told(lab, chosen) == (count, size)
+    web = lab.eni("web-1")["PrivateIpAddress"]
+    assert endpoints(lab, chosen) == dict.fromkeys((web, one.address), (count.total(), size.total()))
     syns = lab.run("tshark", "-r", str(chosen), "-Y", f"ip.addr == {one.address} and tcp.flags.syn == 1").stdout
-    assert len(syns.splitlines()) == len(lines)
+    assert len(syns.splitlines()) == sum(int(each.split()[11]) & 2 > 0 for each in lines) >= 2 * EACH
     shut = lab.run("tshark", "-r", str(chosen), "-Y", f'tcp.port == {SHUT} and frame.comment contains "REJECT"').stdout
     assert len(shut.splitlines()) == sum(" REJECT " in each for each in lines) >= 2
     assert lab.is_clean()

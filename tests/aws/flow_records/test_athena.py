@@ -38,7 +38,9 @@ def plain(lines: list[str]) -> bytes:
 def columnar(lines: list[str]) -> bytes:
     pyarrow, parquet = pytest.importorskip("pyarrow"), pytest.importorskip("pyarrow.parquet")
     rows = [[int(value) if value.isdigit() else value for value in each.split()] for each in lines]
-    columns = {name.replace("-", "_"): column for name, column in zip(NAMES, map(list, zip(*rows)), strict=True)}
+    columns = {
+        name.replace("-", "_"): column for name, column in zip(NAMES, map(list, zip(*rows, strict=True)), strict=True)
+    }
     file = io.BytesIO()
     parquet.write_table(pyarrow.table(columns), file)
     return file.getvalue()
