@@ -4,19 +4,20 @@ the lab's flow log wrote of packets that really passed: what Wireshark counts is
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gui
 import pytest
 from hands import VPCSHARK, Lab, preference, wait_until
 from loose import OPEN, SHUT, Loose, await_bytes, loose
 
+from vpcshark.cli import wireshark_profile
 from vpcshark.lab.control import LabControl
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
@@ -160,9 +161,18 @@ def screen() -> Iterator[gui.Screen]:
         yield running
 
 
+def with_profile(folder: Path) -> Path:
+    """Wireshark's own folder, with our profile in it."""
+    shipped = subprocess.run(["tshark", "-G", "folders"], capture_output=True, text=True, check=True).stdout
+    told = [line for line in shipped.splitlines() if line.startswith("Global configuration")]
+    said = "\n".join([f"Personal configuration:\t{folder / 'profile'}", *told])
+    wireshark_profile.install(io.StringIO(), lambda command: said)
+    return folder
+
+
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])
 def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], screen: gui.Screen, tmp_path: Path):
-    """By a double-click on its row; with the profile's red for REJECT, Conversations and Endpoints open."""
+    """By a double-click on its row, with our profile: a filter, Conversations and Endpoints count what records say."""
     one = services[name]
     first = {"nat": 46_000, "tgw": 47_000, "rds": 48_000}[name]
     one.talk(first, EACH)
@@ -170,23 +180,30 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
     await_bytes(lab, GROUP, one.eni, 2 * EACH + 2)
     lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(lab.environment)}
-    with gui.wireshark(screen, lab.environment, tmp_path / "wireshark", hidden) as window:
+    folder = with_profile(tmp_path / "wireshark")
+    with gui.wireshark(screen, lab.environment, folder, hidden, ["-C", "vpcshark"]) as window:
+        screen.wait_until_still()
         row = window.row(f".*{one.eni}")
         assert "flow log" in row.name
         screen.picture(PICTURES / f"flow-log-{name}-list.png")
         window.click(row, times=2)
         window.wait_for("label", r"Packets: ([2-9]\d|\d{3,}|1[2-9])")
+        window.key("ctrl+slash")
+        window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")
+        window.key("Return")
+        window.wait_for("label", r"Displayed: \d+")
         screen.wait_until_still()
         screen.picture(PICTURES / f"flow-log-{name}-frames.png")
-        window.key("alt+s")
-        screen.wait_until_still()
-        screen.picture(PICTURES / f"flow-log-{name}-menu.png")
-        window.key("Escape")
+        for letter, title in (("c", "Conversations"), ("e", "Endpoints")):
+            window.key("alt+s")
+            screen.wait_until_still()
+            window.key(letter)
+            wait_until(lambda: bool(screen.windows(title, window.process.pid)), f"{title} is open")  # noqa: B023
+            screen.wait_until_still()
+            screen.picture(PICTURES / f"flow-log-{name}-{title.lower()}.png")
+            window.key("Escape")
+            wait_until(lambda: not screen.windows(title, window.process.pid), f"{title} is shut")  # noqa: B023
     assert lab.is_clean()
-
-
-def as_json(text: str) -> Any:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_a_user_reads_the_same_records_on_the_command_line(lab: Lab, services: dict[str, Loose]):
