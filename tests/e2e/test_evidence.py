@@ -139,7 +139,9 @@ def test_the_evidence_of_each_interface_is_what_tcpdump_saw(
         expected = truth.true_statuses(stage, row, taps, port)  # while it is planted: servers repeat their answers
     told = capsys.readouterr()
     answer = json.loads(told.out)
-    assert answer["verdict"] == row.verdict, (answer["blockers"], answer["unknowns"])
+    stops = [(each["resource"], each["text"]) for each in (*answer["blockers"], *answer["unknowns"])]
+    assert answer["verdict"] == row.verdict, stops
+    assert not [each for each, _ in stops if each.startswith("vpc-")], "what is planted is no address of nobody"
     points = [each for each in answer["evidence"]["points"] if each["resource"].startswith("eni-")]
     assert {(each["direction"], each["resource"]): each["status"] for each in points} == {
         key: status for key, status in expected.items() if key in {(e["direction"], e["resource"]) for e in points}

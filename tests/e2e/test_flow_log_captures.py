@@ -4,19 +4,20 @@ the lab's flow log wrote of packets that really passed: what Wireshark counts is
 
 from __future__ import annotations
 
-import json
+import io
 import os
 import re
+import subprocess
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import gui
 import pytest
 from hands import VPCSHARK, Lab, preference, wait_until
 from loose import OPEN, SHUT, Loose, await_bytes, loose
 
+from vpcshark.cli import wireshark_profile
 from vpcshark.lab.control import LabControl
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
@@ -91,14 +92,18 @@ def told(lab: Lab, file: Path) -> tuple[Counter[frozenset[str]], Counter[frozens
     count: Counter[frozenset[str]] = Counter()
     size: Counter[frozenset[str]] = Counter()
     for line in shown.splitlines():
-        found = re.match(r"([\d.]+) +<-> ([\d.]+) +(.*)", line)
-        if found:
-            numbers = re.findall(r"(\d+) (bytes|kB|MB)?|(\d+)", found[3])
-            frames, total, unit = re.findall(r"(\d+) +(\d+)(?: (bytes|kB|MB))?", found[3])[-1]
-            assert unit in ("bytes", ""), (line, numbers)
-            count[frozenset(found.groups()[:2])] += int(frames)
-            size[frozenset(found.groups()[:2])] += int(total)
+        ends, numbers = re.match(r"([\d.]+) +<-> ([\d.]+) ", line), re.findall(r"(\d+) (\d+) bytes", line)
+        if ends:
+            count[frozenset(ends.groups())] += int(numbers[-1][0])
+            size[frozenset(ends.groups())] += int(numbers[-1][1])
     return count, size
+
+
+def endpoints(lab: Lab, file: Path) -> dict[str, tuple[int, int]]:
+    """Address -> (frames, bytes), as tshark's Endpoints count them."""
+    shown = lab.run("tshark", "-q", "-n", "-r", str(file), "-z", "endpoints,ip").stdout
+    found = [re.match(r"([\d.]+) +(\d+) +(\d+) ", line) for line in shown.splitlines()]
+    return {each[1]: (int(each[2]), int(each[3])) for each in found if each}
 
 
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])
@@ -120,9 +125,12 @@ def test_tshark_opens_it_and_its_conversations_are_the_records(
     chosen = tmp_path / "chosen.pcapng"
     ports = f"tcp.port >= {first} and tcp.port < {first + 200}"
     lab.run("tshark", "-r", str(file), "-Y", ports, "-w", str(chosen))
-    assert told(lab, chosen) == said(lines)
+    count, size = said(lines)
+    assert told(lab, chosen) == (count, size)
+    web = lab.eni("web-1")["PrivateIpAddress"]
+    assert endpoints(lab, chosen) == dict.fromkeys((web, one.address), (count.total(), size.total()))
     syns = lab.run("tshark", "-r", str(chosen), "-Y", f"ip.addr == {one.address} and tcp.flags.syn == 1").stdout
-    assert len(syns.splitlines()) == len(lines)
+    assert len(syns.splitlines()) == sum(int(each.split()[11]) & 2 > 0 for each in lines) >= 2 * EACH
     shut = lab.run("tshark", "-r", str(chosen), "-Y", f'tcp.port == {SHUT} and frame.comment contains "REJECT"').stdout
     assert len(shut.splitlines()) == sum(" REJECT " in each for each in lines) >= 2
     assert lab.is_clean()
@@ -153,9 +161,18 @@ def screen() -> Iterator[gui.Screen]:
         yield running
 
 
+def with_profile(folder: Path) -> Path:
+    """Wireshark's own folder, with our profile in it."""
+    shipped = subprocess.run(["tshark", "-G", "folders"], capture_output=True, text=True, check=True).stdout
+    told = [line for line in shipped.splitlines() if line.startswith("Global configuration")]
+    said = "\n".join([f"Personal configuration:\t{folder / 'profile'}", *told])
+    wireshark_profile.install(io.StringIO(), lambda command: said)
+    return folder
+
+
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])
 def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], screen: gui.Screen, tmp_path: Path):
-    """By a double-click on its row; with the profile's red for REJECT, Conversations and Endpoints open."""
+    """By a double-click on its row, with our profile: a filter, Conversations and Endpoints count what records say."""
     one = services[name]
     first = {"nat": 46_000, "tgw": 47_000, "rds": 48_000}[name]
     one.talk(first, EACH)
@@ -163,23 +180,30 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
     await_bytes(lab, GROUP, one.eni, 2 * EACH + 2)
     lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(lab.environment)}
-    with gui.wireshark(screen, lab.environment, tmp_path / "wireshark", hidden) as window:
+    folder = with_profile(tmp_path / "wireshark")
+    with gui.wireshark(screen, lab.environment, folder, hidden, ["-C", "vpcshark"]) as window:
+        screen.wait_until_still()
         row = window.row(f".*{one.eni}")
         assert "flow log" in row.name
         screen.picture(PICTURES / f"flow-log-{name}-list.png")
         window.click(row, times=2)
         window.wait_for("label", r"Packets: ([2-9]\d|\d{3,}|1[2-9])")
+        window.key("ctrl+slash")
+        window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")
+        window.key("Return")
+        window.wait_for("label", r"Displayed: \d+")
         screen.wait_until_still()
         screen.picture(PICTURES / f"flow-log-{name}-frames.png")
-        window.key("alt+s")
-        screen.wait_until_still()
-        screen.picture(PICTURES / f"flow-log-{name}-menu.png")
-        window.key("Escape")
+        for letter, title in (("c", "Conversations"), ("e", "Endpoints")):
+            window.key("alt+s")
+            screen.wait_until_still()
+            window.key(letter)
+            wait_until(lambda: bool(screen.windows(title, window.process.pid)), f"{title} is open")  # noqa: B023
+            screen.wait_until_still()
+            screen.picture(PICTURES / f"flow-log-{name}-{title.lower()}.png")
+            window.key("Escape")
+            wait_until(lambda: not screen.windows(title, window.process.pid), f"{title} is shut")  # noqa: B023
     assert lab.is_clean()
-
-
-def as_json(text: str) -> Any:
-    return [json.loads(line) for line in text.splitlines()]
 
 
 def test_a_user_reads_the_same_records_on_the_command_line(lab: Lab, services: dict[str, Loose]):

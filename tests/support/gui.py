@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
@@ -176,7 +176,12 @@ class Wireshark:
     """Wireshark on a screen. ``environment`` is the lab's; ``more`` are preferences."""
 
     def __init__(
-        self, screen: Screen, environment: Mapping[str, str], folder: Path, preferences: Mapping[str, str] | None = None
+        self,
+        screen: Screen,
+        environment: Mapping[str, str],
+        folder: Path,
+        preferences: Mapping[str, str] | None = None,
+        arguments: Sequence[str] = (),
     ) -> None:
         self.screen = screen
         self.folder = folder
@@ -185,7 +190,7 @@ class Wireshark:
         self._prepare(environment, {**PREFERENCES, **(preferences or {})})
         self._log = (folder / "wireshark.log").open("wb")
         self.process = subprocess.Popen(
-            ["wireshark"],
+            ["wireshark", *arguments],
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=self._log,
@@ -197,7 +202,7 @@ class Wireshark:
     def _prepare(self, environment: Mapping[str, str], preferences: Mapping[str, str]) -> None:
         """A profile of its own, with the lab's extcap folder in it."""
         profile = self.folder / "profile"
-        profile.mkdir(parents=True)
+        profile.mkdir(parents=True, exist_ok=True)
         (self.folder / "tmp").mkdir()
         (profile / "extcap").symlink_to(Path(environment["XDG_CONFIG_HOME"]) / "wireshark" / "extcap")
         (profile / "preferences").write_text("".join(f"{name}: {value}\n" for name, value in preferences.items()))
@@ -314,10 +319,14 @@ class Wireshark:
 
 @contextmanager
 def wireshark(
-    screen: Screen, environment: Mapping[str, str], folder: Path, preferences: Mapping[str, str] | None = None
+    screen: Screen,
+    environment: Mapping[str, str],
+    folder: Path,
+    preferences: Mapping[str, str] | None = None,
+    arguments: Sequence[str] = (),
 ) -> Iterator[Wireshark]:
     """A running Wireshark whose list is on the screen; it ends with the block."""
-    running = Wireshark(screen, environment, folder, preferences)
+    running = Wireshark(screen, environment, folder, preferences, arguments)
     try:
         running.wait_for_main()
         yield running

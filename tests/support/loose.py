@@ -65,7 +65,7 @@ def loose(lab: Lab, number: int, kind: str, description: str) -> Iterator[Loose]
     ec2, subnet = lab.client(), lab.eni("web-1")["SubnetId"]
     made = ec2.create_network_interface(SubnetId=subnet, Description=description)["NetworkInterface"]
     eni, mac, address = made["NetworkInterfaceId"], made["MacAddress"], made["PrivateIpAddress"]
-    LabControl(lab.environment["AWS_ENDPOINT_URL"]).describe_eni(eni, interface_type=kind)
+    LabControl(lab.environment["AWS_ENDPOINT_URL"]).describe_eni(eni, interface_type=kind, is_managed=True)
     name, fabric, port = f"{lab.name}-loose{number}", f"{lab.name}-vpc", f"q{number}"
     router = ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["CidrBlock"].replace(".0/24", ".1")
     with ExitStack() as undo:

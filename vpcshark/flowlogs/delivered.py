@@ -18,6 +18,7 @@ from vpcshark.flowlogs.wanted import Wanted
 
 START = b'{"message"'
 _PLAIN = re.compile(rb'\{"message":\s*"([^"\\]*)"\}')
+_DECODER, _BLANKS = json.JSONDecoder(), re.compile(r"\s*")
 _STAMP = re.compile(r"-\d+-(\d{4}-\d\d-\d\d-\d\d-\d\d-\d\d)-[0-9a-f-]+[^/]*$")
 _EXPRESSION = re.compile(r"!\{([^}]*)\}")
 _JAVA = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M"}
@@ -90,15 +91,18 @@ def unwrapped(blocks: Iterable[bytes]) -> Iterator[bytes]:
 
 def _lines(block: bytes) -> bytes:
     plain = _PLAIN.sub(rb"\1\n", block)
-    if b'{"message"' not in plain:
-        return plain
-    return b"".join(_taken_apart(line) + b"\n" for line in plain.replace(b"}{", b"}\n{").split(b"\n") if line.strip())
+    return plain if START not in plain else b"".join(each + b"\n" for each in _taken_apart(block))
 
 
-def _taken_apart(line: bytes) -> bytes:
-    """A line that the short way did not read: escapes, or other members."""
-    try:
-        found = json.loads(line)
-        return str(found["message"]).encode() if isinstance(found, dict) else line
-    except (ValueError, KeyError):
-        return line
+def _taken_apart(block: bytes) -> Iterator[bytes]:
+    """The long way, where an object has escapes or other members."""
+    text, at = block.decode("utf-8", "replace").lstrip(), 0
+    while at < len(text):
+        try:
+            found, end = _DECODER.raw_decode(text, at)
+        except ValueError:
+            yield text[at:].encode()
+            return
+        message = found.get("message") if isinstance(found, dict) else None
+        yield (message if isinstance(message, str) else text[at:end]).encode()
+        at = _BLANKS.match(text, end).end()  # type: ignore[union-attr]

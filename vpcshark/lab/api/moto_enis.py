@@ -36,8 +36,10 @@ def describe_as(
     device_index: int | None = None,
     trunk: str = "",
     vlan: int = 0,
+    is_managed: bool = False,
 ) -> bool:
-    """From now on the ENI is described so; False if there is none. ``trunk``: the interface that it is a branch of."""
+    """From now on the ENI is described so; False if there is none. ``trunk``: the interface that it is a branch of;
+    ``is_managed``: by one of AWS's services."""
     eni = next(
         (b.enis[eni_id] for regions in ec2_backends.values() for b in regions.values() if eni_id in b.enis), None
     )
@@ -47,6 +49,8 @@ def describe_as(
         eni.private_ip_address, eni.private_ip_addresses = None, []
     if interface_type:
         eni.interface_type = interface_type
+    if is_managed:
+        eni.requester_managed = True
     for name, value in ((_CARD, network_card), (_DEVICE, device_index), (_TRUNK, (trunk, vlan) if trunk else None)):
         if value is not None:
             setattr(eni, name, value)

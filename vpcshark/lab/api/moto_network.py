@@ -40,6 +40,15 @@ def install() -> None:
     TransitGatewayRouteTable.replace_transit_gateway_route = TransitGatewayRouteTable.create_transit_gateway_route
 
 
+def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
+    """With a state that is a word; moto's is a mapping of one."""
+    return [
+        {"ipv6CidrBlock": each["ipv6CidrBlock"], "associationId": each["associationId"], "ipv6CidrBlockState": state}
+        for each in subnet.ipv6_cidr_block_associations.values()
+        if (state := each["ipv6CidrBlockState"])["State"] == "associated"
+    ]
+
+
 def _default_entries(backend: Any, network_acl_id: str) -> None:
     """A VPC with IPv6 has entries for it in its default network ACL ("Default network ACL", VPC user guide)."""
     _default_acl(backend, network_acl_id)
