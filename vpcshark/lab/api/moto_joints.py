@@ -13,7 +13,6 @@ from ipaddress import ip_address, ip_network
 from typing import Any
 
 from moto.ec2.models import EC2Backend
-from moto.ec2.models.subnets import Subnet
 from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
 from moto.ec2.responses.nat_gateways import NatGateways
 from moto.ec2.responses.network_acls import NetworkACLs
@@ -38,7 +37,6 @@ def install() -> None:
     NetworkACLs.create_network_acl_entry = _with_icmp(NetworkACLs.create_network_acl_entry)
     NetworkACLs.replace_network_acl_entry = _with_icmp(NetworkACLs.replace_network_acl_entry)
     EC2Backend.describe_transit_gateway_attachments = _with_twins(EC2Backend.describe_transit_gateway_attachments)
-    Subnet.ipv6_cidr_block_association_set = property(_subnet_blocks)
     for side in ("requester", "accepter"):
         told = getattr(VPCPeeringConnection, f"{side}_vpc_info").fget
         setattr(VPCPeeringConnection, f"{side}_vpc_info", property(_with_blocks(told, side)))
@@ -209,12 +207,6 @@ def _add(backend: Any, acl: Any, entry: tuple[int, str, bool, str | None, str | 
     number, action, is_egress, v4, v6 = entry
     rest = {"icmp_code": None, "icmp_type": None, "port_range_from": None, "port_range_to": None}
     backend.create_network_acl_entry(acl.id, number, "-1", action, is_egress, v4, ipv6_cidr_block=v6, **rest)
-
-
-def _subnet_blocks(subnet: Any) -> list[dict[str, Any]]:
-    """moto puts the state into a state."""
-    rows = subnet.ipv6_cidr_block_associations.values()
-    return [each for each in rows if each["ipv6CidrBlockState"]["State"] == "associated"]
 
 
 def _with_blocks(told: Callable[[Any], dict[str, Any]], side: str) -> Callable[[Any], dict[str, Any]]:

@@ -25,7 +25,6 @@ _disassociate = EC2Backend.disassociate_transit_gateway_route_table
 _filter_value = NetworkInterface.get_filter_value
 _default_acl = EC2Backend.add_default_entries
 _IPV6_ENTRIES = ((101, "allow"), (32768, "deny"))
-_associations: Any = Subnet.ipv6_cidr_block_association_set
 
 
 def install() -> None:
@@ -70,12 +69,6 @@ def _default_entries(backend: Any, network_acl_id: str) -> None:
                 port_range_to=None,
                 ipv6_cidr_block="::/0",
             )
-
-
-def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
-    """moto has a mapping where the state's word should be."""
-    blocks = _associations.fget(subnet)
-    return [{**one, "ipv6CidrBlockState": one["ipv6CidrBlockState"]["state"]} for one in blocks]
 
 
 def _interface_value(interface: Any, name: str, method: str | None = None) -> Any:
