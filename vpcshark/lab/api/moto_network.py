@@ -23,14 +23,11 @@ _LEFT = "vpcshark_left_its_table"
 _GONE = ("deleted", "deleting", "rejected", "failed", "expired")
 _disassociate = EC2Backend.disassociate_transit_gateway_route_table
 _filter_value = NetworkInterface.get_filter_value
-_default_acl = EC2Backend.add_default_entries
-_IPV6_ENTRIES = ((101, "allow"), (32768, "deny"))
 
 
 def install() -> None:
     """Put our answers into moto. Doing it again changes nothing."""
     Route.state = property(_state)
-    EC2Backend.add_default_entries = _default_entries
     Subnet.ipv6_cidr_block_association_set = property(_ipv6_blocks)
     NetworkInterface.get_filter_value = _interface_value
     TransitGatewayAttachment.association = property(_association)
@@ -46,29 +43,6 @@ def _ipv6_blocks(subnet: Any) -> list[dict[str, Any]]:
         for each in subnet.ipv6_cidr_block_associations.values()
         if (state := each["ipv6CidrBlockState"])["State"] == "associated"
     ]
-
-
-def _default_entries(backend: Any, network_acl_id: str) -> None:
-    """A VPC with IPv6 has entries for it in its default network ACL ("Default network ACL", VPC user guide)."""
-    _default_acl(backend, network_acl_id)
-    vpc = backend.get_vpc(backend.network_acls[network_acl_id].vpc_id)
-    if not vpc.get_cidr_block_association_set(ipv6=True):
-        return
-    for number, action in _IPV6_ENTRIES:
-        for is_egress in (True, False):
-            backend.create_network_acl_entry(
-                network_acl_id=network_acl_id,
-                rule_number=number,
-                protocol="-1",
-                rule_action=action,
-                egress=is_egress,
-                cidr_block=None,
-                icmp_code=None,
-                icmp_type=None,
-                port_range_from=None,
-                port_range_to=None,
-                ipv6_cidr_block="::/0",
-            )
 
 
 def _interface_value(interface: Any, name: str, method: str | None = None) -> Any:
