@@ -22,6 +22,7 @@ class Dumped:
     """A tcpdump whose packets the test gives."""
 
     last_time = 0
+    counts_when_asked = True
 
     def __init__(self) -> None:
         self.packets: queue.Queue[bytes] = queue.Queue()
@@ -204,16 +205,18 @@ def received(block: bytes) -> int:
     return int.from_bytes(block[at : at + 8], "little")
 
 
-def test_a_host_that_counts_no_more_gives_no_answer(clock: Any) -> None:
+@pytest.mark.parametrize("counts", [True, False])
+def test_a_host_that_counts_no_more_gives_no_answer(counts: bool, clock: Any) -> None:
     """Its counts come with every sign of life: where they stay away, the way has stalled, and nothing is known. One
-    that never counted, since its tcpdump may not be signalled, is believed."""
+    whose tcpdump may not be signalled counts nothing, and is believed."""
     dump = Dumped()
+    dump.counts_when_asked = counts
     pouring = Pouring(dump, b"first", lambda remark: dump, Stop(), clock, Said())
     pouring.begin_tally()
     assert pouring.end_tally(0.0) == {"received": 0}
+    clock.sleep(15.0)
+    assert pouring.end_tally(0.0) == ({} if counts else {"received": 0})
     dump.on_counts(7, 0)
     assert pouring.end_tally(0.0) == {"received": 7}
     clock.sleep(15.0)
-    assert pouring.end_tally(0.0) == {}
-    dump.on_counts(7, 0)
-    assert pouring.end_tally(0.0) == {"received": 7}
+    assert pouring.end_tally(0.0) == ({} if counts else {"received": 7})

@@ -71,6 +71,11 @@ class Dump:
         """When the last packet so far was seen there, ns; 0 before the first."""
         return self.converter.last_time
 
+    @property
+    def counts_when_asked(self) -> bool:
+        """Is each sign of life answered by counts? Not where tcpdump may not be signalled."""
+        return self.facts.rights != "tcpdump"
+
     def begin(self) -> bytes:
         """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
         self._threads[0].start()

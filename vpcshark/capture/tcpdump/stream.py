@@ -61,7 +61,7 @@ class Pouring:
         self._ending = False
         self._started = int(clock.now() * 1e9)
         self._counts = Counts()
-        self._heard: float | None = None  # when the host's counts came last
+        self._heard = clock.monotonic()  # when the host's counts came last, or a dump began
         self._writing = threading.Lock()  # of counts: three threads do, and the later block has the higher ones
         dump.on_counts = partial(self._count, self._counts.share())
 
@@ -75,8 +75,8 @@ class Pouring:
         """See ``silence.Tallies``; the host counts anyway."""
 
     def end_tally(self, timeout: float) -> Mapping[str, int]:
-        """See ``silence.Tallies``. Each sign of life is answered by counts, where tcpdump may be signalled."""
-        if self._heard is not None and self._clock.monotonic() - self._heard > LATE:
+        """See ``silence.Tallies``: {} where counts should have come, and did not."""
+        if self._dump.counts_when_asked and self._clock.monotonic() - self._heard > LATE:
             return {}
         return {"received": self.stats.get("received", 0)}
 
@@ -162,7 +162,7 @@ class Pouring:
             dump.close()
             raise
         self._dump = dump
-        self._heard = None
+        self._heard = self._clock.monotonic()
         if self._key_log:
             self._follow(dump)
         if self._ending:  # asked to end meanwhile
