@@ -434,12 +434,13 @@ class Chaos:
         folder = self.folder / f"worker-{number}"
         folder.mkdir()
         subnet = self.lab.eni("db-1")["SubnetId"]
-        enis = [self._new_eni(subnet) for _ in range(3)]
+        enis = [self._new_eni(subnet) for _ in range(2)]
         worker = Worker(number, enis[0], set(), folder)
         alive = time.time() + 3600
         sibling = tags.Lease(f"c-sibling{number}", worker.owner, alive)
         for lease in (None, tags.Lease(f"c-bob{number}", "bob@there", alive), sibling):
-            worker.decoys |= self._decoy(enis[1], enis[2], lease.as_tags() if lease else {"Name": "vpcshark"}, worker)
+            labels = lease.as_tags() if lease else {"Name": "vpcshark"}
+            worker.decoys |= self._decoy(enis[1], self._new_eni(subnet), labels, worker)
         past = time.time() - 3600
         for lease in (
             tags.Lease(f"c-forged{number}", worker.owner, past),
