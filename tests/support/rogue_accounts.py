@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ESCAPES = "\x1b]0;owned\x07\x1b[31mred"
+_LONGEST_KEY = 128  # characters of a tag's key (EC2 User Guide, "Tag restrictions")
 TEXTS = {  # XML has no C0 but tab and line ends, so that AWS cannot send others
     "C1": "\u009d0;owned\u009c\u009b31mred\u0085next",
     "bidi": "\u202egnp.exe\u2066\u200f",
@@ -101,7 +102,7 @@ def _instance(world: World, name: str, text: str, place: tuple[str, str, str]) -
         PrivateIpAddress=address,
         Groups=[group],
         Description=text,
-        TagSpecifications=_tags("network-interface", Name=text, **{text or "empty": text}),
+        TagSpecifications=_tags("network-interface", Name=text, **{(text or "empty")[:_LONGEST_KEY]: text}),
     )["NetworkInterface"]
     ours = {CAPTURE: text, OWNER: text, EXPIRES: "2020-01-01T00:00:00Z", STARTED: text}
     made = world.ec2.run_instances(

@@ -83,7 +83,7 @@ def test_a_log_group_comes_with_the_first_record(make: Any, mirroring: Any, api:
     deliver(log, eni)
     found = logs.filter_log_events(logGroupName="of-arn", logStreamNamePrefix=eni)["events"]
     assert [each["message"].split()[2] for each in found] == ["10.0.0.1", "10.0.0.2", "10.0.0.3"]
-    assert logs.filter_log_events(logGroupName="of-arn", logStreamNamePrefix="eni-0")["events"] == []
+    assert logs.filter_log_events(logGroupName="of-arn", logStreamNamePrefix="eni-none")["events"] == []
     logs.delete_log_group(logGroupName="of-arn")
 
 

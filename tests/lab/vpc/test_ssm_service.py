@@ -115,10 +115,17 @@ def test_terminating_the_session_ends_the_plugin_in_its_words(manager: Manager) 
 def test_a_signal_ends_plugin_and_session(manager: Manager) -> None:
     """It tells the agent by a flag."""
     with greeted(manager) as process:
+        eventually(lambda: catches(process.pid, signal.SIGINT), "it has its handler")
         process.send_signal(signal.SIGINT)
         assert process.wait(180) == 0
         assert rest(process) == b"Terminate signal received, exiting.\n"
     eventually(lambda: not manager.service.sessions(), "the session has ended")
+
+
+def catches(process: int, number: int) -> bool:
+    """proc(5), "SigCgt": bit 0 is signal 1."""
+    rows = Path(f"/proc/{process}/status").read_text().splitlines()
+    return bool(int(next(row.split()[1] for row in rows if row.startswith("SigCgt")), 16) >> (number - 1) & 1)
 
 
 def test_a_port_where_nobody_listens_is_told_by_the_agent(manager: Manager) -> None:
