@@ -89,8 +89,8 @@ def test_a_walk_that_is_made_now_names_the_rule(diagnose: Diagnose, dump: str) -
 
 
 def test_without_a_walk_it_says_which_one_would_tell(diagnose: Diagnose) -> None:
-    _, found = diagnose(unanswered())
-    assert "vpcshark walk 10.1.1.10 10.2.2.20:81 names it" in found["findings"][0]["next"]
+    _, found = diagnose(black_hole())
+    assert "vpcshark walk 10.1.1.10 10.2.2.20:80 names it" in found["findings"][0]["next"]
 
 
 def test_a_walk_that_cannot_be_made_hides_no_finding(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -103,7 +103,10 @@ def test_the_button_diagnose_says_what_is_proved_and_no_frame_is_lost(clean_lab:
         wait_until(lambda: any(" frames " in text for text in gui.texts(SET, STATE)), "figures come")
         gui.send(DIAGNOSE, SET, "")
         wait_until(lambda: any("Diagnosing from now on" in text for text in gui.texts(STATUSBAR)), "it begins")
-        asking = ["timeout", "20", "bash", "-c", "exec 3<>/dev/tcp/203.0.113.9/4711"]
+        nobody = eni["PrivateIpAddress"].rpartition(".")[0] + ".199"
+        known = ["ip", "neigh", "replace", nobody, "lladdr", "02:00:00:00:00:99", "dev", "eth0"]
+        subprocess.run([*clean_lab.namespace("web-1"), *known], check=True)
+        asking = ["timeout", "20", "bash", "-c", f"exec 3<>/dev/tcp/{nobody}/4711"]
         with subprocess.Popen([*clean_lab.namespace("web-1"), *asking], stderr=subprocess.DEVNULL):
             wait_until(lambda: any("syn-unanswered" in text for text in gui.texts(STATUSBAR)), "it is proved")
         gui.send(DIAGNOSE, SET, "")

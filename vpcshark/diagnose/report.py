@@ -202,6 +202,7 @@ class Examination:
         assert point.columns is not None
         sieve = Sieve(point.columns, others, rows)
         found, counts = _of_batches(point, sieve)
+        sieve.sound.close()
         self._seen += counts
         if not found and not self._gone and counts["packets"] < _FEW:
             found = list(routing.unsaid(View(point)))[:1]

@@ -44,6 +44,10 @@ class Sound:
     is_doubled: bool | None = None
     has_loops: bool = True
 
+    def close(self) -> None:
+        """Nothing more is asked: let go of what ``openings`` holds, for it holds this in turn."""
+        self.openings = _none
+
     def after(self, at: int) -> int:
         """How many established connections go on after ``at``."""
         return len(self.lasts) - bisect.bisect_right(self.lasts, at)

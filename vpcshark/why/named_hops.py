@@ -11,6 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from vpcshark.diagnose.finding import Finding
+from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.packet import address
 from vpcshark.diagnose.report import Report
 from vpcshark.text import cut, line
@@ -47,10 +48,14 @@ def question(report: Report) -> tuple[str, str] | None:
     """(source, destination with its port) of the first finding that a walk could say more about."""
     for finding in report.findings:
         if finding.kind.startswith(_NAMABLE) and finding.flows and finding.flows[0].target_port:
-            first = finding.flows[0]
-            flow = first if first.target_port < first.source_port else first.reversed()
-            return address(flow.source), flow.server
+            return _ends(finding.flows[0])
     return None
+
+
+def _ends(flow: Flow) -> tuple[str, str]:
+    """Client and server: that one's port is the smaller one."""
+    asked = flow if flow.target_port < flow.source_port else flow.reversed()
+    return address(asked.source), asked.server
 
 
 def told(report: Report, walk: Mapping[str, Any] | None) -> Report:
@@ -61,9 +66,9 @@ def told(report: Report, walk: Mapping[str, Any] | None) -> Report:
 def _told(finding: Finding, walk: Mapping[str, Any] | None) -> Finding:
     if not finding.kind.startswith(_NAMABLE) or not finding.flows:
         return finding
-    ends = finding.flows[0]
     if walk is None:
-        return _with(finding, behind=_UNKNOWN.format(address(ends.source), ends.server))
+        is_said = "vpcshark walk" in finding.next
+        return finding if is_said else _with(finding, behind=_UNKNOWN.format(*_ends(finding.flows[0])))
     hops = _hops(finding, walk)
     if not hops:
         given = (line(str(walk.get("question", {}).get(name, {}).get("given", "")), 60) for name in ("from", "to"))
