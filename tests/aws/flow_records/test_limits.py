@@ -1,5 +1,5 @@
-"""An account without flow logs, without permission, with a log group that is gone, with a format without ports, with 10 GB
-a minute: each a sentence, the bytes said before, and a limit that stops it. By each way of reading.
+"""An account without flow logs, without permission, with a log group that is gone, with a format without ports, with 10
+GB a minute: each a sentence, the bytes said before, and a limit that stops it. By each way of reading.
 """
 
 from __future__ import annotations
