@@ -188,7 +188,10 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
         row = window.row(f".*{one.eni}")
         assert "flow log" in row.name
         screen.picture(PICTURES / f"flow-log-{name}-list.png")
-        window.click(row, times=2)
+        window.click(row)
+        screen.wait_until_still()
+        window.click(window.row(f".*{one.eni}"), times=2)  # the list may have moved beneath the first click
+        window.wait_for_title(one.eni)
         window.wait_for("label", r"Packets: ([2-9]\d|\d{3,}|1[2-9])")
         window.key("ctrl+slash")
         window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")
@@ -201,6 +204,7 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
             screen.wait_until_still()
             window.key(letter)
             wait_until(lambda: bool(screen.windows(title, window.process.pid)), f"{title} is open")  # noqa: B023
+            window.click(window.wait_for("page tab", "^IPv4"))
             screen.wait_until_still()
             screen.picture(PICTURES / f"flow-log-{name}-{title.lower()}.png")
             window.key("Escape")
