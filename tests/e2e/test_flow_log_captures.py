@@ -9,7 +9,7 @@ import os
 import re
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import gui
@@ -161,12 +161,14 @@ def screen() -> Iterator[gui.Screen]:
         yield running
 
 
-def with_profile(folder: Path) -> Path:
-    """Wireshark's own folder, with our profile in it."""
+def with_profile(folder: Path, hidden: Mapping[str, str]) -> Path:
+    """Wireshark's own folder, with our profile in it; what the tests hide from the list is hidden there too."""
     shipped = subprocess.run(["tshark", "-G", "folders"], capture_output=True, text=True, check=True).stdout
     told = [line for line in shipped.splitlines() if line.startswith("Global configuration")]
     said = "\n".join([f"Personal configuration:\t{folder / 'profile'}", *told])
-    wireshark_profile.install(io.StringIO(), lambda command: said)
+    profile = wireshark_profile.install(io.StringIO(), lambda command: said)
+    with (profile / "preferences").open("a") as file:
+        file.writelines(f"{name}: {value}\n" for name, value in {**gui.PREFERENCES, **hidden}.items())
     return folder
 
 
@@ -180,13 +182,16 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
     await_bytes(lab, GROUP, one.eni, 2 * EACH + 2)
     lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(lab.environment)}
-    folder = with_profile(tmp_path / "wireshark")
+    folder = with_profile(tmp_path / "wireshark", hidden)
     with gui.wireshark(screen, lab.environment, folder, hidden, ["-C", "vpcshark"]) as window:
         screen.wait_until_still()
         row = window.row(f".*{one.eni}")
         assert "flow log" in row.name
         screen.picture(PICTURES / f"flow-log-{name}-list.png")
-        window.click(row, times=2)
+        window.click(row)
+        screen.wait_until_still()
+        window.click(window.row(f".*{one.eni}"), times=2)  # the list may have moved beneath the first click
+        window.wait_for_title(one.eni)
         window.wait_for("label", r"Packets: ([2-9]\d|\d{3,}|1[2-9])")
         window.key("ctrl+slash")
         window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")
@@ -199,6 +204,7 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
             screen.wait_until_still()
             window.key(letter)
             wait_until(lambda: bool(screen.windows(title, window.process.pid)), f"{title} is open")  # noqa: B023
+            window.click(window.wait_for("page tab", "^IPv4"))
             screen.wait_until_still()
             screen.picture(PICTURES / f"flow-log-{name}-{title.lower()}.png")
             window.key("Escape")

@@ -108,7 +108,7 @@ def dashboard(found: Sequence[Series], kind: Kind, region: str) -> dict[str, Any
         good = [name for name in kind.names if name not in bad]
         for column, (title, names) in enumerate((("traffic", good), ("drops and errors", bad))):
             flat = [word for pair in series.dimensions for word in pair]
-            metrics = [[kind.namespace, name, *flat] for name in names if name in series.values]
+            metrics = [[kind.namespace, name, *flat, *_level(name)] for name in names if name in series.values]
             if metrics:
                 properties = {
                     "title": f"{series.resource}: {title}",
@@ -121,3 +121,8 @@ def dashboard(found: Sequence[Series], kind: Kind, region: str) -> dict[str, Any
                 place = {"x": column * 12, "y": row * 6, "width": 12, "height": 6}
                 widgets.append({"type": "metric", **place, "properties": properties})
     return {"widgets": widgets}
+
+
+def _level(name: str) -> list[dict[str, str]]:
+    """Of a level the highest is shown; a sum over its samples would be none."""
+    return [{"stat": "Maximum"}] if name in gateway_metrics.LEVELS else []

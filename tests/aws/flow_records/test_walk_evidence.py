@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import Any
 
 from vpcshark.cli.main import run
@@ -13,8 +14,8 @@ from vpcshark.flowlogs.logformat import text
 GROUP = "/of/the/evidence"
 
 
-def test_a_walk_is_told_with_what_its_records_show(aws: Any, enis: Any, capsys: Any):
-    """On the screen and as JSON; the status stays the walk's."""
+def test_a_walk_is_told_with_what_its_records_show(aws: Any, enis: Any, capsys: Any, tmp_path: Path):
+    """On the screen, as JSON and on its page; the status stays the walk's."""
     source, target = enis["web-1 eth0"], enis["db-1 eth0"]
     facts = aws.ec2.describe_network_interfaces(NetworkInterfaceIds=[source["id"]])["NetworkInterfaces"][0]
     logs, now = aws.client("logs"), int(time.time())
@@ -46,8 +47,10 @@ def test_a_walk_is_told_with_what_its_records_show(aws: Any, enis: Any, capsys: 
             (source["id"], "seen"),
             (target["id"], "seen"),
         ]
-        assert run(asked) == status
+        assert run([*asked, "--html", str(tmp_path / "page.html")]) == status
         assert "Evidence of flow logs" in capsys.readouterr().out
+        page = (tmp_path / "page.html").read_text("utf-8")
+        assert page.count('<tr class="seen">') == sum(each["status"] == "seen" for each in found["evidence"]["points"])
     finally:
         aws.ec2.delete_flow_logs(FlowLogIds=made)
         logs.delete_log_group(logGroupName=GROUP)

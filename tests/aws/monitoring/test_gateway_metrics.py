@@ -119,6 +119,14 @@ def test_the_dashboard_has_the_exact_dimensions_of_traffic_and_of_drops():
     ]
 
 
+def test_a_level_is_no_sum_on_the_dashboard():
+    """Two minutes with four connections each are four connections."""
+    kind = gateway_metrics.kind_of("nat-0a")[1]
+    said = metrics.dashboard([Series((("NatGatewayId", "nat-0a"),), {"ActiveConnectionCount": {}})], kind, "r")
+    (shown,) = said["widgets"][0]["properties"]["metrics"]
+    assert shown[-1] == {"stat": "Maximum"}
+
+
 def test_json_has_null_where_cloudwatch_has_nothing():
     found = gateway_metrics.read(account(), "tgw-0a", NOON, NOON + 900)
     said = json.loads(json.dumps(metrics.as_json("tgw-0a", TRANSIT, found, (NOON, NOON + 900))))

@@ -37,7 +37,7 @@ _APPLICATION_LB = (
     *("ProcessedBytes", "RequestCount", "NewConnectionCount", "RejectedConnectionCount"),
     *("TargetConnectionErrorCount", "HTTPCode_ELB_5XX_Count"),
 )
-_LEVELS = ("ActiveConnectionCount", "ActiveFlowCount", "ActiveConnections", "UnHealthyHostCount")
+LEVELS = frozenset(("ActiveConnectionCount", "ActiveFlowCount", "ActiveConnections", "UnHealthyHostCount"))
 """Levels, of which the highest counts; all others are sums."""
 _MOST = 500
 """Queries of one GetMetricData."""
@@ -90,7 +90,7 @@ class Series:
     def total(self, name: str) -> float | None:
         """A metric over the whole time; None where CloudWatch has no data."""
         found = self.values.get(name, {})
-        return (max if name in _LEVELS else sum)(found.values()) if found else None
+        return (max if name in LEVELS else sum)(found.values()) if found else None
 
 
 def kind_of(id: str) -> tuple[str, Kind]:
@@ -147,7 +147,7 @@ def _points(cloudwatch: Any, kind: Kind, part: Sequence[Any], begin: int, end: i
                     "Dimensions": [{"Name": key, "Value": value} for key, value in dimensions],
                 },
                 "Period": period,
-                "Stat": "Maximum" if name in _LEVELS else "Sum",
+                "Stat": "Maximum" if name in LEVELS else "Sum",
             },
         }
         for place, (dimensions, name) in enumerate(part)
