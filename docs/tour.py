@@ -90,7 +90,7 @@ def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
         sys.stdout.flush()
 
     shoot("list")
-    for part in (dialog, capture, error):
+    for part in (dialog, error, capture):
         try:
             part(window, shoot)
         except GuiError as fault:

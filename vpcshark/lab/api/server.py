@@ -127,4 +127,6 @@ def _lacking(package: str, start_response: Callable[..., Any]) -> list[bytes]:
     """CloudFormation's answer in a lab without what moto needs for it."""
     start_response("400 Bad Request", [("Content-Type", "text/xml")])
     said = f"The lab reads templates with {package}, which is not installed; the extra lab-stacks brings it."
-    return [f"<ErrorResponse><Error><Code>NotInstalled</Code><Message>{said}</Message></Error></ErrorResponse>".encode()]
+    return [
+        f"<ErrorResponse><Error><Code>NotInstalled</Code><Message>{said}</Message></Error></ErrorResponse>".encode()
+    ]
