@@ -99,8 +99,8 @@ class Toolbar:
         return cls(reading, writing)
 
     def say(self, text: str) -> None:
-        """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows, unless it has just
-        been logged: what a terminal is to keep is both."""
+        """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows, unless it has
+        just been logged: what a terminal is to keep is both."""
         logger.info("%s", text)
         self._send(Message(LOG, STATUSBAR, _payload(text)))
         if text != self._last_line:
@@ -112,8 +112,8 @@ class Toolbar:
         self._send(Message(LOG, ADD, _payload(line) + b"\n"))
 
     def show(self, text: str) -> None:
-        """Show the state and figures of now in the toolbar. The field is not disabled, though it is for reading: text
-        in a disabled one is too pale to be read (Wireshark 4.0). What somebody types there is ignored."""
+        """Show the state and figures of now in the toolbar. The field is not disabled, though it is for reading, as
+        text in a disabled one is too pale to be read (Wireshark 4.0). What somebody types there is ignored."""
         self._send(Message(STATE, SET, _payload(text)))
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
