@@ -37,9 +37,21 @@ def unpack(wheel: Path, root: Path) -> None:
     (usr / "lib/python3").mkdir()
     found.rename(usr / "lib/python3/dist-packages")
     found.parent.rmdir()
+    forget(next((usr / "lib/python3/dist-packages").glob("vpcshark-*.dist-info")))
     program = usr / "bin/vpcshark"
     _, _, body = program.read_text("utf-8").partition("\n")
     program.write_text(f"#!{PYTHON}\n{body}", "utf-8")
+
+
+def forget(info: Path) -> None:
+    """Take out what says where this was built, and the licence, which Debian has elsewhere."""
+    (info / "direct_url.json").unlink()
+    shutil.rmtree(info / "licenses")
+    record = info / "RECORD"
+    kept = [
+        line for line in record.read_text("utf-8").splitlines() if "direct_url" not in line and "/licenses/" not in line
+    ]
+    record.write_text("\n".join([*kept, ""]), "utf-8")
 
 
 def add_launcher(root: Path) -> None:
