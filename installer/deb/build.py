@@ -31,7 +31,17 @@ COMPLETION = '#compdef vpcshark\neval "$(vpcshark completion {shell})"\n'
 def unpack(wheel: Path, root: Path) -> None:
     """The wheel's files, where Debian has them. The names of both folders are equally deep, so RECORD stays true."""
     usr = root / "usr"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--no-warn-script-location"]
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--ignore-installed",
+        "--no-compile",
+        "--no-warn-script-location",
+    ]
     subprocess.run([*pip, "--prefix", usr, wheel], check=True)
     (found,) = usr.glob("lib/python3.*/site-packages")
     (usr / "lib/python3").mkdir()
