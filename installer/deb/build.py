@@ -24,6 +24,7 @@ TRIPLETS = (
     "riscv64-linux-gnu",
     "powerpc64le-linux-gnu",
 )
+APPDIRS = "appdirs==1.4.4"  # Debian has it no longer, from 13 on
 MAINTAINER = "maintainers@users.noreply.example"  # overridden by DEBEMAIL, as Debian's own tools have it
 COMPLETION = '#compdef vpcshark\neval "$(vpcshark completion {shell})"\n'
 
@@ -42,11 +43,12 @@ def unpack(wheel: Path, root: Path) -> None:
         "--no-compile",
         "--no-warn-script-location",
     ]
-    subprocess.run([*pip, "--prefix", usr, wheel], check=True)
+    subprocess.run([*pip, "--prefix", usr, wheel, APPDIRS], check=True)
     (found,) = usr.glob("lib/python3.*/site-packages")
     (usr / "lib/python3").mkdir()
     found.rename(usr / "lib/python3/dist-packages")
     found.parent.rmdir()
+    shutil.rmtree(next((usr / "lib/python3/dist-packages").glob("appdirs-*")))
     forget(next((usr / "lib/python3/dist-packages").glob("vpcshark-*.dist-info")))
     program = usr / "bin/vpcshark"
     _, _, body = program.read_text("utf-8").partition("\n")
