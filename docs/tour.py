@@ -63,6 +63,8 @@ def error(window: Wireshark, shoot: Shoot) -> None:
     window.wait_for("push button", "^OK$", 120)
     shoot("error")
     window.press("OK")
+    window.key("ctrl+w")  # back to the list
+    window.row(WEB)
 
 
 def capture(window: Wireshark, shoot: Shoot) -> None:
