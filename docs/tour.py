@@ -79,6 +79,8 @@ def capture(window: Wireshark, shoot: Shoot) -> None:
     window.press("Close")
     window.stop()
     shoot("stopped")
+    window.key("ctrl+w")  # back to the list
+    window.row(WEB)
 
 
 def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
@@ -90,7 +92,7 @@ def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
         sys.stdout.flush()
 
     shoot("list")
-    for part in (dialog, capture, error):
+    for part in (dialog, capture, error):  # the toolbar would stay with the one that failed
         try:
             part(window, shoot)
         except GuiError as fault:

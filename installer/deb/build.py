@@ -24,6 +24,7 @@ TRIPLETS = (
     "riscv64-linux-gnu",
     "powerpc64le-linux-gnu",
 )
+APPDIRS = "appdirs==1.4.4"  # Debian has it no longer, from 13 on
 MAINTAINER = "maintainers@users.noreply.example"  # overridden by DEBEMAIL, as Debian's own tools have it
 COMPLETION = '#compdef vpcshark\neval "$(vpcshark completion {shell})"\n'
 
@@ -31,15 +32,38 @@ COMPLETION = '#compdef vpcshark\neval "$(vpcshark completion {shell})"\n'
 def unpack(wheel: Path, root: Path) -> None:
     """The wheel's files, where Debian has them. The names of both folders are equally deep, so RECORD stays true."""
     usr = root / "usr"
-    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-compile", "--no-warn-script-location"]
-    subprocess.run([*pip, "--prefix", usr, wheel], check=True)
+    pip = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--ignore-installed",
+        "--no-compile",
+        "--no-warn-script-location",
+    ]
+    subprocess.run([*pip, "--prefix", usr, wheel, APPDIRS], check=True)
     (found,) = usr.glob("lib/python3.*/site-packages")
     (usr / "lib/python3").mkdir()
     found.rename(usr / "lib/python3/dist-packages")
     found.parent.rmdir()
+    shutil.rmtree(next((usr / "lib/python3/dist-packages").glob("appdirs-*")))
+    forget(next((usr / "lib/python3/dist-packages").glob("vpcshark-*.dist-info")))
     program = usr / "bin/vpcshark"
     _, _, body = program.read_text("utf-8").partition("\n")
     program.write_text(f"#!{PYTHON}\n{body}", "utf-8")
+
+
+def forget(info: Path) -> None:
+    """Take out what says where this was built, and the licence, which Debian has elsewhere."""
+    (info / "direct_url.json").unlink()
+    shutil.rmtree(info / "licenses")
+    record = info / "RECORD"
+    kept = [
+        line for line in record.read_text("utf-8").splitlines() if "direct_url" not in line and "/licenses/" not in line
+    ]
+    record.write_text("\n".join([*kept, ""]), "utf-8")
 
 
 def add_launcher(root: Path) -> None:

@@ -36,7 +36,7 @@ def test_the_packages_are_those_of_our_own_metadata(extra: str):
     assert not [one for one in packages if one.startswith("vpcshark")]
 
 
-@pytest.mark.parametrize("missing", ["moto", "flask"])
+@pytest.mark.parametrize("missing", ["moto", "flask", "flask_cors"])
 def test_a_lab_without_its_packages_says_how_to_get_them(missing: str):
     """Before its process is started, which alone imports them."""
     with pytest.raises(VpcsharkError, match=f"not installed .{missing}.*moto") as caught:

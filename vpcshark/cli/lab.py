@@ -88,7 +88,7 @@ def _commands() -> Any:
 
 def check_packages(find: Callable[[str], object] = importlib.util.find_spec) -> None:
     """VpcsharkError if the lab's process, which imports them, would find one of its packages missing."""
-    missing = [name for name in ("moto", "flask", "yaml") if find(name) is None]
+    missing = [name for name in ("moto", "flask", "flask_cors", "yaml") if find(name) is None]
     if missing:
         raise VpcsharkError(f"The lab needs packages that are not installed ({missing[0]}).", extras.advice("lab"))
 

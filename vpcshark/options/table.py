@@ -139,7 +139,7 @@ OPTIONS = (
         "Reload lists running instances and mirror targets.",
         default="auto",
         choices=(
-            ("auto", "Automatic (by its tag vpcshark:capture-host)"),
+            ("auto", "Automatic (by its tag)"),
             ("local", "This machine"),
             ("launch", "Launch one for this capture"),
         ),

@@ -17,6 +17,7 @@ from vpcshark.extcap.protocol.toolbar import (
     INITIALIZED,
     LOG,
     SET,
+    STATE,
     STATUSBAR,
     Decoder,
     Message,
@@ -112,6 +113,30 @@ def test_lines_and_status_reach_the_gui(connected):
         Message(LOG, ADD, b"Creating the mirror session\n"),
         Message(LOG, STATUSBAR, b"Capturing from eni-1."),
         Message(LOG, ADD, b"Capturing from eni-1.\n"),
+    ]
+
+
+def test_what_is_logged_and_said_is_logged_once(connected):
+    """A later one of the same words is another one."""
+    toolbar, ends = connected
+    for tell in (toolbar.log, toolbar.say, toolbar.log):
+        tell("The copies go to capture-1.")
+    read = Decoder().feed(os.read(ends["from"], 65536))
+    assert [(one.control, one.command) for one in read] == [(LOG, ADD), (LOG, STATUSBAR), (LOG, ADD)]
+
+
+def test_state_can_be_read_it_is_never_disabled(connected):
+    """Wireshark's disabled fields are too pale; what is typed there changes nothing."""
+    toolbar, ends = connected
+    entered = []
+    toolbar.on_filter(entered.append, "tcp")
+    toolbar.show("1 frame")
+    os.write(ends["to"], encode(Message(STATE, SET, b"mine")))
+    assert toolbar.read() is True
+    assert entered == []
+    assert Decoder().feed(os.read(ends["from"], 65536)) == [
+        Message(FILTER, SET, b"tcp"),
+        Message(STATE, SET, b"1 frame"),
     ]
 
 

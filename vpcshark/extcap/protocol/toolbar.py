@@ -16,7 +16,7 @@ from typing import NamedTuple
 from vpcshark import text as texts
 
 _QUIT = b"Q\0\0\0"
-INITIALIZED, SET, ADD, DISABLE = 0, 1, 2, 5
+INITIALIZED, SET, ADD = 0, 1, 2
 STATUSBAR, TELL = 6, 7  # the latter in a dialog
 LOG, HELP, STATE, FILTER, DIAGNOSE = 0, 1, 2, 3, 4  # the controls' numbers in the listing
 MAX_PAYLOAD = 4000  # with its head below PIPE_BUF (4096 on Linux), so a write without blocking is whole or not at all
@@ -80,6 +80,7 @@ class Toolbar:
         self._decoder = Decoder()
         self._lock = threading.Lock()
         self._begun = False
+        self._last_line = ""
         self.values: dict[int, bytes] = {}  # what the toolbar's controls are set to, by number
         self.initialized = False  # all values that the GUI has at the start have come
         self._change: Callable[[str], None] | None = None
@@ -99,22 +100,25 @@ class Toolbar:
         return cls(reading, writing)
 
     def say(self, text: str) -> None:
-        """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows."""
+        """Show ``text`` in the status bar, which forgets it, and add it to what the Log button shows, unless it has
+        just been logged: what a terminal is to keep is both."""
         logger.info("%s", text)
         self._send(Message(LOG, STATUSBAR, _payload(text)))
-        self.log(text)
+        if text != self._last_line:
+            self.log(text)
 
     def log(self, line: str) -> None:
         """Add ``line`` to what the Log button shows."""
+        self._last_line = line
         self._send(Message(LOG, ADD, _payload(line) + b"\n"))
 
     def show(self, text: str) -> None:
-        """Show the state and figures of now in the toolbar."""
+        """Show the state and figures of now in the toolbar. The field is not disabled, though it is for reading, as
+        text in a disabled one is too pale to be read (Wireshark 4.0). What somebody types there is ignored."""
         self._send(Message(STATE, SET, _payload(text)))
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
         """See ``capture.lifecycle.controls.Controls``."""
-        self._send(Message(STATE, DISABLE, b""))  # it is for reading
         self._send(Message(FILTER, SET, _payload(now)))  # not what was typed into an earlier capture
         self._change = change
 
