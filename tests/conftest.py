@@ -13,14 +13,16 @@ from typing import Any
 import botocore.session
 import pytest
 from botocore.loaders import create_loader
-from hypothesis import is_hypothesis_test, settings
+from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
 PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
-settings.register_profile("share", max_examples=20)
-if os.environ.get("VPCSHARK_EXAMPLES") != "all":
-    settings.load_profile("share")  # of those that name no number; the others ask tests/support/properties.py
+# How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("share", settings.get_profile("whole"), max_examples=20)
+# Of those that name no number; the others ask tests/support/properties.py.
+settings.load_profile("whole" if os.environ.get("VPCSHARK_EXAMPLES") == "all" else "share")
 LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
 
 

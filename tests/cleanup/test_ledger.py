@@ -77,7 +77,11 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=examples(1000), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(1000),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(lines=st.lists(LINES, max_size=6), place=st.integers(0, 6))
 def test_lines_of_any_shape_are_passed_over(lines, place, tmp_path):
     """A disk's fault, a crash or another version may have written them: what the others say is read, and can be shown

@@ -91,7 +91,7 @@ def about(path: str | Path) -> str:
 
 
 @given(st.integers(0, 9), st.integers(1, 12), st.integers(1, 60))
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow], deadline=None)
 def test_exactly_so_many_packets_pass_however_the_stream_is_cut(tmp_path, packets: int, enough: int, piece: int):
     """Whole blocks, at most N packets, the counts kept; stop is asked for with the N-th."""
     path = tmp_path / "x.pcapng"

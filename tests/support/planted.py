@@ -401,13 +401,14 @@ def _others() -> Iterator[Case]:
     yield from (Case("peering gone", peered, is_v6, plant=unpeered, is_mended=False) for is_v6 in (False, True))
     yield from _both("ACL into the server's subnet", peered, acl("right", "right-host", False, "client", "forward"))
     yield from _both("ACL back into the client's", peered, acl("left", "left-host", False, "server", "return"))
-    yield Case("UDP, group", peered, protocol="udp", plant=group("server", False, _OTHER_PORT))
+    yield Case("UDP, group", peered, protocol="udp", port=53, plant=group("server", False, _OTHER_PORT))
     yield Case("ping, group", peered, protocol="icmp", plant=group("server", False, _OTHER_PORT))
     yield Case("ping, group", peered, True, "icmp", plant=group("server", False, _OTHER_PORT))
     yield from _both("ACL out of the client's subnet", inside, acl("left", "left-host", True, "server", "forward"))
     yield from _both("ACL back out of the server's", inside, acl("left", "right-host", True, "client", "return"))
     yield from _both("group in one subnet", together, group("server", False, _OTHER_PORT))
     out = {"base": outbound, "target": "8.8.8.8"}
+    unmended = ("no public address", "no route to the NAT")
     for name, plant in (
         ("ACL into the NAT's subnet", acl("left", "public", False, "10.1.1.10", "forward")),
         ("ACL out of the NAT's subnet", acl("left", "public", True, "8.8.8.8", "forward")),
@@ -418,7 +419,7 @@ def _others() -> Iterator[Case]:
         ("no route to the internet", no_route("left", "outer", "forward", "0.0.0.0/0")),
         ("no public address", no_public),
     ):
-        yield Case(name, plant=plant, is_mended=plant is not no_public, **out)  # type: ignore[arg-type]
+        yield Case(name, plant=plant, is_mended=name not in unmended, **out)  # type: ignore[arg-type]
 
 
 def faults() -> list[Case]:

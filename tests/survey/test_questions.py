@@ -1,4 +1,4 @@
-"""A user's words for a walk: what a DNS name means is this machine's word, and the answer says so."""
+"""A user's words for a walk: a DNS name means what this machine says, an instance's name its first interface."""
 
 from __future__ import annotations
 
@@ -8,7 +8,10 @@ import pytest
 
 from tests.support.walks import two_vpcs
 from vpcshark.errors import InputError
-from vpcshark.network import answer, contract
+from vpcshark.network import answer, contract, ends
+from vpcshark.network.decision import Unclear
+from vpcshark.network.facts import Instance, Network
+from vpcshark.network.known import Known
 from vpcshark.survey.questions import Wanted, attempt, resolved
 
 
@@ -41,3 +44,12 @@ def test_a_name_that_nobody_knows_is_said():
 
     with pytest.raises(InputError, match=r"can't resolve db\.example\.com: Name or service not known"):
         resolved("db.example.com", resolve=nobody)
+
+
+def test_an_instance_that_a_name_means_is_asked_for_its_interfaces():
+    """EC2 told the instance by its Name; which interface it has is another question."""
+    network = Network(instances={"i-1": Instance("i-1", "client", "running")})
+    known = Known(network, {("end", "client")})
+    with pytest.raises(Unclear):
+        ends.find(known, "client")
+    assert [*known.missing] == [("instance", "i-1")]

@@ -284,6 +284,7 @@ def missing(ctx: Context, table: RouteTable, address: str) -> tuple[str, str]:
     if goal is None or address not in goal.addresses:
         if is_internal(address):
             return "", ""
+        ctx.known.hint(("gateway-of", table.vpc))
         gateway = next((g.id for g in ctx.network.internet_gateways.values() if g.vpc == table.vpc), "")
         return ("::/0" if ":" in address else "0.0.0.0/0"), gateway
     if goal.vpc == table.vpc:

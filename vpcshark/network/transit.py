@@ -78,12 +78,16 @@ def _out_of_zone(ctx: Context, trail: Trail, mine: Attachment, subnets: Sequence
 
 
 def _without_v6(trail: Trail, attachment: Attachment) -> Trail:
-    command = (
+    said = "the attachment does not carry IPv6"
+    command = _carrying_v6(attachment)
+    return trail.add("attachment", attachment.id, DROP, code="BAD_STATE_ATTACHMENT", text=said, mend=command)
+
+
+def _carrying_v6(attachment: Attachment) -> str:
+    return (
         f"aws ec2 modify-transit-gateway-vpc-attachment --transit-gateway-attachment-id {attachment.id} "
         "--options Ipv6Support=enable"
     )
-    said = "the attachment does not carry IPv6"
-    return trail.add("attachment", attachment.id, DROP, code="BAD_STATE_ATTACHMENT", text=said, mend=command)
 
 
 def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet) -> Trail:
@@ -158,12 +162,7 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
     shown = {"name": table.name, "passed": beaten, "mtu": TRANSIT_MTU}
     goal = _goal_attachment(ctx, table.transit)
     if not found:
-        command = ""
-        if goal is not None:
-            command = (
-                f"aws ec2 enable-transit-gateway-route-table-propagation --transit-gateway-route-table-id {table.id} "
-                f"--transit-gateway-attachment-id {goal.id}"
-            )
+        command = _leading(ctx, table, address, goal)
         said = f"no route to {address}"
         code = "TGW_RTB_NO_ROUTE_TO_TGW_ATTACHMENT"
         trail = trail.add("transit-gateway-route-table", table.id, DROP, code=code, text=said, mend=command, **shown)
@@ -183,6 +182,25 @@ def _routed(ctx: Context, trail: Trail, table: TransitTable, found: list[Transit
     said = "; ".join(filter(None, (str(route), stated.text)))
     trail = trail.add("transit-gateway-route-table", table.id, stated.verdict, text=said, rule=rule, **shown)
     return [(trail, OutOfTransit(_attachment(ctx, table, each))) for each in route.attachments]
+
+
+def _leading(ctx: Context, table: TransitTable, address: str, goal: Attachment | None) -> str:
+    """What writes the missing route: the propagation of the end's VPC, or a static route to the peering behind which
+    it is."""
+    if goal is not None and ":" in address and goal.kind == "vpc" and not goal.has_v6:
+        return _carrying_v6(goal)  # without, it propagates no such route either
+    if goal is not None:
+        return (
+            f"aws ec2 enable-transit-gateway-route-table-propagation --transit-gateway-route-table-id {table.id} "
+            f"--transit-gateway-attachment-id {goal.id}"
+        )
+    mine = [a for a in ctx.network.attachments.values() if a.transit == table.transit and a.kind == "peering"]
+    end = ctx.goal.interface
+    if len(mine) != 1 or end is None:
+        return ""
+    cidrs = ctx.network.vpcs[end.vpc].cidrs if end.vpc in ctx.network.vpcs else ()
+    there = next((cidr for cidr in cidrs if contains(cidr, address)), mend.host(address))
+    return mend.transit_route(table.id, there, mine[0].id, replaces=False)
 
 
 def _attachment(ctx: Context, table: TransitTable, identity: str) -> Attachment:

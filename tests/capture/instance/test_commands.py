@@ -50,7 +50,11 @@ def arguments(shell: str, command: list[str]) -> list[str]:
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-@settings(max_examples=examples(12), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=examples(12),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(interface=NASTY, wanted=NASTY)
 @example(interface="eth0; touch gone", wanted="$(reboot)")
 @example(interface="a'b", wanted='tcp port 80 `id`\n"')

@@ -114,6 +114,7 @@ def build(running_api: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
             yield Net(
                 running_api, running.bring_up(folder, wanted, running_api.server, running_api.client, undo), folder
             )
+        assert not list(netns.FOLDER.glob(f"{folder.name}-*"))
 
     return built
 

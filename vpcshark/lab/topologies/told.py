@@ -93,25 +93,32 @@ def components(cloud: Cloud, source: Eni, marks: Sequence[Mark], route: Route) -
     """The way, from the instance that sent to the last interface that the packet came to."""
     rows: list[dict[str, Any]] = [{"Component": {"Id": source.owner}}, {"Component": {"Id": source.id}}]
     came: Mark | None = None
+    inside: list[Mark] = []
     for mark in marks:
         came = mark if mark.words[0] == "in" else came
-        rows += _filter(cloud, mark)
+        inside.append(mark)
         if mark.words[0] == "out" and came is not None:
-            rows += _crossed(cloud, came, mark, route)
+            rows += _filters(cloud, inside, "egress")
+            rows += _route(cloud, came, route)
+            rows += _filters(cloud, inside, "ingress")
+            rows += _far(cloud, mark)
+            inside = []
     return [{"SequenceNumber": number, **row} for number, row in enumerate(rows, 1)]
 
 
-def _filter(cloud: Cloud, mark: Mark) -> Iterator[dict[str, Any]]:
-    kind, identity = mark.words[0], mark.words[1]
-    if kind == "network-acl":
-        yield {"Component": {"Id": identity}, "AclRule": _acl_rule(cloud, mark)}
-    elif kind == "security-group":
-        yield {"Component": {"Id": identity}, "SecurityGroupRule": _group_rule(cloud, mark)}
+def _filters(cloud: Cloud, marks: Sequence[Mark], way: str) -> Iterator[dict[str, Any]]:
+    """Those of one way: out of a port and its subnet before the route, into them behind it."""
+    for mark in marks:
+        kind, identity = mark.words[0], mark.words[1]
+        if kind == "network-acl" and mark.words[2] == way:
+            yield {"Component": {"Id": identity}, "AclRule": _acl_rule(cloud, mark)}
+        elif kind == "security-group" and mark.words[2] == way:
+            yield {"Component": {"Id": identity}, "SecurityGroupRule": _group_rule(cloud, mark)}
 
 
-def _crossed(cloud: Cloud, came: Mark, gone: Mark, route: Route) -> Iterator[dict[str, Any]]:
-    """From one port of a space to another: by which route, to which interface."""
-    near, far = _behind(cloud, came.words[1]), _behind(cloud, gone.words[1])
+def _route(cloud: Cloud, came: Mark, route: Route) -> Iterator[dict[str, Any]]:
+    """By which route of which table; inside a VPC no table is told."""
+    near = _behind(cloud, came.words[1])
     block = route(came.space, came.words[1])
     if came.space.startswith("tgw:") and near is not None:
         table = cloud.attachments[near.owner].table
@@ -120,6 +127,11 @@ def _crossed(cloud: Cloud, came: Mark, gone: Mark, route: Route) -> Iterator[dic
     elif near is not None and not any(block == f"{each}/32" or block == each for each in _addresses(cloud)):
         told = {"DestinationCidr": "0.0.0.0/0" if block == "default" else block}
         yield {"Component": {"Id": cloud.subnets[near.subnet].table}, "RouteTableRoute": told}
+
+
+def _far(cloud: Cloud, gone: Mark) -> Iterator[dict[str, Any]]:
+    """The interface at the other end of a port, with what it belongs to, in the order of the packet."""
+    far = _behind(cloud, gone.words[1])
     if far is None:
         return
     attachment = far.owner.partition("@")[0]
