@@ -180,7 +180,7 @@ def capture() -> str:
     first = block("README.md", "Your first capture")[1].replace(" -w ", " -a duration:10 -w ")
     if os.geteuid():
         first = first.replace(" --host launch", "")  # README: without root there is nothing to launch it on
-    eni = "$(tshark -D | sed -n 's/^[0-9]*[.] \\(eni-[^ ]*\\) (web-1 .*/\\1/p' | head -n 1)"
+    eni = "$(tshark -D | sed -n 's/^[0-9]*[.] \\(eni-[^ ]*\\) (web-1 .*eth0.*/\\1/p' | head -n 1)"
     second = f"tshark -i {eni} -a duration:10 -w second.pcapng"
     said = do(f"vpcshark lab run -- sh -euc {shlex.quote(f'{first}; {second}; echo Left:; vpcshark ps')}")
     if "No captures" not in said.rpartition("Left:")[2]:

@@ -32,8 +32,8 @@ man vpcshark 2>/dev/null | grep -q 'vpcshark capture' || fail "man vpcshark does
 bash -ic '. /usr/share/bash-completion/bash_completion; _completion_loader vpcshark; complete -p vpcshark' 2>/dev/null |
     grep -q argcomplete || fail "bash has no completion for it."
 vpcshark doctor | grep -E 'launcher: .*/wireshark/extcap/vpcshark answers' || fail "doctor does not find the launcher."
-setpriv --reuid tester --regid tester --init-groups env HOME=/home/tester vpcshark interfaces 2>&1 | grep -i credential ||
-    fail "vpcshark interfaces does not say that credentials are missing."
+setpriv --reuid tester --regid tester --init-groups env HOME=/home/tester vpcshark interfaces 2>&1 | grep '^vpcshark: ' ||
+    fail "vpcshark interfaces does not say what is missing."
 
 apt-get install -y -qq --reinstall "$deb" >/dev/null
 [ "$(rows)" = 1 ] || fail "After it was installed again tshark -D does not list it once."

@@ -16,8 +16,8 @@ class Kind(enum.Enum):
     """What a value is; the text is Wireshark's type (extcap_parser.c, as of 4.0).
 
     ``boolean`` and not ``boolflag``: the latter's "no" is no argument at all, the same as "not said". ``selector`` and
-    not ``editselector``: 4.0 has none and says so on stdout; in later ones a typed text counts only while no item is
-    chosen, and a default that nobody saved is shown as empty (ExtArgEditSelector in ui/qt/extcap_argument.cpp). A
+    not ``editselector``: 4.0 has none and says so on stdout, and in later ones a typed text counts only while no item
+    is chosen, and a default that nobody saved is shown as empty (ExtArgEditSelector in ui/qt/extcap_argument.cpp). A
     ``selector`` passes any text that ``-o`` gives.
     """
 
