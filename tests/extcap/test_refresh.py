@@ -117,7 +117,7 @@ def test_the_two_seconds_count_from_the_start(wireshark, launcher):
 
 def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(wireshark, launcher):
     """The refresher holds none of Wireshark's descriptors: stdout and stderr end with the launcher."""
-    listed(wireshark, launcher)
+    has_listed(wireshark, launcher)
     age(wireshark)
     new = {"FAKE_INTERFACES": '[["eni-0c", "new-1 · eth0"]]', "FAKE_DELAY": "4"}
     old, seconds, now = paced(wireshark.ask, launcher, *LIST, **new)
@@ -131,7 +131,7 @@ def test_old_answers_are_printed_at_once_and_refreshed_without_anybody_waiting(w
 def test_where_python_prints_the_list_it_is_refreshed_as_well(wireshark):
     """On Windows there is no shell to do it. Nobody waits for the refresher, nor for a pipe that it holds."""
     python = wireshark.command
-    listed(wireshark, *python)
+    has_listed(wireshark, *python)
     age(wireshark)
     old = wireshark.ask(*python, *LIST, FAKE_INTERFACES='[["eni-0c", "new-1 · eth0"]]', FAKE_DELAY="2")
     assert ("web-1" in old.stdout, "new-1" in old.stdout, old.stderr) == (True, False, "")
@@ -140,7 +140,7 @@ def test_where_python_prints_the_list_it_is_refreshed_as_well(wireshark):
     until(lambda: "new-1" in Answers(wireshark.environ).read("interfaces"), "the refresh has ended")
 
 
-def listed(wireshark, *command):
+def has_listed(wireshark, *command):
     """A first list, also where it takes longer than Wireshark is made to wait."""
     wireshark.ask(*command, *LIST)
     until(lambda: "web-1" in (Answers(wireshark.environ).read("interfaces") or ""), "there is a list")
@@ -154,7 +154,7 @@ def age(wireshark, seconds=60):
 
 def test_the_refresher_is_in_a_session_of_its_own_with_three_descriptors(wireshark, launcher):
     """So that neither Ctrl-C nor a wait for its pipes reaches it."""
-    listed(wireshark, launcher)
+    has_listed(wireshark, launcher)
     age(wireshark)
     wireshark.ask(launcher, *LIST, FAKE_DELAY="2")
     until(lambda: len(asked(wireshark)) == 2, "it is refreshed")
@@ -200,7 +200,7 @@ def test_refresh_interfaces_waits_for_what_is_new(wireshark, launcher):
 
 def test_refresh_interfaces_does_not_wait_for_ever(wireshark, launcher):
     """AWS is slow: the old list, after two seconds."""
-    listed(wireshark, launcher)
+    has_listed(wireshark, launcher)
     age(wireshark)
     folder = Answers(wireshark.environ).folder
     (folder / "asked").write_text(str(os.getpid()))
@@ -292,7 +292,7 @@ def test_a_cache_that_is_full_is_said_in_the_list(wireshark, launcher, mount):
 def test_a_cache_that_is_read_only_is_said_in_the_list(wireshark, launcher, mount):
     """Also if it holds old answers: they must not stay for ever."""
     place = mount("size=1m")
-    listed(wireshark, launcher)
+    has_listed(wireshark, launcher)
     age(wireshark)
     subprocess.run(["mount", "-o", "remount,ro", str(place)], check=True)
     done = listed(wireshark, launcher, "new-1", FAKE_INTERFACES='[["eni-0c", "new-1"]]')
