@@ -28,6 +28,8 @@ ANSWERS: dict[str, Any] = {
 class Recorder:
     """EC2 that remembers what it was asked: (operation, parameters)."""
 
+    meta = None  # a client of nobody's: pages are asked for without a size
+
     def __init__(self) -> None:
         self.asked: list[tuple[str, dict[str, Any]]] = []
 

@@ -59,7 +59,7 @@ def completed(environ: dict[str, str], line: str) -> list[str]:
 
 def test_commands_are_completed(environ):
     """By their first letters."""
-    assert completed(environ, "vpcshark c") == ["capture", "cleanup", "completion", "config"]
+    assert completed(environ, "vpcshark c") == ["capture", "capture-host", "cleanup", "completion", "config"]
     assert completed(environ, "vpcshark capture -v --packet-l") == ["--packet-length"]
     assert completed(environ, "vpcshark -v pre") == ["preflight"]
 

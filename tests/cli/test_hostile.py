@@ -162,6 +162,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "uninstall": ["uninstall"],
         "config": ["config"],
         "iam-policy": ["iam-policy"],
+        "capture-host": ["capture-host"],
         "completion": ["completion", "bash"],
         "explain": ["explain", "tcp", "port", "80"],
         "flowlogs": ["flowlogs", "show", odd_records(folder)],
@@ -278,7 +279,7 @@ def test_no_hostile_text_reaches_a_terminal(walked: Walked, command: str) -> Non
 
 def test_the_walk_meets_what_is_hostile(walked: Walked) -> None:
     """Else it would prove nothing: each of these commands shows some of it, markup as it is written."""
-    silent = {"lab", "install", "uninstall", "iam-policy", "explain", "completion"}
+    silent = {"lab", "install", "uninstall", "iam-policy", "capture-host", "explain", "completion"}
     silent.add("metrics")  # numbers under names of ours; this account has none
     for command in {*COMMANDS, "extcap"} - silent:
         texts = b"".join(step.out + step.err for step in walked.of(command).values()).decode()
@@ -316,10 +317,11 @@ RAW = {
     ("cli/console.py", "write_json"),
     ("cli/console.py", "write_json_line"),
     ("cli/iam_policy.py", "run"),
+    ("cli/capture_host.py", "run"),
     ("cli/completion.py", "run"),
     ("extcap/prepared/reader.py", "write"),
 }
-"""Both escape by themselves; ASCII; a script of argcomplete's; sentences, each of which is clean."""
+"""Both escape by themselves; ASCII; a file of ours; a script of argcomplete's; sentences, each of which is clean."""
 
 
 def test_a_new_sink_goes_by_the_step_as_well() -> None:

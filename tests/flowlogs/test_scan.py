@@ -76,4 +76,5 @@ def test_memory_does_not_grow_with_the_input(flow: str):
         return found
 
     peak(1)
-    assert peak(64) < peak(2) + 100_000
+    # The least of three: another thread's allocations count too.
+    assert min(peak(64) for _ in range(3)) < min(peak(2) for _ in range(3)) + 100_000

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -132,6 +133,13 @@ def test_the_sshd_of_the_users_login_is_let_be(under_sshd, given):
     assert process.wait(180) == 0
 
 
+def free_port() -> int:
+    """A UDP port that nobody has."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
 def ready(process: subprocess.Popen, config: dict) -> dict:
     """Give a receiver its config; what it says of itself once it is ready."""
     process.stdin.write(receiver.preamble() + json.dumps({**CONFIG, **config}).encode() + b"\n")
@@ -142,9 +150,9 @@ def ready(process: subprocess.Popen, config: dict) -> dict:
 def test_a_receiver_that_goes_on_for_another_ends_that_one_before_it_begins(started):
     """The way to the first broke for the capture alone: its input is open, and no line is missing yet."""
     first, second, stranger = started(), started(), started()
-    said, other = ready(first, {}), ready(stranger, {"port": 24790})
+    said, other = ready(first, {"port": free_port()}), ready(stranger, {"port": free_port()})
     assert said["pid"] == first.pid
-    after = ready(second, {"pid": said["pid"], "born": said["born"], "port": 24789})
+    after = ready(second, {"pid": said["pid"], "born": said["born"], "port": free_port()})
     assert first.wait(180) == -signal.SIGKILL
     assert after["event"] == "ready"
     assert stranger.poll() is None
@@ -155,7 +163,7 @@ def test_a_receiver_that_goes_on_for_another_ends_that_one_before_it_begins(star
 def test_only_the_very_process_that_was_named_is_ended(started, wrong: dict):
     """A number alone may be another's by now."""
     first, second = started(), started()
-    said = ready(first, {"port": 24791})
-    assert ready(second, {"pid": said["pid"], "born": said["born"], "port": 24792, **wrong})["event"] == "ready"
+    said = ready(first, {"port": free_port()})
+    assert ready(second, {"pid": said["pid"], "born": said["born"], "port": free_port(), **wrong})["event"] == "ready"
     with pytest.raises(subprocess.TimeoutExpired):
         first.wait(0.5)

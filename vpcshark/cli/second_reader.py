@@ -123,7 +123,7 @@ def _of_point(point: Point, flows: Sequence[Flow], wanted: set[second.Ends]) -> 
 def _excerpt(path: Path, files: Sequence[str], chosen: Mapping[Frame, Flow], pieces: Pieces) -> list[Frame]:
     """Write these packets, each file as a section; in order, as far as there is room."""
     kept, size = [], 0
-    with path.open("wb") as out:
+    with path.open("wb") as capture:
         for place, file in enumerate(files):
             numbers = {frame.number for frame in chosen if frame.file == place}
             if not numbers or size >= MOST_BYTES:
@@ -131,7 +131,7 @@ def _excerpt(path: Path, files: Sequence[str], chosen: Mapping[Frame, Flow], pie
             excerpt = Excerpt(numbers)
             for piece in pieces(file):
                 for block in excerpt.feed(piece):
-                    out.write(block)
+                    capture.write(block)
                     size += len(block)
                 if size >= MOST_BYTES:
                     break

@@ -87,7 +87,10 @@ class ProgramTunnel(Tunnel):
         return TransportError(f"{self._name} {how} from {host}.{words}", self._remedy)
 
     def _received(self, size: int, flags: int = 0, /) -> bytes:
-        data = self._receive(size, flags)
+        try:
+            data = self._receive(size, flags)
+        except ConnectionResetError:  # it ended without reading all: Linux tells that once, before what it wrote
+            data = self._receive(size, flags)
         self._is_at_end = not data
         if len(self._first) < _KEPT:
             self._first += data[:_KEPT]
