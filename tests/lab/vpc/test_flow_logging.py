@@ -111,6 +111,7 @@ def test_records_count_the_packets_that_tcpdump_sees(logged: Logged):
     assert added(logged.of(there, here, "1")) == {("egress", "ACCEPT"): (3, 252), ("ingress", "ACCEPT"): (3, 252)}
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(
     ("rules", "there", "back"),
     [

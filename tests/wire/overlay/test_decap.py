@@ -98,7 +98,7 @@ def test_inner_frames_are_those_of_tshark_and_scapy(worker, tmp_path: Path):
         assert (f"{time:.9f}", frame) == (stamp, bytes.fromhex(payload)[8:])
 
 
-@pytest.mark.thin(5)
+@pytest.mark.thin(10)
 @pytest.mark.parametrize(
     "options", [{}, {"vnis": [77]}, {"macs": [MAC]}, {"macs": [b"\x0a\0\0\0\x0b\1", MAC]}, {"filter": "udp"}]
 )
@@ -136,7 +136,7 @@ def test_both_ways_see_every_bit_of_the_headers(file_of, shape):
     assert len(packets(results[0][0][0])) > len(frames) / 2
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(12)
 @pytest.mark.parametrize("shape", ["ipv4", "ipv6"])
 @pytest.mark.parametrize("inner", [UDP_FRAME, ethernet(0x86DD, ipv6(udp(b"x" * 58, 53)))], ids=["IPv4", "IPv6"])
 @pytest.mark.parametrize("options", [{}, {"vnis": [7]}, {"macs": [MAC, UDP_FRAME[:6]]}])
