@@ -42,7 +42,7 @@ test: venv tools compiled ## what the README promises (in CI, what fails is run 
 	$(TESTS) -m "not long"
 
 test-long: venv tools browser compiled ## the rest: whole matrices, real waits, all sizes
-	VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
+	VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
 
 .PHONY: browser
 browser: # what looks at pages; few need it

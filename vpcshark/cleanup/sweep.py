@@ -167,12 +167,18 @@ class _Removal:
         self._on_deleted = on_deleted
         self._give_up = give_up
         self.is_hopeless = False
-        self.is_doubtful = False  # AWS denied that something exists which it had made
+        self._denied: set[str] = set()  # what AWS had made, and says does not exist
+        self._certain: set[str] = set()  # what it did delete, which is denied afterwards
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
         self._unproved: dict[str, str] = {}  # id -> sentence
         self._seen: set[str] = set()  # what the last describe showed, whosever it is
         self._told: set[str] = set()  # instances that were told to terminate, and that AWS still shows
+
+    @property
+    def is_doubtful(self) -> bool:
+        """May something appear yet that AWS has not deleted?"""
+        return bool(self._denied - self._certain)
 
     def outcome(self, problems: Sequence[str] = (), later: tuple[str, ...] = ()) -> Outcome:
         """What was done so far."""
@@ -255,8 +261,7 @@ class _Removal:
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
         self.problems.pop(resource, None)
-        if was_there is False and resource not in self.deleted:
-            self.is_doubtful = True
+        (self._denied if was_there is False else self._certain).add(resource)
         if kind == INSTANCE:
             self._told.add(resource)
         else:

@@ -77,6 +77,13 @@ class ProgramTunnel(Tunnel):
         self.recv = self._received
         threading.Thread(target=self._listen, name="program's words", daemon=True).start()
 
+    def close(self) -> None:
+        """See ``Tunnel``. What the program said and nobody has read yet is the reason that is wanted."""
+        if not self._first:
+            with contextlib.suppress(OSError):
+                self._received(_KEPT, socket.MSG_DONTWAIT)
+        super().close()
+
     def blame(self, host: str) -> TransportError | None:
         """Why nobody greeted; None if an SSH server did: then the rest is its own."""
         if any(line.startswith(_GREETING) for line in self._first.splitlines()):
