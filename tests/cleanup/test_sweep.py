@@ -252,6 +252,13 @@ def test_what_ec2_does_not_know_yet_is_no_proof_that_it_is_gone(account, clock, 
     assert account.deletes == ["x-1", "x-1"]
 
 
+def test_what_was_denied_at_first_and_deleted_then_is_waited_for_no_longer(account, clock):
+    """A stop must not take as long as AWS might, when AWS is done."""
+    account.add("filter", "x-1")
+    assert remove(Forgetful(account, late=2), clock, known={"x-1": "filter"}, young=60.0, patience=90.0).is_clean
+    assert sum(clock.slept) < 6.0
+
+
 def test_what_ec2_has_deleted_is_not_waited_for(three, clock):
     """Only a denial is doubtful."""
     assert remove(three, clock, known={"tms-1": "session", "tmf-1": "filter", "tmt-1": "target"}, young=6.0).is_clean
