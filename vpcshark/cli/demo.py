@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     from vpcshark.cli import lab
 
     more = ["--seconds", str(options.seconds)] if options.seconds else []
-    return lab.run_run(argparse.Namespace(argv=[*_vpcshark(), "demo", "--inside", *more]))
+    return lab.run_in_one([*_vpcshark(), "demo", "--inside", *more])
 
 
 def capture_and_show(tries: Sequence[int]) -> int:

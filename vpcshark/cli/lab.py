@@ -7,7 +7,7 @@ import importlib.util
 import io
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +43,16 @@ def run_status(options: argparse.Namespace) -> int:
 
 def run_run(options: argparse.Namespace) -> int:
     """Run a command in a lab of its own."""
+    return run_in_one(options.argv[1:] if options.argv[:1] == ["--"] else options.argv, options.topology)
+
+
+def run_in_one(argv: Sequence[str], topology: str = "") -> int:
+    """The status of the command in a lab of its own; ``topology`` "": the usual one. VpcsharkError where none can
+    run."""
     check_packages()
-    argv = options.argv[1:] if options.argv[:1] == ["--"] else options.argv
     commands = _commands()
     try:
-        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare, topology=options.topology))
+        return int(commands.run(argv, _install_quietly, say=_say, prepare=_prepare, topology=topology))
     except commands.CommandError as error:
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
         return int(error.status)
