@@ -66,12 +66,19 @@ def services(lab: Lab, transit: str) -> Iterator[dict[str, Loose]]:
         loose(lab, 2, "transit_gateway", f"Network Interface for Transit Gateway Attachment {transit}") as tgw,
         loose(lab, 3, "interface", "RDSNetworkInterface") as rds,
     ):
-        lab.listed()
-        yield {"nat": nat, "tgw": tgw, "rds": rds}
+        three = {"nat": nat, "tgw": tgw, "rds": rds}
+        wait_until(lambda: are_listed(lab, three), "all three are in the list")
+        yield three
     ec2.delete_flow_logs(FlowLogIds=made)
     lab.client("logs").delete_log_group(logGroupName=GROUP)
     control.flow_logs(pace={})
     settings.unlink()
+
+
+def are_listed(lab: Lab, services: Mapping[str, Loose]) -> bool:
+    """Asked for anew: an answer that is a second old is not made again."""
+    shown = lab.listed().run("tshark", "-D").stdout
+    return all(each.eni in shown for each in services.values())
 
 
 def said(lines: list[str]) -> tuple[Counter[frozenset[str]], Counter[frozenset[str]]]:
@@ -136,14 +143,18 @@ def test_tshark_opens_it_and_its_conversations_are_the_records(
     assert lab.is_clean()
 
 
-def test_followed_the_records_of_what_happens_now_come_too(lab: Lab, services: dict[str, Loose], tmp_path: Path):
-    one, file = services["rds"], tmp_path / "out.pcapng"
+@pytest.mark.parametrize(("name", "first"), [("nat", 45_100), ("tgw", 45_200), ("rds", 45_300)])
+def test_followed_the_records_of_what_happens_now_come_too(
+    name: str, first: int, lab: Lab, services: dict[str, Loose], tmp_path: Path
+):
+    one, file = services[name], tmp_path / "out.pcapng"
     running = lab.start("tshark", "-i", one.eni, *preference(one.eni, "follow", "true"), "-w", str(file), "-q")
     wait_until(lambda: file.exists() and file.stat().st_size > 100, "tshark captures")
-    one.talk(45_000, EACH)
+    one.talk(first, EACH)
+    ports = f"tcp.dstport >= {first} and tcp.dstport < {first + EACH}"
 
     def has_all() -> bool:
-        shown = lab.run("tshark", "-r", str(file), "-Y", "tcp.dstport >= 45000 and tcp.dstport < 45005").stdout
+        shown = lab.run("tshark", "-r", str(file), "-Y", ports).stdout
         return len(shown.splitlines()) >= EACH
 
     wait_until(has_all, "the new records are frames")
@@ -161,6 +172,13 @@ def screen() -> Iterator[gui.Screen]:
         yield running
 
 
+def syns(lab: Lab, eni: str, first: int) -> int:
+    """Records of the interface with a SYN, whose client's port is one of the 200 from ``first`` on."""
+    rows = [each.split() for each in await_bytes(lab, GROUP, eni, 1)]
+    mine = [row for row in rows if any(first <= int(row[place]) < first + 200 for place in (3, 4))]
+    return sum(int(row[11]) & 2 > 0 for row in mine)
+
+
 def with_profile(folder: Path, hidden: Mapping[str, str]) -> Path:
     """Wireshark's own folder, with our profile in it; what the tests hide from the list is hidden there too."""
     shipped = subprocess.run(["tshark", "-G", "folders"], capture_output=True, text=True, check=True).stdout
@@ -174,7 +192,8 @@ def with_profile(folder: Path, hidden: Mapping[str, str]) -> Path:
 
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])
 def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], screen: gui.Screen, tmp_path: Path):
-    """By a double-click on its row, with our profile: a filter, Conversations and Endpoints count what records say."""
+    """By a double-click on its row, with our profile, followed: a filter counts what records say, also of what happens
+    while it captures; Conversations and Endpoints are pictures to be looked at."""
     one = services[name]
     first = {"nat": 46_000, "tgw": 47_000, "rds": 48_000}[name]
     one.talk(first, EACH)
@@ -183,7 +202,8 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
     lab.listed()
     hidden = {"capture.devices_hide": gui.other_interfaces(lab.environment)}
     folder = with_profile(tmp_path / "wireshark", hidden)
-    with gui.wireshark(screen, lab.environment, folder, hidden, ["-C", "vpcshark"]) as window:
+    followed = ["-C", "vpcshark", *preference(one.eni, "follow", "true")]
+    with gui.wireshark(screen, lab.environment, folder, hidden, followed) as window:
         screen.wait_until_still()
         row = window.row(f".*{one.eni}")
         assert "flow log" in row.name
@@ -197,6 +217,13 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
         window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")
         window.key("Return")
         window.wait_for("label", r"Displayed: \d+")
+        before = syns(lab, one.eni, first)
+        one.talk(first + 50, EACH)
+        wait_until(lambda: syns(lab, one.eni, first) >= before + 2 * EACH, "there are records of what happens now")
+        wait_until(
+            lambda: bool(window.things("label", rf"Displayed: {syns(lab, one.eni, first)} ")),
+            "Wireshark has as many frames as there are records",
+        )
         screen.wait_until_still()
         screen.picture(PICTURES / f"flow-log-{name}-frames.png")
         for letter, title in (("c", "Conversations"), ("e", "Endpoints")):
