@@ -9,18 +9,16 @@ Must not know how either feed works.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from vpcshark.aws.errors import is_gone
 from vpcshark.capture.contract.sink import Sink
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.controls import Priced, Refilters
-from vpcshark.capture.lifecycle.costs import Costs
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.lifecycle.silence import Arrived, Explains
+from vpcshark.capture.modes.stand_in import StandIn
 from vpcshark.cleanup import sweep
 from vpcshark.errors import AwsError, Hopeless, InputError, Mistake, TransportError, VpcsharkError
 
@@ -30,7 +28,7 @@ MakeFeed = Callable[[Context, bool], Feed]
 """(context, whether the interface is described in the sink already) -> a feed."""
 
 
-class AutoFeed:
+class AutoFeed(StandIn):
     """``mirror`` first, ``tcpdump`` if that cannot be; both have the shape of ``MakeFeed``."""
 
     def __init__(
@@ -64,25 +62,6 @@ class AutoFeed:
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``feed.Feed``."""
         self._mirror.renew(made, expires)
-
-    @property
-    def costs(self) -> Costs:
-        """See ``controls.Priced``."""
-        return self._feed.costs if isinstance(self._feed, Priced) else Costs()
-
-    def refilter(self, capture_filter: str, reception: Any) -> str:
-        """See ``controls.Refilters``: as the mode can that was taken."""
-        if not isinstance(self._feed, Refilters):
-            raise VpcsharkError("tcpdump cannot change it while it runs.", "Stop, and start with another.")
-        return self._feed.refilter(capture_filter, reception)
-
-    def why_silent(self, arrived: Arrived) -> Sequence[str]:
-        """See ``silence.Explains``."""
-        return self._feed.why_silent(arrived) if isinstance(self._feed, Explains) else ["Nobody can tell why."]
-
-    def why_silent_still(self) -> Sequence[str]:
-        """See ``silence.Explains``."""
-        return self._feed.why_silent_still() if isinstance(self._feed, Explains) else []
 
     def _second(self, jobs: Jobs, why: VpcsharkError) -> Any:
         log.info("No mirror, so tcpdump on the instance: %s", why)

@@ -11,13 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from vpcshark.capture.lifecycle.context import Absent, Context
-from vpcshark.capture.lifecycle.controls import Priced, Refilters
-from vpcshark.capture.lifecycle.costs import Costs
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.lifecycle.silence import Arrived, Explains
+from vpcshark.capture.modes.stand_in import StandIn
 from vpcshark.cleanup import sweep
-from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.errors import InputError
 from vpcshark.settings import PathEnds
 
 log = logging.getLogger(__name__)
@@ -34,7 +32,7 @@ class Walked:
     verdict: str
 
 
-class PathFeed:
+class PathFeed(StandIn):
     """``walk`` may raise VpcsharkError; ``make`` gives the feed of what was found."""
 
     def __init__(
@@ -84,25 +82,6 @@ class PathFeed:
         """See ``feed.Feed``."""
         if self._feed is not None:
             self._feed.renew(made, expires)
-
-    @property
-    def costs(self) -> Costs:
-        """See ``controls.Priced``."""
-        return self._feed.costs if isinstance(self._feed, Priced) else Costs()
-
-    def refilter(self, capture_filter: str, reception: Any) -> str:
-        """See ``controls.Refilters``."""
-        if not isinstance(self._feed, Refilters):
-            raise VpcsharkError("This capture cannot change its filter while it runs.", "Stop, and start with another.")
-        return self._feed.refilter(capture_filter, reception)
-
-    def why_silent(self, arrived: Arrived) -> Sequence[str]:
-        """See ``silence.Explains``."""
-        return self._feed.why_silent(arrived) if isinstance(self._feed, Explains) else ["Nobody can tell why."]
-
-    def why_silent_still(self) -> Sequence[str]:
-        """See ``silence.Explains``."""
-        return self._feed.why_silent_still() if isinstance(self._feed, Explains) else []
 
 
 def wanted(context: Context, found: Sequence[Walked]) -> Context:
