@@ -52,7 +52,7 @@ def test_a_connection_that_can_be_made_is_proved_to_work(why: Asked):
 
 def test_packets_of_both_ends_prove_who_refuses(why: Asked, clean_lab: Lab, tmp_path: Path):
     """Nothing listens there: the reset is the host's own. One capture has both ends' interfaces, and nothing stays."""
-    status, found = why("api-1", "db-1:81", "--probe", "--capture", "--yes", "--duration", "8", "-w", "both.pcapng")
+    status, found = why("api-1", "db-1:81", "--probe", "--capture", "--yes", "--duration", "3", "-w", "both.pcapng")
     assert (status, found["conclusion"]["class"], found["conclusion"]["proved"]) == (1, "refused", True), found
     assert [step for step, _ in steps(found)] == ["walk", "evidence", "probe", "diagnose"]
     assert "ss -ltn" in found["conclusion"]["mend"]

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -37,9 +38,9 @@ def _nothing() -> None:
     """Nobody waits for it."""
 
 
-def run(options: argparse.Namespace, on_up: Callable[[], object] = _nothing) -> int:
+def run(options: argparse.Namespace, on_up: Callable[[], Future[Any] | None] = _nothing) -> int:
     """Capture until stopped; ``statuses.EMPTY`` if that went well and brought no packet. ``on_up`` is called when
-    packets can come."""
+    packets can come; the duration counts from the end of what it began, if it began something."""
     from vpcshark.capture.services import Services
 
     if options.json and options.file == "-":
@@ -54,9 +55,13 @@ def run(options: argparse.Namespace, on_up: Callable[[], object] = _nothing) -> 
     alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
 
     def begin() -> None:
-        if bounds.duration:
+        begun = on_up()
+        if not bounds.duration:
+            return
+        if begun is None:
             alarm.start()
-        on_up()
+        else:
+            begun.add_done_callback(lambda _: alarm.start())
 
     course = Course(begin, reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:

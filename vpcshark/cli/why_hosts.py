@@ -112,7 +112,7 @@ class Recording:
     words and calls what it is handed when packets can come; ``judge`` reads the files."""
 
     options: argparse.Namespace
-    record: Callable[[Sequence[str], Callable[[], object]], int]
+    record: Callable[[Sequence[str], Callable[[], Future[Probe] | None]], int]
     judge: Callable[[Sequence[str], Answer], Step]
     _attempt: Future[Probe] | None = None
 
@@ -160,7 +160,7 @@ class Recording:
             words += [f"--{name}={values[0]}"] if len(values) == 1 else []
         return words
 
-    def _try(self, answer: Answer) -> None:
+    def _try(self, answer: Answer) -> Future[Probe] | None:
         """Packets to capture: ours, or whoever is at the screen makes them."""
         from vpcshark import threads
 
@@ -169,6 +169,7 @@ class Recording:
             self._attempt = threads.start(tried, self.options, answer, source, name="test connection")
         else:
             console.err().print("Try the connection now.")
+        return self._attempt
 
     def _remark(self) -> str:
         """Where there were no packets because the test connection could not be made."""
@@ -178,7 +179,7 @@ class Recording:
         return f" The test connection meanwhile could not be made: {failure}" if failure is not None else ""
 
 
-def record(words: Sequence[str], on_up: Callable[[], object]) -> int:
+def record(words: Sequence[str], on_up: Callable[[], Future[Probe] | None]) -> int:
     """``vpcshark capture`` in this process."""
     from vpcshark.cli import capture, parsing
     from vpcshark.options import command_line

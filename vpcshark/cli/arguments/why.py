@@ -58,7 +58,11 @@ def add(commands: Any, name: str) -> None:
         help="capture at every interface of the path that is on an instance, if need be; its price is asked before",
     )
     parser.add_argument(
-        "--duration", type=_seconds, default=20, metavar="SECONDS", help="how long --capture takes (default: 20)"
+        "--duration",
+        type=_seconds,
+        default=20,
+        metavar="SECONDS",
+        help="how long --capture takes, from the end of a test connection on (default: 20)",
     )
     parser.add_argument(
         "-w", dest="file", metavar="FILE", help="where --capture keeps its packets (default: why-SRC-DST-TIME.pcapng)"
