@@ -20,6 +20,14 @@ def start(work: Callable[..., T], *arguments: Any, name: str = "work") -> Future
     return future
 
 
+def after(seconds: float, work: Callable[[], object], *, name: str) -> threading.Timer:
+    """Have ``work`` done ``seconds`` from now, unless what is returned is cancelled before."""
+    alarm = threading.Timer(seconds, work)
+    alarm.name, alarm.daemon = name, True
+    alarm.start()
+    return alarm
+
+
 def together(works: Iterable[Callable[[], T]], most: int = 0) -> list[T]:
     """Do all of ``works`` at the same time, or ``most`` of them (0: all), some of them here; their results in order, or
     the first failure once all are done."""

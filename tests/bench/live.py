@@ -55,7 +55,7 @@ def run(pieces: Sequence[bytes], count: int, *, is_diagnosed: bool) -> Run:
         fifo, out = Path(folder, "fifo"), Path(folder, "out.pcapng")
         os.mkfifo(fifo)
         dumpcap = subprocess.Popen(["dumpcap", "-q", "-i", fifo, "-w", out], stderr=subprocess.DEVNULL)
-        sink = tee.over(open_sink(str(fifo), Stop()))
+        sink = tee.Tee(open_sink(str(fifo), Stop()))
         sink.write(pcapng.section_header() + pcapng.interface_description("eni-1", "web-1", ""))
         follower = Follower(sink.head, lambda _: None) if is_diagnosed else None
         used: list[float] = []

@@ -13,8 +13,8 @@ from scenes import Scene, one_vpc
 from vpcshark.aws.client import Aws
 from vpcshark.aws.iam import policies
 from vpcshark.aws.inventory import interfaces
+from vpcshark.capture.contract.frame_stream import Arrived
 from vpcshark.capture.contract.options import CaptureOptions
-from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.capture.mirror import path_check
 from vpcshark.capture.mirror.host_choice import host_of
 from vpcshark.capture.mirror.silence_check import SecondLook
@@ -44,7 +44,7 @@ def second(as_user: Any, scene: Scene) -> Callable[..., tuple[SecondLook, Any]]:
         enis = {eni.id: eni for eni in interfaces.list_enis(aws.ec2)}
         source = enis[scene.source]
         target = next(eni for eni in enis.values() if eni.instance == scene.host)
-        (told,) = path_check.verdicts(aws, picturing.survey(aws), [source], target, [], None)
+        (told,) = path_check.verdicts(aws, picturing.survey(aws), [source], path_check.Way(target))
         context = SimpleNamespace(options=CaptureOptions(), maker=SimpleNamespace(made=made or {}), clock=SystemClock())
         around = Surroundings([Source(0, source, 77, False)], [], host_of(target), {})
         return SecondLook(context, aws, around, {source.id: told} if preflight_ran else {}, SystemClock().now()), judge

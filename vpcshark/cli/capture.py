@@ -93,7 +93,7 @@ def _diagnosed(recorder: recording.Recorder) -> tuple[Sink, Follower]:
     from vpcshark.capture.diagnosing.follower import Follower
 
     follower = Follower(b"", lambda told: console.err().print(console.styled(told.text, "bold red"), soft_wrap=True))
-    both = tee.over(recorder, lambda: recorder.packets)
+    both = tee.Tee(recorder, lambda: recorder.packets)
     both.follow(follower)
     return both, follower
 

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from vpcshark import text as texts
+from vpcshark.capture.contract.status import Status
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -103,7 +104,7 @@ def _escaped(said: str) -> str:
     return "".join(c if c == "\n" or texts.is_shown(c) else json.dumps(c)[1:-1] for c in said)
 
 
-class ConsoleStatus:
+class ConsoleStatus(Status):
     """A capture's status as lines on stderr: each says what is done now."""
 
     def __init__(self, console: Console) -> None:

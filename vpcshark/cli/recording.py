@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
-from vpcshark.capture.contract.sink import FileSink, SinkClosed
+from vpcshark.capture.contract.sink import FileSink, Sink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
@@ -87,7 +87,7 @@ def form_of(name: str) -> Form:
     return Form() if name == "pcapng" else PcapForm(name)
 
 
-class Recorder:
+class Recorder(Sink):
     """The sink of ``vpcshark capture``. Counts the packets, begins new files, and asks to stop at the limits: behind
     the last wanted packet come only blocks that are none (the counts)."""
 

@@ -44,7 +44,7 @@ def test_a_process_beside_it_tells_what_is_proved_and_sums_up() -> None:
     told: queue.Queue[Told] = queue.Queue()
     follower, sink = Follower(b"", told.put), Kept()
     counts = iter(range(100))
-    both = tee.over(sink, lambda: max(next(counts) - 2, 0))
+    both = tee.Tee(sink, lambda: max(next(counts) - 2, 0))
     both.follow(follower)
     head, blocks = unanswered().blocks()
     for block in (head[:0], head, *blocks):
@@ -77,7 +77,7 @@ def test_one_that_takes_nothing_holds_nobody_up_and_what_is_left_out_is_counted(
 )
 def test_one_that_fails_is_told_and_the_capture_goes_on(program: str, said: str) -> None:
     follower, sink = Follower(b"", lambda _: None, [sys.executable, "-c", program]), Kept()
-    both = tee.over(sink)
+    both = tee.Tee(sink)
     both.follow(follower)
     head, blocks = unanswered().blocks()
     both.write(head + b"".join(blocks))
@@ -105,7 +105,7 @@ def test_a_follower_that_begins_late_gets_the_head_first_and_what_is_written_fro
             self.taken += block
 
     head, blocks = unanswered().blocks()
-    both = tee.over(Kept())
+    both = tee.Tee(Kept())
     both.write(head)
     both.write(blocks[0])
     assert both.head == head
@@ -182,8 +182,9 @@ def test_a_fifo_that_takes_from_a_pipe_does_so_until_a_diagnosis_begins_and_lose
     fifo = tmp_path / "fifo"
     os.mkfifo(fifo)
     reader = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
-    sink = tee.over(open_sink(str(fifo), Stop()))
-    assert isinstance(sink, tee.DrainTee)
+    sink = tee.Tee(open_sink(str(fifo), Stop()))
+    way = sink.drain
+    assert way is not None
     taken: list[bytes] = []
 
     class Noting:
@@ -192,12 +193,12 @@ def test_a_fifo_that_takes_from_a_pipe_does_so_until_a_diagnosis_begins_and_lose
 
     out, into = os.pipe()
     os.write(into, b"before")
-    assert sink.take(out) == 6
+    assert way.take(out) == 6
     sink.follow(Noting())  # type: ignore[arg-type]  # a fake
     os.write(into, b"after")
-    assert sink.take(out) == 5
+    assert way.take(out) == 5
     os.close(into)
-    assert sink.take(out) == 0
+    assert way.take(out) == 0
     assert os.read(reader, 100) == b"beforeafter"
     assert taken == [b"after"]
     sink.close()

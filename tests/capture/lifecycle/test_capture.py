@@ -3,24 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from types import MappingProxyType, SimpleNamespace
+from types import SimpleNamespace
 
 import pytest
 
 from vpcshark.aws.client import Aws
+from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted, FrameStream
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.status import Silent
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle import feed as feeds
 from vpcshark.capture.lifecycle.capture import Capture
 from vpcshark.capture.lifecycle.context import LEASE, PATIENCE, SIGNED_OUT, Context, SignIn
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.capture.lifecycle.resources import Maker
-from vpcshark.capture.mirror.feed import MirrorFeed, World
+from vpcshark.capture.mirror.creation import World
+from vpcshark.capture.mirror.feed import MirrorFeed
 from vpcshark.capture.modes.auto import AutoFeed
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
@@ -48,11 +49,10 @@ class PassingStop(Stop):
         return self.requested()
 
 
-class Nothing:
-    """A sink and a reception in one: no frame ever comes."""
+class Nothing(FrameStream):
+    """A sink and a stream in one: no frame ever comes."""
 
-    stats: Mapping[str, int] = MappingProxyType({})
-    note, moved = "", 0
+    stats = UNCOUNTED
 
     def write(self, data: bytes) -> None: ...
     def close(self) -> None: ...
@@ -81,7 +81,7 @@ class Account:
         self.deleted.append(resource)
 
 
-class Feed:
+class Feed(feeds.Feed):
     """Makes one session; remembers the renewals."""
 
     def __init__(self, maker: Maker, account: Account) -> None:
@@ -150,6 +150,7 @@ class Toolbar(Silent):
     """Remembers which filter it was shown as the one of now."""
 
     shown = ""
+    has_controls = True
 
     def show(self, text: str) -> None: ...
     def on_filter(self, change, now: str) -> None:
@@ -172,14 +173,20 @@ class Launching(Feed):
 
     def up(self, jobs):
         self._clock.sleep(600)
-        return super().up(jobs)
+        super().up(jobs)
+
+        return Explained(self._account)
+
+
+class Explained(Nothing):
+    """Knows why no packet came."""
+
+    def __init__(self, account: Account) -> None:
+        self._account = account
 
     def why_silent(self, arrived) -> list[str]:
         assert not self._account.deleted, "it is looked at while it is there"
         return ["Nothing was sent."]
-
-    def why_silent_still(self) -> list[str]:
-        return []
 
 
 def test_a_clock_can_begin_when_frames_can_come(run, clock):
@@ -221,7 +228,7 @@ def test_a_capture_that_ends_empty_says_why(run, clock, received, told):
 
         def counted(jobs):
             reception = up(jobs)
-            reception.stats = {"received": received}
+            reception.stats = Counted(received)
             return reception
 
         feed.up = counted
@@ -373,9 +380,10 @@ class Empty:
         return SimpleNamespace(paginate=lambda **parameters: [])
 
 
-class Dump:
+class Dump(Feed):
     """The second way: up at once, and it makes nothing."""
 
+    def __init__(self) -> None: ...
     def up(self, jobs):
         return Nothing()
 
@@ -388,7 +396,7 @@ def test_a_mirror_that_ended_before_it_knew_aws_is_no_end_for_what_runs_in_its_p
     world = World(lambda: aws, None, None, None, "python3", lambda profile, region: None, lambda account: None)
 
     def make_feed(context: Context) -> AutoFeed:
-        return AutoFeed(context, lambda context, _: MirrorFeed(context, world), lambda context, _: Dump())
+        return AutoFeed(context, lambda context, _: MirrorFeed(context, world), lambda context, _: Dump(), None)
 
     feed = run(after=LEASE, make_feed=make_feed, mode="auto", user_filter="arp")
     assert "renew the lease" in [step.name for step in run.timeline.steps()]

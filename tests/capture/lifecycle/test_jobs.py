@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from vpcshark.capture.contract.stop import Stop
-from vpcshark.capture.lifecycle.jobs import Jobs, Stopped
+from vpcshark.capture.contract.stop import Stop, Stopped
+from vpcshark.capture.lifecycle.jobs import Jobs
 
 
 def test_results_and_failures_come_through():

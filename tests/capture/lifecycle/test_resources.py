@@ -7,8 +7,8 @@ import threading
 import pytest
 
 from vpcshark import threads
+from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.contract.timeline import Timeline
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags

@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from told import Told
 
+from vpcshark.capture.contract.frame_stream import UNANSWERED, UNCOUNTED, Arrived, Counted, FrameStream
 from vpcshark.capture.contract.stop import Stop
-from vpcshark.capture.lifecycle.silence import AGAIN, PATIENCE, Arrived, Silence
+from vpcshark.capture.lifecycle.silence import AGAIN, PATIENCE, Silence
 from vpcshark.errors import AwsError, VpcsharkError
 
 
-class Reception:
-    """A receiver that counts."""
+class Stream(FrameStream):
+    """Counts, and explains, or cannot."""
+
+    stats = UNCOUNTED
 
     def __init__(self) -> None:
-        self.stats: dict[str, int] = {}
-        self.counts: list[dict[str, Any]] = []
+        self.counts: list[Arrived] = []
         self.begun = 0
+        self.asked: list[Arrived] = []
+        self.failure: VpcsharkError | None = None
+        self.later: list[str] = []
+
+    def stream(self, sink: Any, on_end: Any) -> None:
+        """Nothing comes."""
+
+    def finish(self, timeout: float) -> None:
+        """Nothing runs."""
 
     def begin_tally(self) -> None:
         self.begun += 1
 
-    def end_tally(self, timeout: float) -> dict[str, Any]:
-        return self.counts.pop(0) if self.counts else {}
-
-
-class Feed:
-    """Explains, or cannot."""
-
-    def __init__(self) -> None:
-        self.asked: list[Arrived] = []
-        self.failure: VpcsharkError | None = None
-        self.later: list[str] = []
+    def end_tally(self, timeout: float) -> Arrived:
+        return self.counts.pop(0) if self.counts else UNANSWERED
 
     def why_silent(self, arrived: Arrived) -> list[str]:
         self.asked.append(arrived)
@@ -61,16 +64,16 @@ class Watched:
     """A silence, its parts, and time that passes."""
 
     def __init__(self, clock: Any) -> None:
-        self.clock, self.reception, self.feed, self.status = clock, Reception(), Feed(), Told()
-        self.silence = Silence(self.feed, self.reception, self.status, Waiting(clock), clock)
+        self.clock, self.stream, self.status = clock, Stream(), Told()
+        self.silence = Silence(self.stream, self.status, Waiting(clock), clock)
 
     def pass_by(self, seconds: float) -> None:
         for _ in range(int(seconds)):
             self.clock.sleep(1.0)
-            self.silence.step(self.feed)
+            self.silence.step()
 
     def come(self, received: int) -> None:
-        self.reception.stats = {"received": received}
+        self.stream.stats = Counted(received)
 
 
 @pytest.fixture
@@ -86,7 +89,7 @@ def test_after_fifteen_seconds_it_is_said_once_why_there_are_no_packets(watched:
     watched.pass_by(100)
     assert watched.status.said == ["No packets for 15 s. Nothing was sent. The source is idle."]
     assert watched.status.logged == ["More."]
-    assert len(watched.feed.asked) == 1
+    assert len(watched.stream.asked) == 1
 
 
 def test_when_packets_come_afterwards_it_is_said(watched: Watched):
@@ -101,7 +104,7 @@ def test_each_silence_that_was_explained_makes_more_patient(watched: Watched):
     watched.pass_by(20)
     watched.come(3)
     watched.pass_by(30)
-    assert len(watched.feed.asked) == 1
+    assert len(watched.stream.asked) == 1
     watched.pass_by(2)
     assert [text for text in watched.status.said if text.startswith("No packets for 30 s.")]
 
@@ -117,28 +120,28 @@ def test_packets_that_come_keep_it_quiet(watched: Watched):
 def test_the_receiver_counts_before_it_is_said(watched: Watched):
     """Ten of the fifteen seconds."""
     watched.pass_by(4)
-    assert watched.reception.begun == 0
+    assert watched.stream.begun == 0
     watched.pass_by(2)
-    assert watched.reception.begun == 1
-    watched.reception.counts = [{"received": 0, "seconds": 10.0, "own": 0, "other": 1, "foreign": {"5": 9}}]
+    assert watched.stream.begun == 1
+    came = Arrived(True, 10.0, 0, {"5": 9}, 1, received=0)
+    watched.stream.counts = [came]
     watched.pass_by(10)
-    assert watched.feed.asked == [Arrived(True, 10.0, 0, {"5": 9}, 1)]
+    assert watched.stream.asked == [came]
 
 
 def test_what_is_ours_is_waited_for_before_it_counts_as_filtered_out(watched: Watched):
     """It may have come in the very last moment."""
-    own = {"seconds": 10.0, "own": 4, "other": 0, "foreign": {}}
-    watched.reception.counts = [{**own, "received": 0}, {**own, "own": 0, "received": 4}]
+    watched.stream.counts = [Arrived(True, 10.0, own=4, received=0), Arrived(True, 10.0, received=4)]
     watched.pass_by(16)
-    assert watched.feed.asked == []
+    assert watched.stream.asked == []
     assert watched.status.said == []
 
 
 def test_what_stays_away_is_filtered_out(watched: Watched):
-    own = {"seconds": 10.0, "own": 4, "other": 0, "foreign": {}, "received": 0}
-    watched.reception.counts = [own, {**own, "own": 1}]
+    own = Arrived(True, 10.0, own=4, received=0)
+    watched.stream.counts = [own, replace(own, own=1)]
     watched.pass_by(16)
-    assert watched.feed.asked == [Arrived(True, 10.0, 4)]
+    assert watched.stream.asked == [own]
 
 
 def test_packets_that_came_while_it_was_looked_are_no_silence(watched: Watched):
@@ -148,29 +151,31 @@ def test_packets_that_came_while_it_was_looked_are_no_silence(watched: Watched):
         watched.come(1)
         return ["Nothing was sent."]
 
-    watched.feed.why_silent = why_silent
+    watched.stream.why_silent = why_silent
     watched.pass_by(17)
     assert watched.status.said == []
 
 
 def test_a_look_that_fails_is_told(watched: Watched):
-    watched.feed.failure = AwsError("AWS cannot be reached.")
+    watched.stream.failure = AwsError("AWS cannot be reached.")
     watched.pass_by(16)
     assert watched.status.said == ["No packets for 15 s. The reason could not be determined: AWS cannot be reached."]
 
 
 @pytest.mark.parametrize("later", [[], ["Nothing was sent: AWS counted none."]])
 def test_what_only_time_tells_is_told_once_more_and_no_oftener(watched: Watched, later: list[str]):
-    watched.feed.later = later
+    watched.stream.later = later
     watched.pass_by(PATIENCE + 3 * AGAIN)
     assert watched.status.said[1:] == [f"Still no packets. {sentence}" for sentence in later]
 
 
-def test_a_feed_that_explains_nothing_is_not_watched(clock: Any):
-    Silence(object(), Reception(), Told(), Stop(), clock).begin()
+def test_of_a_stream_that_explains_nothing_nothing_is_said(watched: Watched):
+    watched.stream.why_silent = lambda arrived: ()
+    watched.pass_by(PATIENCE + 3 * AGAIN)
+    assert watched.status.said == []
 
 
 def test_a_receiver_that_does_not_answer_is_told_from_one_that_counted_nothing(watched: Watched):
     """Then it is not known whether anything came: the way to it may have stalled."""
     watched.pass_by(20)
-    assert watched.feed.asked == [Arrived(is_unanswered=True)]
+    assert watched.stream.asked == [Arrived(is_unanswered=True)]

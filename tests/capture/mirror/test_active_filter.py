@@ -14,11 +14,11 @@ import pytest
 from vpcshark.aws.client import Ec2
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.instance import commands
-from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.capture.mirror.active_filter import InForce, Move
 from vpcshark.capture.mirror.filter_programs import mirror_rules, programs
-from vpcshark.capture.mirror.filter_swap import swap_filter
+from vpcshark.capture.mirror.filter_swap import Swap
+from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
 from vpcshark.clock import Clock
@@ -116,17 +116,9 @@ def begun(maker: Maker, cloud: Cloud, host: Host) -> tuple[InForce, Move]:
     """A running capture by ``OLD``."""
     cloud.filters["tmf-old"] = Counter({"443": 4})
     cloud.used = {one: "tmf-old" for one, kind in maker.made.items() if kind == "session"}
-    filtering = InForce(OLD)
-    filtering.prepare()
-    filtering.macs = MACS
-    filtering.leave_out("", cast("Receiving", host))
-    current = "tmf-old"
-
-    def move(rules: Sequence[Any], then: Callable[[], None]) -> None:
-        nonlocal current
-        current = swap_filter(cast("Ec2", cloud), maker, rules, then, current=current, dns=True, describe=str)
-
-    return filtering, move
+    filtering = InForce(OLD, mirror_rules(OLD), MACS)
+    filtering.leave_out("", cast("Receiver", host))
+    return filtering, Swap(cast("Ec2", cloud), maker, "tmf-old", "", dns=True).to
 
 
 def outcome(work: Callable[[], object]) -> VpcsharkError | None:
@@ -152,7 +144,7 @@ def test_a_change_that_fails_at_any_call_is_made_nowhere_or_says_so(
     cloud = Cloud(lambda number, name: first <= number < first + how_many, is_done=is_done)
     host = Host()
     filtering, move = begun(maker, cloud, host)
-    failure = outcome(lambda: filtering.change(NEW, cast("Receiving", host), move))
+    failure = outcome(lambda: filtering.change(NEW, cast("Receiver", host), move))
     if failure is None:
         assert (filtering.text, host.program, cloud.ports()) == (NEW, compiled(NEW), {"53"})
     else:
@@ -164,11 +156,11 @@ def test_a_change_that_fails_at_any_call_is_made_nowhere_or_says_so(
     cloud._fails = lambda number, name: False
     text, ports = filtering.text, cloud.ports()
     host.breaks = True
-    assert outcome(lambda: filtering.change("icmp", cast("Receiving", host), move))
+    assert outcome(lambda: filtering.change("icmp", cast("Receiver", host), move))
     assert filtering.text == text
     assert cloud.ports() == ports or isinstance(failure, Halfway), "back to the one before, not to any older one"
     host.breaks = False
-    filtering.change("icmp", cast("Receiving", host), move)
+    filtering.change("icmp", cast("Receiver", host), move)
     assert (filtering.text, host.program, cloud.ports()) == ("icmp", compiled("icmp"), {"all"})
 
 
@@ -179,7 +171,7 @@ def test_a_receiver_that_does_not_take_it_leaves_aws_as_it_was(maker: Maker, fai
     host = Host(lambda number: number in failing)
     filtering, move = begun(maker, cloud, host)
     with pytest.raises(TransportError):
-        filtering.change(NEW, cast("Receiving", host), move)
+        filtering.change(NEW, cast("Receiver", host), move)
     assert (filtering.text, host.program, cloud.ports()) == (OLD, compiled(OLD), {"443"})
     assert set(cloud.filters) == {"tmf-old"}
 
@@ -200,13 +192,13 @@ def test_own_traffic_that_changes_meanwhile_is_left_out_of_the_new_filter_too(ma
     failures: list[VpcsharkError] = []
 
     def change() -> None:
-        if failure := outcome(lambda: filtering.change(NEW, cast("Receiving", host), move)):
+        if failure := outcome(lambda: filtering.change(NEW, cast("Receiver", host), move)):
             failures.append(failure)
 
     changing = threading.Thread(target=change)
     changing.start()
     assert arrived.wait(180)
-    filtering.leave_out(OWN, cast("Receiving", host))
+    filtering.leave_out(OWN, cast("Receiver", host))
     assert host.program == compiled(OLD, OWN)
     go_on.set()
     changing.join(180)
@@ -219,25 +211,23 @@ def test_what_the_kernel_cannot_take_with_our_own_traffic_changes_nothing(maker:
     cloud, host = Cloud(lambda number, name: False), Host()
     filtering, move = begun(maker, cloud, host)
     with pytest.raises(VpcsharkError):
-        filtering.change("no filter", cast("Receiving", host), move)
+        filtering.change("no filter", cast("Receiver", host), move)
     with pytest.raises(VpcsharkError):
-        filtering.leave_out("no filter", cast("Receiving", host))
+        filtering.leave_out("no filter", cast("Receiver", host))
     assert (filtering.text, host.program, cloud.ports()) == (OLD, compiled(OLD), {"443"})
-    filtering.change(NEW, cast("Receiving", host), move)
+    filtering.change(NEW, cast("Receiver", host), move)
     assert host.program == compiled(NEW)
 
 
 def test_rules_that_are_the_same_are_not_told_again() -> None:
     """Only the receiver's program differs then."""
     host = Host()
-    filtering = InForce("tcp port 443")
-    filtering.prepare()
-    filtering.macs = MACS
+    filtering = InForce("tcp port 443", mirror_rules("tcp port 443"), MACS)
     wanted = "tcp port 443 and greater 100"
     assert mirror_rules(wanted) == mirror_rules("tcp port 443")
 
     def move(rules: Sequence[Any], then: Callable[[], None]) -> None:
         raise AssertionError("AWS is told")
 
-    filtering.change(wanted, cast("Receiving", host), move)
+    filtering.change(wanted, cast("Receiver", host), move)
     assert host.program == compiled(wanted)

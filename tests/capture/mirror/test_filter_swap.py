@@ -6,7 +6,7 @@ import pytest
 
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
-from vpcshark.capture.mirror.filter_swap import swap_filter
+from vpcshark.capture.mirror.filter_swap import Swap
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError
@@ -68,7 +68,7 @@ def sessions(maker: Maker) -> list[str]:
 def test_all_sessions_are_moved_and_the_old_filter_goes(maker):
     """One filter stands in the end."""
     ec2 = Ec2(sessions(maker))
-    swap_filter(ec2, maker, [], lambda: None, current="tmf-old", dns=True, describe=str)
+    Swap(ec2, maker, "tmf-old", "", dns=True).to([], lambda: None)
     assert set(ec2.used.values()) == {"tmf-new"}
     assert ec2.filters == {"tmf-new"}
     assert [one for one, kind in maker.made.items() if kind == "filter"] == ["tmf-new"]
@@ -78,7 +78,7 @@ def test_one_that_cannot_be_moved_brings_the_others_back(maker):
     """The capture goes on as it was, under its old filter."""
     ec2 = Ec2(sessions(maker), stubborn="tms-20")
     with pytest.raises(AwsError, match="AWS does not take"):
-        swap_filter(ec2, maker, [], lambda: None, current="tmf-old", dns=False, describe=str)
+        Swap(ec2, maker, "tmf-old", "", dns=False).to([], lambda: None)
     assert set(ec2.used.values()) == {"tmf-old"}
     assert ec2.filters == {"tmf-old"}
     assert [one for one, kind in maker.made.items() if kind == "filter"] == ["tmf-old"]

@@ -10,11 +10,13 @@ import pytest
 from told import Told
 
 from vpcshark.aws import tagging
-from vpcshark.aws.compute.capture_hosts import host_from
+from vpcshark.aws.compute.capture_hosts import CaptureHost, host_from
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.mirror import kept_host
+from vpcshark.capture.mirror.host_access import Access
 from vpcshark.capture.mirror.launch_tags import launched_from
 from vpcshark.capture.mirror.launched_host import Launcher
 from vpcshark.cleanup import keeping, tags
@@ -104,6 +106,19 @@ class Receiver:
         self.heard.append(words)
 
 
+class Own:
+    """A capture with a host of its own."""
+
+    def __init__(self, context: Any, access: Access) -> None:
+        self._context, self._access = context, access
+
+    def stand(self) -> CaptureHost:
+        return Launcher(self._context, self._access).stand()
+
+    def keep(self, receiver: Any) -> None:
+        kept_host.keep(self._context, self._access.aws.ec2, receiver)
+
+
 @pytest.fixture
 def region(clock, tmp_path) -> Region:
     """With a host that me@here keeps on this machine for ten minutes more."""
@@ -117,7 +132,7 @@ def launcher(clock, region: Region, tmp_path):
     """``launcher("c-2", …)``: that capture's, which has found the kept host."""
     books: list[Ledger] = []
 
-    def make(capture: str, **options: Any) -> Launcher:
+    def make(capture: str, **options: Any) -> Own:
         book = Ledger(tmp_path / f"{capture}.jsonl", {"owner": "me@here", "started": 0, "expires": 0})
         books.append(book)
         maker = Maker(book, tags.Lease(capture, "me@here", clock.now() + 900), Timeline(clock))
@@ -132,7 +147,7 @@ def launcher(clock, region: Region, tmp_path):
         found = host_from(region.describe_instances()["Reservations"][0]["Instances"][0])
         aws = SimpleNamespace(ec2=region, ssm=region)
         source = SimpleNamespace(eni=SOURCE)
-        return Launcher(context, aws, found, [source], lambda host: None, lambda address: OWN)
+        return Own(context, Access(aws, context.options, found, [source], lambda address: OWN))
 
     yield make
     for book in books:

@@ -10,12 +10,11 @@ from vpcshark import threads
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.capture.lifecycle.resources import Maker
-from vpcshark.capture.mirror.sessions import Pace, Sessions, patiently
+from vpcshark.capture.mirror.sessions import Mirrored, Pace, Sessions, patiently
 from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
@@ -93,7 +92,7 @@ def make(tmp_path, clock):
     context = Context(Selection(name="web"), CaptureOptions(), None, status, stop, clock, timeline, maker)
 
     def make(ec2: Ec2, sources: list[Source]) -> list[str]:
-        return Sessions(context, ec2, "tmf-1", "tmt-1", {}, "").make(sources)
+        return Sessions(context, ec2, Mirrored("tmf-1", "tmt-1")).make(sources)
 
     make.status, make.maker, make.stop = status, maker, stop
     yield make

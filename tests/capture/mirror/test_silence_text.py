@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from vpcshark.aws.monitoring.metrics import Counted
-from vpcshark.capture.lifecycle.silence import Arrived
+from vpcshark.capture.contract.frame_stream import Arrived
 from vpcshark.capture.mirror.silence_text import FILTERED, NOT_ARRIVED, NOT_SENT, Facts, explain
 from vpcshark.preflight import Finding
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
+from functools import partial
 
 import pytest
 
@@ -10,6 +12,7 @@ from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.status import Silent
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle import feed as feeds
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.modes.auto import AutoFeed
@@ -22,7 +25,7 @@ NO_SUDO = TransportError("web-1: the user guest may not capture there, and there
 
 
 @dataclass
-class Feed:
+class Feed(feeds.Feed):
     """Comes up, or fails."""
 
     name: str
@@ -41,6 +44,9 @@ class Feed:
         if self.failure is not None:
             raise self.failure
         return self.name
+
+    def account(self) -> None:
+        """Nothing is made."""
 
     def close(self) -> None:
         self.calls.append("close")
@@ -71,7 +77,7 @@ def auto(clock):
         auto.status = Heard()
         stop, timeline = Stop(), Timeline(clock)
         context = Context("eni-1", CaptureOptions(), Sink(), auto.status, stop, clock, timeline, None)
-        records = (lambda given: flowlogs.begin(given, is_described=False)) if flowlogs is not None else None
+        records = partial((flowlogs or Feed("flow logs")).begin, is_described=False)
         return AutoFeed(context, mirror.begin, tcpdump.begin, records).up(Jobs(stop))
 
     return auto

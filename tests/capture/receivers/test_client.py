@@ -80,7 +80,8 @@ def begun(channel: FakeChannel) -> Reception:
     """A reception whose receiver said ready."""
     reception = Reception(channel, FakeTransport())
     channel.error.put(b'{"event": "ready", "mode": "ring"}\n')
-    assert reception.begin({"port": 4789}, 5.0)["mode"] == "ring"
+    reception.begin({"port": 4789}, 5.0)
+    assert reception.mode == "ring"
     return reception
 
 

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.merged import FleetReception, Member
 from vpcshark.clock import SystemClock
@@ -20,7 +21,7 @@ class Receiver:
     """A reception whose stream the test writes."""
 
     def __init__(self, received: int = 0) -> None:
-        self.stats = {"received": received, "dropped": 1, "other": 2, "foreign": {"7": 1}} if received else {}
+        self.stats = Counted(received, 1, 2, {"7": 1}) if received else UNCOUNTED
         self.moved = received * 100
         self.commands: list[dict] = []
         self.sink = self.on_end = None
@@ -128,9 +129,9 @@ def test_a_quiet_host_holds_nothing_back_for_long(running: Running):
 
 
 def test_counts_are_those_of_all(running: Running):
-    assert running.fleet.stats == {"received": 30, "dropped": 2, "other": 4, "foreign": {"7": 2}}
+    assert running.fleet.stats == Counted(30, 2, 4, {"7": 2})
     assert running.fleet.moved == 3000
-    assert FleetReception([Member("a", Receiver())], Said(), SystemClock()).stats == {}
+    assert FleetReception([Member("a", Receiver())], Said(), SystemClock()).stats == UNCOUNTED
 
 
 def test_a_command_goes_to_all_and_fails_where_none_takes_it(running: Running):

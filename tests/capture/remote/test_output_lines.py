@@ -144,21 +144,21 @@ def little_memory(most: int = 40 * MEGABYTE) -> Iterator[None]:
 
 def heard(said: Iterable[bytes], begin: bytes) -> tuple[VpcsharkError | None, int]:
     """Why a receiver that says this ended, and the count that was heard last."""
-    counted, over, ends = threading.Event(), threading.Event(), []
+    over, ends = threading.Event(), []
     last = event("stats", received=7)
     channel = Saying(itertools.chain([begin], said, [last]))
     reception = Reception(channel, Way())
-    reception.on_stats = lambda stats: counted.set() if stats.get("received") == 7 else None
     try:
         reception.begin({}, 60.0)
     except TransportError as error:
         return error, 0
     reception.stream(Nowhere(), lambda error: (ends.append(error), over.set()))
-    reception._hearing.join(180)
-    if not counted.is_set():
+    reception._events.wait_for_the_end(180)
+    received = reception.stats.received
+    if received != 7:
         assert over.wait(180)
     reception.finish(60.0)
-    return (None if counted.is_set() else ends[0]), int(reception.stats.get("received", 0))
+    return (None if received == 7 else ends[0]), received
 
 
 @pytest.mark.parametrize("kind", BAD)
@@ -189,11 +189,9 @@ def test_a_tcpdump_that_says_what_does_not_fit_is_ended_by_name(kind: str) -> No
     last = b"7 packets received by filter\n0 packets dropped by kernel\n"
     channel = Saying(itertools.chain([b"listening on eth0\n"], BAD[kind](), [last]), PCAP)
     with little_memory():
-        one = started(channel)
-        one.on_counts = lambda received, dropped: counts.append((received, dropped))
+        one = started(channel, lambda received, dropped: counts.append((received, dropped)))
         one.begin()
-        one._threads[0].join(180)
-        assert not one._threads[0].is_alive()
+        assert one._listener.ended.wait(180)
         one.close()
     wrong = one.why_ended()
     if (7, 0) not in counts:
@@ -202,11 +200,10 @@ def test_a_tcpdump_that_says_what_does_not_fit_is_ended_by_name(kind: str) -> No
         assert "sends what no tcpdump does" in wrong.problem
 
 
-def started(channel: Saying) -> tcpdump_process.Dump:
+def started(channel: Saying, on_counts: tcpdump_process.OnCounts) -> tcpdump_process.Dump:
     """A dump on a host that answers the questions before it well."""
-    return tcpdump_process.Dump(
-        Way(Answering([f"{FACTS}vpcshark:end:ok\n".encode()]), channel), tcpdump_process.Wanted(MAC)
-    )
+    way = Way(Answering([f"{FACTS}vpcshark:end:ok\n".encode()]), channel)
+    return tcpdump_process.Dump(way, tcpdump_process.Wanted(MAC), on_counts=on_counts)
 
 
 class Answering(Saying):

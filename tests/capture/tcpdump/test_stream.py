@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vpcshark.capture.contract.frame_stream import UNANSWERED, Arrived, Counted
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.instance.tcpdump_process import Dump, OnCounts
 from vpcshark.capture.tcpdump.counts import Counts
-from vpcshark.capture.tcpdump.stream import Pouring
+from vpcshark.capture.tcpdump.stream import Begin, Begun, Pouring, Seams
 from vpcshark.clock import SystemClock
 from vpcshark.errors import VpcsharkError
 
@@ -23,10 +24,11 @@ class Dumped:
 
     last_time = 0
     counts_when_asked = True
+    whose = ""
 
     def __init__(self) -> None:
         self.packets: queue.Queue[bytes] = queue.Queue()
-        self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
+        self.on_counts: OnCounts = lambda received, dropped: None
         self.is_closed = threading.Event()
 
     def read(self) -> bytes:
@@ -37,9 +39,6 @@ class Dumped:
 
     def why_ended(self) -> None:
         """The way broke."""
-
-    def begin(self) -> bytes:
-        return b"again"
 
     def close(self, timeout: float = 0.0) -> None:
         self.is_closed.set()
@@ -85,14 +84,25 @@ class Defect:
         """Nothing to let go of."""
 
 
+def begin(*dumps: Dumped, remarks: list[str] | None = None) -> Begin:
+    """Gives these dumps one after the other, each with some packets; keeps the remarks."""
+    left = iter(zip(dumps, [b"first", *[b"again"] * len(dumps)], strict=False))
+
+    def begun(remark: str, on_counts: OnCounts) -> Begun:
+        if remarks is not None:
+            remarks.append(remark)
+        dump, first = next(left)
+        dump.on_counts = on_counts
+        return Begun(cast("Dump", dump), first)
+
+    return begun
+
+
 def test_an_unforeseen_failure_ends_the_capture_with_a_sentence():
     """Else the thread would be gone, and the capture would go on to say that it captures."""
 
-    def restart(remark: str) -> Dumped:
-        raise AssertionError("the way did not break")
-
     dump, ended = Dumped(), queue.Queue()
-    pouring = Pouring(dump, b"first", restart, Stop(), SystemClock(), Said())
+    pouring = Pouring(begin(dump), Seams(Stop(), SystemClock(), Said()))
     pouring.stream(Defect(), ended.put)
     dump.packets.put(b"second")
     error = ended.get(timeout=180)
@@ -107,11 +117,7 @@ def test_what_is_missing_counts_from_the_last_packet(slept: int, clock: Any) -> 
     monotonic clock knows nothing."""
     dump, following, sink, said, remarks = Dumped(), Dumped(), Given(), Said(), []
 
-    def restart(remark: str) -> Dumped:
-        remarks.append(remark)
-        return following
-
-    pouring = Pouring(dump, b"first", restart, Stop(), Slept(clock), said)
+    pouring = Pouring(begin(dump, following, remarks=remarks), Seams(Stop(), Slept(clock), said))
     pouring.stream(sink, lambda error: None)
     dump.packets.put(b"second")
     assert [sink.data.get(timeout=180) for _ in range(2)] == [b"first", b"second"]
@@ -121,7 +127,7 @@ def test_what_is_missing_counts_from_the_last_packet(slept: int, clock: Any) -> 
     assert sink.data.get(timeout=180) == b"again"
     words = [said.lines.get(timeout=180) for _ in range(2)]
     assert words[1] == f"Connected again; packets of about {slept} seconds are missing."
-    assert "from about 1970-01-12 13:46:40 UTC on" in remarks[0]
+    assert "from about 1970-01-12 13:46:40 UTC on" in remarks[1]
     pouring.finish(10)
 
 
@@ -157,27 +163,26 @@ def test_counts_are_the_sum_of_what_each_dump_counted(told: list[tuple[int, int,
 def test_a_reconnect_does_not_count_twice() -> None:
     """From it until the next dump's first counts, and when the ended one still has something to say."""
     dump, following, sink = Dumped(), Dumped(), Given()
-    pouring = Pouring(dump, b"first", lambda remark: following, Stop(), SystemClock(), Said())
+    pouring = Pouring(begin(dump, following), Seams(Stop(), SystemClock(), Said()))
     pouring.stream(sink, lambda error: None)
     assert sink.data.get(timeout=180) == b"first"
     dump.on_counts(100, 3)
     assert received(sink.data.get(timeout=180)) == 100
     dump.packets.put(b"")
     assert sink.data.get(timeout=180) == b"again"
-    assert pouring.stats == {"received": 100, "dropped": 3}
+    assert pouring.stats == Counted(100, 3)
     dump.on_counts(104, 3)
     assert received(sink.data.get(timeout=180)) == 104
     following.on_counts(7, 1)
     assert received(sink.data.get(timeout=180)) == 111
-    assert pouring.stats == {"received": 111, "dropped": 4}
+    assert pouring.stats == Counted(111, 4)
     pouring.finish(10)
 
 
 def test_counts_that_several_threads_write_never_go_back() -> None:
     """A reader takes the last block for the sum."""
     dumps, sink = [Dumped() for _ in range(3)], Given()
-    later = iter(dumps[1:])
-    pouring = Pouring(dumps[0], b"first", lambda remark: next(later), Stop(), SystemClock(), Said())
+    pouring = Pouring(begin(*dumps), Seams(Stop(), SystemClock(), Said()))
     pouring.stream(sink, lambda error: None)
     for dump in dumps[:-1]:
         dump.packets.put(b"")
@@ -205,18 +210,22 @@ def received(block: bytes) -> int:
     return int.from_bytes(block[at : at + 8], "little")
 
 
+def came(received: int) -> Arrived:
+    return Arrived(is_known=True, received=received)
+
+
 @pytest.mark.parametrize("counts", [True, False])
 def test_a_host_that_counts_no_more_gives_no_answer(counts: bool, clock: Any) -> None:
     """Its counts come with every sign of life: where they stay away, the way has stalled, and nothing is known. One
     whose tcpdump may not be signalled counts nothing, and is believed."""
     dump = Dumped()
     dump.counts_when_asked = counts
-    pouring = Pouring(dump, b"first", lambda remark: dump, Stop(), clock, Said())
+    pouring = Pouring(begin(dump), Seams(Stop(), clock, Said()))
     pouring.begin_tally()
-    assert pouring.end_tally(0.0) == {"received": 0}
+    assert pouring.end_tally(0.0) == came(0)
     clock.sleep(15.0)
-    assert pouring.end_tally(0.0) == ({} if counts else {"received": 0})
+    assert pouring.end_tally(0.0) == (UNANSWERED if counts else came(0))
     dump.on_counts(7, 0)
-    assert pouring.end_tally(0.0) == {"received": 7}
+    assert pouring.end_tally(0.0) == came(7)
     clock.sleep(15.0)
-    assert pouring.end_tally(0.0) == ({} if counts else {"received": 7})
+    assert pouring.end_tally(0.0) == (UNANSWERED if counts else came(7))

@@ -11,7 +11,7 @@ import stat
 import sys
 import threading
 from pathlib import Path
-from typing import BinaryIO, Protocol, runtime_checkable
+from typing import BinaryIO, Protocol
 
 from vpcshark.errors import InputError, OutputError
 
@@ -20,6 +20,17 @@ PIPE_SIZE = 1 << 20  # bytes; the system's default of 64 KiB makes dumpcap and u
 
 class SinkClosed(Exception):
     """Nobody reads the sink any more: a capture ends by it, and it is no error."""
+
+
+class Drain(Protocol):
+    """The end of a pipe that can take what is in another pipe without a copy of it: a third of the work between two."""
+
+    def take(self, pipe: int) -> int | None:
+        """Move what is in ``pipe``, which must not be empty. The number of bytes, 0 at the pipe's end, None if there is
+        no room now. SinkClosed."""
+
+    def wait_for_room(self) -> None:
+        """Wait until something can be taken; SinkClosed if that will not be."""
 
 
 class Sink(Protocol):
@@ -31,20 +42,13 @@ class Sink(Protocol):
     def close(self) -> None:
         """Let go of the file; may be called again. A ``write`` after it raises SinkClosed."""
 
-
-@runtime_checkable
-class Drain(Protocol):
-    """A sink that can take what is in a pipe without a copy of it: a third of the work between two pipes."""
-
-    def take(self, pipe: int) -> int | None:
-        """Move what is in ``pipe``, which must not be empty. The number of bytes, 0 at the pipe's end, None if there is
-        no room now. SinkClosed."""
-
-    def wait_for_room(self) -> None:
-        """Wait until something can be taken; SinkClosed if that will not be."""
+    @property
+    def drain(self) -> Drain | None:
+        """The way for what comes from a pipe; None where there is none but ``write``."""
+        return None
 
 
-class FileSink:
+class FileSink(Sink):
     """A sink over a file, or over standard output for the path "-".
 
     ``FileSink.open`` raises InputError if the file can't be made. Files are 0600: packets are nobody else's business.
@@ -54,7 +58,7 @@ class FileSink:
         self._file = file
         self._name = name
         self.size = 0
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one write's bytes stay together; ``size`` is of whole ones, the file open
         self._closed = False
 
     @classmethod

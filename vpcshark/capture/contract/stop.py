@@ -13,6 +13,10 @@ from collections import deque
 from collections.abc import Callable
 
 
+class Stopped(Exception):
+    """Somebody said stop while a step ran. Caught by the capture, never shown."""
+
+
 class Stop:
     """Requested once and for all. Thread-safe, and without a lock, so that a signal handler can't deadlock on it.
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vpcshark.clock import Clock
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -25,7 +28,7 @@ class Timeline:
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._zero = clock.monotonic()
-        self._guard = threading.Lock()
+        self._guard = threading.Lock()  # ``_steps`` is read as a whole
         self._steps: list[Step] = []
 
     @contextmanager
@@ -37,6 +40,11 @@ class Timeline:
         finally:
             with self._guard:
                 self._steps.append(Step(name, began, self._clock.monotonic() - self._zero))
+
+    def timed(self, name: str, call: Callable[..., T], *arguments: object) -> T:
+        """What ``call`` gives, as the step ``name``."""
+        with self.step(name):
+            return call(*arguments)
 
     @property
     def seconds(self) -> float:

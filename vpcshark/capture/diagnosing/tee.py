@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable
-from typing import Protocol, runtime_checkable
 
 from vpcshark.capture.contract.sink import PIPE_SIZE, Drain, Sink
 from vpcshark.capture.diagnosing.follower import Follower
@@ -15,14 +14,10 @@ _DESCRIBES = frozenset(struct.pack("<I", kind) for kind in (pcapng.SECTION, pcap
 _MOST_HEAD = 1 << 20
 
 
-@runtime_checkable
-class _DrainSink(Sink, Drain, Protocol):
-    """A sink that can take from a pipe."""
-
-
-class Tee:
+class Tee(Sink):
     """Writes to ``inner`` first; then the diagnosis gets the same. ``count`` gives how many packets were written so far
-    (None: nobody counts them, so nobody knows their numbers)."""
+    (None: nobody counts them, so nobody knows their numbers). What comes from a pipe goes there without a copy as long
+    as nothing is diagnosed."""
 
     def __init__(self, inner: Sink, count: Callable[[], int] | None = None) -> None:
         self._inner, self._count = inner, count
@@ -61,29 +56,33 @@ class Tee:
         """See ``Sink``."""
         self._inner.close()
 
+    @property
+    def drain(self) -> Drain | None:
+        """A way for what comes from a pipe, where ``inner`` has one."""
+        way = self._inner.drain
+        return None if way is None else _DrainTee(self, way)
 
-class DrainTee(Tee):
-    """The same over a sink that takes from a pipe without a copy: it does as long as nothing is diagnosed."""
-
-    def __init__(self, inner: _DrainSink, count: Callable[[], int] | None = None) -> None:
-        super().__init__(inner, count)
-        self._drain = inner
-
-    def take(self, pipe: int) -> int | None:
-        """See ``Drain``."""
+    def take(self, way: Drain, pipe: int) -> int | None:
+        """What ``Drain.take`` does by ``way``."""
         if self._follower is None:
-            return self._drain.take(pipe)
+            return way.take(pipe)
         data = os.read(pipe, PIPE_SIZE)
         if data:
             self._inner.write(data)
             self._follower.take(data, -1)
         return len(data)
 
+
+class _DrainTee:
+    """See ``Drain``."""
+
+    def __init__(self, tee: Tee, way: Drain) -> None:
+        self._tee, self._way = tee, way
+
+    def take(self, pipe: int) -> int | None:
+        """See ``Drain``."""
+        return self._tee.take(self._way, pipe)
+
     def wait_for_room(self) -> None:
         """See ``Drain``."""
-        self._drain.wait_for_room()
-
-
-def over(sink: Sink, count: Callable[[], int] | None = None) -> Tee:
-    """A tee that can do what ``sink`` can."""
-    return DrainTee(sink, count) if isinstance(sink, _DrainSink) else Tee(sink, count)
+        self._way.wait_for_room()

@@ -7,21 +7,23 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from concurrent import futures
+from concurrent.futures import Future
 from dataclasses import dataclass, replace
-from typing import Any
 
+from vpcshark import threads
 from vpcshark.aws.client import Aws
 from vpcshark.aws.flow_records import choice
 from vpcshark.aws.flow_records.reading import Reading
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.monitoring import flow_logs
+from vpcshark.capture.contract.frame_stream import Arrived, Counted, FrameStream, OnEnd
 from vpcshark.capture.contract.sink import Sink, SinkClosed
-from vpcshark.capture.instance.key_log import Following
 from vpcshark.capture.lifecycle import file_headers
 from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import Mistake, VpcsharkError, unexpected
@@ -45,15 +47,14 @@ class World:
     connect: Callable[[], Aws]
 
 
-class FlowlogsFeed:
-    """Reads the records of one ENI; has the shape of ``feed.Feed``."""
+class FlowlogsFeed(Feed):
+    """Reads the records of one ENI."""
 
     def __init__(self, context: Context, world: World) -> None:
         self._context = context
         self._world = world
-        self._records: Records | None = None
 
-    def up(self, jobs: Jobs) -> Any:
+    def up(self, jobs: Jobs) -> Records:
         """See ``feed.Feed``."""
         options, clock = self._context.options, self._context.clock
         if options.user_filter.strip() or options.direction != "both":
@@ -79,34 +80,15 @@ class FlowlogsFeed:
         frames = Frames({eni: file_headers.describe(found)})
         self._context.sink.write(frames.open(eni))
         self._context.status.say(f"Reading the records of {eni} from {chosen.destination} ...")
-        self._records = Records(self._context, reading, frames)
-        return self._records
-
-    def close(self) -> None:
-        """See ``feed.Feed``."""
+        return Records(self._context, reading, frames)
 
     def account(self) -> sweep.Account:
         """See ``feed.Feed``."""
         return MirrorAccount(self._world.connect())
 
-    def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``feed.Feed``; there is nothing to renew."""
 
-    def why_silent(self, arrived: Arrived) -> list[str]:
-        """See ``silence.Explains``."""
-        return self._records.why_nothing() if self._records is not None else []
-
-    def why_silent_still(self) -> list[str]:
-        """See ``silence.Explains``."""
-        return []
-
-
-class Records:
-    """What ``life`` sees of a capture in mode "flowlogs"; has the shape of ``frame_stream.Receiving``."""
-
-    note = ""
-    moved = 0
-    following: Following | None = None
+class Records(FrameStream):
+    """The stream of a capture in mode "flowlogs": records are its frames."""
 
     def __init__(self, context: Context, reading: Reading, frames: Frames) -> None:
         self._context = context
@@ -114,28 +96,24 @@ class Records:
         self._frames = frames
         self._seen: dict[tuple[bytes, ...], int] = {}
         self._sink: Sink | None = None
-        self._thread: threading.Thread | None = None
-        self._writing = threading.Lock()  # of blocks: the last ones come from another thread
+        self._moving: Future[None] | None = None
+        self._writing = threading.Lock()  # a block goes out before the next: the last ones come from another thread
 
     @property
-    def stats(self) -> Mapping[str, int]:
-        """See ``frame_stream.Receiving``: records are frames here."""
-        return {"received": sum(each.frames for each in self._frames.interfaces.values()), "dropped": 0}
+    def stats(self) -> Counted:
+        """See ``FrameStream``: records are frames here."""
+        return Counted(sum(each.frames for each in self._frames.interfaces.values()))
 
-    def command(self, **words: Any) -> None:
-        """See ``frame_stream.Receiving``; nobody is there to be told."""
-
-    def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """See ``frame_stream.Receiving``."""
+    def stream(self, sink: Sink, on_end: OnEnd) -> None:
+        """See ``FrameStream``."""
         self._sink = sink
-        self._thread = threading.Thread(target=self._run, args=(sink, on_end), name="frames", daemon=True)
-        self._thread.start()
+        self._moving = threads.start(self._run, sink, on_end, name="frames")
 
     def finish(self, timeout: float) -> None:
-        """See ``frame_stream.Receiving``: with what of the records is no frame."""
+        """See ``FrameStream``: with what of the records is no frame."""
         self._reading.stop.set()
-        if self._thread is not None:
-            self._thread.join(timeout)
+        if self._moving is not None:
+            futures.wait([self._moving], timeout)
         try:
             with self._writing:
                 if self._sink is not None:
@@ -143,13 +121,13 @@ class Records:
         except (SinkClosed, VpcsharkError) as error:
             log.info("The last counts could not be written: %s", error)
 
-    def why_nothing(self) -> list[str]:
-        """Sentences on why there is no frame."""
+    def why_silent(self, arrived: Arrived) -> list[str]:
+        """See ``FrameStream``."""
         reading, now = self._reading, self._context.clock.now()
         said = [f"{reading.log.id} has no record of {self._context.selection} in that time."]
         return [*said, *reading.log.problems, *reading.tally.sentences(reading.log, reading.wanted, now)]
 
-    def _run(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
+    def _run(self, sink: Sink, on_end: OnEnd) -> None:
         error: VpcsharkError | None = None
         try:
             self._pour(sink)
@@ -173,7 +151,7 @@ class Records:
             self._reading.log, self._reading.wanted, self._context.clock.now()
         ):
             self._context.status.log(sentence)
-        self._context.status.say(f"{many(self.stats['received'], 'record')} read.")
+        self._context.status.say(f"{many(self.stats.received, 'record')} read.")
 
     def _next(self) -> Wanted:
         """From what may still come late, until now. What is older is not remembered any more."""

@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import threading
 from collections.abc import Callable
 
+from vpcshark import threads
+from vpcshark.capture.connection.retry import retry_until
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.instance import commands, tcpdump_process
 from vpcshark.capture.instance.tls_secrets import HeldSink, Secrets
-from vpcshark.capture.remote import shell_commands
+from vpcshark.capture.remote import listening, shell_commands
 from vpcshark.clock import Clock
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.transport.base import Channel, Transport
@@ -41,7 +44,6 @@ class Following:
         self._transport: Transport | None = None
         self._channel: Channel | None = None
         self.own_traffic = ""
-        self.on_connection: OnConnection = lambda own: None
 
     def begin(self) -> None:
         """Open the way. TransportError that says what needs it."""
@@ -53,12 +55,13 @@ class Following:
                 f"{error.remedy} Or capture without it (--tls-keylog).".strip(),
             ) from error
 
-    def before(self, sink: Sink) -> Sink:
-        """The sink for the packets: ``sink``, a moment later, with the secrets before them."""
-        self._held = HeldSink(sink, self._clock)
-        for work, name in ((self._run, "key log"), (self._beat, "key log's signs of life")):
-            threading.Thread(target=work, name=name, daemon=True).start()
-        return self._held
+    def before(self, sink: Sink, on_connection: OnConnection) -> Sink:
+        """The sink for the packets: ``sink``, a moment later, with the secrets before them. ``on_connection`` hears of
+        each way that is opened from now on."""
+        held = self._held = HeldSink(sink, self._clock)
+        threads.start(self._run, held, on_connection, name="key log")
+        listening.beat(self._sign, self._over, commands.BEAT)
+        return held
 
     def end(self) -> None:
         """Follow no more; what was held goes to the sink."""
@@ -86,33 +89,35 @@ class Following:
         if self._transport is not None:
             self._transport.close()
 
-    def _run(self) -> None:
+    def _run(self, held: HeldSink, on_connection: OnConnection) -> None:
         while not self._over.is_set():
             with contextlib.suppress(TransportError, SinkClosed):
-                self._read()
+                self._read(held)
             self._close()
             if not self._over.is_set():
                 log.warning("The key log is not followed any more; trying again.")
-                self._again()
+                self._again(on_connection)
 
-    def _again(self) -> None:
-        while not self._over.wait(self._pause):
-            try:
-                self._open()
-                self.on_connection(self.own_traffic)
-                return
-            except VpcsharkError as error:
-                log.info("%s", error)
+    def _again(self, on_connection: OnConnection) -> None:
+        """For as long as the capture lives: packets come without it."""
+        if self._over.wait(self._pause):
+            return
 
-    def _read(self) -> None:
-        assert self._channel is not None
-        while data := self._channel.read(CHUNK):
-            if (block := self._secrets.feed(data)) and self._held is not None:
-                self._held.at_once(block)
+        def opened() -> None:
+            self._open()
+            on_connection(self.own_traffic)
 
-    def _beat(self) -> None:
-        """Without these the other machine takes us for dead."""
-        while not self._over.wait(commands.BEAT):
-            with contextlib.suppress(TransportError):
-                if self._channel is not None:
-                    self._channel.write(b".\n")
+        rest = self._over.wait
+        with contextlib.suppress(VpcsharkError):  # it is over
+            retry_until(opened, lambda error: True, rest, self._clock, patience=math.inf, pauses=[self._pause])
+
+    def _read(self, held: HeldSink) -> None:
+        while self._channel is not None and (data := self._channel.read(CHUNK)):
+            if block := self._secrets.feed(data):
+                held.at_once(block)
+
+    def _sign(self) -> None:
+        """Without it the other machine takes us for dead. While there is no way to it, nobody hears."""
+        with contextlib.suppress(TransportError):
+            if self._channel is not None:
+                self._channel.write(b".\n")

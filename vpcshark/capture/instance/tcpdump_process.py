@@ -13,13 +13,14 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from vpcshark import text
+from vpcshark import text, threads
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.instance import asking, commands, network_namespaces
 from vpcshark.capture.instance import facts as instance_facts
-from vpcshark.capture.remote import output_lines, shell_commands
+from vpcshark.capture.remote import listening, shell_commands
+from vpcshark.capture.remote.listening import Listener
 from vpcshark.clock import SystemClock
-from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError, unexpected
+from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire.bpf import kernel_filter, libpcap
 from vpcshark.wire.overlay.tcpdump_stream import Converter
@@ -31,6 +32,10 @@ MOST_WORDS = 500  # characters of one
 _NO_TCPDUMP = "See what the tcpdump is that the user there runs, and what the user's start-up files print."
 ANSWER_DEADLINE = 6.0  # seconds until the capture has begun
 _NO_RIGHT = re.compile(r"not permitted|permission|a password is required|a terminal is required|must have a tty", re.I)
+
+
+OnCounts = Callable[[int, int], None]
+"""Told how many packets were received and dropped since the dump began."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +50,28 @@ class Wanted:
 
 
 class Dump:
-    """A running capture. ``on_counts(received, dropped)`` is told the host's counts, by a thread."""
+    """A running capture. ``on_counts(received, dropped)`` is told the host's counts, by a thread of its own."""
 
-    def __init__(self, transport: Transport, wanted: Wanted, remark: str = "") -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        wanted: Wanted,
+        remark: str = "",
+        on_counts: OnCounts = lambda received, dropped: None,
+    ) -> None:
         self._transport = transport
         self._wanted = wanted
         self._said: deque[str] = deque(maxlen=2)
-        self._wrong: VpcsharkError | None = None  # what the host said does not fit
         self._counts: dict[str, int] = {}
         self._over = threading.Event()
         self._follower: Channel | None = None
         self.whose = ""  # a pod, a task: where the interface is not in the host's own network namespace
-        self.on_counts: Callable[[int, int], None] = lambda received, dropped: None
+        self._on_counts = on_counts
         self.facts = ask(transport)
         _check_own_traffic(self.facts, transport)
         self.converter = self._converter(remark)
         self._channel = self._start()
-        self._threads = [
-            threading.Thread(target=work, name=name, daemon=True)
-            for work, name in ((self._hear, "host's words"), (self._beat, "signs of life"))
-        ]
+        self._listener = Listener(self._channel, self._said_line, self._unfit, SystemClock(), most=MOST_LINE)
 
     @property
     def last_time(self) -> int:
@@ -78,7 +85,7 @@ class Dump:
 
     def begin(self) -> bytes:
         """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
-        self._threads[0].start()
+        self._listener.begin()
         alarm = threading.Timer(ANSWER_DEADLINE, self._channel.close)
         alarm.start()
         blocks = b""
@@ -90,13 +97,13 @@ class Dump:
                 blocks += self._converted(data)
         finally:
             alarm.cancel()
-        self._threads[1].start()
+        listening.beat(self._sign, self._over, commands.BEAT)
         return blocks
 
     def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
         """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
         self._follower = self._transport.open(shell_commands.carried(commands.follow(self.facts, path)))
-        threading.Thread(target=self._follow, args=(self._follower, on_data), name="key log", daemon=True).start()
+        threads.start(self._follow, self._follower, on_data, name="key log")
 
     def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
         with contextlib.suppress(TransportError, SinkClosed):
@@ -112,8 +119,8 @@ class Dump:
 
     def why_ended(self) -> VpcsharkError | None:
         """The reason for an end that nobody asked for; None if the way to the host broke."""
-        if self._wrong is not None:
-            return self._wrong
+        if self._listener.wrong is not None:
+            return self._listener.wrong
         try:
             self._channel.wait(1.0)
         except TransportError:
@@ -130,8 +137,7 @@ class Dump:
     def close(self, timeout: float = 0.0) -> None:
         """Wait at most ``timeout`` seconds for its last words, then end it and the way to it."""
         self._over.set()
-        if self._threads[0].is_alive():
-            self._threads[0].join(timeout)
+        self._listener.ended.wait(timeout)
         self._channel.close()
         self._transport.close()
 
@@ -174,54 +180,29 @@ class Dump:
         except ValueError as error:
             raise TransportError(f"{self._transport.name} does not send packets: {error}") from error
 
-    def _beat(self) -> None:
-        while not self._over.wait(commands.BEAT):
-            try:
-                self._channel.write(b".\n")
-                if self._follower is not None:
-                    self._follower.write(b".\n")
-            except TransportError:
-                return
+    def _sign(self) -> None:
+        self._channel.write(b".\n")
+        if self._follower is not None:
+            self._follower.write(b".\n")
 
-    def _hear(self) -> None:
-        """Until stderr ends, or does not fit: then the dump is ended, since its counts are not to be had."""
-        try:
-            self._hear_all()
-        except TransportError:
-            return
-        except ValueError as error:
-            self._give_up(TransportError(f"{self._transport.name} sends what no tcpdump does: {error}.", _NO_TCPDUMP))
-        except Exception as surprise:
-            log.exception("A host's words could not be taken")
-            self._give_up(unexpected(surprise))
+    def _unfit(self, error: ValueError) -> TransportError:
+        return TransportError(f"{self._transport.name} sends what no tcpdump does: {error}.", _NO_TCPDUMP)
 
-    def _hear_all(self) -> None:
-        lines, pace = output_lines.Lines(MOST_LINE), output_lines.Pace(SystemClock())
-        while data := self._channel.read_error(1 << 16):
-            for line in lines.feed(data):
-                pace.count()
-                self._said_line(line)
-        self._said_line(lines.rest())
-
-    def _give_up(self, error: VpcsharkError) -> None:
-        self._wrong = error
-        self._channel.close()
-
-    def _said_line(self, line: bytes) -> None:
+    def _said_line(self, line: bytes, is_whole: bool) -> None:
         counts = commands.statistics(line)
         self._counts.update(counts)
         if "dropped by kernel" in counts:
             dropped = counts["dropped by kernel"] + self._counts.get("dropped by interface", 0)
-            self.on_counts(self._counts.get("received by filter", 0), dropped)
+            self._on_counts(self._counts.get("received by filter", 0), dropped)
         elif (words := text.line(line.decode("utf-8", "replace").strip(), MOST_WORDS)) and not counts:
             log.info("%s said: %s", self._transport.name, words)
             if "listening on" not in words:
                 self._said.append(words)
 
     def _failure(self) -> VpcsharkError:
-        self._threads[0].join(1.0)
-        if self._wrong is not None:
-            return self._wrong
+        self._listener.ended.wait(1.0)
+        if self._listener.wrong is not None:
+            return self._listener.wrong
         words = " ".join(self._said)
         where, facts = self._transport.name, self.facts
         if _NO_RIGHT.search(words) or (not facts.rights and facts.refusal):

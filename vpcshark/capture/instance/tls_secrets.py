@@ -56,7 +56,7 @@ class Secrets:
         self._lines.clear()
 
 
-class HeldSink:
+class HeldSink(Sink):
     """A sink that passes packets on after ``HOLD`` seconds, and with ``at_once`` what must be before them.
 
     Of more than ``most`` bytes the oldest go on early. Where they cannot, because the sink stalls, whoever writes

@@ -11,18 +11,16 @@ from functools import partial
 from typing import Any, TypeVar
 
 from vpcshark import threads
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 
 T = TypeVar("T")
 TICK = 0.05
 
 
-class Stopped(Exception):
-    """Somebody said stop while a step ran. Caught by the capture, never shown."""
-
-
 class Jobs:
-    """The steps of one capture. After a stop nothing new begins; what runs may end."""
+    """The steps of one capture, and what runs beside it. After a stop no step begins; what runs may end.
+
+    Thread-safe."""
 
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
@@ -33,6 +31,12 @@ class Jobs:
         if self._stop.requested():
             raise Stopped
         future = threads.start(partial(work, **named), *arguments, name="capture")
+        self._started.append(future)
+        return future
+
+    def beside(self, work: Callable[[], T], *, name: str) -> Future[T]:
+        """Begin ``work`` that nobody waits for but ``settle``; also after a stop."""
+        future = threads.start(work, name=name)
         self._started.append(future)
         return future
 
@@ -54,5 +58,5 @@ class Jobs:
 
     def settle(self, timeout: float) -> bool:
         """Give what runs ``timeout`` seconds to end; False if something still runs."""
-        _, running = wait(self._started, timeout=timeout)
+        _, running = wait([*self._started], timeout=timeout)
         return not running

@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from vpcshark.aws.errors import is_refusal, is_unsent
+from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.contract.timeline import Timeline
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.cleanup import birthmark
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.tags import Lease

@@ -1,17 +1,17 @@
 """No packets for a while: the capture looks by itself, and says once what it found; and when packets come again.
 
-Only watches and says. What is looked at is the feed's (``Explains``). Must not know AWS, nor Wireshark.
+Only watches and says. What is looked at is the stream's. Must not know AWS, nor Wireshark.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import dataclass, field
-from typing import Any, Protocol, runtime_checkable
+from dataclasses import replace
 
 from vpcshark import threads
+from vpcshark.capture.contract.frame_stream import Arrived, FrameStream
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.clock import Clock
@@ -29,49 +29,11 @@ SAID = 2  # sentences that are said; the log has all
 TICK = 1.0
 
 
-@dataclass(frozen=True)
-class Arrived:
-    """Frames that came to the capture host in ``seconds`` and that the capture got none of: ``own`` of its own VNIs,
-    ``foreign`` of others, ``other`` of no VNI; ``refused`` where nobody can tell these apart. ``is_known``: they were
-    counted. ``is_unanswered``: the receiver was asked, and did not answer in time."""
-
-    is_known: bool = False
-    seconds: float = 0.0
-    own: int = 0
-    foreign: Mapping[str, int] = field(default_factory=dict)
-    other: int = 0
-    refused: int = 0
-    is_unanswered: bool = False
-
-
-@runtime_checkable
-class Explains(Protocol):
-    """A feed that can look why no packets come."""
-
-    def why_silent(self, arrived: Arrived) -> Sequence[str]:
-        """Whole sentences, the most telling first. VpcsharkError where nothing can be seen."""
-
-    def why_silent_still(self) -> Sequence[str]:
-        """What is known some minutes later only; none if there is nothing more."""
-
-
-@runtime_checkable
-class Tallies(Protocol):
-    """A reception that can count what its filter hides."""
-
-    def begin_tally(self) -> None:
-        """Count from now on."""
-
-    def end_tally(self, timeout: float) -> Mapping[str, Any]:
-        """What was counted, see ``receiver.program``; {} where no answer comes in time."""
-
-
 class Silence:
     """Watches one capture from ``begin`` to its stop."""
 
-    def __init__(self, feed: object, reception: Any, status: Status, stop: Stop, clock: Clock) -> None:
-        self._feed = feed
-        self._reception = reception
+    def __init__(self, stream: FrameStream, status: Status, stop: Stop, clock: Clock) -> None:
+        self._stream = stream
         self._status = status
         self._stop = stop
         self._clock = clock
@@ -90,9 +52,9 @@ class Silence:
     def reasons(self) -> list[str]:
         """Why no packet came, the most telling first: what was found already, or what a look finds now, which may take
         ``LAST_LOOK`` seconds."""
-        if self._told or not isinstance(self._feed, Explains):
+        if self._told:
             return self._told
-        look = threads.start(self._feed.why_silent, Arrived(), name="last look")
+        look = threads.start(self._stream.why_silent, Arrived(), name="last look")
         try:
             return list(look.result(LAST_LOOK))
         except (VpcsharkError, FutureTimeout) as error:
@@ -100,31 +62,30 @@ class Silence:
             return []
 
     def begin(self) -> None:
-        """In a thread of its own; nothing where the feed explains nothing."""
-        if isinstance(self._feed, Explains):
-            threads.start(self._watch, self._feed, name="silence")
+        """In a thread of its own, which ends with the stop."""
+        threads.start(self._watch, name="silence")
 
-    def _watch(self, feed: Explains) -> None:
+    def _watch(self) -> None:
         try:
             while not self._stop.wait(TICK):
-                self.step(feed)
+                self.step()
         except Exception:  # the capture goes on without
             log.exception("the silence could not be looked into")
 
-    def step(self, feed: Explains) -> None:
+    def step(self) -> None:
         """What is to be done now."""
         quiet = self._clock.monotonic() - self._since
         if self._received() != self._seen:
             self._comes(self._received())
         elif self._said is not None:
-            self._follow_up(feed)
+            self._follow_up()
         elif quiet >= self._patience:
-            self._look(feed)
+            self._look()
         elif quiet >= self._patience - COUNTING and not self._is_counting:
             self._count()
 
     def _received(self) -> int:
-        return int(self._reception.stats.get("received", 0))
+        return self._stream.stats.received
 
     def _comes(self, received: int) -> None:
         self._seen, self._since = received, self._clock.monotonic()
@@ -134,12 +95,12 @@ class Silence:
             self._said = None
             self._status.say("Packets are arriving.")
 
-    def _look(self, feed: Explains) -> None:
+    def _look(self) -> None:
         seconds, arrived = self._clock.monotonic() - self._since, self._arrivals()
         if arrived is None:
             return
         try:
-            sentences = list(feed.why_silent(arrived))
+            sentences = list(self._stream.why_silent(arrived))
         except VpcsharkError as error:
             sentences = [f"The reason could not be determined: {error}"]
         if self._received() != self._seen or self._stop.requested():
@@ -147,13 +108,14 @@ class Silence:
         self._said, self._is_told_twice = self._clock.monotonic(), False
         self._patience = min(2 * self._patience, MOST_PATIENCE)
         self._told = sentences
-        self._tell(f"No packets for {seconds:.0f} s.", sentences)
+        if sentences:
+            self._tell(f"No packets for {seconds:.0f} s.", sentences)
 
-    def _follow_up(self, feed: Explains) -> None:
+    def _follow_up(self) -> None:
         if self._is_told_twice or self._clock.monotonic() - (self._said or 0.0) < AGAIN:
             return
         self._is_told_twice = True
-        if sentences := list(feed.why_silent_still()):
+        if sentences := list(self._stream.why_silent_still()):
             self._tell("Still no packets.", sentences)
 
     def _tell(self, what: str, sentences: Sequence[str]) -> None:
@@ -166,34 +128,19 @@ class Silence:
         """None: a packet came after all. What came in the last moment may not be received yet, so what is ours is
         waited for once more before it counts as filtered out."""
         told = self._counted()
-        if told.get("own") or told.get("refused"):
+        if told.own or told.refused:
             self._count()
             self._stop.wait(TICK)
-            told = {**told, "received": self._counted().get("received", 0)}
-        if told.get("received", self._seen) != self._seen:
-            self._comes(int(told["received"]))
+            told = replace(told, received=self._counted().received or 0)
+        if told.received is not None and told.received != self._seen:
+            self._comes(told.received)
             return None
-        return arrived(told) if told else Arrived(is_unanswered=isinstance(self._reception, Tallies))
+        return told
 
     def _count(self) -> None:
         self._is_counting = True
-        if isinstance(self._reception, Tallies):
-            self._reception.begin_tally()
+        self._stream.begin_tally()
 
-    def _counted(self) -> Mapping[str, Any]:
+    def _counted(self) -> Arrived:
         self._is_counting = False
-        return self._reception.end_tally(ANSWER) if isinstance(self._reception, Tallies) else {}
-
-
-def arrived(told: Mapping[str, Any]) -> Arrived:
-    """A receiver's tally; {} for none."""
-    if not told:
-        return Arrived()
-    return Arrived(
-        is_known=True,
-        seconds=float(told.get("seconds", 0.0)),
-        own=int(told.get("own", 0)),
-        foreign=dict(told.get("foreign", {})),
-        other=int(told.get("other", 0)),
-        refused=int(told.get("refused", 0)),
-    )
+        return self._stream.end_tally(ANSWER)

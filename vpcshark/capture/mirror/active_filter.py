@@ -11,11 +11,10 @@ import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
 
-from vpcshark.aws.mirroring.resources import ALL_TRAFFIC
 from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.capture.instance import commands
-from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.mirror.filter_programs import Programs, check, mirror_rules, programs
+from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.errors import Halfway, TransportError
 
 log = logging.getLogger(__name__)
@@ -26,15 +25,16 @@ is as it was and the error is raised; ``Halfway`` where it is not."""
 
 
 class InForce:
-    """``macs`` are the sources' by VNI, once they are known."""
+    """Thread-safe."""
 
-    def __init__(self, capture_filter: str) -> None:
-        self.macs: Mapping[int, str] = {}
+    def __init__(self, capture_filter: str, rules: Sequence[Rule], macs: Mapping[int, str]) -> None:
+        """``rules`` are AWS's for the filter, ``macs`` the sources' by VNI."""
+        self._macs = macs
         self._text = capture_filter
         self._own = ""
-        self._rules: Sequence[Rule] | None = ALL_TRAFFIC  # None: not known for certain
-        self._changing = threading.Lock()  # one change of the user's at a time, which takes seconds of AWS's
-        self._guard = threading.Lock()  # what the receiver has is what is written here
+        self._rules: Sequence[Rule] | None = rules  # None: not known for certain
+        self._changing = threading.Lock()  # ``_rules`` are AWS's while nobody holds it; a change takes seconds of AWS's
+        self._guard = threading.Lock()  # ``_text`` and ``_own`` are what the receiver has while nobody holds it
 
     @property
     def text(self) -> str:
@@ -46,17 +46,12 @@ class InForce:
         """AWS's for it, before the first change."""
         return self._rules or ()
 
-    def prepare(self) -> None:
-        """Find the rules. Mistake, InputError for a filter that is none or asks for nothing that AWS mirrors."""
-        check(self._text)
-        self._rules = mirror_rules(self._text)
-
     def programs(self) -> Programs:
         """For receivers that begin now."""
         with self._guard:
             return self._compiled(self._text)
 
-    def leave_out(self, own: str, receiving: Receiving) -> None:
+    def leave_out(self, own: str, receiving: Receiver) -> None:
         """The way to the source has traffic that ``own`` describes now, in place of what it had before. That waits for
         no change of the user's: each frame of our own would make another one."""
         with self._guard:
@@ -68,7 +63,7 @@ class InForce:
                 raise
             _send(receiving, compiled)
 
-    def change(self, wanted: str, receiving: Receiving, move: Move | None) -> None:
+    def change(self, wanted: str, receiving: Receiver, move: Move | None) -> None:
         """Another filter of the user's; ``move`` is None where AWS's is not ours to change. VpcsharkError: it is as it
         was, but for ``Halfway``."""
         check(wanted)
@@ -83,7 +78,7 @@ class InForce:
                 raise
             self._rules = rules
 
-    def _tell(self, wanted: str, receiving: Receiving) -> None:
+    def _tell(self, wanted: str, receiving: Receiver) -> None:
         """With our own traffic as it is at this moment. What a receiver may have taken although it failed is undone."""
         with self._guard:
             before = self._compiled(self._text)
@@ -96,8 +91,8 @@ class InForce:
             self._text = wanted
 
     def _compiled(self, text: str) -> Programs:
-        return programs(commands.combined(self._own, text), self.macs)
+        return programs(commands.combined(self._own, text), self._macs)
 
 
-def _send(receiving: Receiving, compiled: Programs) -> None:
+def _send(receiving: Receiver, compiled: Programs) -> None:
     receiving.command(program=compiled.frames, socket_program=compiled.datagrams)

@@ -6,14 +6,17 @@ Makes nothing. Must not know how a mirror is made.
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture.contract.host import target_id
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.mirror import path_check
+from vpcshark.capture.mirror.path_check import Way
+from vpcshark.capture.mirror.rounds import Admitted
 from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.capture.mirror.surroundings import Door, Surroundings
 from vpcshark.errors import VpcsharkError
@@ -24,30 +27,39 @@ from vpcshark.survey.rounds import Survey
 
 log = logging.getLogger(__name__)
 GROUP = "group"  # the check of the target's security groups
+Judge = Callable[[Surroundings], Sequence[Sequence[Finding]]]
+"""Surroundings -> the findings for each source."""
 _OWN = ("target", GROUP)  # what the capture sees to itself where the host and its groups are its own
 
 
 class Gate:
-    """One capture's. Making it begins the survey."""
+    """One capture's. Making it begins the survey, in threads of ``jobs``."""
 
     def __init__(self, context: Context, aws: Aws, jobs: Jobs) -> None:
         self._context = context
         self._aws = aws
         self._jobs = jobs
-        self.told: dict[str, Sequence[Finding]] = {}  # ENI id -> what was found
-        self._surveying = jobs.start(self._survey) if context.options.preflight else None
-        self._launching = jobs.start(self._may_launch) if context.options.preflight else None
+        self._told: dict[str, Sequence[Finding]] = {}  # ENI id -> what was found
+        self._asked = (jobs.start(self._survey), jobs.start(self._may_launch)) if context.options.preflight else None
 
-    def admit(self, around: Surroundings) -> Surroundings:
+    def admit(self, around: Surroundings) -> Admitted:
         """The same surroundings, with what has to be opened, and without the sources that a query found and whose
         frames cannot come. VpcsharkError for one that was named, and where none is left."""
-        if self._surveying is None:
-            return around
+        if self._asked is None:
+            return Admitted(around)
+        surveying, launching = self._asked
+        survey = self._jobs.result(surveying)
+        takes_launch = around.is_own and not around.host.instance  # a kept host takes none
+        permitted = self._jobs.result(launching) if takes_launch else {}
+        return self._of_one_host(around, partial(self._verdicts, survey, permitted))
+
+    def _of_one_host(self, around: Surroundings, judge: Judge) -> Admitted:
+        """For the first of the hosts that frames can reach."""
         refused: list[_Refused] = []
         candidates = (around.host, *around.further)
         for host in candidates:
             try:
-                return self._through(replace(around, host=host))
+                return self._through(replace(around, host=host), judge)
             except _Refused as error:
                 refused.append(error)
                 if not error.is_the_hosts:
@@ -56,12 +68,12 @@ class Gate:
                     self._say(f"{host.name} is passed over as capture host: {error.sentence}")
         raise refused[0]
 
-    def _through(self, around: Surroundings) -> Surroundings:
+    def _through(self, around: Surroundings, judge: Judge) -> Admitted:
         """The same for one capture host. _Refused."""
         passed, opened, refused = [], [], []
-        for source, told in zip(around.sources, self._verdicts(around), strict=True):
+        for source, told in zip(around.sources, judge(around), strict=True):
             found = [finding for finding in told if finding.check not in _seen_to(around)]
-            self.told[source.eni.id] = found
+            self._told[source.eni.id] = found
             doors = self._doors(found, source)
             failed = [finding for finding in failures(found) if not doors or finding.check != GROUP]
             if failed and not source.is_found:
@@ -75,28 +87,27 @@ class Gate:
                 opened += doors
         if not passed:
             raise refused[0]
-        return replace(around, sources=passed, doors=tuple(dict.fromkeys(opened)))
+        return Admitted(replace(around, sources=passed), tuple(dict.fromkeys(opened)), self._told)
 
-    def _verdicts(self, around: Surroundings) -> Sequence[Sequence[Finding]]:
-        """The findings for each source."""
-        assert self._surveying is not None
-        survey = self._jobs.result(self._surveying)
+    def _verdicts(
+        self, survey: Survey, permitted: Mapping[str, bool | None], around: Surroundings
+    ) -> Sequence[Sequence[Finding]]:
+        """The findings for each source. ``permitted``: what DryRun said of the launch."""
         target = next((eni for eni in around.enis if eni.id == around.host.eni), None)
-        enis = [source.eni for source in around.sources]
-        sessions = [session for found in around.sessions.values() for session in found]
         fleet = around.fleet if around.fleet is not None and not around.fleet.has_one_host else None
         behind = {host.eni for host in around.fleet_hosts}
-        hosts = [eni for eni in around.enis if eni.id in behind]
-        length = self._context.options.packet_length
-        network_asked = (survey, enis, None if fleet else target, sessions, length, fleet, hosts)
-        asked = (*network_asked, around.template, self._permitted(around), target_id(self._context.options.host))
-        return self._jobs.result(self._jobs.start(path_check.verdicts, self._aws, *asked))
-
-    def _permitted(self, around: Surroundings) -> Mapping[str, bool | None]:
-        """What DryRun said of the launch; a kept host takes none."""
-        if self._launching is None or not around.is_own or around.host.instance:
-            return {}
-        return self._jobs.result(self._launching)
+        way = Way(
+            target=None if fleet else target,
+            sessions=[session for found in around.sessions.values() for session in found],
+            packet_length=self._context.options.packet_length,
+            fleet=fleet,
+            hosts=[eni for eni in around.enis if eni.id in behind],
+            template=around.template,
+            permitted=permitted,
+            mirror_target=target_id(self._context.options.host),
+        )
+        sources = [source.eni for source in around.sources]
+        return self._jobs.result(self._jobs.start(path_check.verdicts, self._aws, survey, sources, way))
 
     def _may_launch(self) -> Mapping[str, bool | None]:
         return path_check.may_launch(self._aws, self._context.options, self._context.maker.lease)

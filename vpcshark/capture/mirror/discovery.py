@@ -6,9 +6,8 @@ Makes nothing. Must not know how a mirror is made, nor who receives it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
-from typing import TypeVar
 
 from vpcshark.aws.balancing import registered
 from vpcshark.aws.balancing.fleets import Fleet
@@ -37,7 +36,6 @@ from vpcshark.settings import Hosts
 from vpcshark.text import many
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 _NOTHING_SAID = Hosts()
 Hosting = Future[CaptureHost | Fleet | list[CaptureHost]]
 
@@ -57,8 +55,9 @@ class Look:
         """One round: everything that is asked is asked at the same time. VpcsharkError for whatever the user wants and
         cannot have, so that nothing is made in vain."""
         ec2, options = self._aws.ec2, self._context.options
-        listing = jobs.start(self._timed, "describe interfaces", interfaces.list_enis, ec2)
-        in_use = jobs.start(self._timed, "describe sessions", resources.sessions_of, ec2)
+        timed = self._context.timeline.timed
+        listing = jobs.start(timed, "describe interfaces", interfaces.list_enis, ec2)
+        in_use = jobs.start(timed, "describe sessions", resources.sessions_of, ec2)
         hosting = self._ask_for_hosts(jobs)
         templating = jobs.start(self._template)
         behind = [jobs.start(self._registered, name) for name in self._context.selection.balancers]
@@ -97,17 +96,21 @@ class Look:
         )
 
     def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
-        ec2 = self._aws.ec2
+        ec2, timed = self._aws.ec2, self._context.timeline.timed
         hosting: Hosting
         match self._context.options.host:
             case Target() | Balancer() | Endpoint() as several:
-                hosting = jobs.start(self._timed, "describe the target", fleet_lookup.find, self._aws, several)
+                hosting = jobs.start(
+                    self._context.timeline.timed, "describe the target", fleet_lookup.find, self._aws, several
+                )
             case Launch():
-                hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_launched, ec2)
+                hosting = jobs.start(timed, "describe hosts", capture_hosts.list_launched, ec2)
             case Instance(id=identity):
-                hosting = jobs.start(self._timed, "describe the host", capture_hosts.find_host, ec2, identity)
+                hosting = jobs.start(
+                    self._context.timeline.timed, "describe the host", capture_hosts.find_host, ec2, identity
+                )
             case Auto() | Local():
-                hosting = jobs.start(self._timed, "describe hosts", capture_hosts.list_hosts, ec2)
+                hosting = jobs.start(timed, "describe hosts", capture_hosts.list_hosts, ec2)
         return hosting
 
     def _offered(self, asked: CaptureHost | Fleet | list[CaptureHost]) -> CaptureHost | Fleet | list[CaptureHost]:
@@ -123,12 +126,14 @@ class Look:
         options = self._context.options
         if options.host != Launch() or not options.host_template:
             return None
-        return self._timed(
+        return self._context.timeline.timed(
             "describe the launch template", launch_template.find_template, self._aws.ec2, options.host_template
         )
 
     def _registered(self, balancer: str) -> list[Registered]:
-        return self._timed("describe targets", registered.registered, self._aws.client("elbv2"), balancer)
+        return self._context.timeline.timed(
+            "describe targets", registered.registered, self._aws.client("elbv2"), balancer
+        )
 
     def _named(self, jobs: Jobs, eni_id: str, enis: Sequence[Eni]) -> Eni:
         """One that is not in the list may be of another type, or made a moment ago, or not there at all (raises)."""
@@ -198,10 +203,6 @@ class Look:
     def _say(self, sentence: str) -> None:
         log.info("%s", sentence)
         self._context.status.log(sentence)
-
-    def _timed(self, name: str, call: Callable[..., T], *arguments: object) -> T:
-        with self._context.timeline.step(name):
-            return call(*arguments)
 
 
 def _unproved(host: CaptureHost) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import socket
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from vpcshark.aws.mirroring.rules import Rule
@@ -16,6 +16,16 @@ from vpcshark.wire.bpf import kernel_filter, libpcap
 from vpcshark.wire.mirror_rules.translation import translate
 
 log = logging.getLogger(__name__)
+
+
+Rules = Sequence[Rule]
+
+
+def checked_rules(capture_filter: str) -> Rules:
+    """AWS's for a filter that the user gave. Mistake, InputError for one that is none or asks for nothing that AWS
+    mirrors."""
+    check(capture_filter)
+    return mirror_rules(capture_filter)
 
 
 def mirror_rules(capture_filter: str) -> tuple[Rule, ...]:

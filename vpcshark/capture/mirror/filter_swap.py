@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 
 from vpcshark import threads
@@ -23,36 +24,39 @@ AT_ONCE = 25  # sessions that are moved at the same time
 log = logging.getLogger(__name__)
 
 
-def swap_filter(
-    ec2: Ec2,
-    maker: Maker,
-    rules: Sequence[Rule],
-    then: Callable[[], None],
-    *,
-    current: str,
-    dns: bool,
-    describe: Callable[[], str],
-) -> str:
-    """Move the sessions of this capture from the filter ``current`` to a new one with ``rules``, and do ``then``; the
-    new one's id. VpcsharkError, with the sessions as they were; ``Halfway`` where AWS does not let them."""
-    old = [resource for resource, kind in maker.made.items() if kind == "filter"]
-    sessions = [resource for resource, kind in maker.made.items() if kind == "session"]
-    new = maker.make(
-        "filter", lambda labels, token: resources.create_filter(ec2, labels, token, description=describe())
-    )
-    try:
-        resources.create_rules(ec2, new, rules)
-        if dns:
-            resources.allow_dns(ec2, new)
-        _move_all(ec2, sessions, current, new, then)
-    except Halfway:
-        raise  # both are in use
-    except BaseException:
-        _drop(ec2, maker, new)
-        raise
-    for resource in old:  # also what could not be deleted before
-        _drop(ec2, maker, resource)
-    return new
+@dataclass
+class Swap:
+    """Of one capture, whose sessions have the filter ``current`` now. ``dns``: traffic with AWS's resolver is mirrored
+    too. One change at a time."""
+
+    ec2: Ec2
+    maker: Maker
+    current: str
+    description: str
+    dns: bool
+
+    def to(self, rules: Sequence[Rule], then: Callable[[], None]) -> None:
+        """Move the sessions to a new filter with ``rules``, and do ``then``. VpcsharkError, with the sessions as they
+        were; ``Halfway`` where AWS does not let them."""
+        ec2, maker = self.ec2, self.maker
+        old = [resource for resource, kind in maker.made.items() if kind == "filter"]
+        sessions = [resource for resource, kind in maker.made.items() if kind == "session"]
+        new = maker.make(
+            "filter", lambda labels, token: resources.create_filter(ec2, labels, token, description=self.description)
+        )
+        try:
+            resources.create_rules(ec2, new, rules)
+            if self.dns:
+                resources.allow_dns(ec2, new)
+            _move_all(ec2, sessions, self.current, new, then)
+        except Halfway:
+            raise  # both are in use
+        except BaseException:
+            _drop(ec2, maker, new)
+            raise
+        self.current = new
+        for resource in old:  # also what could not be deleted before
+            _drop(ec2, maker, resource)
 
 
 def _move_all(ec2: Ec2, sessions: Sequence[str], old: str, new: str, then: Callable[[], None]) -> None:

@@ -11,7 +11,7 @@ import shlex
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from vpcshark import threads
@@ -92,29 +92,33 @@ def command(source: str, options: CaptureOptions) -> str:
     return shlex.join(["vpcshark", "preflight", source, *itertools.chain(*words)])
 
 
-def verdicts(
-    aws: Aws,
-    found: Survey,
-    sources: Sequence[Eni],
-    target: Eni | None,
-    sessions: Sequence[MirrorSession],
-    packet_length: int | None,
-    fleet: Fleet | None = None,
-    hosts_enis: Sequence[Eni] = (),
-    template: Template | None = None,
-    permitted: Mapping[str, bool | None] | None = None,
-    mirror_target: str = "",
-) -> list[list[Finding]]:
-    """For a capture that has described everything already, one for each source: asks only where a verdict hangs on
-    more. ``fleet`` with its hosts' ENIs stands in the place of ``target``, ``template`` of one that is to be made;
-    ``permitted`` is what DryRun said; ``mirror_target`` stands already."""
+@dataclass(frozen=True)
+class Way:
+    """Where the frames are to go. ``fleet`` with its ``hosts`` stands in the place of ``target``, ``template`` of one
+    that is to be made; ``mirror_target`` stands already. ``sessions`` are those that there are; ``permitted`` is what
+    DryRun said (action -> whether it is; None: nobody knows); ``packet_length`` in bytes of an inner frame, None for
+    all."""
+
+    target: Eni | None = None
+    sessions: Sequence[MirrorSession] = ()
+    packet_length: int | None = None
+    fleet: Fleet | None = None
+    hosts: Sequence[Eni] = ()
+    template: Template | None = None
+    permitted: Mapping[str, bool | None] = field(default_factory=dict)
+    mirror_target: str = ""
+
+
+def verdicts(aws: Aws, found: Survey, sources: Sequence[Eni], way: Way) -> list[list[Finding]]:
+    """For a capture that has described everything already, one for each source: asks only where a verdict depends on
+    more. AwsError."""
     told = []
-    place = aws.region, aws.profile
-    seen = picturing.draw(found, sources[0], target, sessions, picturing.plan(packet_length, "", mirror_target), place)
-    seen = replace(_with_fleet(seen, fleet, hosts_enis), permitted=permitted or {})
+    plan = picturing.plan(way.packet_length, "", way.mirror_target)
+    seen = picturing.draw(found, sources[0], way.target, way.sessions, plan, (aws.region, aws.profile))
+    seen = replace(_with_fleet(seen, way.fleet, way.hosts), permitted=way.permitted)
     for source in sources:  # what was asked for one is known for the next
         seen = picturing.complete(found, replace(seen, source=picturing.interface(source)))
-        told.append([*examine(seen), *_of_hosts(seen, fleet), *_of_template(seen, template)])
+        told.append([*examine(seen), *_of_hosts(seen, way.fleet), *_of_template(seen, way.template)])
     return told
 
 

@@ -12,12 +12,12 @@ from vpcshark import receiver, threads
 from vpcshark.aws.balancing.fleets import GENEVE_PORT
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.frame_stream import Receiving
 from vpcshark.capture.mirror.filter_programs import Programs
 from vpcshark.capture.mirror.surroundings import Surroundings
 from vpcshark.capture.receivers import client
 from vpcshark.capture.receivers.client import Reception
 from vpcshark.capture.receivers.merged import FleetReception, Member
+from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.capture.receivers.reconnecting import Carried, Resuming
 from vpcshark.capture.remote import shell_commands
 from vpcshark.errors import TransportError, VpcsharkError
@@ -51,7 +51,7 @@ class Receivers:
         self._programs = programs
         self._heartbeat = heartbeat
 
-    def start(self, around: Surroundings) -> Receiving:
+    def start(self, around: Surroundings) -> Receiver:
         """One on every host, ready. VpcsharkError if one of them cannot be had, because what is sent to it would be
         missing and nothing in the file would say so; only one that its load balancer sends nothing to (it is not
         healthy) is left out, and that is said."""
@@ -81,7 +81,7 @@ class Receivers:
         log.warning("%s", said)
         self._context.status.log(said)
 
-    def _only(self, around: Surroundings) -> Receiving:
+    def _only(self, around: Surroundings) -> Receiver:
         """The only host's, which is started again when the way to it breaks; none breaks to one on this machine."""
         first, context = self._one(around, around.host), self._context
         if first.is_here:
@@ -113,11 +113,11 @@ class Receivers:
         begin = b"" if transport.name == "local" else BEGIN
         receiving = Reception(channel, transport, begin, self._context.clock)
         try:
-            ready = receiving.begin(config, deadline)
+            receiving.begin(config, deadline)
         except BaseException:
             receiving.finish(0.0)
             raise
-        log.info("The receiver on %s is ready: %s.", transport.name, ready.get("mode"))
+        log.info("The receiver on %s is ready: %s.", transport.name, receiving.mode)
         return receiving
 
     def _config(self, around: Surroundings, host: CaptureHost, carried: Carried | None = None) -> dict[str, Any]:

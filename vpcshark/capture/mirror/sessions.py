@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TypeVar
 
@@ -16,9 +17,9 @@ from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_refusal, is_throttle
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.connection.retry import retry_until
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
@@ -29,7 +30,7 @@ T = TypeVar("T")
 AT_ONCE = 25  # calls under way
 TRIES_FOR_A_NUMBER = 4
 PATIENCE = 30.0  # seconds for which a throttled call is repeated
-LONGEST_PAUSE = 4.0
+PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two tries
 _OF_THE_SOURCE = {"InvalidParameterValue", "TrafficMirrorSessionsPerInterfaceLimitExceeded"}
 _OF_THE_SOURCE |= {"InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.NotFound"}
 _OF_THE_SOURCE |= {"InterfaceInUseByTrafficMirrorTarget", "NetworkInterfaceNotSupported"}
@@ -45,7 +46,7 @@ class Pace:
     def __init__(self, clock: Clock, stop: Stop, bucket: int = 50, per_second: float = 5.0) -> None:
         self._clock, self._stop = clock, stop
         self._full, self._rate = float(bucket), per_second
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # ``_tokens`` are those of the moment ``_at``
         self._tokens, self._at = float(bucket), clock.monotonic()
 
     def wait(self) -> None:
@@ -65,37 +66,31 @@ class Pace:
 def patiently(call: Callable[[], T], clock: Clock, stop: Stop, patience: float = PATIENCE) -> T:
     """``call``, repeated while EC2 says that there are too many requests, beyond botocore's own repeats: many callers
     of one account use them up together. AwsError after ``patience`` seconds, or when somebody says stop."""
-    end = clock.monotonic() + patience
-    pause = 0.5
-    while True:
-        try:
-            return call()
-        except AwsError as error:
-            if not is_throttle(error) or clock.monotonic() + pause > end or stop.wait(pause):
-                raise
-            log.info("%s Trying again.", error.problem)
-        pause = min(pause * 2, LONGEST_PAUSE)
+    return retry_until(call, _is_throttled, stop.wait, clock, patience=patience, pauses=PAUSES)
+
+
+def _is_throttled(error: VpcsharkError) -> bool:
+    return isinstance(error, AwsError) and is_throttle(error)
+
+
+@dataclass(frozen=True)
+class Mirrored:
+    """What all sessions of a capture have alike. ``before``: ENI id -> the sessions that mirror it already;
+    ``packet_length`` in bytes, None for whole frames."""
+
+    filter_id: str
+    target: str
+    before: Mapping[str, Sequence[MirrorSession]] = field(default_factory=dict)
+    description: str = ""
+    packet_length: int | None = None
 
 
 class Sessions:
     """The sessions of one capture."""
 
-    def __init__(
-        self,
-        context: Context,
-        ec2: Ec2,
-        filter_id: str,
-        target: str,
-        before: Mapping[str, Sequence[MirrorSession]],
-        description: str,
-        packet_length: int | None = None,
-    ) -> None:
-        """``before``: ENI id -> the sessions that mirror it already; ``packet_length``: None for whole frames."""
+    def __init__(self, context: Context, ec2: Ec2, wanted: Mirrored) -> None:
         self._context, self._ec2 = context, ec2
-        self._filter, self._target = filter_id, target
-        self._before = before
-        self._description = description
-        self._packet_length = packet_length
+        self._wanted = wanted
         self._pace = Pace(context.clock, context.stop)
         self._failed = threading.Event()
 
@@ -131,7 +126,7 @@ class Sessions:
 
     def _make(self, source: Source) -> str:
         """With the number that the user gave, or the lowest free one: another capture may take it before us."""
-        sessions: Sequence[MirrorSession] = self._before.get(source.eni.id, ())
+        sessions: Sequence[MirrorSession] = self._wanted.before.get(source.eni.id, ())
         wanted = self._context.options.session_number
         for _ in range(TRIES_FOR_A_NUMBER):
             number = resources.claim_number(sessions, wanted)
@@ -152,12 +147,12 @@ class Sessions:
             return resources.create_session(
                 self._ec2,
                 source=source.eni.id,
-                target=self._target,
-                filter_id=self._filter,
+                target=self._wanted.target,
+                filter_id=self._wanted.filter_id,
                 number=number,
                 vni=source.vni,
-                packet_length=self._packet_length,
-                description=self._description,
+                packet_length=self._wanted.packet_length,
+                description=self._wanted.description,
                 tags=labels,
                 token=token,
             ).id

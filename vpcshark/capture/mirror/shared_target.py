@@ -16,8 +16,8 @@ from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_target_already
 from vpcshark.aws.mirroring import existing, resources
 from vpcshark.aws.mirroring.existing import Target
+from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.jobs import Stopped
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.errors import AwsError

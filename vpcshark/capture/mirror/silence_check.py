@@ -20,10 +20,11 @@ from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.aws.monitoring import metrics
 from vpcshark.aws.monitoring.metrics import Counted
+from vpcshark.capture.contract.frame_stream import Arrived
 from vpcshark.capture.contract.host import Several
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.silence import Arrived
 from vpcshark.capture.mirror import fleet_lookup, path_check, silence_text
+from vpcshark.capture.mirror.path_check import Way
 from vpcshark.capture.mirror.silence_text import Facts
 from vpcshark.capture.mirror.surroundings import Surroundings
 from vpcshark.errors import VpcsharkError
@@ -105,8 +106,8 @@ class SecondLook:
         target = targets[0] if targets and not fleet else None
         others = [session for session in sessions if session.id not in mine]
         if sources:
-            length = self.context.options.packet_length
-            judged = path_check.verdicts(self.aws, survey, sources, target, others, length, fleet, targets)
+            way = Way(target, others, self.context.options.packet_length, fleet, targets)
+            judged = path_check.verdicts(self.aws, survey, sources, way)
             found |= {eni.id: findings for eni, findings in zip(sources, judged, strict=True)}
         gone = [_gone(host.eni, "target") for host in self.around.hosts if host.eni and host.eni not in now]
         return {one: [*findings, *gone] for one, findings in found.items()}

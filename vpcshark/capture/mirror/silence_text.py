@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from vpcshark.aws.monitoring.metrics import Counted
-from vpcshark.capture.lifecycle.silence import Arrived
+from vpcshark.capture.contract.frame_stream import Arrived
 from vpcshark.preflight import Finding
 from vpcshark.preflight.finding import FAIL
 

@@ -23,16 +23,15 @@ class Door:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``doors``: what has to
-    be opened for the capture; ``fleet``: what receives, where that is not one instance of which a target is made;
-    ``fleet_hosts``: its hosts; ``packet_length``: the sessions', None for whole frames; ``further``: the capture hosts
-    that would do instead of ``host``, nearest first; ``template``: what the capture's own host is launched from."""
+    """What the first round learns. ``sessions``: ENI id -> the sessions that mirror it already; ``fleet``: what
+    receives, where that is not one instance of which a target is made; ``fleet_hosts``: its hosts; ``packet_length``:
+    the sessions', None for whole frames; ``further``: the capture hosts that would do instead of ``host``, nearest
+    first; ``template``: what the capture's own host is launched from."""
 
     sources: Sequence[Source]
     enis: Sequence[Eni]
     host: CaptureHost
     sessions: Mapping[str, Sequence[MirrorSession]]
-    doors: Sequence[Door] = ()
     is_own: bool = False  # the host is the capture's own: launched for it, or about to be
     fleet: Fleet | None = None
     fleet_hosts: tuple[CaptureHost, ...] = ()

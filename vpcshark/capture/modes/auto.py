@@ -11,14 +11,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from typing import Any
 
 from vpcshark.aws.errors import is_gone
+from vpcshark.capture.contract.frame_stream import FrameStream
 from vpcshark.capture.contract.sink import Sink
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.modes.stand_in import StandIn
 from vpcshark.cleanup import sweep
 from vpcshark.errors import AwsError, Hopeless, InputError, Mistake, TransportError, VpcsharkError
 
@@ -28,11 +27,11 @@ MakeFeed = Callable[[Context, bool], Feed]
 """(context, whether the interface is described in the sink already) -> a feed."""
 
 
-class AutoFeed(StandIn):
+class AutoFeed(Feed):
     """``mirror`` first, ``tcpdump`` if that cannot be; both have the shape of ``MakeFeed``."""
 
     def __init__(
-        self, context: Context, mirror: MakeFeed, tcpdump: MakeFeed, flowlogs: Callable[[Context], Feed] | None = None
+        self, context: Context, mirror: MakeFeed, tcpdump: MakeFeed, flowlogs: Callable[[Context], Feed]
     ) -> None:
         self._sink = _Noticing(context.sink)
         self._context = replace(context, sink=self._sink)
@@ -41,7 +40,7 @@ class AutoFeed(StandIn):
         self._make_flowlogs = flowlogs
         self._feed: Feed = self._mirror
 
-    def up(self, jobs: Jobs) -> Any:
+    def up(self, jobs: Jobs) -> FrameStream:
         """See ``feed.Feed``."""
         try:
             return self._mirror.up(jobs)
@@ -63,7 +62,7 @@ class AutoFeed(StandIn):
         """See ``feed.Feed``."""
         self._mirror.renew(made, expires)
 
-    def _second(self, jobs: Jobs, why: VpcsharkError) -> Any:
+    def _second(self, jobs: Jobs, why: VpcsharkError) -> FrameStream:
         log.info("No mirror, so tcpdump on the instance: %s", why)
         self._context.status.log(f"No mirror, so tcpdump on the instance: {why.problem}")
         self._context.status.say("No mirror can be had; trying tcpdump on the instance ...")
@@ -72,13 +71,12 @@ class AutoFeed(StandIn):
             return self._feed.up(jobs)
         except VpcsharkError as error:
             log.info("Nor tcpdump: %s", error)
-            if self._make_flowlogs is None or self._sink.is_used or not isinstance(error, InputError):
+            if self._sink.is_used or not isinstance(error, InputError):
                 raise _both(why, error) from error
             return self._third(jobs, _both(why, error))
 
-    def _third(self, jobs: Jobs, why: VpcsharkError) -> Any:
+    def _third(self, jobs: Jobs, why: VpcsharkError) -> FrameStream:
         """Flow logs, of what is on no instance where tcpdump could run (a NAT gateway, RDS)."""
-        assert self._make_flowlogs is not None
         feed = self._make_flowlogs(self._context)
         try:
             found = feed.up(jobs)
@@ -103,7 +101,7 @@ def _both(mirror: VpcsharkError, tcpdump: VpcsharkError) -> VpcsharkError:
     return VpcsharkError(f"No mirror: {mirror.problem} No tcpdump: {tcpdump.problem}", tcpdump.remedy)
 
 
-class _Noticing:
+class _Noticing(Sink):
     """A sink that knows whether anything was written to it."""
 
     def __init__(self, sink: Sink) -> None:

@@ -26,7 +26,7 @@ from vpcshark.cleanup.ledger import Ledger
 from vpcshark.transport import ssh_config
 
 if TYPE_CHECKING:
-    from vpcshark.capture.mirror import feed as mirror_feed
+    from vpcshark.capture.mirror import creation
 
 
 def choose(context: Context, book: Ledger, entrust: Callable[[Keys], None], ask: Ask | None) -> Feed:
@@ -89,8 +89,8 @@ def _tcpdump_world(context: Context, connect: Callable[[], Aws]) -> feed.World:
     )
 
 
-def _mirror_world(context: Context, connect: Callable[[], Aws], book: Ledger) -> mirror_feed.World:
-    from vpcshark.capture.mirror import feed as mirror_feed
+def _mirror_world(context: Context, connect: Callable[[], Aws], book: Ledger) -> creation.World:
+    from vpcshark.capture.mirror import creation
 
     config = ssh_config.Config()
     reached = partial(
@@ -100,7 +100,7 @@ def _mirror_world(context: Context, connect: Callable[[], Aws], book: Ledger) ->
         connect=connect,
         config=config,
     )
-    return mirror_feed.World(
+    return creation.World(
         connect=connect,
         open_transport=reached,
         open_instance=lambda host, addresses: reached(host, addresses=addresses),

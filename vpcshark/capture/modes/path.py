@@ -8,12 +8,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
+from vpcshark.capture.contract.frame_stream import FrameStream
 from vpcshark.capture.lifecycle.context import Absent, Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.modes.stand_in import StandIn
 from vpcshark.cleanup import sweep
 from vpcshark.errors import InputError
 from vpcshark.settings import PathEnds
@@ -32,7 +31,7 @@ class Walked:
     verdict: str
 
 
-class PathFeed(StandIn):
+class PathFeed(Feed):
     """``walk`` may raise VpcsharkError; ``make`` gives the feed of what was found."""
 
     def __init__(
@@ -40,7 +39,7 @@ class PathFeed(StandIn):
         context: Context,
         walk: Callable[[PathEnds], Walked],
         make: Callable[[Context], Feed],
-        account: Callable[[], Any],
+        account: Callable[[], sweep.Account],
     ) -> None:
         """``account``: where a capture that came to nothing would have made something."""
         self._context = context
@@ -49,7 +48,7 @@ class PathFeed(StandIn):
         self._account = account
         self._feed: Feed | None = None
 
-    def up(self, jobs: Jobs) -> Any:
+    def up(self, jobs: Jobs) -> FrameStream:
         """See ``feed.Feed``."""
         context = self._context
         context.status.say(f"Walking {context.selection} ...")
@@ -75,8 +74,7 @@ class PathFeed(StandIn):
 
     def account(self) -> sweep.Account:
         """See ``feed.Feed``."""
-        account: sweep.Account = self._account() if self._feed is None else self._feed.account()
-        return account
+        return self._account() if self._feed is None else self._feed.account()
 
     def renew(self, made: Mapping[str, str], expires: float) -> None:
         """See ``feed.Feed``."""

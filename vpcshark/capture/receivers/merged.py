@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vpcshark import threads
+from vpcshark.capture.contract.frame_stream import UNANSWERED, Arrived, Counted, OnEnd
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Status
-from vpcshark.capture.instance.key_log import Following
-from vpcshark.capture.receivers.client import Reception
+from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock
 from vpcshark.errors import TransportError, VpcsharkError
 from vpcshark.text import many
@@ -31,34 +32,37 @@ class Member(NamedTuple):
     """A host of the fleet and its receiver, which is ready."""
 
     name: str
-    reception: Reception
+    reception: Receiver
 
 
-class FleetReception:
-    """See ``frame_stream.Receiving``."""
+class FleetReception(Receiver):
+    """Receivers on several hosts, as one."""
 
     def __init__(self, members: Sequence[Member], status: Status, clock: Clock) -> None:
         self._members = members
         self._status = status
         self._clock = clock
-        self.following: Following | None = None
         self._merger = Merger(len(members))
-        self._lock = threading.Lock()  # the merger's and the sink's: what one took goes out before what the next takes
+        # Guards merger and sink: blocks are written in the order in which they were taken. Whoever holds it may write
+        # to the sink only while ``_is_over`` is false. ``_living`` changes under it, and is read without.
+        self._lock = threading.Lock()
         self._living = set(range(len(members)))
         self._ending = threading.Event()
         self._is_over = False
-        self._sink: Sink | None = None
-        self._on_end: Callable[[VpcsharkError | None], None] = lambda error: None
+        self._sink: Sink = _Nowhere()
+        self._on_end: OnEnd = _told_nobody
 
     @property
-    def stats(self) -> Mapping[str, Any]:
+    def stats(self) -> Counted:
         """Of all hosts together, those that are lost included."""
-        told = [member.reception.stats for member in self._members if member.reception.stats]
-        if not told:
-            return {}
-        return {name: sum(each.get(name, 0) for each in told) for name in ("received", "dropped", "other")} | {
-            "foreign": _foreign(told)
-        }
+        told = [stats for member in self._members if (stats := member.reception.stats).is_known]
+        return Counted(
+            received=sum(each.received for each in told),
+            dropped=sum(each.dropped for each in told),
+            other=sum(each.other for each in told),
+            foreign=_foreign(told),
+            is_known=bool(told),
+        )
 
     @property
     def moved(self) -> int:
@@ -71,7 +75,7 @@ class FleetReception:
         count, living = len(self._members), len(self._living)
         return "" if living == count else f"{living} of {many(count, 'host')}"
 
-    def command(self, **words: Any) -> None:
+    def command(self, **words: object) -> None:
         """To every host that is there. TransportError if none takes it."""
         failures = []
         living = self._there
@@ -85,48 +89,50 @@ class FleetReception:
             raise failures[0]
 
     def begin_tally(self) -> None:
-        """See ``silence.Tallies``."""
+        """See ``FrameStream``."""
         for member in self._there:
             member.reception.begin_tally()
 
-    def end_tally(self, timeout: float) -> Mapping[str, Any]:
-        """See ``silence.Tallies``: of all hosts together, as far as they answer; "received" is right even without."""
+    def end_tally(self, timeout: float) -> Arrived:
+        """See ``FrameStream``: of all hosts together, as far as they answer; "received" is right even without."""
         told = threads.together([partial(member.reception.end_tally, timeout) for member in self._there])
-        told = [each for each in told if each]
+        told = [each for each in told if each.is_known]
         if not told:
-            return {}
-        sums: dict[str, Any] = {name: sum(each.get(name, 0) for each in told) for name in ("own", "other", "refused")}
-        received = max(int(self.stats.get("received", 0)), sum(each.get("received", 0) for each in told))
-        seconds = max(each.get("seconds", 0.0) for each in told)
-        return {**sums, "received": received, "seconds": seconds, "foreign": _foreign(told)}
+            return UNANSWERED
+        return Arrived(
+            is_known=True,
+            seconds=max(each.seconds for each in told),
+            own=sum(each.own for each in told),
+            foreign=_foreign(told),
+            other=sum(each.other for each in told),
+            refused=sum(each.refused for each in told),
+            received=max(self.stats.received, sum(each.received or 0 for each in told)),
+        )
 
     @property
     def _there(self) -> list[Member]:
         return [self._members[number] for number in sorted(self._living)]
 
-    def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """See ``frame_stream.Receiving``."""
-        self._sink = sink if self.following is None else self.following.before(sink)
-        self._on_end = on_end
+    def stream(self, sink: Sink, on_end: OnEnd) -> None:
+        """See ``FrameStream``."""
+        self._sink, self._on_end = sink, on_end
         threads.start(self._tick, name="frames that have waited")
         for number, member in enumerate(self._members):
             member.reception.stream(_Share(partial(self._take, number)), partial(self._ended, number))
 
     def finish(self, timeout: float) -> None:
-        """See ``frame_stream.Receiving``."""
+        """See ``FrameStream``."""
         self._ending.set()
         try:
             threads.together([partial(member.reception.finish, timeout) for member in self._members])
         finally:
             self._write_the_rest(timeout)
-            if self.following is not None:
-                self.following.end()
 
     def _write_the_rest(self, timeout: float) -> None:
         if not self._lock.acquire(timeout=max(timeout, TICK)):  # somebody writes, and the reader does not take it
             return
         try:
-            if self._sink is not None and not self._is_over and (rest := self._merger.finish()):
+            if not self._is_over and (rest := self._merger.finish()):
                 self._sink.write(rest)
         except (SinkClosed, VpcsharkError) as error:
             log.info("The last frames were not taken: %s", error)
@@ -146,7 +152,6 @@ class FleetReception:
             self._pass_on()
 
     def _pass_on(self) -> None:
-        assert self._sink is not None
         if data := self._merger.take(self._clock.monotonic()):
             self._sink.write(data)
 
@@ -196,21 +201,34 @@ class FleetReception:
 
     def _end(self, error: VpcsharkError | None) -> None:
         """Once."""
-        on_end, self._on_end = self._on_end, lambda error: None
+        on_end, self._on_end = self._on_end, _told_nobody
         self._ending.set()
         on_end(error)
 
 
-def _foreign(told: Sequence[Mapping[str, Any]]) -> dict[str, int]:
+def _foreign(told: Iterable[Counted | Arrived]) -> dict[str, int]:
     """VNI -> frames, of all together."""
-    foreign: dict[str, int] = {}
+    foreign: Counter[str] = Counter()
     for each in told:
-        for vni, count in each.get("foreign", {}).items():
-            foreign[vni] = foreign.get(vni, 0) + count
-    return foreign
+        foreign.update(each.foreign)
+    return dict(foreign)
 
 
-class _Share:
+def _told_nobody(error: VpcsharkError | None) -> None:
+    """Before it streams, and once the end was told."""
+
+
+class _Nowhere(Sink):
+    """The sink before it streams."""
+
+    def write(self, data: bytes) -> None:
+        """Drop them: they came before anybody wanted them."""
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+class _Share(Sink):
     """A receiver's sink."""
 
     def __init__(self, take: Callable[[bytes], None]) -> None:

@@ -10,15 +10,17 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 from vpcshark import threads
-from vpcshark.capture.connection.retry import PAUSE, PERSISTENCE
+from vpcshark.capture.connection.retry import retry_until
+from vpcshark.capture.contract.frame_stream import UNCOUNTED, Arrived, Counted, OnEnd
 from vpcshark.capture.contract.sink import Sink
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
-from vpcshark.capture.instance.key_log import Following
 from vpcshark.capture.receivers.client import Reception
+from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock, utc
 from vpcshark.errors import Broken, Hopeless, Refused, TransportError, VpcsharkError, unexpected
 
@@ -35,7 +37,7 @@ class Carried(NamedTuple):
     packets: Mapping[int, int]
     dropped: int
     started: int
-    programs: Mapping[str, Any]
+    programs: Mapping[str, object]
     gap: str = ""
     process: tuple[int, int] = (0, 0)
 
@@ -44,8 +46,8 @@ Restart = Callable[[Carried], Reception]
 """A receiver on a new way to the same host, ready. VpcsharkError."""
 
 
-class Resuming:
-    """See ``frame_stream.Receiving``."""
+class Resuming(Receiver):
+    """See ``FrameStream``."""
 
     def __init__(self, reception: Reception, restart: Restart, stop: Stop, clock: Clock, status: Status) -> None:
         self._current = reception
@@ -53,21 +55,19 @@ class Resuming:
         self._stop = stop
         self._clock = clock
         self._status = status
-        self._lock = threading.Lock()  # which receiver is the current one, and what the next has to know
+        self._lock = threading.Lock()  # held while the current receiver changes, with all that is added up of it
         self._is_broken = self._ending = False
         self._started = reception.started
-        self._programs: dict[str, Any] = {}
+        self._programs: dict[str, object] = {}
         self._packets: Counter[int] = Counter()
         self._moved = 0
-        self._stats: Mapping[str, Any] = {}
-        self._sink: Sink | None = None
-        self._on_end: Callable[[VpcsharkError | None], None] = lambda error: None
-        self.following: Following | None = None
+        self._stats = UNCOUNTED
 
     @property
-    def stats(self) -> Mapping[str, Any]:
-        """See ``frame_stream.Receiving``; each receiver counts on from what the one before it counted."""
-        return self._current.stats or self._stats
+    def stats(self) -> Counted:
+        """See ``FrameStream``; each receiver counts on from what the one before it counted."""
+        now = self._current.stats
+        return now if now.is_known else self._stats
 
     @property
     def moved(self) -> int:
@@ -79,8 +79,8 @@ class Resuming:
         """That nothing comes now."""
         return "connecting again" if self._is_broken else ""
 
-    def command(self, **words: Any) -> None:
-        """See ``frame_stream.Receiving``. A filter holds for the next receiver too, so that it may come while there is
+    def command(self, **words: object) -> None:
+        """See ``FrameStream``. A filter holds for the next receiver too, so that it may come while there is
         none."""
         with self._lock:
             self._programs.update({name: words[name] for name in PROGRAMS & words.keys()})
@@ -93,71 +93,59 @@ class Resuming:
             log.info("The next receiver gets the filter: %s", error)
 
     def begin_tally(self) -> None:
-        """See ``silence.Tallies``."""
+        """See ``FrameStream``."""
         self._current.begin_tally()
 
-    def end_tally(self, timeout: float) -> Mapping[str, Any]:
-        """See ``silence.Tallies``."""
+    def end_tally(self, timeout: float) -> Arrived:
+        """See ``FrameStream``."""
         return self._current.end_tally(timeout)
 
-    def stream(self, sink: Sink, on_end: Callable[[VpcsharkError | None], None]) -> None:
-        """See ``frame_stream.Receiving``."""
-        self._sink = sink if self.following is None else self.following.before(sink)
-        self._on_end = on_end
-        self._current.stream(self._sink, self._ended)
+    def stream(self, sink: Sink, on_end: OnEnd) -> None:
+        """See ``FrameStream``."""
+        self._current.stream(sink, partial(self._ended, sink, on_end))
 
     def finish(self, timeout: float) -> None:
-        """See ``frame_stream.Receiving``. A way that is being opened meanwhile is closed as soon as it is."""
+        """See ``FrameStream``. A way that is being opened meanwhile is closed as soon as it is."""
         with self._lock:
             self._ending = True
             current = self._current
-        try:
-            current.finish(timeout)
-        finally:
-            if self.following is not None:
-                self.following.end()
+        current.finish(timeout)
 
-    def _ended(self, error: VpcsharkError | None) -> None:
+    def _ended(self, sink: Sink, on_end: OnEnd, error: VpcsharkError | None) -> None:
         """Called by a receiver's thread."""
         if isinstance(error, Broken) and not self._stop.requested():
-            threads.start(self._resume, error, name="reconnect")
+            threads.start(self._resume, sink, on_end, error, name="reconnect")
         else:
-            self._on_end(error)
+            on_end(error)
 
-    def _resume(self, broken: Broken) -> None:
+    def _resume(self, sink: Sink, on_end: OnEnd, broken: Broken) -> None:
         try:
-            self._again(broken)
+            if (reception := self._again(broken)) is not None:
+                reception.stream(sink, partial(self._ended, sink, on_end))
         except VpcsharkError as error:
-            self._on_end(TransportError(f"{broken.problem} There is no other: {error.problem}", error.remedy))
+            on_end(TransportError(f"{broken.problem} There is no other: {error.problem}", error.remedy))
         except Exception as surprise:
             log.exception("The receiver could not be started again")
-            self._on_end(unexpected(surprise))
+            on_end(unexpected(surprise))
 
-    def _again(self, broken: Broken) -> None:
-        """Until a receiver is had, the time is over or the host lets nobody in."""
-        lost, broke = self._current, self._clock.monotonic()
+    def _again(self, broken: Broken) -> Reception | None:
+        """Until a receiver is there, the time is over or the host lets nobody in; None if it is not wanted any more."""
+        lost = self._current
         self._is_broken = True
         log.warning("%s Connecting again.", broken.problem)
         self._status.say(f"{broken.problem} Connecting again ...")
         lost.finish(0.0)
-        while True:
-            try:
-                return self._take_over(self._restart(self._carried(lost)), lost)
-            except (Refused, Hopeless):
-                raise
-            except TransportError as error:
-                log.info("%s", error)
-                if self._clock.monotonic() - broke > PERSISTENCE:
-                    raise
-            if self._stop.wait(PAUSE):
-                return None
+        restart = partial(self._restarted, lost)
+        return self._taken_over(retry_until(restart, _is_passing, self._stop.wait, self._clock), lost)
+
+    def _restarted(self, lost: Reception) -> Reception:
+        return self._restart(self._carried(lost))
 
     def _carried(self, lost: Reception) -> Carried:
         with self._lock:
             programs = dict(self._programs)
         packets = self._packets + Counter(lost.packets)
-        dropped = int(self.stats.get("dropped", 0))
-        return Carried(packets, dropped, self._started, programs, self._gap(lost), lost.process)
+        return Carried(packets, self.stats.dropped, self._started, programs, self._gap(lost), lost.process)
 
     def _gap(self, lost: Reception) -> str:
         """From the last frame that came, by the capture host's clock as in the file: the break may be noticed long
@@ -166,7 +154,7 @@ class Resuming:
         times = f"from about {utc(began)} to {UNTIL} UTC"
         return f"Frames are missing here, {times}: the connection to {lost.where} broke and was made again."
 
-    def _take_over(self, reception: Reception, lost: Reception) -> None:
+    def _taken_over(self, reception: Reception, lost: Reception) -> Reception | None:
         with self._lock:
             if not self._ending:
                 self._stats, self._current = self.stats, reception
@@ -174,13 +162,14 @@ class Resuming:
                 self._moved += lost.moved
                 self._is_broken = False
             programs = dict(self._programs)
-        if self._ending:
-            return reception.finish(0.0)
+            is_late = self._ending
+        if is_late:
+            reception.finish(0.0)
+            return None
         self._say(reception, lost, programs)
-        assert self._sink is not None  # it was streamed into
-        reception.stream(self._sink, self._ended)
+        return reception
 
-    def _say(self, reception: Reception, lost: Reception, programs: Mapping[str, Any]) -> None:
+    def _say(self, reception: Reception, lost: Reception, programs: Mapping[str, object]) -> None:
         """To the user; and the filter to the receiver, should it have changed while it was started."""
         now = int(self._clock.now() * 1e9)
         gap = ((reception.started or now) - (lost.last_time or now)) / 1e9
@@ -192,3 +181,7 @@ class Resuming:
             reception.command(**programs)
         except TransportError as error:  # its stream will say so
             log.info("%s", error)
+
+
+def _is_passing(error: VpcsharkError) -> bool:
+    return isinstance(error, TransportError) and not isinstance(error, Refused | Hopeless)

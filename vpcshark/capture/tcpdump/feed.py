@@ -5,24 +5,27 @@ Must not know Wireshark.
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import Any
+from functools import partial
 
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.capture.contract.frame_stream import Arrived
+from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.instance import whereabouts
-from vpcshark.capture.instance.tcpdump_process import Dump, Wanted, inner_filter
+from vpcshark.capture.instance.tcpdump_process import Dump, OnCounts, Wanted, inner_filter
 from vpcshark.capture.inventory.eni_cache import Remembered
 from vpcshark.capture.lifecycle import file_headers
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.capture.lifecycle.jobs import Jobs, Stopped
-from vpcshark.capture.lifecycle.silence import Arrived
-from vpcshark.capture.tcpdump.stream import Pouring
+from vpcshark.capture.lifecycle.feed import Feed
+from vpcshark.capture.lifecycle.jobs import Jobs
+from vpcshark.capture.tcpdump.stream import Begun, Pouring, Seams
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import VpcsharkError
@@ -46,7 +49,7 @@ class World:
     remember: Callable[[Sequence[Eni]], object] = lambda enis: None
 
 
-class TcpdumpFeed:
+class TcpdumpFeed(Feed):
     """Brings tcpdump up on the source's instance."""
 
     def __init__(self, context: Context, world: World, *, is_described: bool = False) -> None:
@@ -55,9 +58,8 @@ class TcpdumpFeed:
         self._is_described = is_described
         self._world = world
         self._is_early = False
-        self._host = "its instance"
 
-    def up(self, jobs: Jobs) -> Any:
+    def up(self, jobs: Jobs) -> Pouring:
         """See ``feed.Feed``."""
         if self._context.options.decap:
             inner_filter(self._context.options.effective_filter)  # before anybody is asked anything
@@ -121,18 +123,16 @@ class TcpdumpFeed:
     def _start(self, jobs: Jobs, found: Remembered) -> Pouring:
         context, options = self._context, self._context.options
         source, host = found.source, found.host
-        self._host = host.name
         context.status.say(f"Starting tcpdump on {host.name} ...")
         wanted = Wanted(source.mac, options.effective_filter, options.packet_length or 262144, options.decap)
 
-        def restart(remark: str) -> Dump:
-            return self._dump(host, source, wanted, remark)
-
+        explain = partial(self._why_silent, host.name)
+        seams = Seams(context.stop, context.clock, context.status, explain, options.tls_keylog)
         with context.timeline.step(f"start tcpdump on {host.name}"):
-            dump, first = jobs.result(jobs.start(self._begun, restart))
-        if dump.whose:
-            context.status.say(f"{source.id} is in the network namespace of {dump.whose} on {host.name}.")
-        return Pouring(dump, first, restart, context.stop, context.clock, context.status, options.tls_keylog)
+            pouring = jobs.result(jobs.start(Pouring, partial(self._begun, host, source, wanted), seams))
+        if pouring.whose:
+            context.status.say(f"{source.id} is in the network namespace of {pouring.whose} on {host.name}.")
+        return pouring
 
     def _refresh(self) -> None:
         """For the next time. Not at once: boto3's import would hold up the first packets."""
@@ -143,34 +143,24 @@ class TcpdumpFeed:
         except VpcsharkError as error:
             log.info("What is known of the ENIs stays as it was: %s", error)
 
-    def why_silent(self, arrived: Arrived) -> list[str]:
-        """See ``silence.Explains``: tcpdump counts only what its filter lets through."""
+    def _why_silent(self, host: str, arrived: Arrived) -> list[str]:
+        """tcpdump counts only what its filter lets through."""
         text = self._context.options.effective_filter.strip()
-        where = f"{self._context.selection} of {self._host}"
+        where = f"{self._context.selection} of {host}"
         if arrived.is_unanswered:
             return [
-                f"Whether {where} has packets is not known: {self._host} gives no answer, so the connection to it is "
+                f"Whether {where} has packets is not known: {host} gives no answer, so the connection to it is "
                 "slow or broken."
             ]
         if text:
             return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
         return [f"tcpdump runs, and {where} has no packets but those of this capture itself, which are left out."]
 
-    def why_silent_still(self) -> list[str]:
-        """See ``silence.Explains``."""
-        return []
-
-    def close(self) -> None:
-        """See ``feed.Feed``."""
-
     def account(self) -> sweep.Account:
         """See ``feed.Feed``. Called by a thread beside the first packets, which it must not hold up either."""
         if self._is_early:
             self._context.stop.wait(CALM)
         return MirrorAccount(self._world.connect())
-
-    def renew(self, made: Mapping[str, str], expires: float) -> None:
-        """See ``feed.Feed``; there is nothing to renew."""
 
     def _look_up(self, jobs: Jobs, aws: Aws) -> Remembered:
         with self._context.timeline.step("describe interfaces"):
@@ -182,21 +172,16 @@ class TcpdumpFeed:
             source, host = jobs.result(jobs.start(whereabouts.located, aws.ec2, source, "tcpdump"))
         return Remembered(source, enis, host)
 
-    def _dump(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str) -> Dump:
-        transport = self._world.open_transport(host, interfaces.login_addresses(source))
-        try:
-            return Dump(transport, wanted, remark)
-        except BaseException:
-            transport.close()
-            raise
-
-    def _begun(self, start: Callable[[str], Dump]) -> tuple[Dump, bytes]:
-        dump = start("")
-        try:
-            return dump, dump.begin()
-        except BaseException:
-            dump.close()
-            raise
+    def _begun(self, host: CaptureHost, source: Eni, wanted: Wanted, remark: str, on_counts: OnCounts) -> Begun:
+        """See ``stream.Begin``."""
+        with contextlib.ExitStack() as undo:
+            transport = self._world.open_transport(host, interfaces.login_addresses(source))
+            undo.callback(transport.close)
+            dump = Dump(transport, wanted, remark, on_counts)
+            undo.callback(dump.close)
+            begun = Begun(dump, dump.begin())
+            undo.pop_all()
+        return begun
 
 
 def _abandon(early: Future[Pouring]) -> None:

@@ -72,7 +72,7 @@ def _open(path: str) -> int | None:
         raise InputError(f"{path} can't be opened: {exc.strerror}.", "Start the capture again.") from exc
 
 
-class FifoSink:
+class FifoSink(Sink):
     """The writing end of a FIFO whose reader is there. Takes ownership of ``descriptor``, which must not block."""
 
     def __init__(self, descriptor: int, stop: Stop) -> None:
@@ -113,6 +113,11 @@ class FifoSink:
         view = memoryview(data)
         while view:
             view = view[self._write_some(view) :]
+
+    @property
+    def drain(self) -> FifoSink:
+        """Itself: see ``Drain``."""
+        return self
 
     def take(self, pipe: int) -> int | None:
         """Move what is in ``pipe``, which must not be empty, without a copy of it (splice(2)).

@@ -16,7 +16,7 @@ from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.stop_watch import Watch
-from vpcshark.capture.diagnosing.tee import over
+from vpcshark.capture.diagnosing.tee import Tee
 from vpcshark.clock import SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.extcap.capture_phase import duration_clock
@@ -70,7 +70,7 @@ def _with_pipes(
         if options.user_filter:
             _check_filter(options.user_filter)
         early: list[str] = []
-        tee = over(sink)
+        tee = Tee(sink)
         diagnosis = Diagnosis(toolbar, tee)
         toolbar.on_diagnose(diagnosis.press)
         services().capture(selection, options, tee, stop, toolbar, replace(course, on_early=early.append))

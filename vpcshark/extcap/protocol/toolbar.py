@@ -14,6 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from vpcshark import text as texts
+from vpcshark.capture.contract.status import Status
 
 _QUIT = b"Q\0\0\0"
 INITIALIZED, SET, ADD = 0, 1, 2
@@ -68,11 +69,13 @@ class Decoder:
         return messages
 
 
-class Toolbar:
+class Toolbar(Status):
     """The toolbar of this capture. Neither ``say`` nor ``log`` waits or fails: a slow GUI misses a line instead.
 
     Made by ``Toolbar.open``; ``fileno`` and ``read`` are for the watcher (vpcshark/capture/contract/stop_watch.py).
     """
+
+    has_controls = True
 
     def __init__(self, reading: int | None, writing: int | None) -> None:
         self._reading = reading
@@ -118,7 +121,7 @@ class Toolbar:
         self._send(Message(STATE, SET, _payload(text)))
 
     def on_filter(self, change: Callable[[str], None], now: str) -> None:
-        """See ``capture.lifecycle.controls.Controls``."""
+        """See ``Status``."""
         self._send(Message(FILTER, SET, _payload(now)))  # not what was typed into an earlier capture
         self._change = change
 
