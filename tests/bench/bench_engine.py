@@ -340,7 +340,7 @@ def relay(fifo: str, prefix: Sequence[str]) -> None:
     sys.stdin.readline()
     reception.finish(20.0)
     sink.close()
-    counts = {key: reception.stats[key] for key in ("received", "dropped")}
+    counts = {"received": reception.stats.received, "dropped": reception.stats.dropped}
     sys.stdout.write(json.dumps({**counts, "copying": own_cpu() - begun, "receiver": children_cpu()}))
 
 

@@ -24,6 +24,7 @@ from vpcshark.aws.mirroring import resources
 from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.capture import Capture
@@ -73,8 +74,10 @@ class Account:
         return self._session.get_credentials()
 
 
-class Person:
+class Person(Status):
     """Somebody who changes the filter of the running capture in the toolbar. ``seen`` is all that they were shown."""
+
+    has_controls = True
 
     def __init__(self) -> None:
         self.seen: list[str] = []

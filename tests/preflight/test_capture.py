@@ -19,6 +19,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
+from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.capture import Capture
@@ -37,7 +38,7 @@ LAUNCH = ("RunInstances", "CreateSecurityGroup")
 ACCOUNT = "arn:aws:ec2:us-east-1:123456789012"
 
 
-class Remark:
+class Remark(Status):
     """A status that remembers."""
 
     def __init__(self) -> None:

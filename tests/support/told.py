@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+from vpcshark.capture.contract.status import Status
+
 # Wireshark 4.0 says "by", 4.4 says "from".
 BY_EXTCAP = re.compile(r"Error (?:by|from) extcap pipe: ")
 
@@ -14,7 +16,7 @@ def by_extcap(stderr: str) -> str:
     return stderr[found.end() :] if found else ""
 
 
-class Told:
+class Told(Status):
     """A status that remembers."""
 
     def __init__(self) -> None:

@@ -147,7 +147,8 @@ def receives(transport: clients.Client) -> None:
     receiving = Reception(transport.open(receiver_command(transport, "")), transport, BEGIN, SystemClock())
     try:
         one = {"vni": 7, "id": 0, "mac": "06:00:00:00:00:01"}
-        assert receiving.begin(config([one], "", None, None, port=unused_port()), 180.0)["mode"]
+        receiving.begin(config([one], "", None, None, port=unused_port()), 180.0)
+        assert receiving.mode
     finally:
         receiving.finish(0.0)
 

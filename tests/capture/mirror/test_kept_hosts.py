@@ -110,13 +110,13 @@ class Own:
     """A capture with a host of its own."""
 
     def __init__(self, context: Any, access: Access) -> None:
-        self._context, self._access = context, access
+        self.context, self._access = context, access
 
     def stand(self) -> CaptureHost:
-        return Launcher(self._context, self._access).stand()
+        return Launcher(self.context, self._access).stand()
 
     def keep(self, receiver: Any) -> None:
-        kept_host.keep(self._context, self._access.aws.ec2, receiver)
+        kept_host.keep(self.context, self._access.aws.ec2, receiver)
 
 
 @pytest.fixture

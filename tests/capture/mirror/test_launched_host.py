@@ -12,7 +12,6 @@ from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.mirror.host_access import Access
-from vpcshark.capture.mirror.host_access import Access
 from vpcshark.capture.mirror.launched_host import BOOT, HEARTBEATS, Launcher
 from vpcshark.errors import Closed, Hopeless, TransportError
 

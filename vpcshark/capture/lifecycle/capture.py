@@ -12,6 +12,7 @@ from concurrent import futures
 from dataclasses import dataclass
 from functools import partial
 
+from vpcshark import threads
 from vpcshark.capture.contract.frame_stream import FrameStream
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.contract.stop import Stopped
@@ -108,7 +109,7 @@ class Capture:
         stop, clock = self._context.stop, self._context.clock
         longest = self._context.options.max_duration
         end = clock.monotonic() + longest
-        jobs.beside(self._remove_expired, name="expired captures")
+        threads.start(self._remove_expired, name="expired captures")  # others': this capture's end waits for none
         while not stop.wait(min(self._context.lease / 3, max(0.0, end - clock.monotonic()), self._signed_for())):
             if clock.monotonic() >= end:
                 stop.request(f"The capture reached its longest duration of {many(longest, 'second')} (--max-duration).")
