@@ -25,6 +25,7 @@ def install() -> None:
     """Put it into moto. Doing it again changes nothing."""
     Stack.create_resources = _create
     Stack.outputs = property(_told)
+    Stack.stack_resources = property(_resources)
     CloudFormationBackend.delete_stack = _delete
     ResourceMap.delete = _delete_resources
 
@@ -57,6 +58,11 @@ def _made(stack: Any, lock: threading.Lock) -> None:
 def _told(stack: Any) -> Any:
     """moto would make what is not made yet in order to tell of it."""
     return _outputs.fget(stack) if stack.status == "CREATE_COMPLETE" else None
+
+
+def _resources(stack: Any) -> list[Any]:
+    """Those that are made, likewise."""
+    return [one for one in list(stack.resource_map._parsed_resources.values()) if hasattr(one, "logical_resource_id")]
 
 
 def _delete(backend: Any, name: str) -> None:

@@ -8,6 +8,7 @@ Importing this takes a second. Must not know what a template is for.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -131,7 +132,9 @@ def _await(ec2: Any, instances: list[str], state: str) -> None:
 
 def _make_instance(ec2: Any, name: str, properties: Properties) -> Made:
     profile = properties.pop("IamInstanceProfile", "")
-    more = {"IamInstanceProfile": {"Name": profile}} if profile else {}
+    more: Properties = {"IamInstanceProfile": {"Name": profile}} if profile else {}
+    if "UserData" in properties:  # boto3 encodes it once more
+        properties["UserData"] = base64.b64decode(properties["UserData"])
     made = ec2.run_instances(MinCount=1, MaxCount=1, **more, **tagged("instance", properties))["Instances"][0]
     _await(ec2, [made["InstanceId"]], "running")
     return made["InstanceId"], {"PrivateIp": made["PrivateIpAddress"]}
