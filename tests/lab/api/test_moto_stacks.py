@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 
 from vpcshark.lab.api import moto_stack_life
 
+PATIENCE = 3000  # looks
 ROLE = {
     "Type": "AWS::IAM::Role",
     "Properties": {
@@ -44,7 +45,7 @@ def deploy(formation, **resources: Any) -> dict[str, str]:
 
 def await_end(formation) -> Any:
     """What is said of the stack once nobody works on it; None if it is gone."""
-    while True:
+    for _ in range(PATIENCE):
         try:
             [stack] = formation.describe_stacks(StackName="stack")["Stacks"]
         except ClientError:
@@ -52,6 +53,7 @@ def await_end(formation) -> Any:
         if not stack["StackStatus"].endswith("_IN_PROGRESS"):
             return stack
         time.sleep(0.02)
+    raise AssertionError("somebody still works on the stack")
 
 
 def delete(formation) -> None:
@@ -131,8 +133,7 @@ def test_what_a_schedule_has_is_done_at_its_time_by_its_role(api, mirroring):
     schedule = {"Type": "AWS::Scheduler::Schedule", "Properties": {"Name": "late", **said}}
     deploy(formation, Role=role, Deadline=schedule, Group={**group(mirroring), "DependsOn": "Deadline"})
     api.control.pass_time(100 * 366 * 86400)
-    while formation.describe_stacks()["Stacks"]:
-        time.sleep(0.02)
+    formation.get_waiter("stack_delete_complete").wait(StackName="stack", WaiterConfig={"Delay": 1})
     assert api.client("scheduler").list_schedules()["Schedules"] == []
     with pytest.raises(ClientError, match="NoSuchEntity"):
         api.client("iam").get_role(RoleName="late")

@@ -71,7 +71,7 @@ class Schedules:
             raise ValueError(f"no such target: {target['Arn']}")
         _log.info("the schedule %s calls %s", schedule.name, found[2])
         key, secret, token = _keys(target["RoleArn"])
-        session: Any = boto3.session.Session(key, secret, token, region_name=schedule.region)
+        session: Any = boto3.session.Session(key, secret, token, region_name=schedule.arn.split(":")[3])
         client = session.client(found[1], endpoint_url=self._endpoint)
         method = re.sub(r"(?<!^)(?=[A-Z])", "_", found[2]).lower()
         getattr(client, method)(**json.loads(target.get("Input") or "{}"))
