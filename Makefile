@@ -58,6 +58,9 @@ test-loaded: venv tools compiled ## make test beside a busy loop on each core an
 test-wiresharks: ## what Wireshark shows and does, with those of Debian 13 and sid (root; minutes, gigabytes, network)
 	sh tests/wiresharks.sh $(CHROOTS)
 
+live: venv ## all of it on an AWS account, its price asked first (ADDITIONALLY="--ssh-from CIDR"): captures, truth, clean-up
+	$(VENV)/bin/vpcshark selftest --live $(ADDITIONALLY)
+
 demo: $(if $(wildcard $(VENV)/.done),$(VENV)/.done,$(VENV)/.demo) ## see it work: a capture from the lab through real tshark
 	@sh tests/install-tools.sh demo
 	$(VENV)/bin/vpcshark demo

@@ -550,7 +550,12 @@ ROWS: tuple[Row, ...] = (
         "https://github.com/api-evangelist/amazon-vpc (quotes aws.amazon.com/vpc/pricing of 2026-09-20, us-east-2)",
         "tests/preflight/test_checks.py::test_the_plain_picture_is_in_order_and_leaves_no_question",
         "report",
-        constants={"aws.prices.SESSION_HOUR_USD": 0.015, "aws.prices.ZONE_GB_USD": 0.02},
+        constants={
+            "aws.prices.SESSION_HOUR_USD": 0.015,
+            "aws.prices.ZONE_GB_USD": 0.02,
+            "aws.prices.BALANCER_HOUR_USD": 0.0225,
+            "aws.prices.ADDRESS_HOUR_USD": 0.005,
+        },
     ),
     Row(
         "CloudWatch: one call takes 500 queries; EC2's metrics come each five minutes",

@@ -13,6 +13,7 @@ PACKAGE = Path(__file__).parents[1] / "vpcshark"
 ORDER = [
     "__main__",
     "cli",
+    "live",
     "extcap",
     "options",
     "capture",

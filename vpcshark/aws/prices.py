@@ -17,6 +17,10 @@ zones on top; NAT gateway 0.045; interface endpoint 0.01; out to the internet 0.
 most of the United States, up to 0.17 elsewhere. Gateway Load Balancer endpoint 0.0035: one source alone. VPC peering
 and gateway endpoints charge nothing themselves.
 
+A Network Load Balancer: 0.0225 USD an hour, without its capacity units (third-party tables of 2025 and 2026 agree). A
+public IPv4 address in use: 0.005 USD an hour (aws.amazon.com/blogs/aws/new-aws-public-ipv4-address-charge-public-ip-
+insights).
+
 Reachability Analyzer: 0.10 USD for an analysis, by third parties (cloud-custodian issue 6347).
 
 Launched capture hosts: on demand, Linux, us-east-1, by the second, without their volume (8 GB of gp3, about 0.001 USD
@@ -30,6 +34,8 @@ READ = "2026-09-20"
 SESSION_HOUR_USD = 0.015
 ZONE_GB_USD = 0.02
 ANALYSIS_USD = 0.10
+BALANCER_HOUR_USD = 0.0225
+ADDRESS_HOUR_USD = 0.005
 GB_USD = {
     "zone": ZONE_GB_USD,
     "region": 0.02,

@@ -42,6 +42,7 @@ GROUPS: Mapping[str, Mapping[str, str]] = {
     "lab": {
         "demo": "see it work without an AWS account",
         "lab": "an AWS account and a VPC on this machine, to try and to test with",
+        "selftest": "prove on an AWS account that all of it works there, and that nothing is left",
     },
 }
 

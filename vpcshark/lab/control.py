@@ -85,6 +85,10 @@ class LabControl:
         """How the lab keeps flow logs from now on; the facts are those of ``vpc.flow_logging.FlowLogging.control``."""
         self._ask("POST", "/_lab/flow-logs", json.dumps(facts).encode())
 
+    def pass_time(self, ahead: float) -> None:
+        """It is ``ahead`` seconds later for schedules: what is due is done. Only where there has been a stack."""
+        self._ask("POST", "/_lab/schedules", json.dumps({"ahead": ahead}).encode())
+
     def enforce_iam(self, *, is_on: bool) -> None:
         """Whether moto checks signatures and IAM policies from now on."""
         self._ask("POST", "/moto-api/reset-auth", b"0" if is_on else b"inf")

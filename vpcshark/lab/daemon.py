@@ -96,7 +96,8 @@ def _bring_up(folder: Path, undo: ExitStack, kind: str) -> None:
         assert isinstance(plane, NamespacePlane)
         opened = _open_gateways(folder, world, client("ec2"), undo)
         _keep_flow_logs(folder, world, plane, server, undo)
-        moto_launch.install(moto_launch.Fleet(plane, world.vpc_cidr, opened.join, opened.leave))
+        networks = f"{world.vpc_cidr} {planes.second_network(world.vpc_cidr)}"
+        moto_launch.install(moto_launch.Fleet(plane, networks, opened.join, opened.leave))
     _write_facts(folder, server.endpoint, client("iam"), kind)
 
 

@@ -39,6 +39,7 @@ class LabInstance:
     enis: tuple[LabEni, ...]
     roles: tuple[str, ...] = ()
     user_data: str = ""
+    key: str = ""
 
 
 @dataclass(frozen=True)

@@ -79,6 +79,13 @@ class NetworkClaim:
         self._socket.close()
 
 
+def second_network(first: str) -> str:
+    """Where a lab with the VPC ``first`` (10.N.0.0/16) has machines too, for VPCs that are made later: no two labs have
+    the same, and it is of the block that RFC 6598 keeps for carriers."""
+    number = int(first.split(".")[1]) - _NUMBERS[0]
+    return f"100.{64 + number // 2}.{number % 2 * 128}.0/17"
+
+
 def routed_networks(lines: Iterable[str]) -> list[IPv4Network]:
     """The networks of /proc/net/route's lines, without the default routes (proc(5): little-endian hexadecimal)."""
     networks = []

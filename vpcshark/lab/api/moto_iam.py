@@ -17,6 +17,7 @@ from moto.core.exceptions import AccessDeniedError, JsonRESTError
 from moto.iam.access_control import IAMPolicy, IAMRequest, IAMUserAccessKey, PermissionResult
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 from moto.iam.models import AWSManagedPolicy, iam_backends
+from moto.sts.models import sts_backends
 
 _PARTITION = "aws"
 _SIGNED_AS = {"monitoring": "cloudwatch"}  # where IAM has another name than signatures have; moto knows those alone
@@ -47,6 +48,14 @@ def secret_of(key_id: str) -> str | None:
     users = iam_backends[DEFAULT_ACCOUNT_ID][_PARTITION].users.values()
     found = (key for user in list(users) for key in user.access_keys if key.access_key_id == key_id)
     return next((str(key.secret_access_key) for key in found), None)
+
+
+def credentials_of(key_id: str) -> tuple[str, str | None]:
+    """Secret and session token of a key, also of one that a role's session has; "none" if nobody has it."""
+    for one in sts_backends[DEFAULT_ACCOUNT_ID][_PARTITION].assumed_roles:
+        if one.access_key_id == key_id:
+            return str(one.secret_access_key), str(one.session_token)
+    return secret_of(key_id) or "none", None
 
 
 def know(policy: str) -> None:

@@ -48,30 +48,33 @@ class _Life:
 
 
 class Fleet:
-    """Boots what is launched in ``network``, ends what is terminated or shuts down. Who wants to know of each, is told:
-    ``joined`` when it is there, ``left`` (with its id) when it is not."""
+    """Boots what is launched in ``networks`` (blocks between blanks), ends what is terminated or shuts down. Who wants
+    to know of each, is told: ``joined`` when it is there, ``left`` (with its id) when it is not."""
 
     def __init__(
         self,
         machines: Machines,
-        network: str,
+        networks: str,
         joined: Callable[[LabInstance], None] = lambda instance: None,
         left: Callable[[str], None] = lambda instance: None,
     ) -> None:
         self._machines = machines
-        self._network = ip_network(network)
+        self._networks = [ip_network(each) for each in networks.split()]
         self._joined, self._left = joined, left
         self._lives: dict[str, _Life] = {}
 
     def boot(self, instance: Any, *, has_role: bool) -> None:
         """A moto instance was launched; with a role, its SSM agent gets a connection."""
         facts = _facts(instance, has_role)
-        if not facts.enis or any(ip_address(eni.ipv4) not in self._network for eni in facts.enis):
+        if not facts.enis or not all(self._is_inside(eni) for eni in facts.enis):
             return
         _set_state(instance, "pending")
         life = self._lives[instance.id] = _Life(instance)
         life.lock.acquire()
         threading.Thread(target=self._boot, args=(life, facts), name="lab-boot", daemon=True).start()
+
+    def _is_inside(self, eni: LabEni) -> bool:
+        return any(ip_address(eni.ipv4) in each for each in self._networks)
 
     def await_boot(self, instance: Any) -> None:
         """Return when it runs, or has failed to."""
@@ -266,7 +269,9 @@ def _facts(instance: Any, has_role: bool) -> LabInstance:
     agent = ("ssm",) if has_role else ()
     text = cloudinit.as_text(b64decode(str(instance.user_data))) if instance.user_data else ""
     roles = ("launched", "sshd", "console", *agent)
-    return LabInstance(instance.id, name or instance.id, tuple(_enis(instance.nics.values())), roles, text)
+    known = instance.ec2_backend.key_pairs.get(instance.key_name)
+    key = known.material_public.decode() if known is not None else ""
+    return LabInstance(instance.id, name or instance.id, tuple(_enis(instance.nics.values())), roles, text, key)
 
 
 def _enis(nics: Iterable[Any]) -> Iterable[LabEni]:

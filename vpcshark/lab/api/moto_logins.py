@@ -11,14 +11,13 @@ from typing import Any, Protocol
 
 from moto.core.exceptions import JsonRESTError
 from moto.core.responses import ActionResult
-from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.responses.general import General
 from moto.ec2.responses.traffic_mirrors import TrafficMirrors
 from moto.ec2.utils import Base64EncodedString
 from moto.ec2instanceconnect.responses import Ec2InstanceConnectResponse
 from moto.ssm.responses import SimpleSystemManagerResponse
 
-from vpcshark.lab.api import login_checks
+from vpcshark.lab.api import login_checks, moto_endpoints
 
 _AGENT_VERSION = "3.3.987.0"  # as the agents say by themselves
 _INSTANCE_FILTERS = ("InstanceIds", "PingStatus", "PlatformTypes", "AgentVersion", "ResourceType")
@@ -59,6 +58,13 @@ class LoginServices(Protocol):
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """The Instance Connect Endpoints, as EC2 describes them."""
 
+    def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Make one in ``place`` (VpcId, SubnetId, AvailabilityZone, SecurityGroupIds, Tags) that lets to addresses in
+        ``blocks``; as EC2 describes it."""
+
+    def remove_endpoint(self, identity: str) -> None:
+        """There is no such endpoint from now on."""
+
     def console(self, instance: str) -> str:
         """What the instance printed on its console."""
 
@@ -81,7 +87,13 @@ def install(services: LoginServices) -> None:
     _set(SimpleSystemManagerResponse, "resume_session", systems.resume_session)
     _set(SimpleSystemManagerResponse, "terminate_session", systems.terminate_session)
     _set(SimpleSystemManagerResponse, "describe_instance_information", systems.describe)
-    _set(TrafficMirrors, "describe_instance_connect_endpoints", lambda response: _endpoints(services, response))
+    _set(
+        TrafficMirrors,
+        "describe_instance_connect_endpoints",
+        lambda response: moto_endpoints.describe(services, response),
+    )
+    _set(TrafficMirrors, "create_instance_connect_endpoint", lambda response: moto_endpoints.make(services, response))
+    _set(TrafficMirrors, "delete_instance_connect_endpoint", lambda response: moto_endpoints.remove(services, response))
     _set(General, "get_console_output", lambda response: _console(services, response))
 
 
@@ -141,42 +153,6 @@ class _SystemsManager:
         wanted = [v for f in filters if f["Key"] == "InstanceIds" for v in f.get("Values", [])]
         online = [each for each in self._services.managed() if not wanted or each in wanted]
         return ActionResult({"InstanceInformationList": [{"InstanceId": each, **_AGENT} for each in online]})
-
-
-_ENDPOINT_FILTERS = {
-    "instance-connect-endpoint-id": "InstanceConnectEndpointId",
-    "state": "State",
-    "subnet-id": "SubnetId",
-    "vpc-id": "VpcId",
-    "availability-zone": "AvailabilityZone",
-}
-
-
-def _endpoints(services: LoginServices, response: Any) -> ActionResult:
-    """By ids and filters, all of which count."""
-    found = list(services.endpoints())
-    ids = response.params.get("InstanceConnectEndpointIds") or []
-    unknown = [one for one in ids if one not in {each["InstanceConnectEndpointId"] for each in found}]
-    if unknown:
-        raise EC2ClientError(
-            "InvalidInstanceConnectEndpointId.NotFound",
-            f"The Instance Connect Endpoint ID '{unknown[0]}' does not exist",
-        )
-    found = [each for each in found if not ids or each["InstanceConnectEndpointId"] in ids]
-    for one in response.params.get("Filters") or []:
-        member = _ENDPOINT_FILTERS.get(one["Name"], "")
-        if one["Name"].startswith("tag"):
-            found = [each for each in found if _is_tagged(each, one)]
-        else:
-            found = [each for each in found if each.get(member) in one.get("Values", [])]
-    return ActionResult({"InstanceConnectEndpoints": found})
-
-
-def _is_tagged(endpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
-    key = wanted["Name"].removeprefix("tag:")
-    if key == "tag-key":
-        return any(tag["Key"] in wanted.get("Values", []) for tag in endpoint["Tags"])
-    return any(tag["Key"] == key and tag["Value"] in wanted.get("Values", []) for tag in endpoint["Tags"])
 
 
 def _console(services: LoginServices, response: Any) -> ActionResult:

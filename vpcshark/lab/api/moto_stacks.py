@@ -8,6 +8,7 @@ Importing this takes a second. Must not know what a template is for.
 
 from __future__ import annotations
 
+import base64
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -22,13 +23,12 @@ from moto.cloudformation import parsing
 from moto.cloudformation.exceptions import ValidationError
 from moto.core.common_models import CloudFormationModel
 
-from vpcshark.lab.api import moto_iam
+from vpcshark.lab.api import moto_iam, moto_schedules, moto_stack_life, moto_stack_network
+from vpcshark.lab.api.moto_stack_network import Made, Properties, tagged
 
 _PATIENCE = 60.0  # seconds for an instance to come or to go
 _POLL = 0.05
 _caller: ContextVar[tuple[str, str]] = ContextVar("caller")  # endpoint, access key id
-Properties = dict[str, Any]
-Made = tuple[str, dict[str, str]]  # physical id, attributes for GetAtt
 
 
 @dataclass(frozen=True)
@@ -55,11 +55,13 @@ def install() -> None:
     """Put our resources into moto, for the whole process. Doing it again changes nothing."""
     for name, kind in KINDS.items():
         parsing.get_model_map()[name] = _model(name, kind)
+    moto_stack_life.install()
 
 
 def _client(service: str, region: str) -> Any:
     endpoint, key_id = _caller.get()
-    session: Any = boto3.session.Session(key_id, moto_iam.secret_of(key_id) or "none", region_name=region)
+    secret, token = moto_iam.credentials_of(key_id)
+    session: Any = boto3.session.Session(key_id, secret, token, region_name=region)
     return session.client(service, endpoint_url=endpoint)
 
 
@@ -110,12 +112,6 @@ def _said(value: Any) -> Any:
     return [_said(one) for one in value if one is not None] if isinstance(value, list) else value
 
 
-def _tagged(kind: str, properties: Properties) -> Properties:
-    """Properties with EC2's TagSpecifications in the place of Tags."""
-    tags = properties.pop("Tags", [])
-    return {**properties, **({"TagSpecifications": [{"ResourceType": kind, "Tags": tags}]} if tags else {})}
-
-
 def _until(holds: Callable[[], bool], what: str) -> None:
     end = time.monotonic() + _PATIENCE
     while not holds():
@@ -135,7 +131,11 @@ def _await(ec2: Any, instances: list[str], state: str) -> None:
 
 
 def _make_instance(ec2: Any, name: str, properties: Properties) -> Made:
-    made = ec2.run_instances(MinCount=1, MaxCount=1, **_tagged("instance", properties))["Instances"][0]
+    profile = properties.pop("IamInstanceProfile", "")
+    more: Properties = {"IamInstanceProfile": {"Name": profile}} if profile else {}
+    if "UserData" in properties:  # boto3 encodes it once more
+        properties["UserData"] = base64.b64decode(properties["UserData"])
+    made = ec2.run_instances(MinCount=1, MaxCount=1, **more, **tagged("instance", properties))["Instances"][0]
     _await(ec2, [made["InstanceId"]], "running")
     return made["InstanceId"], {"PrivateIp": made["PrivateIpAddress"]}
 
@@ -148,7 +148,7 @@ def _remove_instance(ec2: Any, instance: str) -> None:
 def _make_group(ec2: Any, name: str, properties: Properties) -> Made:
     rules = [_permission(rule) for rule in properties.pop("SecurityGroupIngress", [])]
     asked = {"Description": properties.pop("GroupDescription"), "GroupName": properties.pop("GroupName", name)}
-    group = ec2.create_security_group(**asked, **_tagged("security-group", properties))["GroupId"]
+    group = ec2.create_security_group(**asked, **tagged("security-group", properties))["GroupId"]
     if rules:
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=rules)
     return group, {"GroupId": group}
@@ -183,18 +183,23 @@ def _make_template(ec2: Any, name: str, properties: Properties) -> Made:
 
 
 def _make_role(iam: Any, name: str, properties: Properties) -> Made:
-    policies = properties.pop("ManagedPolicyArns", [])
+    policies, inline = properties.pop("ManagedPolicyArns", []), properties.pop("Policies", [])
     document = json.dumps(properties.pop("AssumeRolePolicyDocument"))
     role = iam.create_role(**{"RoleName": name, **properties}, AssumeRolePolicyDocument=document)["Role"]
     for policy in policies:
         moto_iam.know(policy)
         iam.attach_role_policy(RoleName=role["RoleName"], PolicyArn=policy)
+    for one in inline:
+        said = json.dumps(one["PolicyDocument"])
+        iam.put_role_policy(RoleName=role["RoleName"], PolicyName=one["PolicyName"], PolicyDocument=said)
     return role["RoleName"], {"Arn": role["Arn"]}
 
 
 def _remove_role(iam: Any, role: str) -> None:
     for policy in iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]:
         iam.detach_role_policy(RoleName=role, PolicyArn=policy["PolicyArn"])
+    for name in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+        iam.delete_role_policy(RoleName=role, PolicyName=name)
     iam.delete_role(RoleName=role)
 
 
@@ -221,10 +226,12 @@ def _make_balancer(elb: Any, name: str, properties: Properties) -> Made:
 
 
 def _make_target_group(elb: Any, name: str, properties: Properties) -> Made:
-    attributes = properties.pop("TargetGroupAttributes", [])
+    attributes, targets = properties.pop("TargetGroupAttributes", []), properties.pop("Targets", [])
     group = elb.create_target_group(**{"Name": name, **properties})["TargetGroups"][0]["TargetGroupArn"]
     if attributes:
         elb.modify_target_group_attributes(TargetGroupArn=group, Attributes=attributes)
+    if targets:
+        elb.register_targets(TargetGroupArn=group, Targets=targets)
     return group, {}
 
 
@@ -256,11 +263,12 @@ def _make_policy(scaling: Any, name: str, properties: Properties) -> Made:
 
 
 def _make_mirror_target(ec2: Any, name: str, properties: Properties) -> Made:
-    made = ec2.create_traffic_mirror_target(**_tagged("traffic-mirror-target", properties))["TrafficMirrorTarget"]
+    made = ec2.create_traffic_mirror_target(**tagged("traffic-mirror-target", properties))["TrafficMirrorTarget"]
     return made["TrafficMirrorTargetId"], {}
 
 
 KINDS: Mapping[str, Kind] = {
+    **{name: Kind(*of) for name, of in {**moto_stack_network.NETWORK, **moto_schedules.KINDS}.items()},
     "AWS::AutoScaling::AutoScalingGroup": Kind("autoscaling", _make_fleet, _remove_fleet),
     "AWS::AutoScaling::ScalingPolicy": Kind(
         "autoscaling", _make_policy, lambda scaling, one: scaling.delete_policy(PolicyName=one)

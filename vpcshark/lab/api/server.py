@@ -138,10 +138,19 @@ class ApiServer:
             except ModuleNotFoundError as error:  # what reads templates is large, and few need it
                 return _lacking(error.name or "moto", start_response)
             moto_stacks.install()
+            self._keep_schedules()
             with moto_stacks.acting(self.endpoint, caller):
                 return app(environ, start_response)
 
         return serve
+
+    def _keep_schedules(self) -> None:
+        """From the first stack on."""
+        from vpcshark.lab.api.moto_schedules import Schedules
+
+        with self._turn:
+            if "schedules" not in self.controls:
+                self.controls["schedules"] = Schedules(self.endpoint).control
 
     def _after(self, action: str) -> None:
         if action.startswith(_READING):

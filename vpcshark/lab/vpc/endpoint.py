@@ -21,7 +21,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
@@ -48,13 +48,19 @@ class Users(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """Whom the endpoint lets where: to addresses in ``network``, blocks between blanks."""
+    """Whom the endpoint lets where: to addresses in ``network``, blocks between blanks; ``further`` endpoints have
+    blocks of their own."""
 
     endpoint: str
     region: str
     network: str
     users: Users
     ports: tuple[str, ...] = _PORTS
+    further: dict[str, str] = field(default_factory=dict)
+
+    def blocks(self, endpoint: str) -> list[str]:
+        """Of the VPC of an endpoint; none if there is no such endpoint."""
+        return (self.network if endpoint == self.endpoint else self.further.get(endpoint, "")).split()
 
 
 def refusal(target: str, host: str, rules: Rules, now: datetime) -> str:
@@ -77,7 +83,8 @@ def _permission_problem(query: Mapping[str, str], rules: Rules) -> str:
 
 
 def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
-    if query.get("instanceConnectEndpointId") != rules.endpoint:
+    blocks = rules.blocks(query.get("instanceConnectEndpointId", ""))
+    if not blocks:
         return "The endpoint does not exist"
     if query.get("remotePort") not in rules.ports:
         return "The remote port must be 22 or 3389"
@@ -86,7 +93,7 @@ def _parameter_problem(query: Mapping[str, str], rules: Rules) -> str:
         return "maxTunnelDuration must be from 1 to 3600"
     try:
         address = ipaddress.ip_address(query.get("privateIpAddress", ""))
-        inside = any(address in ipaddress.ip_network(block) for block in rules.network.split())
+        inside = any(address in ipaddress.ip_network(block) for block in blocks)
     except ValueError:
         inside = False
     return "" if inside else "The private IP address is not in the VPC"

@@ -43,13 +43,14 @@ class Gateways:
         self._instances = {each.id: each for each in world.instances}
         self._place, self._region = dict(place), region
         self._made = datetime.now(timezone.utc)
+        self._further: dict[str, dict[str, Any]] = {}  # endpoint id -> what EC2 describes it with
         programs = environment.programs(folder)
         programs.mkdir(mode=0o700, exist_ok=True)
         plugin.install(programs)
         server = endpoint.listen()
         certificate = write_certificate(folder, server.getsockname()[0])
         self._ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
-        rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
+        self._rules = rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate, server
         )
@@ -93,12 +94,27 @@ class Gateways:
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
+        return [self._described(_ENDPOINT_ID, self._place), *self._further.values()]
+
+    def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See ``LoginServices``; by the same server as the first, which tells them apart by their ids."""
+        identity = f"eice-{secrets.token_hex(8)}0"
+        self._rules.further[identity] = blocks
+        made = {**place, "CreatedAt": datetime.now(timezone.utc)}
+        self._further[identity] = self._described(identity, made)
+        return self._further[identity]
+
+    def remove_endpoint(self, identity: str) -> None:
+        """See ``LoginServices``."""
+        self._rules.further.pop(identity, None)
+        self._further.pop(identity, None)
+
+    def _described(self, identity: str, place: Mapping[str, Any]) -> dict[str, Any]:
         name = self._endpoint.host
-        arn = f"arn:aws:ec2:{self._region}:{_ACCOUNT}:instance-connect-endpoint/{_ENDPOINT_ID}"
-        facts: dict[str, Any] = {
+        return {
             "OwnerId": _ACCOUNT,
-            "InstanceConnectEndpointId": _ENDPOINT_ID,
-            "InstanceConnectEndpointArn": arn,
+            "InstanceConnectEndpointId": identity,
+            "InstanceConnectEndpointArn": f"arn:aws:ec2:{self._region}:{_ACCOUNT}:instance-connect-endpoint/{identity}",
             "State": "create-complete",
             "StateMessage": "",
             "DnsName": name,
@@ -108,8 +124,8 @@ class Gateways:
             "IpAddressType": "ipv4",
             "PublicDnsNames": {"Ipv4": {"DnsName": name}},
             "Tags": [],
+            **place,
         }
-        return [{**facts, **self._place}]
 
     def console(self, instance: str) -> str:
         """See ``LoginServices``; as cloud-init prints it, through a serial console. EC2 keeps its last 64 KB, so an

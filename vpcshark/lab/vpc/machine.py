@@ -23,13 +23,14 @@ _PID = f"{users.PLACE}/pid"
 _TICK = 0.1
 
 
-def lines(folder: Path, user_data: str) -> list[str]:
-    """Write its files into ``folder``; the lines. The process that they lead to is the machine: its end is the end."""
+def lines(folder: Path, user_data: str, key: str = "") -> list[str]:
+    """Write its files into ``folder``; the lines. The process that they lead to is the machine: its end is the
+    end. ``key`` is the public key that it was launched with, "" for none."""
     (folder / "shutdown").write_text(f'#!/bin/sh\nexec kill -TERM "$(cat {_PID})"\n')
     (folder / "shutdown").chmod(0o755)
     stub = shlex.quote(str(folder / "shutdown"))
     made = [
-        f": > {users.PLACE}/authorized_keys",  # it was launched without a key pair
+        f"echo {shlex.quote(key.strip())} > {users.PLACE}/authorized_keys",  # the lab's own opens none of these
         "mount -t tmpfs -o mode=755 tmpfs /run && mkdir -m 755 /run/sshd",
         f"mkdir {_PROGRAMS} && echo $$ > {_PID}",
     ]

@@ -97,10 +97,8 @@ class NamespacePlane:
         with self._changing:
             if self._plan is None or self._made is None:
                 raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
-            try:
-                plan = topology.joining(self._plan, instance, self._name, self._next_port)
-            except KeyError as error:
-                raise VpcsharkError(f"The lab has no subnet {error}.") from None
+            self._plan = widen(self._plan, instance)
+            plan = topology.joining(self._plan, instance, self._name, self._next_port)
             self._next_port += len(plan.links)
             name = plan.namespaces[instance.id]
             self._made.namespaces.append(name)
@@ -226,7 +224,7 @@ class NamespacePlane:
         missing = tuple(role.removeprefix(_LACKING) for role in instance.roles if role.startswith(_LACKING))
         folder = self._etc(instance)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        more = machine.lines(folder, instance.user_data) if "launched" in instance.roles else []
+        more = machine.lines(folder, instance.user_data, instance.key) if "launched" in instance.roles else []
         pushed = self._folder.parent / "instance-connect" / instance.id
         among = users.command(folder, self._keys, missing, pushed, more)
         command = [*among, *sshd.command(self._keys, self._folder / "sshd_config")]
@@ -318,6 +316,19 @@ def build(plan: topology.Topology) -> None:
     netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
     for instance in plan.world.instances:
         _build_instance(plan, instance)
+
+
+def widen(plan: topology.Topology, instance: LabInstance) -> topology.Topology:
+    """Build the subnets of an instance that are not there yet; the plan with them. OSError or VpcsharkError."""
+    wider = topology.widened(plan, instance)
+    new = [cidr for cidr in wider.bridges if cidr not in plan.bridges]
+    if new:
+        part = topology.only(wider, new)
+        netns.ip_batch(topology.subnet_commands(part))
+        netns.inside(plan.fabric, lambda: _prepare_fabric(part))
+        netns.ip_batch(topology.router_commands(part), plan.fabric)
+        netns.ip_batch(topology.way_commands(plan, new))
+    return wider
 
 
 def add(plan: topology.Topology) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from ipaddress import ip_interface, ip_network
 
@@ -75,6 +76,18 @@ def joining(topology: Topology, instance: LabInstance, lab: str, port: int) -> T
     return replace(topology, world=world, namespaces={instance.id: namespace}, links=links)
 
 
+def widened(topology: Topology, instance: LabInstance) -> Topology:
+    """With a bridge for each subnet of the instance that has none yet."""
+    new = sorted({eni.subnet_cidr for eni in instance.enis} - topology.bridges.keys())
+    names = {cidr: f"br{len(topology.bridges) + index}" for index, cidr in enumerate(new)}
+    return replace(topology, bridges={**topology.bridges, **names})
+
+
+def only(topology: Topology, cidrs: Iterable[str]) -> Topology:
+    """The part that is these subnets, without what is in them."""
+    return replace(topology, bridges={cidr: topology.bridges[cidr] for cidr in cidrs}, links=())
+
+
 def _namespaces(world: LabWorld, lab: str, taken: set[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for instance in world.instances:
@@ -111,13 +124,16 @@ def interface_address(address: str, cidr: str) -> str:
 
 def link_commands(topology: Topology) -> list[str]:
     """ip(8) commands that make all namespaces' devices, run in this machine's own namespace."""
-    fabric = topology.fabric
-    bridges = [
-        f"link add name {bridge} mtu {MTU} address {router_mac(cidr)} netns {fabric}"
+    return [*subnet_commands(topology), *cable_commands(topology)]
+
+
+def subnet_commands(topology: Topology) -> list[str]:
+    """Those of them that make the subnets' bridges alone."""
+    return [
+        f"link add name {bridge} mtu {MTU} address {router_mac(cidr)} netns {topology.fabric}"
         " type bridge mcast_snooping 0 forward_delay 0"
         for cidr, bridge in topology.bridges.items()
     ]
-    return [*bridges, *cable_commands(topology)]
 
 
 def cable_commands(topology: Topology) -> list[str]:
@@ -138,7 +154,12 @@ def fabric_commands(topology: Topology) -> list[str]:
     commands = ["link set lo up", f"addr add {topology.world.resolver}/32 dev lo"]
     commands.append(f"addr add {SERVICES6}/128 dev lo nodad")
     commands.append("route add blackhole 169.254.0.0/16")  # instance metadata and the like: the lab has none
-    commands += port_commands(topology)
+    return [*commands, *port_commands(topology), *router_commands(topology)]
+
+
+def router_commands(topology: Topology) -> list[str]:
+    """Those of them that make a router of each bridge."""
+    commands = []
     for cidr, bridge in topology.bridges.items():
         commands += [f"link set {bridge} up", f"addr add {interface_address(router_address(cidr), cidr)} dev {bridge}"]
         commands += [
@@ -222,6 +243,16 @@ def host_commands(topology: Topology) -> list[str]:
                 f"route add {topology.world.vpc_cidr} via {router_address(eni.subnet_cidr)} dev {link.device}",
             ]
     return commands
+
+
+def way_commands(topology: Topology, cidrs: Iterable[str]) -> list[str]:
+    """ip(8) commands in this machine's own namespace: its ways to these subnets of other VPCs."""
+    hosts = [link for link in topology.links if not link.namespace]
+    return [
+        f"route add {cidr} via {router_address(link.eni.subnet_cidr)} dev {link.device}"
+        for link in hosts[:1]
+        for cidr in cidrs
+    ]
 
 
 def fabric_settings(topology: Topology) -> list[tuple[str, str]]:
