@@ -40,7 +40,7 @@ def asked(stage: Stage, story: Story) -> Any:
     more = ["--capture", "--yes", "--duration", "6", "--json", "-w", str(stage.folder / "why.pcapng")]
     if story.tries is not None:
         stage.keep_trying("client", *story.tries(stage))
-    else:
+    if story.probes or story.tries is None:
         more.append("--probe")
     began = time.monotonic()
     command = [*VPCSHARK, "why", *story.words, *more]

@@ -258,8 +258,11 @@ def _was_taken(joint: Joint, packet: Packet) -> bool:
 
 def _resets(joint: Joint) -> Iterator[Finding]:
     """A reset that arrives and was never sent at the point nearer to its sender."""
+    sent = {(flow_of(p), p.seq) for pair in joint.upper.pairs for p in pair.connection.packets if p.flags & RST}
     for packet in joint.made:
         if not packet.flags & RST or packet.protocol != TCP:
+            continue
+        if (flow_of(packet), packet.seq) in sent:  # a router with one interface is seen to take it and to pass it on
             continue
         if not joint.upper.begin <= packet.at - joint.offset <= joint.upper.end + SECOND:
             continue
