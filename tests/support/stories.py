@@ -188,6 +188,15 @@ def _wrong_return(stage: Stage) -> None:
     stage.ec2.create_route(RouteTableId=table, DestinationCidrBlock="10.1.0.0/24", VpcPeeringConnectionId=peering)
 
 
+def apart() -> Raw:
+    """The talk's, with the attachments in subnets of their own, so that the hosts' network ACLs hold both ways."""
+    raw = talk()
+    for number, name in enumerate(("left", "right"), 1):
+        raw["vpcs"][name]["subnets"][f"gate-{name}"] = {"cidr": f"10.{number}.9.0/28"}
+        raw["transit_gateways"]["main"]["attachments"][name]["subnets"] = [f"gate-{name}"]
+    return raw
+
+
 def _no_ephemeral(stage: Stage) -> None:
     """The client's subnet lets in web traffic alone: no answers."""
     web(stage)
@@ -481,7 +490,7 @@ STORIES = [
     ),
     Story(
         "ephemeral ports",
-        talk,
+        apart,
         _no_ephemeral,
         gets,
         "SUBNET_ACL_RESTRICTION",

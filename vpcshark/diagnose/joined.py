@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
@@ -17,7 +17,7 @@ from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RST, TCP, Packet, address
 from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
-from vpcshark.diagnose.verdicts import marks, voice
+from vpcshark.diagnose.verdicts import marks, mtu, voice
 from vpcshark.diagnose.view import View
 
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
@@ -189,6 +189,14 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         frames = tuple(marks.frame(joint.upper, p) for p in lost[:12])
         cause = ("between", source, target, joint.points)
         weight = len(lost) / 50
+        if mtu.is_a_size(biggest, lost):
+            advice = mtu.mending(smallest, flows[0], biggest)
+            said = f"{sentence} No router said why: a hop between takes less than {smallest} bytes and hides it."
+            hole = Finding(
+                "pmtu-black-hole", PROVED, said, flows, frames, checked, advice, weight=weight, size=smallest
+            )
+            yield replace(hole, cause=(source, target))
+            continue
         yield Finding("loss", PROVED, sentence, flows, frames, checked, advice, weight=weight, cause=cause)
 
 
