@@ -146,7 +146,14 @@ def nearest(findings: Sequence[Finding], compared: Sequence[Comparison]) -> list
             ends == finding.ends and each != own and own[0] <= each[0] and each[1] <= own[1] for ends, each in spans
         )
 
-    return [each for each in findings if not is_wide(each)]
+    return [_of_its_ends(each) for each in findings if not is_wide(each)]
+
+
+def _of_its_ends(finding: Finding) -> Finding:
+    """A black hole that each point saw alone is the one that lies between two of them."""
+    if finding.kind != "pmtu-black-hole" or not is_place(finding) or not isinstance(finding.cause, tuple):
+        return finding
+    return replace(finding, cause=finding.cause[1:3])
 
 
 def judge(made: Comparison) -> Iterator[Finding]:
@@ -195,7 +202,7 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
             hole = Finding(
                 "pmtu-black-hole", PROVED, said, flows, frames, checked, advice, weight=weight, size=smallest
             )
-            yield replace(hole, cause=(source, target))
+            yield replace(hole, cause=cause)
             continue
         yield Finding("loss", PROVED, sentence, flows, frames, checked, advice, weight=weight, cause=cause)
 
