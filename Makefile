@@ -26,6 +26,9 @@ venv: $(VENV)/.done ## the virtual environment
 tools: ## the programs that tests and demo run, by apt where it may
 	sh tests/install-tools.sh
 
+talk: $(VENV)/.demo tools ## ask a conference talk's question in the lab: README's first answer (root)
+	$(VENV)/bin/vpcshark lab run --topology talk -- $(VENV)/bin/vpcshark why client server:80 || test $$? -eq 1
+
 check: venv ## lint, format, types, template, shellcheck, prose
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .

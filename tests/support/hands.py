@@ -164,11 +164,11 @@ class Lab:
 
 
 @contextmanager
-def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[Lab]:
+def running_lab(features: Sequence[str] = (), topology: str = "", **environment: str) -> Iterator[Lab]:
     """A root lab, for somebody who has the shipped policies of these ``features`` and nothing else, enforced; without
     any, or with VPCSHARK_TEST_IAM=off, for somebody who may do all. Where it cannot run, tests fail in CI and are
     skipped elsewhere. A lab that was itself at fault fails them too: what they saw was not what AWS does; and so do
-    exchanges that botocore's models do not have (``conformity``). With
+    exchanges that botocore's models do not have (``conformity``). ``topology``: a shipped one's name, or a file. With
     VPCSHARK_LAB_PROFILE=aws-like the product sees what it made as late as with AWS; who judges sees it as it is."""
     path = os.environ["PATH"] + ":/usr/sbin:/sbin"
     missing = [tool for tool in NEEDED if not any(os.access(f"{place}/{tool}", os.X_OK) for place in path.split(":"))]
@@ -178,8 +178,9 @@ def running_lab(features: Sequence[str] = (), **environment: str) -> Iterator[La
     outer = {**os.environ, "PATH": path, **environment}
     record = Path(tempfile.mkdtemp(prefix="vpcshark-record-"), "exchanges.jsonl")
     outer["VPCSHARK_LAB_RECORD"] = str(record)
+    network = ["--topology", topology] if topology else []
     started = subprocess.run(
-        [*VPCSHARK, "lab", "start"], env=outer, text=True, capture_output=True, timeout=180, check=False
+        [*VPCSHARK, "lab", "start", *network], env=outer, text=True, capture_output=True, timeout=180, check=False
     )
     assert started.returncode == 0, started.stderr
     lab = Lab({**outer, **parse_exports(started.stdout)})

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 
@@ -64,3 +68,22 @@ def _customised(operation: str, parameters: dict[str, Any]) -> dict[str, Any]:
     if operation.startswith("create-network-acl-entry") and parameters["Protocol"] == "udp":
         parameters["Protocol"] = "17"
     return parameters
+
+
+def beside(folder: Path, environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment with a program ``aws`` before all others that runs a command line so, and the programs of the
+    Python that runs this; it lies in ``folder``."""
+    program = folder / "bin" / "aws"
+    program.parent.mkdir(exist_ok=True)
+    program.write_text(_PROGRAM.format(python=sys.executable, here=str(Path(__file__).parent)))
+    program.chmod(0o755)
+    path = os.pathsep.join([str(program.parent), str(Path(sys.executable).parent), environment["PATH"]])
+    return {**environment, "PATH": path}
+
+
+_PROGRAM = """#!{python}
+import shlex, sys
+sys.path.insert(0, {here!r})
+import boto3, mending
+mending.run(shlex.join(["aws", *sys.argv[1:]]), boto3.client)
+"""

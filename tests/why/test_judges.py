@@ -21,8 +21,8 @@ from vpcshark.survey.questions import Wanted, attempt
 from vpcshark.why import captures, from_analyzer, from_packets, from_probe, from_records, from_walk
 from vpcshark.why.asked_flow import AskedFlow
 from vpcshark.why.captures import capture_filter
-from vpcshark.why.steps import conclude
-from vpcshark.why.tried import CANNOT, CONNECTED, REFUSED, SILENT, UNREACHABLE, Echo, Probe
+from vpcshark.why.steps import Cause, Step, conclude
+from vpcshark.why.tried import ANSWERED, CANNOT, CONNECTED, REFUSED, SILENT, UNREACHABLE, Echo, Probe
 
 NOW = 1_767_268_800
 STATUSES = {"s": SEEN, "n": NOT_SEEN, "r": REJECTED, "-": NOT_COVERED, "u": UNCLEAR}
@@ -224,6 +224,23 @@ def test_a_hole_is_told_with_its_edges_and_what_mends_it(walks: dict[str, Answer
     assert cause is not None
     assert "1400 bytes are answered, and of 1500 bytes" in cause.sentence
     assert "type 3 code 4" in cause.mend
+
+
+@pytest.mark.parametrize(("code", "kind"), [(5, "dns-refused"), (2, "dns-servfail"), (4, ""), (0, "")])
+def test_a_dns_server_that_answers_no_is_no_proof_that_it_works(walks: dict[str, Answer], code: int, kind: str):
+    """Nor that it does not: it may serve other names."""
+    step = from_probe.judge(walks["reachable"], Probe(ANSWERED, 12, code=code))
+    assert (step.cause.kind if step.cause else "", step.works, step.is_proved) == (kind, not kind, not kind)
+
+
+def test_what_two_steps_found_of_one_kind_is_told_together(walks: dict[str, Answer]):
+    """Packets prove the hole, and the test connection knows what passes."""
+    proved = Step("diagnose", "proved", "Lost.", Cause("pmtu-black-hole", "Lost.", "Look."), is_proved=True)
+    end = conclude([from_probe.judge(walks["reachable"], Probe(SILENT, 12, "", HOLE)), proved])
+    assert (end.kind, end.is_proved) == ("pmtu-black-hole", True)
+    assert end.sentence.startswith("Lost. ")
+    assert "1400 bytes are answered" in end.sentence
+    assert "MTU to 1400" in end.mend
 
 
 def test_a_connection_where_the_rules_block_is_a_contradiction(walks: dict[str, Answer]):

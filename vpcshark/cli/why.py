@@ -141,7 +141,8 @@ def _analyzer(options: argparse.Namespace, answer: Answer) -> Step:
 
 def _diagnose(kept: Kept, files: Sequence[str], answer: Answer) -> Step:
     from vpcshark.cli import diagnose
-    from vpcshark.why import from_packets
+    from vpcshark.network import contract
+    from vpcshark.why import from_packets, named_hops
     from vpcshark.why.asked_flow import AskedFlow
 
     flow = AskedFlow(answer)
@@ -149,7 +150,8 @@ def _diagnose(kept: Kept, files: Sequence[str], answer: Answer) -> Step:
     def keep(found: Report, tables: Sequence[Table], examination: Examination) -> None:
         kept.report, kept.files, kept.graphs = diagnose.drawn(files, found, tables, examination)
 
-    return from_packets.judge(flow, diagnose.examined(files, flow.see, keep if kept.is_drawn else None), files)
+    found = diagnose.examined(files, flow.see, keep if kept.is_drawn else None)
+    return from_packets.judge(flow, named_hops.told(found, contract.as_json(answer)), files)
 
 
 def _write_report(options: argparse.Namespace, kept: Kept, found: Found, captures: Sequence[Capture]) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
@@ -17,7 +17,7 @@ from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import RST, TCP, Packet, address
 from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
-from vpcshark.diagnose.verdicts import marks, voice
+from vpcshark.diagnose.verdicts import marks, mtu, voice
 from vpcshark.diagnose.view import View
 
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
@@ -146,7 +146,14 @@ def nearest(findings: Sequence[Finding], compared: Sequence[Comparison]) -> list
             ends == finding.ends and each != own and own[0] <= each[0] and each[1] <= own[1] for ends, each in spans
         )
 
-    return [each for each in findings if not is_wide(each)]
+    return [_of_its_ends(each) for each in findings if not is_wide(each)]
+
+
+def _of_its_ends(finding: Finding) -> Finding:
+    """A black hole that each point saw alone is the one that lies between two of them."""
+    if finding.kind != "pmtu-black-hole" or not is_place(finding) or not isinstance(finding.cause, tuple):
+        return finding
+    return replace(finding, cause=finding.cause[1:3])
 
 
 def judge(made: Comparison) -> Iterator[Finding]:
@@ -189,6 +196,14 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
         frames = tuple(marks.frame(joint.upper, p) for p in lost[:12])
         cause = ("between", source, target, joint.points)
         weight = len(lost) / 50
+        if mtu.is_a_size(biggest, lost):
+            advice = mtu.mending(smallest, flows[0], biggest)
+            said = f"{sentence} No router said why: a hop between takes less than {smallest} bytes and hides it."
+            hole = Finding(
+                "pmtu-black-hole", PROVED, said, flows, frames, checked, advice, weight=weight, size=smallest
+            )
+            yield replace(hole, cause=cause)
+            continue
         yield Finding("loss", PROVED, sentence, flows, frames, checked, advice, weight=weight, cause=cause)
 
 
@@ -258,8 +273,11 @@ def _was_taken(joint: Joint, packet: Packet) -> bool:
 
 def _resets(joint: Joint) -> Iterator[Finding]:
     """A reset that arrives and was never sent at the point nearer to its sender."""
+    sent = {(flow_of(p), p.seq) for pair in joint.upper.pairs for p in pair.connection.packets if p.flags & RST}
     for packet in joint.made:
         if not packet.flags & RST or packet.protocol != TCP:
+            continue
+        if (flow_of(packet), packet.seq) in sent:  # a router with one interface is seen to take it and to pass it on
             continue
         if not joint.upper.begin <= packet.at - joint.offset <= joint.upper.end + SECOND:
             continue

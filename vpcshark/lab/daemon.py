@@ -109,9 +109,9 @@ def _bring_up_topology(folder: Path, undo: ExitStack, file: Path) -> None:
     from vpcshark.lab.topologies import running
 
     _tell("progress", text=f"making the topology {wanted.name}")
-    running.bring_up(folder, wanted, server, client, undo)
-    keys.make(folder / "ssh")
-    keys.write_known_hosts(folder / "ssh", [])
+    live = running.bring_up(folder, wanted, server, client, undo)
+    _tell("progress", text="opening its instances")
+    running.manage(folder, live, server, undo)
     _write_facts(folder, server.endpoint, client("iam"), f"the topology {wanted.name}")
 
 

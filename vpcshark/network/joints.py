@@ -6,13 +6,13 @@ endpoints"). Must not know how a packet came there.
 
 from __future__ import annotations
 
-from vpcshark.network import filters, states
+from vpcshark.network import filters, mend, states
 from vpcshark.network.decision import Unclear
-from vpcshark.network.facts import Endpoint, PeerEnd, Peering
+from vpcshark.network.facts import Endpoint, PeerEnd, Peering, Route
 from vpcshark.network.inside import Step, tell_subnet
 from vpcshark.network.packet import ANY, ICMP, TCP, contains
 from vpcshark.network.places import Arriving, Beyond, IntoEndpoint, IntoPeering, Place, Routing
-from vpcshark.network.trail import ALLOW, DROP, INTERNET_MTU, JUMBO, TRANSIT_MTU, UNKNOWN, Context, Trail
+from vpcshark.network.trail import ALLOW, DROP, INTERNET_MTU, JUMBO, TRANSIT_MTU, UNKNOWN, Context, Hop, Trail
 
 
 def into_peering(ctx: Context, trail: Trail, at: IntoPeering) -> Step:
@@ -31,8 +31,9 @@ def into_peering(ctx: Context, trail: Trail, at: IntoPeering) -> Step:
         verdict, code, said = (
             DROP,
             "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR",
-            f"{far.vpc} does not have {packet.dst}, and peering leads no further",
+            f"{far.vpc} does not have {packet.dst}, and peering leads no further{_led_here(trail)}",
         )
+        command = _elsewhere(trail)
     elif not _has(ctx, near, packet.src):
         verdict, code, said = (
             DROP,
@@ -42,6 +43,24 @@ def into_peering(ctx: Context, trail: Trail, at: IntoPeering) -> Step:
     trail = trail.add("peering", peering.id, verdict, code=code, text=said, mend=command, **place)
     there: Place | None = Arriving(far.vpc) if code != "PCX_REQUIRES_ADDRESS_IN_VPC_CIDR" else None
     return [(trail.cross("pcx-region" if is_abroad else "pcx"), there)]
+
+
+def _chosen(trail: Trail) -> tuple[Hop, Route] | None:
+    """The route that led here, and its table's hop."""
+    hop = next((each for each in reversed(trail.hops) if each.kind == "route-table"), None)
+    route = hop.rule.row if hop is not None and hop.rule is not None else None
+    return (hop, route) if hop is not None and isinstance(route, Route) else None
+
+
+def _led_here(trail: Trail) -> str:
+    chosen = _chosen(trail)
+    return f"; the route {chosen[1]} of {chosen[0].resource} leads here" if chosen else ""
+
+
+def _elsewhere(trail: Trail) -> str:
+    """Without that route a wider one of the table has the destination, which it stands in the way of; "" if not."""
+    chosen = _chosen(trail)
+    return mend.no_route(chosen[0].resource, chosen[1].destination) if chosen and chosen[0].passed else ""
 
 
 def _sides(peering: Peering, vpc: str) -> tuple[PeerEnd, PeerEnd]:

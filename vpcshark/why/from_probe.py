@@ -15,6 +15,9 @@ from vpcshark.why.tried import ANSWERED, CONNECTED, REFUSED, SILENT, UNREACHABLE
 HOLE = "pmtu-black-hole"
 """``diagnose``'s class."""
 
+_REFUSALS = {2: ("dns-servfail", "SERVFAIL"), 5: ("dns-refused", "REFUSED")}
+"""RCODE (RFC 1035, 4.1.1) -> ``diagnose``'s class, its name."""
+
 
 def judge(answer: Answer, probe: Probe) -> Step:
     """The step."""
@@ -24,12 +27,23 @@ def judge(answer: Answer, probe: Probe) -> Step:
         mend = f"Let the hop between send ICMP {_too_big(answer)}, or lower the source's MTU to {probe.hole[0]} and ask"
         return Step(PROBE, "sizes are lost", said, Cause(HOLE, said, f"{mend} again."))
     said = f"{outcome}{_sizes(probe)}"
+    if probe.outcome == ANSWERED and probe.code in _REFUSALS:
+        return _not_answered_well(answer, probe, said)
     if probe.outcome in (CONNECTED, ANSWERED):
         return Step(PROBE, probe.outcome, said, is_proved=True, works=True)
     if probe.outcome in (REFUSED, UNREACHABLE):
         mend = "Look at what listens on the destination's host: ss -ltnu." if probe.outcome == REFUSED else ""
         return Step(PROBE, probe.outcome, said, Cause(probe.outcome, said, mend))
     return Step(PROBE, probe.outcome if probe.outcome == SILENT else UNKNOWN, said)
+
+
+def _not_answered_well(answer: Answer, probe: Probe, said: str) -> Step:
+    """The way is open; what the service makes of the application's own questions, its packets show."""
+    kind, name = _REFUSALS[probe.code]
+    told = f"{said} It says {name} to a question for the root's name servers: so does a server that serves others or"
+    told += " its own zones alone."
+    mend = f"Let the DNS server at {answer.packet.dst} answer {answer.packet.src} (its list of clients, its zones)."
+    return Step(PROBE, f"{ANSWERED} with {name}", told, Cause(kind, told, mend))
 
 
 def _known_mtu(answer: Answer) -> int:

@@ -58,11 +58,20 @@ def conclude(steps: Sequence[Step]) -> Conclusion:
         return Conclusion(CONTRADICTION, f"The steps do not agree. {said} But {'; '.join(denials)}")
     for each in proved or [each for each in reversed(steps) if each.cause is not None]:
         assert each.cause is not None
-        return Conclusion(each.cause.kind, each.cause.sentence, each.cause.mend, each.is_proved)
+        sentence, mend = _with_others(each.cause, [one.cause for one in steps if one is not each and one.cause])
+        return Conclusion(each.cause.kind, sentence, mend, each.is_proved)
     if any(each.works for each in steps):
         return Conclusion(WORKS, next(each.sentence for each in steps if each.works), is_proved=True)
     told = [each.sentence for each in (steps[0], *steps[1:][-1:])]
     return Conclusion(UNDECIDED, " ".join([*told, *(() if _has_packets(steps) else ("Packets would decide.",))]))
+
+
+def _with_others(cause: Cause, others: Sequence[Cause]) -> tuple[str, str]:
+    """(sentence, mend): what another step found of the same kind is as good, and may know what this one can't."""
+    agreeing = [each for each in others if each.kind == cause.kind]
+    sentences = [cause.sentence, *(each.sentence for each in agreeing)]
+    mends = filter(None, dict.fromkeys([*(each.mend for each in agreeing), cause.mend]))
+    return " ".join(dict.fromkeys(sentences)), " ".join(mends)
 
 
 def _has_packets(steps: Sequence[Step]) -> bool:

@@ -44,13 +44,15 @@ class Router:
 @dataclass(frozen=True)
 class Probe:
     """``outcome``: one of the words above; "" where there was no port to try. ``milliseconds`` -1: not measured.
-    ``words`` are the host's for an error. ``echoes`` by size."""
+    ``words`` are the host's for an error. ``echoes`` by size. ``code``: what a DNS answer says (RCODE), 0 for no error.
+    """
 
     outcome: str = ""
     milliseconds: int = -1
     words: str = ""
     echoes: tuple[Echo, ...] = ()
     routers: tuple[Router, ...] = ()
+    code: int = 0
 
     @property
     def path_mtu(self) -> int:

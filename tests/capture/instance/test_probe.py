@@ -116,6 +116,12 @@ def test_outcomes_in_the_words_of_python_and_of_bash(said: str, outcome: str):
     assert probe.parse(f"vpcshark:tried:{said}\nvpcshark:end:ok\n".encode()).outcome == outcome
 
 
+@pytest.mark.parametrize(("said", "code"), [("12 answered rcode 5", 5), ("12 answered rcode 0", 0), ("12 answered", 0)])
+def test_what_a_dns_answer_says(said: str, code: int):
+    found = probe.parse(f"vpcshark:tried:{said}\nvpcshark:end:ok\n".encode())
+    assert (found.outcome, found.code) == (ANSWERED, code)
+
+
 @pytest.mark.parametrize(
     ("row", "echo"),
     [

@@ -36,8 +36,8 @@ def tried():
     if kind == "tcp":
         return "connected"
     made.send(bytes.fromhex("7673010000010000000000000000020001") if kind == "dns" else b"vpcshark")
-    made.recv(65535)
-    return "answered"
+    data = made.recv(65535)
+    return "answered" + (" rcode %d" % (data[3] & 15) if kind == "dns" and len(data) > 11 else "")
 began = time.time()
 try:
     said = tried()
@@ -89,6 +89,7 @@ say end ok
 
 _ROUTE = re.compile(r"^(\d{1,2})\??:\s+(\S+)(.*)$")
 _MTU = re.compile(r"\b(?:pmtu|mtu)\D{0,4}(\d{3,5})\b", re.IGNORECASE)
+_CODE = re.compile(r"answered rcode (\d{1,2})$")
 _FROM = re.compile(r"^From ([0-9a-fA-F.:]+)")
 
 
@@ -112,9 +113,13 @@ def parse(output: bytes, where: str = "The host") -> Probe:
             values.setdefault(name, []).append(line(value, _MOST_WORDS))
     if "end" not in values:
         raise TransportError(f"The test connection from {where} did not come to its end.", "Try again.")
-    outcome, milliseconds, words = _tried(values.get("tried", [""])[-1])
+    said = values.get("tried", [""])[-1]
+    outcome, milliseconds, words = _tried(said)
     echoes = sorted(filter(None, map(_echo, values.get("echo", []))), key=lambda each: each.size)
-    return Probe(outcome, milliseconds, words, tuple(echoes), _routers(values.get("hop", [])))
+    code = _CODE.search(said) if outcome == ANSWERED else None
+    return Probe(
+        outcome, milliseconds, words, tuple(echoes), _routers(values.get("hop", [])), int(code[1]) if code else 0
+    )
 
 
 def _tried(text: str) -> tuple[str, int, str]:

@@ -153,18 +153,25 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     packets = [*lost.sent, *lost.smaller]
     cause = (flow.source, flow.target)
     return view.finding(
-        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(length, flow), lasted / SECOND, cause, length),
+        Verdict("pmtu-black-hole", sure, sentence, checked, mending(length, flow), lasted / SECOND, cause, length),
         (flow,),
         packets,
     )
 
 
-def _advice(length: int, flow: Flow) -> str:
+def is_a_size(passed: int, lost: Sequence[Packet]) -> bool:
+    """Between two points: is it for their size that these are lost? Whole ones of data passed, all of them smaller."""
+    return _SMALLEST <= passed < min(p.length for p in lost) and all(p.is_whole for p in lost)
+
+
+def mending(length: int, flow: Flow, passed: int = 0) -> str:
+    """What mends it; ``passed``: the longest that came through, where that is known."""
     known = next((words for mtu, words in _KNOWN if mtu < length), "a tunnel takes less than 1500 (a VPN: 1446)")
+    to = f" to {passed}" if passed else ""
     return (
         f"Likely: {known}. On {address(flow.source)}: ping -M do -s {max(length - 28, 0)} {address(flow.target)}; then "
-        "lower the MTU of its interface or route, clamp the MSS on the device between, let ICMP type 3 code 4 (IPv6: "
-        "type 2) through security group and network ACL, or set net.ipv4.tcp_mtu_probing=1."
+        f"lower the MTU of its interface or route{to}, clamp the MSS on the device between, let ICMP type 3 code 4 "
+        "(IPv6: type 2) through security group and network ACL, or set net.ipv4.tcp_mtu_probing=1."
     )
 
 
@@ -246,7 +253,7 @@ def _shrunk_told(view: View, flow: Flow, around: tuple[Packet, Packet], largest:
         "No ICMP about a packet too big is in the capture (it would go to the sender).",
     )
     cause = (flow.source, flow.target)
-    advice = _advice(1501, flow)
+    advice = mending(1501, flow)
     return view.finding(
         Verdict("pmtu-black-hole", LIKELY, sentence, checked, advice, until / SECOND, cause), (flow,), [before, after]
     )
@@ -270,7 +277,7 @@ def _hole_told(view: View, flow: Flow, hole: Hole, largest: int) -> Finding:
     sure = LIKELY
     cause = (flow.source, flow.target)
     return view.finding(
-        Verdict("pmtu-black-hole", sure, sentence, checked, _advice(1500, flow), until / SECOND, cause),
+        Verdict("pmtu-black-hole", sure, sentence, checked, mending(1500, flow), until / SECOND, cause),
         (flow,),
         packets,
     )
@@ -287,7 +294,7 @@ def _ahead_told(view: View, flow: Flow, packet: Packet, count: int) -> Finding:
         "No large packet of this connection came from this host.",
     )
     cause = (flow.source, flow.target)
-    advice = _advice(1501, flow) + " A capture at the server's ENI shows the size."
+    advice = mending(1501, flow) + " A capture at the server's ENI shows the size."
     return view.finding(Verdict("pmtu-black-hole", LIKELY, sentence, checked, advice, 10.0, cause), (flow,), [packet])
 
 

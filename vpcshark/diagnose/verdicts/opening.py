@@ -8,9 +8,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from ipaddress import ip_address
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
-from vpcshark.diagnose.flows import SECOND, seconds
+from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
 from vpcshark.diagnose.streams import Pair
@@ -58,18 +59,20 @@ class Opening:
 def judge(view: View) -> Iterator[Finding]:
     """What is wrong with the openings."""
     by_server: dict[Server, list[Opening]] = defaultdict(list)
+    older: dict[Server, list[Opening]] = defaultdict(list)
     for pair in view.pairs:
         opening = Opening(pair)
-        if opening.syns or opening.answers:
-            by_server[pair.flow.target, pair.flow.target_port].append(opening)
+        where = by_server if opening.syns or opening.answers else older
+        where[pair.flow.target, pair.flow.target_port].append(opening)
     odd = [server for server, openings in by_server.items() if any(o.is_odd for o in openings)]
     for opening in (Opening(pair) for pair in view.beside(odd)):
         by_server[opening.flow.target, opening.flow.target_port].append(opening)
-    for openings in by_server.values():
-        yield from _server(view, openings)
+    for server, openings in by_server.items():
+        yield from _server(view, openings, older[server])
 
 
-def _server(view: View, openings: Sequence[Opening]) -> Iterator[Finding]:
+def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -> Iterator[Finding]:
+    """``older``: connections whose beginning is not in the capture."""
     silent = [o for o in openings if _is_silent(view, o)]
     slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets]
     served = [o for o in openings if o.answers]
@@ -77,7 +80,7 @@ def _server(view: View, openings: Sequence[Opening]) -> Iterator[Finding]:
         yield from _refused(view, opening)
         yield from _answer_unheard(view, opening, served)
     if silent or slow:
-        yield from _silent(view, silent, slow, served)
+        yield from _silent(view, silent, slow, [*served, *_running(older)])
 
 
 def _is_silent(view: View, opening: Opening) -> bool:
@@ -94,11 +97,15 @@ def _silent(
 ) -> Iterator[Finding]:
     held = [o for o in (*silent, *slow)]
     first = min(o.syns[0].at for o in held)
+    older = [o for o in served if not o.answers]
+    served = [o for o in served if o.answers]
     before = [o for o in served if o not in slow and o.answers[0].at <= first + SECOND]
     if before and _is_backlog(view, held, before):
         yield _backlog(view, held, before)
     elif len(before) >= 3 and len(held) >= 2 and _is_nat(held, before):
         yield _nat(view, held, before)
+    elif len(older) >= 3 and len(held) >= 2 and _needs_nat(view, held[0].flow) and _is_nat(held, older):
+        yield _nat(view, held, older)
     else:
         flow = held[0].flow
         more = view.sound.unheard[flow.target, flow.target_port]
@@ -132,6 +139,17 @@ def _backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> 
     return view.finding(
         Verdict("backlog-full", LIKELY, sentence, tuple(checked), advice, _waited(view, held)), flows, packets
     )
+
+
+def _running(older: Sequence[Opening]) -> list[Opening]:
+    """Those that carry data both ways."""
+    return [o for o in older if o.has_served and o.pair.client.segments]
+
+
+def _needs_nat(view: View, flow: Flow) -> bool:
+    """From a private address to a public one, seen on the private side: else a rule that was changed since would do."""
+    ends = [ip_address(each) for each in (flow.source, flow.target)]
+    return ends[0].is_private and not ends[1].is_private and not view.is_here(flow.target)
 
 
 def _is_nat(held: Sequence[Opening], before: Sequence[Opening]) -> bool:

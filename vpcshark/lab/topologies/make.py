@@ -11,11 +11,13 @@ from ipaddress import IPv4Address, IPv6Network, ip_network
 from typing import Any
 
 from vpcshark.errors import InputError
+from vpcshark.lab.seed import CAPTURE_HOST_TAG, PROFILE
 from vpcshark.lab.topologies.joints import Joints, public_address
 from vpcshark.lab.topologies.networks import Making, Networks, named
 from vpcshark.lab.topologies.spec import Balancer, Instance, Spec, Vpc
 
 _IMAGE = "ami-0e9271c829888680e"  # any of moto's with Linux
+CAPTURE_HOST_TAGS = {CAPTURE_HOST_TAG: "", "vpcshark:ssh-user": "root"}
 _KINDS = {
     "tgw": "TransitGatewayId",
     "peering": "VpcPeeringConnectionId",
@@ -45,7 +47,7 @@ def make(spec: Spec, client: Callable[[str], Any]) -> Made:
     making = Making(spec, ec2, zones)
     Networks(making).make()
     Joints(making).make()
-    _Hosts(making).make()
+    _Hosts(making, client("iam")).make()
     for each in spec.balancers:
         _balance(each, making.ids, client("elbv2"))
     serves = {making.ids[f"instance/{each.name}"]: each.serves for each in spec.instances}
@@ -73,8 +75,8 @@ def _balance(balancer: Balancer, ids: Mapping[str, str], elb: Any) -> None:
 class _Hosts:
     """Instances, and the routes, which may lead to them."""
 
-    def __init__(self, making: Making) -> None:
-        self._making = making
+    def __init__(self, making: Making, iam: Any) -> None:
+        self._making, self._iam = making, iam
 
     def make(self) -> None:
         """All of them."""
@@ -107,12 +109,21 @@ class _Hosts:
             MaxCount=1,
             Placement={"AvailabilityZone": made["AvailabilityZone"]},
             NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": eni}],
-            TagSpecifications=named("instance", instance.name),
+            TagSpecifications=named("instance", instance.name, CAPTURE_HOST_TAGS if instance.captures else {}),
         )["Instances"][0]["InstanceId"]
+        if instance.captures:
+            self._give_profile(started)
         self._making.ids |= {f"instance/{instance.name}": started, f"eni/{instance.name}": eni}
         if instance.public:
             allocation = public_address(self._making, instance.public)
             self._making.ec2.associate_address(AllocationId=allocation, NetworkInterfaceId=eni)
+
+    def _give_profile(self, instance: str) -> None:
+        """The tag alone makes no capture host."""
+        there = self._iam.list_instance_profiles()["InstanceProfiles"]
+        if PROFILE not in {each["InstanceProfileName"] for each in there}:
+            self._iam.create_instance_profile(InstanceProfileName=PROFILE)
+        self._making.ec2.associate_iam_instance_profile(IamInstanceProfile={"Name": PROFILE}, InstanceId=instance)
 
     def _tables(self, vpc: Vpc) -> None:
         identity = self._making.ids[f"vpc/{vpc.name}"]

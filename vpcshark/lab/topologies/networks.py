@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv6Network
+from types import MappingProxyType
 from typing import Any
 
 from vpcshark.errors import InputError
@@ -151,6 +152,6 @@ def acl_entry(number: int, line: AclLine, cidr: str) -> dict[str, Any]:
     return found
 
 
-def named(resource: str, name: str) -> list[dict[str, Any]]:
-    """A TagSpecification with the Name."""
-    return [{"ResourceType": resource, "Tags": [{"Key": "Name", "Value": name}]}]
+def named(resource: str, name: str, more: Mapping[str, str] = MappingProxyType({})) -> list[dict[str, Any]]:
+    """A TagSpecification with the Name, and ``more``."""
+    return [{"ResourceType": resource, "Tags": [{"Key": k, "Value": v} for k, v in {"Name": name, **more}.items()]}]

@@ -11,16 +11,20 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from vpcshark.lab.api import insights, moto_cloud, moto_nodes
+from vpcshark.clock import SystemClock
+from vpcshark.lab import environment, keys, plugin
+from vpcshark.lab.api import insights, moto_cloud, moto_launch, moto_logins, moto_nodes
 from vpcshark.lab.api.moto_ec2 import TURN
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.lab.cloud import Cloud
 from vpcshark.lab.topologies import health, make, spec
 from vpcshark.lab.topologies.analyzing import Analyst
 from vpcshark.lab.topologies.make import Made
+from vpcshark.lab.topologies.management import Management, ssh_names
 from vpcshark.lab.vpc.routed.plane import Outfit, RoutedPlane
 
 HOSTS = "hosts"
+_ANYWHERE = "0.0.0.0/0"
 
 
 class Running:
@@ -70,6 +74,23 @@ def bring_up(
     undo.callback(insights.install, None)
     insights.install(Analyst(plane).analyse)
     return running
+
+
+def manage(folder: Path, running: Running, server: ApiServer, undo: ExitStack) -> None:
+    """Let its instances be logged in to, captured at, and launched. VpcsharkError."""
+    keys.make(folder / "ssh")
+    managed = Management(folder, running.plane, running.follow, SystemClock())
+    undo.callback(managed.close)
+    managed.start()
+    keys.write_known_hosts(folder / "ssh", ssh_names(running.plane.cloud))
+    moto_logins.install(managed.logins)
+    programs = environment.programs(folder)
+    programs.mkdir(mode=0o700, exist_ok=True)
+    plugin.install(programs)
+    undo.callback(moto_launch.install, None)
+    moto_launch.install(moto_launch.Fleet(managed, _ANYWHERE))
+    undo.callback(server.tell, None)
+    server.tell(managed)
 
 
 def write_hosts(path: Path, cloud: Cloud) -> None:

@@ -50,7 +50,8 @@ class Vpc:
 
 @dataclass(frozen=True)
 class Instance:
-    """``public``: an Elastic IP of it. ``serves``: "tcp 80", "udp 53"."""
+    """``public``: an Elastic IP of it. ``serves``: "tcp 80", "udp 53". ``captures``: it offers itself as a
+    capture host."""
 
     name: str
     subnet: str
@@ -59,6 +60,7 @@ class Instance:
     serves: tuple[str, ...]
     public: str = ""
     is_checked: bool = True
+    captures: bool = False
 
 
 @dataclass(frozen=True)
@@ -210,6 +212,7 @@ def _instance(part: _Part) -> Instance:
         tuple(part.texts("serves")),
         part.address("public", ""),
         not part.take("forwards", False),
+        bool(part.take("captures", False)),
     )
 
 

@@ -1,4 +1,4 @@
-"""The AWS ways into the lab's instances: pushed keys, Session Manager, an Instance Connect Endpoint, console output.
+"""The AWS ways into the ordinary lab's instances: ``logins``, and an Instance Connect Endpoint.
 
 What ``api.moto_logins`` answers with stands here. Must not know moto.
 """
@@ -20,9 +20,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from vpcshark.lab import environment, keys, plugin
-from vpcshark.lab.model import LabInstance, LabWorld
+from vpcshark.lab.model import LabWorld
 from vpcshark.lab.vpc import endpoint, netns
 from vpcshark.lab.vpc.endpoint import EndpointServer, Rules, Users
+from vpcshark.lab.vpc.logins import Logins
 from vpcshark.lab.vpc.ssm_agent import SERVICE_PORT
 from vpcshark.lab.vpc.ssm_service import SsmService
 from vpcshark.lab.vpc.topology import SERVICES6
@@ -32,15 +33,13 @@ _ACCOUNT = "123456789012"  # moto's, which all labs are
 _ENDPOINT_ID = "eice-0123456789abcdef0"
 
 
-class Gateways:
+class Gateways(Logins):
     """From its making to ``close``. ``place`` is where the Instance Connect Endpoint is: VpcId, SubnetId,
     AvailabilityZone, SecurityGroupIds."""
 
     def __init__(
         self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, Any], region: str, users: Users
     ) -> None:
-        self._folder = folder
-        self._instances = {each.id: each for each in world.instances}
         self._place, self._region = dict(place), region
         self._made = datetime.now(timezone.utc)
         self._further: dict[str, dict[str, Any]] = {}  # endpoint id -> what EC2 describes it with
@@ -49,48 +48,12 @@ class Gateways:
         plugin.install(programs)
         server = endpoint.listen()
         certificate = write_certificate(folder, server.getsockname()[0])
-        self._ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
+        ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
+        super().__init__(folder, world.instances, ssm)
         self._rules = rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate, server
         )
-
-    def join(self, instance: LabInstance) -> None:
-        """It is there from now on."""
-        self._instances[instance.id] = instance
-
-    def leave(self, instance: str) -> None:
-        """It is not there any more."""
-        self._instances.pop(instance, None)
-
-    def push_key(self, instance: str, user: str, key: str) -> bool:
-        """See ``LoginServices``; sshd asks for what lies there (``users``)."""
-        if instance not in self._instances:
-            return False
-        place = self._folder / "instance-connect" / instance / user
-        place.mkdir(mode=0o700, parents=True, exist_ok=True)
-        keys.write_private(place / secrets.token_hex(8), key.strip().encode() + b"\n")
-        return True
-
-    def managed(self) -> Sequence[str]:
-        """See ``LoginServices``."""
-        return self._ssm.managed()
-
-    def start_session(self, instance: str, port: int) -> Mapping[str, str]:
-        """See ``LoginServices``."""
-        return self._ssm.start(instance, port)
-
-    def resume_session(self, session: str) -> Mapping[str, str]:
-        """See ``LoginServices``."""
-        return self._ssm.resume(session)
-
-    def end_session(self, session: str) -> None:
-        """See ``LoginServices``."""
-        self._ssm.end(session)
-
-    def session_faults(self, method: str, facts: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """See ``LoginServices``."""
-        return self._ssm.faults.ask(method, facts)
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
@@ -127,20 +90,10 @@ class Gateways:
             **place,
         }
 
-    def console(self, instance: str) -> str:
-        """See ``LoginServices``; as cloud-init prints it, through a serial console. EC2 keeps its last 64 KB, so an
-        instance that has run for long shows its host keys no more."""
-        known = self._instances.get(instance)
-        if known is None or "console" not in known.roles:
-            return "cloud-init: booted long ago\r\n"
-        host = (self._folder / "ssh" / "host_ed25519.pub").read_text(encoding="ascii").split()
-        lines = ["cloud-init: booted", "-----BEGIN SSH HOST KEY KEYS-----", f"{host[0]} {host[1]} ip-10-0-0-1"]
-        return "\r\n".join([*lines, "-----END SSH HOST KEY KEYS-----", ""])
-
     def close(self) -> None:
         """End every connection."""
         self._endpoint.close()
-        self._ssm.close()
+        super().close()
 
 
 def _doors(resolver: str) -> list[socket.socket]:

@@ -37,10 +37,11 @@ class Pair:
 
 
 class Enforcer:
-    """For one lab. Remembers what is in force, so that nothing is done twice."""
+    """For the ports of one namespace; routes are looked up there, or in ``lookups``, where nothing else is routed.
+    Remembers what is in force, so that nothing is done twice."""
 
-    def __init__(self, fabric: str) -> None:
-        self._fabric = fabric
+    def __init__(self, fabric: str, lookups: str = "") -> None:
+        self._fabric, self._lookups = fabric, lookups or fabric
         self._now: list[Pair] = []
         self._known: dict[tuple[tuple[RouteEntry, ...], str, str], str] = {}
 
@@ -73,8 +74,8 @@ class Enforcer:
     def _walk(self, guard: Guard) -> str:
         """The VPC that the kernel's look-ups end in, "" if none."""
         numbers = {name: _FIRST + index for index, name in enumerate(sorted({each.table for each in guard.routes}))}
-        _run(["ip", "-n", self._fabric, "-force", "-batch", "-"], "\n".join(_cleared(numbers)) + "\n", is_strict=False)
-        netns.ip_batch(_tables(guard.routes, numbers), self._fabric)
+        _run(["ip", "-n", self._lookups, "-force", "-batch", "-"], "\n".join(_cleared(numbers)) + "\n", is_strict=False)
+        netns.ip_batch(_tables(guard.routes, numbers), self._lookups)
         at = guard.start
         for _ in range(_HOPS):
             matched = self._match(guard.target, numbers[at]) if at in numbers else ""
@@ -85,7 +86,7 @@ class Enforcer:
 
     def _match(self, address: str, mark: int) -> str:
         """The destination of the kernel's longest match, "" if there is none."""
-        command = ["ip", "-n", self._fabric, "-j", "route", "get", "fibmatch", address, "mark", str(mark)]
+        command = ["ip", "-n", self._lookups, "-j", "route", "get", "fibmatch", address, "mark", str(mark)]
         found = subprocess.run(command, capture_output=True, text=True, check=False)
         if found.returncode != 0:
             return ""

@@ -1,7 +1,7 @@
 """The lab's Traffic Mirroring: a process in the fabric that copies sources' frames to their targets, in VXLAN.
 
 It is told what to mirror as JSON lines on stdin, one answer line per line on stdout; the end of stdin ends it.
-Must not know the EC2 API, namespaces' names, or ``vpcshark.wire`` (the product is not its own judge).
+Must not know the EC2 API, what namespaces are for, or ``vpcshark.wire`` (the product is not its own judge).
 
 A frame is read where the ENI's cable enters the fabric, by a packet(7) socket per source: what comes in there left the
 instance (egress), what goes out there enters it (ingress). Copies go out at the target's port, so that the target's own
@@ -24,7 +24,7 @@ from typing import Any, TextIO
 
 from vpcshark.lab import matching
 from vpcshark.lab.model import LabRule, LabSession
-from vpcshark.lab.vpc import geneve, vxlan
+from vpcshark.lab.vpc import geneve, netns, vxlan
 
 _ETH_P_ALL = 0x0003
 _SOL_PACKET = 263
@@ -41,7 +41,8 @@ _ETHERTYPE_VLAN = 0x8100
 
 @dataclass(frozen=True)
 class Eni:
-    """What the mirror knows of an ENI: its port in the fabric and its addresses; ``mtu`` counts the outer IP packet."""
+    """What the mirror knows of an ENI: its port in the fabric and its addresses; ``mtu`` counts the outer IP packet.
+    ``space`` is the namespace that the port is in, "" for the mirror's own."""
 
     port: str
     mac: str
@@ -49,6 +50,16 @@ class Eni:
     router: str
     subnet: str
     mtu: int
+    space: str = ""
+
+
+def _opened(space: str) -> socket.socket:
+    """A packet socket in a namespace: it stays there."""
+
+    def make() -> socket.socket:
+        return socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+
+    return netns.inside(space, make) if space else make()
 
 
 class Tap:
@@ -58,8 +69,8 @@ class Tap:
     copies that it is sent: nothing is mirrored twice, and no loop can start.
     """
 
-    def __init__(self, port: str) -> None:
-        self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+    def __init__(self, port: str, space: str = "") -> None:
+        self._socket = _opened(space)
         self._socket.setsockopt(socket.SOL_SOCKET, _SO_RCVBUFFORCE, _BUFFER)
         self._socket.setsockopt(_SOL_PACKET, _PACKET_AUXDATA, 1)
         self._socket.setblocking(False)
@@ -112,7 +123,7 @@ class Mirror:
         self._enis = enis
         self._sessions: dict[str, list[LabSession]] = {}  # by source
         self._outer: dict[tuple[str, str], vxlan.Outer] = {}  # by session and ENI that it goes to
-        self._sender = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+        self._senders: dict[str, socket.socket] = {}  # by namespace
         self.taps: dict[str, Tap] = {}  # by source
         self._counts = {"seen": 0, "mirrored": 0, "dropped": 0, "unsent": 0}
 
@@ -130,7 +141,7 @@ class Mirror:
             self._count_drops(source)
             self.taps.pop(source).close()
         for source in self._sessions.keys() - self.taps.keys():
-            self.taps[source] = Tap(self._enis[source].port)
+            self.taps[source] = Tap(self._enis[source].port, self._enis[source].space)
 
     def _known(self, session: LabSession) -> LabSession | None:
         """With all ENIs that its frames may go to in ``behind``; None if there are none, or no source."""
@@ -200,7 +211,12 @@ class Mirror:
         if target in self.taps:
             self.taps[target].send(frame)
         else:
-            self._sender.sendto(frame, (self._enis[target].port, 0))
+            self._sender(self._enis[target].space).sendto(frame, (self._enis[target].port, 0))
+
+    def _sender(self, space: str) -> socket.socket:
+        if space not in self._senders:
+            self._senders[space] = _opened(space)
+        return self._senders[space]
 
     def _count_drops(self, source: str) -> None:
         self._counts["dropped"] += self.taps[source].drops()

@@ -18,14 +18,10 @@ from typing import Any
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import guard, machine, mirror, netns, record, sshd, ssm_agent, topology, traffic, users
+from vpcshark.lab.vpc import guard, machine, mirror, netns, record, topology, traffic
+from vpcshark.lab.vpc.mirror_process import MirrorProcess
+from vpcshark.lab.vpc.processes import PATIENCE, Processes, end_all
 from vpcshark.lab.vpc.worker import Worker, python
-
-_PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
-_SSHD_PATIENCE = 10.0
-_POLL = 0.01
-_ROUNDS = 5
-_LACKING = "without:"
 
 
 class NamespacePlane:
@@ -39,12 +35,9 @@ class NamespacePlane:
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", name):
             raise InputError(f"A lab cannot be called {name!r}.", "Use letters, digits, dots and dashes.")
         self._name = name
-        self._keys = state_dir / "ssh"
         self._folder = state_dir / "vpc"
-        self._clock = clock or SystemClock()
-        self._lock = threading.Lock()  # one talk with the mirror at a time
-        self._workers: list[Worker] = []
-        self._mirror: Worker | None = None
+        self._processes = Processes(self._folder, state_dir / "ssh", clock or SystemClock())
+        self._mirror: MirrorProcess | None = None
         self._made: record.Record | None = None
         self._enforcer: guard.Enforcer | None = None
         self._ports: dict[str, str] = {}  # ENI id -> the fabric's port
@@ -107,8 +100,8 @@ class NamespacePlane:
             self._forget([address for link in plan.links for address in (link.eni.ipv4, link.eni.ipv6) if address])
             self._ports |= {link.eni.id: link.port for link in plan.links}
             self._ask({"join": mirror_view(plan)})
-            clock = self._boot_clock(instance)
-            server = self._start_sshd(plan, self._made, instance)
+            clock = self._processes.boot_clock(instance)
+            server = self._processes.start_sshd(self._made, name, instance)
             self._later[instance.id] = _Launched(plan, server, clock)
             self._start_agent(plan, self._made, instance)
         threading.Thread(target=self._await_end, args=(instance.id, server, on_end), daemon=True).start()
@@ -123,7 +116,7 @@ class NamespacePlane:
             self._ask({"leave": [link.eni.id for link in gone.plan.links]})
             if gone.clock is not None:
                 gone.clock.stop()
-            self._end_the_rest([name])
+            end_all([name])
             # First the cables: the kernel takes a namespace away later, and until then it would answer for its address.
             with self._enforcing:
                 for link in gone.plan.links:
@@ -140,21 +133,10 @@ class NamespacePlane:
         for name in ("", *self._made.namespaces):
             netns.ip_batch([f"neigh flush to {address}" for address in addresses], name)
 
-    def _boot_clock(self, instance: LabInstance) -> machine.BootClock | None:
-        rate = machine.rate()
-        if rate == 1:
-            return None
-        folder = self._etc(instance)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return machine.BootClock(folder / "uptime", rate)
-
     def _await_end(self, instance: str, server: Worker, on_end: Callable[[], None]) -> None:
         server.wait()
         if instance in self._later:  # else it is being taken away
             on_end()
-
-    def _etc(self, instance: LabInstance) -> Path:
-        return self._folder / "etc" / instance.id
 
     def stats(self) -> dict[str, int]:
         """The mirror's counts of frames: "seen" at the sources, "mirrored", "dropped" unread, "unsent"."""
@@ -169,13 +151,12 @@ class NamespacePlane:
             if one.clock is not None:
                 one.clock.stop()
         if made:
-            record.end(made.processes, _PATIENCE)
-            self._end_the_rest(made.namespaces)
+            record.end(made.processes, PATIENCE)
+            end_all(made.namespaces)
             self._remove(made)
             made.path.unlink(missing_ok=True)
-        for worker in self._workers:
-            worker.close()
-        self._workers, self._mirror, self._made, self._enforcer = [], None, None, None
+        self._processes.close()
+        self._mirror, self._made, self._enforcer = None, None, None
 
     def _check(self, plan: topology.Topology) -> None:
         if os.geteuid() != 0:
@@ -195,68 +176,29 @@ class NamespacePlane:
             for instance in plan.world.instances
             if (part := traffic.part_of(instance, plan.world))
         ]
-        players = [self._spawn(made, place, python(traffic.__name__), "traffic") for place, _ in parts]
-        self._mirror = self._spawn(made, plan.fabric, python(mirror.__name__), "mirror")
+        spawn = self._processes.spawn
+        players = [spawn(made, place, python(traffic.__name__), "traffic") for place, _ in parts]
+        self._mirror = MirrorProcess(spawn(made, plan.fabric, python(mirror.__name__), "mirror"))
         for instance in plan.world.instances:
             self._start_agent(plan, made, instance)
-        servers = [self._start_sshd(plan, made, instance) for instance in plan.world.instances if is_ssh_host(instance)]
+        hosts = filter(is_ssh_host, plan.world.instances)
+        servers = [self._processes.start_sshd(made, plan.namespaces[each.id], each) for each in hosts]
         for player, (_, part) in zip(players, parts, strict=True):
             player.say(json.dumps(asdict(part)))
         self._ask({"enis": mirror_view(plan), "resolver": plan.world.resolver})
         _hear_all(players, "ready")
-        self._wait_for(servers)
+        self._processes.wait_for(servers)
         for player in players:
             player.say("go")
         _hear_all(players, "flowing")
 
-    def _spawn(self, made: record.Record, namespace: str, command: Sequence[str], kind: str) -> Worker:
-        worker = Worker(namespace, command, self._folder / f"{namespace}.{kind}.log")
-        self._workers.append(worker)
-        made.add(worker.pid)
-        return worker
-
     def _start_agent(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> None:
-        if "ssm" in instance.roles:
-            agent = [*python(ssm_agent.__name__), instance.id, plan.world.resolver]
-            self._spawn(made, plan.namespaces[instance.id], agent, "ssm")
-
-    def _start_sshd(self, plan: topology.Topology, made: record.Record, instance: LabInstance) -> Worker:
-        missing = tuple(role.removeprefix(_LACKING) for role in instance.roles if role.startswith(_LACKING))
-        folder = self._etc(instance)
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        more = machine.lines(folder, instance.user_data, instance.key) if "launched" in instance.roles else []
-        pushed = self._folder.parent / "instance-connect" / instance.id
-        among = users.command(folder, self._keys, missing, pushed, more)
-        command = [*among, *sshd.command(self._keys, self._folder / "sshd_config")]
-        return self._spawn(made, plan.namespaces[instance.id], command, "sshd")
-
-    def _wait_for(self, servers: Sequence[Worker]) -> None:
-        deadline = self._clock.monotonic() + _SSHD_PATIENCE
-        for server in servers:
-            while not sshd.is_listening(server.pid):
-                if server.has_ended() or self._clock.monotonic() > deadline:
-                    raise server.broken()
-                self._clock.sleep(_POLL)
+        self._processes.start_agent(made, plan.namespaces[instance.id], instance, plan.world.resolver)
 
     def _ask(self, request: dict[str, Any]) -> dict[str, Any]:
-        with self._lock:
-            if self._mirror is None:
-                raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
-            self._mirror.say(json.dumps(request))
-            answer: dict[str, Any] = json.loads(self._mirror.hear())
-        if "error" in answer:
-            raise VpcsharkError(f"The lab's mirror failed: {answer['error']}.")
-        return answer
-
-    @staticmethod
-    def _end_the_rest(namespaces: Sequence[str]) -> None:
-        """End what else is in the lab's namespaces: what sshd's sessions left, what was started a moment ago."""
-        for _ in range(_ROUNDS):  # what is being ended may still start something
-            pids = [pid for pid in netns.processes(namespaces) if pid != os.getpid()]
-            found = [process for process in map(record.identify, pids) if process]
-            if not found:
-                return
-            record.end(found, _PATIENCE)
+        if self._mirror is None:
+            raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
+        return self._mirror.ask(request)
 
     @staticmethod
     def _remove(made: record.Record) -> None:

@@ -15,10 +15,12 @@ from vpcshark.lab.vpc import users
 _PRIVILEGE_SEPARATION = Path("/run/sshd")  # Debian's sshd refuses to start without it; its service unit makes it
 _LISTENING = "0A"  # TCP_LISTEN in /proc/net/tcp
 _PORT = "0016"
+_INNER = "127.0.0.1"
 
 
-def command(keys: Path, config: Path) -> list[str]:
-    """Write ``config`` for the keys in ``keys`` and return the command. VpcsharkError if there is no sshd."""
+def command(keys: Path, config: Path, *, is_inner: bool = False) -> list[str]:
+    """Write ``config`` for the keys in ``keys`` and return the command; ``is_inner``: on the loopback address alone.
+    VpcsharkError if there is no sshd."""
     program = shutil.which("sshd", path=f"/usr/sbin:/usr/local/sbin:{os.environ.get('PATH', '')}")
     if program is None:
         raise VpcsharkError("The lab's capture host needs sshd.", "Install the package openssh-server.")
@@ -27,7 +29,8 @@ def command(keys: Path, config: Path) -> list[str]:
     whole.write_text(_configuration(keys, "yes" if _is_root_locked() else "no"))
     whole.chmod(0o600)
     whole.replace(config)
-    return [program, "-D", "-e", "-f", str(config)]  # by its full path: sshd starts itself again per connection
+    inner = ["-o", f"ListenAddress={_INNER}"] if is_inner else []
+    return [program, "-D", "-e", "-f", str(config), *inner]  # by its full path: sshd starts itself again per connection
 
 
 def _configuration(keys: Path, use_pam: str) -> str:

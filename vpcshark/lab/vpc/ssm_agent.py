@@ -37,27 +37,37 @@ _UNANSWERED = "Handshake timed out. Please ensure that you have the latest versi
 _NO_SESSION = 1008  # a close code: the service does not know it any more
 _HOW: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": 1 << 16, "proxy": None}
 _GONE = (WebSocketException, OSError)
+Dial = Callable[[int], socket.socket]
+"""A port of the instance -> a connection. OSError."""
 
 
 def main(instance: str, address: str) -> None:
     """Serve until stdin ends."""
     ctypes.CDLL(None).prctl(_PR_SET_NAME, b"ssm-agent-worker", 0, 0, 0)
-    host = f"[{address}]" if ":" in address else address
-    threading.Thread(target=serve_for_ever, args=(instance, f"{host}:{SERVICE_PORT}"), daemon=True).start()
+    service = f"[{address}]:{SERVICE_PORT}" if ":" in address else f"{address}:{SERVICE_PORT}"
+    threading.Thread(target=serve_for_ever, args=(instance, service), daemon=True).start()
     while os.read(0, 1):
         pass
 
 
 def serve_for_ever(instance: str, service: str, clock: Clock | None = None) -> None:
     """Serve as the agent of ``instance``; ``service`` is "host:port"."""
-    clock = clock or SystemClock()
-    while True:
+    serve(instance, service, clock or SystemClock(), threading.Event(), _dial)
+
+
+def serve(instance: str, service: str, clock: Clock, over: threading.Event, dial: Dial) -> None:
+    """The same until it is ``over``; ``dial`` connects to the instance."""
+    while not over.is_set():
         with contextlib.suppress(*_GONE):
-            _serve(instance, service, clock)
-        clock.sleep(_PAUSE)
+            _serve(instance, service, clock, dial)
+        over.wait(_PAUSE)
 
 
-def _serve(instance: str, service: str, clock: Clock) -> None:
+def _dial(port: int) -> socket.socket:
+    return socket.create_connection(("127.0.0.1", port), 5)
+
+
+def _serve(instance: str, service: str, clock: Clock, dial: Dial) -> None:
     with connect(f"ws://{service}/v1/control-channel/{instance}?role=subscribe", **_HOW) as control:
         control.send(messages.open_channel("", ClientId=instance))
 
@@ -70,7 +80,7 @@ def _serve(instance: str, service: str, clock: Clock) -> None:
             assert isinstance(data, bytes)
             message = messages.decode(data)
             if message.kind == messages.TASK:
-                session = PortSession(service, json.loads(message.facts()["Content"]), complete, clock)
+                session = PortSession(service, json.loads(message.facts()["Content"]), complete, clock, dial)
                 threading.Thread(target=session.run, name="session", daemon=True).start()
 
 
@@ -78,12 +88,17 @@ class PortSession:
     """One session, from its handshake to its end; ``complete`` is told its id and why it ended ("": in order)."""
 
     def __init__(
-        self, service: str, task: Mapping[str, Any], complete: Callable[[str, str], None], clock: Clock
+        self,
+        service: str,
+        task: Mapping[str, Any],
+        complete: Callable[[str, str], None],
+        clock: Clock,
+        dial: Dial = _dial,
     ) -> None:
         self._id, self._token = str(task["SessionId"]), str(task["DataChannelToken"])
         self._properties: Mapping[str, str] = task["DocumentContent"]["properties"]
         self._url = f"ws://{service}/v1/data-channel/{self._id}?role=publish_subscribe"
-        self._complete, self._clock = complete, clock
+        self._complete, self._clock, self._dial = complete, clock, dial
         self._connection: ClientConnection | None = None
         self._port: socket.socket | None = None
         self._problem = ""
@@ -114,7 +129,7 @@ class PortSession:
         took = int((self._clock.monotonic() - began) * 1e9)
         self._put(messages.HANDSHAKE_COMPLETE, {"HandshakeTimeToComplete": took, "CustomerMessage": ""})
         try:
-            port = self._port = socket.create_connection(("127.0.0.1", int(self._properties["portNumber"])), 5)
+            port = self._port = self._dial(int(self._properties["portNumber"]))
         except OSError as error:
             return f"Unable to connect to specified port: {error}"
         port.settimeout(None)

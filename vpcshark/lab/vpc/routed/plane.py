@@ -96,6 +96,16 @@ class RoutedPlane:
         """The namespace of an instance; "" if it has none."""
         return self.namespaces.get(names.space("instance", identity), "")
 
+    def aside(self, name: str) -> tuple[str, record.Record]:
+        """A namespace of the lab's own that no packet of the account comes to, and where to note its processes."""
+        assert self._record is not None
+        namespace = f"{self._lab}-lab-{name}"
+        self._record.namespaces.append(namespace)
+        self._record.save()
+        netns.ip_batch([f"netns add {namespace}"])
+        netns.ip_batch(["link set lo up"], namespace)
+        return namespace, self._record
+
     def layout(self) -> Layout:
         """Spaces and cables as they are."""
         return self._now.layout
