@@ -13,6 +13,7 @@ import pytest
 from tests.support.walks import two_vpcs
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.monitoring.gateway_metrics import TRANSIT, Series
+from vpcshark.capture.diagnosing.follower import Told
 from vpcshark.capture.inventory.catalog import Place
 from vpcshark.cleanup import overview
 from vpcshark.cleanup.report import CleanupReport
@@ -77,7 +78,8 @@ def printed(command: str, folder: Path, capsys: pytest.CaptureFixture[str]) -> A
         case "interfaces":
             return [interfaces.as_json(Place(), Eni("eni-1", "x"))]
         case "capture":
-            return capture.summary("eni-1", Recorder(), [])  # type: ignore[arg-type]
+            found = Told("loss", "proved", "x", "", "", [1])
+            return {**capture.summary("eni-1", Recorder(), []), "findings": [found.as_json]}  # type: ignore[arg-type]
         case "preflight":
             return [finding.as_json(finding.Finding("route", "ok", "rtb-1", "x"))]
         case "doctor":

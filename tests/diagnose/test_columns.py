@@ -113,3 +113,40 @@ def test_of_very_many_syns_without_answer_all_are_counted() -> None:
     Tcp(story, sport=50000).raw(CLIENT, "S")
     (finding,) = examine(list(read_bytes(story.pcap(), in_columns=True).points.values())).findings
     assert "The same holds for 259 more flows." in finding.sentence
+
+
+def test_of_very_many_refused_connections_all_are_counted() -> None:
+    story = Story()
+    for number in range(260):
+        tcp = Tcp(story, sport=40000 + number)
+        tcp.raw(CLIENT, "S")
+        tcp.seq[CLIENT] += 1
+        tcp.raw(SERVER, "RA", id=0)
+        story.wait(0.02)
+    report = examine(list(read_bytes(story.pcap(), in_columns=True).points.values()))
+    (finding,) = report.findings
+    assert finding.kind == "refused"
+    assert "The same holds for 259 more flows." in finding.sentence
+    assert "60 connections that did not get beyond their opening are counted" in report.remarks[0]
+
+
+@pytest.mark.long
+def test_of_a_scan_of_very_many_hosts_those_that_were_asked_most_are_looked_at_and_the_rest_is_counted() -> None:
+    story = Story()
+    story.send(CLIENT, SERVER, TCP(sport=40000, dport=443, seq=7))
+    first = story.pcap()
+    head, record = first[:24], first[24:]
+    made = [head]
+    for number in range(4601):
+        place = min(number, 4199)
+        port = 40000 if number < 4200 else 40001 + number
+        packet = bytearray(record)
+        packet[0:4] = (1_700_000_000 + number // 4600 * 9).to_bytes(4, "little" if head[0] in (0x4D, 0xD4) else "big")
+        packet[46:50] = (0x0B000000 + place).to_bytes(4, "big")
+        packet[50:52] = port.to_bytes(2, "big")
+        made.append(bytes(packet))
+    report = examine(list(read_bytes(b"".join(made), in_columns=True).points.values()))
+    worst = max(report.findings, key=lambda each: len(each.flows))
+    assert "The same holds for 400 more flows." in worst.sentence
+    assert "connections that did not get beyond their opening are counted" in report.remarks[0]
+    assert len(report.findings) < 4000

@@ -78,6 +78,16 @@ def test_the_clocks_are_compared_by_the_shortest_way_there_and_back() -> None:
     assert "Between them lie 2 routers, by the TTL." in remark
 
 
+def test_copies_of_one_receiver_are_not_told_to_have_two_clocks() -> None:
+    near, far = talk(), Story()
+    for packet in near.packets:
+        far.put(packet.copy())
+        far.packets[-1].time = float(packet.time) + 0.000_078
+        far.packets[-1][IP].ttl += -1 if packet[IP].src == CLIENT else 1
+    (remark,) = both_ways(near, far).remarks[2:]
+    assert "the two clocks agree, as far as can be told: to 0.500 ms" in remark
+
+
 def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_first() -> None:
     near = talk()
     data = [n for n, packet in enumerate(near.packets) if packet[IP].src == CLIENT and len(packet[IP]) > 900]

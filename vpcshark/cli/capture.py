@@ -77,7 +77,7 @@ def run(options: argparse.Namespace, on_up: Callable[[], Future[Any] | None] = _
     if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
         return 0
     if options.json:
-        more = {"findings": [vars(each) for each in found.findings]} if found is not None else {}
+        more = {"findings": [each.as_json for each in found.findings]} if found is not None else {}
         console.write_json({**summary(selection, recorder, reasons), **more})
     _tell(selection, recorder, reasons)
     if found is not None and follower is not None:

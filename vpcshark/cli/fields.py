@@ -56,6 +56,13 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "packets": "how many are in the files",
         "files": "their names, in order",
         "reasons": "sentences on why none came; empty if some did",
+        "findings": "with `--diagnose`: what the packets prove, the most harmful first; as `diagnose` has them",
+        "findings[].class": "which kind of finding",
+        "findings[].confidence": "how sure it is",
+        "findings[].sentence": "what was found",
+        "findings[].next": "what to do now",
+        "findings[].filter": "a display filter that shows it",
+        "findings[].frames": "numbers of the packets that show it; empty where some of the capture was not looked at",
     },
     "preflight": {
         "[].check": "what was looked at: source, target, route, acl, group, permission …",

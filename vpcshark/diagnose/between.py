@@ -40,9 +40,11 @@ def _sentences(made: Comparison) -> Iterator[str]:
 def _clocks(made: Comparison) -> str:
     if made.error < 0:
         return "all of one direction, or without telling which point is first: the clocks can't be compared"
+    if abs(made.offset) <= made.error:
+        return f"the two clocks agree, as far as can be told: to {made.error / MILLISECOND:.3f} ms"
     return (
         f"the second clock is {made.offset / MILLISECOND:+.3f} ms off, with an error of at most "
-        f"{made.error / MILLISECOND:.3f} ms (half of the way there and back)"
+        f"{made.error / MILLISECOND:.3f} ms (half of the way there and back, or what stamps are worth)"
     )
 
 

@@ -23,6 +23,9 @@ from vpcshark.diagnose.view import View
 _FEWEST_LOST, _LOST_SHARE = 3, 0.005
 _EDGE = 200 * MILLISECOND
 """So near to a capture's beginning or end a packet may be outside of it."""
+_STAMPING = 500_000
+"""Nanoseconds by which stamps of virtual interfaces of one clock differ: a way there and back between two of them was
+seen to take less than nothing, by 0.1 ms; five times that is allowed for."""
 
 
 @dataclass
@@ -70,11 +73,12 @@ def compare(one: View, other: View, matched: Matched | None = None, points: tupl
 
 
 def clocks(ways: Sequence[Way]) -> tuple[int, int]:
-    """Clock offset and its error, half of the shortest way there and back: which part is longer, nobody knows."""
+    """Clock offset and its error, half of the shortest way there and back: which part is longer, nobody knows. It is
+    never less than what stamps are worth."""
     there = [way.nearest for way in ways if way.first > 0]
     back = [way.nearest for way in ways if way.first < 0]
     if there and back:
-        return (min(there) - min(back)) // 2, max((min(there) + min(back)) // 2, 0)
+        return (min(there) - min(back)) // 2, max((min(there) + min(back)) // 2, _STAMPING)
     if there or back:
         return (min(there) if there else -min(back)), -1
     return 0, -1

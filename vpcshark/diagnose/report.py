@@ -218,7 +218,7 @@ class Examination:
 
 _MOST_FINDINGS = 5000
 _FEW = 3
-_COUNTED = ("packets", "connections", "datagrams", "unsure")
+_COUNTED = ("packets", "connections", "datagrams", "unsure", "crowd")
 
 
 def _of(view: View) -> list[Finding]:
@@ -233,7 +233,9 @@ def _counted(view: View) -> Counter[str]:
 
 def _seen(of: Counter[str]) -> str:
     told = f"{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
-    return told + (f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else "")
+    told += f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else ""
+    crowd = f"; {of['crowd']} connections that did not get beyond their opening are counted, not looked at one by one"
+    return told + (crowd if of["crowd"] else "")
 
 
 def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:

@@ -12,7 +12,8 @@ import numpy as np
 
 from vpcshark.diagnose.columns import Columns, hosts, key_of
 from vpcshark.diagnose.conversations import Conversations, Sides
-from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow
+from vpcshark.diagnose.crowd import Crowd, client_ways
+from vpcshark.diagnose.flows import MILLISECOND, Flow
 from vpcshark.diagnose.headers import KEY, Array
 from vpcshark.diagnose.icmp import quote_of
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, TCP, UDP, Packet
@@ -24,8 +25,6 @@ _MOST = 60_000
 _EACH = 15
 """So many packets' memory a connection takes besides its own."""
 _MOST_HANDSHAKES = 1000
-_MOST_UNHEARD = 200
-_WATCHED = 2.5 * SECOND
 _MOST_BESIDE = 2000
 """Connections of one server that are looked at beside those of it that are suspicious."""
 _RTP, _CALLS = 40, (5060, 53)
@@ -49,14 +48,14 @@ class Sieve:
             self._suspects = np.ones(self._talk.count, bool)
         else:
             self._suspects = suspects(columns, self._talk, self._sides, self._end) | self._touched(loops)
-        crowd, young = self._crowd()
-        self._suspects &= ~(crowd | young)
+        crowd = Crowd(columns, self._talk, self._suspects & ~self._touched(loops), self._end)
+        self._suspects &= ~crowd.counted
         self._datagrams = self._chosen_datagrams(is_all=copies)
-        self._quiet = ~self._suspects & ~crowd & ~young
+        self._quiet = ~self._suspects & ~crowd.counted
         self.sound = self._witness(self._quiet)
-        self.sound.connections += int(crowd.sum()) + int(young.sum())
-        self.sound.packets += int((crowd | young)[self._talk.of].sum())
-        self.sound.unheard = self._by_server(crowd)
+        self.sound.connections += int(crowd.counted.sum())
+        self.sound.packets += int(crowd.counted[self._talk.of].sum())
+        self.sound.unheard, self.sound.refused, self.sound.crowd = crowd.unheard, crowd.refused, crowd.count
         self.sound.is_doubled, self.sound.has_loops = copies, bool(len(loops)) or bool(self._others) or copies
 
     @property
@@ -120,39 +119,6 @@ class Sieve:
         found: Array = ~self._is_tcp & chosen[self._rows["way"]]
         return found
 
-    def _crowd(self) -> tuple[Array, Array]:
-        """Of very many SYNs that nobody answers (all but the first ones to each server, those that are too young to
-        tell): they are counted, not looked at."""
-        talk = self._talk
-        rows = np.bincount(talk.of, minlength=talk.count)
-        alone = self._suspects & (talk.number(talk.is_syn & talk.is_of_client) == rows)
-        found = np.zeros(talk.count, bool)
-        if alone.sum() <= _MOST_UNHEARD:
-            return found, found
-        is_old = self._end - talk.at[talk.starts] >= _WATCHED
-        places = np.flatnonzero(alone & is_old)
-        young = alone & ~is_old & (rows == 1)
-        if not len(places):
-            return found, young
-        keys = self._columns.ways.keys[self._client_ways()[places]]
-        words = np.zeros((len(places), 24), np.uint8)
-        raw = keys.view(np.uint8).reshape(len(keys), -1)
-        words[:, :16], words[:, 16:18] = raw[:, 16:32], raw[:, 34:36]
-        mixed = np.zeros(len(places), np.uint64)
-        for column in words.view(np.uint64).T:
-            mixed = (mixed ^ column) * np.uint64(0x9E3779B97F4A7C15)
-            mixed ^= mixed >> np.uint64(29)
-        order = np.argsort(mixed, kind="stable")
-        first = np.append(True, mixed[order][1:] != mixed[order][:-1])
-        rank = np.arange(len(order)) - np.flatnonzero(first)[np.cumsum(first) - 1]
-        found[places[order[rank >= _MOST_UNHEARD]]] = True
-        return found, young
-
-    def _by_server(self, chosen: Array) -> Counter[Server]:
-        keys = self._columns.ways.keys[self._client_ways()[np.flatnonzero(chosen)]]
-        ports = np.frombuffer(keys["ports"].tobytes(), ">u2")[1::2].tolist()
-        return Counter(zip(hosts(keys)[1], ports, strict=True))
-
     def _witness(self, quiet: Array) -> Sound:
         """What the connections that are not suspicious, and all datagrams that are not chosen, say of others."""
         talk, rows = self._talk, self._rows
@@ -166,14 +132,8 @@ class Sieve:
         last = np.append(talk.starts[1:], len(talk.of)) - 1
         beyond_opening = talk.any(talk.flags & (SYN | RST) == 0)
         sound.lasts = sorted(talk.at[last[quiet & beyond_opening]].tolist()) if talk.count else []
-        sound.clients = Counter(hosts(self._columns.ways.keys[self._client_ways()[quiet]])[0])
+        sound.clients = Counter(hosts(self._columns.ways.keys[client_ways(self._columns, talk)[quiet]])[0])
         return sound
-
-    def _client_ways(self) -> Array:
-        """The way of each connection's client."""
-        talk, back = self._talk, self._columns.ways.back
-        first = talk.way[talk.starts]
-        return np.where(talk.is_of_client[talk.starts] | (back[first] < 0), first, back[first])
 
     def _ttls(self, rest: Array) -> dict[bytes, Counter[int]]:
         """How often each TTL came from each host, of what is in no batch."""
@@ -211,7 +171,7 @@ class Sieve:
         """See ``Sound``: of each connection some of its beginning, its first answer, its ends and its last packet."""
         talk, keys = self._talk, self._columns.ways.keys
         wanted = {address.ljust(16, b"\0") + port.to_bytes(2, "big") for address, port in servers}
-        client = keys[self._client_ways()]
+        client = keys[client_ways(self._columns, talk)]
         raw = client.tobytes()
         named = [raw[at + 16 : at + 32] + raw[at + 34 : at + 36] for at in range(0, len(raw), KEY.itemsize)]
         chosen = np.flatnonzero(self._quiet & np.array([name in wanted for name in named], bool))
@@ -256,7 +216,7 @@ class Sieve:
         if not sizes.sum() > _MOST:
             yield self._suspects
             return
-        keys = self._columns.ways.keys[self._client_ways()]
+        keys = self._columns.ways.keys[client_ways(self._columns, talk)]
         server = np.unique(np.char.add(_hex(keys["target"]), _hex(keys["ports"])), return_inverse=True)[1]
         order = np.argsort(server, kind="stable")
         order = order[self._suspects[order]]

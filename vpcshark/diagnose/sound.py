@@ -25,9 +25,10 @@ def _none(servers: Iterable[Server]) -> list[list[Packet]]:
 class Sound:
     """``passed``: from which host to which one, the longest packet that was acknowledged; ``lasts``: when the
     established connections were seen last, in order; ``clients``: how many connections each host opened; ``openings``:
-    for some servers the packets with which their connections began and ended; ``unheard``: how many more SYNs nobody
-    answered for long. ``is_doubled``: does the capture see packets twice (None: nobody looked)? ``has_loops``: may
-    there be packets that come by again and again?"""
+    for some servers the packets with which their connections began and ended. ``unheard`` and ``refused``: how many
+    more connections to a server nobody answered for long, or a reset did; ``crowd``: how many connections were counted
+    in all, and not looked at. ``is_doubled``: does the capture see packets twice (None: nobody looked)? ``has_loops``:
+    may there be packets that come by again and again?"""
 
     packets: int = 0
     connections: int = 0
@@ -41,6 +42,8 @@ class Sound:
     clients: Counter[bytes] = field(default_factory=Counter)
     openings: Callable[[Iterable[Server]], list[list[Packet]]] = _none
     unheard: Counter[Server] = field(default_factory=Counter)
+    refused: Counter[Server] = field(default_factory=Counter)
+    crowd: int = 0
     is_doubled: bool | None = None
     has_loops: bool = True
 

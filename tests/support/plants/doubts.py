@@ -216,7 +216,11 @@ def echo_of_typing(lab: Lab) -> str:
     "",
     "",
     "loss",
-    admits={"client": "loss", "server": "loss capture-lost-packets", "both": "policer capture-lost-packets"},
+    admits={
+        "client": "loss capture-lost-packets",
+        "server": "loss capture-lost-packets",
+        "both": "policer capture-lost-packets",
+    },
     tempting="large segments",
 )
 @takes(15)

@@ -44,6 +44,11 @@ class Told:
     frames: list[int]
 
     @property
+    def as_json(self) -> dict[str, Any]:
+        """With the names that ``vpcshark diagnose --json`` has."""
+        return {"class" if name == "kind" else name: value for name, value in vars(self).items()}
+
+    @property
     def text(self) -> str:
         """One line."""
         frames = f" (frames {', '.join(map(str, self.frames[:4]))})" if self.frames else ""

@@ -76,8 +76,8 @@ def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -
     silent = [o for o in openings if _is_silent(view, o)]
     slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets]
     served = [o for o in openings if o.answers]
+    yield from _refusals(view, openings)
     for opening in openings:
-        yield from _refused(view, opening)
         yield from _answer_unheard(view, opening, served)
     if silent or slow:
         yield from _silent(view, silent, slow, [*served, *_running(older)])
@@ -108,7 +108,7 @@ def _silent(
         yield _nat(view, held, older)
     else:
         flow = held[0].flow
-        more = view.sound.unheard[flow.target, flow.target_port]
+        more = view.sound.unheard.pop((flow.target, flow.target_port), 0)
         for opening in silent:
             yield replace(_syn(view, opening, served), more=more)
             more = 0
@@ -289,6 +289,13 @@ def _synack(view: View, opening: Opening) -> Finding:
     return view.finding(
         Verdict("synack-unanswered", PROVED, sentence, checked, advice, 1.0, ("synack", flow.target)), (flow,), packets
     )
+
+
+def _refusals(view: View, openings: Sequence[Opening]) -> Iterator[Finding]:
+    for opening in openings:
+        for finding in _refused(view, opening):
+            more = view.sound.refused.pop((opening.flow.target, opening.flow.target_port), 0)
+            yield replace(finding, more=more)
 
 
 def _refused(view: View, opening: Opening) -> Iterator[Finding]:
