@@ -82,7 +82,8 @@ def exit_statuses() -> Iterator[str]:
 
 def json_fields() -> Iterator[str]:
     """Of each command with ``--json``."""
-    yield f"{BY_SCRIPT}# JSON\n\n`--json` prints one JSON value on standard output. `[]` means the items of an array.\n"
+    yield f"{BY_SCRIPT}# JSON\n\n`--json` prints one JSON value on standard output"
+    yield " (`flowlogs show` and `flowlogs read`: one on each line).\n`[]` means the items of an array.\n"
     for command, fields in FIELDS.items():
         yield f"\n## vpcshark {command} --json\n\n| field | meaning |\n| --- | --- |\n"
         yield from (f"| `{field}` | {meaning} |\n" for field, meaning in fields.items())

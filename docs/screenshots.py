@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = PROJECT / "docs" / "images"
 sys.path.insert(0, str(PROJECT / "tests" / "support"))
 
-from gui import GuiError, Screen, Wireshark, other_interfaces, wireshark  # noqa: E402
+from gui import OURS, GuiError, Screen, Wireshark, other_interfaces, wireshark  # noqa: E402
 
 logger = logging.getLogger("screenshots")
 
@@ -37,10 +37,9 @@ def take(screen: Screen, window: Wireshark) -> None:
     """The list of interfaces, the options, a capture."""
     picture(screen, window, "interfaces.png")
     window.click(window.gear(window.row("web-1 · eth0")))
-    window.click(window.wait_for("page tab", "^Mirror$"))
-    window.fill("VNI", "777")
+    window.click(window.wait_for("page tab", "^Capture host$"))
     picture(screen, window, "options.png")
-    window.press("Close")
+    window.key("Escape")
     window.click(window.row("web-1 · eth0"), 2)
     window.wait_for_title("Capturing from")
     window.wait_for("label", r"Packets: [2-9]\d\d")
@@ -55,7 +54,7 @@ def main() -> None:
         again = [sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__]
         sys.exit(subprocess.run(again, check=False).returncode)
     IMAGES.mkdir(exist_ok=True)
-    hidden = {"capture.devices_hide": other_interfaces(os.environ)}
+    hidden = {"capture.devices_hide": other_interfaces(os.environ, OURS)}
     with (
         TemporaryDirectory(prefix="vpcshark-pictures-") as folder,
         Screen() as screen,

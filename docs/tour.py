@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
-from gui import GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
+from gui import OURS, GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
 
 WEB = "web-1 · eth0"
 TABS = ("Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug")
@@ -106,11 +106,12 @@ def main() -> None:
     if "VPCSHARK_LAB" not in os.environ:
         again = [sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__, sys.argv[1]]
         sys.exit(subprocess.run(again, check=False).returncode)
-    others = [name for name in other_interfaces(os.environ).split(",") if not name.startswith("aws-")]
     with (
         TemporaryDirectory(prefix="vpcshark-tour-") as folder,
         Screen() as screen,
-        wireshark(screen, os.environ, Path(folder), {"capture.devices_hide": ",".join(others)}) as window,
+        wireshark(
+            screen, os.environ, Path(folder), {"capture.devices_hide": other_interfaces(os.environ, OURS)}
+        ) as window,
     ):
         tour(screen, window, Path(sys.argv[1]).resolve())
 

@@ -28,10 +28,11 @@ copy_settings() {
     cp /etc/resolv.conf /etc/hosts "$1/etc/"
 }
 
-# A second run goes on where the first one was cut off.
+# A second run goes on where the first one was cut off, and touches nothing where all is there: others may see it fresh.
 make_base() {
     suite=$1 folder=$2
     shift 2
+    [ "$(cat "$folder/base.done" 2>/dev/null)" != "$*" ] || return 0
     command -v debootstrap >/dev/null || { echo "debootstrap is missing: apt-get install debootstrap" >&2 && exit 1; }
     [ -e "$folder/debootstrap.done" ] || {
         rm -rf "$folder"
@@ -44,6 +45,7 @@ make_base() {
     (enter "$folder" root eatmydata sh -euc 'apt-get update -qq
         DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" >/dev/null' sh "$@")
     chroot "$folder" id -u tester >/dev/null 2>&1 || chroot "$folder" useradd --create-home --shell /bin/bash tester
+    echo "$*" >"$folder/base.done"
 }
 
 make_chroot() {
@@ -76,6 +78,7 @@ enter() {
     root=$1 user=$2
     shift 2
     case $user in root) home=/root ;; *) home=/home/$user ;; esac
+    copy_settings "$root"
     copy_checkout "$root" "$home/vpcshark"
     [ "$user" = root ] || chroot "$root" chown -R "$user:" "$home/vpcshark"
     # shellcheck disable=SC2016 # the shell in the new namespaces reads it

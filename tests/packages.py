@@ -2,10 +2,10 @@
 
     packages.py CHROOTS [WAY ...]
 
-The wheel under pip, pipx and uv; the .deb in a fresh Debian, where this runs as root.
+The wheel under pip, pip --user, pipx and uv; the .deb in a fresh Debian, where this runs as root.
 
-Judges by what the installed program does, away from the checkout: version, launcher in an empty extcap folder, its
-answer to Wireshark's question, uninstall. Must not use what is in the checkout but to build from it.
+Judges by what the installed program does, away from the checkout: version, launcher, its answer to Wireshark,
+tshark's list, uninstall. Must not use what is in the checkout but to build from it.
 """
 
 from __future__ import annotations
@@ -152,6 +152,14 @@ def by_pip(tools: Path, wheel: Path, home: Path) -> tuple[Path, list[str | Path]
     return home / "venv/bin/vpcshark", [home / "venv/bin/pip", "uninstall", "--yes", "vpcshark"]
 
 
+def by_user(tools: Path, wheel: Path, home: Path) -> tuple[Path, list[str | Path]]:
+    """The same, beside what the system's Python has; a Debian's own refuses that unless it is told twice."""
+    pip = [getattr(sys, "_base_executable", sys.executable), "-m", "pip"]
+    run([*pip, "install", "--quiet", "--user", "--no-warn-script-location", wheel], PIP_BREAK_SYSTEM_PACKAGES="1")
+    remove = ["env", "PIP_BREAK_SYSTEM_PACKAGES=1", *pip, "uninstall", "--quiet", "--yes", "vpcshark"]
+    return home / ".local/bin/vpcshark", remove
+
+
 def by_pipx(tools: Path, wheel: Path, home: Path) -> tuple[Path, list[str | Path]]:
     """The same."""
     run([tools / "pipx", "install", wheel])
@@ -164,19 +172,27 @@ def by_uv(tools: Path, wheel: Path, home: Path) -> tuple[Path, list[str | Path]]
     return home / ".local/bin/vpcshark", [tools / "uv", "tool", "uninstall", "vpcshark"]
 
 
+def listed() -> list[str]:
+    """The rows of tshark's list that are there without an account."""
+    return [row for row in run(["tshark", "-D"]).splitlines() if "aws-choose" in row]
+
+
 def try_out(program: Path, home: Path, remove: Sequence[str | Path]) -> None:
     """From --version to nothing left."""
-    folder = home / "extcap"
-    launcher = folder / "vpcshark"
     say(f"  {run([program, '--version']).strip()}")
     run([program, "config", "path"])
     if "AWSTemplateFormatVersion" not in run([program, "capture-host"]):
         sys.exit(f"{program} has no template of a capture host.")
-    run([program, "install", "--dir", folder])
+    launcher = Path(run([program, "install"]).partition(" is installed")[0].splitlines()[-1])
     if "{call=--vni}" not in run([launcher, *ENI]):
         sys.exit(f"{launcher} does not answer Wireshark.")
-    run([program, "uninstall", "--dir", folder])
+    rows = listed()
+    if len(rows) != 1:
+        sys.exit(f"tshark -D lists vpcshark as {rows}.")
+    run([program, "uninstall", "--purge"])
     run(remove)
+    if rows := listed():
+        sys.exit(f"tshark -D still lists {rows}.")
     left = [path for path in (launcher, program) if path.exists()]
     if left:
         sys.exit(f"Left behind: {left}")
@@ -199,7 +215,7 @@ def main() -> None:
                 try_deb(deb, chroots, folder / "debian")
             else:
                 say(f"{deb.name} is built; only root can try it.")
-        for way in [one for one in (by_pip, by_pipx, by_uv) if not ways or one.__name__ in ways]:
+        for way in [one for one in (by_pip, by_user, by_pipx, by_uv) if not ways or one.__name__ in ways]:
             home = folder / way.__name__
             home.mkdir()
             places = {f"XDG_{kind}_HOME": str(home / kind.lower()) for kind in ("CONFIG", "CACHE", "STATE")}

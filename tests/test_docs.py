@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
 import importlib.util
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from vpcshark import errors, settings
+from vpcshark.cli import parsing, statuses
 from vpcshark.extcap.protocol import listing
 from vpcshark.options.table import OPTIONS
 
@@ -77,6 +80,40 @@ def test_every_setting_is_in_the_reference() -> None:
     sections = dict(re.findall(r"(?ms)^#?\[(\w+)[^\]]*\]\n(.*?)(?=^#?\[|^```)", page))
     keys = {"list": settings._LIST, "hosts": settings._HOSTS, "capture": settings._CAPTURE}
     assert [key for section, names in keys.items() for key in names if f"#{key} = " not in sections[section]] == []
+
+
+def arguments(parser: argparse.ArgumentParser, command: str) -> Iterator[tuple[str, str]]:
+    """(the command, what it takes) for all that help shows, of commands of commands too."""
+    for action in parser._actions:
+        if isinstance(action, argparse._SubParsersAction):
+            for name, made in action.choices.items():
+                yield from arguments(made, f"{command} {name}".strip())
+        elif action.help != argparse.SUPPRESS and action.dest not in ("help", "verbose", "version"):
+            shown = action.metavar if isinstance(action.metavar, str) else action.dest.upper()
+            yield command, action.option_strings[-1] if action.option_strings else shown
+
+
+def test_every_argument_of_every_command_is_in_the_reference() -> None:
+    """Below its command; a capture's options have a page of their own."""
+    pages = DOCS / "reference"
+    of = dict(re.findall(r"(?ms)^### vpcshark (\S+)$(.*?)(?=^##|\Z)", (pages / "commands.md").read_text("utf-8")))
+    options = (pages / "options.md").read_text("utf-8")
+    found = list(arguments(parsing.whole(), ""))
+    assert len(found) > 100
+    assert [
+        (command, name)
+        for command, name in found
+        if not re.search(rf"[` ]{re.escape(name)}[` ,]", of[command.split()[0]])
+        and not ((command == "capture" and f"`{name} VALUE`" in options) or f"`{name}, --no-" in options)
+    ] == []
+
+
+def test_every_exit_status_is_in_the_reference() -> None:
+    """Each that the program has a name for."""
+    page = (DOCS / "reference" / "exit-statuses.md").read_text("utf-8")
+    known = [value for name, value in vars(statuses).items() if name.isupper() and isinstance(value, int)]
+    assert len(known) > 5
+    assert [status for status in known if f"\n| {status} | " not in page] == []
 
 
 def error_classes() -> set[str]:

@@ -335,10 +335,14 @@ def wireshark(
             running.close()
 
 
-def other_interfaces(environment: Mapping[str, str]) -> str:
-    """All interfaces that are not ENIs, as the value of the preference that hides them (capture.devices_hide)."""
+ENIS, OURS = ("eni-",), ("aws-", "eni-")
+
+
+def other_interfaces(environment: Mapping[str, str], shown: tuple[str, ...] = ENIS) -> str:
+    """All interfaces but those that are ``shown``, as the value of the preference that hides them
+    (capture.devices_hide)."""
     done = subprocess.run(
         ["tshark", "-D"], env=dict(environment), text=True, capture_output=True, timeout=180, check=True
     )
     names = [line.split(". ", 1)[1].split(" (")[0] for line in done.stdout.splitlines()]
-    return ",".join(name for name in names if not name.startswith("eni-"))
+    return ",".join(name for name in names if not name.startswith(shown))

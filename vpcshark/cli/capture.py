@@ -77,8 +77,7 @@ def run(options: argparse.Namespace, on_up: Callable[[], Future[Any] | None] = _
     if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
         return 0
     if options.json:
-        more = {"findings": [each.as_json for each in found.findings]} if found is not None else {}
-        console.write_json({**summary(selection, recorder, reasons), **more})
+        console.write_json(summary(selection, recorder, reasons, found))
     _tell(selection, recorder, reasons)
     if found is not None and follower is not None:
         _tell_found(found, follower.found)
@@ -119,13 +118,18 @@ def _wanted(options: argparse.Namespace) -> tuple[Selection, CaptureOptions, str
     return replace(selection, enis=tuple(dict.fromkeys(ids))), wanted, name
 
 
-def summary(selection: Selection, recorder: recording.Recorder, reasons: Sequence[str]) -> dict[str, Any]:
-    """The fields that scripts rely on (``--json``). ``files``: those that are kept; ``reasons``: why none came."""
+def summary(
+    selection: Selection, recorder: recording.Recorder, reasons: Sequence[str], found: Summary | None
+) -> dict[str, Any]:
+    """The fields that scripts rely on (``--json``). ``files``: those that are kept; ``reasons``: why none came;
+    ``found``: what a diagnosis beside it says."""
+    more = {"findings": [each.as_json for each in found.findings]} if found is not None else {}
     return {
         "source": str(selection),
         "packets": recorder.packets,
         "files": recorder.paths,
         "reasons": [] if recorder.packets else [*reasons],
+        **more,
     }
 
 

@@ -26,6 +26,12 @@ _HOP = {
     "passed": "what the packet passed within the hop before",
 }
 _STOP = ("kind", "resource", "name", "az", "vpc", "rule", "reason", "text", "mend")
+_RECORD = {
+    "version": "and every other field of the record, by AWS's name; null where AWS has -",
+    "meaning": "what follows from them, as far as AWS's documentation says: `verdict`, `lost` (why -> how many), "
+    "`flow` (source>destination), `tcp-flags` (names), `initiator` (src or dst), `traffic-path`, `encryption-status`, "
+    "`srcaddr` and `dstaddr` (where they are the interface's own), `rejected-by`",
+}
 _FINDING = {"resource": "id that the sentence is about", "rule": "id of the rule, route or entry in it"}
 
 FIELDS: Mapping[str, Mapping[str, str]] = {
@@ -81,7 +87,7 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
     "walk": {
         "schema": "1; another number when a field changes its meaning",
         "verdict": "reachable, blocked or unknown",
-        "question": "what was asked: `source`, `destination`, the packet, `return`",
+        "question": "what was asked, as it was understood: `from`, `to`, the packet, `return`",
         "forward": "the way there: `verdict`, `hops`, with `--all-paths` also `paths`",
         **{f"forward.hops[].{name}": meaning for name, meaning in _HOP.items()},
         "return": "the way back, in the same form; null with `--no-return`",
@@ -102,6 +108,14 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "evidence.against": "sentences on where rules and records disagree, and where packets were last seen",
         "evidence.counts": "sentences on what the transit gateway's attachments count, of all traffic",
     },
+    "walk --from SRC --to DST[:PORT]": {
+        "schema": "1; another number when a field changes its meaning",
+        "verdict": "blocked if any walk is, else unknown if any is, else reachable",
+        "groups": "the walks that end alike, by what decides them",
+        "groups[].verdict": "reachable, blocked or unknown",
+        "groups[].decided_by": "the hop, in the form of `blockers` above; null where nothing stops the packet",
+        "groups[].walks": "the ends of each: `from` and `to`, in the form of `question` above",
+    },
     "why": {
         "schema": "1; another number when a field changes its meaning",
         "question": "what was asked, in the form of `walk`'s: `from`, `to`, the packet, `return`",
@@ -117,6 +131,33 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "conclusion.sentence": "the cause in words",
         "conclusion.mend": "what mends it: a command where there is one; empty where nothing is known",
         "conclusion.proved": "is there no other explanation?",
+    },
+    "flowlogs show": _RECORD,
+    "flowlogs read": _RECORD,
+    "flowlogs where": {
+        "schema": "1; another number when a field changes its meaning",
+        "id": "what was asked about",
+        "covered": "does a flow log deliver all of its records?",
+        "resources": "what a flow log that covers it may be of: `id` and `kind` of each",
+        "flow-logs": "those that cover it, the closest first",
+        "flow-logs[].id": "the flow log's id",
+        "flow-logs[].resource": "id of what it is of",
+        "flow-logs[].covers": "the kind of that: interface, subnet, VPC, transit gateway or attachment",
+        "flow-logs[].traffic": "ALL, ACCEPT or REJECT",
+        "flow-logs[].destination-type": "cloud-watch-logs, s3 or kinesis-data-firehose",
+        "flow-logs[].destination": "a log group's name, else an ARN",
+        "flow-logs[].format": "its LogFormat",
+        "flow-logs[].interval": "seconds that a record covers at most",
+        "flow-logs[].status": "ACTIVE, or another word of AWS's",
+        "flow-logs[].delivery": "SUCCESS, or another word of AWS's",
+        "flow-logs[].since": "when it was made (ISO 8601), or null",
+        "flow-logs[].file-format": "plain-text or parquet, or null",
+        "flow-logs[].hive": "do its folders have Hive's names?",
+        "flow-logs[].per-hour": "has each hour a folder of its own?",
+        "flow-logs[].lacks": "fields without which a flow can't be found",
+        "flow-logs[].problems": "sentences on what its records can't show",
+        "missing": "sentences on why records may not be there; empty where one flow log delivers all",
+        "command": "the AWS command that would make a flow log, or null",
     },
     "metrics": {
         "schema": "1; another number when a field changes its meaning",
@@ -167,4 +208,4 @@ FIELDS: Mapping[str, Mapping[str, str]] = {
         "problems": "sentences on what failed",
     },
 }
-"""Command -> field -> what it means."""
+"""Command -> field -> what it means. A command that prints another form with some options has an entry with them."""

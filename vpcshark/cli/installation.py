@@ -44,7 +44,7 @@ class Installation:
     def wireshark(self) -> str:
         """Which one, and where it looks for extcaps."""
         said = self._run(["tshark", "--version"]).splitlines()
-        return f"{said[0] if said else 'tshark'}; its personal extcap folder is {self._personal().parent}"
+        return f"{said[0].rstrip('.') if said else 'tshark'}; its personal extcap folder is {self._personal().parent}"
 
     def others(self) -> str:
         """Those of other folders: each looks for extcaps where its version does."""
@@ -57,7 +57,7 @@ class Installation:
                 _INSTALL,
             )
         shut = " ".join(places.shut_in(self._home))
-        return f"{', '.join(map(str, found)) or 'none'}. {shut}".strip()
+        return ". ".join(filter(None, [", ".join(map(str, found)) or "none", shut]))
 
     def launcher(self) -> str:
         """Is it there, ours, as this version has it, and does it answer?"""

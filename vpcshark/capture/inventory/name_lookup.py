@@ -69,7 +69,7 @@ def _unclear(word: str, what: str, candidates: Sequence[str], listed: Listed) ->
     if candidates:
         more = f"; and {len(candidates) - _SHOWN} more" if len(candidates) > _SHOWN else ""
         shown = "; ".join(candidates[:_SHOWN])
-        return InputError(f'"{word}" may be {len(candidates)} {what}s: {shown}{more}.', "Name the one by its id.")
+        return InputError(f'"{word}" may be {len(candidates)} {what}s: {shown}{more}.', "Give one of these ids.")
     names = {name for enis in listed.values() for one in enis for name in (one.name, one.instance_name) if name}
     near = difflib.get_close_matches(word, sorted(names), n=3)
     remedy = f"Did you mean {' or '.join(near)}?" if near else "vpcshark interfaces lists what there is."

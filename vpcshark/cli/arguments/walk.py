@@ -51,4 +51,4 @@ def add(commands: Any, name: str) -> None:
         "--analyzer", action="store_true", help="ask AWS's Reachability Analyzer as well and compare (it costs money)"
     )
     parser.add_argument("--yes", action="store_true", help="with --analyzer: agree to its price")
-    common.add_json(parser)
+    common.add_json(parser, "an object, for scripts")
