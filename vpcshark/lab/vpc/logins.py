@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from vpcshark.errors import VpcsharkError
 from vpcshark.lab import keys
 from vpcshark.lab.model import LabInstance
 from vpcshark.lab.vpc.ssm_service import SsmService
@@ -64,6 +65,13 @@ class Logins:
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``; there are none."""
         return []
+
+    def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
+        """See ``LoginServices``; VpcsharkError, as nothing leads into a topology's instances from here."""
+        raise VpcsharkError(f"A lab of a topology has no Instance Connect Endpoint, also not in {place['SubnetId']}.")
+
+    def remove_endpoint(self, identity: str) -> None:
+        """See ``LoginServices``; there are none."""
 
     def console(self, instance: str) -> str:
         """See ``LoginServices``; as cloud-init prints it, through a serial console. EC2 keeps its last 64 KB, so an
