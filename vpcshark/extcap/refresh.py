@@ -12,7 +12,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import TextIO
@@ -160,9 +159,7 @@ def _detach() -> None:
         with contextlib.suppress(OSError):  # it is a session of its own already
             os.setsid()
         os.closerange(3, 256)
-    alarm = threading.Timer(LONGEST, _give_up)
-    alarm.daemon = True
-    alarm.start()
+    threads.after(LONGEST, _give_up, name="end of a refresh")
 
 
 def _give_up() -> None:

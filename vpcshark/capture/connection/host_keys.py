@@ -18,7 +18,7 @@ from vpcshark.errors import AwsError
 from vpcshark.transport.known_hosts import fingerprint, parse_line
 
 log = logging.getLogger(__name__)
-_ADDING = threading.Lock()  # a fleet's hosts are logged in to side by side
+_ADDING = threading.Lock()  # one key at a time goes into the file: a fleet's hosts are logged in to side by side
 
 
 def file() -> Path:

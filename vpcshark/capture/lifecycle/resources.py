@@ -32,7 +32,7 @@ class Maker:
         self._check_janitor = check_janitor
         self._ledger = ledger
         self._timeline = timeline
-        self._guard = threading.Condition()
+        self._guard = threading.Condition()  # after ``_closed`` no token comes into ``_open`` or ``_running``
         self._made: dict[str, str] = {}
         self._open: set[str] = set()  # ClientTokens whose answer has not come
         self._running: set[str] = set()
