@@ -43,7 +43,7 @@ def is_known(name: str, known: frozenset[str]) -> bool:
 def named(path: Path) -> Iterator[str]:
     """The names that a module gives to threads, as far as they stand in it."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in STARTS:
+        if isinstance(node, ast.Call) and _called(node) in STARTS:
             for each in node.keywords:
                 if each.arg == "name" and isinstance(each.value, ast.Constant):
                     yield str(each.value.value)
@@ -73,6 +73,8 @@ def test_a_thread_without_a_name_is_started_in_one_place():
 
 
 def _called(call: ast.Call) -> str:
+    if isinstance(call.func, ast.Name):
+        return call.func.id
     return call.func.attr if isinstance(call.func, ast.Attribute) else ""
 
 

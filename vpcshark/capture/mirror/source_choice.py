@@ -66,25 +66,30 @@ def find(selection: Selection, enis: Iterable[Eni], registered: Sequence[Registe
     return sorted(meant, key=lambda eni: order.get(eni.id, len(order)))
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a new session of a source must fit in with: ``sessions`` (ENI id -> those that mirror it) exist already, and
+    it is to have ``number`` (None: the lowest free). ``spared`` are the ENIs of capture hosts: a query that finds one
+    does not mean it."""
+
+    sessions: Mapping[str, Sequence[MirrorSession]]
+    number: int | None
+    spared: Collection[str] = ()
+
+
 def choose(
-    selection: Selection,
-    named: Sequence[Eni],
-    found: Sequence[Eni],
-    host: CaptureHost,
-    sessions: Mapping[str, Sequence[MirrorSession]],
-    number: int | None,
-    spared: Collection[str] = (),
+    selection: Selection, named: Sequence[Eni], found: Sequence[Eni], host: CaptureHost, standing: Standing
 ) -> Chosen:
-    """What of ``named`` and ``found`` is captured from at ``host``, where ``sessions`` (ENI id -> those that mirror it)
-    exist already and each source's new session is to have ``number`` (None: the lowest free). ``spared`` are the ENIs
-    of capture hosts: a query that finds one does not mean it. VpcsharkError for named ones that cannot be, with the
-    reasons, and where nothing is left."""
+    """What of ``named`` and ``found`` is captured from at ``host``. VpcsharkError for named ones that cannot be, with
+    the reasons, and where nothing is left."""
 
     def problem(eni: Eni) -> VpcsharkError | None:
-        return _problem(eni, host, sessions.get(eni.id, ()), number)
+        return _problem(eni, host, standing.sessions.get(eni.id, ()), standing.number)
 
     _refuse([wrong for eni in named if (wrong := problem(eni)) is not None])
-    left_out = {eni.id: wrong for eni in found if (wrong := problem(eni) or _unwanted(eni, spared)) is not None}
+    left_out = {
+        eni.id: wrong for eni in found if (wrong := problem(eni) or _unwanted(eni, standing.spared)) is not None
+    }
     enis = (*named, *(eni for eni in found if eni.id not in left_out))
     sentences = tuple(f"{eni} is left out: {wrong.problem}" for eni, wrong in left_out.items())
     if not enis:
