@@ -199,7 +199,7 @@ def test_one_room_talks_to_aws(library: str):
     assert users <= {"aws", "lab"}
 
 
-SIZED = ("capture", "options", "extcap", "cli")
+SIZED = ("capture", "options", "extcap", "cli", "settings", "settings_text", "threads")
 TABLES = {"options/table.py"}  # data, a row for each option
 
 

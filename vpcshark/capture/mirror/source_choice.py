@@ -19,6 +19,7 @@ from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.errors import InputError, Mistake, VpcsharkError
+from vpcshark.preflight.source import is_mirrored
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
 
@@ -143,14 +144,13 @@ def _problem(
 def _check_kind(eni: Eni) -> None:
     """https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html, "Sources"."""
     remedy = "Choose an ENI of an instance; vpcshark interfaces lists them."
-    if eni.interface_type != "interface":
+    if not is_mirrored(eni.interface_type):
         there = "Capture on its instance (--mode tcpdump), or choose another ENI."
         raise InputError(
             f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only those of the type interface.",
             there if eni.interface_type in (*interfaces.CAPTURABLE, "branch") else remedy,
         )
-    words = f"{eni.description} {eni.owner}".casefold()
-    if eni.requester_managed and "rds" not in words and "elasticache" not in words:
+    if eni.requester_managed and not is_mirrored(eni.interface_type, f"{eni.description} {eni.owner}"):
         raise InputError(
             f"{eni.id} is managed by AWS ({eni.owner or eni.description or 'it does not say for what'}), and of those"
             " it mirrors only the ones of RDS and ElastiCache.",
