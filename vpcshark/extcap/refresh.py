@@ -37,7 +37,7 @@ LONGEST = 60.0  # seconds after which a refresh that hangs is given up
 WORD = "--vpcshark-refresh"
 
 Refresh = Callable[[float], str | None]
-"""Refresh, and wait that many seconds: the list, None if it is not there yet. VpcsharkError if it can't be had."""
+"""Refresh, and wait that many seconds: the list, None if it is not there yet. VpcsharkError if AWS can't be asked."""
 
 log = logging.getLogger(__name__)
 

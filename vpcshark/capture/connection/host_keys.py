@@ -1,6 +1,6 @@
 """Whose host keys the user has accepted (``vpcshark trust``), or AWS has shown: vpcshark's own known_hosts file.
 
-Instances are in it by their ids, which are never used again, unlike addresses. Must not know how a key is had.
+Instances are in it by their ids, which are never used again, unlike addresses. Must not know where a key comes from.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
     except DoubtfulConsole:
         raise
     except AwsError as error:
-        log.info("The console output of %s is not to be had: %s", instance, error)
+        log.info("The console output of %s cannot be read: %s", instance, error)
         return False
     if (key_type, base64.b64encode(key).decode()) not in shown:
         log.info("The console output of %s does not have its key %s.", instance, fingerprint(key))

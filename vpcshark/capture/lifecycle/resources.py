@@ -57,8 +57,7 @@ class Maker:
 
     @property
     def is_doubtful(self) -> bool:
-        """Is a create without its answer, still under way or cut off? Then something may stand in the account that
-        has no name yet."""
+        """True while a create has no answer, still under way or cut off: a resource may exist whose id is unknown."""
         with self._guard:
             return bool(self._open)
 

@@ -134,7 +134,7 @@ class Launcher:
         return group
 
     def _await_running(self, instance: str) -> CaptureHost:
-        """VpcsharkError where it ends instead, as it does where a volume can't be had."""
+        """VpcsharkError where it ends instead, as it does where AWS has no room for a volume."""
         while True:
             host = launch.find(self._access.aws.ec2, instance)
             if host is not None and host.state == "running":

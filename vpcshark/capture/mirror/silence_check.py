@@ -1,6 +1,6 @@
 """A mirror is silent: runs preflight again, looks at the sessions, and at CloudWatch's counts.
 
-Makes nothing. What may not be asked for is said, and is no reason not to tell the rest. Must not know who listens.
+Makes nothing. What AWS does not allow to be asked is listed, and the rest is told. Must not know who listens.
 """
 
 from __future__ import annotations
