@@ -198,3 +198,53 @@ def test_one_room_talks_to_aws(library: str):
     """boto3 is imported by the aws room (and the lab, which stands in for AWS) alone."""
     users = {room(name_of(path)) for path in MODULES for name in imports(path) if name.split(".")[0] == library}
     assert users <= {"aws", "lab"}
+
+
+SIZED = ("capture", "options", "extcap", "cli", "settings", "settings_text", "threads")
+TABLES = {"options/table.py"}  # data, a row for each option
+
+
+def _sized() -> list[Path]:
+    return [path for path in MODULES if room(name_of(path)) in SIZED]
+
+
+def _parameters(function: ast.FunctionDef) -> int:
+    given = function.args
+    names = [each.arg for each in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
+    return len([name for name in names if name not in ("self", "cls")])
+
+
+def _lines(node: ast.FunctionDef | ast.ClassDef) -> int:
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+@pytest.mark.parametrize("path", _sized(), ids=name_of)
+def test_what_a_reader_meets_is_small(path: Path):
+    """A module of 350 lines at most, a class of 200, a function of 40 with six parameters."""
+    text = path.read_text("utf-8")
+    if str(path.relative_to(PACKAGE)) not in TABLES:
+        assert text.count("\n") <= 350
+    nodes = list(ast.walk(ast.parse(text)))
+    functions = [node for node in nodes if isinstance(node, ast.FunctionDef)]
+    assert not [node.name for node in nodes if isinstance(node, ast.ClassDef) and _lines(node) > 200]
+    assert not [node.name for node in functions if _lines(node) > 40 or _parameters(node) > 6]
+
+
+def test_most_functions_are_shorter_than_half_a_screen():
+    """Half of them have six lines at most, nine of ten sixteen."""
+    nodes = [node for path in _sized() for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    lengths = sorted(_lines(node) for node in nodes if isinstance(node, ast.FunctionDef))
+    assert lengths[len(lengths) // 2] <= 6
+    assert lengths[len(lengths) * 9 // 10] <= 16
+
+
+def test_no_part_of_a_capture_is_asked_what_it_is():
+    """A stream or a feed has an answer to everything; a protocol that is probed at run time would bring that back."""
+    probed = [path for path in _sized() if "runtime_checkable" in path.read_text("utf-8")]
+    assert not probed
+
+
+def test_the_seams_of_a_capture_have_types():
+    """``Any`` would let a stream of another shape through."""
+    names = ("contract/frame_stream", "contract/sink", "contract/status", "lifecycle/feed", "modes/auto", "modes/path")
+    assert not [name for name in names if "Any" in (PACKAGE / "capture" / f"{name}.py").read_text("utf-8")]

@@ -4,7 +4,8 @@ import pytest
 
 from vpcshark import settings
 from vpcshark.errors import InputError
-from vpcshark.settings import PathEnds, Settings, Tag, change, load, parse
+from vpcshark.settings import PathEnds, Settings, Tag, load, parse
+from vpcshark.settings_text import change
 
 WHOLE = """\
 [list]

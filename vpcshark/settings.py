@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from vpcshark import folders
+from vpcshark import folders, settings_text
 from vpcshark.errors import InputError
 
 LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond at every start
@@ -151,7 +151,7 @@ class Settings:
 
     def wrong(self, section: str, key: str, problem: str) -> InputError:
         """The error for what stands in a section, with file and line."""
-        return _wrong(self.name, _line_of(self.text, section, key), problem.rstrip("."))
+        return _wrong(self.name, settings_text.line_of(self.text, section, key), problem.rstrip("."))
 
     @property
     def general(self) -> Mapping[str, str]:
@@ -192,7 +192,7 @@ def parse(text: str, name: str = "config.ini") -> Settings:
     except configparser.Error as error:
         raise _wrong(name, *_place(error, text)) from error
     except _Wrong as wrong:
-        raise _wrong(name, _line_of(text, wrong.section, wrong.key), wrong.problem) from wrong
+        raise _wrong(name, settings_text.line_of(text, wrong.section, wrong.key), wrong.problem) from wrong
 
 
 class _Wrong(Exception):
@@ -322,51 +322,6 @@ class _Reader:
         for key in self._section(section):
             if key not in keys:
                 raise _Wrong(section, key, f"{key} is none of {', '.join(keys)}")
-
-
-def change(text: str, section: str, key: str, value: str) -> str:
-    """``text`` with ``key`` in ``section`` set to ``value`` ("": without it); remarks and order stay."""
-    lines = text.splitlines()
-    begin = next((n for n, line in enumerate(lines) if _heading(line) == section), None)
-    if begin is None:
-        lines += [*([""] if lines and lines[-1] else []), f"[{section}]"]
-        begin = len(lines) - 1
-    end = next((n for n in range(begin + 1, len(lines)) if _heading(lines[n])), len(lines))
-    old = next((n for n in range(begin + 1, end) if _key(lines[n]) == key), None)
-    new = [f"{key} = {value}"] if value else []
-    if old is None:
-        lines[begin + 1 : begin + 1] = new
-    else:
-        lines[old : _end_of_value(lines, old, end)] = new
-    return "\n".join(lines) + "\n"
-
-
-def _end_of_value(lines: list[str], first: int, end: int) -> int:
-    """Values go on in lines that are set in."""
-    last = first + 1
-    while last < end and lines[last][:1].isspace() and lines[last].strip():
-        last += 1
-    return last
-
-
-def _heading(line: str) -> str:
-    return line.strip()[1:-1].strip() if line.startswith("[") and line.strip().endswith("]") else ""
-
-
-def _key(line: str) -> str:
-    return "" if line[:1].isspace() or line.startswith(("#", ";")) else re.split("[=:]", line)[0].strip().lower()
-
-
-def _line_of(text: str, section: str, key: str) -> int:
-    """The line of ``key`` in ``section``, or of the section's heading."""
-    at, inside = 0, False
-    for number, line in enumerate(text.splitlines(), 1):
-        if _heading(line):
-            inside = _heading(line) == section
-            at = number if inside else at
-        elif inside and key and _key(line) == key:
-            return number
-    return at
 
 
 def _place(error: configparser.Error, text: str) -> tuple[int, str]:

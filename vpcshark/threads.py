@@ -20,12 +20,18 @@ def start(work: Callable[..., T], *arguments: Any, name: str = "work") -> Future
     return future
 
 
+def alarm(seconds: float, work: Callable[[], object], *, name: str) -> threading.Timer:
+    """Has ``work`` done ``seconds`` after its start, unless it is cancelled before."""
+    made = threading.Timer(seconds, work)
+    made.name, made.daemon = name, True
+    return made
+
+
 def after(seconds: float, work: Callable[[], object], *, name: str) -> threading.Timer:
     """Have ``work`` done ``seconds`` from now, unless what is returned is cancelled before."""
-    alarm = threading.Timer(seconds, work)
-    alarm.name, alarm.daemon = name, True
-    alarm.start()
-    return alarm
+    made = alarm(seconds, work, name=name)
+    made.start()
+    return made
 
 
 def together(works: Iterable[Callable[[], T]], most: int = 0) -> list[T]:
@@ -55,7 +61,9 @@ class Once(Generic[T]):
     """Results by what they are of: who asks while another does waits for that one. A failure is not kept."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = (
+            threading.Lock()
+        )  # a future is in ``_futures`` exactly while somebody makes, or has made, its result
         self._futures: dict[Hashable, Future[T]] = {}
 
     def result(self, of: Hashable, work: Callable[[], T]) -> T:

@@ -166,13 +166,15 @@ class Aws:
         return self._ahead
 
     def stop_creating(self) -> None:
-        """From now on no create is sent, nor sent again by botocore, which repeats calls for up to a minute: a create
-        that leaves after its capture was cleaned up would never be found."""
+        """From now on no create or change is sent, nor sent again by botocore, which repeats calls for up to a minute:
+        a create that leaves after its capture was cleaned up would never be found. Thread-safe."""
         self._is_closing = True
 
     def _check(self, operation_name: str = "", request: Any = None, **_: Any) -> None:
         """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
-        if self._is_closing and operation_name.startswith(("Create", "AuthorizeSecurityGroup", "RunInstances")):
+        if self._is_closing and operation_name.startswith(
+            ("Create", "Modify", "AuthorizeSecurityGroup", "RunInstances")
+        ):
             _call_off(operation_name, request.context)
 
     def _sign(self, parsed: Any = None, **_: Any) -> None:

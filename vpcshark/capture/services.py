@@ -113,7 +113,12 @@ class Services:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
         sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
         _check_mode(selection, options)
-        options = placed(selection, options)
+        self._run(selection, placed(selection, options), (sink, status, stop), course or Course())
+
+    def _run(
+        self, selection: Selection, options: CaptureOptions, ends: tuple[Sink, Status, Stop], course: Course
+    ) -> None:
+        """With a ledger and a janitor, which are there before anything is made, and dismissed in the end."""
         if selection.single:
             recent.note(selection.single)
         background.sweep_in_background(self._ledgers, self._clock)
@@ -125,20 +130,19 @@ class Services:
         with self.timeline.step("start the janitor"):
             keeper = _start_janitor(book)
         try:
-            maker = Maker(book, identity, self.timeline, keeper.check)
-            signed = SignIn()
+            sink, status, stop = ends
             context = Context(
-                selection,
-                options,
-                sink,
-                status,
-                stop,
-                self._clock,
-                self.timeline,
-                maker,
-                self._lease,
-                signed,
-                course or Course(),
+                selection=selection,
+                options=options,
+                sink=sink,
+                status=status,
+                stop=stop,
+                clock=self._clock,
+                timeline=self.timeline,
+                maker=Maker(book, identity, self.timeline, keeper.check),
+                lease=self._lease,
+                signed=SignIn(),
+                course=course,
             )
             lifecycle_capture.Capture(context, book, _feed(context, book, keeper, self._ask)).run()
         finally:

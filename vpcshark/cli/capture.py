@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vpcshark import logs, settings
+from vpcshark import logs, settings, threads
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.selection import NAMED, Selection, of_words
@@ -32,6 +33,17 @@ from vpcshark.text import many
 if TYPE_CHECKING:
     from vpcshark.capture.contract.sink import Sink
     from vpcshark.capture.diagnosing.follower import Follower, Summary, Told
+
+
+def _begin(on_up: Callable[[], Future[Any] | None], alarm: threading.Timer | None) -> None:
+    """Packets can come: count the seconds from now, or from the end of what ``on_up`` begins."""
+    begun = on_up()
+    if alarm is None:
+        return
+    if begun is None:
+        alarm.start()
+    else:
+        begun.add_done_callback(lambda _: alarm.start())
 
 
 def _nothing() -> None:
@@ -52,18 +64,9 @@ def run(options: argparse.Namespace, on_up: Callable[[], Future[Any] | None] = _
     recorder = recording.Recorder(name, stop, bounds, form, SystemClock(), recording.open_file)
     reasons: list[str] = []
     sink, follower = _diagnosed(recorder) if options.diagnose else (recorder, None)
-    alarm = threading.Timer(bounds.duration, stop.request, [f"{bounds.duration:g} seconds are over"])
-
-    def begin() -> None:
-        begun = on_up()
-        if not bounds.duration:
-            return
-        if begun is None:
-            alarm.start()
-        else:
-            begun.add_done_callback(lambda _: alarm.start())
-
-    course = Course(begin, reasons.extend, reasons.append)
+    over = partial(stop.request, f"{bounds.duration:g} seconds are over")
+    alarm = threads.alarm(bounds.duration, over, name="end of the duration")
+    course = Course(partial(_begin, on_up, alarm if bounds.duration else None), reasons.extend, reasons.append)
     with Watch(stop, parent=lambda: 0) as watch:
         if name == "-":
             watch.add(sys.stdout.fileno(), _is_read, "nobody reads standard output any more")

@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the command of ``options``; returns one of ``statuses.TABLE``. What failed is said on stderr."""
+    """Run the command of ``options``; returns one of ``statuses.TABLE``. Stderr says what failed."""
     _print_anything()
     if getattr(options, "verbose", False):
         logs.show(sys.stderr)

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from vpcshark import folders, settings
+from vpcshark import folders, settings, settings_text
 from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
 from vpcshark.extcap.prepared.writer import Answers
@@ -49,7 +49,7 @@ def run_set(options: argparse.Namespace) -> int:
         raise InputError("A value is one line.", "Take vpcshark config edit for more.")
     file = settings.path()
     section, name = section.strip(), name.strip().lower()
-    text = settings.change(_text(file), section, name, options.value)
+    text = settings_text.change(_text(file), section, name, options.value)
     check(text, file)
     if name in ("region", "regions"):
         _check_regions(options.value)

@@ -129,7 +129,7 @@ class Job:
         self._open_sink = open_sink
         self._sink: FileSink | None = None
         self._stream = Stream(worker_of(engine), f"vpcshark {__version__}")
-        self._making, self._writing = threading.Lock(), threading.Lock()
+        self._making, self._writing = threading.Lock(), threading.Lock()  # taken in this order: the file's
         self._is_over = False
         self._wrong: ValueError | OSError | None = None
 

@@ -123,7 +123,7 @@ def _show(file: Path) -> None:
 
 
 def _show_what_is_left(ec2: Any) -> int:
-    """Nothing, as a fresh describe of everything that bears our tag shows."""
+    """Nothing, as a fresh describe of everything with our tag shows."""
     from vpcshark.aws.mirroring import resources
 
     out = console.out()

@@ -136,7 +136,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:
-    """One file's packets. What is cut off at the end is said on stderr, what is no capture is an InputError."""
+    """One file's packets. Stderr says what is cut off at the end; InputError for what is no capture."""
     source, table = InFile.open(path), Table(place, relieve=relieve)
     try:
         with Progress(source) as progress:

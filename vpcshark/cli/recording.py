@@ -98,7 +98,7 @@ class Recorder(Sink):
         self.paths: list[str] = []
         self._path, self._stop, self._limits, self._form, self._clock = path, stop, limits, form, clock
         self._open_file = open_file
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one write's blocks are whole in one file, and counted
         self._cutter = pcapng.Cutter()
         self._known = b""
         self._files = self._in_file = 0

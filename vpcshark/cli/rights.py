@@ -27,7 +27,7 @@ _SHOWN = {
 @dataclass(frozen=True)
 class Right:
     """One feature. ``missing`` are the actions that are refused, ``unknown`` those that DryRun can't judge before there
-    is what bears vpcshark's tag."""
+    is what has vpcshark's tag."""
 
     feature: str
     missing: tuple[str, ...] = ()

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vpcshark import settings
+from vpcshark import settings, settings_text
 from vpcshark.aws import client
 from vpcshark.aws.client import Aws
 from vpcshark.aws.iam import dry_run
@@ -154,7 +154,9 @@ class Setup:
             return
         text = file.read_text("utf-8") if file.exists() else ""
         for name, value in wanted.items():
-            text = settings.change(text, "list", name.partition(".")[2], " ".join(filter(None, (has[name], value))))
+            text = settings_text.change(
+                text, "list", name.partition(".")[2], " ".join(filter(None, (has[name], value)))
+            )
         config.write(file, text)
         self._say(f"  {file} says so now.")
 

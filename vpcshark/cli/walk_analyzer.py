@@ -1,6 +1,6 @@
 """``vpcshark walk … --analyzer``: the same question to AWS's Reachability Analyzer, its answer held against the walk.
 
-What it makes bears our tags and stands in a ledger from before it is made, and is deleted whatever happens, an analysis
+What it makes has our tags and stands in a ledger from before it is made, and is deleted whatever happens, an analysis
 before its path; what cannot be is left to the next clean-up. Must not know how the walk found its own answer.
 """
 

@@ -72,7 +72,7 @@ def status_of(end: Conclusion) -> int:
 
 
 def _check(options: argparse.Namespace) -> None:
-    """What can't be done is said before anything is asked."""
+    """Refuses what can't be done, before anything is asked."""
     from vpcshark.cli import diagnose, walk_analyzer, why_hosts
 
     if options.files:

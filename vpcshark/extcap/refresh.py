@@ -12,7 +12,6 @@ import logging
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import TextIO
@@ -38,7 +37,7 @@ LONGEST = 60.0  # seconds after which a refresh that hangs is given up
 WORD = "--vpcshark-refresh"
 
 Refresh = Callable[[float], str | None]
-"""Refresh, and wait that many seconds: the list, None if it is not there yet. VpcsharkError if it can't be had."""
+"""Refresh, and wait that many seconds: the list, None if it is not there yet. VpcsharkError if AWS can't be asked."""
 
 log = logging.getLogger(__name__)
 
@@ -160,9 +159,7 @@ def _detach() -> None:
         with contextlib.suppress(OSError):  # it is a session of its own already
             os.setsid()
         os.closerange(3, 256)
-    alarm = threading.Timer(LONGEST, _give_up)
-    alarm.daemon = True
-    alarm.start()
+    threads.after(LONGEST, _give_up, name="end of a refresh")
 
 
 def _give_up() -> None:

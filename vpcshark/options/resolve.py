@@ -5,13 +5,20 @@ Must not know the dialog.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
-from vpcshark.capture.contract.host import parse
-from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract import host
+from vpcshark.capture.contract.options import CaptureOptions, mirror_filter, ssh_from
 from vpcshark.errors import InputError
 from vpcshark.options.table import AUTO, BY_NAME, CHOOSER, OPTIONS
+
+_TYPED: Mapping[str, Callable[[str], object]] = {
+    "host": host.parse,
+    "mirror_filter": mirror_filter,
+    "host_ssh_from": ssh_from,
+}
+"""Options whose text is parsed once, here: field -> its parser."""
 
 
 def resolve(
@@ -37,7 +44,8 @@ def resolve(
         )
         text, origin = next(((text, origin) for text, origin in sources if text), ("", ""))
         fields[option.field] = option.convert(text, origin)
-    fields["host"] = parse(fields["host"])
+    for field, typed in _TYPED.items():
+        fields[field] = typed(fields[field])
     return CaptureOptions(user_filter=capture_filter, **fields)
 
 

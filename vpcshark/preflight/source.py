@@ -15,19 +15,26 @@ SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, Quotas; not adjustable
 # "You can only use requester-managed network interfaces created by Amazon RDS or Amazon ElastiCache": as their
 # requester ids and the descriptions tell ("RDSNetworkInterface", "ElastiCache name").
 _MIRRORED_SERVICES = re.compile(r"rds|elasticache", re.IGNORECASE)
+MIRRORED_KIND = "interface"  # the one of EC2's interface types
+
+
+def is_mirrored(kind: str, managed_by: str = "") -> bool:
+    """Does AWS mirror network interfaces of this type, and, where AWS manages them, of this service (any words that
+    name it)? The one place where that stands."""
+    return kind == MIRRORED_KIND and (not managed_by or bool(_MIRRORED_SERVICES.search(managed_by)))
 
 
 def kind(picture: Picture) -> Iterator[Finding]:
     """EC2's interface type, who manages it, what it is attached to."""
     source = picture.source
-    if source.kind != "interface":
+    if not is_mirrored(source.kind):
         yield Finding(
             "source",
             FAIL,
             source.id,
             f"{source.id} is of the type {source.kind}, and AWS mirrors only network interfaces of type interface.",
         )
-    elif source.is_managed and not _MIRRORED_SERVICES.search(source.requester):
+    elif source.is_managed and not is_mirrored(source.kind, source.requester or "AWS"):
         yield Finding(
             "source",
             FAIL,

@@ -12,7 +12,7 @@ from told import Told
 from vpcshark.aws import tagging
 from vpcshark.aws.compute.capture_hosts import CaptureHost, host_from
 from vpcshark.aws.inventory.interfaces import Eni
-from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.options import CaptureOptions, ssh_from
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.capture.mirror import kept_host
@@ -168,13 +168,13 @@ def test_a_kept_hosts_group_admits_this_captures_frames_and_its_connection(launc
 
 
 def test_from_where_the_user_says_is_admitted_to_a_kept_host_too(launcher, region: Region):
-    launcher("c-2", connection="ssh", host_ssh_from="192.0.2.7/32").stand()
+    launcher("c-2", connection="ssh", host_ssh_from=ssh_from("192.0.2.7/32")).stand()
     assert blocks(region, 22) == ["192.0.2.7/32"]
 
 
 @pytest.mark.parametrize(("said", "admitted"), [("anywhere", ["0.0.0.0/0"]), ("10.0.0.0/8", ["10.0.0.0/8"])])
 def test_the_whole_internet_is_admitted_by_its_own_word(launcher, region: Region, said: str, admitted: list[str]):
-    launcher("c-2", connection="ssh", host_ssh_from=said).stand()
+    launcher("c-2", connection="ssh", host_ssh_from=ssh_from(said)).stand()
     assert blocks(region, 22) == admitted
 
 

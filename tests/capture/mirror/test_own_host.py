@@ -33,7 +33,9 @@ def kept(owner: str = "me@here", left: float = 600.0) -> tags.Lease:
 
 def choose(*launched: CaptureHost, sources: tuple[Eni, ...] = (SOURCE,)) -> CaptureHost:
     """The choice of me@here."""
-    return host_choice.own_host(sources, launched, "me@here", NOW, LIKE, "t4g.small", noted(*launched))
+    return host_choice.own_host(
+        sources, launched, host_choice.Ours("me@here", NOW, noted(*launched)), LIKE, "t4g.small"
+    )
 
 
 def noted(*hosts: CaptureHost) -> dict[str, Kept]:
@@ -51,7 +53,8 @@ def test_what_is_kept_by_its_tags_alone_is_left_alone(notes: dict[str, Kept]):
     """Its tags say that me@here keeps it; what this machine noted of it decides."""
     near = host("near", kept())
     assert host_choice.claimed([near], "me@here") == [near]
-    assert host_choice.own_host((SOURCE,), [near], "me@here", NOW, LIKE, "t4g.small", notes).instance == ""
+    ours = host_choice.Ours("me@here", NOW, notes)
+    assert host_choice.own_host((SOURCE,), [near], ours, LIKE, "t4g.small").instance == ""
 
 
 def test_without_a_kept_one_a_host_is_planned_beside_the_source():

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 
 import pytest
+from refusing import QuickStop, Refusal
+from told import Told
 
 from vpcshark import threads
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
-from vpcshark.capture.contract.stop import Stop, Stopped
+from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.resources import Maker
@@ -19,45 +21,6 @@ from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError
-
-
-class QuickStop(Stop):
-    """Waiting takes the fake clock's time."""
-
-    def __init__(self, clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout=None) -> bool:
-        if not self.requested() and timeout:
-            self._clock.sleep(timeout)
-        return self.requested()
-
-
-class Status:
-    """Keeps the lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None: ...
-
-    def log(self, line: str) -> None:
-        self.lines.append(line)
-
-
-class Refusal(Exception):
-    """What boto3 raises when AWS answers with an error."""
-
-    __module__ = "botocore.exceptions"
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.response = {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-        self.operation_name = "CreateTrafficMirrorSession"
-
-
-Refusal.__name__ = "ClientError"
 
 
 class Ec2:
@@ -71,7 +34,7 @@ class Ec2:
         source = parameters["NetworkInterfaceId"]
         self.asked.append(source)
         if source.replace("-", "_") in self._refused:
-            raise Refusal(self._refused[source.replace("-", "_")])
+            raise Refusal(self._refused[source.replace("-", "_")], "CreateTrafficMirrorSession")
         number, vni = parameters["SessionNumber"], parameters["VirtualNetworkId"]
         made = {"TrafficMirrorSessionId": f"tms-{source}", "SessionNumber": number, "VirtualNetworkId": vni}
         return {"TrafficMirrorSession": made}
@@ -87,7 +50,7 @@ class Ec2:
 def make(tmp_path, clock):
     """Makes the sessions of sources by an Ec2; gives the status and the maker beside."""
     book = ledgers.Ledger(tmp_path / "c-1.ledger", {})
-    timeline, status, stop = Timeline(clock), Status(), QuickStop(clock)
+    timeline, status, stop = Timeline(clock), Told(), QuickStop(clock)
     maker = Maker(book, tags.Lease("c-1", "me@here", 5.0), timeline)
     context = Context(Selection(name="web"), CaptureOptions(), None, status, stop, clock, timeline, maker)
 
@@ -115,7 +78,7 @@ def test_a_found_one_that_aws_refuses_is_left_out_and_said(make):
     """What AWS alone knows: the instance type, say."""
     ec2 = Ec2(eni_1="InvalidParameterValue")
     assert make(ec2, [source(n, is_found=True) for n in range(3)]) == ["tms-eni-0", "tms-eni-2"]
-    assert [line.split(":")[0] for line in make.status.lines] == ["eni-1 is left out"]
+    assert [line.split(":")[0] for line in make.status.logged] == ["eni-1 is left out"]
 
 
 def test_a_named_one_that_aws_refuses_is_the_captures_end(make):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from refusing import QuickStop, Refusal
+from told import Told
 
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
-from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.resources import Maker
@@ -16,45 +17,6 @@ from vpcshark.capture.mirror.shared_target import LOOK_TIME, SharedTarget
 from vpcshark.cleanup import birthmark, tags
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.errors import AwsError
-
-
-class QuickStop(Stop):
-    """Waiting takes the fake clock's time."""
-
-    def __init__(self, clock) -> None:
-        super().__init__()
-        self._clock = clock
-
-    def wait(self, timeout=None) -> bool:
-        if not self.requested() and timeout:
-            self._clock.sleep(timeout)
-        return self.requested()
-
-
-class Status:
-    """Keeps the lines."""
-
-    def __init__(self) -> None:
-        self.lines: list[str] = []
-
-    def say(self, text: str) -> None: ...
-
-    def log(self, line: str) -> None:
-        self.lines.append(line)
-
-
-class Refusal(Exception):
-    """What boto3 raises when AWS answers with an error."""
-
-    __module__ = "botocore.exceptions"
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.response = {"Error": {"Code": code, "Message": "No."}, "ResponseMetadata": {"HTTPStatusCode": 400}}
-        self.operation_name = "CreateTrafficMirrorTarget"
-
-
-Refusal.__name__ = "ClientError"
 
 
 class Ec2:
@@ -66,7 +28,7 @@ class Ec2:
 
     def create_traffic_mirror_target(self, **parameters):
         if self.target is not None:
-            raise Refusal("InterfaceInUseByTrafficMirrorTarget")
+            raise Refusal("InterfaceInUseByTrafficMirrorTarget", "CreateTrafficMirrorTarget")
         named = {"TrafficMirrorTargetId": "tmt-new", "NetworkInterfaceId": parameters["NetworkInterfaceId"]}
         self.target = {**named, "Description": parameters["Description"], "Tags": _tags(parameters)}
         return {"TrafficMirrorTarget": self.target}
@@ -102,7 +64,7 @@ def shared(tmp_path, clock):
         books.append(book)
         timeline = Timeline(clock)
         maker = Maker(book, tags.Lease("c-2", "me@here", 5.0), timeline)
-        status, stop = Status(), QuickStop(clock)
+        status, stop = Told(), QuickStop(clock)
         context = Context(Selection(name="web"), CaptureOptions(), None, status, stop, clock, timeline, maker)
         return SharedTarget(context, ec2, "eni-host", birthmark.description("c-2", "x"))
 
@@ -126,7 +88,7 @@ def test_the_next_capture_shares_it_and_removes_it_if_it_is_the_last(shared, lat
     target = shared(ec2)
     assert target.stand() == "tmt-old"
     assert target.context.maker.made == {"tmt-old": "target"}
-    assert "tmt-old" in target.context.status.lines[0]
+    assert "tmt-old" in target.context.status.logged[0]
     assert target.is_borrowed
 
 

@@ -29,7 +29,9 @@ def ids(enis) -> list[str]:
 
 def choose(named=(), found=(), sessions=None, number=None, spared=()):
     """The choice at ``HOST``."""
-    return source_choice.choose(Selection(name="web"), named, found, HOST, sessions or {}, number, spared)
+    return source_choice.choose(
+        Selection(name="web"), named, found, HOST, source_choice.Standing(sessions or {}, number, spared)
+    )
 
 
 def full(source: str) -> list[MirrorSession]:

@@ -1,6 +1,6 @@
 """Whose host keys the user has accepted (``vpcshark trust``), or AWS has shown: vpcshark's own known_hosts file.
 
-Instances are in it by their ids, which are never used again, unlike addresses. Must not know how a key is had.
+Instances are in it by their ids, which are never used again, unlike addresses. Must not know where a key comes from.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from vpcshark.errors import AwsError
 from vpcshark.transport.known_hosts import fingerprint, parse_line
 
 log = logging.getLogger(__name__)
-_ADDING = threading.Lock()  # a fleet's hosts are logged in to side by side
+_ADDING = threading.Lock()  # one key at a time goes into the file: a fleet's hosts are logged in to side by side
 
 
 def file() -> Path:
@@ -44,7 +44,7 @@ def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
     except DoubtfulConsole:
         raise
     except AwsError as error:
-        log.info("The console output of %s is not to be had: %s", instance, error)
+        log.info("The console output of %s cannot be read: %s", instance, error)
         return False
     if (key_type, base64.b64encode(key).decode()) not in shown:
         log.info("The console output of %s does not have its key %s.", instance, fingerprint(key))

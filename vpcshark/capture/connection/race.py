@@ -9,7 +9,9 @@ import logging
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
+from vpcshark import threads
 from vpcshark.aws.errors import is_denied
 from vpcshark.errors import AwsError, Closed, Hopeless, Keyless, Refused, TransportError, Unreachable, VpcsharkError
 from vpcshark.transport.base import Transport
@@ -38,7 +40,7 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
     """The first transport to ``where``. TransportError with the one reason that matters; the log has them all."""
     race = _Race(ways)
     for way in ways:
-        threading.Thread(target=race.run, args=(way,), name=f"way {way.name}", daemon=True).start()
+        threads.start(race.run, way, name=f"way {way.name}")
     transport = race.winner(deadline)
     if transport is not None:
         return transport
@@ -88,7 +90,7 @@ class _Race:
         self._refused: frozenset[str] = frozenset()  # keys
         self._won: Transport | None = None
         self._is_over = False
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # at most one has won; who comes later sees ``_is_over`` and closes
 
     def run(self, way: Way) -> None:
         """Try one way, in a thread of its own."""
@@ -138,9 +140,7 @@ class _Race:
             self._changed.notify_all()
         if isinstance(error, Closed) and way.is_direct:
             # Not at once: a private address may be that of somebody else's machine in the network that we are in.
-            timer = threading.Timer(PATIENCE, self._give_up_on_addresses, [error])
-            timer.daemon = True
-            timer.start()
+            threads.after(PATIENCE, partial(self._give_up_on_addresses, error), name="end of an address")
 
     def _give_up_on_addresses(self, error: Closed) -> None:
         with self._changed:

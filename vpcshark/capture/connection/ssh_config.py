@@ -9,7 +9,7 @@ import logging
 from collections.abc import Sequence
 
 from vpcshark.aws.compute.capture_hosts import USER_TAG, CaptureHost
-from vpcshark.capture.contract.options import CaptureOptions
+from vpcshark.capture.contract.options import LoginOptions
 from vpcshark.errors import Hopeless, InputError
 from vpcshark.transport import ssh_config
 from vpcshark.transport.names import UserName, hosts, is_user
@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 
 
 def settings_of(
-    host: CaptureHost, addresses: Sequence[str], options: CaptureOptions, config: ssh_config.Config
+    host: CaptureHost, addresses: Sequence[str], options: LoginOptions, config: ssh_config.Config
 ) -> ssh_config.Settings:
     """By its id, its Name tag and its addresses; the options' user and port are what ssh(1) would be called with.
     Hopeless if the configuration can't be used."""

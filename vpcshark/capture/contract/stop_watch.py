@@ -43,7 +43,7 @@ class Watch:
         self._clock = clock
         self._first_parent = parent()
         self._wake_reader, self._wake_writer = socket.socketpair()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # who is in ``_readers`` has an open descriptor
         self._readers: dict[int, tuple[Callable[[], bool], str]] = {}
         self._ended = threading.Event()
         self._came: dict[int, float] = {}  # when each signal came first

@@ -81,7 +81,7 @@ class Follower:
         self, head: bytes, tell: Callable[[Told], None], command: Sequence[str] = (), folder: Path | None = None
     ) -> None:
         self._head, self._tell = head, tell
-        self._guard = threading.Condition()
+        self._guard = threading.Condition()  # ``_size`` is that of ``_waiting``; notified when they change
         self._waiting: deque[bytes] = deque()
         self._size = 0
         self._is_over = self._is_behind = self._was_begun = False

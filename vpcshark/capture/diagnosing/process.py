@@ -1,7 +1,7 @@
 """The process that diagnoses: messages with a running capture's blocks on its stdin, a line of JSON for each finding.
 
 It takes at most half of a processor core. What comes faster waits in the pipe, and whoever writes there leaves out what
-finds no room: packets matter more than what is said of them. Must not know who asks.
+finds no room: packets matter more than findings about them. Must not know who asks.
 """
 
 from __future__ import annotations

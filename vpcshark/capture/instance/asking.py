@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Sequence
 
+from vpcshark import threads
 from vpcshark.capture.instance import facts
 from vpcshark.capture.remote import shell_commands
 from vpcshark.errors import TransportError
@@ -22,8 +22,7 @@ def answer(transport: Transport, command: Sequence[str], patience: float = PATIE
     """What the command prints, a part of it where it takes longer than ``patience`` seconds. TransportError, also if it
     never began. What it prints begins with the mark of ``facts``."""
     channel = transport.open(shell_commands.carried(command))
-    alarm = threading.Timer(patience, channel.close)
-    alarm.start()
+    alarm = threads.after(patience, channel.close, name="end of an answer")
     try:
         channel.close_input()
         output = bytearray()

@@ -86,8 +86,7 @@ class Dump:
     def begin(self) -> bytes:
         """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
         self._listener.begin()
-        alarm = threading.Timer(ANSWER_DEADLINE, self._channel.close)
-        alarm.start()
+        alarm = threads.after(ANSWER_DEADLINE, self._channel.close, name="end of an answer")
         blocks = b""
         try:
             while not self.converter.has_begun:

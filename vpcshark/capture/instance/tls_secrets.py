@@ -69,7 +69,7 @@ class HeldSink(Sink):
         self._most = most
         self._held = 0
         self._waiting: collections.deque[tuple[float, bytes]] = collections.deque()
-        self._changed = threading.Condition()
+        self._changed = threading.Condition()  # ``_held`` is the size of what waits and of what is just written
         self._is_ending = False
         self._failure: SinkClosed | VpcsharkError | None = None
         self._thread = threading.Thread(target=self._pass_on, name="held packets", daemon=True)

@@ -32,7 +32,7 @@ class Maker:
         self._check_janitor = check_janitor
         self._ledger = ledger
         self._timeline = timeline
-        self._guard = threading.Condition()
+        self._guard = threading.Condition()  # after ``_closed`` no token comes into ``_open`` or ``_running``
         self._made: dict[str, str] = {}
         self._open: set[str] = set()  # ClientTokens whose answer has not come
         self._running: set[str] = set()
@@ -57,8 +57,7 @@ class Maker:
 
     @property
     def is_doubtful(self) -> bool:
-        """Is a create without its answer, still under way or cut off? Then something may stand in the account that
-        has no name yet."""
+        """True while a create has no answer, still under way or cut off: a resource may exist whose id is unknown."""
         with self._guard:
             return bool(self._open)
 

@@ -20,6 +20,7 @@ from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.connection.local_machine import IsHere
 from vpcshark.capture.contract.host import target_id
+from vpcshark.capture.contract.options import ExistingFilter
 from vpcshark.capture.instance.key_log import Following
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
@@ -144,8 +145,9 @@ class Creation:
 
     def _make_filter(self) -> str:
         """A filter of our own, unless the user names one that is there already, which is used and left alone."""
-        if self._context.options.mirror_filter != "auto":
-            return self._context.options.mirror_filter
+        wanted = self._context.options.mirror_filter
+        if isinstance(wanted, ExistingFilter):
+            return wanted.id
         ec2, description = self._aws.ec2, describe(self._context)
         return self._context.maker.make(
             "filter", lambda labels, token: resources.create_filter(ec2, labels, token, description=description)

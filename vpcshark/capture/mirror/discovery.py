@@ -6,8 +6,8 @@ Makes nothing. Must not know how a mirror is made, nor who receives it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
-from concurrent.futures import Future
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from vpcshark.aws.balancing import registered
 from vpcshark.aws.balancing.fleets import Fleet
@@ -21,13 +21,14 @@ from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
-from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Instance, Launch, Local, Target, target_id
+from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Host, Instance, Launch, Local, Target, target_id
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.mirror import fleet_lookup, host_choice, source_choice
+from vpcshark.capture.mirror import host_choice, hosting, source_choice
+from vpcshark.capture.mirror.hosting import Found, Launched, Tagged
 from vpcshark.capture.mirror.launch_tags import FROM_TAG, launched_from
-from vpcshark.capture.mirror.source_choice import Chosen
+from vpcshark.capture.mirror.source_choice import Chosen, Source, Standing
 from vpcshark.capture.mirror.surroundings import Surroundings
 from vpcshark.cleanup import keeping
 from vpcshark.errors import InputError
@@ -37,7 +38,12 @@ from vpcshark.text import many
 
 log = logging.getLogger(__name__)
 _NOTHING_SAID = Hosts()
-Hosting = Future[CaptureHost | Fleet | list[CaptureHost]]
+_ASKED: Mapping[type[Host], str] = {
+    **dict.fromkeys((Target, Balancer, Endpoint), "describe the target"),
+    **dict.fromkeys((Launch, Auto, Local), "describe hosts"),
+    Instance: "describe the host",
+}
+"""The step in which is asked for what the user wants, for ``vpcshark capture --trace``."""
 
 
 class Look:
@@ -49,7 +55,6 @@ class Look:
         self._aws = aws
         self._is_here = is_here
         self._allowed = allowed
-        self._others: list[CaptureHost] = []  # they have the tag, and nothing else
 
     def around(self, jobs: Jobs) -> Surroundings:
         """One round: everything that is asked is asked at the same time. VpcsharkError for whatever the user wants and
@@ -58,32 +63,29 @@ class Look:
         timed = self._context.timeline.timed
         listing = jobs.start(timed, "describe interfaces", interfaces.list_enis, ec2)
         in_use = jobs.start(timed, "describe sessions", resources.sessions_of, ec2)
-        hosting = self._ask_for_hosts(jobs)
+        hosting = jobs.start(self._ask_for_hosts)
         templating = jobs.start(self._template)
         behind = [jobs.start(self._registered, name) for name in self._context.selection.balancers]
         enis = jobs.result(listing)
         named = [self._named(jobs, eni, enis) for eni in self._context.selection.enis]
         targets = [one for future in behind for one in jobs.result(future)]
         found = source_choice.find(self._context.selection, enis, targets)
-        asked = self._offered(jobs.result(hosting))
+        asked = jobs.result(hosting)
         fleet = asked if isinstance(asked, Fleet) else None
         behind_target = host_choice.fleet_hosts(fleet, enis) if fleet is not None else ()
-        spared = {one.eni for one in asked} if isinstance(asked, list) else {one.eni for one in behind_target}
+        spared = {one.eni for one in (asked.hosts if isinstance(asked, Tagged | Launched) else behind_target)}
         wanted = [eni for eni in found if eni.id not in spared]
-        host = behind_target[0] if behind_target else self._host(asked, named, wanted, enis)
+        host = self._host(asked, named, wanted, enis) if not isinstance(asked, Fleet) else behind_target[0]
         length = fleet.packet_length(options.packet_length) if fleet is not None else options.packet_length
         sessions = jobs.result(in_use)
         by_source = _by_source(sessions)
         source_choice.check_hosts(named, behind_target)
-        chosen = source_choice.choose(
-            self._context.selection, named, found, host, by_source, options.session_number, spared
-        )
+        standing = Standing(by_source, options.session_number, spared)
+        chosen = source_choice.choose(self._context.selection, named, found, host, standing)
         if fleet is None or fleet.has_one_host:
             host_choice.check_room(host, [eni.id for eni in chosen.enis], self._at_target(sessions))
-        vnis = source_choice.choose_vnis(options.vni, len(chosen.enis), {session.vni for session in sessions})
-        self._tell(chosen, vnis, sessions)
         return Surroundings(
-            source_choice.assign(chosen, vnis),
+            self._sources(chosen, sessions),
             enis,
             host,
             by_source,
@@ -95,32 +97,22 @@ class Look:
             template=jobs.result(templating),
         )
 
-    def _ask_for_hosts(self, jobs: Jobs) -> Hosting:
-        ec2, timed = self._aws.ec2, self._context.timeline.timed
-        hosting: Hosting
-        match self._context.options.host:
-            case Target() | Balancer() | Endpoint() as several:
-                hosting = jobs.start(
-                    self._context.timeline.timed, "describe the target", fleet_lookup.find, self._aws, several
-                )
-            case Launch():
-                hosting = jobs.start(timed, "describe hosts", capture_hosts.list_launched, ec2)
-            case Instance(id=identity):
-                hosting = jobs.start(
-                    self._context.timeline.timed, "describe the host", capture_hosts.find_host, ec2, identity
-                )
-            case Auto() | Local():
-                hosting = jobs.start(timed, "describe hosts", capture_hosts.list_hosts, ec2)
-        return hosting
+    def _sources(self, chosen: Chosen, sessions: Sequence[MirrorSession]) -> tuple[Source, ...]:
+        """With VNIs that no session has."""
+        taken = {session.vni for session in sessions}
+        vnis = source_choice.choose_vnis(self._context.options.vni, len(chosen.enis), taken)
+        self._tell(chosen, vnis, sessions)
+        return source_choice.assign(chosen, vnis)
 
-    def _offered(self, asked: CaptureHost | Fleet | list[CaptureHost]) -> CaptureHost | Fleet | list[CaptureHost]:
-        """Of the tagged instances those that may receive. The others are neither taken nor, as sources, spared."""
-        if not isinstance(asked, list) or self._context.options.host == Launch():
-            return asked
-        taken, self._others = offered_hosts.sort_out(asked, self._allowed, self._is_here)
-        if taken and self._others and self._context.options.host == Auto():
-            self._say(offered_hosts.refusal(self._others))
-        return taken
+    def _ask_for_hosts(self) -> Found:
+        """Of tagged instances only those that may receive. The others are neither taken nor, as sources, spared."""
+        host, timed = self._context.options.host, self._context.timeline.timed
+        found = hosting.sorted_out(
+            timed(_ASKED[type(host)], hosting.ask, self._aws, host), self._allowed, self._is_here
+        )
+        if host == Auto() and isinstance(found, Tagged) and found.hosts and found.others:
+            self._say(offered_hosts.refusal(found.others))
+        return found
 
     def _template(self) -> Template | None:
         options = self._context.options
@@ -142,32 +134,33 @@ class Look:
 
     def _host(
         self,
-        asked: CaptureHost | Fleet | list[CaptureHost],
+        asked: CaptureHost | Launched | Tagged,
         named: Sequence[Eni],
         found: Sequence[Eni],
         enis: Sequence[Eni],
     ) -> CaptureHost:
-        if isinstance(asked, CaptureHost):
-            return asked
-        assert isinstance(asked, list)  # a fleet has its hosts
-        wanted = self._context.options.host
-        if wanted == Launch():
-            return self._own_host(asked, [*named, *found])
-        assert isinstance(wanted, Auto | Local)  # an instance was found, or not, above
+        match asked:
+            case Launched(hosts=launched):
+                return self._own_host(launched, [*named, *found])
+            case Tagged():
+                return self._nearest(asked, named, found, enis)
+        return asked
+
+    def _nearest(self, asked: Tagged, named: Sequence[Eni], found: Sequence[Eni], enis: Sequence[Eni]) -> CaptureHost:
+        wanted = Local() if self._context.options.host == Local() else Auto()
+        choose = partial(host_choice.choose_host, wanted)
         try:
-            return host_choice.choose_host(wanted, [*named, *found], asked, enis, self._is_here, self._others)
+            return choose([*named, *found], asked.hosts, enis, self._is_here, asked.others)
         except InputError:
             if not found:
                 raise
             # a query may have found this very machine, which is then no source
-            return host_choice.choose_host(wanted, named, asked, enis, self._is_here, self._others)
+            return choose(named, asked.hosts, enis, self._is_here, asked.others)
 
-    def _further(
-        self, asked: CaptureHost | Fleet | list[CaptureHost], host: CaptureHost, chosen: Sequence[Eni]
-    ) -> tuple[CaptureHost, ...]:
-        if self._context.options.host != Auto() or not isinstance(asked, list) or host not in asked:
+    def _further(self, asked: Found, host: CaptureHost, chosen: Sequence[Eni]) -> tuple[CaptureHost, ...]:
+        if self._context.options.host != Auto() or not isinstance(asked, Tagged) or host not in asked.hosts:
             return ()
-        return tuple(one for one in capture_hosts.by_distance(asked, chosen) if one != host)
+        return tuple(one for one in capture_hosts.by_distance(asked.hosts, chosen) if one != host)
 
     def _own_host(self, launched: Sequence[CaptureHost], wanted: Sequence[Eni]) -> CaptureHost:
         options, now = self._context.options, self._context.clock.now()
@@ -181,7 +174,7 @@ class Look:
         for host in host_choice.claimed(launched, owner):
             if not host_choice.is_noted(host, noted):
                 self._say(_unproved(host))
-        return host_choice.own_host(wanted, launched, owner, now, like, kind, noted)
+        return host_choice.own_host(wanted, launched, host_choice.Ours(owner, now, noted), like, kind)
 
     def _at_target(self, sessions: Sequence[MirrorSession]) -> list[str]:
         """The sources that the target has already."""

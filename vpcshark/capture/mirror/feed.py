@@ -21,6 +21,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.errors import is_gone
 from vpcshark.aws.mirroring import resources
 from vpcshark.capture.contract.host import Several
+from vpcshark.capture.contract.options import OwnFilter
 from vpcshark.capture.inventory import offered_hosts
 from vpcshark.capture.lifecycle import costs, file_headers, lease_renewal
 from vpcshark.capture.lifecycle.context import Context
@@ -128,7 +129,7 @@ class MirrorFeed(Feed):
     def _fill_filter(self, jobs: Jobs, aws: Aws, made: str, rules: filter_programs.Rules) -> list[Future[None]]:
         """Rules and network services in one round, of a filter of our own."""
         options, step = self._context.options, self._context.timeline.timed
-        if options.mirror_filter != "auto":
+        if options.mirror_filter != OwnFilter():
             return []
         filling = [jobs.start(step, "create rules", resources.create_rules, aws.ec2, made, rules)]
         if options.dns:
@@ -143,7 +144,7 @@ class MirrorFeed(Feed):
     def _stream(self, aws: Aws, admitted: Admitted, made: Made, filtering: InForce) -> MirrorStream:
         context = self._context
         look = SecondLook(context, aws, made.around, admitted.told, context.clock.now())
-        move = self._move(aws, made.filter_id) if context.options.mirror_filter == "auto" else None
+        move = self._move(aws, made.filter_id) if context.options.mirror_filter == OwnFilter() else None
 
         def effective(capture_filter: str) -> str:
             return replace(context.options, user_filter=capture_filter).effective_filter

@@ -17,7 +17,6 @@ from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.errors import AwsError
 
 log = logging.getLogger(__name__)
-ANYWHERE = ["0.0.0.0/0", "::/0"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +32,8 @@ class Access:
     def ssh_from(self) -> tuple[list[str], list[str]]:
         """From which blocks, and from members of which groups, the chosen connection comes. SSM needs neither."""
         options = self.options
-        if options.host_ssh_from:
-            return ANYWHERE if options.host_ssh_from == "anywhere" else [options.host_ssh_from], []
+        if options.host_ssh_from.blocks:
+            return list(options.host_ssh_from.blocks), []
         if options.connection == "ssm":
             return [], []
         groups: list[str] = []

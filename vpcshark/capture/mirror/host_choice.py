@@ -6,7 +6,7 @@ Must not call AWS nor open anything.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from vpcshark.aws import tagging
 from vpcshark.aws.balancing.facts import Member
@@ -56,34 +56,40 @@ def choose_host(
     )
 
 
+@dataclass(frozen=True)
+class Ours:
+    """Which kept hosts are ``owner``'s at the time ``now`` (s since the epoch): those that were ``noted`` on this
+    machine, for no tag makes another one ours."""
+
+    owner: str
+    now: float
+    noted: Mapping[str, Kept]
+
+    def is_usable(self, host: CaptureHost, vpcs: Collection[str], wanted: Mapping[str, str]) -> bool:
+        """For sources in these VPCs, and for as long as it takes to claim it; ``wanted`` are tags that it must have."""
+        lease = tags.read_lease(host.tags)
+        return (
+            lease is not None
+            and is_noted(host, self.noted)
+            and lease.expires > self.now + LEAST_KEPT
+            and host.vpc in vpcs
+            and wanted.items() <= host.tags.items()
+        )
+
+
 def own_host(
-    sources: Sequence[Eni],
-    launched: Iterable[CaptureHost],
-    owner: str,
-    now: float,
-    wanted: Mapping[str, str],
-    kind: str,
-    noted: Mapping[str, Kept],
+    sources: Sequence[Eni], launched: Iterable[CaptureHost], ours: Ours, wanted: Mapping[str, str], kind: str
 ) -> CaptureHost:
-    """The host of the capture's own: one that ``owner`` kept for it, nearest first, else one that is to be launched in
-    the first source's subnet (its ``instance`` is "", its type ``kind``). ``wanted``: tags that a kept one must have;
-    ``noted``: the hosts that are kept on this machine: no tag makes another one ours. InputError where the sources are
-    in several VPCs."""
+    """The host of the capture's own: one that was kept for it, nearest first, else one that is to be launched in the
+    first source's subnet (its ``instance`` is "", its type ``kind``). ``wanted``: tags that a kept one must have.
+    InputError where the sources are in several VPCs."""
     vpcs = {source.vpc for source in sources}
     if len(vpcs) > 1:
         raise InputError(
             f"One launched capture host cannot have sources in several VPCs ({', '.join(sorted(vpcs))}).",
             "Capture from the ENIs of one VPC at a time, or through an instance that all of them reach (--host i-…).",
         )
-    usable = [
-        host
-        for host in claimed(launched, owner)
-        if (lease := tags.read_lease(host.tags)) is not None
-        and is_noted(host, noted)
-        and lease.expires > now + LEAST_KEPT
-        and host.vpc in vpcs
-        and wanted.items() <= host.tags.items()
-    ]
+    usable = [host for host in claimed(launched, ours.owner) if ours.is_usable(host, vpcs, wanted)]
     if usable:
         return capture_hosts.nearest(usable, sources)
     first = sources[0]

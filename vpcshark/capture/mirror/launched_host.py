@@ -76,7 +76,7 @@ class Launcher:
 
     def _launch(self) -> str:
         options, ec2 = self._context.options, self._access.aws.ec2
-        if options.host_public_ip and not options.host_ssh_from:
+        if options.host_public_ip and not options.host_ssh_from.blocks:
             raise Mistake(
                 "A capture host with a public address needs to know from where it may be logged in to.",
                 "Give your public address with --host-ssh-from, such as 192.0.2.7/32.",
@@ -134,7 +134,7 @@ class Launcher:
         return group
 
     def _await_running(self, instance: str) -> CaptureHost:
-        """VpcsharkError where it ends instead, as it does where a volume can't be had."""
+        """VpcsharkError where it ends instead, as it does where AWS has no room for a volume."""
         while True:
             host = launch.find(self._access.aws.ec2, instance)
             if host is not None and host.state == "running":

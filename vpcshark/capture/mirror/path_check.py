@@ -10,9 +10,7 @@ import itertools
 import shlex
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.balancing.fleets import Fleet
@@ -26,10 +24,10 @@ from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import resources
 from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.connection.local_machine import IsHere
-from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Host, Instance, Launch, Local, Target, target_id
+from vpcshark.capture.contract.host import Auto, Host, Instance, Launch, Local, target_id
 from vpcshark.capture.contract.options import CaptureOptions
-from vpcshark.capture.inventory import offered_hosts
-from vpcshark.capture.mirror import fleet_lookup, fleet_picture, host_choice
+from vpcshark.capture.mirror import fleet_picture, host_choice, hosting
+from vpcshark.capture.mirror.hosting import Found, Launched, Tagged
 from vpcshark.capture.mirror.launch_tags import further_tags
 from vpcshark.cleanup import tags
 from vpcshark.errors import AwsError, InputError
@@ -54,7 +52,8 @@ def findings(
     surveying = threads.start(picturing.survey, aws)
     mirroring = threads.start(resources.sessions_of, ec2)
     listing = threads.start(interfaces.list_enis, ec2)
-    hosting = _ask_for_host(aws, options)
+    asking = threads.start(_found, aws, options)
+    templating = threads.start(_template, aws, options)
     enis = listing.result()
     eni = next((each for each in enis if each.id == source), None) or interfaces.find_eni(ec2, source)
     survey, place = surveying.result(), (aws.region, aws.profile)
@@ -65,8 +64,8 @@ def findings(
     launched = options.host_type if options.host == Launch() and not options.host_template else ""
     told = picturing.plan(options.packet_length, launched, target_id(options.host))
     try:
-        asked, others = _sorted_out(hosting.result(), allowed, is_here)
-        target = _target(aws, eni, asked, enis, options.host, is_here, others)
+        asked = hosting.sorted_out(asking.result(), allowed, is_here)
+        target = _target(eni, asked, enis, options.host, is_here)
     except InputError as error:
         alone = picturing.draw(survey, eni, None, sessions, told, place)
         rest = [finding for finding in examine(alone) if finding.check != "target"]
@@ -78,9 +77,14 @@ def findings(
     found = [*examine(whole), *_of_hosts(whole, fleet)]
     if options.host != Launch():
         return found
-    template = hosting.result()
+    template = templating.result()
     launching = _launching(eni, template)
     return [*(launching if each.check == "target" else each for each in found), *_of_template(whole, template)]
+
+
+def _found(aws: Aws, options: CaptureOptions) -> Found:
+    """A launched host is not there yet, so nothing is asked of it."""
+    return Launched(()) if options.host == Launch() else hosting.ask(aws, options.host)
 
 
 def command(source: str, options: CaptureOptions) -> str:
@@ -160,51 +164,37 @@ def _no_host(seen: Picture, wanted: Host, source: str, error: InputError) -> Fin
     return Finding("target", FAIL, resource, f"{NO_HOST}{error.problem} {error.remedy}", command=start)
 
 
-def _ask_for_host(aws: Aws, options: CaptureOptions) -> Future[Any]:
-    match options.host:
-        case Target() | Balancer() | Endpoint() as several:
-            return threads.start(fleet_lookup.find, aws, several)
-        case Launch() if options.host_template:
-            return threads.start(launch_template.find_template, aws.ec2, options.host_template)
-        case Launch():
-            return threads.start(lambda: None)  # it is not there yet
-        case Instance(id=identity):
-            return threads.start(capture_hosts.find_host, aws.ec2, identity)
-        case Auto() | Local():
-            return threads.start(capture_hosts.list_hosts, aws.ec2)
-
-
-def _sorted_out(found: Any, allowed: Hosts, is_here: IsHere) -> tuple[Any, list[CaptureHost]]:
-    """Of tagged hosts those that may receive, and the others."""
-    return offered_hosts.sort_out(found, allowed, is_here) if isinstance(found, list) else (found, [])
-
-
-def _target(
-    aws: Aws,
-    source: Eni,
-    found: Any,
-    enis: Sequence[Eni],
-    wanted: Host,
-    is_here: IsHere,
-    others: Sequence[CaptureHost],
-) -> Any:
-    """The target's ENI, or the fleet in its place; None where it cannot be seen."""
-    if isinstance(found, list) and isinstance(wanted, Auto | Local):
-        found = host_choice.choose_host(wanted, [source], found, enis, is_here, others)
-    if isinstance(found, Fleet) and not found.tells_its_faults:
-        host_choice.fleet_hosts(found, enis)  # says what is to be done where nobody can be told
-    if isinstance(found, Fleet) and not found.has_one_host:
-        return found
-    eni = found.eni if isinstance(found, CaptureHost) else found.resource if isinstance(found, Fleet) else ""
+def _target(source: Eni, found: Found, enis: Sequence[Eni], wanted: Host, is_here: IsHere) -> Eni | Fleet | None:
+    """The target's ENI, or the fleet in its place; None where it cannot be seen, or is yet to be made."""
+    match found:
+        case Launched():
+            return None
+        case Fleet(resource=eni):
+            if not found.tells_its_faults:
+                host_choice.fleet_hosts(found, enis)  # says what is to be done where nobody can be told
+            if not found.has_one_host:
+                return found
+        case CaptureHost(eni=eni):
+            pass
+        case Tagged(hosts=hosts, others=others):
+            likely = Local() if wanted == Local() else Auto()
+            eni = host_choice.choose_host(likely, [source], hosts, enis, is_here, others).eni
     return next((each for each in enis if each.id == eni), None)
 
 
-def _further(found: Any, wanted: Host, source: Eni, enis: Sequence[Eni]) -> list[Eni]:
+def _further(found: Found, wanted: Host, source: Eni, enis: Sequence[Eni]) -> list[Eni]:
     """The targets that a capture takes instead of the nearest one where that cannot be reached."""
-    if wanted != Auto() or not isinstance(found, list):
+    if wanted != Auto() or not isinstance(found, Tagged):
         return []
     by_id = {eni.id: eni for eni in enis}
-    return [by_id[host.eni] for host in capture_hosts.by_distance(found, [source])[1:] if host.eni in by_id]
+    return [by_id[host.eni] for host in capture_hosts.by_distance(found.hosts, [source])[1:] if host.eni in by_id]
+
+
+def _template(aws: Aws, options: CaptureOptions) -> Template | None:
+    """What a launched host would be launched from."""
+    if options.host != Launch() or not options.host_template:
+        return None
+    return launch_template.find_template(aws.ec2, options.host_template)
 
 
 def _reaching(survey: Survey, pictures: Sequence[Picture]) -> Picture:

@@ -52,9 +52,9 @@ class Receivers:
         self._heartbeat = heartbeat
 
     def start(self, around: Surroundings) -> Receiver:
-        """One on every host, ready. VpcsharkError if one of them cannot be had, because what is sent to it would be
+        """One on every host, ready. VpcsharkError if one of them cannot be started, because what is sent to it would be
         missing and nothing in the file would say so; only one that its load balancer sends nothing to (it is not
-        healthy) is left out, and that is said."""
+        healthy) is left out, and the log says so."""
         if len(around.hosts) == 1:
             return self._only(around)
         fleet = around.fleet

@@ -95,7 +95,7 @@ class Sessions:
         self._failed = threading.Event()
 
     def make(self, sources: Sequence[Source]) -> list[str]:
-        """A session for each; their ids. VpcsharkError as soon as one that was named cannot be had: the others are not
+        """A session for each; their ids. VpcsharkError as soon as one that was named cannot be made: the others are not
         begun then. One that a query found is left out instead, unless it is the last."""
         works = [partial(self._one_of_many, source, is_alone=len(sources) == 1) for source in sources]
         made = [one for one in threads.together(works, AT_ONCE) if one is not None]
@@ -164,7 +164,7 @@ class Sessions:
 
 
 def _is_its_own(error: VpcsharkError) -> bool:
-    """Is it about this one source, and may others be had?"""
+    """Is it about this one source, and may others be made?"""
     return not isinstance(error, AwsError) or error.code in _OF_THE_SOURCE
 
 

@@ -1,6 +1,6 @@
 """A mirror is silent: runs preflight again, looks at the sessions, and at CloudWatch's counts.
 
-Makes nothing. What may not be asked for is said, and is no reason not to tell the rest. Must not know who listens.
+Makes nothing. What AWS does not allow to be asked is listed, and the rest is told. Must not know who listens.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class SecondLook:
         facts = Facts(arrived, self.around.receivers, [one.vni for one in self.around.sources], capture_filter)
         counted = _or_none(counting, unseen) or []
         sessions, enis = _or_none(mirroring, unseen), _or_none(listing, unseen)
-        rules = self.context.options.mirror_filter
+        rules = str(self.context.options.mirror_filter)
         facts = replace(facts, mirror_filter=rules, counted=counted, began=self.began, lost=self._lost(sessions))
         if enis is not None:
             new, standing = self._compared(

@@ -19,6 +19,7 @@ from vpcshark.aws.mirroring.resources import MirrorSession
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.errors import InputError, Mistake, VpcsharkError
+from vpcshark.preflight.source import is_mirrored
 
 MOST_VNI = (1 << 24) - 1  # RFC 7348 section 5: 24 bits
 
@@ -66,25 +67,30 @@ def find(selection: Selection, enis: Iterable[Eni], registered: Sequence[Registe
     return sorted(meant, key=lambda eni: order.get(eni.id, len(order)))
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What a new session of a source must fit in with: ``sessions`` (ENI id -> those that mirror it) exist already, and
+    it is to have ``number`` (None: the lowest free). ``spared`` are the ENIs of capture hosts: a query that finds one
+    does not mean it."""
+
+    sessions: Mapping[str, Sequence[MirrorSession]]
+    number: int | None
+    spared: Collection[str] = ()
+
+
 def choose(
-    selection: Selection,
-    named: Sequence[Eni],
-    found: Sequence[Eni],
-    host: CaptureHost,
-    sessions: Mapping[str, Sequence[MirrorSession]],
-    number: int | None,
-    spared: Collection[str] = (),
+    selection: Selection, named: Sequence[Eni], found: Sequence[Eni], host: CaptureHost, standing: Standing
 ) -> Chosen:
-    """What of ``named`` and ``found`` is captured from at ``host``, where ``sessions`` (ENI id -> those that mirror it)
-    exist already and each source's new session is to have ``number`` (None: the lowest free). ``spared`` are the ENIs
-    of capture hosts: a query that finds one does not mean it. VpcsharkError for named ones that cannot be, with the
-    reasons, and where nothing is left."""
+    """What of ``named`` and ``found`` is captured from at ``host``. VpcsharkError for named ones that cannot be, with
+    the reasons, and where nothing is left."""
 
     def problem(eni: Eni) -> VpcsharkError | None:
-        return _problem(eni, host, sessions.get(eni.id, ()), number)
+        return _problem(eni, host, standing.sessions.get(eni.id, ()), standing.number)
 
     _refuse([wrong for eni in named if (wrong := problem(eni)) is not None])
-    left_out = {eni.id: wrong for eni in found if (wrong := problem(eni) or _unwanted(eni, spared)) is not None}
+    left_out = {
+        eni.id: wrong for eni in found if (wrong := problem(eni) or _unwanted(eni, standing.spared)) is not None
+    }
     enis = (*named, *(eni for eni in found if eni.id not in left_out))
     sentences = tuple(f"{eni} is left out: {wrong.problem}" for eni, wrong in left_out.items())
     if not enis:
@@ -138,14 +144,13 @@ def _problem(
 def _check_kind(eni: Eni) -> None:
     """https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-network-limitations.html, "Sources"."""
     remedy = "Choose an ENI of an instance; vpcshark interfaces lists them."
-    if eni.interface_type != "interface":
+    if not is_mirrored(eni.interface_type):
         there = "Capture on its instance (--mode tcpdump), or choose another ENI."
         raise InputError(
             f"{eni.id} is of the type {eni.interface_type}, and AWS mirrors only those of the type interface.",
             there if eni.interface_type in (*interfaces.CAPTURABLE, "branch") else remedy,
         )
-    words = f"{eni.description} {eni.owner}".casefold()
-    if eni.requester_managed and "rds" not in words and "elasticache" not in words:
+    if eni.requester_managed and not is_mirrored(eni.interface_type, f"{eni.description} {eni.owner}"):
         raise InputError(
             f"{eni.id} is managed by AWS ({eni.owner or eni.description or 'it does not say for what'}), and of those"
             " it mirrors only the ones of RDS and ElastiCache.",

@@ -114,7 +114,7 @@ def _mirror_world(context: Context, connect: Callable[[], Aws], book: Ledger) ->
 
 def _once(connect: Callable[[], Aws]) -> Callable[[], Aws]:
     """The same connection for everybody; a failure is not kept."""
-    lock = threading.Lock()
+    lock = threading.Lock()  # who asks while another connects waits for that one
     made: list[Aws] = []
 
     def get() -> Aws:

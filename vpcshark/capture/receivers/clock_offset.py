@@ -35,7 +35,7 @@ class Clocks:
     def __init__(self, host: str, clock: Clock) -> None:
         self._host = host
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # pings are sent by one thread and answered to another
         self._sent: dict[int, tuple[float, float]] = {}
         self._number = 0
         self._measured: list[Delta] = []

@@ -1,6 +1,6 @@
 """Receivers on several capture hosts as one: their frames in order of time, their counts as a sum.
 
-A host that is lost while the others go on is said, in the status, the log and the file; the last one's end is the
+The status, the log and the file say when a host is lost while the others go on; the last one's end is the
 capture's. Must not know AWS, nor why there are several.
 """
 
@@ -82,7 +82,7 @@ class FleetReception(Receiver):
         for member in living:
             try:
                 member.reception.command(**words)
-            except TransportError as error:  # its stream ends with it, and that is said
+            except TransportError as error:  # its stream ends with it, and says so
                 log.info("%s does not take a command: %s", member.name, error)
                 failures.append(error)
         if failures and len(failures) == len(living):

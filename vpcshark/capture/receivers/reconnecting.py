@@ -1,7 +1,7 @@
 """A receiver on another machine that is started again when its connection breaks; the rest of the capture stays.
 
 A tunnel of an Instance Connect Endpoint is closed after an hour, Session Manager's after what the account allows. Must
-not know AWS, nor how a way is had.
+not know AWS, nor how a connection is made.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Carried(NamedTuple):
 
 
 Restart = Callable[[Carried], Reception]
-"""A receiver on a new way to the same host, ready. VpcsharkError."""
+"""A receiver on a new connection to the same host, ready. VpcsharkError."""
 
 
 class Resuming(Receiver):
@@ -105,7 +105,7 @@ class Resuming(Receiver):
         self._current.stream(sink, partial(self._ended, sink, on_end))
 
     def finish(self, timeout: float) -> None:
-        """See ``FrameStream``. A way that is being opened meanwhile is closed as soon as it is."""
+        """See ``FrameStream``. A connection that is being opened meanwhile is closed as soon as it is open."""
         with self._lock:
             self._ending = True
             current = self._current

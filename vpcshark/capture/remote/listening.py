@@ -1,6 +1,6 @@
 """Beside a command on another machine: its words line by line, and our signs of life to it.
 
-Must not know what a line means, nor what is said.
+Must not know what a line means, nor what a sign of life is.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Streams a remote tcpdump into the sink, with its counts as statistics blocks, and reconnects on failure.
 
-Must not know AWS, nor how a dump is had.
+Must not know AWS, nor how a dump is started.
 """
 
 from __future__ import annotations

@@ -25,6 +25,20 @@ def add(commands: Any, name: str) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", metavar="FILE", nargs="+", help="a capture; -: standard input")
+    _add_written(parser)
+    _add_walk(parser)
+    common.add_packet(parser)
+    common.add_ends(parser)
+    parser.add_argument(
+        "--no-tshark",
+        action="store_true",
+        help="do not have tshark, where it is there, read the application layer of suspicious connections",
+    )
+    common.add_json(parser, "an object, for scripts")
+
+
+def _add_written(parser: argparse.ArgumentParser) -> None:
+    """Files that are written."""
     parser.add_argument(
         "--annotate",
         metavar="OUT",
@@ -37,6 +51,10 @@ def add(commands: Any, name: str) -> None:
         default="",
         help="write a page with the findings and time-sequence graphs of their connections; it needs no network",
     )
+
+
+def _add_walk(parser: argparse.ArgumentParser) -> None:
+    """What lies between the ends."""
     parser.add_argument(
         "--walk",
         metavar="WALK",
@@ -51,11 +69,3 @@ def add(commands: Any, name: str) -> None:
     )
     parser.add_argument("--profile", action="append", default=[], help="AWS profile; again for further accounts")
     parser.add_argument("--region", action="append", default=[], help="AWS region; again for further ones")
-    common.add_packet(parser)
-    common.add_ends(parser)
-    parser.add_argument(
-        "--no-tshark",
-        action="store_true",
-        help="do not have tshark, where it is there, read the application layer of suspicious connections",
-    )
-    common.add_json(parser, "an object, for scripts")

@@ -44,6 +44,15 @@ def add(commands: Any, name: str) -> None:
     common.add_packet(parser)
     common.add_ends(parser)
     common.add_accounts(parser)
+    _add_steps(parser)
+    parser.add_argument("--html", metavar="FILE", help="write a report: conclusion, steps, picture of the path, graphs")
+    common.add_json(parser, "an object, for scripts")
+    parser.set_defaults(no_return=False)
+    command_line.add_arguments(parser, HOST_TABS)
+
+
+def _add_steps(parser: argparse.ArgumentParser) -> None:
+    """Those that cost something, or change what there is."""
     parser.add_argument(
         "--analyzer", action="store_true", help="ask AWS's Reachability Analyzer too, if need be (it costs money)"
     )
@@ -68,10 +77,6 @@ def add(commands: Any, name: str) -> None:
         "-w", dest="file", metavar="FILE", help="where --capture keeps its packets (default: why-SRC-DST-TIME.pcapng)"
     )
     parser.add_argument("--yes", action="store_true", help="agree to the price of --analyzer and of --capture")
-    parser.add_argument("--html", metavar="FILE", help="write a report: conclusion, steps, picture of the path, graphs")
-    common.add_json(parser, "an object, for scripts")
-    parser.set_defaults(no_return=False)
-    command_line.add_arguments(parser, HOST_TABS)
 
 
 def _seconds(text: str) -> int:

@@ -24,7 +24,7 @@ class Diagnosis:
 
     def __init__(self, toolbar: Toolbar, tee: Tee, start: Start = Follower) -> None:
         self._toolbar, self._tee, self._start = toolbar, tee, start
-        self._guard = threading.Lock()
+        self._guard = threading.Lock()  # one press at a time begins or ends a diagnosis
         self._follower: Follower | None = None
 
     def press(self) -> None:

@@ -40,7 +40,7 @@ def counts_for_us(argv: Sequence[str]) -> bool:
 
 
 def reader() -> list[str]:
-    """The command line of the process that started us; [] where it is not to be had. The launcher becomes us (exec), so
+    """The command line of the process that started us; [] where it can't be read. The launcher becomes us (exec), so
     that is our parent but on Windows."""
     if os.name == "nt":
         return []

@@ -78,7 +78,7 @@ class FifoSink(Sink):
     def __init__(self, descriptor: int, stop: Stop) -> None:
         self._descriptor = descriptor
         self._stop = stop
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one write's bytes stay together; the descriptor is open while it is held
         self._closed = False
         self._held: bytearray | None = None
         self._pause = _PAUSE * enlarge(descriptor) / PIPE_SIZE

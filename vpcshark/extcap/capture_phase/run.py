@@ -77,17 +77,22 @@ def _with_pipes(
         if early and not call.control_out:  # a person at the window has stopped it, and reads the toolbar's log
             stderr.write(_message(VpcsharkError(early[0], _EARLY)))
         return 0
-    except SinkClosed as closed:
-        log.info("ended: %s", closed)
-        return 0
     except Exception as error:  # noqa: BLE001 - logged and told
-        toolbar.log(str(error))
-        # Now, not when the FIFO is closed: dumpcap then ends, and tshark with it, sometimes before it has read stderr.
-        return _tell(error, stderr)
+        return _ended(error, toolbar, stderr)
     finally:
         if diagnosis is not None:
             diagnosis.end()
         _close(watch, toolbar, sink)
+
+
+def _ended(error: Exception, toolbar: Toolbar, stderr: TextIO) -> int:
+    """The exit status of a capture that ended with ``error``: nobody who reads it any more is none."""
+    if isinstance(error, SinkClosed):
+        log.info("ended: %s", error)
+        return 0
+    toolbar.log(str(error))
+    # Now, not when the FIFO is closed: dumpcap then ends, and tshark with it, sometimes before it has read stderr.
+    return _tell(error, stderr)
 
 
 def _tell(error: Exception, stderr: TextIO) -> int:

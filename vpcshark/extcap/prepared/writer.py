@@ -120,7 +120,7 @@ class Answers:
         folders.write_whole(root / "index", reader.render_index(found).encode(errors="replace"))
 
 
-_GUARD = threading.Lock()
+_GUARD = threading.Lock()  # one writer at a time in this process
 
 
 def _private(path: str, flags: int) -> int:

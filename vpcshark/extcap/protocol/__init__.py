@@ -1,1 +1,1 @@
-"""What is said between Wireshark and an extcap: arguments, sentences, toolbar messages."""
+"""What Wireshark and an extcap tell each other: arguments, sentences, toolbar messages."""

@@ -81,7 +81,7 @@ class Toolbar(Status):
         self._reading = reading
         self._writing = writing
         self._decoder = Decoder()
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # one message at a time; ``_writing`` is open while it is held, or None
         self._begun = False
         self._last_line = ""
         self.values: dict[int, bytes] = {}  # what the toolbar's controls are set to, by number
