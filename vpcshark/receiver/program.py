@@ -48,7 +48,7 @@ from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
 from vpcshark.receiver.tally import Tally
 from vpcshark.wire.capture_files.blocks import interface_statistics
-from vpcshark.wire.overlay.vxlan import Ports
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS, Ports
 
 _LAST_FLUSH_SECONDS = 2.0
 _DRAIN_SECONDS = 0.5
@@ -133,7 +133,7 @@ class Config:
             self.earlier = Earlier(
                 int(given.get("dropped") or 0), int(given.get("started") or 0), str(given.get("gap") or "")
             )
-            self.port = int(given.get("port", 4789))
+            self.port = int(given.get("port", STANDARD_PORTS.vxlan))
             self.geneve_port = int(given.get("geneve_port") or 0)
             self.address = str(given.get("address") or "")
             self.snaplen = int(given.get("snaplen") or 262144)
@@ -151,7 +151,7 @@ class Config:
     @property
     def ports(self) -> Ports:
         """Where VXLAN and Geneve are expected."""
-        return Ports(self.port, self.geneve_port or 6081)
+        return Ports(self.port, self.geneve_port or STANDARD_PORTS.geneve)
 
 
 def hold(port: int) -> List[socket.socket]:

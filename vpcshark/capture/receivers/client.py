@@ -23,6 +23,7 @@ from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import Broken, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Piped, Transport
 from vpcshark.wire.capture_files.pcapng import Cutter
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
 log = logging.getLogger(__name__)
 
@@ -346,7 +347,7 @@ def config(
     address: str,
     program: Sequence[Sequence[int]] | None,
     socket_program: Sequence[Sequence[int]] | None,
-    port: int = 4789,
+    port: int = STANDARD_PORTS.vxlan,
     geneve_port: int = 0,
 ) -> dict[str, Any]:
     """The receiver's config line, as docs/ARCHITECTURE.md has it. With a ``geneve_port`` the frames come in Geneve,
