@@ -31,6 +31,7 @@ check: venv ## lint, format, types, template, shellcheck, prose
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --config-file tests/mypy.ini
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 	$(PY) tests/prose.py
