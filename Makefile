@@ -2,6 +2,7 @@
 VENV ?= .venv
 PY := $(VENV)/bin/python
 PYTHON ?= python3
+CONSTRAINTS ?= -c constraints.txt
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 
@@ -10,15 +11,15 @@ TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 16
 
-$(VENV)/.done: setup.cfg pyproject.toml
+$(VENV)/.done: setup.cfg pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[lab,dev]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable '.[lab,dev]'
 	touch $@
 
 # Who only looks needs a quarter of that.
-$(VENV)/.demo: setup.cfg
+$(VENV)/.demo: setup.cfg constraints.txt
 	$(PYTHON) -m venv $(VENV)
-	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[lab]'
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable '.[lab]'
 	touch $@
 
 venv: $(VENV)/.done ## the virtual environment
@@ -33,9 +34,20 @@ check: venv ## lint, format, types, template, shellcheck, prose
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/mypy
+	$(VENV)/bin/mypy --config-file tests/mypy.ini
 	$(VENV)/bin/cfn-lint installer/cloudformation/*.yaml
 	shellcheck extcap/vpcshark tests/*.sh .ci/run
 	$(PY) tests/prose.py
+
+check-latest: ## make check and make test with the newest of all that is installed, in build/latest (each week, say)
+	rm -rf build/latest
+	$(MAKE) VENV=build/latest CONSTRAINTS= check test
+
+constraints: venv ## write down what is installed, once that passes (after check-latest: VENV=build/latest)
+	$(PY) tests/constraints.py > build/constraints.txt && mv build/constraints.txt constraints.txt
+
+coverage: venv tools compiled ## how much of the pure rooms their own tests run; fails below the floor
+	$(PY) tests/coverage_floor.py
 
 .PHONY: compiled
 compiled: venv # a product that is installed is compiled; here each of a thousand starts would do it, where nothing may write

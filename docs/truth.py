@@ -150,10 +150,8 @@ ROWS: tuple[Row, ...] = (
         "tests/lab/vpc/test_vxlan.py::test_scapy_reads_what_was_written",
         "page",
         constants={
-            "aws.balancing.facts.VXLAN_PORT": 4789,
+            "aws.mirroring.tag_names.VXLAN_PORT": 4789,
             "aws.balancing.fleets.GENEVE_PORT": 6081,
-            "aws.mirroring.security_group_rules._PORT": 4789,
-            "aws.compute.launch.VXLAN": 4789,
             "aws.compute.launch.SSH": 22,
         },
     ),

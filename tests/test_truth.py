@@ -44,7 +44,7 @@ OURS = {
     "aws.client.LONGEST_LISTING",
     "aws.client.MOST_PAGES",
     "aws.client.READ_TIMEOUT",
-    "aws.client.RESOLVE_TIMEOUT",
+    "aws.credentials.regions.RESOLVE_TIMEOUT",
     "aws.client.SILENCES",
     "aws.compute.user_data.PAUSE",
     "aws.credentials.credential_process.PATIENCE",

@@ -121,9 +121,9 @@ class Reader:
                 if role in SKIPPED or not state >> SHOWING & 1:
                     continue
                 name = self._call(owner, child, PROPERTIES, "Get", "ss", (ACCESSIBLE, "Name"))[0][1]
-                place = self._call(owner, child, COMPONENT, "GetExtents", "u", (0,))[0]
+                left, top, width, height = self._call(owner, child, COMPONENT, "GetExtents", "u", (0,))[0]
                 content = self._call(owner, child, TEXT, "GetText", "ii", (0, -1))[0] if role == "text" else ""
-                yield Thing(role, name, bool(state >> ENABLED & 1), *place, content)
+                yield Thing(role, name, bool(state >> ENABLED & 1), left, top, width, height, content)
                 if name not in closed:
                     yield from self._walk(owner, child, closed)
 

@@ -280,6 +280,7 @@ class Chaos:
             if words.get("process") == "pid":
                 words["process"] = process.pid
             self.control.add_fault(words.pop("action"), **words)
+        assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
         return process, bool(faults)
@@ -502,7 +503,8 @@ class Chaos:
     def close(self) -> None:
         """Let go of the siblings."""
         for worker in self.workers:
-            worker.sibling.finish()
+            if worker.sibling is not None:
+                worker.sibling.finish()
             shutil.rmtree(worker.folder, ignore_errors=True)
 
 

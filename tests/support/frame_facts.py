@@ -154,7 +154,7 @@ def _looked_up(file: str, numbers: set[int]) -> dict[int, Shown]:
     words: Sequence[str] = ["tshark", "-n", "-o", "tcp.check_checksum:TRUE", "-r", file, "-Y", chosen, "-T", "fields"]
     fields = [word for name in ("frame.number", *FIELDS) for word in ("-e", name)]
     done = subprocess.run([*words, *fields], capture_output=True, text=True, check=False)
-    found = {}
+    found: dict[int, Shown] = {}
     for row in done.stdout.splitlines():
         number, *values = row.split("\t")
         found[int(number)] = dict(zip(FIELDS, values, strict=True))

@@ -197,7 +197,8 @@ def _table(parts: Iterable[bytes], place: int, in_columns: bool) -> diagnose_tab
 
 def conversed(data: bytes) -> None:
     """Any bytes as the packets of a few connections, in a capture that is one: verdicts, as above."""
-    made, at, now = [], 0, 1_700_000_000_000_000_000
+    made: list[bytes] = []
+    at, now = 0, 1_700_000_000_000_000_000
     while at + 4 <= len(data) and len(made) < 60:
         shape, size, step, flip = data[at : at + 4]
         inner = bytearray(_TALKS[shape % len(_TALKS)] + data[at + 4 : at + 4 + size])

@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from hashlib import sha256
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from accessibility import Bus, Reader, Thing
 
@@ -64,7 +64,7 @@ def wait_for(condition: Callable[[], Found], what: str, seconds: float = 180.0) 
         time.sleep(0.05)
 
 
-def end(process: subprocess.Popen) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
     """End a process of ours, gently first."""
     if process.poll() is None:
         process.terminate()
@@ -80,7 +80,7 @@ class Screen:
 
     def __init__(self, width: int = 1400, height: int = 960) -> None:
         self._size = f"{width}x{height}x24"
-        self._processes: list[subprocess.Popen] = []
+        self._processes: list[subprocess.Popen[Any]] = []
         self._folder = TemporaryDirectory(prefix="vpcshark-gui-")
         self._bus: Bus | None = None
         self.reader: Reader

@@ -12,11 +12,12 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
+from typing import Any, cast
 
 import boto3
 import conformity
@@ -31,8 +32,9 @@ NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
 
 
 @cache  # for EC2 it takes a third of a second of processor time to make one, and it is asked for many times a test
-def _client(service: str, endpoint: str, region: str, key: str, secret: str):
-    return boto3.client(
+def _client(service: str, endpoint: str, region: str, key: str, secret: str) -> Any:
+    make: Any = boto3.client  # its types know each service by a name of its own
+    return make(
         service,
         endpoint_url=endpoint,
         region_name=region,
@@ -59,13 +61,13 @@ class Lab:
         """The lab's name, with which its namespaces begin."""
         return Path(self.environment["VPCSHARK_LAB"]).name
 
-    def client(self, service: str = "ec2"):
+    def client(self, service: str = "ec2") -> Any:
         """A client of our own, that no part of the product has touched and no policy binds."""
         env = {**self.environment, **self.administrator}
         place = (env["AWS_ENDPOINT_URL"], env["AWS_REGION"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
         return _client(service, *place)
 
-    def run(self, *command: str, timeout: float = 300, **more) -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, timeout: float = 300, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab's environment to its end."""
         return subprocess.run(
             command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
@@ -83,7 +85,7 @@ class Lab:
         for place in ("XDG_CACHE_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME"):
             shutil.rmtree(Path(self.environment[place], "vpcshark"), ignore_errors=True)
 
-    def start(self, *command: str, **more) -> subprocess.Popen[str]:
+    def start(self, *command: str, **more: Any) -> subprocess.Popen[str]:
         """Start a command in the lab's environment, in a process group of its own."""
         running = subprocess.Popen(
             command,
@@ -105,7 +107,7 @@ class Lab:
                 running.terminate()
                 running.communicate(timeout=180)
 
-    def eni(self, instance: str, index: int = 0) -> dict:
+    def eni(self, instance: str, index: int = 0) -> dict[str, Any]:
         """The ENI of an instance by its Name tag, as the API describes it."""
         ec2 = self.client()
         for reservation in ec2.describe_instances()["Reservations"]:
@@ -150,7 +152,7 @@ class Lab:
         """What the lab's own logs tell of calls that its API could not answer (in werkzeug's and Flask's words), and of
         a mirror that died. That a peer is gone is no trouble, and stands in other logs."""
         folder = Path(self.environment["VPCSHARK_LAB"])
-        signs = {folder / "daemon.log": ("Error on request:", "Exception on /")}
+        signs: dict[Path, tuple[str, ...]] = {folder / "daemon.log": ("Error on request:", "Exception on /")}
         signs |= dict.fromkeys(folder.glob("vpc/*.mirror.log"), ("Traceback",))
         logs = {log: log.read_text("utf-8", "replace") for log in signs}
         return "\n".join(f"{log}:\n{text}" for log, text in logs.items() if any(sign in text for sign in signs[log]))
@@ -265,13 +267,13 @@ def read_frames(file: Path) -> list[Frame]:
     frames = []
     if magic == b"\x0a\x0d\x0d\x0a":
         with RawPcapNgReader(str(file)) as reader:
-            for data, meta in reader:
+            for data, meta in cast(Iterable[tuple[bytes, Any]], reader):
                 stamp = ((meta.tshigh << 32) + meta.tslow) / meta.tsresol
                 frames.append(Frame(stamp, bytes(data), meta.wirelen))
     else:
         with RawPcapReader(str(file)) as reader:
             scale = 1e9 if reader.nano else 1e6
-            for data, meta in reader:
+            for data, meta in cast(Iterable[tuple[bytes, Any]], reader):
                 frames.append(Frame(meta.sec + meta.usec / scale, bytes(data), meta.wirelen))
     return frames
 
@@ -291,6 +293,7 @@ class Recording:
 
     def _first_line(self) -> str:
         lines = []
+        assert self._process.stderr is not None
         for line in self._process.stderr:
             lines.append(line)
             if "listening" in line:
@@ -317,6 +320,7 @@ def recording(lab: Lab, instance: str, file: Path, expression: str = "") -> Iter
         if running._process.poll() is None:
             running._process.kill()
             running._process.wait()
+        assert running._process.stderr is not None
         running._process.stderr.close()
 
 
@@ -344,7 +348,7 @@ def compare(seen: Sequence[Frame], got: Sequence[Frame], margin: float = 0.3) ->
     return sum(within.values()), sum((within - had).values()), sum((inner - all_seen).values())
 
 
-def tshark_json(lab: Lab, file: Path, *arguments: str) -> list[dict]:
+def tshark_json(lab: Lab, file: Path, *arguments: str) -> list[dict[str, Any]]:
     """What tshark's dissectors say of a file."""
     done = lab.run("tshark", "-r", str(file), "-T", "json", *arguments)
     return json.loads(done.stdout or "[]")

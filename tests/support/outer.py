@@ -115,7 +115,8 @@ WORKERS: dict[str, Callable[[Decapsulator], Worker]] = {"frame by frame": lambda
 
 def stream(data: bytes, worker: Worker, piece: int = 1 << 20, chunk: int = 1 << 16) -> tuple[bytes, str]:
     """What a stream makes of a file that comes in pieces, and what it complained of."""
-    running, made, at = Stream(worker, chunk=chunk), [], 0
+    running, at = Stream(worker, chunk=chunk), 0
+    made: list[bytes | memoryview] = []
     try:
         while at < len(data):
             room = running.room()

@@ -192,6 +192,7 @@ def _(command: Command) -> None:
 def _(command: Command) -> None:
     command.ready()
     time.sleep(0.3)
+    assert command.channel.transport is not None
     command.channel.transport.close()
 
 

@@ -12,10 +12,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import paramiko
+from paramiko import common
 
 Raw = Callable[[socket.socket], None]
 Speak = Callable[["Command"], None]
@@ -106,19 +108,19 @@ class _Server(paramiko.ServerInterface):
         return str(self._ways.get("methods", "publickey"))
 
     def check_auth_none(self, username: str) -> int:
-        return paramiko.AUTH_FAILED
+        return common.AUTH_FAILED
 
     def check_auth_publickey(self, username: str, key: paramiko.PKey) -> int:
         self._reach("login")
-        return paramiko.AUTH_FAILED if self._ways.get("refuses") else paramiko.AUTH_SUCCESSFUL
+        return common.AUTH_FAILED if self._ways.get("refuses") else common.AUTH_SUCCESSFUL
 
     def get_banner(self) -> tuple[str | None, str]:
         return self._ways.get("banner"), "en"
 
     def check_channel_request(self, kind: str, chanid: int) -> int:
         self._reach("channel")
-        refused = paramiko.OPEN_FAILED_RESOURCE_SHORTAGE
-        return refused if self._ways.get("no_channel") else paramiko.OPEN_SUCCEEDED
+        refused = common.OPEN_FAILED_RESOURCE_SHORTAGE
+        return refused if self._ways.get("no_channel") else common.OPEN_SUCCEEDED
 
     def check_channel_exec_request(self, channel: paramiko.Channel, command: bytes) -> bool:
         self._reach("command")
@@ -173,7 +175,7 @@ def _accept(listener: socket.socket, serve: Raw) -> None:
     with contextlib.suppress(OSError):
         while True:
             connection, _ = listener.accept()
-            threading.Thread(target=_quietly(lambda one=connection: serve(one)), daemon=True).start()
+            threading.Thread(target=_quietly(partial(serve, connection)), daemon=True).start()
 
 
 def _quietly(work: Callable[[], None]) -> Callable[[], None]:

@@ -16,6 +16,7 @@ from vpcshark.lab import plugin
 from vpcshark.lab.vpc import ssm_agent
 from vpcshark.lab.vpc.ssm_service import SsmService
 from vpcshark.transport import ssm
+from vpcshark.transport.names import HostName
 from vpcshark.transport.tunnel import Tunnel
 
 INSTANCE = "i-0123456789abcdef0"
@@ -32,7 +33,7 @@ class Manager:
 
     def started(self) -> ssm.Started:
         """A new session, as StartSession answers it."""
-        return ssm.Started(self.service.start(INSTANCE, self.port), INSTANCE, "eu-west-1", "", self.endpoint)
+        return ssm.Started(self.service.start(INSTANCE, self.port), HostName(INSTANCE), "eu-west-1", "", self.endpoint)
 
     def dial(self) -> Tunnel:
         """The stand-in plugin on a new session, as a capture has it."""

@@ -58,7 +58,7 @@ def sshd(lab: Lab, port: int, *settings: str) -> Iterator[Sshd]:
         folder.chmod(0o755)  # sshd reads a plain user's keys as that user
         host_key = make_key(folder / "host").with_suffix(".pub")
         config = _configure(lab, folder, port, settings)
-        program = shutil.which("sshd", path=f"/usr/sbin:{os.environ['PATH']}")
+        program = shutil.which("sshd", path=f"/usr/sbin:{os.environ['PATH']}") or "sshd"
         inside = [*lab.namespace(CAPTURE_HOST), *with_accounts(folder)]
         with process(*inside, program, "-D", "-f", str(config), "-E", str(folder / "log")):
             wait_until(lambda: is_listening(lab, port), f"sshd listens on {port}")
@@ -111,7 +111,7 @@ def process(*command: str) -> Iterator[subprocess.Popen[bytes]]:
 def udp_port_taken(lab: Lab, port: int) -> Iterator[None]:
     """Another program on the capture host has the UDP port."""
     hold = f"import socket,time; s=socket.socket(2,2); s.bind(('0.0.0.0',{port})); time.sleep(600)"
-    with process(*lab.namespace(CAPTURE_HOST), shutil.which("python3"), "-c", hold):
+    with process(*lab.namespace(CAPTURE_HOST), shutil.which("python3") or "python3", "-c", hold):
         wait_until(lambda: is_listening(lab, port, "u"), f"UDP {port} is taken")
         yield
 
@@ -120,7 +120,7 @@ def udp_port_taken(lab: Lab, port: int) -> Iterator[None]:
 def silent_port(lab: Lab, port: int) -> Iterator[None]:
     """A server that takes connections and says nothing."""
     hold = f"import socket,time; s=socket.create_server(('0.0.0.0',{port})); time.sleep(600)"
-    with process(*lab.namespace(CAPTURE_HOST), shutil.which("python3"), "-c", hold):
+    with process(*lab.namespace(CAPTURE_HOST), shutil.which("python3") or "python3", "-c", hold):
         wait_until(lambda: is_listening(lab, port), f"TCP {port} is taken")
         yield
 

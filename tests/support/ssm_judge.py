@@ -6,6 +6,7 @@ a line of JSON: ``sent`` and ``received`` as SHA-256, ``resumed`` how often. Hea
 acknowledgements are the library's. It resumes nothing and sends nothing again: that is done here, around it.
 """
 
+# mypy: disable-error-code=has-type
 from __future__ import annotations
 
 import asyncio

@@ -6,14 +6,10 @@ Must not know what the calls are for.
 
 from __future__ import annotations
 
-import difflib
 import os
-import socket
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures import TimeoutError as TookTooLong
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
@@ -21,6 +17,7 @@ import vpcshark
 from vpcshark.aws import answers, models
 from vpcshark.aws.credentials import config_files
 from vpcshark.aws.credentials.credential_process import PATIENCE
+from vpcshark.aws.credentials.regions import judge, resolves_here
 from vpcshark.aws.credentials.sign_in import Ask, Chain, Keys
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.response_limits import bound
@@ -34,7 +31,6 @@ SILENCES = 2  # attempts of one call that AWS took and did not answer; a third w
 LARGEST_PAGE = 1_000  # what EC2's describes take where the model has no bound
 MOST_PAGES = 1_000  # of one answer: a million resources
 LONGEST_LISTING = 60.0  # seconds for all pages of an answer
-RESOLVE_TIMEOUT = 2.0
 NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
 _SYSTEM = SystemClock()
 _SILENT = "vpcshark_silent"  # in a call's context: how many of its attempts had no answer
@@ -250,7 +246,7 @@ def connect(profile: str = "", region: str = "", ask: Ask | None = None, patienc
         config_files.check_files(core)
         session = _session(core, _place(region))
         config_files.check_bundle(core)
-        chosen = _checked_region(session, _resolves)
+        chosen = _checked_region(session, resolves_here)
         config = _config()
         core.set_default_client_config(config)  # also of the clients that ask SSO and STS for credentials
         chain = Chain(core, name, ask, patience)
@@ -345,35 +341,10 @@ def _checked_region(session: Any, resolves: Callable[[str], bool]) -> str:
     region = str(session.region_name or "")
     if not region:
         raise NoRegionError
-    _judge(region, session, resolves)
+    judge(region, session, resolves)
     return region
 
 
 def check_region(region: str) -> None:
     """AwsError if there is no such region."""
-    _judge(region, _session(_core(), region), _resolves)
-
-
-def _judge(region: str, session: Any, resolves: Callable[[str], bool]) -> None:
-    known = [
-        name
-        for partition in session.get_available_partitions()
-        for name in session.get_available_regions("ec2", partition_name=partition)
-    ]
-    if region not in known and not resolves(f"ec2.{region}.amazonaws.com"):
-        near = difflib.get_close_matches(region, known, n=1)
-        raise AwsError(
-            f'There is no AWS region "{region}".',
-            f"Did you mean {near[0]}?" if near else "Regions look like eu-central-1.",
-        )
-
-
-def _resolves(host: str) -> bool:
-    """Is there an address for ``host``? No answer within two seconds counts as no."""
-    pool = ThreadPoolExecutor(max_workers=1)
-    try:
-        return bool(pool.submit(socket.getaddrinfo, host, 443).result(RESOLVE_TIMEOUT))
-    except (OSError, UnicodeError, TookTooLong):
-        return False
-    finally:
-        pool.shutdown(wait=False)
+    judge(region, _session(_core(), region), resolves_here)

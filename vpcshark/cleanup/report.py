@@ -35,6 +35,12 @@ class CleanupReport:
         self.unproved += [one for one in other.unproved if one not in self.unproved]
 
 
+def _problems_here(where: Path, reach: tidy.Reach, clock: Clock) -> list[str]:
+    """What the ledgers of this machine left undone, and which can't be read."""
+    hidden = ledgers.hidden(where)
+    return [*([hidden] if hidden else []), *_finish_ledgers(where, reach, clock)]
+
+
 def clean(
     account: sweep.Account,
     which: str,
@@ -68,9 +74,7 @@ def clean(
         else:
             report.removed[capture] = resources
     if not dry_run:
-        if which != "expired":
-            report.problems += [hidden] if (hidden := ledgers.hidden(where)) else []
-            report.problems += _finish_ledgers(where, reach, clock)
+        report.problems += _problems_here(where, reach, clock) if which != "expired" else []
         for capture in report.removed:
             proof = proofs[capture]
             outcome = sweep.remove_capture(account, capture, clock=clock, patience=PATIENCE, proof=proof)

@@ -13,10 +13,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
-CAPTURE = "vpcshark:capture"
-OWNER = "vpcshark:owner"
-EXPIRES = "vpcshark:expires"
-STARTED = "vpcshark:started"
+from vpcshark.aws.mirroring.tag_names import CAPTURE as CAPTURE
+from vpcshark.aws.mirroring.tag_names import EXPIRES as EXPIRES
+from vpcshark.aws.mirroring.tag_names import OWNER as OWNER
+from vpcshark.aws.mirroring.tag_names import STARTED as STARTED
+
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # it becomes a ledger's name; no other text is a capture's id
 _KEPT = "k-"  # how the id begins under which a capture host waits for its owner's next capture
 

@@ -25,7 +25,7 @@ from vpcshark.wire.bpf.libpcap import FilterError, Matcher, compile_filter
 from vpcshark.wire.capture_files.records import Blocks
 from vpcshark.wire.overlay.decap import Decapsulator
 from vpcshark.wire.overlay.decap_stream import Stream, worker_of
-from vpcshark.wire.overlay.vxlan import Ports
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS, VXLAN_GPE, Ports
 
 _M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
 
@@ -98,7 +98,7 @@ def engine_of(options: argparse.Namespace) -> Decapsulator:
 
 def ports_of(given: Sequence[int]) -> Ports:
     """VXLAN's, if none is given: IANA's for VXLAN and for VXLAN-GPE, which Wireshark goes by, too."""
-    first, *more = given or (4789, 4790)
+    first, *more = given or (STANDARD_PORTS.vxlan, VXLAN_GPE)
     return Ports(vxlan=first, more=tuple(more))
 
 

@@ -10,14 +10,14 @@ from struct import Struct
 from typing import NamedTuple
 
 from vpcshark.wire.overlay.decap import ip_of
-from vpcshark.wire.overlay.vxlan import IPV4, IPV6, Inner, Ports, ethernet_payload, unwrap_ip
+from vpcshark.wire.overlay.vxlan import IPV4, IPV6, VXLAN_GPE, Inner, Ports, ethernet_payload, unwrap_ip
 
 TCP, UDP, ICMP, ICMP6, FRAGMENT = 6, 17, 1, 58, 44
 FIN, SYN, RST, PSH, ACK, ECE, CWR = 1, 2, 4, 8, 16, 64, 128
 RIGHT, WRONG, UNKNOWN = 1, 0, -1
 """What a transport checksum is; ``UNKNOWN`` where the frame is cut or has none."""
-_TUNNELS = Ports(more=(4790,))
-TUNNEL_PORTS = (4789, 4790, 6081)
+_TUNNELS = Ports(more=(VXLAN_GPE,))
+TUNNEL_PORTS = (_TUNNELS.vxlan, VXLAN_GPE, _TUNNELS.geneve)
 _MOST_TUNNELS = 4
 _LONGEST = 65535
 

@@ -95,6 +95,11 @@ def _tell_attachment(ctx: Context, trail: Trail, attachment: Attachment, subnet:
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
     if interface is not None:
         trail = tell_interface(trail, interface)
+    return _through(trail, attachment, subnet)
+
+
+def _through(trail: Trail, attachment: Attachment, subnet: Subnet) -> Trail:
+    """The hop of the attachment's end in this subnet."""
     stated = _stated(attachment)
     return trail.add(
         "attachment",
@@ -306,19 +311,7 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     """Attachment, interface, then the ACL by destination and the table of the attachment's own subnet; neither of both,
     where the destination is in that subnet."""
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
-    stated = _stated(attachment)
-    trail = trail.to(zone=subnet.zone).add(
-        "attachment",
-        attachment.id,
-        stated.verdict,
-        code=stated.code,
-        text=stated.text,
-        name=attachment.name,
-        az=subnet.az,
-        vpc=attachment.resource,
-        mtu=TRANSIT_MTU,
-        subnet=subnet.id,
-    )
+    trail = _through(trail.to(zone=subnet.zone), attachment, subnet)
     if trail.packet.is_v6 and not attachment.has_v6:
         trail = _without_v6(trail, attachment)
     trail = tell_interface(trail, interface) if interface is not None else trail

@@ -5,11 +5,11 @@ https://docs.aws.amazon.com/vpc/latest/mirroring/traffic-mirroring-targets.html
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from vpcshark.preflight import groups
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command, not_seen
-from vpcshark.preflight.picture import VXLAN_PORT, Balancer, Listener, Picture
+from vpcshark.preflight.picture import VXLAN_PORT, Balancer, Listener, Picture, Registered
 
 _UDP = ("UDP", "TCP_UDP")
 
@@ -78,10 +78,14 @@ def _behind(picture: Picture, found: Balancer, listener: Listener) -> Iterator[F
                 rule=host.id,
                 command=command(picture, "elbv2", "describe-target-health", target_group_arn=group),
             )
+    yield _across_zones(picture, found, healthy)
+
+
+def _across_zones(picture: Picture, found: Balancer, healthy: Sequence[Registered]) -> Finding:
     zones = {host.az for host in healthy if host.az}
     if not found.is_cross_zone and set(found.zones) - zones:
         empty = ", ".join(sorted(set(found.zones) - zones))
-        yield Finding(
+        return Finding(
             "balancer",
             WARN,
             found.arn,
@@ -96,10 +100,7 @@ def _behind(picture: Picture, found: Balancer, listener: Listener) -> Iterator[F
                 attributes="Key=load_balancing.cross_zone.enabled,Value=true",
             ),
         )
-    else:
-        yield Finding(
-            "balancer", OK, found.arn, f"{found.name} sends UDP {VXLAN_PORT} to {len(healthy)} healthy hosts."
-        )
+    return Finding("balancer", OK, found.arn, f"{found.name} sends UDP {VXLAN_PORT} to {len(healthy)} healthy hosts.")
 
 
 def endpoint(picture: Picture) -> Iterator[Finding]:

@@ -12,8 +12,9 @@ from dataclasses import dataclass, field, replace
 
 from vpcshark.network import facts
 from vpcshark.network.facts import Network
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
-VXLAN_PORT = 4789
+VXLAN_PORT = STANDARD_PORTS.vxlan
 
 
 @dataclass(frozen=True)

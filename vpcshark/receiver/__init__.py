@@ -28,6 +28,8 @@ MODULES = (
     "vpcshark.receiver.tally",
     "vpcshark.receiver.lifeline",
     "vpcshark.receiver.heartbeat",
+    "vpcshark.receiver.commands",
+    "vpcshark.receiver.source",
     "vpcshark.receiver.program",
 )
 

@@ -26,7 +26,7 @@ UDP ``port`` is held with sockets that refuse everything while frames come from 
 them with an ICMP port-unreachable to the source. Sent to the capture host: Python 3.6 and the standard library only.
 Must not know AWS, Wireshark or transports.
 """
-# ruff: noqa: UP006, UP007, UP035, UP045
+# ruff: noqa: UP006, UP035, UP045
 
 import contextlib
 import errno
@@ -37,29 +37,22 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Union
+from typing import Any, Dict, List, Optional, Sequence
 
-from vpcshark.receiver import kernel
+from vpcshark.receiver.commands import NONE_EARLIER, Commands, Config, Earlier, Refused
 from vpcshark.receiver.datagrams import Datagrams
-from vpcshark.receiver.frames import Frames, Source
+from vpcshark.receiver.frames import Frames
 from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
 from vpcshark.receiver.lifeline import NAP, Lifeline, born, end_connection, end_earlier
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
+from vpcshark.receiver.source import FrameSource, hold, interfaces_of, open_source
 from vpcshark.receiver.tally import Tally
 from vpcshark.wire.capture_files.blocks import interface_statistics
-from vpcshark.wire.overlay.vxlan import Ports
 
 _LAST_FLUSH_SECONDS = 2.0
 _DRAIN_SECONDS = 0.5
 _BLOCKS_PER_TURN = 64
-_MAX_COMMAND = 4 * 1024 * 1024
-
-FrameSource = Union[Ring, Datagrams]
-
-
-class Refused(Exception):
-    """The receiver cannot work: (problem, remedy), whole sentences."""
 
 
 def now() -> int:
@@ -72,142 +65,6 @@ def say(event: str, **details: Any) -> None:
     line = json.dumps(dict(details, event=event), sort_keys=True) + "\n"
     with contextlib.suppress(OSError):
         os.write(2, line.encode())
-
-
-class Commands:
-    """Lines of JSON from stdin."""
-
-    def __init__(self, descriptor: int) -> None:
-        self.descriptor = descriptor
-        self.closed = False
-        self._rest = b""
-
-    def read(self) -> List[Dict[str, Any]]:
-        """Wait for input once and give the commands that are whole; ``closed`` says that none will follow."""
-        data = os.read(self.descriptor, 65536)
-        if not data:
-            self.closed = True
-        lines = (self._rest + data).split(b"\n")
-        self._rest = lines.pop()
-        if len(self._rest) > _MAX_COMMAND:
-            raise Refused("A command to the receiver is too long.", "Use a shorter capture filter.")
-        return [_parse(line) for line in lines if line.strip()]
-
-
-def _parse(line: bytes) -> Dict[str, Any]:
-    try:
-        command = json.loads(line.decode())
-    except ValueError as exc:
-        raise Refused(f"The receiver got a command that is no JSON: {exc}.", "") from exc
-    if not isinstance(command, dict):
-        raise Refused("The receiver got a command that is no JSON object.", "")
-    return command
-
-
-class Earlier(NamedTuple):
-    """The same capture's receiver before this one: the frames that it dropped, when it began (ns; 0: none was), and
-    what is to be said of the gap since."""
-
-    dropped: int
-    started: int
-    gap: str
-
-
-_NONE_EARLIER = Earlier(0, 0, "")
-
-
-class Config:
-    """The first command: what to receive."""
-
-    def __init__(self, given: Dict[str, Any]) -> None:
-        try:
-            self.sources = [
-                Source(
-                    int(each["vni"]),
-                    int(each["id"]),
-                    bytes.fromhex(str(each.get("mac", "")).replace(":", "")),
-                    int(each.get("received") or 0),
-                )
-                for each in given["interfaces"]
-            ]
-            self.earlier = Earlier(
-                int(given.get("dropped") or 0), int(given.get("started") or 0), str(given.get("gap") or "")
-            )
-            self.port = int(given.get("port", 4789))
-            self.geneve_port = int(given.get("geneve_port") or 0)
-            self.address = str(given.get("address") or "")
-            self.snaplen = int(given.get("snaplen") or 262144)
-            self.program = given.get("program")
-            self.socket_program = given.get("socket_program")
-            self.mode = str(given.get("mode") or "")
-            self.statistics_seconds = float(given.get("statistics_seconds") or 5.0)
-            self.silence_seconds = float(given.get("silence_seconds") or 0.0)
-            self.heartbeat = str(given.get("heartbeat") or "")
-            self.process = int(given.get("pid") or 0), int(given.get("born") or 0)
-            self.heartbeat_seconds = float(given.get("heartbeat_seconds") or SILENCE)
-        except (KeyError, TypeError, ValueError) as exc:
-            raise Refused(f"The receiver's config is not valid: {exc!r}.", "") from exc
-
-    @property
-    def ports(self) -> Ports:
-        """Where VXLAN and Geneve are expected."""
-        return Ports(self.port, self.geneve_port or 6081)
-
-
-def hold(port: int) -> List[socket.socket]:
-    """Sockets that have UDP ``port`` and refuse every datagram. If another program has it, that is as good."""
-    held = []
-    for family, address in ((socket.AF_INET, "0.0.0.0"), (socket.AF_INET6, "::")):
-        try:
-            sock = socket.socket(family, socket.SOCK_DGRAM)
-        except OSError:  # no IPv6 here
-            continue
-        try:
-            if family == socket.AF_INET6:
-                sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.SOL_SOCKET, kernel.SO_REUSEPORT, 1)
-            kernel.attach(sock, kernel.REFUSE_ALL)
-            sock.bind((address, port))
-            held.append(sock)
-        except OSError as exc:
-            sock.close()
-            if exc.errno not in (errno.EADDRINUSE, errno.EADDRNOTAVAIL):
-                raise
-    return held
-
-
-def open_source(config: Config, frames: Frames) -> FrameSource:
-    """The ring if the kernel lets us, else UDP sockets; ``Refused`` when neither can be had."""
-    if config.mode != "socket":
-        try:
-            return Ring(frames, config.program, _interfaces(config.address))
-        except OSError as exc:
-            if config.mode == "ring" or exc.errno == errno.EINVAL:
-                raise Refused(f"The kernel refused a packet ring: {exc.strerror}.", _RING_REMEDY) from exc
-    try:
-        return Datagrams(frames, config.socket_program, config.port, config.address)
-    except OSError as exc:
-        if exc.errno == errno.EADDRINUSE:
-            problem = f"UDP port {config.port} is taken by another program on the capture host."
-            raise Refused(problem, _PORT_REMEDY) from exc
-        raise Refused(f"No UDP socket can be had on the capture host: {exc.strerror}.", _RING_REMEDY) from exc
-
-
-_RING_REMEDY = "Run the receiver as root or with CAP_NET_RAW, on Linux 4.12 or later."
-_PORT_REMEDY = (
-    "End that program (a capture, perhaps), or run the receiver as root or with CAP_NET_RAW: then both can work."
-)
-
-
-def _interfaces(address: str) -> List[int]:
-    """Where frames to ``address`` arrive: its own interface, and loopback if they come from this machine. Empty:
-    anywhere.
-    """
-    owner = kernel.owner_of(address) if address else None
-    if owner is None:
-        return []
-    loopback = [index for index, name in socket.if_nameindex() if name == "lo"]
-    return sorted({owner, *loopback})
 
 
 class Receiver:
@@ -223,7 +80,7 @@ class Receiver:
         silence: float = 0.0,
         heartbeat: Optional[Heartbeat] = None,
         interfaces: Sequence[int] = (),
-        earlier: Earlier = _NONE_EARLIER,
+        earlier: Earlier = NONE_EARLIER,
     ) -> None:
         self._interfaces = list(interfaces)
         self._tally: Optional[Tally] = None
@@ -425,7 +282,7 @@ def main() -> int:
         output = Output(1)
         heartbeat = Heartbeat(config.heartbeat, config.heartbeat_seconds)
         periods = (config.statistics_seconds, config.silence_seconds)
-        interfaces = _interfaces(config.address)
+        interfaces = interfaces_of(config.address)
         receiver = Receiver(source, frames, commands, output, *periods, heartbeat, interfaces, config.earlier)
         ready = {"mode": source.mode, "port": config.port, "interfaces": interfaces, "time": now()}
         say("ready", python=sys.version.split()[0], **_itself(), **ready)

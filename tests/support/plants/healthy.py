@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+from typing import Any
 
 from plants import apps, spaces
 from plants.kinds import seen, sound
@@ -16,7 +17,7 @@ def _wire(lab: Lab, least: float = 0.001, most: float = 0.03) -> Wire:
     return Wire(Effect(delay=delay), Effect(delay=delay))
 
 
-def _connected(lab: Lab, size: int = 1200, **options) -> socket.socket:
+def _connected(lab: Lab, size: int = 1200, **options: Any) -> socket.socket:
     """A client of a quick server."""
     lab.build(**{"wire": _wire(lab), **options})
     lab.server.serve(8080, apps.http(size))

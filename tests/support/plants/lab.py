@@ -14,12 +14,13 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 from plants import spaces
 from plants.taps import GENEROUS, Tap, pcapng, wait_until
 from plants.wire import Wire
 
+Socket: TypeAlias = socket.socket
 NUMBER = itertools.count()
 STEP = 0.05
 CALM = {
@@ -46,16 +47,18 @@ class Host:
 
     space: str
     address: str
-    kept: list[socket.socket] = field(default_factory=list)
+    kept: list[Socket] = field(default_factory=list)
 
-    def socket(self, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0) -> socket.socket:
+    def socket(self, kind: int = socket.SOCK_STREAM, family: int = socket.AF_INET, protocol: int = 0) -> Socket:
         with spaces.inside(self.space):
             made = socket.socket(family, kind, protocol)
         made.settimeout(GENEROUS)
         self.kept.append(made)
         return made
 
-    def tcp(self, address: str, port: int, seconds: float = GENEROUS, *, begin: Callable[[Any], None] | None = None):
+    def tcp(
+        self, address: str, port: int, seconds: float = GENEROUS, *, begin: Callable[[Any], None] | None = None
+    ) -> Socket:
         """A connected socket. ``begin`` sets options before it connects. Raises: OSError."""
         made = self.socket()
         if begin:
@@ -64,12 +67,12 @@ class Host:
         made.connect((address, port))
         return made
 
-    def udp(self, port: int = 0, address: str = "") -> socket.socket:
+    def udp(self, port: int = 0, address: str = "") -> Socket:
         made = self.socket(socket.SOCK_DGRAM)
         made.bind((address or self.address, port))
         return made
 
-    def listen(self, port: int, backlog: int = 128, *, begin: Callable[[Any], None] | None = None) -> socket.socket:
+    def listen(self, port: int, backlog: int = 128, *, begin: Callable[[Any], None] | None = None) -> Socket:
         made = self.socket()
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if begin:
@@ -78,9 +81,14 @@ class Host:
         made.listen(backlog)
         return made
 
-    def serve(self, port: int, handle: Callable[[socket.socket], None], **options: Any) -> None:
+    def serve(self, port: int, handle: Callable[[Socket], None], **options: Any) -> None:
         """Give each connection to ``handle`` in a thread of its own, until the lab ends."""
         listening = self.listen(port, **options)
+
+        def handled(connection: Socket) -> None:
+            with suppress(OSError):  # what a fault does to a connection; the client tells it
+                connection.settimeout(GENEROUS)
+                handle(connection)
 
         def accept() -> None:
             with suppress(OSError):  # closed with the lab
@@ -88,11 +96,6 @@ class Host:
                     connection, _ = listening.accept()
                     self.kept.append(connection)
                     threading.Thread(target=handled, args=(connection,), daemon=True).start()
-
-        def handled(connection: socket.socket) -> None:
-            with suppress(OSError):  # what a fault does to a connection; the client tells it
-                connection.settimeout(GENEROUS)
-                handle(connection)
 
         threading.Thread(target=accept, daemon=True).start()
 
@@ -230,7 +233,7 @@ class Lab:
         told = json.loads(spaces.run(space or self.router.space, "nft", "-j", "list", "counters"))
         return sum(each["counter"]["packets"] for each in told["nftables"] if "counter" in each)
 
-    def must(self, is_so: object, what: str) -> None:
+    def must(self, is_so: object, what: object) -> None:
         """Raises: NotPlantedError."""
         if not is_so:
             raise NotPlantedError(what)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import threading
+from collections.abc import Callable
+from typing import Any
 
 from plants import apps, messages
 from plants.kinds import plant, seen
@@ -13,7 +15,7 @@ from plants.wire import Effect
 NAMES = ("db.internal", "api.shop.example", "s3.eu-west-1.example", "queue.internal")
 
 
-def resolver(lab: Lab, reply, *, rules: str = "") -> None:
+def resolver(lab: Lab, reply: Callable[..., Any], *, rules: str = "") -> None:
     delay = round(lab.chance.uniform(0.0005, 0.03), 4)
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)), rules=rules)
     lab.server.answer(53, reply)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-VXLAN_PORT = 4789  # RFC 7348, section 8; Traffic Mirroring sends to no other
+from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 
 
 @dataclass(frozen=True)

@@ -16,12 +16,13 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.balancing import load_balancers
-from vpcshark.aws.balancing.facts import VXLAN_PORT, Balancer, Endpoint, Listener, Member
+from vpcshark.aws.balancing.facts import Balancer, Endpoint, Listener, Member
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.mirroring import existing
 from vpcshark.aws.mirroring.existing import Target
+from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.errors import AwsError, InputError, Mistake
 
 log = logging.getLogger(__name__)

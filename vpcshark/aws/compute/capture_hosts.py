@@ -13,12 +13,13 @@ from typing import Any
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.mirroring import tag_names
 from vpcshark.aws.tagging import clean, region_of, tags_of
 from vpcshark.errors import AwsError, InputError, Mistake
 
-HOST_TAG = "vpcshark:capture-host"
+HOST_TAG = tag_names.CAPTURE_HOST
 USER_TAG = "vpcshark:ssh-user"
-LEASE_TAG = "vpcshark:capture"  # a capture's own host bears it, and goes with that capture
+LEASE_TAG = tag_names.CAPTURE  # a capture's own host bears it, and goes with that capture
 DEFAULT_USER = "ec2-user"  # of Amazon Linux, the image that a capture host most likely has
 _INSTANCE_ID = re.compile(r"^i-[0-9a-f]{8,32}$")
 

@@ -18,11 +18,12 @@ from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.compute.capture_hosts import CaptureHost, hosts_from
 from vpcshark.aws.compute.launch_template import Template
 from vpcshark.aws.errors import is_denied, mapped
+from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.aws.tagging import Tagged, tags_of
 from vpcshark.errors import AwsError, Mistake
 
 INSTANCE, GROUP = "instance", "security-group"  # the kinds of what is made here
-VXLAN, SSH = 4789, 22
+SSH = 22
 TYPE = "t4g.small"
 _TAGGED = ("instance", "volume", "network-interface")  # what RunInstances makes
 _ROOT = "/dev/xvda"  # the root device of Amazon Linux's images
@@ -95,7 +96,7 @@ def group_parameters(vpc: str, name: str, tags: Mapping[str, str]) -> dict[str, 
 
 def admit_frames(ec2: Ec2, group: str, sources: Iterable[str]) -> None:
     """Let mirrored frames in from these addresses alone. What is admitted already is done. AwsError."""
-    _admit(ec2, group, [_permission("udp", VXLAN, f"{one}/{128 if ':' in one else 32}") for one in sources])
+    _admit(ec2, group, [_permission("udp", VXLAN_PORT, f"{one}/{128 if ':' in one else 32}") for one in sources])
 
 
 def admit_ssh(ec2: Ec2, group: str, blocks: Iterable[str], groups: Sequence[str] = ()) -> None:

@@ -12,17 +12,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-TAG = "vpcshark:capture"
+from vpcshark.aws.mirroring import tag_names
+
+TAG = tag_names.CAPTURE
 _ANY_VALUE = "?*"  # an empty tag proves nothing: clean-up does not touch what bears one
 _Condition = Mapping[str, Mapping[str, Any]]
 _NEW: _Condition = {"StringLike": {f"aws:RequestTag/{TAG}": _ANY_VALUE}}
 _OURS: _Condition = {"StringLike": {f"aws:ResourceTag/{TAG}": _ANY_VALUE}}
 _HAS_KEYS: _Condition = {"Null": {"aws:TagKeys": "false"}}  # ForAllValues alone is true of none
-_LEASE: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringEquals": {"aws:TagKeys": ["vpcshark:expires"]}}
+_LEASE: _Condition = {**_OURS, **_HAS_KEYS, "ForAllValues:StringEquals": {"aws:TagKeys": [tag_names.EXPIRES]}}
 _ANY_OF_OURS: _Condition = {
     **_OURS,
     **_HAS_KEYS,
-    "ForAllValues:StringEquals": {"aws:TagKeys": [TAG, "vpcshark:expires", "vpcshark:owner", "vpcshark:started"]},
+    "ForAllValues:StringEquals": {"aws:TagKeys": list(tag_names.ALL)},
 }
 _MINE = {"StringLike": {"ssm:resourceTag/aws:ssmmessages:session-id": ["${aws:userid}"]}}
 # Without it a session that names no document is a shell by the default one, for whoever may start any. With it, AWS

@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 from vpcshark import threads
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import is_gone, mapped
+from vpcshark.aws.mirroring import tag_names
 from vpcshark.aws.mirroring.rules import ALL_TRAFFIC as ALL_TRAFFIC
 from vpcshark.aws.mirroring.rules import Rule as Rule
 from vpcshark.aws.tagging import Tagged, clean, tags_of
@@ -192,7 +193,7 @@ def delete(ec2: Ec2, kind: str, resource: str) -> bool:
     return {"session": delete_session, "filter": delete_filter, "target": delete_target}[kind](ec2, resource)
 
 
-def tagged_resources(ec2: Ec2, tag_key: str = "vpcshark:capture") -> list[Tagged]:
+def tagged_resources(ec2: Ec2, tag_key: str = tag_names.CAPTURE) -> list[Tagged]:
     """Every session, filter and target that bears ``tag_key``, sessions first. AwsError.
 
     The tags are read here: AWS documents no tag filters for these describes, and a filter that is ignored would hand us
@@ -280,7 +281,7 @@ def _session(raw: Mapping[str, Any]) -> MirrorSession:
 
 def held_by(session: MirrorSession) -> str:
     """Whose a session is, as far as its tags or its description say."""
-    owner = session.tags.get("vpcshark:owner")
+    owner = session.tags.get(tag_names.OWNER)
     if owner:
         return f"{clean(owner)} (vpcshark)"
     told = clean(session.tags.get("Name", "") or session.description)

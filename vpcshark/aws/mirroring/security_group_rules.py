@@ -10,11 +10,11 @@ from collections.abc import Mapping
 
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import is_denied, mapped
+from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.aws.tagging import Tagged, tags_of
 from vpcshark.errors import AwsError
 
 KIND = "security-group-rule"
-_PORT = 4789
 _GONE = ("InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound")
 
 
@@ -22,7 +22,7 @@ def open_group(ec2: Ec2, group: str, address: str, tags: Mapping[str, str], desc
     """Admit UDP 4789 from this one IPv4 address; the rule's id. AwsError, also where such a rule is there already."""
     listed = [{"Key": key, "Value": value} for key, value in tags.items()]
     source = {"CidrIp": f"{address}/32", "Description": _plain(description)}
-    permission = {"IpProtocol": "udp", "FromPort": _PORT, "ToPort": _PORT, "IpRanges": [source]}
+    permission = {"IpProtocol": "udp", "FromPort": VXLAN_PORT, "ToPort": VXLAN_PORT, "IpRanges": [source]}
     with mapped(f"open the security group {group}"):
         answer = ec2.authorize_security_group_ingress(
             GroupId=group, IpPermissions=[permission], TagSpecifications=[{"ResourceType": KIND, "Tags": listed}]

@@ -12,6 +12,7 @@ from vpcshark import receiver
 from vpcshark.capture.instance.facts import Endpoints, Facts
 from vpcshark.errors import TransportError
 from vpcshark.wire.bpf import libpcap
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
 BEAT = 2.5  # seconds between two signs of life to the host
 DEADLINE = 6  # seconds without one, after which the host ends the capture: with ``BEAT`` less than 10 after a cut
@@ -100,7 +101,7 @@ def own_traffic(facts: Facts) -> str:
 def combined(own: str, wanted: str, *, outer: bool = False) -> str:
     """What tcpdump gets. ``own`` goes first: a "vlan" in ``wanted`` would change the meaning of what follows it."""
     if outer and wanted:
-        wanted = f"udp port 4789 or udp port 6081 or ({wanted})"
+        wanted = f"udp port {STANDARD_PORTS.vxlan} or udp port {STANDARD_PORTS.geneve} or ({wanted})"
     parts = ([f"not ({own})"] if own else []) + ([f"({wanted})"] if wanted.strip() else [])
     return " and ".join(parts)
 

@@ -24,6 +24,7 @@ from vpcshark.capture.remote import listening, shell_commands
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import Broken, TransportError, VpcsharkError, unexpected
 from vpcshark.transport.base import Channel, Transport
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
 log = logging.getLogger(__name__)
 
@@ -216,7 +217,7 @@ def config(
     address: str,
     program: Sequence[Sequence[int]] | None,
     socket_program: Sequence[Sequence[int]] | None,
-    port: int = 4789,
+    port: int = STANDARD_PORTS.vxlan,
     geneve_port: int = 0,
 ) -> dict[str, Any]:
     """The receiver's config line, as docs/ARCHITECTURE.md has it. With a ``geneve_port`` the frames come in Geneve,

@@ -94,6 +94,12 @@ def segment_start(segment: Segment, stream: Stream) -> int:
     return stream.relative(segment.first.seq)
 
 
+_BY_BOTH_ENDS = (
+    "Capture at the other end, too: vpcshark diagnose HERE THERE says between which points they vanish. On AWS: "
+    "ethtool -S (bw_in_allowance_exceeded, bw_out_, pps_, conntrack_) at both instances."
+)
+
+
 def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Finding]:
     behind, ahead = lost_of(stream)
     told = _told_too_big(view, flow)
@@ -124,16 +130,12 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
         f"They are no reordered packets: {how}; {late} others came late.",
         "They are not sent without need: none was acknowledged before.",
     )
-    advice = (
-        "Capture at the other end, too: vpcshark diagnose HERE THERE says between which points they vanish. On AWS: "
-        "ethtool -S (bw_in_allowance_exceeded, bw_out_, pps_, conntrack_) at both instances."
-    )
     packets = [p for s in again[:10] for p in (s.packet, at) if p is not None]
     sure = PROVED if stream.uses_ident or ahead else LIKELY
     cause = ("loss", flow.source, flow.target)
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
     yield view.finding(
-        Verdict("loss", sure, sentence, checked, advice, stall / SECOND + lost / 100, cause), (flow,), packets
+        Verdict("loss", sure, sentence, checked, _BY_BOTH_ENDS, stall / SECOND + lost / 100, cause), (flow,), packets
     )
 
 

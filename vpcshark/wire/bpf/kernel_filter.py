@@ -54,6 +54,7 @@ from vpcshark.wire.bpf.instructions import (
     check,
 )
 from vpcshark.wire.bpf.relocation import Fixed, asks_direction
+from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
 __all__ = [
     "MAX_INSTRUCTIONS",
@@ -66,9 +67,9 @@ __all__ = [
     "run",
 ]
 
-VXLAN_PORT = 4789
+VXLAN_PORT = STANDARD_PORTS.vxlan
 """RFC 7348, section 5."""
-GENEVE_PORT = 6081
+GENEVE_PORT = STANDARD_PORTS.geneve
 """RFC 8926, section 3.3."""
 
 

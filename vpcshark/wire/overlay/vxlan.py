@@ -48,6 +48,9 @@ class Inner(NamedTuple):
     header: bytes = b""
 
 
+VXLAN_GPE = 4790  # IANA's
+
+
 class Ports(NamedTuple):
     """The UDP ports that VXLAN and Geneve have here; ``more``: further ones of VXLAN."""
 

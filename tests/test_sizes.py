@@ -1,0 +1,119 @@
+"""Pieces stay small enough to be read at once; what is larger is listed here with its reason."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parents[1] / "vpcshark"
+MODULES = sorted(PACKAGE.rglob("*.py"))
+MODULE, CLASS, FUNCTION, PARAMETERS = 350, 200, 40, 6
+
+LARGER = {
+    # tables
+    "aws/iam/features.py": "a table: which call needs which permission",
+    "options/table.py": "a table: the options",
+    # one call of AWS, a library or a format with that many fields, each by name
+    "aws/mirroring/resources.py:create_session": "CreateTrafficMirrorSession's parameters",
+    "lab/api/moto_enis.py:describe_as": "fields of an ENI",
+    "wire/capture_files/blocks.py:enhanced_packet": "fields of a block",
+    "transport/ssh.py:connect": "what a log-in by SSH is made of",
+    "cleanup/sweep.py:remove_capture": "the seams of a sweep, and how patient it is",
+    "cleanup/report.py:clean": "the seams of a sweep",
+    "wire/bpf/relocation.py:move": "the fixed points of a program that is moved",
+    "wire/bpf/relocation.py:__init__": "the same",
+    "diagnose/verdicts/ending.py:_idle_told": "one of a table of endings, which have one signature",
+    "receiver/program.py:__init__": "all that the receiver is put together from",
+    # a state that would only be passed to and fro if it were cut
+    "receiver/ring.py:fast": "the loop that each frame passes",
+    "wire/bpf/guards.py:FrameGuard": "one program's assembly, label by label",
+    "diagnose/sieve.py:Sieve": "one pass over the packets",
+    "lab/vpc/plane.py": "the lab's one world",
+    "lab/vpc/plane.py:NamespacePlane": "the lab's one world",
+    "lab/vpc/ssm_service.py:SsmService": "one protocol's states",
+    "lab/api/server.py:__init__": "the lab's routes",
+    # read from top to bottom, a list more than a course of events
+    "cli/arguments/diagnose.py:add": "a list of arguments",
+    "cli/arguments/why.py:add": "a list of arguments",
+    # still to be cut
+    "settings.py": "to be cut",
+    "capture/connection/ssh_methods.py:Logins": "to be cut",
+    "capture/lifecycle/capture.py:Capture": "to be cut",
+    "capture/mirror/discovery.py:around": "to be cut",
+    "capture/mirror/feed.py:MirrorFeed": "to be cut",
+    "capture/mirror/feed.py:up": "to be cut",
+    "capture/mirror/filter_swap.py:swap_filter": "to be cut",
+    "capture/mirror/host_choice.py:own_host": "to be cut",
+    "capture/mirror/launched_host.py:Launcher": "to be cut",
+    "capture/mirror/path_check.py:verdicts": "to be cut",
+    "capture/mirror/path_check.py:_target": "to be cut",
+    "capture/mirror/sessions.py:__init__": "to be cut",
+    "capture/mirror/source_choice.py:choose": "to be cut",
+    "capture/receivers/client.py": "to be cut",
+    "capture/receivers/client.py:Reception": "to be cut",
+    "capture/services.py:capture": "to be cut",
+    "capture/tcpdump/stream.py:__init__": "to be cut",
+    "cli/capture.py:run": "to be cut",
+    "extcap/capture_phase/run.py:_with_pipes": "to be cut",
+}
+
+
+@cache
+def tree(path: Path) -> ast.Module:
+    """The module, parsed once."""
+    return ast.parse(path.read_text("utf-8"))
+
+
+def lines(node: ast.AST) -> int:
+    """From the first line to the last; decorators don't count."""
+    assert isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    return (node.end_lineno or node.lineno) - node.lineno + 1
+
+
+def body(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """The lines of what it does, without its head and its docstring."""
+    told = ast.get_docstring(node) is not None
+    statements = node.body[1:] if told else node.body
+    return (statements[-1].end_lineno or 0) - statements[0].lineno + 1 if statements else 0
+
+
+def parameters(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """All but self, cls and what is gathered by a star."""
+    named = [*node.args.posonlyargs, *node.args.args, *node.args.kwonlyargs]
+    return len([one for one in named if one.arg not in ("self", "cls")])
+
+
+def too_large(path: Path) -> Iterator[str]:
+    """``wire/x.py`` or ``wire/x.py:name``, for each piece that is larger than it may be."""
+    here = path.relative_to(PACKAGE).as_posix()
+    if len(path.read_text("utf-8").splitlines()) > MODULE:
+        yield here
+    for node in ast.walk(tree(path)):
+        is_function = isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        if isinstance(node, ast.ClassDef) and lines(node) > CLASS:
+            yield f"{here}:{node.name}"
+        if is_function and (lines(node) > FUNCTION or parameters(node) > PARAMETERS):
+            yield f"{here}:{node.name}"
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: path.relative_to(PACKAGE).as_posix())
+def test_a_piece_is_no_larger_than_it_may_be(path: Path):
+    """350 lines a module, 200 a class, 40 a function, with at most six parameters."""
+    assert [piece for piece in too_large(path) if piece not in LARGER] == []
+
+
+def test_the_list_of_larger_ones_names_pieces_that_there_are():
+    """What has become smaller may leave the list at any time; what is gone must."""
+    assert [piece for piece in LARGER if not (PACKAGE / piece.split(":")[0]).exists()] == []
+
+
+def test_most_functions_are_seen_at_a_glance():
+    """The median is at most 6 lines of body, nine of ten have at most 16."""
+    nodes = (node for path in MODULES for node in ast.walk(tree(path)))
+    sizes = sorted(body(node) for node in nodes if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef))
+    assert sizes[len(sizes) // 2] <= 6
+    assert sizes[len(sizes) * 9 // 10] <= 16
