@@ -179,7 +179,7 @@ class Capture:
         removal = threading.Thread(target=self._remove, args=(session_gone,), name="clean-up", daemon=True)
         with self._context.timeline.step("clean up"):
             removal.start()
-            self._finish_frames(session_gone)
+            self._finish_frames(session_gone, jobs)
             while removal.is_alive() and not self._context.stop.hurried() and not over.is_set():
                 removal.join(TICK)
         alarm.cancel()
@@ -194,9 +194,13 @@ class Capture:
         """Is there no way to AWS? Then another try would keep the user waiting for nothing; the janitor has time."""
         return isinstance(self._failure, AwsError) and is_unreachable(self._failure)
 
-    def _finish_frames(self, session_gone: threading.Event) -> None:
-        """When no more frames come, take the last ones, and let the reader go on."""
-        session_gone.wait(FLUSH)
+    def _finish_frames(self, session_gone: threading.Event, jobs: Jobs) -> None:
+        """When no more frames come, take the last ones, and let the reader go on. A frame that finds nobody there is
+        answered to the source."""
+        for _ in range(round(self._flush / TICK)):
+            if session_gone.wait(TICK) or self._context.stop.hurried():
+                break
+        jobs.end()
         if self._reception is not None:
             with self._context.timeline.step("flush"):
                 self._reception.finish(FLUSH)
@@ -204,6 +208,12 @@ class Capture:
             self._live.end()
         if self._failure is None:  # else whoever tells it closes the sink: Wireshark may not wait for the message
             self._context.sink.close()
+
+    @property
+    def _flush(self) -> float:
+        """Seconds for which frames may still come: EC2 may deny for a while that it has the session that it made."""
+        left = self._end - self._context.clock.monotonic() - GRACE - FLUSH
+        return max(FLUSH, min(YOUNG - self._context.maker.quiet, left))
 
     def _remove(self, session_gone: threading.Event) -> None:
         try:
@@ -233,13 +243,13 @@ class Capture:
     def _outcome(self, session_gone: threading.Event) -> sweep.Outcome:
         maker = self._context.maker
         sessions = {resource for resource, kind in maker.made.items() if kind == "session"}
-        if not sessions:
+        if not sessions and not maker.is_doubtful:
             session_gone.set()
 
         def on_deleted(resource: str) -> None:
             maker.forget(resource)
             sessions.discard(resource)
-            if not sessions:
+            if not sessions and not maker.is_doubtful:
                 session_gone.set()
 
         if not maker.made and (self._is_cut_off or not maker.is_doubtful):

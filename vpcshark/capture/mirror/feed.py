@@ -122,7 +122,7 @@ class MirrorFeed:
             making = jobs.start(self._make_sessions, around, filter_id, target, targeting.result())
             jobs.wait_for(making, *self._fill_filter(jobs, filter_id))
         except BaseException:
-            _abandon(receiving)
+            self._give_back(jobs, partial(_abandon, receiving))
             _abandon_key_log(following)
             raise
         self._reception = receiving.result()
@@ -131,6 +131,14 @@ class MirrorFeed:
             look = partial(fleet_lookup.find, self._aws, context.options.host)
             fleet_watch.begin(around.fleet, look, context.status, context.stop)
         return receiving.result()
+
+    def _give_back(self, jobs: Jobs, abandon: Callable[[], None]) -> None:
+        """End the receivers, unless there is a session, or one that may come to be: then once that is gone."""
+        maker = self._context.maker
+        if maker.is_doubtful or "session" in maker.made.values():
+            jobs.at_last(abandon)
+        else:
+            abandon()
 
     def _weigh(self, around: Surroundings) -> None:
         self.costs = costs.of([source.eni for source in around.sources], around.host, is_own=around.is_own)
