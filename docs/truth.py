@@ -105,7 +105,7 @@ ROWS: tuple[Row, ...] = (
         f"{_OPERATIONS}::test_three_sessions_per_source",
         "page",
         ("TrafficMirrorSessionsPerInterfaceLimitExceeded",),
-        {"aws.mirroring.resources.SESSIONS_PER_SOURCE": 3},
+        {"aws.mirroring.resources.SESSIONS_PER_SOURCE": 3, "preflight.source.SESSIONS_PER_SOURCE": 3},
     ),
     Row(
         "Ten sources for each target, a hundred on the largest sizes",
@@ -142,7 +142,12 @@ ROWS: tuple[Row, ...] = (
         f"{_EC2}/API_CreateTrafficMirrorSession.html",
         f"{_OPERATIONS}::test_a_load_balancer_target_cuts_at_8500",
         "page",
-        constants={"aws.balancing.fleets.MOST_PACKET": 8500, "aws.balancing.fleets.OVERHEAD": 54},
+        constants={
+            "aws.balancing.fleets.MOST_PACKET": 8500,
+            "aws.balancing.fleets.OVERHEAD": 54,
+            "preflight.frames.OVERHEAD": 54,
+            "preflight.frames.OVERHEAD_IPV6": 74,
+        },
     ),
     Row(
         "Mirrored frames come in VXLAN to UDP 4789, and in Geneve (6081) behind a Gateway Load Balancer",
@@ -153,6 +158,7 @@ ROWS: tuple[Row, ...] = (
             "aws.mirroring.tag_names.VXLAN_PORT": 4789,
             "aws.balancing.fleets.GENEVE_PORT": 6081,
             "aws.compute.launch.SSH": 22,
+            "preflight.picture.VXLAN_PORT": 4789,
         },
     ),
     # Any call of EC2
@@ -163,7 +169,14 @@ ROWS: tuple[Row, ...] = (
         "tests/lab/api/test_lag.py::test_the_api_knows_late_what_it_made",
         "page",
         ("InvalidGroup", "InvalidInstanceID"),
-        {"aws.mirroring.resources.SETTLE_TIME": 6.0},
+        {
+            "aws.mirroring.resources.SETTLE_TIME": 6.0,
+            "capture.lifecycle.ending.YOUNG": 8,
+            "capture.mirror.host_waiting.SETTLE": 8,
+            "capture.mirror.shared_target.LOOK_TIME": 6,
+            "cleanup.tidy.SETTLE": 15,
+            "live.sweep._SETTLING": 60,
+        },
     ),
     Row(
         "An instance that is not there, or an id that is none, is refused by these codes",
@@ -281,6 +294,7 @@ ROWS: tuple[Row, ...] = (
         f"{_STRICT}::test_tags_that_ec2_does_not_take",
         "page",
         ("TagLimitExceeded", "TagPolicyViolation"),
+        constants={"capture.mirror.launch_tags.MOST_VALUE": 256},
     ),
     Row(
         "What an account, a network or an instance may have has quotas and room, told by these codes",
@@ -496,6 +510,7 @@ ROWS: tuple[Row, ...] = (
         constants={
             "aws.compute.instance_login.URL_SECONDS": 60,
             "aws.compute.instance_login.LONGEST_TUNNEL": 3600,
+            "transport.tunnel.CHUNK": 65000,
         },
     ),
     # Load balancers, flow logs, metrics, the analyzer
@@ -564,6 +579,7 @@ ROWS: tuple[Row, ...] = (
             "aws.monitoring.metrics.PERIOD": 300,
             "aws.monitoring.gateway_metrics._MOST": 500,
             "aws.flow_records.groups._PERIOD": 300,
+            "capture.lifecycle.silence.AGAIN": 480,
         },
     ),
     # States of EC2's
@@ -595,6 +611,84 @@ ROWS: tuple[Row, ...] = (
         "tests/network/test_faults.py::test_a_fault_at_a_peering_is_named",
         "model",
         ("pending-acceptance", "create-complete", "update-complete"),
+    ),
+    Row(
+        "A packet has 9,001 bytes at most inside a VPC, 8,500 through a transit gateway or a peering between Regions, "
+        "1,500 to the internet",
+        "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/network_mtu.html; of transit gateways "
+        "https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-quotas.html",
+        "tests/why/test_named_hops.py::test_the_hop_with_the_smallest_mtu_is_named",
+        "page",
+        constants={
+            "network.trail.JUMBO": 9001,
+            "network.trail.TRANSIT_MTU": 8500,
+            "network.trail.INTERNET_MTU": 1500,
+            "preflight.frames.VPC_MTU": 9001,
+            "preflight.frames.GATEWAY_MTU": 8500,
+            "why.named_hops.JUMBO": 9001,
+        },
+    ),
+    Row(
+        "The last entry of a network ACL, which denies, is number 32767",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/default-network-acl.html",
+        "tests/network/test_alike.py::test_an_acl_that_is_remembered_says_the_same",
+        "inferred",
+        constants={"network.acls.LAST": 32767},
+    ),
+    Row(
+        "A filter of a describe takes 200 values",
+        "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html",
+        f"{_STRICT}::test_pages_and_filters_that_ec2_does_not_take",
+        "page",
+        constants={"survey.call.MOST_VALUES": 200},
+    ),
+    Row(
+        "A security group rule's description has 255 characters at most, which is less than any other has",
+        f"{_EC2}/API_IpRange.html",
+        "tests/cleanup/test_birthmark.py::test_every_mark_is_one_that_ec2_takes",
+        "page",
+        constants={"cleanup.birthmark.MOST": 255},
+    ),
+    Row(
+        "Flow log records come after an interval of a minute or ten, and some minutes more (CloudWatch Logs 5, S3 10, "
+        "Firehose longer), best effort; a file of S3 holds five minutes",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs.html",
+        "tests/flowlogs/test_queries.py::test_gaps_are_told_and_so_is_what_can_not_have_come_yet",
+        "page",
+        constants={
+            "flowlogs.delivery.NITRO": 60,
+            "flowlogs.objects.FILE": 300,
+            "flowlogs.objects._SLACK": 300,
+            "flowlogs.delivered._LATE": 7200,
+            "why.from_records.SETTLED": 1200,
+        },
+    ),
+    Row(
+        "A query of Logs Insights returns 10,000 rows at most",
+        "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Limit.html",
+        "tests/flowlogs/test_queries.py::test_a_query_of_insights_parses_by_the_log_format_and_asks_for_both_addresses",
+        "page",
+        constants={"flowlogs.insights.MOST": 10_000},
+    ),
+    Row(
+        "A stack that is not there is a ValidationError of DescribeStacks; how a stack's making and deletion end",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DescribeStacks.html",
+        "tests/lab/api/test_moto_stacks.py::test_a_resource_has_the_properties_that_the_template_says",
+        "page",
+        ("CREATE_COMPLETE", "DELETE_FAILED"),
+    ),
+    Row(
+        "A stack without a service role is deleted with the rights of whoever calls DeleteStack",
+        "https://docs.aws.amazon.com/AWSCloudFormation/latest/APIReference/API_DeleteStack.html",
+        "tests/lab/api/test_moto_stacks.py::test_what_a_schedule_has_is_done_at_its_time_by_its_role",
+        "page",
+    ),
+    Row(
+        "So a schedule of the stack may delete it, its own role last: a session whose role is being deleted may still "
+        "delete it. Else a role stays that costs nothing and may do nothing, and selftest --clean deletes it",
+        "none",
+        "tests/lab/api/test_moto_stacks.py::test_what_a_schedule_has_is_done_at_its_time_by_its_role",
+        "inferred",
     ),
 )
 

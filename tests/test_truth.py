@@ -1,7 +1,7 @@
 """Nothing hangs on AWS's behaviour that docs/truth.py has no row for; and no row speaks of what is not there.
 
-Branches are found in the source: error codes and states that something is compared with, the patterns of refusals, and
-the numbers of the room ``aws``.
+Branches are found in the source of every room: error codes that something is compared with, the patterns of refusals;
+and, of the rooms that hang on AWS, states and numbers.
 """
 
 from __future__ import annotations
@@ -23,57 +23,32 @@ from vpcshark.aws import refusals
 
 PROJECT = Path(__file__).parent.parent
 SOURCE = PROJECT / "vpcshark"
-SERVICES = ("ec2", "elbv2", "ssm", "logs", "athena", "autoscaling")
+SERVICES = ("ec2", "elbv2", "ssm", "logs", "athena", "autoscaling", "cloudformation")
 WORDS = re.compile(
     r"Invalid|NotFound|NoFound|Denied|Exceeded|Malformed|Duplicate|InUse|Exception|Throttl|Expired|Unauthorized|"
     r"Violation|Mismatch|Unavailable|Failure|NotSupported|Unsupported|DryRun|NotConnected|SlowDown|Required|Blocked|"
-    r"Signature|InternalError|Timeout|RequestExpired|MissingAuth"
+    r"Signature|InternalError|Timeout|RequestExpired|MissingAuth|Validation"
 )
 STATES = re.compile(r"(State|Status|StatusCode|StateName|StateEnum|StatusType|DeliveryStatus)s?$")
-# Numbers that are our own choice, not AWS's: how long we wait, how much we show, how many calls we make side by side.
-OURS = {
-    "aws.analyzer.PAUSE",
-    "aws.analyzer.PATIENCE",
-    "aws.answers.DEEPEST",
-    "aws.answers.MOST_ELEMENTS",
-    "aws.answers._MOST_WORDS",
-    "aws.long_answers.SHORT",
-    "aws.balancing.registered._AT_ONCE",
-    "aws.client.ATTEMPTS",
-    "aws.client.CONNECT_TIMEOUT",
-    "aws.client.LONGEST_LISTING",
-    "aws.client.MOST_PAGES",
-    "aws.client.READ_TIMEOUT",
-    "aws.credentials.regions.RESOLVE_TIMEOUT",
-    "aws.client.SILENCES",
-    "aws.compute.user_data.PAUSE",
-    "aws.credentials.credential_process.PATIENCE",
-    "aws.flow_records.athena.MOST",
-    "aws.flow_records.athena._PATIENCE",
-    "aws.flow_records.athena._PAUSE",
-    "aws.flow_records.choice._FEW",
-    "aws.flow_records.choice._SHORT",
-    "aws.flow_records.events._PAGE",
-    "aws.flow_records.files.MOST_FILES",
-    "aws.flow_records.files._BLOCK",
-    "aws.flow_records.groups._MOST_POINTS",
-    "aws.flow_records.logs_insights._PATIENCE",
-    "aws.flow_records.logs_insights._PAUSE",
-    "aws.flow_records.logs_insights._WAYS_TO_START",
-    "aws.flow_records.reading.LIMIT",
-    "aws.inventory.interfaces._SHOWN",
-    "aws.inventory.owners._MOST_WORDS",
-    "aws.mirroring.resources.SETTLE_PAUSE",
-    "aws.monitoring.gateway_metrics._COARSE",
-    "aws.monitoring.gateway_metrics._FINE",
-    "aws.monitoring.metrics._BACK",
-    "aws.monitoring.metrics._MOST",
-    "aws.response_limits.LONGEST",
-    "aws.response_limits.MOST",
-    "aws.response_limits.MOST_REFUSED",
-    "aws.response_limits.SHORT",
-    "aws.response_limits._PIECE",
-}
+ROOMS = (
+    *(
+        "aws",
+        "capture",
+        "cleanup",
+        "evidence",
+        "flowlogs",
+        "live",
+        "network",
+        "preflight",
+        "survey",
+        "transport",
+        "why",
+    ),
+)
+"""Those that hang on AWS's behaviour."""
+OURS = set((PROJECT / "tests" / "our_numbers.txt").read_text("utf-8").split())
+"""Numbers of these rooms that are our own choice, or another standard's, not AWS's: how long we wait, how much we show,
+how many calls we make side by side, what OpenSSH's protocol has."""
 
 
 @cache
@@ -156,8 +131,7 @@ def branches() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
     for name, tree in trees():
         words = {one for one in (*compared(tree), *assigned(tree)) if is_code(one)}
-        is_about_aws = name.split(".")[0] in ("aws", "survey", "preflight", "network", "flowlogs", "capture", "why")
-        words |= {one for one in compared(tree) if one in states()} if is_about_aws else set()
+        words |= {one for one in compared(tree) if one in states()} if name.split(".")[0] in ROOMS else set()
         for word in words:
             found.setdefault(word, set()).add(name)
     for pattern in of_refusals():
@@ -176,9 +150,9 @@ def phrases() -> Iterator[str]:
 
 
 def numbers() -> Iterator[str]:
-    """Module and name of each number that a module of the room aws is given."""
+    """Module and name of each number that a module of these rooms is given."""
     for name, tree in trees():
-        for node in tree.body if name.startswith("aws.") else ():
+        for node in tree.body if name.split(".")[0] in ROOMS else ():
             if isinstance(node, ast.Assign):
                 targets = [one for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
                 for one in targets:

@@ -252,6 +252,25 @@ def test_what_ec2_does_not_know_yet_is_no_proof_that_it_is_gone(account, clock, 
     assert account.deletes == ["x-1", "x-1"]
 
 
+def test_nobody_is_told_that_something_is_gone_while_ec2_may_not_know_it_yet(account, clock):
+    """Whoever hears of a session's end stops listening for its frames."""
+    account.add("session", "tms-1")
+    told: list[int] = []
+    late = Forgetful(account, late=2)
+    known = {"tms-1": "session"}
+    remove(late, clock, known=known, young=6.0, on_deleted=lambda resource: told.append(account.describes))
+    assert told == [3]
+
+
+def test_what_ec2_denies_to_the_end_is_told_of_as_gone(account, clock):
+    """When it must have appeared."""
+    told: list[str] = []
+    never = Forgetful(account, late=1_000_000)
+    assert remove(never, clock, known={"tms-1": "session"}, young=6.0, on_deleted=told.append).is_clean
+    assert told == ["tms-1"]
+    assert sum(clock.slept) == pytest.approx(6.0)
+
+
 def test_what_was_denied_at_first_and_deleted_then_is_waited_for_no_longer(account, clock):
     """A stop must not take as long as AWS might, when AWS is done."""
     account.add("filter", "x-1")

@@ -121,10 +121,12 @@ def remove_capture(
     capture uses is left to that capture. ``settle``: go on describing for that many
     seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
     ``patience`` ends before, it is a problem that it may still appear. ``young``: the same where AWS says of something
-    in ``known`` that it does not exist: EC2 may not know yet what it made a moment ago.
+    in ``known`` that it does not exist: EC2 may not know yet what it made a moment ago, so ``on_deleted`` is told of it
+    only then.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, proof or Proof(capture, ids=frozenset(known or ())), on_deleted, give_up)
+    removal.believes = young <= 0
     start = clock.monotonic()
     slow = {resource: kind for resource, kind in (known or {}).items() if kind in SLOW}
     removal.delete([(kind, resource) for resource, kind in (known or {}).items() if resource not in slow])
@@ -138,6 +140,7 @@ def remove_capture(
             continue
         unsettled = start + (max(settle, young) if removal.is_doubtful else settle) - clock.monotonic()
         if left is not None and not left and unsettled <= 0:
+            removal.believe()
             return removal.outcome()
         if hands_over and left and (later := removal.told_of(left)):
             return removal.outcome(later=later)
@@ -167,7 +170,8 @@ class _Removal:
         self._on_deleted = on_deleted
         self._give_up = give_up
         self.is_hopeless = False
-        self._denied: set[str] = set()  # what AWS had made, and says does not exist
+        self.believes = True  # what AWS denies is gone, not only unknown to it yet
+        self._denied: dict[str, str] = {}  # what AWS had made, and says does not exist: id -> kind
         self._certain: set[str] = set()  # what it did delete, which is denied afterwards
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
@@ -178,7 +182,13 @@ class _Removal:
     @property
     def is_doubtful(self) -> bool:
         """May something appear yet that AWS has not deleted?"""
-        return bool(self._denied - self._certain)
+        return bool(self._denied.keys() - self._certain)
+
+    def believe(self) -> None:
+        """What is denied so late has never been there, or has gone."""
+        for resource, kind in self._denied.items():
+            if resource not in self._certain and not self.believes:
+                self._done(kind, resource)
 
     def outcome(self, problems: Sequence[str] = (), later: tuple[str, ...] = ()) -> Outcome:
         """What was done so far."""
@@ -261,10 +271,13 @@ class _Removal:
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
         self.problems.pop(resource, None)
-        (self._denied if was_there is False else self._certain).add(resource)
+        if was_there is False:
+            self._denied[resource] = kind
+        else:
+            self._certain.add(resource)
         if kind == INSTANCE:
             self._told.add(resource)
-        else:
+        elif was_there is not False or self.believes:
             self._done(kind, resource)
 
     def _done(self, kind: str, resource: str) -> None:

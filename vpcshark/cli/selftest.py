@@ -64,7 +64,9 @@ def _wanted(options: argparse.Namespace) -> trial.Wanted:
         problem = f'"{options.ssh_from}" is no IPv4 block.' if options.ssh_from else "From where may SSH be admitted?"
         raise InputError(problem, "Give your public address with --ssh-from, as 203.0.113.7/32.") from None
     template = packaged.find(TEMPLATE).read_text("utf-8")
-    return trial.Wanted(options.cidr, ssh_from, options.minutes, options.budget, options.mail, template)
+    return trial.Wanted(
+        options.cidr, ssh_from, options.minutes, options.budget, options.mail, template, tuple(options.only)
+    )
 
 
 def _is_agreed(options: argparse.Namespace, wanted: trial.Wanted) -> bool:

@@ -95,6 +95,7 @@ def _bring_up(folder: Path, undo: ExitStack, kind: str) -> None:
 
         assert isinstance(plane, NamespacePlane)
         opened = _open_gateways(folder, world, client("ec2"), undo)
+        _check_sources(folder, plane, server)
         _keep_flow_logs(folder, world, plane, server, undo)
         networks = f"{world.vpc_cidr} {planes.second_network(world.vpc_cidr)}"
         moto_launch.install(moto_launch.Fleet(plane, networks, opened.join, opened.leave))
@@ -139,6 +140,20 @@ def _write_facts(folder: Path, endpoint: str, iam: Any, kind: str) -> None:
         variables["AWS_CA_BUNDLE"] = str(folder / "ca.pem")  # of the Instance Connect Endpoint
     variables |= wiresharks.prepare(folder, _wireshark_folders(), shutil.which, is_root=os.geteuid() == 0)
     homes.write_facts(folder, {"pid": os.getpid(), "data_plane": kind, "environment": variables})
+
+
+def _check_sources(folder: Path, plane: NamespacePlane, server: ApiServer) -> None:
+    from vpcshark.lab.api.moto_firewalls import checked
+    from vpcshark.lab.vpc.source_check import SourceCheck
+
+    check = SourceCheck(f"{folder.name}-vpc")
+
+    def look() -> None:
+        now = checked()
+        plane.at_ports(lambda ports: check.enforce(now, ports))
+
+    server.listen(look)
+    look()
 
 
 def _keep_flow_logs(folder: Path, world: LabWorld, plane: NamespacePlane, server: ApiServer, undo: ExitStack) -> None:

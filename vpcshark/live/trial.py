@@ -30,7 +30,8 @@ _ONLINE = ("SourceId", "PeerId", "HostId", "FleetHostId")
 @dataclass(frozen=True)
 class Wanted:
     """``cidr``: the block of the VPC; ``ssh_from``: who may log in; ``minutes`` until the stack deletes itself;
-    ``budget``: USD a day from which on ``mail`` gets a message ("" for nobody); ``template``: CloudFormation's."""
+    ``budget``: USD a day from which on ``mail`` gets a message ("" for nobody); ``template``: CloudFormation's;
+    ``only``: the names of the steps to take, () for all."""
 
     cidr: str
     ssh_from: str
@@ -38,6 +39,7 @@ class Wanted:
     budget: float
     mail: str
     template: str
+    only: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -99,6 +101,8 @@ class Trial:
         self._seams.say("Waiting until its instances have booted ...")
         self._await_boot(ground)
         for step in steps.steps(ground, self._seams.folder, self._seams.folder / "key"):
+            if self._wanted.only and step.name not in self._wanted.only:
+                continue
             if step.name == "records":
                 self._await_records(ground)
             self._take(step)

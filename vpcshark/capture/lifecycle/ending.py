@@ -71,7 +71,8 @@ class Ending:
         session_gone = threading.Event()
         with self._context.timeline.step("clean up"):
             removal = threads.start(self._remove, session_gone, name="clean-up")
-            session_gone.wait(FLUSH)
+            self._wait_for_frames(session_gone)
+            jobs.end()
             self._finish_frames()
             while not removal.done() and not self._context.stop.hurried() and not over.is_set():
                 futures.wait([removal], TICK)
@@ -90,6 +91,15 @@ class Ending:
         maker = self._context.maker
         if not (maker.settle(UNREACHED) if self._failure.is_cut_off else jobs.settle(SETTLE)):
             log.warning("A call was still under way; the janitor will look after it.")
+
+    def _wait_for_frames(self, session_gone: threading.Event) -> None:
+        """Until no session sends frames any more: one that finds nobody there is answered to the source. EC2 may deny
+        for a while that it has the session that it made."""
+        left = self._end - self._context.clock.monotonic() - GRACE - FLUSH
+        flush = max(FLUSH, min(YOUNG - self._context.maker.quiet, left))
+        for _ in range(round(flush / TICK)):
+            if session_gone.wait(TICK) or self._context.stop.hurried():
+                return
 
     def _remove(self, session_gone: threading.Event) -> None:
         try:
@@ -121,13 +131,13 @@ class Ending:
     def _outcome(self, session_gone: threading.Event) -> sweep.Outcome:
         maker = self._context.maker
         sessions = {resource for resource, kind in maker.made.items() if kind == "session"}
-        if not sessions:
+        if not sessions and not maker.is_doubtful:
             session_gone.set()
 
         def on_deleted(resource: str) -> None:
             maker.forget(resource)
             sessions.discard(resource)
-            if not sessions:
+            if not sessions and not maker.is_doubtful:
                 session_gone.set()
 
         if not maker.made and (self._failure.is_cut_off or not maker.is_doubtful):

@@ -25,6 +25,7 @@ class Jobs:
     def __init__(self, stop: Stop) -> None:
         self._stop = stop
         self._started: list[Future[Any]] = []
+        self._last: list[Callable[[], None]] = []
 
     def start(self, work: Callable[..., T], *arguments: Any, **named: Any) -> Future[T]:
         """Begin ``work`` beside everything else."""
@@ -55,6 +56,15 @@ class Jobs:
                 return
             if self._stop.requested():
                 raise Stopped
+
+    def at_last(self, call: Callable[[], None]) -> None:
+        """Have it called when no session can send frames any more (``end``)."""
+        self._last.append(call)
+
+    def end(self) -> None:
+        """No session sends any more."""
+        while self._last:
+            self._last.pop()()
 
     def settle(self, timeout: float) -> bool:
         """Give what runs ``timeout`` seconds to end; False if something still runs."""

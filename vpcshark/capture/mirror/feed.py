@@ -64,7 +64,7 @@ class MirrorFeed(Feed):
         try:
             self._mirror(jobs, aws, made, filtering.rules)
         except BaseException:
-            made.receiver.finish(0.0)
+            self._give_back(jobs, partial(made.receiver.finish, 0.0))
             raise
         if made.around.is_own:
             self._on_close.insert(0, partial(kept_host.keep, self._context, aws.ec2, made.receiver))
@@ -78,6 +78,14 @@ class MirrorFeed(Feed):
         with self._context.timeline.step("compile the filter"):
             rules = filter_programs.checked_rules(self._context.options.effective_filter)
         return jobs.result(connecting), rules
+
+    def _give_back(self, jobs: Jobs, abandon: Callable[[], None]) -> None:
+        """End the receivers, unless there is a session, or one that may come to be: then once that is gone."""
+        maker = self._context.maker
+        if maker.is_doubtful or "session" in maker.made.values():
+            jobs.at_last(abandon)
+        else:
+            abandon()
 
     def _admitted(self, jobs: Jobs, aws: Aws) -> Admitted:
         """What there is, and whether the frames can come: after it nothing has to be refused any more."""

@@ -42,6 +42,9 @@ def add(commands: Any, name: str) -> None:
     )
     parser.add_argument("--mail", default="", metavar="ADDRESS", help="who is warned of them (default: nobody)")
     parser.add_argument(
+        "--only", action="append", default=[], metavar="STEP", help="of the commands, this one alone; again for more"
+    )
+    parser.add_argument(
         "-w", dest="file", default="vpcshark-live.json", metavar="FILE", help="the record (default: vpcshark-live.json)"
     )
     common.add_place(parser)

@@ -37,6 +37,7 @@ class Fault:
     hit (-1: all). ``caller``: only calls that are signed with this access key id. ``process``: send ``signal`` to that
     process when the call comes, or once it is performed if ``signal_after``; the answer then waits ``pause`` seconds,
     so that the process is gone before it could come. ``seconds``: over so long after the first hit (0: never).
+    ``old`` in the text of its answer becomes ``new``.
     ``spreads``: from the first hit on every action is hit. ``count`` counts hits. ``bucket``: as EC2 throttles, so many
     matches are let through at first and ``refill`` more each second; only those beyond are hit (0: no bucket).
     """
@@ -55,6 +56,8 @@ class Fault:
     signal_after: bool = False
     pause: float = 0.05
     seconds: float = 0.0
+    old: str = ""
+    new: str = ""
     spreads: bool = False
     bucket: float = 0.0
     refill: float = 0.0
@@ -156,6 +159,7 @@ class Faults:
             status, headers, answer = _error(service, environ, failing)
         else:
             status, headers, answer = _performed(self._app, environ)
+            status, headers, answer = status, *_rewritten(headers, answer, hit)
             self._after(action)
             self._record(environ, service, action, body, status, answer)
         self._send_signals(hit, is_after=True)
@@ -270,6 +274,18 @@ def _performed(app: App, environ: dict[str, Any]) -> tuple[str, list[tuple[str, 
     chunks = app(environ, start_response)
     body = b"".join([*chunks])
     return seen[0], seen[1], b"".join(written) + body
+
+
+def _rewritten(
+    headers: list[tuple[str, str]], answer: bytes, hit: Iterable[Fault]
+) -> tuple[list[tuple[str, str]], bytes]:
+    """As the faults want it."""
+    text = answer
+    for fault in hit:
+        text = text.replace(fault.old.encode(), fault.new.encode()) if fault.old else text
+    if text == answer:
+        return headers, answer
+    return [(name, value) for name, value in headers if name.lower() != "content-length"], text
 
 
 def _error(service: str, environ: dict[str, Any], fault: Fault) -> tuple[str, list[tuple[str, str]], bytes]:

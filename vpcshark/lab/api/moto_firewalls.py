@@ -1,4 +1,7 @@
-"""Reads from moto what decides about packets at each ENI of a VPC that has flow logs. Must not know who enforces it."""
+"""Reads from moto what decides about packets at each ENI of a VPC that has flow logs, and which addresses are its own.
+
+Must not know who enforces it.
+"""
 
 from __future__ import annotations
 
@@ -25,6 +28,23 @@ def firewalls(is_everywhere: bool = False) -> list[Firewall]:
             for eni in enis
             if logged or is_everywhere
         ]
+
+
+def checked() -> dict[str, tuple[str, ...]]:
+    """The ENIs that send from their own addresses alone (SourceDestCheck), each with these."""
+    with TURN:
+        return {
+            eni.id: tuple(_own(eni))
+            for regions in list(ec2_backends.values())
+            for backend in list(regions.values())
+            for eni in list(backend.enis.values())
+            if str(eni.source_dest_check).lower() == "true"
+        }
+
+
+def _own(eni: Any) -> Iterator[str]:
+    yield from dict.fromkeys([eni.private_ip_address, *(each["PrivateIpAddress"] for each in eni.private_ip_addresses)])
+    yield from (each if isinstance(each, str) else each["Ipv6Address"] for each in eni.ipv6_addresses)
 
 
 def _by_vpc(backend: Any) -> dict[str, list[Any]]:

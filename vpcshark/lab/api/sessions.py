@@ -18,9 +18,9 @@ from vpcshark.lab.api.state import (
     new_id,
     tag_at_creation,
 )
+from vpcshark.lab.api.switches import SWITCHES
 from vpcshark.lab.model import LabRule, LabSession
 
-SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, "Quotas"; not adjustable
 SOURCES_PER_TARGET = 10
 SOURCES_PER_LARGE_TARGET = 100
 _LARGE = {"m5.24xlarge", "m6i.32xlarge", "m7i.48xlarge"}  # some of those that the guide lists under "Sources"
@@ -197,10 +197,10 @@ def _check_others(state: State, session: Record) -> None:
         raise ApiError(
             "InvalidParameterValue", f"Session number {number} is already being used for network interface {source}."
         )
-    if len(of_source) >= SESSIONS_PER_SOURCE:
+    if len(of_source) >= SWITCHES.sessions_per_source:
         raise ApiError(
             "TrafficMirrorSessionsPerInterfaceLimitExceeded",
-            f"Network interface {source} already has {SESSIONS_PER_SOURCE} traffic mirror sessions, the maximum.",
+            f"Network interface {source} already has {len(of_source)} traffic mirror sessions, the maximum.",
         )
     target = session["TrafficMirrorTargetId"]
     sources = {other["NetworkInterfaceId"] for other in others if other["TrafficMirrorTargetId"] == target}

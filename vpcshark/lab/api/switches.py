@@ -14,12 +14,13 @@ from typing import Any
 class Switches:
     """``dry_run_validates``: DryRun says what the call itself would say, and DryRunOperation only if it would succeed;
     else DryRunOperation comes once the permission is judged. AWS's API pages promise the permission alone.
-    ``late_…``: seconds at most until a call may name what was made, until a list shows it, and from then on until its
-    tags are seen; and for which a list goes on showing what was deleted (``lag``). 0: at once. ``record``: a file to
-    which each request and its answer are added, whole, as a line of JSON ("": none).
+    ``sessions_per_source``: the quota. ``late_…``: seconds at most until a call may name what was made, until a list
+    shows it, and from then on until its tags are seen; and for which a list goes on showing what was deleted (``lag``).
+    0: at once. ``record``: a file to which each request and its answer are added, whole, as a line of JSON ("": none).
     """
 
     dry_run_validates: bool = True
+    sessions_per_source: int = 3  # Traffic Mirroring guide, "Quotas"; not adjustable
     late_use: float = 0.0
     late_show: float = 0.0
     late_tags: float = 0.0
