@@ -15,24 +15,41 @@ from typing import Any
 
 import pytest
 import yaml
-from hands import VPCSHARK, Lab, running_lab
-from stories import STORIES, Stage, Story
+from hands import VPCSHARK, Lab, running_lab, wait_until
+from stories import (
+    PRICES,
+    SERVER,
+    STORIES,
+    Raw,
+    Stage,
+    Story,
+    lose_data,
+    mend_data,
+    shop,
+    status_of,
+)
 
 pytestmark = pytest.mark.e2e
 
 
 @contextmanager
-def staged(story: Story, folder: Path) -> Iterator[Stage]:
-    """Its network, with the fault in it."""
+def network(raw: Raw, folder: Path) -> Iterator[Stage]:
+    """A lab of it."""
     file = folder / "network.yaml"
-    file.write_text(yaml.safe_dump(story.network(), sort_keys=False))
+    file.write_text(yaml.safe_dump(raw, sort_keys=False))
     with running_lab(topology=str(file)) as lab:
-        stage = Stage(lab, folder)
         try:
-            story.plant(stage)
-            yield stage
+            yield Stage(lab, folder)
         finally:
             lab.end_started()
+
+
+@contextmanager
+def staged(story: Story, folder: Path) -> Iterator[Stage]:
+    """Its network, with the fault in it."""
+    with network(story.network(), folder) as stage:
+        story.plant(stage)
+        yield stage
 
 
 def asked(stage: Stage, story: Story) -> Any:
@@ -80,9 +97,54 @@ def check_nothing_left(lab: Lab) -> None:
     assert ps.stdout.strip() == "No captures.", ps.stdout
 
 
-@pytest.mark.long
-@pytest.mark.parametrize("story", STORIES, ids=str)
+THIN = ("server's group", "layer 8")  # one that rules answer, and one that packets of both ends do
+ROWS = [pytest.param(each, marks=() if each.name in THIN else pytest.mark.long, id=each.name) for each in STORIES]
+
+
+@pytest.mark.parametrize("story", ROWS)
 def test_a_story_is_explained_and_its_mend_lets_the_application_through(
     story: Story, tmp_path: Path, record_property: Callable[[str, object], None]
 ):
     tell(story, tmp_path, record_property)
+
+
+@pytest.mark.long
+def test_504s_are_the_resends_of_one_service_behind_the_proxy(tmp_path: Path):
+    """The client's packets show whose answer a 504 is, the proxy's whose requests it sends again; nobody else's."""
+    with network(shop(), tmp_path) as stage:
+        lose_data(stage)
+        wait_until(lambda: status_of(stage) == "504", "the proxy says 504")
+        stage.keep_trying("client", "curl", "-s", f"http://{SERVER}/")
+        found = judged_at(stage, "server")
+        kinds = {each["class"] for each in found["findings"]}
+        assert "http-504" in kinds, found
+        losing = [each for each in found["findings"] if each["class"] in ("loss", "peer-silent")]
+        ends = {flow[end] for each in losing for flow in each["flows"] for end in ("source", "target")}
+        assert ends == {PRICES, SERVER}, found
+        mend_data(stage)
+        assert status_of(stage) == "200"
+        check_nothing_left(stage.lab)
+
+
+@pytest.mark.long
+def test_the_black_hole_is_told_from_the_servers_interface_alone(tmp_path: Path):
+    """The walk names what AWS takes, the packets what is lost; the MTU that is said lets the handshake through."""
+    (story,) = (each for each in STORIES if each.name == "black hole")
+    with staged(story, tmp_path) as stage:
+        assert not story.works(stage)
+        stage.keep_trying("client", *story.tries(stage))
+        found = judged_at(stage, "server", "--between", "client", "server:443")
+        (hole,) = (each for each in found["findings"] if each["class"] == "pmtu-black-hole")
+        assert "Every hop of AWS on this way takes 8500 bytes or more" in hole["next"]
+        story.mend(stage, hole["next"])
+        assert story.works(stage)
+        check_nothing_left(stage.lab)
+
+
+def judged_at(stage: Stage, name: str, *more: str) -> Any:
+    """What ``vpcshark diagnose`` says of what ``vpcshark capture`` got at an instance."""
+    file = str(stage.folder / "at.pcapng")
+    words = [stage.eni(name), "-f", "tcp", "-a", "duration:10", "-w", file]
+    made = stage.lab.run(*VPCSHARK, "capture", *words, stdin=subprocess.DEVNULL)
+    assert made.returncode == 0, made.stderr
+    return json.loads(stage.lab.run(*VPCSHARK, "diagnose", file, *more, "--json").stdout)
