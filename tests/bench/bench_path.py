@@ -63,8 +63,8 @@ def measure(points: int, given: argparse.Namespace) -> str:
         each = 1e6 * (after[0] - before[0]) / max(1, counted["received"])
         return (
             f"{points:>4} points: start {start:.2f} s; offered {total / took:,.0f}/s, "
-            f"received {counted['received']:,} of {total:,}, dropped {counted['dropped']:,}; {each:.2f} us a frame, so {1e6 / each:,.0f}/s of a core; "
-            f"{before[1]:.0f} -> {after[1]:.0f} MB"
+            f"received {counted['received']:,} of {total:,}, dropped {counted['dropped']:,}; "
+            f"{each:.2f} us a frame, so {1e6 / each:,.0f}/s of a core; {before[1]:.0f} -> {after[1]:.0f} MB"
         )
     finally:
         pair.close()

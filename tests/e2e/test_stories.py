@@ -23,6 +23,7 @@ from stories import (
     Raw,
     Stage,
     Story,
+    fleet,
     lose_data,
     mend_data,
     shop,
@@ -148,3 +149,20 @@ def judged_at(stage: Stage, name: str, *more: str) -> Any:
     made = stage.lab.run(*VPCSHARK, "capture", *words, stdin=subprocess.DEVNULL)
     assert made.returncode == 0, made.stderr
     return json.loads(stage.lab.run(*VPCSHARK, "diagnose", file, *more, "--json").stdout)
+
+
+@pytest.mark.long
+def test_a_path_to_a_fleet_behind_a_load_balancer_is_one_capture(tmp_path: Path):
+    """Twenty targets: each has its interface block, and packets of the connections that it got."""
+    with network(fleet(20), tmp_path) as stage:
+        rows = stage.ec2.describe_network_interfaces()["NetworkInterfaces"]
+        (node,) = (each["PrivateIpAddress"] for each in rows if each["InterfaceType"] == "network_load_balancer")
+        stage.keep_trying("client", "curl", "-s", "--max-time", "2", f"http://{node}/")
+        file = str(tmp_path / "path.pcapng")
+        words = ["path:client->lb:front:80", "-w", file, "-a", "duration:15"]
+        made = stage.lab.run(*VPCSHARK, "capture", *words, stdin=subprocess.DEVNULL)
+        assert made.returncode == 0, made.stderr
+        said = stage.lab.run("tshark", "-r", file, "-T", "fields", "-e", "frame.interface_name")
+        wanted = {stage.eni(name) for name in ("client", *(f"web-{number:02}" for number in range(20)))}
+        assert set(said.stdout.split()) == wanted
+        check_nothing_left(stage.lab)

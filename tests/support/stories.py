@@ -548,3 +548,28 @@ def mend_data(stage: Stage) -> None:
 def status_of(stage: Stage) -> str:
     """What the proxy says to a client."""
     return stage.inside("client", "curl", "-so", "/dev/null", "-w", "%{http_code}", f"http://{SERVER}/").stdout
+
+
+def fleet(count: int) -> Raw:
+    """So many web servers behind a Network Load Balancer, and a capture host whose size lets it have as many sources."""
+    names = [f"web-{number:02}" for number in range(count)]
+    groups = {
+        "client": {},
+        "web": {"in": ["tcp 80 10.4.0.0/16", "icmp 10.4.0.0/16"]},
+        "capture": {"in": ["udp 4789 10.4.0.0/16"]},
+    }
+    subnets = {"front": {"cidr": "10.4.0.0/24"}, "back": {"cidr": "10.4.1.0/24"}}
+    big = {"subnet": "back", "address": "10.4.1.200", "groups": ["capture"], "captures": True, "type": "m6i.32xlarge"}
+    webs = {
+        name: {"subnet": "back", "address": f"10.4.1.{10 + number}", "groups": ["web"], "serves": ["tcp 80"]}
+        for number, name in enumerate(names)
+    }
+    return {
+        "vpcs": {"shop": {"cidr": "10.4.0.0/16", "subnets": subnets, "groups": groups}},
+        "load_balancers": {"front": {"subnets": ["front"], "listeners": {"tcp 80": {"targets": names}}}},
+        "instances": {
+            "client": {"subnet": "front", "address": "10.4.0.10", "groups": ["client"]},
+            "capture": big,
+            **webs,
+        },
+    }
