@@ -551,7 +551,7 @@ def status_of(stage: Stage) -> str:
 
 
 def fleet(count: int) -> Raw:
-    """So many web servers behind a Network Load Balancer, and a capture host whose size lets it have as many sources."""
+    """Web servers behind a Network Load Balancer, and a capture host whose size lets it have as many sources."""
     names = [f"web-{number:02}" for number in range(count)]
     groups = {
         "client": {},
