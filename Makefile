@@ -142,6 +142,9 @@ bench-duration: venv tools ## what tshark's -a duration counts, by when the sect
 bench-walk: venv ## walks a second, how that grows with the account, and what a walk asks of AWS
 	PYTHONPATH=. $(PY) tests/bench/bench_walk.py
 
+bench-path: venv tools ## a path of 2, 20 and 100 interfaces: start, frames a second, memory (root)
+	$(PY) tests/bench/bench_path.py
+
 bench-flowlogs: venv ## flow log records, beside flowlogs-reader, scapy, text2pcap and zcat | grep
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check 'flowlogs-reader>=5,<6'
 	PYTHONPATH=. $(PY) tests/bench/bench_flowlogs.py

@@ -227,3 +227,19 @@ def test_columns_and_packets_join_alike(seed: int) -> None:
     far = beyond(near, lambda _, __: dice.random() < share, hops=dice.choice((0, 3)))
     stories = [near, far, beyond(near, lambda _, __: dice.random() < share, offset=-7.0, hops=9)][: dice.choice((2, 3))]
     both_ways(*stories)
+
+
+def test_what_is_lost_for_its_size_between_two_points_is_a_black_hole() -> None:
+    """All large ones, again and again; smaller ones of data pass, of another protocol."""
+    near = Story()
+    tcp = Tcp(near, mss=8961).open()
+    begin = tcp.seq[CLIENT]
+    for number in range(6):
+        tcp.seq[CLIENT] = begin
+        tcp.say(CLIENT, bytes(3000))
+        near.wait(2**number).udp(CLIENT, SERVER, (5000, 5001), bytes(1200))
+    far = beyond(near, lambda number, _: len(near.packets[number][IP]) > 2000)
+    found = only(both_ways(near, far), "pmtu-black-hole")
+    assert found.confidence == "proved"
+    assert "All of them have 3040 bytes or more, all that passed have 1228 or less." in found.sentence
+    assert "lower the MTU of its interface or route to 1228" in found.next

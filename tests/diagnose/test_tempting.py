@@ -297,3 +297,26 @@ def test_a_quiet_pair_of_datagrams_is_healthy() -> None:
     story.send(CLIENT, SERVER, UDP(sport=5000, dport=6000) / Raw(b"a"))
     story.wait(0.01).send(SERVER, CLIENT, UDP(sport=6000, dport=5000) / Raw(b"b"))
     assert judged(story).is_healthy
+
+
+def held(client: str, server: str, count: int) -> Report:
+    """Connections that were open before the capture carry data on; new ones wait."""
+    story = Story()
+    for _ in range(12):
+        for number in range(count):
+            data = TCP(sport=41000 + number, dport=80, flags="PA", seq=5, ack=9) / Raw(b"still there")
+            story.send(client, server, data)
+            story.wait(0.02)
+            answer = TCP(sport=80, dport=41000 + number, flags="PA", seq=9, ack=16) / Raw(b"yes")
+            story.send(server, client, answer, ttl=55)
+        for number in range(2):
+            story.send(client, server, TCP(sport=42000 + number, dport=80, flags="S", seq=77))
+        story.wait(0.5)
+    return judged(story)
+
+
+def test_syns_that_wait_while_older_connections_go_on_lack_a_nats_ports_where_there_is_a_nat() -> None:
+    """To a public address; inside, a rule that was changed since would do the same."""
+    assert [each.kind for each in held(CLIENT, "54.0.0.7", 4).findings] == ["nat-ports-exhausted"]
+    assert [each.kind for each in held(CLIENT, SERVER, 4).findings] == ["syn-unanswered"]
+    assert [each.kind for each in held(CLIENT, "54.0.0.7", 2).findings] == ["syn-unanswered"]

@@ -6,14 +6,20 @@ own file. Pictures of the steps are in artifacts/gui.
 
 from __future__ import annotations
 
+import io
 import os
 import re
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gui
 import pytest
-from hands import Lab, read_frames, tshark_json, wait_until
+import yaml
+from hands import VPCSHARK, Lab, read_frames, running_lab, tshark_json, wait_until
+from stories import SERVER, talk
+
+from vpcshark.cli import install, wireshark_profile
 
 pytestmark = pytest.mark.e2e
 
@@ -269,3 +275,59 @@ def test_quitting_wireshark_while_it_captures_leaves_nothing(window: gui.Wiresha
     window.key("ctrl+q")
     window.process.wait(180)
     assert clean_lab.is_clean()
+
+
+PATH = "[path web]\nsource = client\ndestination = server\nport = 80\n"
+
+
+@pytest.fixture
+def talk_lab(tmp_path: Path) -> Iterator[Lab]:
+    """The talk's network with a server that serves, and the path in the settings."""
+    raw = talk()
+    raw["instances"]["server"]["serves"] = ["tcp 80"]
+    file = tmp_path / "network.yaml"
+    file.write_text(yaml.safe_dump(raw, sort_keys=False))
+    with running_lab(topology=str(file)) as running:
+        settings = Path(running.run(*VPCSHARK, "config", "path").stdout.strip())
+        settings.parent.mkdir(parents=True, exist_ok=True)
+        settings.write_text(PATH)
+        try:
+            yield running
+        finally:
+            running.end_started()
+
+
+@pytest.mark.long
+def test_the_path_is_one_interface_and_each_frame_says_where_it_was(
+    screen: gui.Screen, talk_lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The client's first, then the server's; the shipped profile's column names them."""
+    folder = tmp_path / "wireshark"
+    monkeypatch.setenv("WIRESHARK_CONFIG_DIR", str(folder / "profile"))
+    wireshark_profile.install(io.StringIO(), install.run_command)
+    talk_lab.listed()
+    loop = "while :; do curl -s --max-time 2 http://$0/; sleep 0.5; done"
+    talk_lab.start(*talk_lab.namespace("client"), "sh", "-c", loop, SERVER, stdin=subprocess.DEVNULL)
+    hidden = {"capture.devices_hide": gui.other_interfaces(talk_lab.environment)}
+    with gui.wireshark(screen, talk_lab.environment, folder, hidden, ["-C", "vpcshark"]) as window:
+        screen.picture(PICTURES / "path-list.png")
+        start(window, "web")
+        wait_until(lambda: packets(window) > 40, "frames are shown")
+        screen.picture(PICTURES / "path-capturing.png")
+        window.stop()
+        screen.picture(PICTURES / "path-end.png")
+        [file] = (folder / "tmp").glob("*.pcapng")
+        check_points(talk_lab, file)
+        assert talk_lab.is_clean()
+
+
+def check_points(lab: Lab, file: Path) -> None:
+    """By tshark: the client's interface first, then the server's; the same packets at both, in the order of time."""
+    fields = [word for name in ("interface_id", "interface_name", "time_epoch") for word in ("-e", f"frame.{name}")]
+    said = subprocess.run(["tshark", "-r", file, "-T", "fields", *fields], capture_output=True, text=True, check=True)
+    rows = [row.split("\t") for row in said.stdout.splitlines()]
+    names = {number: name for number, name, _ in rows}
+    assert lab.eni("client")["NetworkInterfaceId"] in names["0"]
+    assert lab.eni("server")["NetworkInterfaceId"] in names["1"]
+    times = [float(time) for _, _, time in rows]
+    assert times == sorted(times)

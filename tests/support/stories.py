@@ -498,3 +498,78 @@ STORIES = [
         by_command,
     ),
 ]
+
+
+_PROXY = """
+import http.server, sys, urllib.request
+class Proxy(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        status = 200
+        for service in sys.argv[1:]:
+            try:
+                urllib.request.urlopen(f"http://{service}:8080/", timeout=1.5).read()
+            except OSError:
+                status = 504
+        self.send_response(status)
+        self.send_header("Content-Length", "0")
+        self.send_header("Connection", "close")
+        self.end_headers()
+http.server.ThreadingHTTPServer(("0.0.0.0", 80), Proxy).serve_forever()
+"""
+STOCK, PRICES = "10.2.0.31", "10.2.0.32"
+
+
+def shop() -> Raw:
+    """The talk's: the server is a proxy, with two services behind it."""
+    raw = talk(inbound=["tcp 80 left", "tcp 8080 right", "icmp left"])
+    for name, address in (("stock", STOCK), ("prices", PRICES)):
+        raw["instances"][name] = {"subnet": "right", "address": address, "groups": ["server"]}
+    return raw
+
+
+def lose_data(stage: Stage) -> None:
+    """Of one service's data four packets in five are lost, each way; connections open."""
+    for name in ("stock", "prices"):
+        stage.serve(name, sys.executable, "-m", "http.server", "8080", port=8080)
+    stage.serve("server", sys.executable, "-c", _PROXY, STOCK, PRICES, port=80)
+    stage.must("prices", "nft", "add", "table", "inet", "worn")
+    for hook, way in (("input", "dport"), ("output", "sport")):
+        stage.must("prices", "nft", f"add chain inet worn {hook} {{ type filter hook {hook} priority 0; }}")
+        rule = f"tcp {way} 8080 tcp flags & (syn|fin|rst) == 0 ip length > 60 numgen random mod 10 < 8 drop"
+        stage.must("prices", "nft", f"add rule inet worn {hook} {rule}")
+
+
+def mend_data(stage: Stage) -> None:
+    """No more."""
+    stage.must("prices", "nft", "delete", "table", "inet", "worn")
+
+
+def status_of(stage: Stage) -> str:
+    """What the proxy says to a client."""
+    return stage.inside("client", "curl", "-so", "/dev/null", "-w", "%{http_code}", f"http://{SERVER}/").stdout
+
+
+def fleet(count: int) -> Raw:
+    """Web servers behind a Network Load Balancer, and a capture host whose size lets it have as many sources."""
+    names = [f"web-{number:02}" for number in range(count)]
+    groups = {
+        "client": {},
+        "web": {"in": ["tcp 80 10.4.0.0/16", "icmp 10.4.0.0/16"]},
+        "capture": {"in": ["udp 4789 10.4.0.0/16"]},
+    }
+    subnets = {"front": {"cidr": "10.4.0.0/24"}, "back": {"cidr": "10.4.1.0/24"}}
+    big = {"subnet": "back", "address": "10.4.1.200", "groups": ["capture"], "captures": True, "type": "m6i.32xlarge"}
+    webs = {
+        name: {"subnet": "back", "address": f"10.4.1.{10 + number}", "groups": ["web"], "serves": ["tcp 80"]}
+        for number, name in enumerate(names)
+    }
+    return {
+        "vpcs": {"shop": {"cidr": "10.4.0.0/16", "subnets": subnets, "groups": groups}},
+        "load_balancers": {"front": {"subnets": ["front"], "listeners": {"tcp 80": {"targets": names}}}},
+        "instances": {
+            "client": {"subnet": "front", "address": "10.4.0.10", "groups": ["client"]},
+            "capture": big,
+            **webs,
+        },
+    }

@@ -70,9 +70,12 @@ def _group(ctx: Context, trail: Trail, node: Interface, balancer: Balancer, grou
         said = f"target group {group.name} has no target"
         code = "WALK_NO_TARGETS"
         return [(trail.add("load-balancer", balancer.id, DROP, code=code, text=said, **place), None)]
-    found = [
-        (each, _interface(ctx, group, each)) for each in group.targets if each.health not in ("unused", "draining")
-    ]
+    targets = [each for each in group.targets if each.health not in ("unused", "draining")]
+    known = {each.instance for each in ctx.network.interfaces.values()}
+    for each in targets:  # all at once: a fleet has many, and each round of questions takes its time
+        if not is_address(each.id) and each.id not in known:
+            ctx.known.hint(("instance", each.id))
+    found = [(each, _interface(ctx, group, each)) for each in targets]
     if not _crosses(balancer, group):
         found = [(target, interface) for target, interface in found if interface.az == node.az]
     if not found:

@@ -34,8 +34,8 @@ def of(answer: Answer, place: Sequence[str] = (), since: str = "30m") -> list[Ca
 
 def points(answer: Answer) -> tuple[list[str], str]:
     """The interfaces of the path that can be captured from, in its order, and one filter for all of them: the flow as
-    each of them sees it."""
-    hops = [hop for hop in _interfaces(answer) if _is_on_an_instance(answer, hop)]
+    each of them sees it. Where AWS chooses between several ways (the targets of a load balancer), those of all."""
+    hops = [hop for hop in _interfaces(answer, is_every_way=True) if _is_on_an_instance(answer, hop)]
     filters = dict.fromkeys(capture_filter(hop.packet) for hop in hops)
     one = len(filters) == 1
     return [hop.resource for hop in hops], " or ".join(each if one else f"({each})" for each in filters)
@@ -43,7 +43,7 @@ def points(answer: Answer) -> tuple[list[str], str]:
 
 def gaps(answer: Answer) -> list[tuple[str, str]]:
     """(id, why not) of the path's interfaces that nobody can capture from."""
-    hops = [hop for hop in _interfaces(answer) if not _is_on_an_instance(answer, hop)]
+    hops = [hop for hop in _interfaces(answer, is_every_way=True) if not _is_on_an_instance(answer, hop)]
     return [(hop.resource, _why_not(answer, hop)) for hop in hops]
 
 
@@ -53,10 +53,13 @@ def _why_not(answer: Answer, hop: Hop) -> str:
     return f"an interface of AWS's own ({kind}), on no instance; a flow log may have its records."
 
 
-def _interfaces(answer: Answer) -> Collection[Hop]:
+def _interfaces(answer: Answer, *, is_every_way: bool = False) -> Collection[Hop]:
+    """Those of the ways that are shown first."""
     hops: dict[str, Hop] = {}
-    for way in (answer.there, answer.back):
-        for hop in way.shown.hops if way is not None else ():
+    ways = [way for way in (answer.there, answer.back) if way is not None]
+    trails = [*(way.shown for way in ways), *(trail for way in ways for trail in way.trails if is_every_way)]
+    for trail in trails:
+        for hop in trail.hops:
             if hop.kind == "interface" and hop.resource.startswith("eni-"):
                 hops.setdefault(hop.resource, hop)
     return hops.values()

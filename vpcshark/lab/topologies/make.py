@@ -104,7 +104,7 @@ class _Hosts:
             self._making.ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck=off)
         started = self._making.ec2.run_instances(
             ImageId=_IMAGE,
-            InstanceType="m6i.large",
+            InstanceType=instance.type,
             MinCount=1,
             MaxCount=1,
             Placement={"AvailabilityZone": made["AvailabilityZone"]},

@@ -61,6 +61,7 @@ class Instance:
     public: str = ""
     is_checked: bool = True
     captures: bool = False
+    type: str = "m6i.large"
 
 
 @dataclass(frozen=True)
@@ -213,6 +214,7 @@ def _instance(part: _Part) -> Instance:
         part.address("public", ""),
         not part.take("forwards", False),
         bool(part.take("captures", False)),
+        part.text("type", "m6i.large"),
     )
 
 
