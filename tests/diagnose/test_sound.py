@@ -137,6 +137,29 @@ def switched_to_messages() -> Story:
     return story
 
 
+def _heard_now_and_then(every: float) -> Callable[[], Story]:
+    """A protocol that nobody knows here: after a greeting each side speaks by its own clock, or is asked for news."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story, port=5432).open(0.002)
+        tcp.say(CLIENT, b"\0\0\0\x20START")
+        story.wait(0.01)
+        tcp.say(SERVER, b"W\0\0\0\7")
+        tcp.ack(CLIENT)
+        for _ in range(12):
+            story.wait(0.001 if every < 1 else every)
+            tcp.say(CLIENT, b"d" + bytes(34))
+            story.wait(0.002)
+            tcp.ack(SERVER)
+            story.wait(every)
+            tcp.say(SERVER, b"d" + bytes(40))
+            tcp.ack(CLIENT)
+        return story
+
+    return make
+
+
 def traced_by_syns() -> Story:
     """A hop that does not answer is three SYNs without an answer."""
     story = Story()
@@ -200,6 +223,8 @@ SOUND: dict[str, Callable[[], Story]] = {
     "ports used again too soon": ports_used_again_too_soon,
     "leave is waited for": leave_is_waited_for,
     "switched to messages": switched_to_messages,
+    "heartbeats of both sides": _heard_now_and_then(5),
+    "polls that wait for news": _heard_now_and_then(0.55),
     "traced by SYNs": traced_by_syns,
     "looked for open ports": looked_for_open_ports,
     "asked in the SYN": asked_in_the_syn,

@@ -97,9 +97,17 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
     is_due = _waits_for_answers(pair)
     slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or is_request(r.asked))]
+    if sum(1 for _, took in thinking if took <= _THINKS / 2) < len(slow):
+        slow = [(r, t) for r, t in slow if _is_owed(pair, r)]
     if slow:
         yield _thinks(view, pair, slow, len(thinking))
     yield from _silent(view, pair, asked)
+
+
+def _is_owed(pair: Pair, request: Request) -> bool:
+    """Is it known that an answer is due at once? Of protocols that nobody knows here only what is asked first is such:
+    later a side may speak when it likes (replication, heartbeats), or be asked to wait for news (long polls)."""
+    return is_request(request.asked) or pair.server.segments[0].packet.number > request.asked.number
 
 
 def _waits_for_answers(pair: Pair) -> bool:
