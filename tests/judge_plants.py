@@ -18,6 +18,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+sys.path.insert(0, str(Path(__file__).parent / "support"))
+import frame_facts
+
 HEALTHY, NOTHING = "healthy", "-"
 CLAIMS = {"proved", "likely"}
 SECONDS = 300
@@ -83,6 +86,12 @@ def judge(case: Case, answer: Answer | None) -> Verdict:
 def _is_told(group: frozenset[str], claims: frozenset[str], admits: frozenset[str]) -> bool:
     """What is true besides may be told in place of "healthy"."""
     return bool(group & claims) or (HEALTHY in group and bool(claims) and claims <= admits)
+
+
+def misplaced(case: Case, answer: Answer) -> list[str]:
+    """Frames that are not what the findings say, by tshark's fields."""
+    found = frame_facts.wrong(each for each in answer["findings"] if each.get("frames"))
+    return [f"{' '.join(case.files)}: {each}" for each in found]
 
 
 def ask(command: Sequence[str], folder: Path) -> Callable[[Case], Answer | None]:
@@ -159,9 +168,13 @@ def main(words: Sequence[str] | None = None) -> int:
     cases = [case for case in read(options.folder / "LABELS.tsv") if not options.only or case.fault in options.only]
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         answers = list(pool.map(ask(shlex.split(options.command), options.folder), cases))
+        told = [(case, answer) for case, answer in zip(cases, answers, strict=True) if answer is not None]
+        wrong = [said for found in pool.map(lambda each: misplaced(*each), told) for said in found]
     text, status = report([judge(case, answer) for case, answer in zip(cases, answers, strict=True)])
-    sys.stdout.write(text)
-    return status
+    frames = sum(len(each.get("frames", ())) for _, answer in told for each in answer["findings"])
+    sys.stdout.write(text + "".join(f"{said}\n" for said in wrong))
+    sys.stdout.write(f"{frames} frames of findings are looked up with tshark: {len(wrong)} are not what is said\n")
+    return status or bool(wrong)
 
 
 if __name__ == "__main__":

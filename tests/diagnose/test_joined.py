@@ -88,6 +88,18 @@ def test_copies_of_one_receiver_are_not_told_to_have_two_clocks() -> None:
     assert "the two clocks agree, as far as can be told: to 0.500 ms" in remark
 
 
+@pytest.mark.parametrize("port", [443, 5000])
+def test_datagrams_that_try_what_passes_are_quics_and_no_others(port: int) -> None:
+    near = talk()
+    for number in range(6):
+        near.udp(CLIENT, SERVER, (50000, port), b"\x41" + bytes(1200))
+        near.wait(0.1).udp(CLIENT, SERVER, (50000, port), bytes((0x42, number)) + bytes(1440))
+        near.wait(0.1)
+    far = beyond(near, lambda number, _: len(near.packets[number]) > 1450)
+    lost = [each.kind for each in both_ways(near, far).findings]
+    assert lost == ([] if port == 443 else ["loss"])
+
+
 def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_first() -> None:
     near = talk()
     data = [n for n, packet in enumerate(near.packets) if packet[IP].src == CLIENT and len(packet[IP]) > 900]

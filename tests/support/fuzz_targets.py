@@ -29,6 +29,8 @@ from vpcshark.wire.overlay.decap_table import Table
 MAC = bytes.fromhex("0a0000000001")
 FILTERS = ("", "tcp port 80", "ip6 or vlan", "udp[4:2] > 50 and not host 10.0.0.1", "tcp[13] & 2 != 0", "greater 100")
 SMALLEST_BUFFER = 64
+SMALL = 1 << 16
+"""Room for a fuzzer's captures: what clears two megabytes for each tries half as many."""
 
 
 def pieces(data: bytes) -> Iterator[bytes]:
@@ -172,7 +174,7 @@ def diagnosed(data: bytes) -> None:
 
 
 def _watched(data: bytes) -> None:
-    live = Live()
+    live = Live(SMALL)
     with contextlib.suppress(ValueError):
         live.begin(b"", 0)
         for piece in pieces(data):
@@ -182,10 +184,11 @@ def _watched(data: bytes) -> None:
 
 
 def _table(parts: Iterable[bytes], place: int, in_columns: bool) -> diagnose_table.Table:
-    table = diagnose_table.Table(place, in_columns=in_columns)
+    table = diagnose_table.Table(place, in_columns=in_columns, chunk=SMALL)
     try:
         for part in parts:
             room = table.room()
+            assert len(part) <= len(room)
             room[: len(part)] = part
             room.release()
             table.take(len(part))

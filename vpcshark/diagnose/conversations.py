@@ -37,7 +37,7 @@ class Conversations:
         self.is_of_client = (self.way == self.pair) == self._client_is_first(columns)[self.of]
 
     def _split(self) -> None:
-        """A SYN with another number than the last one begins a new connection."""
+        """As ``flows.connections`` does it: a SYN with another number than the last one begins a new connection."""
         count = len(self.order)
         first = np.ones(count, bool)
         first[1:] = self.pair[1:] != self.pair[:-1]
@@ -45,6 +45,7 @@ class Conversations:
         if count > 1:
             last[1:] = np.maximum.accumulate(np.where(self.is_syn, np.arange(count), -1))[:-1]
         is_again = (last >= 0) & (self.pair[last] == self.pair) & (self.seq[last] == self.seq)
+        is_again[1:] |= ~first[1:] & self.is_syn[:-1] & (self.way[1:] != self.way[:-1])  # both open it at once
         new = first | (self.is_syn & ~is_again)
         self.of = np.cumsum(new) - 1
         self.starts = np.flatnonzero(new)

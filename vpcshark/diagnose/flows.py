@@ -144,7 +144,11 @@ class _Builder:
         known.packets.append(packet)
 
     def _is_new(self, known: Connection, packet: Packet) -> bool:
-        """A SYN with another initial sequence number after a connection was there: ports are used again."""
+        """A SYN with another initial sequence number after a connection was there: ports are used again. Not if the
+        other side's SYN came just before it: both open it at once (RFC 9293, 3.5)."""
+        last = known.packets[-1]
+        if last.flags & (SYN | ACK | RST) == SYN and last.source == packet.target and last.sport == packet.dport:
+            return False
         isn = self._isn.get(id(known))
         return isn is None or isn != packet.seq
 

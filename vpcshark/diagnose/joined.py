@@ -15,7 +15,7 @@ from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
 from vpcshark.diagnose.icmp import TOO_BIG
-from vpcshark.diagnose.packet import RST, TCP, Packet, address
+from vpcshark.diagnose.packet import RST, TCP, UDP, Packet, address
 from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
 from vpcshark.diagnose.verdicts import marks, mtu, voice
 from vpcshark.diagnose.view import View
@@ -176,6 +176,7 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     way, cut = joint.way, _Cut(joint)
     missing = [p for p in joint.lost if matters(p) and not cut.has(p)]
     found = [p for p in missing if p.length <= _taken_size(joint, p) and not _was_taken(joint, p)]
+    found = [p for p in found if not _is_probe(way, p)]
     by_ends: dict[Direction, list[Packet]] = defaultdict(list)
     for packet in found:
         by_ends[packet.source, packet.target].append(packet)
@@ -249,6 +250,16 @@ def _apart(seq: int, base: int) -> int:
     """How far, either way."""
     far = seq - base & 0xFFFFFFFF
     return far if far < 1 << 31 else far - (1 << 32)
+
+
+_QUIC_PORT, _QUIC_LEAST = 443, 1228
+
+
+def _is_probe(way: Way, packet: Packet) -> bool:
+    """Is it a QUIC datagram that tries whether more fits than what passes? It is sent to be lost where it does not
+    (RFC 9000, 14.4); that 1,200 bytes and their headers pass every QUIC path has to prove first (14.1)."""
+    is_quic = packet.protocol == UDP and _QUIC_PORT in (packet.sport, packet.dport)
+    return is_quic and packet.length > way.biggest >= _QUIC_LEAST
 
 
 def _taken_size(joint: Joint, packet: Packet) -> int:

@@ -16,7 +16,20 @@ from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, g
 from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.packet import Packet, address
 from vpcshark.diagnose.table import MOST_ROWS, Point
-from vpcshark.diagnose.verdicts import dns, ending, http, losses, mtu, opening, rates, routing, tls, voice, waits
+from vpcshark.diagnose.verdicts import (
+    clients,
+    dns,
+    ending,
+    http,
+    losses,
+    mtu,
+    opening,
+    rates,
+    routing,
+    tls,
+    voice,
+    waits,
+)
 from vpcshark.diagnose.view import View
 
 if TYPE_CHECKING:
@@ -25,8 +38,8 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 CONNECTIONS = (
-    *(opening.judge, mtu.judge, mtu.unproved, losses.judge, rates.judge, waits.judge, ending.judge),
-    *(tls.judge, http.judge),
+    *(opening.judge, mtu.judge, mtu.unproved, losses.judge, rates.judge, waits.judge, clients.judge),
+    *(ending.judge, tls.judge, http.judge),
 )
 JUDGES = (*CONNECTIONS, dns.judge, voice.judge, routing.judge)
 _OPENING = {"syn-unanswered", "synack-unanswered", "ack-unanswered", "one-direction", "peer-silent"}

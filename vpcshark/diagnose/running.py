@@ -10,15 +10,16 @@ from collections.abc import Hashable, Iterator
 
 from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.report import Examination, Report, ranked
-from vpcshark.diagnose.table import Point, Table
+from vpcshark.diagnose.table import CHUNK, Point, Table
 
 _ORDER = (PROVED, LIKELY, CANNOT_TELL)
 
 
 class Live:
-    """``begin`` with the blocks that a file begins with, ``feed`` what follows, ``news`` from time to time."""
+    """``begin`` with the blocks that a file begins with, ``feed`` what follows, ``news`` from time to time. ``chunk``
+    is that of ``Table``."""
 
-    def __init__(self) -> None:
+    def __init__(self, chunk: int = CHUNK) -> None:
         self.frames = 0
         """Packets that were looked at."""
         self.is_whole = True
@@ -27,7 +28,8 @@ class Live:
         self._found: dict[Hashable, Finding] = {}
         self._head = b""
         self._first = 0
-        self._table = Table()
+        self._chunk = chunk
+        self._table = Table(chunk=chunk)
         self._examination = Examination()
 
     def begin(self, head: bytes, number: int) -> None:
@@ -39,7 +41,7 @@ class Live:
 
     def _restart(self) -> None:
         self._examination = Examination()
-        self._table = Table(in_columns=True, relieve=self._examination.relieve)
+        self._table = Table(in_columns=True, relieve=self._examination.relieve, chunk=self._chunk)
         self._put(self._head)
         self._table.frames = self._first
 

@@ -69,6 +69,7 @@ class Stream:
         self.fin: Packet | None = None
         self.uses_ident = _counts(packets)
         self._base: int | None = None
+        self._is_begun = False
         self._newest = -1
         self._sent: dict[int, Packet] = {}
         self._last_ack: Packet | None = None
@@ -85,11 +86,17 @@ class Stream:
         """Is it known where this side's numbers begin?"""
         return self._base is not None
 
+    @property
+    def is_begun(self) -> bool:
+        """Was its SYN seen?"""
+        return self._is_begun
+
     def take(self, packet: Packet, *, is_stopped: bool) -> None:
         """A packet of this side; ``is_stopped``: the other side has said that it takes nothing (window 0)."""
         if packet.flags & SYN:
-            if self._base is None:
+            if not self.segments:
                 self._base, self.options = packet.seq, options_of(packet)
+                self.next, self.ahead, self._is_begun = 1, [], True
             return
         if packet.flags & RST:
             return
@@ -156,6 +163,8 @@ class Stream:
     def acknowledge(self, packet: Packet) -> None:
         """A packet of the other side with an ACK for this one."""
         ack = self.relative(packet.ack)
+        if not self._is_begun and not self.segments:
+            self.next = max(self.next, ack)  # that was sent before the capture began
         last = self._last_ack
         is_bare = not packet.size and not packet.flags & (SYN | FIN | RST)
         if ack == self.acked and is_bare and last is not None and _is_again(packet, last):
@@ -249,6 +258,8 @@ class Pair:
 
     def _take(self, packet: Packet, is_client: bool) -> None:
         mine, other = (self.client, self.server) if is_client else (self.server, self.client)
+        if _is_of_before(packet, mine, other):
+            return
         mine.take(packet, is_stopped=self.windows.get(not is_client) == 0)
         if packet.flags & ACK and not (packet.flags & RST and not other.has_base):
             other.acknowledge(packet)
@@ -272,6 +283,14 @@ class Pair:
     def way(self, is_client: bool) -> Flow:
         """The flow in the direction of that side's packets."""
         return self.flow if is_client else self.flow.reversed()
+
+
+def _is_of_before(packet: Packet, mine: Stream, other: Stream) -> bool:
+    """Is it of the connection that had these ports before? A SYN that comes while the other side still waits for old
+    packets is answered by an ACK of those (RFC 9293, 3.10.7.4)."""
+    if mine.has_base or not other.is_begun or packet.size or packet.flags & (SYN | FIN | RST):
+        return False
+    return not 1 <= other.relative(packet.ack) <= other.next
 
 
 def _handshake(connection: Connection) -> tuple[int, int]:

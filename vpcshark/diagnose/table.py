@@ -59,10 +59,16 @@ class Point:
 class Table:
     """Fill ``room()``, say with ``take`` how much; at the end call ``finish``. ``ValueError`` with the byte offset at
     what is no capture; what came before that is in ``points``. ``in_columns``: None leaves it to the length.
-    ``relieve`` is called when the one point of a long file holds much: it may let go of what it has judged."""
+    ``chunk``: how many bytes there is room for at first. ``relieve`` is called when the one point of a long file holds
+    much: it may let go of what it has judged."""
 
     def __init__(
-        self, file: int = 0, *, in_columns: bool | None = None, relieve: Callable[[Point], None] | None = None
+        self,
+        file: int = 0,
+        *,
+        in_columns: bool | None = None,
+        relieve: Callable[[Point], None] | None = None,
+        chunk: int = CHUNK,
     ) -> None:
         self.points: dict[tuple[int, int], Point] = {}
         self.frames = 0
@@ -70,7 +76,7 @@ class Table:
         self.unknown = 0
         """Those that hold no IP packet."""
         self._file = file
-        self._buffer = bytearray(CHUNK + SLACK)
+        self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
         self._reader: Reader | None = None
         self._keep = Keep()

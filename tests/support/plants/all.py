@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from plants import doubts, healthy, layers, marks, paths, quiet, refusals, secure, states, times, voice
+from plants import doubts, healthy, layers, marks, paths, quiet, refusals, secure, states, times, unusual, voice
 from plants.kinds import KINDS
 
 __all__ = [
@@ -17,5 +17,6 @@ __all__ = [
     "secure",
     "states",
     "times",
+    "unusual",
     "voice",
 ]

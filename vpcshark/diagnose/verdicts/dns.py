@@ -208,9 +208,10 @@ def _later_right(query: Query, queries: Sequence[Query]) -> bool:
 
 
 def _is_search(query: Query, queries: Sequence[Query]) -> bool:
-    """One step of a search list, or of a look at both kinds of address: another form of the name is found near."""
+    """Is "no" a good answer? One step of a search list, or of a look at both kinds of address: another form of the
+    name is found near. Or who asks does so on the chance: whether an address is listed, whether there is a service."""
     name = query.message.name
-    if name.endswith((".arpa", ".local")):
+    if name.endswith((".arpa", ".local")) or name.startswith("_") or _is_listing(name):
         return True
     for other in queries:
         if other is query or other.flow.source != query.flow.source:
@@ -220,6 +221,13 @@ def _is_search(query: Query, queries: Sequence[Query]) -> bool:
         if near and found and _is_form(name, other.message.name):
             return True
     return False
+
+
+def _is_listing(name: str) -> bool:
+    """An address, reversed, in the zone of a list: those that are not on it do not exist there (RFC 5782, 2)."""
+    labels = name.split(".")
+    is_four = len(labels) > 5 and all(label.isdecimal() and len(label) < 4 for label in labels[:4])
+    return is_four or (len(labels) > 33 and all(len(label) == 1 for label in labels[:32]))
 
 
 def _is_form(name: str, other: str) -> bool:

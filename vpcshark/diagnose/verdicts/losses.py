@@ -119,7 +119,8 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     if policed is not None:
         yield _policed(view, stream, flow, again, policed)
         return
-    where = "before this capture point" if len(behind) >= len(ahead) else "behind this capture point"
+    is_before = len(behind) >= len(ahead) and (not view.is_here(flow.source) or view.is_here(flow.target))
+    where = "before this capture point" if is_before else "behind this capture point"
     sentence = (
         f"{lost} of {total} data packets from {flow.client} to {flow.server} were lost {where} and sent again "
         f"({100 * lost / total:.2g} %); the longest wait for one was {seconds(stall)}."

@@ -14,6 +14,7 @@ from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verd
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.streams import Pair
 from vpcshark.diagnose.view import View, confidence
 
@@ -46,6 +47,12 @@ class Opening:
         return self.answers[0].at - self.syns[0].at if self.answers and self.syns else 0
 
     @property
+    def was_put_off(self) -> bool:
+        """Did an ACK of the connection that had these ports before answer the SYN (RFC 9293, 3.10.7.4)?"""
+        until = self.answers[0].number if self.answers else 0
+        return any(p.number < until and p.flags & (SYN | RST | ACK) == ACK for p in self.replies)
+
+    @property
     def is_odd(self) -> bool:
         """Is it anything but a SYN and its answer?"""
         return len(self.syns) != 1 or len(self.answers) != 1
@@ -74,7 +81,7 @@ def judge(view: View) -> Iterator[Finding]:
 def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -> Iterator[Finding]:
     """``older``: connections whose beginning is not in the capture."""
     silent = [o for o in openings if _is_silent(view, o)]
-    slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets]
+    slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets and not o.was_put_off]
     served = [o for o in openings if o.answers]
     yield from _refusals(view, openings)
     for opening in openings:
@@ -86,6 +93,8 @@ def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -
 def _is_silent(view: View, opening: Opening) -> bool:
     """No answer at all, and time enough for one."""
     if not opening.syns or opening.replies or view.quotes_of(opening.flow):
+        return False
+    if all(p.ttl < PROBE_TTL for p in opening.syns):  # who traces a route counts on hops that say nothing
         return False
     if any(p.flags & (RST | FIN) for p in opening.pair.connection.packets):
         return False

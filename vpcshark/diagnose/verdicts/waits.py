@@ -1,4 +1,4 @@
-"""Who keeps whom waiting: a receiver that does not read, a slow server, a slow path, a slow client.
+"""Who keeps whom waiting: a receiver that does not read, a slow server, a slow path.
 
 A request is data of the client after which the server speaks. Must not know losses: a request that was sent again is
 left out.
@@ -8,33 +8,19 @@ from __future__ import annotations
 
 import bisect
 import itertools
-import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
-from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.requests import BY_HAND, FAR, Request, is_request, requests
 from vpcshark.diagnose.streams import NEW, PROBE, Pair
 from vpcshark.diagnose.view import View, confidence
 
 _STOPPED = 200 * MILLISECOND
 _THINKS = 500 * MILLISECOND
-_FAR = 400 * MILLISECOND
 _SILENT = 3 * SECOND
 _ACK_DELAY = 250 * MILLISECOND
-_BY_HAND = (22, 23, 513, 514, 3389, 5900)
-"""Ports where a person types: how long nobody answers says nothing."""
-
-
-class Request(NamedTuple):
-    """The last packet of a request, the packet that acknowledges it, and the answer's first one (None: none came)."""
-
-    asked: Packet
-    acked: Packet | None
-    answer: Packet | None
-    was_resent: bool
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -42,7 +28,7 @@ def judge(view: View) -> Iterator[Finding]:
     for pair in view.pairs:
         for is_client in (True, False):
             yield from _stopped(view, pair, is_client)
-        if pair.connection.is_sure and pair.flow.target_port not in _BY_HAND:
+        if pair.connection.is_sure and pair.flow.target_port not in BY_HAND:
             yield from _slow(view, pair)
 
 
@@ -99,34 +85,9 @@ def _longest_stop(pair: Pair, is_client: bool) -> tuple[int, Packet | None, Pack
     return best
 
 
-def requests(pair: Pair) -> list[Request]:
-    """The client's requests: runs of its data, each with what followed."""
-    found: list[Request] = []
-    asked: Packet | None = None
-    acked: Packet | None = None
-    resent, upto = False, 0
-    kinds = {id(s.packet): s for s in (*pair.client.segments, *pair.server.segments)}
-    for packet in pair.connection.packets:
-        segment = kinds.get(id(packet))
-        if pair.connection.of_client(packet):
-            if segment is None or segment.kind == PROBE:
-                continue
-            resent = segment.kind != NEW or (resent and asked is not None)
-            asked, acked, upto = packet, None, max(upto, segment.end)
-        elif asked is not None:
-            if acked is None and packet.flags & ACK and pair.client.relative(packet.ack) >= upto:
-                acked = packet
-            if segment is not None and segment.kind != PROBE:
-                found.append(Request(asked, acked, packet, resent))
-                asked, acked, resent = None, None, False
-    if asked is not None:
-        found.append(Request(asked, acked, None, resent))
-    return found
-
-
 def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     asked = requests(pair)
-    if pair.round_trip >= _FAR:
+    if pair.round_trip >= FAR:
         yield from _far(view, pair, asked)
         return
     yield from _gave_up(view, pair)
@@ -135,11 +96,18 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     thinking = [(r, _think(pair, r)) for r in asked if r.answer is not None and not r.was_resent]
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
     is_due = _waits_for_answers(pair)
-    slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or _is_request(r.asked))]
+    slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or is_request(r.asked))]
+    if sum(1 for _, took in thinking if took <= _THINKS / 2) < len(slow):
+        slow = [(r, t) for r, t in slow if _is_owed(pair, r)]
     if slow:
         yield _thinks(view, pair, slow, len(thinking))
     yield from _silent(view, pair, asked)
-    yield from _client(view, pair, asked)
+
+
+def _is_owed(pair: Pair, request: Request) -> bool:
+    """Is it known that an answer is due at once? Of protocols that nobody knows here only what is asked first is such:
+    later a side may speak when it likes (replication, heartbeats), or be asked to wait for news (long polls)."""
+    return is_request(request.asked) or pair.server.segments[0].packet.number > request.asked.number
 
 
 def _waits_for_answers(pair: Pair) -> bool:
@@ -203,7 +171,7 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     packets, flow = pair.connection.packets, pair.flow
     ended = next((p for p in packets if p.at > last.asked.at and p.flags & (FIN | RST)), None)
     lasted = (ended.at if ended else view.end) - last.asked.at
-    if lasted < _SILENT or pair.server.ahead or not _is_request(last.asked):
+    if lasted < _SILENT or pair.server.ahead or not is_request(last.asked):
         return
     later = [p for p in packets if p.at > last.asked.at + SECOND and not pair.connection.of_client(p)]
     bare = [p for p in later if not p.flags & RST and not p.size]
@@ -222,11 +190,6 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     frames = [p for p in (last.asked, last.acked, *bare[:2]) if p is not None]
     cause = ("slow", flow.target, flow.target_port)
     yield view.finding(Verdict("slow-server", sure, sentence, checked, advice, lasted / SECOND, cause), (flow,), frames)
-
-
-def _is_request(packet: Packet) -> bool:
-    """Is it known that an answer is due? (Of TLS ``tls`` knows.)"""
-    return packet.payload.startswith(METHODS)
 
 
 def _far(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
@@ -260,6 +223,8 @@ def _gave_up(view: View, pair: Pair) -> Iterator[Finding]:
     left = next((p for p in connection.sent_by(True) if p.flags & (FIN | RST)), None)
     if answer is None or left is None or left.at >= answer.at or answer.at - left.at > 10 * SECOND:
         return
+    if connection.sent_by(False)[0].at <= left.at:  # it was answered by something else, and did not give up
+        return
     begun = connection.packets[0]
     waited = answer.at - begun.at
     if waited < _ACK_DELAY or not begun.flags & SYN:
@@ -275,75 +240,4 @@ def _gave_up(view: View, pair: Pair) -> Iterator[Finding]:
         Verdict("slow-network", LIKELY, sentence, checked, advice, waited / SECOND, cause),
         (flow,),
         [begun, left, answer],
-    )
-
-
-_LENGTH = re.compile(rb"\r\ncontent-length: *([0-9]{1,15})\r\n", re.IGNORECASE)
-
-
-def _is_half(packet: Packet) -> bool:
-    """Is this the beginning of a request that is not whole? (Of its payload only a part may have been kept.)"""
-    if not _is_request(packet):
-        return False
-    head, end, _ = packet.payload.partition(b"\r\n\r\n")
-    if not end:
-        return len(packet.payload) == packet.size
-    length = _LENGTH.search(head + b"\r\n")
-    return length is not None and packet.size - len(head) - 4 < int(length[1])
-
-
-def _half(view: View, pair: Pair) -> Iterator[Finding]:
-    """A client that lets the server wait for the rest of a request."""
-    segments = [s for s in pair.client.segments if s.kind == NEW]
-    for one, other in itertools.pairwise(segments):
-        took = other.packet.at - one.packet.at
-        if took < max(_THINKS, 5 * pair.round_trip) or not _is_half(one.packet):
-            continue
-        if any(one.packet.number < s.packet.number < other.packet.number for s in pair.server.segments):
-            continue
-        flow = pair.flow
-        sentence = (
-            f"{flow.client} sent the beginning of a request to {flow.server}, and the rest only {seconds(took)} "
-            "later: the "
-            "client is slow, not the network or the server."
-        )
-        checked = (
-            "The first part was sent once, so it was not lost.",
-            "The server can't answer before it has the rest.",
-        )
-        advice = f"On {address(flow.source)}: what does the client wait for amid a request (its own input, CPU)?"
-        frames = [one.packet, other.packet]
-        cause = ("client", flow.source)
-        yield view.finding(
-            Verdict("slow-client", PROVED, sentence, checked, advice, took / SECOND, cause), (flow,), frames
-        )
-        return
-
-
-def _client(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
-    """A client that opens a connection and lets it wait, without others beside it (browsers open some ahead)."""
-    if not asked or asked[0].answer is None or pair.server.segments[0].packet.number < asked[0].asked.number:
-        return
-    yield from _half(view, pair)
-    flow = pair.flow
-    opened = next((p for p in pair.client.packets if p.flags & (SYN | ACK) == ACK), None)
-    first = pair.client.segments[0].packet
-    if opened is None or first.at - opened.at < max(_THINKS, 5 * pair.round_trip):
-        return
-    if view.sound.clients[flow.source] or any(o is not pair and o.flow.source == flow.source for o in view.pairs):
-        return
-    took = first.at - opened.at
-    sentence = (
-        f"{flow.client} opened a connection to {flow.server} and sent its request only {seconds(took)} later: "
-        "neither the "
-        "network nor the server was waited for, but the client."
-    )
-    checked = (f"The handshake took {seconds(pair.round_trip)}.", "The client has no other connection here meanwhile.")
-    advice = (
-        f"On {address(flow.source)}: what does the client do between connecting and asking (DNS, CPU, a proxy, TLS)?"
-    )
-    packets = [opened, first]
-    cause = ("client", flow.source)
-    yield view.finding(
-        Verdict("slow-client", LIKELY, sentence, checked, advice, took / SECOND, cause), (flow,), packets
     )

@@ -1,0 +1,244 @@
+"""Sound traffic of kinds that look like faults: nothing is told of it, read in columns or packet by packet."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+
+import pytest
+from packets import CLIENT, SERVER, Story, Tcp
+
+from vpcshark.diagnose.report import examine
+from vpcshark.diagnose.table import read_bytes
+
+ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+
+
+def page(tcp: Tcp) -> None:
+    """A request, and its answer."""
+    tcp.say(CLIENT, ASKED)
+    tcp.story.wait(0.02)
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + bytes(900))
+    tcp.ack(CLIENT)
+
+
+def closed(tcp: Tcp) -> None:
+    """Both ends close."""
+    for one, other in ((CLIENT, SERVER), (SERVER, CLIENT)):
+        tcp.raw(one, "FA")
+        tcp.seq[one] += 1
+        tcp.story.wait(0.02)
+        tcp.ack(other)
+
+
+def both_open_at_once() -> Story:
+    """Their SYNs cross (RFC 9293, figure 7)."""
+    story = Story()
+    tcp = Tcp(story, port=5000, sport=5001)
+    tcp.raw(CLIENT, "S")
+    story.wait(0.005).wait(0)
+    tcp.raw(SERVER, "S")
+    tcp.seq = {host: seq + 1 for host, seq in tcp.seq.items()}
+    tcp.raw(CLIENT, "SA", seq=tcp.seq[CLIENT] - 1)
+    story.wait(0.02)
+    tcp.raw(SERVER, "SA", seq=tcp.seq[SERVER] - 1, id=0)
+    for _ in range(4):
+        tcp.say(CLIENT, bytes(500))
+        story.wait(0.03)
+        tcp.say(SERVER, bytes(400))
+        tcp.ack(CLIENT)
+        story.wait(1)
+    closed(tcp)
+    return story
+
+
+def kept_alive_since_before() -> Story:
+    """The capture begins with a keep-alive, which repeats the number of a byte that was sent before."""
+    story = Story()
+    tcp = Tcp(story, port=5432)
+    for _ in range(4):
+        tcp.raw(CLIENT, "A", seq=tcp.seq[CLIENT] - 1)
+        story.wait(0.02)
+        tcp.ack(SERVER)
+        story.wait(45)
+    tcp.say(CLIENT, b"Q\0\0\0\x0dselect 1\0")
+    story.wait(0.02)
+    tcp.say(SERVER, bytes(60))
+    tcp.ack(CLIENT)
+    return story
+
+
+def _no_such(name: str) -> Callable[[], Story]:
+    def make() -> Story:
+        story = Story()
+        labels = b"".join(bytes((len(part),)) + part.encode() for part in name.split(".")) + b"\0"
+        query = struct.pack(">HHHHHH", 7, 0x100, 1, 0, 0, 0) + labels + b"\0\1\0\1"
+        story.udp(CLIENT, SERVER, (50000, 53), query)
+        story.wait(0.02).udp(SERVER, CLIENT, (53, 50000), query[:2] + b"\x81\x83" + query[4:])
+        return story
+
+    return make
+
+
+def ports_used_again_too_soon() -> Story:
+    """The old connection's last ACK answers the SYN; the client resets that one, and its next SYN is let in."""
+    story = Story()
+    old = Tcp(story).open()
+    page(old)
+    old.raw(SERVER, "FA")
+    old.seq[SERVER] += 1
+    old.raw(CLIENT, "FA")
+    old.seq[CLIENT] += 1
+    story.wait(0.02)
+    old.ack(SERVER)
+    story.wait(1)
+    new = Tcp(story)
+    new.seq = {CLIENT: 500, SERVER: 700_000}
+    new.raw(CLIENT, "S")
+    story.wait(0.02)
+    old.ack(SERVER)
+    new.raw(CLIENT, "R", seq=old.seq[SERVER])
+    story.wait(1)
+    page(new.open())
+    return story
+
+
+def leave_is_waited_for() -> Story:
+    """A client that says "Expect: 100-continue" waits a second for leave, and goes on without."""
+    story = Story()
+    tcp = Tcp(story).open()
+    tcp.say(CLIENT, b"POST /x HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 1000\r\n\r\n")
+    story.wait(0.02)
+    tcp.ack(SERVER)
+    story.wait(1)
+    tcp.say(CLIENT, bytes(1000))
+    story.wait(0.02)
+    tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+    tcp.ack(CLIENT)
+    return story
+
+
+def switched_to_messages() -> Story:
+    """After a WebSocket's handshake a message of the one is no answer to one of the other."""
+    story = Story()
+    tcp = Tcp(story).open()
+    tcp.say(CLIENT, b"GET /ws HTTP/1.1\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n")
+    story.wait(0.02)
+    tcp.say(SERVER, b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n")
+    tcp.ack(CLIENT)
+    for _ in range(6):
+        story.wait(7)
+        tcp.say(CLIENT, b"\x81\x85abcdhello")
+        story.wait(0.03)
+        tcp.ack(SERVER)
+        story.wait(2.5)
+        tcp.say(SERVER, b"\x81\x03abc")
+        tcp.ack(CLIENT)
+    return story
+
+
+def _heard_now_and_then(every: float) -> Callable[[], Story]:
+    """A protocol that nobody knows here: after a greeting each side speaks by its own clock, or is asked for news."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story, port=5432).open(0.002)
+        tcp.say(CLIENT, b"\0\0\0\x20START")
+        story.wait(0.01)
+        tcp.say(SERVER, b"W\0\0\0\7")
+        tcp.ack(CLIENT)
+        for _ in range(12):
+            story.wait(0.001 if every < 1 else every)
+            tcp.say(CLIENT, b"d" + bytes(34))
+            story.wait(0.002)
+            tcp.ack(SERVER)
+            story.wait(every)
+            tcp.say(SERVER, b"d" + bytes(40))
+            tcp.ack(CLIENT)
+        return story
+
+    return make
+
+
+def traced_by_syns() -> Story:
+    """A hop that does not answer is three SYNs without an answer."""
+    story = Story()
+    for hops in range(1, 7):
+        for number in range(3):
+            tcp = Tcp(story, sport=45000 + 3 * hops + number)
+            syn = tcp.raw(CLIENT, "S", ttl=hops)
+            story.wait(0.02)
+            if hops == 4:
+                story.wait(5)
+            else:
+                story.icmp(f"10.0.{hops}.254", syn, 11, 0)
+    tcp = Tcp(story, sport=45900)
+    tcp.raw(CLIENT, "S", ttl=9)
+    tcp.seq[CLIENT] += 1
+    story.wait(0.02)
+    tcp.raw(SERVER, "SA", id=0)
+    tcp.raw(CLIENT, "R", id=0)
+    return story
+
+
+def looked_for_open_ports() -> Story:
+    """A scanner that resets what it has begun."""
+    story = Story()
+    for number in range(20):
+        tcp = Tcp(story, sport=41000 + number)
+        tcp.raw(CLIENT, "S")
+        story.wait(0.02)
+        tcp.raw(SERVER, "SA", id=0, ack=tcp.seq[CLIENT] + 1)
+        tcp.seq[CLIENT] += 1
+        tcp.raw(CLIENT, "R", id=0)
+    return story
+
+
+def asked_in_the_syn() -> Story:
+    """TCP Fast Open (RFC 7413), of which every second server takes the data."""
+    story = Story()
+    for number in range(6):
+        tcp = Tcp(story, sport=42000 + number)
+        tcp.raw(CLIENT, "S", ASKED, options=[("MSS", 1460), ("SAckOK", b""), (34, b"12345678")])
+        story.wait(0.03)
+        taken = number % 2 * len(ASKED)
+        tcp.seq[CLIENT] += 1 + taken
+        tcp.raw(SERVER, "SA", id=0, options=[("MSS", 1460), ("SAckOK", b"")])
+        tcp.seq[SERVER] += 1
+        if not taken:
+            tcp.say(CLIENT, ASKED)
+            story.wait(0.03)
+        tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + bytes(900))
+        tcp.ack(CLIENT)
+        closed(tcp)
+        story.wait(0.3)
+    return story
+
+
+SOUND: dict[str, Callable[[], Story]] = {
+    "both open at once": both_open_at_once,
+    "kept alive since before": kept_alive_since_before,
+    "an address that is on no list": _no_such("2.0.0.10.lists.example.net"),
+    "a service that nobody offers": _no_such("_ldap._tcp.example.net"),
+    "ports used again too soon": ports_used_again_too_soon,
+    "leave is waited for": leave_is_waited_for,
+    "switched to messages": switched_to_messages,
+    "heartbeats of both sides": _heard_now_and_then(5),
+    "polls that wait for news": _heard_now_and_then(0.55),
+    "traced by SYNs": traced_by_syns,
+    "looked for open ports": looked_for_open_ports,
+    "asked in the SYN": asked_in_the_syn,
+}
+
+
+@pytest.mark.parametrize("name", SOUND)
+def test_nothing_is_told_of_sound_traffic(name: str) -> None:
+    data = SOUND[name]().pcap()
+    for in_columns in (False, True):
+        report = examine(list(read_bytes(data, in_columns=in_columns).points.values()))
+        assert [finding.sentence for finding in report.findings] == []
+
+
+def test_a_name_that_nobody_has_is_still_told() -> None:
+    report = examine(list(read_bytes(_no_such("shop.example.net")().pcap()).points.values()))
+    assert [finding.kind for finding in report.findings] == ["dns-nxdomain"]
