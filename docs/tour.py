@@ -16,7 +16,7 @@ from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
-from gui import OURS, GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
+from gui import ALONE, OURS, GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
 
 WEB = "web-1 · eth0"
 TABS = ("Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug")
@@ -104,7 +104,7 @@ def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
 def main() -> None:
     """Run in a lab; without one, in a new one."""
     if "VPCSHARK_LAB" not in os.environ:
-        again = [sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__, sys.argv[1]]
+        again = [*ALONE, sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__, sys.argv[1]]
         sys.exit(subprocess.run(again, check=False).returncode)
     with (
         TemporaryDirectory(prefix="vpcshark-tour-") as folder,
