@@ -94,8 +94,8 @@ docs: venv ## the documentation as a site in build/site; every link and page by 
 packages: ## sdist, wheel and .deb: the wheel tried under pip, pipx and uv, as root the .deb in a fresh Debian (network)
 	$(PYTHON) tests/packages.py $(CHROOTS)
 
-release: ## build, check and tag a release into build/release; pushes nothing (root, network)
-	$(PYTHON) installer/release.py build/release $(CHROOTS)
+release: ## build, check and tag a release into build/release; pushes nothing (root, network; ADDITIONALLY=--dry-run)
+	$(PYTHON) installer/release.py build/release $(CHROOTS) $(ADDITIONALLY)
 
 man: venv ## the man page, into build/vpcshark.1
 	mkdir -p build

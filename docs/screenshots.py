@@ -16,7 +16,7 @@ PROJECT = Path(__file__).resolve().parent.parent
 IMAGES = PROJECT / "docs" / "images"
 sys.path.insert(0, str(PROJECT / "tests" / "support"))
 
-from gui import OURS, GuiError, Screen, Wireshark, other_interfaces, wireshark  # noqa: E402
+from gui import ALONE, OURS, GuiError, Screen, Wireshark, other_interfaces, wireshark  # noqa: E402
 
 logger = logging.getLogger("screenshots")
 
@@ -51,7 +51,7 @@ def main() -> None:
     """Run in a lab; without one, in a new one."""
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if "VPCSHARK_LAB" not in os.environ:
-        again = [sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__]
+        again = [*ALONE, sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__]
         sys.exit(subprocess.run(again, check=False).returncode)
     IMAGES.mkdir(exist_ok=True)
     hidden = {"capture.devices_hide": other_interfaces(os.environ, OURS)}

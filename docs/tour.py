@@ -1,4 +1,4 @@
-"""Pictures of everything that vpcshark shows in Wireshark, to be looked at: tour.py FOLDER (root; in a lab of its own).
+"""Pictures of everything that vpcshark shows in Wireshark, to be looked at: tour.py FOLDER [PART ...] (root).
 
 The list, each tab of the dialog, a tooltip, a value out of range, an error, a capture with toolbar, log and stop. Does
 what a user does, with the Wireshark that is installed; judges nothing. Must not know how the product works.
@@ -9,14 +9,14 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests" / "support"))
 
-from gui import OURS, GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
+from gui import ALONE, OURS, GuiError, Screen, Wireshark, other_interfaces, wait_for, wireshark
 
 WEB = "web-1 · eth0"
 TABS = ("Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug")
@@ -83,8 +83,11 @@ def capture(window: Wireshark, shoot: Shoot) -> None:
     window.row(WEB)
 
 
-def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
-    """All of it; a part that can't be done is said, and the next begins."""
+PARTS = (dialog, capture, error)  # the toolbar would stay with the one that failed
+
+
+def tour(screen: Screen, window: Wireshark, folder: Path, parts: Sequence[str]) -> None:
+    """The parts that are named, without a name all; one that can't be done is said, and the next begins."""
 
     def shoot(name: str) -> None:
         screen.picture(folder / f"{name}.png")
@@ -92,7 +95,7 @@ def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
         sys.stdout.flush()
 
     shoot("list")
-    for part in (dialog, capture, error):  # the toolbar would stay with the one that failed
+    for part in [one for one in PARTS if not parts or one.__name__ in parts]:
         try:
             part(window, shoot)
         except GuiError as fault:
@@ -104,7 +107,7 @@ def tour(screen: Screen, window: Wireshark, folder: Path) -> None:
 def main() -> None:
     """Run in a lab; without one, in a new one."""
     if "VPCSHARK_LAB" not in os.environ:
-        again = [sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__, sys.argv[1]]
+        again = [*ALONE, sys.executable, "-m", "vpcshark", "lab", "run", "--", sys.executable, __file__, *sys.argv[1:]]
         sys.exit(subprocess.run(again, check=False).returncode)
     with (
         TemporaryDirectory(prefix="vpcshark-tour-") as folder,
@@ -113,7 +116,7 @@ def main() -> None:
             screen, os.environ, Path(folder), {"capture.devices_hide": other_interfaces(os.environ, OURS)}
         ) as window,
     ):
-        tour(screen, window, Path(sys.argv[1]).resolve())
+        tour(screen, window, Path(sys.argv[1]).resolve(), sys.argv[2:])
 
 
 if __name__ == "__main__":

@@ -1,14 +1,19 @@
 """Makes a release: builds, checks and tags, by one command, `make release`. It pushes and uploads nothing.
 
+    release.py FOLDER CHROOTS [--dry-run]
+
 In FOLDER afterwards: sdist, wheel, .deb, Homebrew formula, PKGBUILD. It refuses where something is not committed, where
-version and changelog do not fit, or where setup.cfg does not say where the project is (project_urls, Source), since
-links in README would lead nowhere. release.py FOLDER CHROOTS
+version and changelog do not fit, where the .deb's maintainer has no address, or where setup.cfg does not say where the
+project is (project_urls, Source), since links in README would lead nowhere. A dry run does all the rest, tags nothing,
+and says at its end what is to be filled in.
 """
 
 from __future__ import annotations
 
+import argparse
 import ast
 import hashlib
+import os
 import re
 import shutil
 import subprocess
@@ -39,6 +44,8 @@ def refusals() -> list[str]:
         found.append("CHANGELOG.md has lines under Unreleased: they belong to this version.")
     if not packages.source():
         found.append('setup.cfg has no project_urls with "Source = https://…", so README\'s links would lead nowhere.')
+    if not os.environ.get("DEBEMAIL"):
+        found.append("DEBEMAIL is not set: the .deb would name nobody whom its users can write to.")
     return found
 
 
@@ -58,11 +65,11 @@ def unreleased() -> str:
     return changelog().partition("\n## Unreleased\n")[2].partition("\n## ")[0].strip()
 
 
-def fill_in(sdist: Path, where: Path) -> None:
-    """The packages that are a text alone, for this sdist."""
+def fill_in(sdist: Path, where: Path, source: str) -> None:
+    """The packages that are a text alone, for this sdist; without a ``source`` its mark stays in them."""
     values = {
         "@VERSION@": packages.vpcshark_version(),
-        "@SOURCE@": packages.source(),
+        "@SOURCE@": source or "@SOURCE@",
         "@SDIST@": sdist.name,
         "@SHA256@": hashlib.sha256(sdist.read_bytes()).hexdigest(),
     }
@@ -75,9 +82,28 @@ def fill_in(sdist: Path, where: Path) -> None:
 
 def main() -> None:
     """Refuse, or do all of it; the tag comes last."""
-    where, chroots = Path(sys.argv[1]), Path(sys.argv[2])
-    if found := refusals():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("chroots", type=Path)
+    parser.add_argument("--dry-run", action="store_true", help="all but the tag, also where something is lacking")
+    options = parser.parse_args()
+    found = refusals()
+    if found and not options.dry_run:
         sys.exit("\n".join(["Nothing is released:", *found]))
+    make(options.folder, options.chroots)
+    if options.dry_run:
+        lacking = ["Before a release:", *found] if found else ["Nothing is lacking for a release."]
+        packages.say("\n".join([f"{options.folder} has the packages; nothing is tagged.", *lacking]))
+        return
+    tag = f"v{packages.vpcshark_version()}"
+    subprocess.run(["git", "-C", PROJECT, "tag", "-a", tag, "-m", f"vpcshark {tag[1:]}"], check=True)
+    packages.say(
+        f"{options.folder} has the packages, and {tag} is tagged. To publish: git push origin {tag}; twine upload."
+    )
+
+
+def make(where: Path, chroots: Path) -> None:
+    """Check the project, build its packages and try the .deb."""
     subprocess.run(["make", "-C", PROJECT, "check"], check=True)
     shutil.rmtree(where, ignore_errors=True)
     where.mkdir(parents=True)
@@ -87,10 +113,7 @@ def main() -> None:
         packages.check_contents(sdist, wheel)
         deb = packages.build_deb(tools, wheel, where)
         packages.try_deb(deb, chroots, Path(name) / "debian")
-        fill_in(sdist, where)
-    tag = f"v{packages.vpcshark_version()}"
-    subprocess.run(["git", "-C", PROJECT, "tag", "-a", tag, "-m", f"vpcshark {tag[1:]}"], check=True)
-    packages.say(f"{where} has the packages, and {tag} is tagged. To publish: git push origin {tag}; twine upload.")
+        fill_in(sdist, where, packages.source())
 
 
 if __name__ == "__main__":

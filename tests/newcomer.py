@@ -1,6 +1,6 @@
 """Does what README says in fresh Debians, as somebody who has just found vpcshark: `make newcomer` (root).
 
-    newcomer.py FOLDER [SUITE ...] [--rounds N] [--users root,tester] [--at-once N] [--busy N]
+    newcomer.py FOLDER [SUITE ...] [--rounds N] [--users root,tester] [--at-once N] [--busy N] [--wheel FILE]
 
 Each run has a chroot in which nobody was before: what looks like a cached one that has what README asks for, and no
 more. Beside it two loops keep the machine busy. What is done there, and judged, is in ``newcomer_steps``; this prints a
@@ -72,13 +72,14 @@ def main() -> int:
     parser.add_argument("--users", default="root,tester")
     parser.add_argument("--at-once", type=int, default=2, help="how many newcomers at one time")
     parser.add_argument("--busy", type=int, default=2, help="loops beside them that keep the machine busy")
+    parser.add_argument("--wheel", type=Path, help="this one, instead of one that is built first")
     options = parser.parse_args()
     LOGS.mkdir(parents=True, exist_ok=True)
     runs = list(product(range(1, options.rounds + 1), options.suites, options.users.split(",")))
     done: dict[tuple[str, str], list[Step]] = {(suite, user): [] for _, suite, user in runs}
     with ExitStack() as stack:
         scratch = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=debians.made(options.folder))))
-        _, wheel = packages.build(packages.tools(scratch / "tools"), scratch / "dist")
+        wheel = options.wheel or packages.build(packages.tools(scratch / "tools"), scratch / "dist")[1]
         places = {suite: debians.base(options.folder, suite) for suite in options.suites}
         for _ in range(options.busy):
             load.start(stack, load.LOOP)

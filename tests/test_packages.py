@@ -40,12 +40,26 @@ def test_the_texts_have_no_blank_left_that_a_release_does_not_fill(release: Modu
     """For the sdist that is at hand, by its own sum."""
     sdist = tmp_path / "vpcshark-1.2.tar.gz"
     sdist.write_bytes(b"x")
-    release.fill_in(sdist, tmp_path)
+    release.fill_in(sdist, tmp_path, BASE)
     for name in ("vpcshark.rb", "PKGBUILD"):
         text = (tmp_path / name).read_text("utf-8")
         assert not re.search(r"@[A-Z0-9]+@", text)
         assert "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881" in text
-        assert sdist.name in text
+        assert f"{BASE}/releases/download/v{release.packages.vpcshark_version()}/{sdist.name}" in text
+
+
+def test_what_nobody_knows_is_not_invented(
+    release: ModuleType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without the project's address its mark stays, and a release is refused; so it is without the maintainer's."""
+    monkeypatch.delenv("DEBEMAIL", raising=False)
+    sdist = tmp_path / "vpcshark-1.2.tar.gz"
+    sdist.write_bytes(b"x")
+    release.fill_in(sdist, tmp_path, "")
+    assert all('"@SOURCE@/releases/' in (tmp_path / name).read_text("utf-8") for name in ("vpcshark.rb", "PKGBUILD"))
+    found = " ".join(release.refusals())
+    assert "DEBEMAIL is not set" in found
+    assert bool(release.packages.source()) != ("project_urls" in found)
 
 
 def test_version_and_changelog_fit_each_other(release: ModuleType) -> None:

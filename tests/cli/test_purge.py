@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cli import statuses
 from vpcshark.cli.main import run
+from vpcshark.lab import homes
 
 HEADER = {"owner": "me@here", "started": 5.0, "source": "eni-1", "profile": "", "region": "eu-west-1"}
 
@@ -46,6 +48,18 @@ def test_without_the_flag_they_stay(home: Path):
     before = ours(home)
     assert run(["uninstall", "--dir", str(home / "extcap")]) == statuses.OK
     assert ours(home) == before
+
+
+def test_while_a_lab_runs_nothing_is_removed(home: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+    """It lives in one of the folders."""
+    monkeypatch.delenv("VPCSHARK_LAB", raising=False)
+    lab, lock = homes.make(home / "state" / "vpcshark" / "lab")
+    try:
+        assert run(["uninstall", "--dir", str(home / "extcap"), "--purge"]) == statuses.UNUSABLE
+    finally:
+        os.close(lock)
+    assert len(ours(home)) == 3
+    assert f"A lab runs: {lab.name}. Nothing was removed." in capsys.readouterr().err
 
 
 def test_while_a_ledger_exists_nothing_is_removed(home: Path, capsys):

@@ -335,6 +335,9 @@ def wireshark(
             running.close()
 
 
+ALONE = ("unshare", "--net", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
+"""Before a command: the machine's own interfaces are not there. When one comes or goes, Wireshark's rows move, and its
+toolbar shows another interface."""
 ENIS, OURS = ("eni-",), ("aws-", "eni-")
 
 

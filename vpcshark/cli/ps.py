@@ -22,17 +22,17 @@ def run(options: argparse.Namespace) -> int:
     if options.json:
         console.write_json([as_json(one) for one in seen])
     else:
-        _print(seen, time.time(), there)
+        _print(seen, time.time(), there, "No captures." if error is None else "No captures of this machine.")
     if error is not None:
         raise error
     return 0
 
 
-def _print(seen: list[Seen], now: float, there: float) -> None:
-    """``there``: the time by which leases run out."""
+def _print(seen: list[Seen], now: float, there: float, nothing: str) -> None:
+    """``there``: the time by which leases run out. ``nothing`` is said where there are none."""
     out = console.out()
     if not seen:
-        out.print("No captures.")
+        out.print(nothing)
         return
     table = console.table()
     for heading in ("CAPTURE", "STATE", "SOURCE", "OWNER", "AGE", "EXPIRES", "COST", "RESOURCES"):

@@ -130,7 +130,7 @@ class Setup:
             offered.insert(0, ("", "the credentials of the environment or of this machine"))
         usual = said or os.environ.get("AWS_PROFILE", "")
         if len(offered) == 1 and not said:
-            self._say(f"  {offered[0][1]}, the only one there is")
+            self._say(f"  {offered[0][1]}: " + ("the only profile" if names else "the AWS config has no profile"))
             return offered[0][0]
         known = [name for name, _ in offered]
         first = next((name for name in (usual, "", "default") if name in known), known[0])

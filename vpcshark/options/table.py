@@ -55,8 +55,8 @@ OPTIONS = (
         group="Capture",
         kind=Kind.UNSIGNED,
         display="Longest duration (seconds)",
-        tooltip="A capture that was forgotten ends after this time, and its mirror session with it, so that it costs "
-        "no more. Empty: 28800 (8 hours).",
+        tooltip="A forgotten capture ends after this time, and its mirror session with it, so that it stops costing "
+        "money. Empty: 28800 (8 hours).",
         default="28800",
         limits=(1, 604800),
         placeholder="28800 (8 hours)",
@@ -221,10 +221,10 @@ OPTIONS = (
         name="preflight",
         group="Capture host",
         kind=Kind.BOOLEAN,
-        display="Look at the way of the packets first",
-        tooltip="Routes, network ACLs and security groups between the source and the capture host are looked at before "
-        "anything is made, and a capture that would stay empty is not begun: it says which rule to change. Off: the "
-        "mirror is made all the same.",
+        display="Check the packets' path first",
+        tooltip="Before anything is created, routes, network ACLs and security groups between the source and the "
+        "capture host are checked. A capture that would stay empty doesn't start, and says which rule to change. Off: "
+        "the mirror is created all the same.",
         default="true",
     ),
     Option(

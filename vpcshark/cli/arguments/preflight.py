@@ -13,8 +13,8 @@ def add(commands: Any, name: str) -> None:
     parser = commands.add_parser(
         name,
         description=(
-            "Look at the way from an ENI to its capture host: source, sessions, routes, network ACLs, security groups, "
-            "MTU, permissions. Nothing is made. Exit status 1: a capture would stay empty."
+            "Check the path from an ENI to its capture host: source, sessions, routes, network ACLs, security groups, "
+            "MTU, permissions. Nothing is created. Exit status 1: a capture would stay empty."
         ),
     )
     meaning = 'what would be captured from: an id or name of "vpcshark interfaces"'
