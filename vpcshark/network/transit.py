@@ -307,7 +307,7 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     where the destination is in that subnet."""
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
     stated = _stated(attachment)
-    trail = trail.to(zone=subnet.zone).add(
+    trail = trail.into(subnet.zone).add(
         "attachment",
         attachment.id,
         stated.verdict,
@@ -345,4 +345,4 @@ def _to_peer(ctx: Context, trail: Trail, attachment: Attachment) -> Step:
             f"The table of {whose} is not at hand: ask its owner, or give that --profile or --region as well.",
             "TGW_RTB_ROUTES_ARE_UNKNOWN",
         )
-    return [(trail.to(zone=""), InTransit(found))]
+    return [(trail.into(""), InTransit(found))]
