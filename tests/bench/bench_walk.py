@@ -46,6 +46,16 @@ def account(interfaces: int) -> Cloud:
     return cloud
 
 
+def differing(cloud: Cloud) -> None:
+    """``SOURCES`` instances more, each in a subnet, under a route table and a network ACL and with a group of its
+    own."""
+    for number, net in zip(range(SOURCES), ipaddress.ip_network("10.1.128.0/18").subnets(new_prefix=28), strict=False):
+        subnet = cloud.subnet(f"own-{number}", "vpc-left", str(net), "ab"[number % 2])
+        cloud.route(cloud.table(f"own-{number}", "vpc-left", [subnet]), "10.2.0.0/16", "tgw-main")
+        group = cloud.group(f"own-{number}", "vpc-left", [("tcp", (22, 22), "10.0.0.0/8")])
+        cloud.instance(f"own-{number}", subnet, str(net[5]), [group])
+
+
 def facts(cloud: Cloud) -> Network:
     """What the answers say."""
     return parse.build(parse_joints.PARTS, cloud.answers, {})
@@ -69,13 +79,13 @@ def seconds_alone(network: Network) -> float:
     return best
 
 
-def seconds_each(network: Network) -> float:
-    """CPU time of one walk of a matrix, the best of three."""
+def seconds_each(network: Network, name: str) -> float:
+    """CPU time of one walk of a matrix, from the instances of that name, the best of three."""
     best = float("inf")
     for _ in range(3):
         known = Known(network)
         goal = end(network, "eni-server")
-        sources = [end(network, f"eni-many-{number}") for number in range(SOURCES)]
+        sources = [end(network, f"eni-{name}-{number}") for number in range(SOURCES)]
         wanted = Wanted("", "", (80, 80))
         gc.collect()
         began = time.process_time()
@@ -116,7 +126,11 @@ def main() -> int:
     """Measure, print, judge."""
     small, big = account(1_000), account(10_000)
     few, many = facts(small), facts(big)
-    one, ten = seconds_each(few), seconds_each(many)
+    one, ten = seconds_each(few, "many"), seconds_each(many, "many")
+    for cloud in (small, big):
+        differing(cloud)
+    few, many = facts(small), facts(big)
+    unlike = seconds_each(few, "own"), seconds_each(many, "own")
     alone = seconds_alone(few), seconds_alone(many)
     rounds, calls, took = asking(two_vpcs())
     _, calls_big, _ = asking(small)
@@ -124,6 +138,8 @@ def main() -> int:
         ("walks a second and core, 1,000 ENIs", f"{1 / one:,.0f}", f">= {RATE:,.0f}", 1 / one >= RATE),
         ("walks a second and core, 10,000 ENIs", f"{1 / ten:,.0f}", f">= {RATE:,.0f}", 1 / ten >= RATE),
         ("growth of a walk, 1,000 -> 10,000 ENIs", f"{ten / one:.2f}", f"< {GROWTH}", ten / one < GROWTH),
+        ("walks a second, no two sources alike", f"{1 / unlike[0]:,.0f}", f">= {RATE:,.0f}", 1 / unlike[0] >= RATE),
+        ("growth of these", f"{unlike[1] / unlike[0]:.2f}", f"< {GROWTH}", unlike[1] / unlike[0] < GROWTH),
         ("walks a second by themselves, 1,000 ENIs", f"{1 / alone[0]:,.0f}", "none", True),
         ("growth of these", f"{alone[1] / alone[0]:.2f}", f"< {GROWTH}", alone[1] / alone[0] < GROWTH),
         ("API rounds across a transit gateway", str(rounds), f"<= {ROUNDS}", rounds <= ROUNDS),

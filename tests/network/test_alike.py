@@ -12,7 +12,8 @@ from properties import examples
 from tests.support.walks import Cloud, one_vpc, permission, two_vpcs
 from vpcshark.network import acls, answer, matrix, routes
 from vpcshark.network.answer import Asked
-from vpcshark.network.facts import Acl, AclEntry, Network, Route, RouteTable
+from vpcshark.network.facts import Acl, AclEntry, Network, Route, RouteTable, Subnet
+from vpcshark.network.index import Index
 from vpcshark.network.known import Known
 from vpcshark.network.packet import Packet
 from vpcshark.network.remembered import Remembered
@@ -190,3 +191,16 @@ def test_what_a_nat_gateway_or_a_route_names_is_like_no_other():
         len({keys[name] for name in ("eni-client", "eni-grouped", "eni-far", "eni-near", "eni-windows", "eni-loose")})
         == 6
     )
+
+
+@given(st.sets(st.integers(0, 255), min_size=1, max_size=12), st.integers(0, 255), st.booleans())
+@QUICK
+def test_the_subnet_of_an_address_is_the_one_that_has_it(thirds: set[int], wanted: int, is_v6: bool):
+    """Whatever lies beside it, of either family."""
+    cidr = "2001:db8:0:{:x}::/64" if is_v6 else "10.0.{}.0/24"
+    subnets = {str(n): Subnet(str(n), "vpc-a", (cidr.format(n),)) for n in thirds}
+    index = Index(Network(subnets={**subnets, "other": Subnet("other", "vpc-b", (cidr.format(wanted),))}))
+    address = f"2001:db8:0:{wanted:x}::9" if is_v6 else f"10.0.{wanted}.9"
+    found = index.subnet_at("vpc-a", address)
+    assert (found.id if found is not None else None) == (str(wanted) if wanted in thirds else None)
+    assert index.subnet_at("vpc-c", address) is None

@@ -186,9 +186,8 @@ def hops_of(found: Answer, verdict: str) -> list[tuple[str, Hop]]:
     """(direction, hop) of all hops with a verdict, each told once, in the order of the way."""
     told: dict[tuple[str, str, str, str], tuple[str, Hop]] = {}
     for direction, way in (("forward", found.there), ("return", found.back)):
-        for hop in (hop for trail in (way.trails if way else ()) for hop in trail.hops):
-            if hop.verdict == verdict:
-                told.setdefault((direction, hop.kind, hop.resource, hop.code), (direction, hop))
+        for hop in (hop for trail in (way.trails if way else ()) for hop in trail.having(verdict)):
+            told.setdefault((direction, hop.kind, hop.resource, hop.code), (direction, hop))
     return [*told.values()]
 
 

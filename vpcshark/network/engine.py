@@ -61,12 +61,12 @@ def _shun(ctx: Context, trail: Trail, here: places.Place) -> Step:
 
 
 def _step(ctx: Context, trail: Trail, here: places.Place, count: int) -> Step:
-    mark = (here, trail.packet)
-    if count > MOST_STEPS or mark in trail.seen:
+    seen = trail.seen | {(here, trail.packet)}
+    if count > MOST_STEPS or len(seen) == len(trail.seen):
         said = "the packet comes back to where it was: a loop"
-        kind, resource = (trail.hops[-1].kind, trail.hops[-1].resource) if trail.hops else ("loop", "")
+        kind, resource = trail.last if any(trail.last) else ("loop", "")
         return [(trail.add(kind, resource, DROP, code="WALK_LOOP", text=said), None)]
-    trail = trail.to(seen=trail.seen | {mark})
+    trail = trail.to(seen=seen)
     try:
         return STEPS[type(here)](ctx, trail, here)
     except Unclear as doubt:

@@ -6,6 +6,7 @@ Must not know where the packet goes next.
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 from vpcshark.network import groups, mend
 from vpcshark.network.decision import ALLOW, DROP, PARTLY, Decision, Unclear
@@ -26,12 +27,10 @@ def acl(ctx: Context, trail: Trail, subnet: Subnet, egress: bool) -> Trail:
     except Unclear as doubt:
         return trail.add("network-acl", subnet.id, UNKNOWN, code=doubt.code, text=doubt.text, **place)
     decision = ctx.known.remembered.acl(found, trail.packet, egress)
-    command = ""
+    place["name"] = found.name
     if decision.verdict != ALLOW and decision.rule is not None:
-        command = mend.acl(found, trail.packet, egress, decision.rule.number)
-    return _added(
-        trail, "network-acl", found.id, decision, "SUBNET_ACL_RESTRICTION", mend=command, name=found.name, **place
-    )
+        place["mend"] = mend.acl(found, trail.packet, egress, decision.rule.number)
+    return _added(trail, "network-acl", found.id, decision, "SUBNET_ACL_RESTRICTION", **place)
 
 
 def group(ctx: Context, trail: Trail, interface: Interface, egress: bool) -> Trail:
@@ -61,8 +60,12 @@ def group(ctx: Context, trail: Trail, interface: Interface, egress: bool) -> Tra
     return trail.to(passed=(*trail.passed, (interface.id, words)))
 
 
-def _added(trail: Trail, kind: str, resource: str, decision: Decision, code: str, **more: str) -> Trail:
+def _added(trail: Trail, kind: str, resource: str, decision: Decision, code: str, **more: Any) -> Trail:
     """The hop of a decision. What holds for a part of the ports only is unknown: it depends on the port."""
+    text = decision.rule.text if decision.rule is not None else ""
+    more |= {"rule": decision.rule, "passed": decision.passed}
+    if decision.verdict == ALLOW and not more.get("note"):
+        return trail.add(kind, resource, ALLOW, text=text, **more)
     if decision.verdict == PARTLY:
         ports = decision.denied_words
         said = f"denied for the ports {ports} of it" if ports else "denied for some protocols"
@@ -72,24 +75,13 @@ def _added(trail: Trail, kind: str, resource: str, decision: Decision, code: str
             UNKNOWN,
             code="WALK_PARTLY",
             text=f"{said}, let through for the others",
-            rule=decision.rule,
-            passed=decision.passed,
             **more,
         )
-    is_in = decision.verdict == ALLOW
-    text = decision.rule.text if decision.rule is not None else ""
     if more.get("note"):
         text = f"{text}; {more.pop('note')}"
     more.pop("note", "")
     return trail.add(
-        kind,
-        resource,
-        decision.verdict,
-        code="" if is_in else code,
-        text=text,
-        rule=decision.rule,
-        passed=decision.passed,
-        **more,
+        kind, resource, decision.verdict, code="" if decision.verdict == ALLOW else code, text=text, **more
     )
 
 

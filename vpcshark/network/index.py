@@ -4,14 +4,17 @@ as in a small one. Made once for the facts of a network. Must not know what a lo
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from functools import cached_property
 from typing import TypeVar
 
 from vpcshark.network.facts import Acl, Attachment, Interface, NatGateway, Network, RouteTable, Subnet
+from vpcshark.network.packet import bounds, contains, place
 
 T = TypeVar("T")
+_Interfaces = tuple[Mapping[tuple[str, str], Interface], Mapping[str, list[Interface]], Mapping[str, list[Interface]]]
 
 
 class Index:
@@ -20,19 +23,35 @@ class Index:
     def __init__(self, network: Network) -> None:
         self._network = network
 
-    @cached_property
+    @property
     def at(self) -> Mapping[tuple[str, str], Interface]:
         """(VPC, private address) -> the interface that has it."""
-        found: dict[tuple[str, str], Interface] = {}
-        for each in self._network.interfaces.values():
-            for address in each.addresses:
-                found.setdefault((each.vpc, address), each)
-        return found
+        return self._interfaces[0]
 
-    @cached_property
+    @property
     def delegated(self) -> Mapping[str, list[Interface]]:
         """VPC -> its interfaces with delegated prefixes."""
-        return _by((each.vpc, each) for each in self._network.interfaces.values() if each.prefixes)
+        return self._interfaces[1]
+
+    @property
+    def transit_interfaces(self) -> Mapping[str, list[Interface]]:
+        """Subnet -> the interfaces of transit gateways in it."""
+        return self._interfaces[2]
+
+    @cached_property
+    def _interfaces(self) -> _Interfaces:
+        """All three: a large account has ten thousand interfaces, which are gone through once."""
+        at: dict[tuple[str, str], Interface] = {}
+        delegated: defaultdict[str, list[Interface]] = defaultdict(list)
+        transit: defaultdict[str, list[Interface]] = defaultdict(list)
+        for each in self._network.interfaces.values():
+            for address in each.addresses:
+                at.setdefault((each.vpc, address), each)
+            if each.prefixes:
+                delegated[each.vpc].append(each)
+            if each.kind == "transit_gateway":
+                transit[each.subnet].append(each)
+        return at, delegated, transit
 
     @cached_property
     def publics(self) -> Mapping[str, tuple[Interface, str]]:
@@ -47,15 +66,28 @@ class Index:
         return found
 
     @cached_property
-    def transit_interfaces(self) -> Mapping[str, list[Interface]]:
-        """Subnet -> the interfaces of transit gateways in it."""
-        found = self._network.interfaces.values()
-        return _by((each.subnet, each) for each in found if each.type == "transit_gateway")
-
-    @cached_property
     def subnets(self) -> Mapping[str, list[Subnet]]:
         """VPC -> its subnets."""
         return _by((each.vpc, each) for each in self._network.subnets.values())
+
+    def subnet_at(self, vpc: str, address: str) -> Subnet | None:
+        """The VPC's subnet that has the address. Subnets of a VPC share none."""
+        firsts, found = self._ordered.get(vpc, ([], []))
+        near = bisect_right(firsts, place(address)) - 1
+        if near < 0 or not any(contains(cidr, address) for cidr in found[near].cidrs):
+            return None
+        return found[near]
+
+    @cached_property
+    def _ordered(self) -> Mapping[str, tuple[list[int], list[Subnet]]]:
+        """VPC -> where its subnets' networks begin, and whose these are, in the order of addresses."""
+        ordered: dict[str, tuple[list[int], list[Subnet]]] = {}
+        for vpc, subnets in self.subnets.items():
+            begins = sorted(
+                ((bounds(cidr)[0], each) for each in subnets for cidr in each.cidrs), key=lambda pair: pair[0]
+            )
+            ordered[vpc] = [first for first, _ in begins], [subnet for _, subnet in begins]
+        return ordered
 
     @cached_property
     def tables(self) -> Mapping[str, list[RouteTable]]:

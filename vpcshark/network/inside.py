@@ -32,6 +32,7 @@ from vpcshark.network.trail import ALLOW, DROP, INFO, JUMBO, UNKNOWN, Change, Co
 Step = list[tuple[Trail, Place | None]]
 OWN_SERVICES = ("169.254.0.0/16", "fd00:ec2::/32")
 """Link-local addresses, where instance metadata, DNS and time answer on the instance's own host."""
+NOTHING: frozenset[str] = frozenset()
 SILENT = {"transit_gateway", "gateway_load_balancer", "gateway_load_balancer_endpoint", "global_accelerator_managed"}
 
 
@@ -39,9 +40,7 @@ def leave(ctx: Context, trail: Trail, at: Leaving) -> Step:
     """Out of an interface: is the source its own, do its groups let it out, is the destination in its own subnet?"""
     interface = at.interface
     subnet = ctx.known.subnet(interface.subnet, interface.vpc)
-    trail = trail.to(zone=subnet.zone)
-    if at.is_first:
-        trail = trail.to(origin=interface, via=frozenset())
+    trail = trail.to(zone=subnet.zone, origin=interface, via=NOTHING) if at.is_first else trail.into(subnet.zone)
     if at.is_first and not at.is_copy:
         trail = _introduce(ctx, trail, interface)
     if not at.is_copy:
@@ -59,7 +58,7 @@ def leave(ctx: Context, trail: Trail, at: Leaving) -> Step:
 
 def depart(ctx: Context, trail: Trail, at: Departing) -> Step:
     """Out of a subnet: its network ACL, then the router under its table."""
-    trail = trail.to(zone=at.subnet.zone)
+    trail = trail.into(at.subnet.zone)
     if at.is_checked:
         trail = filters.acl(ctx, trail, at.subnet, egress=True)
     return [(tell_subnet(trail, at.subnet), Routing(at.subnet.vpc, at.subnet))]
@@ -101,7 +100,7 @@ def route(ctx: Context, trail: Trail, at: Routing) -> Step:
 def arrive(ctx: Context, trail: Trail, at: Arriving) -> Step:
     """Into the subnet that has the destination, by its ACL if it comes from elsewhere."""
     packet = trail.packet
-    if not (trail.hops and trail.hops[-1].kind == "vpc" and trail.hops[-1].resource == at.vpc) and not at.subnet:
+    if trail.last != ("vpc", at.vpc) and not at.subnet:
         trail = trail.add("vpc", at.vpc, name=_vpc_name(ctx, at.vpc), vpc=at.vpc)
     if ctx.known.seen_at(at.vpc, packet.dst) is None:
         ctx.known.hint(("address", at.vpc, packet.dst))
@@ -109,7 +108,7 @@ def arrive(ctx: Context, trail: Trail, at: Arriving) -> Step:
     if subnet is None:
         said = f"no subnet of {at.vpc} has {packet.dst}"
         return [(trail.add("vpc", at.vpc, DROP, code="ENI_ADDRESS_RESTRICTION", text=said, vpc=at.vpc), None)]
-    trail = trail.to(zone=subnet.zone)
+    trail = trail.into(subnet.zone)
     if at.subnet != subnet.id:
         trail = filters.acl(ctx, trail, subnet, egress=False)
     trail = tell_subnet(trail, subnet)

@@ -84,7 +84,7 @@ def _out_v6(
 def outside(ctx: Context, trail: Trail, at: Outside) -> Step:
     """In the internet: to the walk's end, or into the VPC that has the address."""
     packet = trail.packet
-    trail = trail.to(zone="")
+    trail = trail.into("")
     if ctx.goal.kind == INTERNET and packet.dst == ctx.goal.address:
         return [(trail.add(INTERNET, INTERNET, ALLOW, mtu=INTERNET_MTU).to(end=INTERNET), None)]
     if is_internal(packet.dst):
@@ -207,7 +207,7 @@ def into_nat(ctx: Context, trail: Trail, at: IntoNat) -> Step:
     fault = _refusal(trail, nat)
     if fault:
         trail = trail.add("nat-gateway", nat.id, DROP, code=fault[0], text=fault[1], **place)
-        return [(trail.to(zone=subnet.zone), None)]
+        return [(trail.into(subnet.zone), None)]
     before, after = trail.packet, _translated(trail.packet, interface.addresses[0])
     trail = trail.to(origin=interface, via=frozenset({"nat"}), zone=subnet.zone).rewrite(interface.id, after)
     verdict, code, said = _stated(nat)
@@ -278,4 +278,4 @@ def into_middlebox(ctx: Context, trail: Trail, at: IntoMiddlebox) -> Step:
     box = interface.instance or interface.id
     said = "what the appliance does with the packet is not known; the walk goes on as if it passed it on"
     trail = trail.add("appliance", box, UNKNOWN, code="WALK_APPLIANCE", text=said, **place)
-    return [(trail.cross("appliance").to(zone=subnet.zone), Leaving(interface, is_first=False))]
+    return [(trail.cross("appliance").into(subnet.zone), Leaving(interface, is_first=False))]

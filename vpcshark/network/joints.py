@@ -123,7 +123,7 @@ def _appliances(ctx: Context, trail: Trail, endpoint: Endpoint, at: IntoEndpoint
         az=subnet.az,
         name=endpoint.name,
     ).cross("appliance")
-    trail = filters.acl(ctx, trail.to(zone=subnet.zone), subnet, egress=True)
+    trail = filters.acl(ctx, trail.into(subnet.zone), subnet, egress=True)
     return [(trail, Routing(subnet.vpc, subnet))]
 
 

@@ -107,10 +107,9 @@ class Known:
     def subnet_of(self, vpc: str, address: str) -> Subnet | None:
         """The VPC's subnet that has the address."""
         self.want(("vpc", vpc))
-        found = self.index.subnets.get(vpc, [])
-        if not found:
+        if not self.index.subnets.get(vpc):
             raise Unclear(self.why("subnets", f"The subnet of {address} in {vpc}"))
-        return next((each for each in found if any(contains(cidr, address) for cidr in each.cidrs)), None)
+        return self.index.subnet_at(vpc, address)
 
     def cidrs(self, vpc: str) -> tuple[str, ...]:
         """The networks of a VPC; by its local routes, where it is not described itself."""

@@ -80,7 +80,7 @@ def judged(found: Answer) -> Pair:
     if wanted is not None:
         direction, hop = next(iter(answers.hops_of(found, wanted)), ("", None))
         return Pair(source, target, found.verdict, direction, hop)
-    groups = [hop for hop in found.there.shown.hops if hop.kind == "security-group" and hop.verdict == ALLOW]
+    groups = found.there.shown.having(ALLOW, "security-group")
     return Pair(source, target, found.verdict, "forward", groups[-1] if groups else None)
 
 

@@ -110,6 +110,7 @@ def _number(address: str) -> int | None:
         return None
 
 
+@lru_cache(maxsize=65536)
 def place(address: str) -> int:
     """Where an address stands among those of both families: IPv6 after IPv4. ``bounds`` counts alike."""
     return _SECOND * (":" in address) + (_number(address) or 0)

@@ -6,16 +6,14 @@ Must not know how a rule set decides.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Hashable, Iterable
+from typing import Any
 
 from vpcshark.network import acls, routes
 from vpcshark.network.decision import Decision, Rule
 from vpcshark.network.facts import Acl, Route, RouteTable
 from vpcshark.network.packet import Packet
 from vpcshark.network.spots import Spots
-
-T = TypeVar("T")
 
 
 class Remembered:
@@ -33,7 +31,11 @@ class Remembered:
         spots = self._spots.get(key) or self._told_apart(key, (each.cidr for each in acl.entries))
         ports = (packet.protocol, packet.dport, packet.icmp)
         address = packet.dst if egress else packet.src
-        return self._once((key, spots.of(address), ports), lambda: acls.evaluate(acl, packet, egress))
+        mark = (key, spots.of(address), ports)
+        found: Decision | None = self._said.get(mark)
+        if found is None:
+            found = self._said[mark] = acls.evaluate(acl, packet, egress)
+        return found
 
     def route(
         self, table: RouteTable, address: str, lists: routes.Lists
@@ -45,14 +47,12 @@ class Remembered:
             if any(each.startswith("pl-") for each in networks):
                 return routes.look_up(table, address, lists)
             spots = self._told_apart(table.id, [*networks, *routes.UNROUTED])
-        return self._once((table.id, spots.of(address)), lambda: routes.look_up(table, address, lists))
+        mark = (table.id, spots.of(address))
+        found: tuple[Route | None, Rule | None, tuple[str, ...]] | None = self._said.get(mark)
+        if found is None:
+            found = self._said[mark] = routes.look_up(table, address, lists)
+        return found
 
     def _told_apart(self, key: Hashable, networks: Iterable[str]) -> Spots:
         found = self._spots[key] = Spots(networks)
-        return found
-
-    def _once(self, key: Hashable, decide: Callable[[], T]) -> T:
-        if key not in self._said:
-            self._said[key] = decide()
-        found: T = self._said[key]
         return found

@@ -1,11 +1,12 @@
 """What a walk leaves behind: hops, the packet as it is now, and what was rewritten, which the way back undoes.
 
-A trail is never changed: a step makes a longer one, so that a walk may part into several. Must not know how a step is
-decided.
+A trail is never changed: a step makes a longer one, so that a walk may part into several. Hops are made when they are
+read: of most walks of a matrix, only the one that decides. Must not know how a step is decided.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -21,7 +22,7 @@ JUMBO, TRANSIT_MTU, INTERNET_MTU = 9001, 8500, 1500  # bytes; EC2 User Guide, "N
 
 class Hop(NamedTuple):
     """One thing on the way. ``packet`` is what leaves it. ``code``: the word of AWS's Reachability Analyzer for what
-    happened, or one of ours (WALK_…); ``text`` says it in words. A tuple, since a walk makes some forty."""
+    happened, or one of ours (WALK_…); ``text`` says it in words."""
 
     kind: str
     resource: str
@@ -38,6 +39,12 @@ class Hop(NamedTuple):
     passed: tuple[str, ...] = ()
     note: str = ""
     subnet: str = ""
+
+
+_Told = tuple[Any, str, str, str, Packet, Mapping[str, Any]]
+"""What a hop is made of, behind that of the hop before it, or None: before, kind, resource, verdict, packet, the other
+fields."""
+_NEW = object.__new__
 
 
 @dataclass(frozen=True)
@@ -89,52 +96,113 @@ class Context:
         return self.known.network
 
 
-@dataclass(frozen=True)
 class Trail:
-    """``origin`` emitted the packet as it is now, ``via`` what it crossed since; ``zone`` is where it is. ``end`` is
-    where it came to, once it did."""
+    """``told`` is what its hops are made of, ``verdicts`` which they have. ``origin`` emitted the packet as it is now,
+    ``via`` what it crossed since; ``zone`` is where it is. ``passed``:
+    interfaces whose groups let it through, each with the rule's words; ``seen``: where it has been. ``end`` is where it
+    came to, once it did. Not a dataclass: a walk makes some eighty, and theirs are three times as slow to copy."""
 
-    packet: Packet
-    hops: tuple[Hop, ...] = ()
-    origin: Interface | None = None
-    via: frozenset[str] = frozenset()
-    changes: tuple[Change, ...] = ()
-    zone: str = ""
-    passed: tuple[tuple[str, str], ...] = ()
-    seen: frozenset[tuple[Any, ...]] = frozenset()
-    end: str = ""
-    end_interface: Interface | None = None
-    end_vpc: str = ""
+    __slots__ = (
+        "changes",
+        "end",
+        "end_interface",
+        "end_vpc",
+        "origin",
+        "packet",
+        "passed",
+        "seen",
+        "told",
+        "verdicts",
+        "via",
+        "zone",
+    )
+
+    def __init__(
+        self, packet: Packet, origin: Interface | None = None, via: frozenset[str] = frozenset(), zone: str = ""
+    ) -> None:
+        self.told: _Told | None = None
+        self.verdicts: frozenset[str] = frozenset()
+        self.packet, self.origin, self.via, self.zone = packet, origin, via, zone
+        self.changes: tuple[Change, ...] = ()
+        self.passed: tuple[tuple[str, str], ...] = ()
+        self.seen: frozenset[tuple[Any, ...]] = frozenset()
+        self.end, self.end_vpc = "", ""
+        self.end_interface: Interface | None = None
 
     def add(self, kind: str, resource: str, verdict: str = INFO, **more: Any) -> Trail:
-        """One hop more."""
-        hop = Hop(kind, resource, verdict, more.pop("packet", self.packet), **more)
-        return self.to(hops=(*self.hops, hop))
+        """One hop more. ``more``: the hop's further fields."""
+        new = self._copy()
+        new.told = (self.told, kind, resource, verdict, self.packet, more)
+        if verdict not in self.verdicts:
+            new.verdicts = self.verdicts | {verdict}
+        return new
 
     def to(self, **changes: Any) -> Trail:
-        """The same trail, elsewhere. As ``dataclasses.replace``, which took a third of a walk's time."""
-        new = object.__new__(Trail)
-        new.__dict__.update(self.__dict__, **changes)
+        """The same trail, elsewhere."""
+        new = self._copy()
+        for name, value in changes.items():
+            setattr(new, name, value)
         return new
 
     def cross(self, joint: str) -> Trail:
         """It crosses what joins networks."""
-        return self.to(via=self.via | {joint})
+        return self if joint in self.via else self.to(via=self.via | {joint})
+
+    def into(self, zone: str) -> Trail:
+        """It is in a zone."""
+        return self if zone == self.zone else self.to(zone=zone)
 
     def rewrite(self, place: str, after: Packet, is_carried: bool = False) -> Trail:
         """The packet becomes another at ``place``."""
         change = Change(place, self.packet, after, is_carried)
         return self.to(packet=after, changes=(*self.changes, change))
 
+    @property
+    def hops(self) -> tuple[Hop, ...]:
+        """All, in the order of the way."""
+        return tuple(map(_hop, reversed([*self._backwards()])))
+
+    @property
+    def last(self) -> tuple[str, str]:
+        """Kind and resource of the last hop; two empty texts before the first."""
+        return (self.told[1], self.told[2]) if self.told is not None else ("", "")
+
     def at(self, kind: str, resource: str) -> bool:
         """Has it been there?"""
-        return any(hop.kind == kind and hop.resource == resource for hop in self.hops)
+        return any(told[1] == kind and told[2] == resource for told in self._backwards())
+
+    def having(self, verdict: str, kind: str = "") -> tuple[Hop, ...]:
+        """The hops with a verdict; those of one kind, if it is given."""
+        if verdict not in self.verdicts:
+            return ()
+        found = [told for told in self._backwards() if told[3] == verdict and kind in ("", told[1])]
+        return tuple(map(_hop, reversed(found)))
 
     @property
     def verdict(self) -> str:
         """Of this trail alone."""
-        verdicts = {hop.verdict for hop in self.hops}
-        return "blocked" if DROP in verdicts else "unknown" if UNKNOWN in verdicts or not self.end else "reachable"
+        if DROP in self.verdicts:
+            return "blocked"
+        return "unknown" if UNKNOWN in self.verdicts or not self.end else "reachable"
+
+    def _backwards(self) -> Iterator[_Told]:
+        told = self.told
+        while told is not None:
+            yield told
+            told = told[0]
+
+    def _copy(self) -> Trail:
+        new = _NEW(Trail)
+        new.told, new.verdicts, new.packet = self.told, self.verdicts, self.packet
+        new.origin, new.via = self.origin, self.via
+        new.changes, new.zone, new.passed, new.seen = self.changes, self.zone, self.passed, self.seen
+        new.end, new.end_interface, new.end_vpc = self.end, self.end_interface, self.end_vpc
+        return new
+
+
+def _hop(told: _Told) -> Hop:
+    _, kind, resource, verdict, packet, more = told
+    return Hop(kind, resource, verdict, **{"packet": packet, **more})
 
 
 def change_words(before: Packet, after: Packet) -> str:

@@ -311,7 +311,7 @@ def _into_vpc(ctx: Context, trail: Trail, attachment: Attachment, subnet: Subnet
     """Attachment, interface, then the ACL by destination and the table of the attachment's own subnet; neither of both,
     where the destination is in that subnet."""
     interface = ctx.known.attachment_interface(attachment.id, subnet.id)
-    trail = _through(trail.to(zone=subnet.zone), attachment, subnet)
+    trail = _through(trail.into(subnet.zone), attachment, subnet)
     if trail.packet.is_v6 and not attachment.has_v6:
         trail = _without_v6(trail, attachment)
     trail = tell_interface(trail, interface) if interface is not None else trail
@@ -338,4 +338,4 @@ def _to_peer(ctx: Context, trail: Trail, attachment: Attachment) -> Step:
             f"The table of {whose} is not at hand: ask its owner, or give that --profile or --region as well.",
             "TGW_RTB_ROUTES_ARE_UNKNOWN",
         )
-    return [(trail.to(zone=""), InTransit(found))]
+    return [(trail.into(""), InTransit(found))]

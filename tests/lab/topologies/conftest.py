@@ -60,34 +60,39 @@ class Net:
         eni = self.running.plane.cloud.enis[self.id(f"eni/{name}")]
         return next(each for each in eni.addresses if (":" in each) == is_v6)
 
-    def passes(self, source: str, address: str, protocol: str, port: int = 0) -> bool:
+    def passes(self, source: str, address: str, protocol: str, port: int = 0, patience: float = PATIENCE) -> bool:
         """Does a TCP connect, a UDP echo or a ping come through?"""
         place = self.running.plane.instance(self.id(f"instance/{source}"))
         if protocol == "tcp":
-            return netns.inside(place, lambda: _connects(address, port))
+            return netns.inside(place, lambda: _connects(address, port, patience))
         if protocol == "udp":
-            return netns.inside(place, lambda: _echoes(address, port))
-        command = ["ip", "netns", "exec", place, "ping", "-c", "1", "-W", str(PATIENCE), address]
+            return netns.inside(place, lambda: _echoes(address, port, patience))
+        command = ["ip", "netns", "exec", place, "ping", "-c", "1", "-W", str(patience), address]
         return subprocess.run(command, capture_output=True, check=False).returncode == 0
 
-    def dropped_by(self, send: Callable[[], object]) -> set[tuple[str, ...]]:
-        """The rules that dropped something while ``send`` ran."""
+    def dropped_by(self, send: Callable[[], object], readings: int = 1) -> set[tuple[str, ...]]:
+        """The rules that dropped something while ``send`` ran; the counters are read until one of them has, at most so
+        many times."""
         places = self.running.plane.namespaces
         before = tracing.counts(places)
         send()
-        return set(tracing.drops(tracing.risen(before, tracing.counts(places))))
+        found: set[tuple[str, ...]] = set()
+        while readings and not found:
+            found = set(tracing.drops(tracing.risen(before, tracing.counts(places))))
+            readings -= 1
+        return found
 
 
-def _connects(address: str, port: int) -> bool:
-    with contextlib.suppress(OSError), socket.create_connection((address, port), PATIENCE):
+def _connects(address: str, port: int, patience: float) -> bool:
+    with contextlib.suppress(OSError), socket.create_connection((address, port), patience):
         return True
     return False
 
 
-def _echoes(address: str, port: int) -> bool:
+def _echoes(address: str, port: int, patience: float) -> bool:
     word = secrets.token_bytes(8)
     with socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(PATIENCE / 2)
+        sock.settimeout(patience / 2)
         for _ in range(2):
             with contextlib.suppress(OSError):
                 sock.sendto(word, (address, port))
