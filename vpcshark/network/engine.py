@@ -40,17 +40,17 @@ STEPS: Mapping[type, Callable[[Context, Trail, Any], Step]] = {
 def run(ctx: Context, trail: Trail, place: places.Place, shunned: tuple[type, ...] = ()) -> list[Trail]:
     """Every way that the packet may take from here. It is not followed into places that are ``shunned``: there is a hop
     that says so, and it goes on as after a block."""
-    ways: list[tuple[Trail, places.Place | None, int]] = [(trail, place, 0)]
+    ways: list[tuple[Trail, places.Place | None, int]] = [(trail, place, 0)]  # the next one last
     done: list[Trail] = []
     while ways:
-        trail, here, count = ways.pop(0)
+        trail, here, count = ways.pop()
         if here is None:
             done.append(trail)
             continue
         steps = _shun(ctx, trail, here) if isinstance(here, shunned) else _step(ctx, trail, here, count)
-        ways = [*((after, there, count + 1) for after, there in steps), *ways]
+        ways += [(after, there, count + 1) for after, there in reversed(steps)]
         if len(ways) + len(done) > MOST_WAYS:
-            ways = ways[: max(1, MOST_WAYS - len(done))]
+            ways = ways[-max(1, MOST_WAYS - len(done)) :]
     return done
 
 
@@ -61,12 +61,12 @@ def _shun(ctx: Context, trail: Trail, here: places.Place) -> Step:
 
 
 def _step(ctx: Context, trail: Trail, here: places.Place, count: int) -> Step:
-    seen = trail.seen | {(here, trail.packet)}
-    if count > MOST_STEPS or len(seen) == len(trail.seen):
+    visited = trail.visit((here, trail.packet))
+    if count > MOST_STEPS or visited is None:
         said = "the packet comes back to where it was: a loop"
         kind, resource = trail.last if any(trail.last) else ("loop", "")
         return [(trail.add(kind, resource, DROP, code="WALK_LOOP", text=said), None)]
-    trail = trail.to(seen=seen)
+    trail = visited
     try:
         return STEPS[type(here)](ctx, trail, here)
     except Unclear as doubt:

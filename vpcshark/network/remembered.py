@@ -22,16 +22,16 @@ class Remembered:
     def __init__(self) -> None:
         self._spots: dict[Hashable, Spots] = {}
         self._said: dict[Hashable, Any] = {}
+        self._asked: set[Hashable] = set()
 
     def acl(self, acl: Acl, packet: Packet, egress: bool) -> Decision:
         """As ``acls.evaluate``."""
-        if acls.is_unfiltered(packet.src) or acls.is_unfiltered(packet.dst):
-            return acls.evaluate(acl, packet, egress)
         key = (acl.id, egress)
+        if self._is_first(key) or acls.is_unfiltered(packet.src) or acls.is_unfiltered(packet.dst):
+            return acls.evaluate(acl, packet, egress)
         spots = self._spots.get(key) or self._told_apart(key, (each.cidr for each in acl.entries))
         ports = (packet.protocol, packet.dport, packet.icmp)
-        address = packet.dst if egress else packet.src
-        mark = (key, spots.of(address), ports)
+        mark = (key, spots.of(packet.dst if egress else packet.src), ports)
         found: Decision | None = self._said.get(mark)
         if found is None:
             found = self._said[mark] = acls.evaluate(acl, packet, egress)
@@ -41,6 +41,8 @@ class Remembered:
         self, table: RouteTable, address: str, lists: routes.Lists
     ) -> tuple[Route | None, Rule | None, tuple[str, ...]]:
         """As ``routes.look_up``; a table with prefix lists is looked up each time, since these may become known."""
+        if self._is_first(table.id):
+            return routes.look_up(table, address, lists)
         spots = self._spots.get(table.id)
         if spots is None:
             networks = [each.destination for each in table.routes]
@@ -52,6 +54,14 @@ class Remembered:
         if found is None:
             found = self._said[mark] = routes.look_up(table, address, lists)
         return found
+
+    def _is_first(self, key: Hashable) -> bool:
+        """Is it asked for the first time? Most rule sets of a large account are asked once, and then nothing is worth
+        remembering."""
+        if key in self._asked:
+            return False
+        self._asked.add(key)
+        return True
 
     def _told_apart(self, key: Hashable, networks: Iterable[str]) -> Spots:
         found = self._spots[key] = Spots(networks)

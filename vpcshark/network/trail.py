@@ -144,6 +144,15 @@ class Trail:
             setattr(new, name, value)
         return new
 
+    def visit(self, mark: tuple[Any, ...]) -> Trail | None:
+        """It has been there from now on; None, if it has been before."""
+        seen = self.seen | {mark}
+        if len(seen) == len(self.seen):
+            return None
+        new = self._copy()
+        new.seen = seen
+        return new
+
     def cross(self, joint: str) -> Trail:
         """It crosses what joins networks."""
         return self if joint in self.via else self.to(via=self.via | {joint})
