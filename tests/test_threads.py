@@ -25,7 +25,7 @@ from vpcshark.cleanup import tags
 from vpcshark.clock import SystemClock
 
 ROOT = Path(__file__).parents[1]
-STARTS = {"start", "after", "alarm", "beside", "Thread"}
+STARTS = {"start", "after", "alarm", "alone", "beside", "Thread"}
 LOCKS = re.compile(r"threading\.(?:Lock|RLock|Condition)\(\)")
 
 

@@ -20,6 +20,11 @@ def start(work: Callable[..., T], *arguments: Any, name: str = "work") -> Future
     return future
 
 
+def alone(work: Callable[..., object], *arguments: Any, name: str) -> None:
+    """Begin ``work`` whose result nobody asks for: of what it raises the log tells (``logs``)."""
+    threading.Thread(target=work, args=arguments, name=name, daemon=True).start()
+
+
 def alarm(seconds: float, work: Callable[[], object], *, name: str) -> threading.Timer:
     """Has ``work`` done ``seconds`` after its start, unless it is cancelled before."""
     made = threading.Timer(seconds, work)

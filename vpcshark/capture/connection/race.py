@@ -40,7 +40,7 @@ def first(ways: Sequence[Way], where: str, deadline: float) -> Transport:
     """The first transport to ``where``. TransportError with the one reason that matters; the log has them all."""
     race = _Race(ways)
     for way in ways:
-        threads.start(race.run, way, name=f"way {way.name}")
+        threads.alone(race.run, way, name=f"way {way.name}")
     transport = race.winner(deadline)
     if transport is not None:
         return transport

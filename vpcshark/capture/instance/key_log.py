@@ -59,7 +59,7 @@ class Following:
         """The sink for the packets: ``sink``, a moment later, with the secrets before them. ``on_connection`` hears of
         each way that is opened from now on."""
         held = self._held = HeldSink(sink, self._clock)
-        threads.start(self._run, held, on_connection, name="key log")
+        threads.alone(self._run, held, on_connection, name="key log")
         listening.beat(self._sign, self._over, commands.BEAT)
         return held
 

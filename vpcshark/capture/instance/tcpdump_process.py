@@ -102,7 +102,7 @@ class Dump:
     def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
         """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
         self._follower = self._transport.open(shell_commands.carried(commands.follow(self.facts, path)))
-        threads.start(self._follow, self._follower, on_data, name="key log")
+        threads.alone(self._follow, self._follower, on_data, name="key log")
 
     def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
         with contextlib.suppress(TransportError, SinkClosed):

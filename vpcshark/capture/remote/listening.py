@@ -48,7 +48,7 @@ class Listener:
 
     def begin(self) -> None:
         """Once."""
-        threads.start(self._run, name="host's words")
+        threads.alone(self._run, name="host's words")
 
     def _run(self) -> None:
         try:
@@ -78,7 +78,7 @@ class Listener:
 def beat(sign: Callable[[], None], over: threading.Event, every: float) -> None:
     """Give a ``sign`` of life every so many seconds, in a thread of its own, until ``over`` is set or the sign raises
     TransportError: then nobody is there who hears it."""
-    threads.start(_beat, sign, over, every, name="signs of life")
+    threads.alone(_beat, sign, over, every, name="signs of life")
 
 
 def _beat(sign: Callable[[], None], over: threading.Event, every: float) -> None:
