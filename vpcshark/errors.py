@@ -20,9 +20,10 @@ class VpcsharkError(Exception):
         super().__init__(f"{self.problem} {self.remedy}".strip())
 
 
-def unexpected(error: Exception) -> VpcsharkError:
-    """For an exception that nobody foresaw, once it is in the log: a sentence is better than a thread that is gone."""
-    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}).", "Its log tells more.")
+def unexpected(error: Exception, where: str = "", remedy: str = "Its log tells more.") -> VpcsharkError:
+    """For an exception that nobody foresaw, once it is in the log: a sentence is better than a thread that is gone.
+    ``where`` (" in eu-west-1") ends the first sentence."""
+    return VpcsharkError(f"vpcshark failed unexpectedly ({type(error).__name__}){where}.", remedy)
 
 
 class InputError(VpcsharkError):

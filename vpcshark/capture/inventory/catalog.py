@@ -27,7 +27,7 @@ from vpcshark.capture.inventory import mode_hints
 from vpcshark.capture.inventory.from_json import made
 from vpcshark.capture.inventory.tag_match import has_tags
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import VpcsharkError, unexpected
 from vpcshark.settings import NamedCapture, Settings
 
 DEADLINE = 40.0  # seconds for all places together
@@ -107,9 +107,7 @@ def _answer(place: Place, future: Future[Sequence[Eni]], seconds: float) -> Sequ
         raise VpcsharkError(f"AWS did not answer in time{_of(place)}.", "Check the network and the proxy.") from error
     except Exception as error:  # one place's defect must not hide the others' ENIs
         log.exception("listing %s failed", place)
-        raise VpcsharkError(
-            f"vpcshark failed unexpectedly ({type(error).__name__}){_of(place)}.", "Its log tells more."
-        ) from error
+        raise unexpected(error, _of(place)) from error
 
 
 def _of(place: Place) -> str:

@@ -17,7 +17,7 @@ from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.lifecycle.costs import SESSION
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.clock import Clock
-from vpcshark.errors import Halfway, VpcsharkError
+from vpcshark.errors import Halfway, VpcsharkError, unexpected
 
 TICK = 1.0  # seconds
 
@@ -122,7 +122,7 @@ class Live:
             return f"The filter stays as it was: {error}"
         except Exception as error:  # logged and said
             log.exception("the filter could not be changed")
-            return f"The filter stays as it was: vpcshark failed unexpectedly ({type(error).__name__})."
+            return f"The filter stays as it was: {unexpected(error).problem}"
         self._filter = wanted
         return said
 

@@ -18,7 +18,7 @@ from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.stop_watch import Watch
 from vpcshark.capture.diagnosing.tee import Tee
 from vpcshark.clock import SystemClock
-from vpcshark.errors import InputError, VpcsharkError
+from vpcshark.errors import InputError, VpcsharkError, unexpected
 from vpcshark.extcap.capture_phase import duration_clock
 from vpcshark.extcap.capture_phase.diagnosis import Diagnosis
 from vpcshark.extcap.capture_phase.fifo import FifoSink, open_sink, retry
@@ -101,7 +101,7 @@ def _tell(error: Exception, stderr: TextIO) -> int:
         log.error("%s", error)
     else:
         log.error("the capture failed unexpectedly", exc_info=error)
-        error = _unexpected(error)
+        error = unexpected(error, remedy=f"The details are in {logs.used()}.")
     stderr.write(_message(error))
     stderr.flush()
     return 1
@@ -139,12 +139,6 @@ def _check_filter(capture_filter: str) -> None:
         raise InputError(
             f'The capture filter "{capture_filter[:200]}" is not valid: {error}.', "See the manual page pcap-filter(7)."
         ) from error
-
-
-def _unexpected(error: Exception) -> VpcsharkError:
-    return VpcsharkError(
-        f"vpcshark failed unexpectedly ({type(error).__name__}).", f"The details are in {logs.used()}."
-    )
 
 
 def _message(error: VpcsharkError) -> str:
