@@ -98,6 +98,7 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
 SPELLED: Mapping[str, tuple[str, ...]] = {
     "NetworkInterfaceType": ("nat_gateway", "transit_gateway"),
     "PlatformValues": ("windows",),
+    "AttachmentStatus": ("available",),  # of an internet gateway (API reference, InternetGatewayAttachment)
 }
 
 
