@@ -12,11 +12,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
 from pace import pace
 
 from vpcshark import threads
-from vpcshark.aws.client import NEVER_SENT, Aws, connect, pages
+from vpcshark.aws.client import NEVER_SENT, Aws, _largest_page, connect, pages
 from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources
@@ -233,6 +234,16 @@ def test_a_create_that_is_called_off_before_it_left_was_not_sent(environment: py
     error = making.exception(20)
     assert error.code == NEVER_SENT
     assert is_refusal(error)
+
+
+@pytest.mark.parametrize(
+    ("service", "operation", "most"),
+    [("cloudformation", "describe_stacks", 0), ("logs", "describe_log_groups", 50), ("iam", "list_roles", 1000)],
+)
+def test_a_page_is_as_large_as_the_service_lets_one_ask(service: str, operation: str, most: int) -> None:
+    """Each has another word for it, and CloudFormation none: botocore refuses a size there."""
+    asked = boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
+    assert _largest_page(asked, operation) == most
 
 
 @pytest.mark.parametrize(

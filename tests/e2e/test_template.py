@@ -17,6 +17,7 @@ OWN_LAB = True  # stacks and hosts of the template
 FEATURES = (*DEFAULT, "connect-eic", "fleet")  # the template's hosts need no key pair
 TEMPLATE = Path(__file__).parents[2] / "installer" / "cloudformation" / "capture-host.yaml"
 STACK = "standing"
+OFTEN = {"Delay": 1, "MaxAttempts": 180}  # looks, a second apart
 
 
 @pytest.fixture
@@ -55,12 +56,12 @@ def deployed(lab: Lab, **parameters: str) -> Iterator[dict[str, str]]:
         Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()],
     )
     try:
-        formation.get_waiter("stack_create_complete").wait(StackName=STACK)
+        formation.get_waiter("stack_create_complete").wait(StackName=STACK, WaiterConfig=OFTEN)
         [stack] = formation.describe_stacks(StackName=STACK)["Stacks"]
         yield {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
     finally:
         formation.delete_stack(StackName=STACK)
-        formation.get_waiter("stack_delete_complete").wait(StackName=STACK)
+        formation.get_waiter("stack_delete_complete").wait(StackName=STACK, WaiterConfig=OFTEN)
     assert left(lab) == before
 
 

@@ -31,6 +31,7 @@ SILENCES = 2  # attempts of one call that AWS took and did not answer; a third w
 LARGEST_PAGE = 1_000  # what EC2's describes take where the model has no bound
 MOST_PAGES = 1_000  # of one answer: a million resources
 LONGEST_LISTING = 60.0  # seconds for all pages of an answer
+_SIZES = ("MaxResults", "PageSize", "MaxItems", "limit")  # how services call it
 NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
 _SYSTEM = SystemClock()
 _SILENT = "vpcshark_silent"  # in a call's context: how many of its attempts had no answer
@@ -308,7 +309,8 @@ def pages(client: Any, operation: str, key: str, *, clock: Clock = _SYSTEM, **pa
     an answer without an end, and what boto3 raises: map it around the loop."""
     paginator = client.get_paginator(operation)
     end = clock.monotonic() + LONGEST_LISTING
-    sized = {"PageSize": _largest_page(client, operation)}
+    largest = _largest_page(client, operation)
+    sized = {"PageSize": largest} if largest else {}
     for number, page in enumerate(paginator.paginate(PaginationConfig=sized, **parameters), 1):
         if number > MOST_PAGES or clock.monotonic() > end:
             raise AwsError(f"The answer of AWS to {operation} has no end: {number} pages came.", "Try again.")
@@ -316,13 +318,14 @@ def pages(client: Any, operation: str, key: str, *, clock: Clock = _SYSTEM, **pa
 
 
 def _largest_page(client: Any, operation: str) -> int:
-    """What botocore's model says: EC2 refuses more. DescribeRouteTables has 100; a thousand where nothing is said."""
+    """What botocore's model says: EC2 refuses more. DescribeRouteTables has 100; a thousand where nothing is said; 0
+    where nobody can ask for a size (CloudFormation's DescribeStacks)."""
     meta = getattr(client, "meta", None)
     if meta is None or operation not in meta.method_to_api_mapping:
         return LARGEST_PAGE
     members = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
-    sizes = [members[name].metadata.get("max") for name in ("MaxResults", "PageSize") if name in members]
-    return next((int(size) for size in sizes if size is not None), LARGEST_PAGE)
+    sizes = [members[name].metadata.get("max") for name in _SIZES if name in members]
+    return 0 if not sizes else next((int(size) for size in sizes if size is not None), LARGEST_PAGE)
 
 
 def _obtain_credentials(session: Any) -> None:

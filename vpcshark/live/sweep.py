@@ -6,7 +6,6 @@ Must not know what a trial does.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from typing import Any
 
 from vpcshark.aws.client import pages
@@ -16,7 +15,7 @@ from vpcshark.aws.tagging import tags_of
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
 from vpcshark.live import stack
-from vpcshark.live.ground import NAME, TAG, Account, until
+from vpcshark.live.ground import NAME, PAUSE, TAG, Account
 
 _SETTLING = 60.0  # seconds in which AWS may still show what it has deleted, or not yet what was made
 _ORDER = ("session", "filter", "target")
@@ -58,15 +57,10 @@ def all_trials(account: Account, clock: Clock, say: Callable[[str], None]) -> No
 
 def proved(account: Account, name: str, vpc: str, clock: Clock) -> list[str]:
     """What is left of the trial ``name`` ("": of any) when AWS has had time to settle: nothing, by describes of a
-    client that nobody has used before. AwsError."""
-    seen: list[str] = []
-
-    def is_clean() -> bool:
-        seen[:] = left(account, name, vpc)
-        return not seen
-
-    with suppress(VpcsharkError):
-        until(is_clean, "nothing was left", _SETTLING, clock)
+    client that nobody has used before. AwsError: nobody can say."""
+    end = clock.monotonic() + _SETTLING
+    while (seen := left(account, name, vpc)) and clock.monotonic() < end:
+        clock.sleep(PAUSE)
     return seen
 
 

@@ -18,7 +18,7 @@ from typing import Any
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.lab.model import LabInstance, LabSession, LabWorld
-from vpcshark.lab.vpc import guard, machine, mirror, netns, record, topology, traffic
+from vpcshark.lab.vpc import building, guard, machine, mirror, netns, record, topology, traffic
 from vpcshark.lab.vpc.mirror_process import MirrorProcess
 from vpcshark.lab.vpc.processes import PATIENCE, Processes, end_all
 from vpcshark.lab.vpc.worker import Worker, python
@@ -55,7 +55,7 @@ class NamespacePlane:
         made = self._made = record.Record(self._folder / "record.json", plan.all_namespaces(), plan.host_devices())
         made.save()
         try:
-            build(plan)
+            building.build(plan)
             self._enforcer = guard.Enforcer(plan.fabric)
             self._ports = {link.eni.id: link.port for link in plan.links}
             self._run(plan, made)
@@ -90,13 +90,13 @@ class NamespacePlane:
         with self._changing:
             if self._plan is None or self._made is None:
                 raise VpcsharkError("The lab's network is not running.", "Start the lab first.")
-            self._plan = widen(self._plan, instance)
+            self._plan = building.widen(self._plan, instance)
             plan = topology.joining(self._plan, instance, self._name, self._next_port)
             self._next_port += len(plan.links)
             name = plan.namespaces[instance.id]
             self._made.namespaces.append(name)
             self._made.save()
-            add(plan)
+            building.add(plan)
             self._forget([address for link in plan.links for address in (link.eni.ipv4, link.eni.ipv6) if address])
             self._ports |= {link.eni.id: link.port for link in plan.links}
             self._ask({"join": mirror_view(plan)})
@@ -245,69 +245,3 @@ def _hear_all(workers: Sequence[Worker], word: str) -> None:
     for worker in workers:
         if worker.hear() != word:
             raise worker.broken()
-
-
-def build(plan: topology.Topology) -> None:
-    """Make the namespaces and everything in them but processes. OSError or VpcsharkError."""
-    netns.ip_batch(f"netns add {name}" for name in plan.all_namespaces())
-    for name in plan.all_namespaces():
-        netns.inside(name, lambda: netns.write_settings(topology.NAMESPACE_SETTINGS))
-    netns.ip_batch(topology.link_commands(plan))
-    netns.inside(plan.fabric, lambda: _prepare_fabric(plan))
-    netns.ip_batch(topology.fabric_commands(plan), plan.fabric)
-    netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
-    for instance in plan.world.instances:
-        _build_instance(plan, instance)
-
-
-def widen(plan: topology.Topology, instance: LabInstance) -> topology.Topology:
-    """Build the subnets of an instance that are not there yet; the plan with them. OSError or VpcsharkError."""
-    wider = topology.widened(plan, instance)
-    new = [cidr for cidr in wider.bridges if cidr not in plan.bridges]
-    if new:
-        part = topology.only(wider, new)
-        netns.ip_batch(topology.subnet_commands(part))
-        netns.inside(plan.fabric, lambda: _prepare_fabric(part))
-        netns.ip_batch(topology.router_commands(part), plan.fabric)
-        netns.ip_batch(topology.way_commands(plan, new))
-    return wider
-
-
-def add(plan: topology.Topology) -> None:
-    """Put an instance's part (``topology.joining``) into a network that is built. OSError or VpcsharkError."""
-    (instance,) = plan.world.instances
-    name = plan.namespaces[instance.id]
-    netns.ip_batch([f"netns add {name}"])
-    netns.inside(name, lambda: netns.write_settings(topology.NAMESPACE_SETTINGS))
-    netns.ip_batch(topology.cable_commands(plan))
-    netns.inside(plan.fabric, lambda: _prepare_ports(plan))
-    netns.ip_batch(topology.port_commands(plan), plan.fabric)
-    netns.bridge_batch(topology.forwarding_commands(plan), plan.fabric)
-    _build_instance(plan, instance)
-
-
-def _prepare_ports(plan: topology.Topology) -> None:
-    netns.write_settings(topology.port_settings(plan))
-    netns.disable_offloads([link.port for link in plan.links])
-
-
-def _prepare_fabric(plan: topology.Topology) -> None:
-    netns.write_settings(topology.fabric_settings(plan))
-    netns.disable_offloads([*(link.port for link in plan.links), *plan.bridges.values()])
-
-
-def _build_instance(plan: topology.Topology, instance: LabInstance) -> None:
-    namespace = plan.namespaces[instance.id]
-    devices = [link.device for link in plan.links if link.eni in instance.enis]
-    switch_off: Callable[[], None] = lambda: netns.disable_offloads(devices)  # noqa: E731
-    if namespace:
-        netns.inside(namespace, switch_off)
-        netns.ip_batch(topology.instance_commands(plan, instance), namespace)
-        rules, rules6 = topology.rule_commands(instance)
-        if rules:
-            netns.ip_batch(rules, namespace)
-            netns.ip_batch(rules6, namespace, ["-6"])
-    else:
-        switch_off()
-        netns.write_settings((f"ipv6/conf/{device}/disable_ipv6", "1") for device in devices)
-        netns.ip_batch(topology.host_commands(plan))
