@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from hands import VPCSHARK, Lab, running_lab
 
 HERE = Path(__file__).parents[1] / "support"
 MEND = f"import sys, boto3; sys.path.insert(0, {str(HERE)!r}); import mending; mending.run(sys.argv[1], boto3.client)"
@@ -44,3 +45,41 @@ def test_the_talks_question_is_answered_and_its_mend_works(tmp_path: Path):
 def _environment() -> dict[str, str]:
     folder = str(Path(sys.executable).parent)
     return {**os.environ, "PATH": f"{folder}:{os.environ['PATH']}"}
+
+
+@pytest.mark.long
+def test_instances_are_opened_beside_their_network(tmp_path: Path):
+    """No device and no open port more than without; a host that is launched comes and goes."""
+    with running_lab(topology="talk") as lab:
+        before = spaces(lab)
+        assert devices(lab, "server") == {"lo", "eth0"}
+        assert ssh_listeners(lab, "server") == {"127.0.0.1:22"}
+        knock = ["timeout", "2", "bash", "-c", "exec 3<>/dev/tcp/10.2.0.20/22"]
+        assert subprocess.run([*lab.namespace("client"), *knock], check=False, capture_output=True).returncode == 124
+        online = lab.client("ssm").describe_instance_information()["InstanceInformationList"]
+        assert len(online) == 3
+        lab.start(*lab.namespace("client"), "ping", "-q", "-i", "0.3", "10.2.0.20", stdin=subprocess.DEVNULL)
+        words = ["client", "--host", "launch", "-a", "duration:4", "-w", str(tmp_path / "one.pcapng")]
+        made = lab.run(*VPCSHARK, "capture", *words, stdin=subprocess.DEVNULL)
+        lab.end_started()
+        assert made.returncode == 0, made.stderr
+        assert lab.is_clean()
+        assert spaces(lab) == before
+
+
+def spaces(lab: Lab) -> set[str]:
+    """The lab's namespaces."""
+    return {each.name for each in Path("/run/netns").glob(f"{lab.name}-*")}
+
+
+def devices(lab: Lab, name: str) -> set[str]:
+    """Of an instance."""
+    said = subprocess.run([*lab.namespace(name), "ls", "/sys/class/net"], capture_output=True, text=True, check=True)
+    return set(said.stdout.split())
+
+
+def ssh_listeners(lab: Lab, name: str) -> set[str]:
+    """Where somebody takes SSH."""
+    command = [*lab.namespace(name), "ss", "-Hltn", "sport = :22"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True)
+    return {line.split()[3] for line in said.stdout.splitlines()}
