@@ -33,6 +33,25 @@ def test_1_the_mirror_targets_icmp_is_not_about_the_mirrored_port() -> None:
     assert kinds(story) == ["syn-unanswered", "mirror-artefact"]
 
 
+def test_nothing_is_lost_before_a_sender_that_stands_at_the_capture_point() -> None:
+    """What the capture missed of it, and what is sent again after that, was lost behind it."""
+    story = Story(ttls={CLIENT: 64, SERVER: 59, ROUTER: 64})
+    tcp = Tcp(story).open()
+    for number in range(40):
+        missed = tcp.skip(CLIENT, 1000) if number % 6 == 3 else 0
+        for _ in range(4):
+            tcp.say(CLIENT, bytes(1000))
+            story.wait(0.001)
+            tcp.ack(SERVER, **({"ack": missed} if missed else {}))
+        if missed:
+            story.wait(0.03)
+            tcp.raw(CLIENT, "A", bytes(1000), seq=missed)
+            tcp.ack(SERVER)
+    (finding,) = judged(story).findings
+    assert finding.kind == "loss"
+    assert "were lost behind this capture point" in finding.sentence
+
+
 def test_2_silence_after_a_request_is_a_black_hole_if_the_sequence_number_went_on() -> None:
     story = Story()
     tcp = Tcp(story, mss=8961).open().ask()
@@ -320,3 +339,19 @@ def test_syns_that_wait_while_older_connections_go_on_lack_a_nats_ports_where_th
     assert [each.kind for each in held(CLIENT, "54.0.0.7", 4).findings] == ["nat-ports-exhausted"]
     assert [each.kind for each in held(CLIENT, SERVER, 4).findings] == ["syn-unanswered"]
     assert [each.kind for each in held(CLIENT, "54.0.0.7", 2).findings] == ["syn-unanswered"]
+
+
+def test_the_last_frame_of_a_finding_is_of_one_of_its_flows_too() -> None:
+    """Of very many copies the first ones and the last one are named."""
+    story = Story()
+    for number in range(230):
+        tcp = Tcp(story, sport=40000 + number)
+        for _ in range(2):
+            tcp.raw(CLIENT, "S", id=number + 1)
+        story.wait(0.01)
+        for _ in range(2):
+            tcp.raw(SERVER, "SA", id=9000 + number, ack=tcp.seq[CLIENT] + 1)
+    (finding,) = (each for each in judged(story).findings if each.kind == "capture-duplicated")
+    last = max(frame.number for frame in finding.frames)
+    assert last == len(story.packets)
+    assert 40229 in {port for flow in finding.flows for port in (flow.source_port, flow.target_port)}

@@ -73,7 +73,7 @@ class View:
         copies, asked = _copies(packets)
         if len(copies) < _FEWEST_COPIES or len(copies) < _SHARE_OF_COPIES * asked:
             return packets
-        flows = tuple(dict.fromkeys(flow_of(packet) for packet in copies[:200]))
+        flows = tuple(dict.fromkeys(flow_of(packet) for packet in (*copies[:200], copies[-1])))
         sentence = (
             f"{len(copies)} packets are in the capture more than once, with the same identification and within 1 ms: "
             "the capture point saw them at several places. They are counted once."

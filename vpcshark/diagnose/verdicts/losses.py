@@ -100,6 +100,12 @@ _BY_BOTH_ENDS = (
 )
 
 
+def _where(view: View, flow: Flow, behind: Sequence[Segment], ahead: Sequence[Segment]) -> str:
+    """Of what is lost most never came by here, or most did. Nothing lies before a sender that stands here."""
+    is_sender = view.is_here(flow.source) and not view.is_here(flow.target)
+    return "before this capture point" if len(behind) >= len(ahead) and not is_sender else "behind this capture point"
+
+
 def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Finding]:
     behind, ahead = lost_of(stream)
     told = _told_too_big(view, flow)
@@ -119,8 +125,7 @@ def _lost(view: View, pair: Pair, stream: Stream, flow: Flow) -> Iterator[Findin
     if policed is not None:
         yield _policed(view, stream, flow, again, policed)
         return
-    is_before = len(behind) >= len(ahead) and (not view.is_here(flow.source) or view.is_here(flow.target))
-    where = "before this capture point" if is_before else "behind this capture point"
+    where = _where(view, flow, behind, ahead)
     sentence = (
         f"{lost} of {total} data packets from {flow.client} to {flow.server} were lost {where} and sent again "
         f"({100 * lost / total:.2g} %); the longest wait for one was {seconds(stall)}."
