@@ -51,12 +51,12 @@ def test_a_setting_is_written_for_the_user_alone_and_shown(config, file):
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("list.limit", "many", "line 2"),
+        ("list.limit", "many", "list.limit: "),
         ("list.colour", "red", "colour"),
         ("defaults.vni", "x", "0 to 16777215"),
         ("defaults.colour", "red", "colour"),
         ("regions", "x", "SECTION.NAME"),
-        ("list.regions", "eu_west_1", "line 2"),
+        ("list.regions", "eu_west_1", "such as eu-west-1"),
         ("list.regions", "eu-wset-1, eu-west-1", "Did you mean eu-west-1?"),
         ("defaults.region", "eu-wset-1", "Did you mean eu-west-1?"),
         ("defaults.hots", "auto", "did you mean host?"),

@@ -49,8 +49,14 @@ def run_set(options: argparse.Namespace) -> int:
         raise InputError("A value is one line.", "Take vpcshark config edit for more.")
     file = settings.path()
     section, name = section.strip(), name.strip().lower()
-    text = settings_text.change(_text(file), section, name, options.value)
-    check(text, file)
+    before = _text(file)
+    text = settings_text.change(before, section, name, options.value)
+    try:
+        check(text, file)
+    except InputError as error:
+        check(before, file)  # what was wrong before has its line
+        said = error.problem.partition(": ")[2] if error.problem.startswith(f"{file}, line ") else error.problem
+        raise InputError(f"{options.name}: {said.removeprefix(f'{name}: ')}", "Nothing was written.") from error
     if name in ("region", "regions"):
         _check_regions(options.value)
     write(file, text)

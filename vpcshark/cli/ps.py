@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _print(seen: list[Seen], now: float, there: float, nothing: str) -> None:
+def _print(seen: list[Seen], now: float, there: float, nothing: str = "No captures.") -> None:
     """``there``: the time by which leases run out. ``nothing`` is said where there are none."""
     out = console.out()
     if not seen:

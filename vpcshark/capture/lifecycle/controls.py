@@ -62,14 +62,14 @@ class Live:
         Waits a moment for the thread that shows, which the stop ends, however that ended: frames are not held up."""
         if self._ticking is not None:
             wait([self._ticking], TICK)  # lest it shows its own after this
-            self._status.show(f"Stopped · {self.text()}")
+            self._status.show(self.text())
 
     def _tick(self, stop: Stop) -> None:
         while not stop.wait(TICK):
             self._status.show(self.text())
             self._kinds = list(self._made().values())
         self._over = self._clock.monotonic()
-        self._status.show(f"Stopping · {self.text()}")
+        self._status.show("Stopping ...")
 
     def text(self) -> str:
         """``1,234 frames · 0 dropped · 1:05 · $0.0003``: as short as the toolbar's field is."""
