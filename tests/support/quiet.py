@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import queue
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 
@@ -21,7 +21,7 @@ class QuietHost:
         self._on_read = on_read
         self._frames: queue.Queue[bytes] = queue.Queue()
 
-    def open(self, argv: list[str]) -> QuietHost:
+    def open(self, command: Sequence[str]) -> QuietHost:
         """It starts whatever it is told to."""
         return self
 

@@ -32,6 +32,7 @@ LARGEST_PAGE = 1_000  # what EC2's describes take where the model has no bound
 MOST_PAGES = 1_000  # of one answer: a million resources
 LONGEST_LISTING = 60.0  # seconds for all pages of an answer
 _SIZES = ("MaxResults", "PageSize", "MaxItems", "limit")  # how services call it
+_CHANGES = ("Create", "Modify", "AuthorizeSecurityGroup", "RunInstances")
 NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
 _SYSTEM = SystemClock()
 _SILENT = "vpcshark_silent"  # in a call's context: how many of its attempts had no answer
@@ -39,10 +40,8 @@ _SENT = "vpcshark_sent"  # in a call's context: at least one of its attempts may
 
 
 class Ec2(Protocol):
-    """The calls of EC2 that we make: each takes the API's parameters by name and returns its answer as a mapping.
-
-    A boto3 client fits. The IAM policies that we hand out list the same operations.
-    """
+    """The calls of EC2 that we make: each takes the API's parameters by name and returns its answer as a mapping. A
+    boto3 client fits. The IAM policies that we hand out list the same operations."""
 
     def create_traffic_mirror_filter(self, **parameters: Any) -> Mapping[str, Any]: ...
     def create_traffic_mirror_filter_rule(self, **parameters: Any) -> Mapping[str, Any]: ...
@@ -169,9 +168,7 @@ class Aws:
 
     def _check(self, operation_name: str = "", request: Any = None, **_: Any) -> None:
         """Called by botocore before each attempt of each call. One that was never sent surely made nothing."""
-        if self._is_closing and operation_name.startswith(
-            ("Create", "Modify", "AuthorizeSecurityGroup", "RunInstances")
-        ):
+        if self._is_closing and operation_name.startswith(_CHANGES):
             _call_off(operation_name, request.context)
 
     def _sign(self, parsed: Any = None, **_: Any) -> None:

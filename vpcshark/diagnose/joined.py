@@ -6,16 +6,15 @@ is said. Must not know what one point alone can tell.
 
 from __future__ import annotations
 
-import bisect
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
-from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, flow_of, seconds
-from vpcshark.diagnose.icmp import TOO_BIG
-from vpcshark.diagnose.packet import RST, TCP, UDP, Packet, address
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, flow_of, seconds
+from vpcshark.diagnose.joint import Cut, Joint, is_probe, taken_size, was_taken
+from vpcshark.diagnose.packet import RST, TCP, Packet, address
 from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
 from vpcshark.diagnose.verdicts import marks, mtu, voice
 from vpcshark.diagnose.view import View
@@ -26,21 +25,6 @@ _EDGE = 200 * MILLISECOND
 _STAMPING = 500_000
 """Nanoseconds by which stamps of virtual interfaces of one clock differ: a way there and back between two of them was
 seen to take less than nothing, by 0.1 ms; five times that is allowed for."""
-
-
-@dataclass
-class Joint:
-    """A direction of which ``upper`` sees each packet first. Times of ``lower`` less ``offset`` are those of ``upper``.
-    ``points`` are their numbers, of more than two."""
-
-    upper: View
-    lower: View
-    way: Way
-    offset: int
-    points: tuple[int, ...] = ()
-    lost: list[Packet] = field(default_factory=list)
-    made: list[Packet] = field(default_factory=list)
-    """Packets that only ``lower`` has."""
 
 
 @dataclass
@@ -173,10 +157,10 @@ def judge(made: Comparison) -> Iterator[Finding]:
 
 def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     """Packets that left the upper point and are not at the lower one."""
-    way, cut = joint.way, _Cut(joint)
+    way, cut = joint.way, Cut(joint)
     missing = [p for p in joint.lost if matters(p) and not cut.has(p)]
-    found = [p for p in missing if p.length <= _taken_size(joint, p) and not _was_taken(joint, p)]
-    found = [p for p in found if not _is_probe(way, p)]
+    found = [p for p in missing if p.length <= taken_size(joint, p) and not was_taken(joint, p)]
+    found = [p for p in found if not is_probe(way, p)]
     by_ends: dict[Direction, list[Packet]] = defaultdict(list)
     for packet in found:
         by_ends[packet.source, packet.target].append(packet)
@@ -210,80 +194,6 @@ def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
             yield replace(hole, cause=cause)
             continue
         yield Finding("loss", PROVED, sentence, flows, frames, checked, advice, weight=weight, cause=cause)
-
-
-class _Cut:
-    """Bytes that only the lower point has as packets of these sizes: a network card cut large segments, or joined small
-    ones, between the two points. What is sent again is at both, so it is not among them."""
-
-    def __init__(self, joint: Joint) -> None:
-        self._moved = {flow_of(a): flow_of(b) for a, b in joint.way.moved}
-        found: dict[Flow, list[Packet]] = defaultdict(list)
-        for packet in joint.made:
-            if packet.protocol == TCP and packet.size and not packet.shift:
-                found[flow_of(packet)].append(packet)
-        self._base = {flow: packets[0].seq for flow, packets in found.items()}
-        self._spans = {flow: _united(packets) for flow, packets in found.items()}
-
-    def has(self, packet: Packet) -> bool:
-        """Are all bytes of a packet of the upper point among them?"""
-        flow = self._moved.get(flow_of(packet), flow_of(packet))
-        if packet.protocol != TCP or not packet.size or flow not in self._spans:
-            return False
-        start = _apart(packet.seq, self._base[flow])
-        place = bisect.bisect_right(self._spans[flow], (start, 1 << 62)) - 1
-        return place >= 0 and start + packet.size <= self._spans[flow][place][1]
-
-
-def _united(packets: Sequence[Packet]) -> list[tuple[int, int]]:
-    """Stretches of bytes, counted from the first packet's first one."""
-    base, found = packets[0].seq, list[tuple[int, int]]()
-    for start, end in sorted((at := _apart(p.seq, base), at + p.size) for p in packets):
-        if found and start <= found[-1][1]:
-            found[-1] = (found[-1][0], max(end, found[-1][1]))
-        else:
-            found.append((start, end))
-    return found
-
-
-def _apart(seq: int, base: int) -> int:
-    """How far, either way."""
-    far = seq - base & 0xFFFFFFFF
-    return far if far < 1 << 31 else far - (1 << 32)
-
-
-_QUIC_PORT, _QUIC_LEAST = 443, 1228
-
-
-def _is_probe(way: Way, packet: Packet) -> bool:
-    """Is it a QUIC datagram that tries whether more fits than what passes? It is sent to be lost where it does not
-    (RFC 9000, 14.4); that 1,200 bytes and their headers pass every QUIC path has to prove first (14.1)."""
-    is_quic = packet.protocol == UDP and _QUIC_PORT in (packet.sport, packet.dport)
-    return is_quic and packet.length > way.biggest >= _QUIC_LEAST
-
-
-def _taken_size(joint: Joint, packet: Packet) -> int:
-    """The size that a router has told the sender to keep to; path MTU discovery that works is no loss."""
-    told = [q.mtu for q in joint.upper.quotes if q.says == TOO_BIG and q.flow.target == packet.target and q.mtu]
-    return min(told, default=1 << 20)
-
-
-def _was_taken(joint: Joint, packet: Packet) -> bool:
-    """Has the receiver acknowledged it, at the lower point, without it being sent again? Then that capture lost it."""
-    if packet.protocol != TCP or not packet.size:
-        return False
-    end = packet.seq + packet.size & 0xFFFFFFFF
-    for pair in joint.lower.pairs:
-        is_client = pair.flow == flow_of(packet)
-        if not is_client and pair.flow.reversed() != flow_of(packet):
-            continue
-        stream = pair.of(is_client)
-        if not stream.has_base:
-            return False
-        place = stream.relative(end)
-        came = any(s.start <= place - packet.size and s.end >= place for s in stream.segments)
-        return stream.acked >= place and not came and any(h.rest > 0 and h.start < place <= h.end for h in stream.holes)
-    return False
 
 
 def _resets(joint: Joint) -> Iterator[Finding]:

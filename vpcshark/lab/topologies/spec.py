@@ -6,20 +6,19 @@ has IPv6 its subnets and instances get theirs from the lab.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
 import yaml
 
 from vpcshark.errors import InputError
+from vpcshark.lab.topologies.parts import ADVICE, Part
 from vpcshark.lab.topologies.rules import AclLine, GroupLine, acl_line, group_line
 
 SHIPPED = Path(__file__).parent / "shipped"
 Raw = Mapping[str, Any]
-_ADVICE = "docs/how-to/lab-topologies.md has the form; vpcshark lab topologies lists those that are shipped."
 
 
 @dataclass(frozen=True)
@@ -152,13 +151,13 @@ def load(path: Path) -> Spec:
     try:
         raw = yaml.safe_load(path.read_text("utf-8"))
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
-        raise InputError(f"{path} can't be read as YAML: {' '.join(str(error).split())}.", _ADVICE) from error
+        raise InputError(f"{path} can't be read as YAML: {' '.join(str(error).split())}.", ADVICE) from error
     return parse(raw, path.stem)
 
 
 def parse(raw: Any, name: str) -> Spec:
     """A topology of YAML's plain values."""
-    top = _Part(f"The topology {name}", raw)
+    top = Part(f"The topology {name}", raw)
     vpcs = tuple(_vpc(part) for part in top.parts("vpcs"))
     internet = {part.name: tuple(part.texts("serves")) for part in top.parts("internet")}
     spec = Spec(
@@ -179,7 +178,7 @@ def parse(raw: Any, name: str) -> Spec:
     return spec
 
 
-def _vpc(part: _Part) -> Vpc:
+def _vpc(part: Part) -> Vpc:
     subnets = tuple(
         Subnet(
             one.name, part.name, one.network("cidr"), one.text("zone", "a"), one.text("table", ""), one.text("acl", "")
@@ -204,7 +203,7 @@ def _vpc(part: _Part) -> Vpc:
     return Vpc(part.name, part.network("cidr"), bool(part.take("ipv6", False)), subnets, tables, acls, groups)
 
 
-def _instance(part: _Part) -> Instance:
+def _instance(part: Part) -> Instance:
     return Instance(
         part.name,
         part.text("subnet"),
@@ -218,7 +217,7 @@ def _instance(part: _Part) -> Instance:
     )
 
 
-def _transit(part: _Part) -> Transit:
+def _transit(part: Part) -> Transit:
     attachments = {one.name: (one.text("vpc"), tuple(one.texts("subnets"))) for one in part.parts("attachments")}
     tables = tuple(
         TransitTable(
@@ -229,97 +228,20 @@ def _transit(part: _Part) -> Transit:
     return Transit(part.name, attachments, tables)
 
 
-def _nat(part: _Part) -> Nat:
+def _nat(part: Part) -> Nat:
     return Nat(part.name, part.text("subnet"), part.address("address"), part.address("public"))
 
 
-def _balancer(part: _Part) -> Balancer:
+def _balancer(part: Part) -> Balancer:
     return Balancer(part.name, tuple(part.texts("subnets")), tuple(map(_listener, part.parts("listeners"))))
 
 
-def _listener(part: _Part) -> Listener:
+def _listener(part: Part) -> Listener:
     protocol, _, port = part.name.partition(" ")
     if protocol not in ("tcp", "udp") or not port.isdigit():
         raise InputError(f'{part.where}: "{part.name}" is no listener.', "One is as in tcp 80.")
     to = part.text("port", port)
     return Listener(protocol, int(port), tuple(part.texts("targets")), int(to) if to.isdigit() else int(port))
-
-
-class _Part:
-    """One mapping of the file. What is taken out of it is known; the rest is an error."""
-
-    def __init__(self, where: str, raw: Any, name: str = "") -> None:
-        if not isinstance(raw, dict):
-            raise InputError(f"{where} is no mapping.", _ADVICE)
-        self.where, self.raw, self.name = where, {str(key): value for key, value in raw.items()}, name
-        self._taken: set[str] = set()
-
-    def take(self, key: str, default: Any = None) -> Any:
-        """A value, whatever it is."""
-        self._taken.add(key)
-        return self.raw.get(key, default)
-
-    def parts(self, key: str) -> Iterator[_Part]:
-        """The named mappings below a key, each done with when the next begins."""
-        below = _Part(f"{self.where}, {key},", self.take(key) or {})
-        for name, raw in below.raw.items():
-            part = _Part(f"{self.where}, {key} {name}", raw or {}, name)
-            yield part
-            part.done()
-
-    def text(self, key: str, default: str | None = None) -> str:
-        """A word."""
-        found = self.take(key, default)
-        if found is None or isinstance(found, (dict, list)):
-            raise InputError(f"{self.where} does not say its {key}.", _ADVICE)
-        return str(found)
-
-    def texts(self, key: str) -> Sequence[str]:
-        """A list of words."""
-        found = self.take(key) or []
-        if not isinstance(found, list):
-            raise InputError(f"{self.where}: {key} is no list.", _ADVICE)
-        return [str(each) for each in found]
-
-    def strings(self, key: str) -> Mapping[str, str]:
-        """Words by name."""
-        return _Part(f"{self.where}, {key},", self.take(key) or {}).all_strings()
-
-    def all_strings(self) -> Mapping[str, str]:
-        """All that it has, as words."""
-        self._taken |= {*self.raw}
-        return {key: str(value) for key, value in self.raw.items()}
-
-    def pairs(self, key: str) -> Mapping[str, tuple[str, str]]:
-        """Two words by name."""
-        found = {}
-        for name, value in _Part(f"{self.where}, {key},", self.take(key) or {}).raw.items():
-            if not isinstance(value, list) or len(value) != 2:
-                raise InputError(f"{self.where}, {key} {name}: that takes two names.", _ADVICE)
-            found[name] = (str(value[0]), str(value[1]))
-        return found
-
-    def network(self, key: str) -> str:
-        """A block."""
-        text = self.text(key)
-        try:
-            return str(ip_network(text))
-        except ValueError as error:
-            raise InputError(f"{self.where}: {key} {text} is no network ({error}).", _ADVICE) from error
-
-    def address(self, key: str, default: str | None = None) -> str:
-        """An address."""
-        text = self.text(key, default)
-        try:
-            return str(ip_address(text)) if text else ""
-        except ValueError as error:
-            raise InputError(f"{self.where}: {key} {text} is no address.", _ADVICE) from error
-
-    def done(self) -> None:
-        """InputError for what nobody took."""
-        unknown = sorted(set(self.raw) - self._taken)
-        if unknown:
-            raise InputError(f"{self.where} has {', '.join(unknown)}, which a topology does not know.", _ADVICE)
 
 
 def _check(spec: Spec) -> None:
@@ -348,4 +270,4 @@ def _check(spec: Spec) -> None:
             used += [("attachment", name, {*ends, "blackhole"}) for name in table.routes.values()]
     for kind, name, known in used:
         if name not in known:
-            raise InputError(f"The topology {spec.name} has no {kind} {name}.", _ADVICE)
+            raise InputError(f"The topology {spec.name} has no {kind} {name}.", ADVICE)
