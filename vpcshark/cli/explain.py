@@ -10,6 +10,7 @@ import argparse
 from rich.console import Console
 from rich.table import Table
 
+from vpcshark.capture.mirror.filter_programs import service_port
 from vpcshark.cli import console
 from vpcshark.errors import InputError
 from vpcshark.wire.bpf.libpcap import FilterError, compile_filter
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
 
 def explain(text: str, out: Console) -> None:
     """Print the rules as a table, then what they cannot say. Any text will do; ports may be named."""
-    translation = translate(text)
+    translation = translate(text, service_port)
     if translation.rules:
         out.print(_table(translation.rules))
         out.print()

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import socket
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,7 +30,7 @@ def checked_rules(capture_filter: str) -> Rules:
 
 def mirror_rules(capture_filter: str) -> tuple[Rule, ...]:
     """The rules for ``capture_filter``, at most ten. InputError for a filter that asks for nothing that AWS mirrors."""
-    translation = translate(capture_filter)
+    translation = translate(capture_filter, service_port)
     if not translation.rules:
         raise InputError(
             f'The capture filter "{capture_filter}" asks only for frames that AWS never mirrors, such as ARP.',
@@ -79,3 +80,11 @@ def _refusal(capture_filter: str, error: libpcap.FilterError) -> Mistake:
     shown = capture_filter if len(capture_filter) <= 200 else f"{capture_filter[:200]}…"
     words = str(error).rstrip(".")
     return Mistake(f'"{shown}" is no capture filter: {words}.', "The manual page pcap-filter(7) has the language.")
+
+
+def service_port(name: str, protocol: str) -> int | None:
+    """The port of a named service ("ssh", "tcp") by this machine's services file, which libpcap reads too."""
+    try:
+        return socket.getservbyname(name, protocol)
+    except (OSError, ValueError):
+        return None

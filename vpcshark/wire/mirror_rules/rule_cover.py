@@ -10,51 +10,64 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations
 from operator import or_
+from typing import Any
 
-from vpcshark.wire.mirror_rules.packet_sets import ADDRESSES, PORTS, Box, Space, Span, block
+from vpcshark.wire.mirror_rules.packet_sets import Space
+from vpcshark.wire.mirror_rules.primitives import Network, Pattern
 
-_MOST_BOXES = 60
+__all__ = ["RuleList", "rule_lists"]
+
+_MOST_BOXES = 100
+_WORTH_A_RULE = 0.002  # of the traffic
 _MOST_REJECTS_TRIED = 24
-_ORDERS = ((1, 2, 3, 4, 0), (2, 1, 4, 3, 0), (3, 4, 0, 1, 2), (4, 3, 0, 2, 1))  # dimensions
+_PORTS = ("source_ports", "destination_ports")
+_ADDRESSES = ("source", "destination")
+_ORDERS = (
+    ("source", "destination", "source_ports", "destination_ports", "protocol"),
+    ("destination", "source", "destination_ports", "source_ports", "protocol"),
+    ("source_ports", "destination_ports", "protocol", "source", "destination"),
+    ("destination_ports", "source_ports", "protocol", "destination", "source"),
+)
 
 
 @dataclass(frozen=True)
 class RuleList:
     """Rejects, then accepts. ``surplus`` are the cells let through unwanted, ``weight`` their share of the traffic."""
 
-    rejects: tuple[Box, ...] = ()
-    accepts: tuple[Box, ...] = ()
+    rejects: tuple[Pattern, ...] = ()
+    accepts: tuple[Pattern, ...] = ()
     surplus: int = 0
     weight: float = 0.0
 
     def __len__(self) -> int:
         return len(self.rejects) + len(self.accepts)
 
-    def boxes(self) -> list[tuple[str, Box]]:
-        """(action, box) in the order of the rules."""
-        return [*(("reject", box) for box in self.rejects), *(("accept", box) for box in self.accepts)]
-
 
 def rule_lists(space: Space, wanted: int, most: int) -> list[RuleList]:
-    """The tightest list of each length up to ``most`` that was found; an empty one if nothing is wanted."""
+    """Lists of 1 to ``most`` rules, each tighter than those before it; an empty one if nothing is wanted."""
     if not wanted:
         return [RuleList()]
     best: dict[int, RuleList] = {}
-    covers: dict[int, list[list[Box]]] = {}
+    covers: dict[int, list[list[Pattern]]] = {}
     for accepts in range(1, most + 1):
         for found in _with_rejects(space, wanted, accepts, most, covers):
-            if len(found) not in best or found.weight < best[len(found)].weight:
+            known = best.get(len(found))
+            if known is None or found.weight < known.weight:
                 best[len(found)] = found
-    return list(best.values())
+    frontier: list[RuleList] = []
+    for length in sorted(best):
+        gain = frontier[-1].weight - best[length].weight if frontier else 1.0
+        if gain > _WORTH_A_RULE or (gain > 0 and not best[length].surplus):
+            frontier.append(best[length])
+    return frontier
 
 
 def _with_rejects(
-    space: Space, wanted: int, accepts: int, most: int, covers: dict[int, list[list[Box]]]
+    space: Space, wanted: int, accepts: int, most: int, covers: dict[int, list[list[Pattern]]]
 ) -> Iterator[RuleList]:
     """Lists with at most so many accepts, and one reject more each time. ``covers`` remembers what was worked out."""
-    rejects: list[Box] = []
+    rejects: list[Pattern] = []
     while True:
         rejected = _union(space, rejects)
         if rejected not in covers:
@@ -62,93 +75,142 @@ def _with_rejects(
         boxes = next(boxes for boxes in covers[rejected] if len(boxes) <= accepts)
         surplus = _union(space, boxes) & ~rejected & ~wanted
         yield RuleList(tuple(rejects), tuple(boxes), surplus, space.weight(surplus))
-        reject = _best_reject(space, wanted, surplus) if len(rejects) + accepts < most else None
+        if not surplus or len(rejects) + accepts >= most:
+            return
+        reject = _best_reject(space, wanted, surplus)
         if reject is None:
             return
         rejects.append(reject)
 
 
-def _union(space: Space, boxes: Iterable[Box]) -> int:
-    return reduce(or_, map(space.cells, boxes), 0)
+def _union(space: Space, patterns: Iterable[Pattern]) -> int:
+    return reduce(or_, map(space.cells, patterns), 0)
 
 
-def _best_reject(space: Space, wanted: int, surplus: int) -> Box | None:
+def _best_reject(space: Space, wanted: int, surplus: int) -> Pattern | None:
     """The one that keeps away most of the surplus and nothing that is wanted."""
-    found: list[Box] = []
-    left = surplus
+    best, most, left = None, 0.0, surplus
     for _ in range(_MOST_REJECTS_TRIED):
-        if left:
-            start = _first(space, left)
-            left &= ~space.cells(start)
-            found += [] if space.cells(start) & wanted else _grown(space, start, ~wanted)
-            left &= ~_union(space, found)
-    return max(found, key=lambda box: space.weight(space.cells(box) & surplus), default=None)
+        if not left:
+            break
+        start = space.closure(_lowest(left))
+        left &= left - 1
+        if space.cells(start) & wanted:
+            continue
+        for grown in _grown(space, start, ~wanted):
+            left &= ~space.cells(grown)
+            weight = space.weight(space.cells(grown) & surplus)
+            if weight > most:
+                best, most = grown, weight
+    return best
 
 
-def _first(space: Space, cells: int) -> Box:
-    return space.closure((cells & -cells).bit_length() - 1)
+def _lowest(cells: int) -> int:
+    return (cells & -cells).bit_length() - 1
 
 
-def _cover(space: Space, wanted: int, free: int) -> list[Box]:
+def _cover(space: Space, wanted: int, free: int) -> list[Pattern]:
     """Boxes that together hold all that is wanted, as little more as boxes can; ``free`` cells cost nothing."""
     left, boxes = wanted & ~free, []
     while left:
-        start = _first(space, left)
+        start = space.closure(_lowest(left))
         allowed = wanted | free | space.cells(start)
-        boxes.append(max(_grown(space, start, allowed), key=lambda box: space.weight(space.cells(box) & left)))
-        left &= ~space.cells(boxes[-1])
+        box = max(_grown(space, start, allowed), key=lambda grown: space.weight(space.cells(grown) & left))
+        boxes.append(box)
+        left &= ~space.cells(box)
         if len(boxes) > _MOST_BOXES:
-            return [Box()]
+            return [Pattern(space.version)]
+    return _without_needless(space, boxes, wanted & ~free)
+
+
+def _without_needless(space: Space, boxes: list[Pattern], wanted: int) -> list[Pattern]:
     for box in sorted(boxes, key=lambda box: space.weight(space.cells(box))):
         others = [other for other in boxes if other is not box]
-        boxes = boxes if wanted & ~free & ~_union(space, others) else others
+        if not wanted & ~_union(space, others):
+            boxes = others
     return boxes
 
 
-def _grown(space: Space, start: Box, allowed: int) -> Iterator[Box]:
+def _grown(space: Space, start: Pattern, allowed: int) -> Iterator[Pattern]:
     """``start`` widened as far as it stays within ``allowed``; which side goes first makes the difference."""
     for order in _ORDERS:
         box = start
         for side in order:
-            outer = space.networks[side] if side in ADDRESSES else space.atoms[side][1:] if side in PORTS else []
-            for span in (*outer, None):
-                wider = box.having(side, _joined(space, side, box[side], span))
-                is_rule = wider.protocol or not (wider.source_ports or wider.destination_ports)
-                box = wider if is_rule and not space.cells(wider) & ~allowed else box
+            wider = _wider(space, box, side)
+            box = next((one for one in wider if not space.cells(one) & ~allowed), box)
+            if side in _PORTS:
+                box = _stretched(space, box, side, allowed)
         yield box
 
 
-def _joined(space: Space, side: int, one: Span | None, other: Span | None) -> Span | None:
-    """The narrowest that a rule can say of both; None: anything."""
-    if one is None or other is None or one == other:
-        return one and other
-    span = (min(one + other), max(one + other))
-    if side in PORTS:
-        return span
-    return block(*span) if side in ADDRESSES and block(*span) in space.networks[side][:-1] else None
+def _wider(space: Space, box: Pattern, side: str) -> Iterator[Pattern]:
+    """All that ``side`` could be widened to, the widest first."""
+    if side in _ADDRESSES:
+        held: Network | None = getattr(box, side)
+        if held is not None:
+            yield box._replace(**_side(side, None))
+            outer = [n for n in space.networks[_ADDRESSES.index(side)] if n.meet(held) == n != space.root]
+            yield from (box._replace(**_side(side, network)) for network in reversed(outer))
+    elif side in _PORTS or not (box.source_ports or box.destination_ports):
+        yield box._replace(**_side(side, None))
 
 
-def _hull(space: Space, left: Box, right: Box) -> Box:
-    hull = Box._make(_joined(space, side, *ends) for side, ends in enumerate(zip(left, right, strict=True)))
-    return hull if hull.protocol else hull._replace(source_ports=None, destination_ports=None)
+def _stretched(space: Space, box: Pattern, side: str, allowed: int) -> Pattern:
+    """A port range made longer at both ends, span by span."""
+    for direction in (1, -1):
+        for span in space.spans[_PORTS.index(side)][1:][::direction]:
+            held = getattr(box, side)
+            if span is None or held is None:
+                break
+            if span[0] == held[1] + 1 or span[1] == held[0] - 1:
+                longer = box._replace(**_side(side, (min(span[0], held[0]), max(span[1], held[1]))))
+                box = box if space.cells(longer) & ~allowed else longer
+    return box
 
 
-def _merged(space: Space, boxes: list[Box], costless: int) -> list[list[Box]]:
+def _side(side: str, value: object) -> dict[str, Any]:
+    return {side: value}
+
+
+def _merged(space: Space, boxes: list[Pattern], costless: int) -> list[list[Pattern]]:
     """These boxes, and shorter and shorter lists that hold them: the two with the cheapest common hull become one."""
-    costs: dict[Box, float] = {}
+    costs: dict[Pattern, float] = {}
 
-    def cost(box: Box) -> float:
+    def cost(box: Pattern) -> float:
         if box not in costs:
             costs[box] = space.weight(space.cells(box) & ~costless)
         return costs[box]
 
-    def priced(left: Box, right: Box) -> tuple[float, Box]:
-        hull = _hull(space, left, right)
-        return cost(hull) - cost(left) - cost(right), hull
+    def priced(left: Pattern, right: Pattern) -> tuple[float, Pattern, Pattern, Pattern]:
+        hull = _hull(left, right)
+        return cost(hull) - cost(left) - cost(right), hull, left, right
 
     lists = [boxes]
+    pairs = [priced(left, right) for i, left in enumerate(boxes) for right in boxes[i + 1 :]]
     while len(boxes) > 1:
-        _, hull = min((priced(*pair) for pair in combinations(boxes, 2)), key=lambda found: found[0])
-        boxes = [*(box for box in boxes if space.cells(box) & ~space.cells(hull)), hull]
+        _, hull, *_ = min(pairs, key=lambda pair: pair[0])
+        inside = space.cells(hull)
+        boxes = [box for box in boxes if space.cells(box) & ~inside]
+        pairs = [pair for pair in pairs if pair[2] in boxes and pair[3] in boxes]
+        pairs += [priced(box, hull) for box in boxes]
+        boxes = [*boxes, hull]
         lists.append(boxes)
     return lists
+
+
+def _hull(left: Pattern, right: Pattern) -> Pattern:
+    protocol = left.protocol if left.protocol == right.protocol else None
+    sides = {side: _meet(getattr(left, side), getattr(right, side)) for side in _ADDRESSES}
+    if protocol is None:
+        return Pattern(left.version, None, sides["source"], sides["destination"])
+    ports = {side: _span(getattr(left, side), getattr(right, side)) for side in _PORTS}
+    return Pattern(left.version, protocol, **sides, **ports)  # type: ignore[arg-type]
+
+
+def _meet(left: Network | None, right: Network | None) -> Network | None:
+    both = left.meet(right) if left is not None and right is not None else None
+    return both if both is not None and both.length else None
+
+
+def _span(left: tuple[int, int] | None, right: tuple[int, int] | None) -> tuple[int, int] | None:
+    return (min(left[0], right[0]), max(left[1], right[1])) if left and right else None
