@@ -148,6 +148,7 @@ def planned(folder: Path, source: dict, other: dict, host: hostile.HostileHost) 
         "cleanup.json": ["cleanup", "--expired", "--dry-run", "--json"],
         "doctor": ["doctor"],
         "setup": ["setup", "--eni", eni, "--host", instance],
+        "selftest": ["selftest", "--clean"],
         "doctor.json": ["doctor", "--json"],
         "capture.tcpdump": [*capture, "--mode", "tcpdump"],
         "capture.mirror": [*capture, "--mode", "mirror", "--host", instance, "--no-preflight"],
@@ -319,9 +320,10 @@ RAW = {
     ("cli/iam_policy.py", "run"),
     ("cli/capture_host.py", "run"),
     ("cli/completion.py", "run"),
+    ("cli/selftest.py", "_write"),
     ("extcap/prepared/reader.py", "write"),
 }
-"""Both escape by themselves; ASCII; a file of ours; a script of argcomplete's; sentences, each of which is clean."""
+"""Both escape by themselves; ASCII; a file of ours; a script of argcomplete's; JSON in ASCII; clean sentences."""
 
 
 def test_a_new_sink_goes_by_the_step_as_well() -> None:

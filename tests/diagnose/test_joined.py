@@ -97,7 +97,7 @@ def test_datagrams_that_try_what_passes_are_quics_and_no_others(port: int) -> No
         near.wait(0.1)
     far = beyond(near, lambda number, _: len(near.packets[number]) > 1450)
     lost = [each.kind for each in both_ways(near, far).findings]
-    assert lost == ([] if port == 443 else ["loss"])
+    assert lost == ([] if port == 443 else ["pmtu-black-hole"])
 
 
 def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_first() -> None:

@@ -100,7 +100,7 @@ def check_nothing_left(lab: Lab) -> None:
     assert ps.stdout.strip() == "No captures.", ps.stdout
 
 
-THIN = ("server's group", "layer 8")  # one that rules answer, and one that packets of both ends do
+THIN = ("server's group",)  # one that rules answer; test_why has one that packets of both ends do
 ROWS = [pytest.param(each, marks=() if each.name in THIN else pytest.mark.long, id=each.name) for each in STORIES]
 
 
