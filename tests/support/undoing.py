@@ -62,6 +62,9 @@ class Undoing:
             self._client.delete_transit_gateway(TransitGatewayId=answer["TransitGateway"]["TransitGatewayId"])
         elif operation == "modify_transit_gateway_vpc_attachment":
             self._client.modify_transit_gateway_vpc_attachment(**_unmodified(given))
+        elif operation == "modify_vpc_endpoint":
+            endpoint, removed = given["VpcEndpointId"], given["RemoveRouteTableIds"]
+            self._client.modify_vpc_endpoint(VpcEndpointId=endpoint, AddRouteTableIds=removed)
         else:
             other, names = _TAKEN_AWAY[operation]
             getattr(self._client, other)(**{name: given[name] for name in names if name in given})

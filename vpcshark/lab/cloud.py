@@ -79,7 +79,7 @@ class Eni:
 
 @dataclass(frozen=True)
 class Route:
-    """``kind`` of what it leads to: local, transit, peering, nat, internet, egress, eni; "" if that is gone."""
+    """``kind`` of what it leads to: local, transit, peering, nat, internet, egress, endpoint, eni; "" if it's gone."""
 
     destination: str
     kind: str
@@ -118,6 +118,15 @@ class Gateway:
 
 
 @dataclass(frozen=True)
+class Endpoint:
+    """A gateway endpoint; ``cidrs`` are its service's, by the prefix list."""
+
+    id: str
+    vpc: str
+    cidrs: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Listener:
     """Of a Network Load Balancer: where it sends, (address, port) of each target; those that are ``registered`` are
     checked. ``crosses``: to other zones as well."""
@@ -149,6 +158,7 @@ class Cloud:
     publics: Mapping[str, tuple[tuple[str, str], ...]] = field(default_factory=dict)
     peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     balancers: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
 
     def ports_of(self, vpc: str) -> list[Eni]:
         """The ENIs of a VPC that something is behind."""

@@ -10,12 +10,14 @@ import os
 from pathlib import Path
 from typing import Any
 
+import planted_endpoints
 import pytest
 from planted import Case, faults, sound
 
 from vpcshark.lab.topologies import spec
 
-FAULTS, SOUND = faults(), sound()
+FAULTS = [*faults(), *planted_endpoints.faults()]
+SOUND = [*sound(), *planted_endpoints.sound()]
 SHORT = [
     next(each for each in FAULTS if str(each) == name) for name in ("outbound v4 tcp ACL back into the NAT's subnet",)
 ]

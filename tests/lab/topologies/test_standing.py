@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+import planted_endpoints
 import pytest
 from planted import Case, Expected, faults, sound
 from undoing import Undoing
@@ -19,8 +20,9 @@ from vpcshark.lab.vpc import netns
 from vpcshark.network import contract
 from vpcshark.survey import asking, questions, rounds
 
-BASES = ("across", "shared", "far", "peered", "together", "outbound")
-CASES = [each for each in (*faults(), *sound()) if each.base.__name__ in BASES and each.name != "peering gone"]
+BASES = ("across", "shared", "far", "peered", "together", "outbound", "stored")
+_ALL = (*faults(), *planted_endpoints.faults(), *sound(), *planted_endpoints.sound())
+CASES = [each for each in _ALL if each.base.__name__ in BASES and each.name != "peering gone"]
 SHORT = 0.3  # seconds that a packet is waited for that must not come
 READINGS = 40  # times that counters are read until a drop is among them
 
@@ -34,8 +36,8 @@ class Standing:
         self.running, self.id, self.address = net.running, net.id, net.address
         self._put = partial(asking.put, [client.connect("", "us-east-1")])
         # Else a server whose answer was dropped sends it again, into the rows behind.
-        for name in ("client", "server"):
-            place = net.running.plane.instance(self.id(f"instance/{name}"))
+        for instance in net.running.made.serves:
+            place = net.running.plane.instance(instance)
             netns.inside(place, lambda: netns.write_settings([("ipv4/tcp_synack_retries", "0")]))
 
     def walk(self, source: str, target: str, case: Case) -> dict[str, Any]:

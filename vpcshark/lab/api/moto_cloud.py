@@ -60,6 +60,7 @@ def _read(backend: Any) -> c.Cloud:
             if each.status["Code"] == "active"
         },
         balancers=moto_balancers.network_balancers(backend),
+        endpoints={each.id: each for each in _endpoints(backend, vpcs)},
     )
 
 
@@ -75,7 +76,7 @@ def _names(backend: Any) -> Iterator[tuple[str, str]]:
             yield eni.instance.id, name_of(eni.instance)
     for each in (*backend.nat_gateways.values(), *backend.internet_gateways.values()):
         yield each.id, name_of(each)
-    for each in backend.egress_only_internet_gateways.values():
+    for each in (*backend.egress_only_internet_gateways.values(), *backend.vpc_end_points.values()):
         yield each.id, name_of(each)
 
 
@@ -147,7 +148,8 @@ def _target(route: Any) -> tuple[str, str]:
         ("internet", "gateway"),
     ):
         if getattr(route, name) is not None:
-            return kind, str(getattr(route, name).id)
+            identity = str(getattr(route, name).id)
+            return "endpoint" if identity.startswith("vpce-") else kind, identity
     if route.instance is not None:
         return "eni", str(next(iter(route.instance.nics.values())).id)
     return "", ""
@@ -245,6 +247,12 @@ def _gateways(backend: Any) -> Iterator[c.Gateway]:
             yield c.Gateway(each.id, each.vpc.id)
     for each in backend.egress_only_internet_gateways.values():
         yield c.Gateway(each.id, each.vpc_id, is_egress_only=True)
+
+
+def _endpoints(backend: Any, vpcs: Iterable[str]) -> Iterator[c.Endpoint]:
+    for each in backend.vpc_end_points.values():
+        if each.vpc_id in vpcs and each.destination_prefix_list_id and each.state == "available":
+            yield c.Endpoint(each.id, each.vpc_id, tuple(listed(backend, each.destination_prefix_list_id)))
 
 
 def _publics(backend: Any, vpc: str) -> Iterator[tuple[str, str]]:

@@ -82,9 +82,9 @@ def _ports(low: Any, high: Any) -> tuple[int, int] | None:
 
 
 def listed(backend: Any, prefix_list: str) -> list[str]:
-    """The blocks of a prefix list."""
+    """The blocks of a prefix list. AWS's own have no version."""
     found = backend.managed_prefix_lists[prefix_list]
-    return [entry["Cidr"] for entry in found.entries.get(found.version) or []]
+    return [entry["Cidr"] for entry in found.entries.get(found.version or 1) or []]
 
 
 def table_of(backend: Any, subnet: Any) -> Any:

@@ -52,6 +52,7 @@ class ApiServer:
             moto_launch,
             moto_network,
             moto_tagging,
+            moto_vpc_endpoints,
         )
         from vpcshark.lab.api.faults import Faults
 
@@ -60,6 +61,7 @@ class ApiServer:
         moto_ec2.install()
         moto_network.install()
         moto_joints.install()
+        moto_vpc_endpoints.install()
         moto_enis.install()
         moto_flow_logs.install()
         moto_iam.install()

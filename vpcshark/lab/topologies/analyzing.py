@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import socket
 from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
 
 from vpcshark.lab.api.state import ApiError, Record
 from vpcshark.lab.cloud import Cloud, Eni
@@ -67,7 +68,7 @@ class Analyst:
         address = str(there.get("DestinationAddress") or "").partition("/")[0]
         if not address:
             address = _v4(_eni(cloud, str(path.get("Destination") or "")))
-        space = next((names.space("instance", e.owner) for e in cloud.enis.values() if address in e.addresses), "")
+        space = _space(cloud, source.vpc, address)
         space = names.INTERNET if address in self._plane.outfit.internet else space
         if path["Protocol"] not in ("tcp", "udp") or not port:
             raise ApiError("InvalidParameterValue", "The lab sends TCP or UDP to one port.")
@@ -136,6 +137,17 @@ def _eni(cloud: Cloud, identity: str) -> Eni:
     if not found or not found[0].owner.startswith("i-"):
         raise ApiError("InvalidParameterValue", f"The lab sends packets from and to instances alone, not {name}.")
     return found[0]
+
+
+def _space(cloud: Cloud, vpc: str, address: str) -> str:
+    """Who has the address, as a VPC knows it: an instance, or the service of a gateway endpoint; "" if nobody."""
+    for eni in cloud.enis.values():
+        if address in eni.addresses:
+            return names.space("instance", eni.owner)
+    for endpoint in cloud.endpoints.values():
+        if endpoint.vpc == vpc and any(ip_address(address) in ip_network(each) for each in endpoint.cidrs):
+            return names.space("endpoint", endpoint.id)
+    return ""
 
 
 def _v4(eni: Eni) -> str:

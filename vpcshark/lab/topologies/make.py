@@ -14,7 +14,7 @@ from vpcshark.errors import InputError
 from vpcshark.lab.seed import CAPTURE_HOST_TAG, PROFILE
 from vpcshark.lab.topologies.joints import Joints, public_address
 from vpcshark.lab.topologies.networks import Making, Networks, named
-from vpcshark.lab.topologies.spec import Balancer, Instance, Spec, Vpc
+from vpcshark.lab.topologies.spec import Balancer, GatewayEndpoint, Instance, Spec, Vpc
 
 _IMAGE = "ami-0e9271c829888680e"  # any of moto's with Linux
 CAPTURE_HOST_TAGS = {CAPTURE_HOST_TAG: "", "vpcshark:ssh-user": "root"}
@@ -33,7 +33,7 @@ _TARGETS = ", ".join(f"{kind}/NAME" for kind in _KINDS)
 class Made:
     """``ids``: "vpc/left", "subnet/left", "table/left/main", "acl/left/own", "group/web", "tgw/main",
     "attachment/main/left", "tgw-table/main/main", "peering/ab", "igw/out", "eigw/out", "nat/out", "instance/client",
-    "eni/client" -> EC2's id. ``serves``: instance id -> services."""
+    "eni/client", "endpoint/s3", "prefix-list/s3" -> EC2's id. ``serves``: instance id -> services."""
 
     ids: Mapping[str, str]
     serves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -48,6 +48,8 @@ def make(spec: Spec, client: Callable[[str], Any]) -> Made:
     Networks(making).make()
     Joints(making).make()
     _Hosts(making, client("iam")).make()
+    for endpoint in spec.gateway_endpoints:
+        _serve(endpoint, making)
     for each in spec.balancers:
         _balance(each, making.ids, client("elbv2"))
     serves = {making.ids[f"instance/{each.name}"]: each.serves for each in spec.instances}
@@ -70,6 +72,18 @@ def _balance(balancer: Balancer, ids: Mapping[str, str], elb: Any) -> None:
         elb.create_listener(
             LoadBalancerArn=row["LoadBalancerArn"], Protocol=protocol, Port=each.port, DefaultActions=[action]
         )
+
+
+def _serve(endpoint: GatewayEndpoint, making: Making) -> None:
+    """A gateway endpoint, with a route in each of its tables."""
+    made = making.ec2.create_vpc_endpoint(
+        VpcEndpointType="Gateway",
+        VpcId=making.ids[f"vpc/{endpoint.vpc}"],
+        ServiceName=making.service(endpoint.service),
+        RouteTableIds=[making.ids[f"table/{endpoint.vpc}/{each}"] for each in endpoint.tables],
+        TagSpecifications=named("vpc-endpoint", endpoint.name),
+    )
+    making.ids[f"endpoint/{endpoint.name}"] = made["VpcEndpoint"]["VpcEndpointId"]
 
 
 class _Hosts:

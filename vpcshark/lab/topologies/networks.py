@@ -26,6 +26,10 @@ class Making:
     ids: dict[str, str] = field(default_factory=dict)
     blocks: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
+    def service(self, name: str) -> str:
+        """A service's whole name in the Region."""
+        return f"com.amazonaws.{self.zones[0][:-1]}.{name}"
+
     def peers(self, peer: str) -> tuple[str, ...]:
         """The blocks that a rule or a route means."""
         return self.blocks.get(f"vpc/{peer}") or self.blocks.get(f"subnet/{peer}") or (peer,)
@@ -41,8 +45,18 @@ class Networks:
         """All of them."""
         for vpc in self._making.spec.vpcs:
             self._vpc(vpc)
+        for each in self._making.spec.gateway_endpoints:
+            self._making.ids[f"prefix-list/{each.name}"] = self._prefix_list(each.service)
         for vpc in self._making.spec.vpcs:
             self._filters(vpc)
+
+    def _prefix_list(self, service: str) -> str:
+        """AWS's own, of the service's networks."""
+        wanted = [{"Name": "prefix-list-name", "Values": [self._making.service(service)]}]
+        found = self._making.ec2.describe_managed_prefix_lists(Filters=wanted)["PrefixLists"]
+        if not found:
+            raise InputError(f"There is no prefix list of {service}.", "Gateway endpoints are of s3 or dynamodb.")
+        return str(found[0]["PrefixListId"])
 
     def _vpc(self, vpc: Vpc) -> None:
         tags = named("vpc", vpc.name)
@@ -121,6 +135,9 @@ class Networks:
     def _permissions(self, line: GroupLine) -> Iterator[dict[str, Any]]:
         if f"group/{line.peer}" in self._making.ids and f"vpc/{line.peer}" not in self._making.ids:
             yield {**service(line), "UserIdGroupPairs": [{"GroupId": self._making.ids[f"group/{line.peer}"]}]}
+            return
+        if f"prefix-list/{line.peer}" in self._making.ids:
+            yield {**service(line), "PrefixListIds": [{"PrefixListId": self._making.ids[f"prefix-list/{line.peer}"]}]}
             return
         for cidr in self._making.peers(line.peer):
             key, member = ("Ipv6Ranges", "CidrIpv6") if ":" in cidr else ("IpRanges", "CidrIp")

@@ -112,6 +112,16 @@ class Balancer:
 
 
 @dataclass(frozen=True)
+class GatewayEndpoint:
+    """``service`` is the end of its name: s3, dynamodb. ``tables`` are names in its VPC."""
+
+    name: str
+    vpc: str
+    service: str
+    tables: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Spec:
     """The whole. ``gateways``: name -> (VPC, is egress-only). ``internet``: address -> what it serves."""
 
@@ -125,6 +135,7 @@ class Spec:
     nats: tuple[Nat, ...] = ()
     balancers: tuple[Balancer, ...] = ()
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    gateway_endpoints: tuple[GatewayEndpoint, ...] = ()
 
     def vpc(self, name: str) -> Vpc:
         """By its name."""
@@ -172,6 +183,7 @@ def parse(raw: Any, name: str) -> Spec:
         tuple(map(_nat, top.parts("nat_gateways"))),
         tuple(map(_balancer, top.parts("load_balancers"))),
         internet,
+        tuple(map(_gateway_endpoint, top.parts("gateway_endpoints"))),
     )
     top.done()
     _check(spec)
@@ -236,6 +248,10 @@ def _balancer(part: Part) -> Balancer:
     return Balancer(part.name, tuple(part.texts("subnets")), tuple(map(_listener, part.parts("listeners"))))
 
 
+def _gateway_endpoint(part: Part) -> GatewayEndpoint:
+    return GatewayEndpoint(part.name, part.text("vpc"), part.text("service"), tuple(part.texts("tables")))
+
+
 def _listener(part: Part) -> Listener:
     protocol, _, port = part.name.partition(" ")
     if protocol not in ("tcp", "udp") or not port.isdigit():
@@ -255,11 +271,14 @@ def _check(spec: Spec) -> None:
     used += [("instance", n, there) for b in spec.balancers for each in b.listeners for n in each.targets]
     used += [("group", name, groups) for each in spec.instances for name in each.groups]
     used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
+    used += [("VPC", each.vpc, vpcs) for each in spec.gateway_endpoints]
     used += [("VPC", vpc, vpcs) for two in spec.peerings.values() for vpc in two]
     transits = {each.name for each in spec.transits}
     used += [("transit gateway", name, transits) for two in spec.transit_peerings.values() for name in two]
     for vpc in spec.vpcs:
         used += [("table", each.table, {*vpc.tables, "", "main"}) for each in vpc.subnets]
+        mine = [each for each in spec.gateway_endpoints if each.vpc == vpc.name]
+        used += [("table", name, {*vpc.tables, "main"}) for each in mine for name in each.tables]
         used += [("ACL", each.acl, {*vpc.acls, ""}) for each in vpc.subnets]
     for transit in spec.transits:
         ends = {*transit.attachments, *(n for n, two in spec.transit_peerings.items() if transit.name in two)}

@@ -1,14 +1,15 @@
-"""The rules of the boxes between networks: NAT gateways, internet gateways, load balancers' nodes. Pure.
+"""The rules of the boxes between networks: NAT gateways, internet gateways, load balancers' nodes, endpoints. Pure.
 
 Also what every space's table has in common. Sources: VPC User Guide, "NAT gateways", "Internet gateways",
-"Egress-only internet gateways"; Network Load Balancers guide, "Client IP preservation". Must not know a VPC's filters.
+"Egress-only internet gateways"; Network Load Balancers guide, "Client IP preservation"; AWS PrivateLink guide, "Gateway
+endpoints". Must not know a VPC's filters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from vpcshark.lab.cloud import Cloud, Eni, Gateway
+from vpcshark.lab.cloud import Cloud, Endpoint, Eni, Gateway
 from vpcshark.lab.vpc.routed import names, words
 
 TABLE = "lab"
@@ -52,6 +53,8 @@ def scripts(cloud: Cloud) -> dict[str, str]:
     for gateway in cloud.gateways.values():
         rules = _egress_only(gateway) if gateway.is_egress_only else _internet(cloud, gateway)
         found[names.space("gateway", gateway.id)] = table(rules)
+    for endpoint in cloud.endpoints.values():
+        found[names.space("endpoint", endpoint.id)] = table(_endpoint(cloud, endpoint))
     return found
 
 
@@ -136,6 +139,14 @@ def _node(cloud: Cloud, eni: Eni) -> list[str]:
         *_hooked("arriving", "type nat hook prerouting priority dstnat; policy accept;", rules),
         *_hooked("leaving", "type nat hook postrouting priority srcnat; policy accept;", sources),
     ]
+
+
+def _endpoint(cloud: Cloud, endpoint: Endpoint) -> list[str]:
+    """A gateway endpoint serves its own VPC alone, by TCP; it answers pings."""
+    foreign = words.verdict("drop", "vpc-endpoint", endpoint.id, "not-its-vpc")
+    other = words.verdict("drop", "vpc-endpoint", endpoint.id, "protocol")
+    rules = [words.remark("in", "vpc"), *words.blocks(cloud.vpcs[endpoint.vpc].cidrs, "saddr", foreign)]
+    return _hooked("input", _INPUT, [*rules, f"meta l4proto != {{ tcp, icmp }} {other}"])
 
 
 def _zone(cloud: Cloud, address: str) -> str:

@@ -139,7 +139,7 @@ def _v6(cloud: Cloud, eni: Eni) -> list[str]:
 
 
 def _joints(cloud: Cloud, vpc: str) -> dict[str, tuple[list[str], list[str]]]:
-    """Device of a peering or a gateway -> (rules for what comes in, for what goes out)."""
+    """Device of a peering, a gateway or an endpoint -> (rules for what comes in, for what goes out)."""
     found: dict[str, tuple[list[str], list[str]]] = {}
     for peering, (one, other) in cloud.peerings.items():
         if vpc in (one, other):
@@ -152,6 +152,7 @@ def _joints(cloud: Cloud, vpc: str) -> dict[str, tuple[list[str], list[str]]]:
     for gateway in cloud.gateways.values():
         if gateway.vpc == vpc:
             found[names.device("g", gateway.id)] = ([], [])
+    found |= {names.device("e", each.id): ([], []) for each in cloud.endpoints.values() if each.vpc == vpc}
     return found
 
 

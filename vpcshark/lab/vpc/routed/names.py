@@ -24,7 +24,7 @@ def space(kind: str, identity: str) -> str:
 
 def device(letter: str, identity: str) -> str:
     """A device's name, at most 15 characters: "p" for an ENI's port, "t" for an attachment's at its gateway, "x" for a
-    peering's, "y" for a peering's of gateways, "g" for an internet gateway's."""
+    peering's, "y" for a peering's of gateways, "g" for an internet gateway's, "e" for a gateway endpoint's."""
     return f"{letter}-{tail(identity)}"
 
 

@@ -22,6 +22,7 @@ from vpcshark.lab.vpc.routed.listening import Listening
 from vpcshark.lab.vpc.routed.routing import Ways
 from vpcshark.lab.vpc.routed.spaces import Cable, Layout
 
+_OF_ENDPOINT = ("tcp 443",)
 _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 
 
@@ -226,6 +227,8 @@ class RoutedPlane:
                 self._listening.serve(
                     key, self.namespaces[key], name, self.outfit.serves.get(key.partition(":")[2], ())
                 )
+            if kind == "endpoint":
+                self._listening.serve(key, self.namespaces[key], name, _OF_ENDPOINT)
         if names.INTERNET in wanted.spaces:
             for address, services in self.outfit.internet.items():
                 key = f"{names.INTERNET} {address}"

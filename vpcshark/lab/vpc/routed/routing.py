@@ -47,6 +47,9 @@ def ways(cloud: Cloud) -> dict[str, Ways]:
         inner = {(254, cidr): "dev vpc" for cidr in cloud.vpcs[gateway.vpc].cidrs} if gateway.vpc in cloud.vpcs else {}
         outer = {(254, "0.0.0.0/0"): "dev net", (254, "::/0"): "dev net"}
         found[names.space("gateway", gateway.id)] = Ways(routes={**outer, **inner})
+    for endpoint in cloud.endpoints.values():
+        back = {(254, cidr): "dev vpc" for cidr in cloud.vpcs[endpoint.vpc].cidrs}
+        found[names.space("endpoint", endpoint.id)] = Ways(routes=back)
     if cloud.gateways:
         found[names.INTERNET] = _of_internet(cloud)
     return found
@@ -103,6 +106,8 @@ def leads(cloud: Cloud, subnet: Subnet, route: Route) -> str:
         device = names.device("p", near.id) if near is not None else ""
     elif route.kind in ("peering", "internet", "egress"):
         device = names.device("x" if route.kind == "peering" else "g", route.target)
+    elif route.kind == "endpoint" and route.target in cloud.endpoints:
+        device = names.device("e", route.target)
     elif route.kind == "nat" and route.target in cloud.nats:
         device = names.device("p", cloud.nats[route.target])
     elif route.kind == "eni" and route.target in cloud.enis:

@@ -72,6 +72,10 @@ def layout(cloud: Cloud, internet: Iterable[str] = ()) -> Layout:
         spaces[names.space("tgw", transit)] = ("tgw", name or transit)
     for gateway in cloud.gateways.values():
         spaces[names.space("gateway", gateway.id)] = ("gateway", cloud.names.get(gateway.id) or gateway.id)
+    for endpoint in cloud.endpoints.values():
+        key = names.space("endpoint", endpoint.id)
+        spaces[key] = ("endpoint", cloud.names.get(endpoint.id) or endpoint.id)
+        once[key] = tuple(f"route replace local {each} dev lo" for each in endpoint.cidrs)
     for eni in cloud.enis.values():
         kind = _BOXES.get(eni.kind, "instance" if eni.owner.startswith("i-") else "")
         if kind and (kind != "nat" or eni.owner in cloud.nats):
@@ -105,6 +109,10 @@ def _cables(cloud: Cloud, spaces: dict[str, tuple[str, str]]) -> Iterator[Cable]
         yield Cable(vpc, End(here, "vpc", _mac(gateway.id)), MTU, is_plain=True)
         net = End(names.INTERNET, names.device("g", gateway.id), _mac(gateway.id, "net"))
         yield Cable(End(here, "net", _mac(gateway.id, "net")), net, INTERNET_MTU, is_plain=True)
+    for endpoint in cloud.endpoints.values():
+        mac = _mac(endpoint.id)
+        vpc = End(names.space("vpc", endpoint.vpc), names.device("e", endpoint.id), mac)
+        yield Cable(vpc, End(names.space("endpoint", endpoint.id), "vpc", mac), TRANSIT_MTU, is_plain=True)
 
 
 def far_end(cloud: Cloud, eni: Eni) -> End | None:

@@ -1,0 +1,62 @@
+"""Topologies with VPC endpoints, one fault planted in each, as ``planted`` has them of all else.
+
+Must not know what vpcshark makes of any of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from planted import Case, Expected, Raw, acl, group
+
+SERVICE = "52.216.0.10"
+"""An address of the service's prefix list."""
+_OTHER_PORT = {"IpProtocol": "tcp", "FromPort": 444, "ToPort": 444}
+_ALL = ["100 allow all 0.0.0.0/0"]
+
+
+def stored() -> Raw:
+    """A gateway endpoint, which the client's group lets out to by its prefix list."""
+    subnets = {"left-host": {"cidr": "10.1.1.0/24", "table": "left", "acl": "left-host"}}
+    vpc = {
+        "cidr": "10.1.0.0/16",
+        "subnets": subnets,
+        "tables": {"left": {}},
+        "acls": {"left-host": {"in": _ALL, "out": _ALL}},
+        "groups": {"client": {"out": ["tcp 443 s3", "udp 443 s3", "icmp s3"]}},
+    }
+    return {
+        "vpcs": {"left": vpc},
+        "gateway_endpoints": {"s3": {"vpc": "left", "service": "s3", "tables": ["left"]}},
+        "instances": {"client": {"subnet": "left-host", "address": "10.1.1.10", "groups": ["client"]}},
+    }
+
+
+def disassociated(net: Any, is_v6: bool) -> Expected:
+    """The endpoint is in the subnet's table no more."""
+    table = net.id("table/left/left")
+    net.ec2.modify_vpc_endpoint(VpcEndpointId=net.id("endpoint/s3"), RemoveRouteTableIds=[table])
+    return Expected("forward", table, ("route-table", table, "no-route"))
+
+
+def untaken(net: Any, is_v6: bool) -> Expected:
+    """Nothing is wrong but the protocol."""
+    endpoint = net.id("endpoint/s3")
+    return Expected("forward", endpoint, ("vpc-endpoint", endpoint, "protocol"))
+
+
+def faults() -> Iterator[Case]:
+    """Those with one fault."""
+    to = {"base": stored, "port": 443, "target": SERVICE}
+    yield Case("endpoint without the table", plant=disassociated, is_mended=False, **to)  # type: ignore[arg-type]
+    yield Case("group without the prefix list", plant=group("client", True, _OTHER_PORT), **to)  # type: ignore[arg-type]
+    yield Case("ACL out to the endpoint", plant=acl("left", "left-host", True, SERVICE, "forward"), **to)  # type: ignore[arg-type]
+    yield Case("ACL back from it", plant=acl("left", "left-host", False, SERVICE, "return"), **to)  # type: ignore[arg-type]
+    yield Case("UDP to it", protocol="udp", plant=untaken, is_mended=False, **to)  # type: ignore[arg-type]
+
+
+def sound() -> Iterator[Case]:
+    """Those without."""
+    yield Case("sound", stored, False, "tcp", 443, target=SERVICE)
+    yield Case("sound", stored, False, "icmp", 0, target=SERVICE)
