@@ -12,23 +12,33 @@ from planted import Case, Expected, Raw, acl, group
 
 SERVICE = "52.216.0.10"
 """An address of the service's prefix list."""
+ENDPOINT = "10.1.2.254"
+"""The interface endpoint's: the last of its subnet."""
 _OTHER_PORT = {"IpProtocol": "tcp", "FromPort": 444, "ToPort": 444}
 _ALL = ["100 allow all 0.0.0.0/0"]
 
 
-def stored() -> Raw:
-    """A gateway endpoint, which the client's group lets out to by its prefix list."""
-    subnets = {"left-host": {"cidr": "10.1.1.0/24", "table": "left", "acl": "left-host"}}
+def served() -> Raw:
+    """A gateway endpoint, which the client's group lets out to by its prefix list, and an interface endpoint in another
+    subnet, with a group of its own."""
+    subnets = {
+        "left-host": {"cidr": "10.1.1.0/24", "table": "left", "acl": "left-host"},
+        "service": {"cidr": "10.1.2.0/24", "zone": "b", "acl": "service"},
+    }
     vpc = {
         "cidr": "10.1.0.0/16",
         "subnets": subnets,
         "tables": {"left": {}},
-        "acls": {"left-host": {"in": _ALL, "out": _ALL}},
-        "groups": {"client": {"out": ["tcp 443 s3", "udp 443 s3", "icmp s3"]}},
+        "acls": {name: {"in": _ALL, "out": _ALL} for name in subnets},
+        "groups": {
+            "client": {"out": ["tcp 443 s3", "udp 443 s3", "icmp s3", "tcp 443 service"]},
+            "api": {"in": ["tcp 443 client"]},
+        },
     }
     return {
         "vpcs": {"left": vpc},
         "gateway_endpoints": {"s3": {"vpc": "left", "service": "s3", "tables": ["left"]}},
+        "interface_endpoints": {"ssm": {"service": "ssm", "subnets": ["service"], "groups": ["api"]}},
         "instances": {"client": {"subnet": "left-host", "address": "10.1.1.10", "groups": ["client"]}},
     }
 
@@ -48,15 +58,21 @@ def untaken(net: Any, is_v6: bool) -> Expected:
 
 def faults() -> Iterator[Case]:
     """Those with one fault."""
-    to = {"base": stored, "port": 443, "target": SERVICE}
+    to = {"base": served, "port": 443, "target": SERVICE}
     yield Case("endpoint without the table", plant=disassociated, is_mended=False, **to)  # type: ignore[arg-type]
     yield Case("group without the prefix list", plant=group("client", True, _OTHER_PORT), **to)  # type: ignore[arg-type]
     yield Case("ACL out to the endpoint", plant=acl("left", "left-host", True, SERVICE, "forward"), **to)  # type: ignore[arg-type]
     yield Case("ACL back from it", plant=acl("left", "left-host", False, SERVICE, "return"), **to)  # type: ignore[arg-type]
     yield Case("UDP to it", protocol="udp", plant=untaken, is_mended=False, **to)  # type: ignore[arg-type]
 
+    to = {"base": served, "port": 443, "target": ENDPOINT}
+    yield Case("group of the endpoint", plant=group("api", False, _OTHER_PORT), **to)  # type: ignore[arg-type]
+    yield Case("ACL into its subnet", plant=acl("left", "service", False, "client", "forward"), **to)  # type: ignore[arg-type]
+    yield Case("ACL back out of it", plant=acl("left", "service", True, "client", "return"), **to)  # type: ignore[arg-type]
+
 
 def sound() -> Iterator[Case]:
     """Those without."""
-    yield Case("sound", stored, False, "tcp", 443, target=SERVICE)
-    yield Case("sound", stored, False, "icmp", 0, target=SERVICE)
+    yield Case("sound", served, False, "tcp", 443, target=SERVICE)
+    yield Case("sound", served, False, "icmp", 0, target=SERVICE)
+    yield Case("sound to an interface", served, False, "tcp", 443, target=ENDPOINT)

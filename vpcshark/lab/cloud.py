@@ -61,8 +61,8 @@ class Subnet:
 
 @dataclass(frozen=True)
 class Eni:
-    """``owner`` is the instance, NAT gateway, attachment or load balancer that it belongs to, "" if none. ``is_up``:
-    its instance runs."""
+    """``owner`` is the instance, NAT gateway, attachment, load balancer or endpoint that it belongs to, "" if none.
+    ``is_up``: its instance runs."""
 
     id: str
     mac: str

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from planted import acl, across, group, hole, inside, no_route, transit_hole, unassociated
+from planted_endpoints import ENDPOINT, SERVICE, served
 
 from vpcshark.lab.topologies import spec
 from vpcshark.network import analyzed
@@ -25,10 +26,15 @@ FAULTS = [
 ]
 
 
-def analysis(net: Any, port: int = 80) -> dict[str, Any]:
-    """An analysis from the client to the server, once it has ended."""
-    ends = {"Source": net.id("eni/client"), "Destination": net.id("instance/server")}
-    path = net.ec2.create_network_insights_path(**ends, Protocol="tcp", DestinationPort=port)["NetworkInsightsPath"]
+def analysis(net: Any, port: int = 80, address: str = "") -> dict[str, Any]:
+    """An analysis from the client to the server, or an address, once it has ended."""
+    ends: dict[str, Any] = {"Source": net.id("eni/client")}
+    if address:
+        ports = {"FromPort": port, "ToPort": port}
+        ends["FilterAtSource"] = {"DestinationAddress": f"{address}/32", "DestinationPortRange": ports}
+    else:
+        ends |= {"Destination": net.id("instance/server"), "DestinationPort": port}
+    path = net.ec2.create_network_insights_path(**ends, Protocol="tcp")["NetworkInsightsPath"]
     begun = net.ec2.start_network_insights_analysis(NetworkInsightsPathId=path["NetworkInsightsPathId"])
     wanted = [begun["NetworkInsightsAnalysis"]["NetworkInsightsAnalysisId"]]
     for _ in range(2):  # who looks finds a running one ended the next time
@@ -86,3 +92,13 @@ def test_inside_a_vpc_the_way_back_counts_too(build: Any):
         assert analysis(net, 81)["NetworkPathFound"]
         acl("left", "right-host", True, "client", "return")(net, False)
         assert not analysis(net)["NetworkPathFound"]
+
+
+@pytest.mark.long
+def test_a_path_ends_at_the_endpoint_that_has_the_address(build: Any):
+    """The service of a gateway endpoint, which no interface has, and an interface endpoint."""
+    with build(spec.parse(served(), "case")) as net:
+        for address, name in ((SERVICE, "endpoint/s3"), (ENDPOINT, "endpoint/ssm")):
+            found = analysis(net, 443, address)
+            last = found["ForwardPathComponents"][-1]["Component"]["Id"]
+            assert (found["NetworkPathFound"], last) == (True, net.id(name))

@@ -20,7 +20,7 @@ from vpcshark.lab.vpc import netns
 from vpcshark.network import contract
 from vpcshark.survey import asking, questions, rounds
 
-BASES = ("across", "shared", "far", "peered", "together", "outbound", "stored")
+BASES = ("across", "shared", "far", "peered", "together", "outbound", "served")
 _ALL = (*faults(), *planted_endpoints.faults(), *sound(), *planted_endpoints.sound())
 CASES = [each for each in _ALL if each.base.__name__ in BASES and each.name != "peering gone"]
 SHORT = 0.3  # seconds that a packet is waited for that must not come

@@ -15,6 +15,7 @@ from vpcshark.lab.api.moto_guards import listed, table_of
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "all": "-1"}
 _ON = "enable"
 _OF_BALANCER = "ELB net/"
+_OURS = ("transit_gateway", "nat_gateway", "network_load_balancer", "vpc_endpoint")
 
 
 def read() -> c.Cloud:
@@ -107,7 +108,7 @@ def _eni(backend: Any, eni: Any) -> c.Eni:
     if eni.interface_type == "transit_gateway":
         attachment = backend.transit_gateway_attachments.get(managed)
         managed = f"{managed}@{attachment.transit_gateway_id}" if attachment is not None else ""
-    is_ours = eni.interface_type in ("transit_gateway", "nat_gateway", "network_load_balancer")
+    is_ours = eni.interface_type in _OURS
     return c.Eni(
         eni.id,
         eni.mac_address,

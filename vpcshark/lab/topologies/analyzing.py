@@ -140,10 +140,11 @@ def _eni(cloud: Cloud, identity: str) -> Eni:
 
 
 def _space(cloud: Cloud, vpc: str, address: str) -> str:
-    """Who has the address, as a VPC knows it: an instance, or the service of a gateway endpoint; "" if nobody."""
+    """Who has the address, as a VPC knows it: an instance, or an endpoint's service; "" if nobody."""
     for eni in cloud.enis.values():
         if address in eni.addresses:
-            return names.space("instance", eni.owner)
+            is_endpoint = eni.kind == "vpc_endpoint"
+            return names.space("endpoint", eni.id) if is_endpoint else names.space("instance", eni.owner)
     for endpoint in cloud.endpoints.values():
         if endpoint.vpc == vpc and any(ip_address(address) in ip_network(each) for each in endpoint.cidrs):
             return names.space("endpoint", endpoint.id)

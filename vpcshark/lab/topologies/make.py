@@ -14,7 +14,7 @@ from vpcshark.errors import InputError
 from vpcshark.lab.seed import CAPTURE_HOST_TAG, PROFILE
 from vpcshark.lab.topologies.joints import Joints, public_address
 from vpcshark.lab.topologies.networks import Making, Networks, named
-from vpcshark.lab.topologies.spec import Balancer, GatewayEndpoint, Instance, Spec, Vpc
+from vpcshark.lab.topologies.spec import Balancer, GatewayEndpoint, Instance, InterfaceEndpoint, Spec, Vpc
 
 _IMAGE = "ami-0e9271c829888680e"  # any of moto's with Linux
 CAPTURE_HOST_TAGS = {CAPTURE_HOST_TAG: "", "vpcshark:ssh-user": "root"}
@@ -48,7 +48,8 @@ def make(spec: Spec, client: Callable[[str], Any]) -> Made:
     Networks(making).make()
     Joints(making).make()
     _Hosts(making, client("iam")).make()
-    for endpoint in spec.gateway_endpoints:
+    endpoints: list[GatewayEndpoint | InterfaceEndpoint] = [*spec.gateway_endpoints, *spec.interface_endpoints]
+    for endpoint in endpoints:
         _serve(endpoint, making)
     for each in spec.balancers:
         _balance(each, making.ids, client("elbv2"))
@@ -74,14 +75,21 @@ def _balance(balancer: Balancer, ids: Mapping[str, str], elb: Any) -> None:
         )
 
 
-def _serve(endpoint: GatewayEndpoint, making: Making) -> None:
-    """A gateway endpoint, with a route in each of its tables."""
+def _serve(endpoint: GatewayEndpoint | InterfaceEndpoint, making: Making) -> None:
+    """An endpoint: with a route in each of its tables, or with an interface in each of its subnets."""
+    if isinstance(endpoint, GatewayEndpoint):
+        vpc, kind = endpoint.vpc, "Gateway"
+        where = {"RouteTableIds": [making.ids[f"table/{vpc}/{each}"] for each in endpoint.tables]}
+    else:
+        vpc, kind = making.spec.vpc_of(endpoint.subnets[0]), "Interface"
+        where = {"SubnetIds": [making.ids[f"subnet/{each}"] for each in endpoint.subnets]}
+        where["SecurityGroupIds"] = [making.ids[f"group/{each}"] for each in endpoint.groups]
     made = making.ec2.create_vpc_endpoint(
-        VpcEndpointType="Gateway",
-        VpcId=making.ids[f"vpc/{endpoint.vpc}"],
+        VpcEndpointType=kind,
+        VpcId=making.ids[f"vpc/{vpc}"],
         ServiceName=making.service(endpoint.service),
-        RouteTableIds=[making.ids[f"table/{endpoint.vpc}/{each}"] for each in endpoint.tables],
         TagSpecifications=named("vpc-endpoint", endpoint.name),
+        **where,
     )
     making.ids[f"endpoint/{endpoint.name}"] = made["VpcEndpoint"]["VpcEndpointId"]
 

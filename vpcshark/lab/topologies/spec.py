@@ -122,6 +122,16 @@ class GatewayEndpoint:
 
 
 @dataclass(frozen=True)
+class InterfaceEndpoint:
+    """``service`` as in ``GatewayEndpoint``: ssm, logs. An interface in each subnet."""
+
+    name: str
+    service: str
+    subnets: tuple[str, ...]
+    groups: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Spec:
     """The whole. ``gateways``: name -> (VPC, is egress-only). ``internet``: address -> what it serves."""
 
@@ -136,10 +146,15 @@ class Spec:
     balancers: tuple[Balancer, ...] = ()
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     gateway_endpoints: tuple[GatewayEndpoint, ...] = ()
+    interface_endpoints: tuple[InterfaceEndpoint, ...] = ()
 
     def vpc(self, name: str) -> Vpc:
         """By its name."""
         return next(each for each in self.vpcs if each.name == name)
+
+    def vpc_of(self, subnet: str) -> str:
+        """The VPC's name that a subnet is in."""
+        return next(each.name for each in self.vpcs if subnet in {one.name for one in each.subnets})
 
 
 def shipped() -> list[str]:
@@ -184,6 +199,7 @@ def parse(raw: Any, name: str) -> Spec:
         tuple(map(_balancer, top.parts("load_balancers"))),
         internet,
         tuple(map(_gateway_endpoint, top.parts("gateway_endpoints"))),
+        tuple(map(_interface_endpoint, top.parts("interface_endpoints"))),
     )
     top.done()
     _check(spec)
@@ -252,6 +268,13 @@ def _gateway_endpoint(part: Part) -> GatewayEndpoint:
     return GatewayEndpoint(part.name, part.text("vpc"), part.text("service"), tuple(part.texts("tables")))
 
 
+def _interface_endpoint(part: Part) -> InterfaceEndpoint:
+    service, subnets = part.text("service"), tuple(part.texts("subnets"))
+    if not subnets:
+        raise InputError(f"{part.where} has no subnets.", ADVICE)
+    return InterfaceEndpoint(part.name, service, subnets, tuple(part.texts("groups")))
+
+
 def _listener(part: Part) -> Listener:
     protocol, _, port = part.name.partition(" ")
     if protocol not in ("tcp", "udp") or not port.isdigit():
@@ -269,6 +292,8 @@ def _check(spec: Spec) -> None:
     there = {each.name for each in spec.instances}
     used += [("subnet", name, subnets) for each in spec.balancers for name in each.subnets]
     used += [("instance", n, there) for b in spec.balancers for each in b.listeners for n in each.targets]
+    used += [("subnet", name, subnets) for each in spec.interface_endpoints for name in each.subnets]
+    used += [("group", name, groups) for each in spec.interface_endpoints for name in each.groups]
     used += [("group", name, groups) for each in spec.instances for name in each.groups]
     used += [("VPC", vpc, vpcs) for vpc, _ in spec.gateways.values()]
     used += [("VPC", each.vpc, vpcs) for each in spec.gateway_endpoints]

@@ -133,11 +133,13 @@ def _far(cloud: Cloud, gone: Mark) -> Iterator[dict[str, Any]]:
     """The interface at the other end of a port, with what it belongs to, in the order of the packet."""
     far = _behind(cloud, gone.words[1])
     if far is None:
+        services = [each for each in cloud.endpoints if names.device("e", each) == gone.words[1]]
+        yield from ({"Component": {"Id": each}} for each in services)
         return
     attachment = far.owner.partition("@")[0]
     if far.kind != "transit_gateway":
         yield {"Component": {"Id": far.id}}
-        yield from ({"Component": {"Id": each}} for each in [far.owner] if each.startswith("i-"))
+        yield from ({"Component": {"Id": each}} for each in [far.owner] if each.startswith(("i-", "vpce-")))
         return
     rows = [{"Component": {"Id": far.id}, "AttachedTo": {"Id": attachment}}, {"Component": {"Id": attachment}}]
     yield from rows[::-1] if gone.space.startswith("tgw:") else rows

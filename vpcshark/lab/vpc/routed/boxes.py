@@ -50,6 +50,8 @@ def scripts(cloud: Cloud) -> dict[str, str]:
             found[names.space("nat", eni.owner)] = table(_nat(eni))
         if eni.kind == "network_load_balancer":
             found[names.space("node", eni.id)] = table(_node(cloud, eni))
+        if eni.kind == "vpc_endpoint":
+            found[names.space("endpoint", eni.id)] = table(_hooked("input", _INPUT, [words.remark("in", "eth0")]))
     for gateway in cloud.gateways.values():
         rules = _egress_only(gateway) if gateway.is_egress_only else _internet(cloud, gateway)
         found[names.space("gateway", gateway.id)] = table(rules)

@@ -41,7 +41,7 @@ def ways(cloud: Cloud) -> dict[str, Ways]:
     found |= {names.space("tgw", each): _of_transit(cloud, each) for each in cloud.transits}
     for eni in cloud.enis.values():
         far = far_end(cloud, eni)
-        if far is not None and far.space.partition(":")[0] in ("nat", "node"):
+        if far is not None and far.space.partition(":")[0] in ("nat", "node", "endpoint"):
             found[far.space] = Ways(routes={(254, "0.0.0.0/0"): "dev eth0", (254, "::/0"): "dev eth0"})
     for gateway in cloud.gateways.values():
         inner = {(254, cidr): "dev vpc" for cidr in cloud.vpcs[gateway.vpc].cidrs} if gateway.vpc in cloud.vpcs else {}

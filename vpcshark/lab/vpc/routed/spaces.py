@@ -17,7 +17,8 @@ from vpcshark.lab.vpc.topology import MTU, NAMESPACE_SETTINGS, router_mac
 
 TRANSIT_MTU, INTERNET_MTU = 8500, 1500
 ROUTER6 = "fe80::1"
-_BOXES = {"nat_gateway": "nat", "network_load_balancer": "node"}
+_BOXES = {"nat_gateway": "nat", "network_load_balancer": "node", "vpc_endpoint": "endpoint"}
+_OF_ENIS = ("node", "endpoint")
 ROUTER_SETTINGS = (
     *NAMESPACE_SETTINGS,
     ("ipv4/conf/all/arp_ignore", "0"),
@@ -79,7 +80,7 @@ def layout(cloud: Cloud, internet: Iterable[str] = ()) -> Layout:
     for eni in cloud.enis.values():
         kind = _BOXES.get(eni.kind, "instance" if eni.owner.startswith("i-") else "")
         if kind and (kind != "nat" or eni.owner in cloud.nats):
-            key = names.space(kind, eni.owner if kind != "node" else eni.id)
+            key = names.space(kind, eni.id if kind in _OF_ENIS else eni.owner)
             spaces[key] = (kind, cloud.names.get(eni.owner) or eni.owner)
             if kind != "instance":
                 once[key] = tuple(f"addr replace {each} dev lo" for each in eni.addresses)
@@ -122,8 +123,8 @@ def far_end(cloud: Cloud, eni: Eni) -> End | None:
         return End(names.space("tgw", transit), names.device("t", eni.id), eni.mac)
     if eni.kind == "nat_gateway" and eni.owner in cloud.nats:
         return End(names.space("nat", eni.owner), "eth0", eni.mac)
-    if eni.kind == "network_load_balancer":
-        return End(names.space("node", eni.id), "eth0", eni.mac)
+    if eni.kind in ("network_load_balancer", "vpc_endpoint"):
+        return End(names.space(_BOXES[eni.kind], eni.id), "eth0", eni.mac)
     if eni.owner.startswith("i-"):
         return End(names.space("instance", eni.owner), f"eth{eni.index}", eni.mac)
     return None
