@@ -97,6 +97,7 @@ class Attachment:
     table: str = ""
     enis: tuple[str, ...] = ()
     has_v6: bool = True
+    is_appliance: bool = False
 
 
 @dataclass(frozen=True)

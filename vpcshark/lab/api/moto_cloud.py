@@ -225,9 +225,11 @@ def _attachments(backend: Any) -> Iterator[c.Attachment]:
         table = (each.association or {}).get("TransitGatewayRouteTableId", "")
         words = f"Network Interface for Transit Gateway Attachment {each.id}"
         enis = tuple(eni.id for eni in list(backend.enis.values()) if eni.description == words)
-        has_v6 = getattr(each, "options", {}).get("Ipv6Support") == _ON
+        has_v6, is_appliance = (
+            getattr(each, "options", {}).get(option) == _ON for option in ("Ipv6Support", "ApplianceModeSupport")
+        )
         gateway = each.transit_gateway_id
-        yield c.Attachment(each.id, gateway, each.resource_type, each.resource_id, table, enis, has_v6)
+        yield c.Attachment(each.id, gateway, each.resource_type, each.resource_id, table, enis, has_v6, is_appliance)
 
 
 def _living(backend: Any) -> list[Any]:

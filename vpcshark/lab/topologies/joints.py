@@ -42,12 +42,15 @@ class Joints:
         made = self._making.ec2.create_transit_gateway(Options=options, TagSpecifications=tags)["TransitGateway"]
         gateway = self._making.ids[f"tgw/{transit.name}"] = made["TransitGatewayId"]
         for name, (vpc, subnets) in transit.attachments.items():
-            has_v6 = self._making.spec.vpc(vpc).has_v6
+            options = {
+                "Ipv6Support": _switch(self._making.spec.vpc(vpc).has_v6),
+                "ApplianceModeSupport": _switch(name in transit.appliances),
+            }
             attached = self._making.ec2.create_transit_gateway_vpc_attachment(
                 TransitGatewayId=gateway,
                 VpcId=self._making.ids[f"vpc/{vpc}"],
                 SubnetIds=[self._making.ids[f"subnet/{each}"] for each in subnets],
-                Options={"Ipv6Support": "enable" if has_v6 else "disable"},
+                Options=options,
             )["TransitGatewayVpcAttachment"]["TransitGatewayAttachmentId"]
             self._making.ids[f"attachment/{transit.name}/{name}"] = attached
             self._making.ec2.create_tags(Resources=[attached], Tags=[{"Key": "Name", "Value": name}])
@@ -114,6 +117,10 @@ class Joints:
             TagSpecifications=named("natgateway", nat.name),
         )["NatGateway"]
         self._making.ids[f"nat/{nat.name}"] = made["NatGatewayId"]
+
+
+def _switch(is_on: bool) -> str:
+    return "enable" if is_on else "disable"
 
 
 def public_address(making: Making, address: str) -> str:

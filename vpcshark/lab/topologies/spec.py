@@ -75,11 +75,12 @@ class TransitTable:
 
 @dataclass(frozen=True)
 class Transit:
-    """``attachments``: name -> (VPC, its subnets)."""
+    """``attachments``: name -> (VPC, its subnets). ``appliances``: those that are in appliance mode."""
 
     name: str
     attachments: Mapping[str, tuple[str, tuple[str, ...]]]
     tables: tuple[TransitTable, ...]
+    appliances: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -246,14 +247,17 @@ def _instance(part: Part) -> Instance:
 
 
 def _transit(part: Part) -> Transit:
-    attachments = {one.name: (one.text("vpc"), tuple(one.texts("subnets"))) for one in part.parts("attachments")}
+    attachments, appliances = {}, set()
+    for one in part.parts("attachments"):
+        attachments[one.name] = (one.text("vpc"), tuple(one.texts("subnets")))
+        appliances |= {one.name} if one.take("appliance", False) else set()
     tables = tuple(
         TransitTable(
             one.name, tuple(one.texts("associations")), tuple(one.texts("propagations")), one.strings("routes")
         )
         for one in part.parts("tables")
     )
-    return Transit(part.name, attachments, tables)
+    return Transit(part.name, attachments, tables, frozenset(appliances))
 
 
 def _nat(part: Part) -> Nat:

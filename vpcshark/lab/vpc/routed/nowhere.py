@@ -11,7 +11,7 @@ from ipaddress import ip_network
 
 from vpcshark.lab.cloud import Cloud, Route, Subnet
 from vpcshark.lab.vpc.routed import boxes, names, words
-from vpcshark.lab.vpc.routed.routing import doors, leads
+from vpcshark.lab.vpc.routed.routing import doors, leads, turns
 
 
 def of_vpc(cloud: Cloud, vpc: str) -> list[str]:
@@ -47,6 +47,19 @@ def _blamed(cloud: Cloud, subnet: Subnet, route: Route) -> tuple[str, str, str]:
     return "route-table", subnet.table, f"blackhole {route.destination}"
 
 
+def _turned(cloud: Cloud, transit: str) -> Iterator[str]:
+    """The mark of a flow's turn; none where it stays in one zone."""
+    count = turns(cloud, transit)
+    if not count:
+        return
+    yield " chain turns { type filter hook prerouting priority mangle; policy accept;"
+    yield f"  meta mark set symhash mod {count} offset 1"
+    for _, device, zone in doors(cloud, transit):
+        near = [each for eni in cloud.enis.values() if cloud.subnets[eni.subnet].zone == zone for each in eni.addresses]
+        yield from (f'  iifname "{device}" {each}' for each in words.among(near, "daddr", "meta mark set 0"))
+    yield " }"
+
+
 def _to(cidr: str, said: str) -> str:
     return f"{'ip6' if ':' in cidr else 'ip'} daddr {ip_network(cidr, strict=False)} {said}"
 
@@ -56,7 +69,8 @@ def _set(devices: Iterable[str]) -> str:
 
 
 def of_transit(cloud: Cloud, transit: str) -> list[str]:
-    """The chains of a transit gateway: it filters nothing, and tells what its tables do not lead on."""
+    """The chains of a transit gateway: it filters nothing, and tells what its tables do not lead on. For attachments in
+    appliance mode a flow has one turn, whichever way a packet of it goes."""
     rules: list[str] = []
     mine = list(doors(cloud, transit))
     for attachment, device, _ in mine:
@@ -74,4 +88,5 @@ def of_transit(cloud: Cloud, transit: str) -> list[str]:
     chains = [line for _, device, _ in mine for line in boxes.counted(device)]
     chains += [f" chain from_{names.NOWHERE} {{", " }"]
     chains += [f" chain to_{names.NOWHERE} {{", *(f"  {each}" for each in rules), " }"]
+    chains += _turned(cloud, transit)
     return [*chains, *boxes.forward([*(device for _, device, _ in mine), names.NOWHERE])]

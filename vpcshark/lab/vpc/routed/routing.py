@@ -1,8 +1,9 @@
 """The routes of each space: route tables as the kernel's own, which looks up the longest prefix. Pure.
 
 A VPC's router has a table for each subnet, since a transit gateway's route leads to the attachment in the subnet's
-zone; a transit gateway one for each of its tables and each zone. Sources: VPC User Guide, "Route priority"; Transit
-Gateways guide, "How transit gateways work". Must not know filters, nor who runs the commands.
+zone; a transit gateway one for each of its tables and each zone, and in appliance mode for each turn of flows too.
+Sources: VPC User Guide, "Route priority"; Transit Gateways guide, "How transit gateways work" and "Appliance in a
+shared services VPC". Must not know filters, nor who runs the commands.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from vpcshark.lab.cloud import Attachment, Cloud, Eni, Route, Subnet
 from vpcshark.lab.vpc.routed import names
 from vpcshark.lab.vpc.routed.spaces import far_end
 
-_BALANCED, _INSIDE, _ROUTED, _REST = 100, 500, 1000, 2000
+_BALANCED, _INSIDE, _TURNS, _ROUTED, _REST = 100, 500, 900, 1000, 2000
 
 
 @dataclass
@@ -131,13 +132,24 @@ def _of_transit(cloud: Cloud, transit: str) -> Ways:
     found = Ways()
     found.nowhere(names.CUT_OFF)
     for attachment, device, zone in doors(cloud, transit):
-        table = names.table(attachment.table, zone) if attachment.table else names.CUT_OFF
-        found.rule(f"iif {device} lookup {table} pref {_ROUTED}")
-        if attachment.table in cloud.transit_tables:
+        if attachment.table not in cloud.transit_tables:
+            found.rule(f"iif {device} lookup {names.CUT_OFF} pref {_ROUTED}")
+            continue
+        for turn in range(turns(cloud, transit) + 1):
+            mark, pref = (f" fwmark {turn}", _TURNS) if turn else ("", _ROUTED)
+            table = names.table(attachment.table, zone, *([str(turn)] if turn else []))
+            found.rule(f"iif {device}{mark} lookup {table} pref {pref}")
             for destination, to in cloud.transit_tables[attachment.table].routes.items():
-                found.routes[table, destination] = f"dev {_out(cloud, transit, to, zone)}"
-        found.nowhere(table)
+                found.routes[table, destination] = f"dev {_out(cloud, transit, to, zone, turn)}"
+            found.nowhere(table)
     return found
+
+
+def turns(cloud: Cloud, transit: str) -> int:
+    """How many ways the flows to attachments in appliance mode are spread over; 0 without any."""
+    mine = [each for each in cloud.attachments.values() if each.transit == transit and each.is_appliance]
+    most = max((len(each.enis) for each in mine), default=0)
+    return most if most > 1 else 0
 
 
 def doors(cloud: Cloud, transit: str) -> Iterator[tuple[Attachment, str, str]]:
@@ -151,9 +163,13 @@ def doors(cloud: Cloud, transit: str) -> Iterator[tuple[Attachment, str, str]]:
             yield attachment, names.device("t", each), cloud.subnets[cloud.enis[each].subnet].zone
 
 
-def _out(cloud: Cloud, transit: str, attachment: str, zone: str) -> str:
-    """The device of a route's attachment: in the zone that the packet came from, else any."""
-    mine = [(device, place) for each, device, place in doors(cloud, transit) if each.id.partition("@")[0] == attachment]
+def _out(cloud: Cloud, transit: str, attachment: str, zone: str, turn: int) -> str:
+    """The device of a route's attachment: in the zone that the packet came from, else any. In appliance mode that of
+    the flow's turn, both ways."""
+    found = [one for one in doors(cloud, transit) if one[0].id.partition("@")[0] == attachment]
+    mine = [(device, place) for _, device, place in found]
+    if turn and found and found[0][0].is_appliance:
+        return mine[turn % len(mine)][0]
     near = [device for device, place in mine if place == zone]
     return (near or [device for device, _ in mine] or [names.NOWHERE])[0]
 
