@@ -12,6 +12,7 @@ import socket
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import cast
 
 from vpcshark.errors import InputError
 from vpcshark.lab.vpc import netns
@@ -76,6 +77,9 @@ class Listening:
             self._thread = None
         for place in list(self._places):
             self.leave(place)
+        for talking in [key for key in self._selector.get_map().values() if isinstance(key.data, _Talk)]:
+            self._selector.unregister(talking.fileobj)
+            cast(socket.socket, talking.fileobj).close()
         self._is_closing = False
 
     def _wake(self) -> None:
