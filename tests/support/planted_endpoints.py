@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from planted import Case, Expected, Raw, acl, group
+from planted import Case, Expected, Raw, acl, group, shared
 
 SERVICE = "52.216.0.10"
 """An address of the service's prefix list."""
@@ -43,6 +43,16 @@ def served() -> Raw:
     }
 
 
+def beyond() -> Raw:
+    """A client of another VPC, whose way leads over a transit gateway to a subnet with a gateway endpoint's route."""
+    cidr = "52.216.0.0/15"
+    raw = shared()
+    raw["vpcs"]["left"]["tables"]["left"][cidr] = "tgw/main"
+    raw["transit_gateways"]["main"]["tables"]["there"]["routes"] = {cidr: "right"}
+    raw["gateway_endpoints"] = {"s3": {"vpc": "right", "service": "s3", "tables": ["right"]}}
+    return raw
+
+
 def disassociated(net: Any, is_v6: bool) -> Expected:
     """The endpoint is in the subnet's table no more."""
     table = net.id("table/left/left")
@@ -56,6 +66,12 @@ def untaken(net: Any, is_v6: bool) -> Expected:
     return Expected("forward", endpoint, ("vpc-endpoint", endpoint, "protocol"))
 
 
+def foreign(net: Any, is_v6: bool) -> Expected:
+    """Nothing is wrong but where the client is."""
+    endpoint = net.id("endpoint/s3")
+    return Expected("forward", endpoint, ("vpc-endpoint", endpoint, "not-its-vpc"))
+
+
 def faults() -> Iterator[Case]:
     """Those with one fault."""
     to = {"base": served, "port": 443, "target": SERVICE}
@@ -65,6 +81,7 @@ def faults() -> Iterator[Case]:
     yield Case("ACL back from it", plant=acl("left", "left-host", False, SERVICE, "return"), **to)  # type: ignore[arg-type]
     yield Case("UDP to it", protocol="udp", plant=untaken, is_mended=False, **to)  # type: ignore[arg-type]
 
+    yield Case("gateway endpoint of another VPC", beyond, port=443, plant=foreign, is_mended=False, target=SERVICE)
     to = {"base": served, "port": 443, "target": ENDPOINT}
     yield Case("group of the endpoint", plant=group("api", False, _OTHER_PORT), **to)  # type: ignore[arg-type]
     yield Case("ACL into its subnet", plant=acl("left", "service", False, "client", "forward"), **to)  # type: ignore[arg-type]
