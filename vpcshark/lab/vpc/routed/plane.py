@@ -12,6 +12,7 @@ import subprocess
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from vpcshark.errors import VpcsharkError
@@ -178,7 +179,7 @@ class RoutedPlane:
             commands.setdefault(key, []).extend(self._first_time(key, routing.neighbours(cloud, vpc)))
         for key, lines in commands.items():
             if key in devices:
-                netns.inside(self.namespaces[key], lambda mine=devices[key]: netns.disable_offloads(mine))  # type: ignore[misc]
+                netns.inside(self.namespaces[key], partial(_prepare, devices[key]))
             if lines:
                 netns.ip_batch(lines, self.namespaces[key])
 
@@ -243,6 +244,11 @@ def _route_command(word: str, table: int, destination: str, where: str) -> str:
     if where == "throw":
         return f"route {word} throw {destination} table {table}"
     return f"route {word} {destination} {where} table {table}"
+
+
+def _prepare(devices: Sequence[str]) -> None:
+    netns.disable_offloads(devices)
+    netns.write_settings(spaces.device_settings(devices))
 
 
 def _first(kind: str) -> list[str]:

@@ -24,7 +24,6 @@ ROUTER_SETTINGS = (
     ("ipv4/conf/all/arp_ignore", "0"),
     ("ipv4/conf/default/arp_ignore", "0"),
     ("ipv4/conf/all/proxy_arp", "1"),
-    ("ipv4/neigh/default/proxy_delay", "0"),
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
     ("ipv4/ip_forward", "1"),
@@ -144,6 +143,12 @@ def _mac(*words: str) -> str:
 def settings(kind: str) -> tuple[tuple[str, str], ...]:
     """The kernel's, of a space of that kind."""
     return NAMESPACE_SETTINGS if kind == "instance" else ROUTER_SETTINGS
+
+
+def device_settings(devices: Iterable[str]) -> list[tuple[str, str]]:
+    """The kernel's, of devices that are there: a router answers for others at once. By itself it waits for up to 0.8 s,
+    by chance (arp(7), proxy_delay), and a namespace has no default to set."""
+    return [(f"ipv4/neigh/{device}/proxy_delay", "0") for device in devices]
 
 
 def cable_command(cable: Cable, spaces: dict[str, str]) -> str:
