@@ -1,4 +1,4 @@
-"""Every thread is one that docs/ARCHITECTURE.md names, and none is left when a capture of any mode has ended."""
+"""Every thread is one that docs/ARCHITECTURE.md names, and none is left when a capture has ended."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ def told(fleet: Fleet, *answers: Fleet | AwsError) -> list[str]:
 def settle(said: Said, waiting: list) -> None:
     """The last look's words come a moment after it."""
     for thread in threading.enumerate():
-        if thread.name == "newcomers":
+        if thread.name == "fleet watch":
             thread.join(180)
     assert waiting == []
 

@@ -21,7 +21,7 @@ def begin(fleet: Fleet | None, find: Callable[[], Fleet], status: Status, stop: 
     """Look every ``period`` seconds, in a thread of its own, until ``stop``; nothing where there can be none, or where
     they cannot be seen. ``find`` gives the fleet of now, or raises VpcsharkError."""
     if fleet is not None and fleet.members and not fleet.named:
-        threads.start(_watch, fleet, find, status, stop, period, name="newcomers")
+        threads.start(_watch, fleet, find, status, stop, period, name="fleet watch")
 
 
 def _watch(fleet: Fleet, find: Callable[[], Fleet], status: Status, stop: Stop, period: float) -> None:
