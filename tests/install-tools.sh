@@ -8,7 +8,8 @@ demo='tshark:tshark dumpcap:wireshark-common'
 tests='tshark:tshark wireshark:wireshark dumpcap:wireshark-common tcpdump:tcpdump sshd:openssh-server ssh:openssh-client
     ip:iproute2 nft:nftables Xvfb:xvfb xdotool:xdotool openbox:openbox import:imagemagick shellcheck:shellcheck
     sudo:sudo busybox:busybox dash:dash ping:iputils-ping tracepath:iputils-tracepath xwininfo:x11-utils xprop:x11-utils dbus-daemon:dbus
-    zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base'
+    zsh:zsh tcsh:tcsh bsd-csh:csh fish:fish setpriv:util-linux cc:gcc groff:groff-base
+    curl:curl zstd:zstd lz4:lz4'
 [ "${1-}" != demo ] || tests=$demo
 for pair in $tests; do
     PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null 2>&1 || missing="$missing ${pair##*:}"
