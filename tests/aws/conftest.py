@@ -56,19 +56,34 @@ def environment(lab: dict[str, Any], monkeypatch: pytest.MonkeyPatch, tmp_path: 
     return monkeypatch
 
 
-@pytest.fixture
-def aws(environment: pytest.MonkeyPatch) -> Aws:
-    """A connection to the lab."""
-    return connect(region=REGION)
+def instances(ec2: Ec2) -> set[str]:
+    """The ids of those that are not terminated."""
+    return {
+        one["InstanceId"]
+        for reservation in pages(ec2, "describe_instances", "Reservations")
+        for one in reservation["Instances"]
+        if one["State"]["Name"] != "terminated"
+    }
 
 
 @pytest.fixture
-def ec2(aws: Aws) -> Iterator[Ec2]:
-    """An EC2 client of the lab; what a test leaves of mirroring is removed after it."""
-    yield aws.ec2
+def aws(environment: pytest.MonkeyPatch) -> Iterator[Aws]:
+    """A connection to the lab, whose account is one for all tests: what a test leaves of instances and of mirroring is
+    removed after it, or another one would count it, by the order in which they are run."""
+    connection = connect(region=REGION)
+    before = instances(connection.ec2)
+    yield connection
+    if made := instances(connection.ec2) - before:
+        connection.ec2.terminate_instances(InstanceIds=sorted(made))
     for kind, (operation, key, id_key) in resources._KINDS.items():
-        for raw in list(pages(aws.ec2, operation, key)):
-            resources.delete(aws.ec2, kind, raw[id_key])
+        for raw in list(pages(connection.ec2, operation, key)):
+            resources.delete(connection.ec2, kind, raw[id_key])
+
+
+@pytest.fixture
+def ec2(aws: Aws) -> Ec2:
+    """An EC2 client of the lab."""
+    return aws.ec2
 
 
 @pytest.fixture

@@ -74,6 +74,15 @@ def test_what_will_not_do_is_not_written(config, file, name, value, words):
     assert file.read_text() == before
 
 
+def test_what_a_command_starts_of_pythons_imports_nothing_from_the_current_folder(config, file, tmp_path):
+    """Here an editor that is a Python program of "-c", which imports linecache before its first line (3.13)."""
+    editor, seen = tmp_path / "editor", tmp_path / "seen"
+    editor.write_text(f'#!/bin/sh\necho "$PYTHONSAFEPATH" >{seen}\n')
+    editor.chmod(0o755)
+    config("edit", EDITOR=str(editor))
+    assert seen.read_text() == "1\n"
+
+
 def test_the_editors_result_is_taken_if_it_will_do(config, file, tmp_path):
     """Else it is kept for the next edit."""
     editor = tmp_path / "editor"

@@ -366,7 +366,7 @@ def stranger(tmp_path):
 @pytest.mark.parametrize("version", pythons())
 def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, trap, stranger, tmp_path):
     """Wireshark may be started anywhere, beside anybody's files. Neither by the answer, nor by the look whether that
-    Python has vpcshark, the janitor or the sweep; also where PYTHONSAFEPATH is not set, or means nothing (3.10)."""
+    Python has vpcshark, the janitor or the sweep, which inherit PYTHONSAFEPATH (3.10 knows none)."""
     folder = tmp_path / "state"
     folder.mkdir()
     child = [*detached.program(version, "vpcshark.cleanup.background"), str(folder)]
@@ -376,8 +376,9 @@ def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, tr
     alone.parent.mkdir(parents=True)
     shutil.copy(LAUNCHER, alone)
     path = {"PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    for command in ([filled(version), "--extcap-dlts"], [alone, "--extcap-dlts"], child):
-        done = subprocess.run(command, cwd=trap, env={**stranger, **path}, capture_output=True, text=True)
+    inherited = {"PYTHONSAFEPATH": "1"}
+    for command, more in (([filled(version), "--extcap-dlts"], {}), ([alone, "--extcap-dlts"], {}), (child, inherited)):
+        done = subprocess.run(command, cwd=trap, env={**stranger, **path, **more}, capture_output=True, text=True)
         assert (done.returncode, done.stderr, sprung(trap)) == (0, "", ""), command
         assert done.stdout.startswith("dlt ") or command is child
 
@@ -385,8 +386,8 @@ def test_nothing_is_imported_from_the_directory_it_is_run_in(version, filled, tr
 def test_a_refresh_imports_nothing_from_there_either(trap, stranger):
     """The child of a list, which asks AWS with all that this takes, by the oldest Python that is here."""
     oldest = min(pythons(), key=lambda python: subprocess.run([python, "-V"], capture_output=True).stdout)
-    refresh = [oldest, *PROGRAM, "--vpcshark-refresh=wait"]
-    listed = subprocess.run(refresh, cwd=trap, env=stranger, capture_output=True, text=True)
+    refresh, inherited = [oldest, *PROGRAM, "--vpcshark-refresh=wait"], {"PYTHONSAFEPATH": "1"}
+    listed = subprocess.run(refresh, cwd=trap, env={**stranger, **inherited}, capture_output=True, text=True)
     assert (listed.stdout.count("extcap {version="), sprung(trap)) == (1, "")
 
 

@@ -16,7 +16,8 @@ import vpcshark
 
 SAFE = "import sys; sys.path[:] = sys.path[sys.path[0] == '':]"
 """The beginning of a program for ``python -c``: nothing is imported from the folder that it is run in, whatever lies
-there. ``-P`` and PYTHONSAFEPATH do the same, but not under Python 3.10."""
+there. Python 3.10 needs it, as it knows neither ``-P`` nor PYTHONSAFEPATH. From 3.13 on PYTHONSAFEPATH, which
+whoever begins a process of ours sets, is needed as well: "-c" imports linecache before its first line."""
 
 # A package that Python found through its current directory alone is not to be found in another one. First, so that it
 # is this one and no other version; not moved where it is on the path anyway, among other packages.

@@ -138,3 +138,26 @@ def test_only_windows_has_a_platform(mirroring: Any) -> None:
     assert "Platform" not in described
     assert "Platform" not in launched
     assert (launched["PlatformDetails"], launched["UsageOperation"]) == ("Linux/UNIX", "RunInstances")
+
+
+@pytest.mark.parametrize(
+    ("said", "left"),
+    [({}, []), ({"DeleteOnTermination": True}, []), ({"DeleteOnTermination": False}, ["available"])],
+    ids=["by default", "deleted", "kept"],
+)
+def test_an_interface_that_was_made_at_the_launch_goes_with_its_instance(mirroring, ec2, said, left):
+    """But where it is to stay: then it is free."""
+    made = run(mirroring, NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": mirroring.subnet, **said}])
+    eni = made["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    one = {"Filters": [{"Name": "network-interface-id", "Values": [eni]}]}
+    assert [each["Status"] for each in ec2.describe_network_interfaces(**one)["NetworkInterfaces"]] == left
+
+
+def test_an_interface_that_was_there_before_outlives_its_instance(mirroring, ec2):
+    """It is free for the next one."""
+    eni = ec2.create_network_interface(SubnetId=mirroring.subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    made = run(mirroring, NetworkInterfaces=[{"DeviceIndex": 0, "NetworkInterfaceId": eni}])
+    ec2.terminate_instances(InstanceIds=[made["InstanceId"]])
+    found = ec2.describe_network_interfaces(NetworkInterfaceIds=[eni])["NetworkInterfaces"][0]
+    assert (found["Status"], found.get("Attachment")) == ("available", None)

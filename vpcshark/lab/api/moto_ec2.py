@@ -48,9 +48,9 @@ class MotoVpc:
         self.account = str(backend.account_id)
 
     def eni_problem(self, eni_id: str) -> str | None:
-        """Why the ENI cannot be a source; None: there is none, or its instance took it along when it terminated."""
+        """Why the ENI cannot be a source; None: there is none."""
         eni = self._backend.enis.get(eni_id)
-        if eni is None or _went_with_its_instance(eni):
+        if eni is None:
             return None
         if eni.interface_type != "interface" or eni.requester_managed:
             return "only network interfaces of type 'interface' that no AWS service manages can be mirrored."
@@ -176,7 +176,7 @@ def _delete_network_interface(response: EC2Response) -> ActionResult:
     """EC2 keeps an interface that is attached; moto would delete it. Code and words as users report them:
     https://github.com/gruntwork-io/cloud-nuke/issues/431."""
     eni = response.ec2_backend.enis.get(response.params.get("NetworkInterfaceId"))
-    if eni is not None and eni.instance is not None and eni.instance.state != "terminated":
+    if eni is not None and eni.instance is not None:
         raise EC2ClientError("InvalidParameterValue", f"Network interface '{eni.id}' is currently in use.")
     return _any_deleted(response)
 
@@ -213,11 +213,3 @@ def _own_tags(resource: Any) -> list[dict[str, str]]:
     return [
         {"resource_id": resource.id, "key": key, "value": value, "resource_type": kind} for key, value in tags.items()
     ]
-
-
-def _went_with_its_instance(eni: Any) -> bool:
-    """moto keeps a terminated instance's ENIs; EC2 deletes the one that came with it."""
-    instance = eni.instance
-    if instance is None or instance.state != "terminated":
-        return False
-    return eni.device_index == 0 or bool(eni.delete_on_termination)

@@ -126,7 +126,7 @@ class Fleet:
                 _log.exception("%s does not end", life.instance.id)
         with TURN:
             del self._lives[life.instance.id]
-            _terminate(life.instance)
+            _terminate_with_interfaces(life.instance)
 
 
 _fleet: Fleet | None = None
@@ -217,12 +217,14 @@ def _launch(
     template = backend._get_template_from_args(more["launch_template"]).data if more.get("launch_template") else {}
     _fill_in(more, template)
     tags = more.get("tags", {}).get("network-interface", {})
+    kept = _outliving(more.get("nics") or ())
     reservation = _run(backend, image_id, count, user_data, security_group_names, **more)
     for instance in reservation.instances:
         LAG.born(instance.id)
         _name_platform(instance)
         for nic in instance.nics.values():
             nic.add_tags(tags)
+            nic.delete_on_termination = nic.device_index not in kept
         has_role = any(more.get(f"iam_instance_profile_{word}") for word in ("name", "arn"))
         if not has_role and template.get("IamInstanceProfile"):
             profile = template["IamInstanceProfile"]
@@ -231,6 +233,16 @@ def _launch(
         if _fleet is not None:
             _fleet.boot(instance, has_role=has_role)
     return reservation
+
+
+def _outliving(nics: Iterable[Mapping[str, Any]]) -> set[int]:
+    """The device indices whose interfaces stay when their instance is terminated: those that were there before, and
+    those that are to stay. moto keeps all but where it is told (AWS: RunInstances, "DeleteOnTermination")."""
+    return {
+        int(nic["DeviceIndex"])
+        for nic in nics
+        if nic.get("NetworkInterfaceId") or str(nic.get("DeleteOnTermination")).lower() == "false"
+    }
 
 
 def _fill_in(more: dict[str, Any], template: Mapping[str, Any]) -> None:
@@ -249,13 +261,24 @@ def _terminate_instance(instance: Any) -> Any:
     before = copy(instance._state)
     if instance.state == "terminated" or (_fleet is not None and _fleet.end(instance)):
         return before  # moto would look for what went with it the first time
-    return _terminate(instance)
+    return _terminate_with_interfaces(instance)
+
+
+def _terminate_with_interfaces(instance: Any) -> Any:
+    """What is not deleted with the instance is free again; moto says "in use" for ever, and describes a terminated
+    instance by its interfaces: so it keeps their likenesses."""
+    nics = dict(instance.nics)
+    before = _terminate(instance)
+    likenesses = {index: copy(nic) for index, nic in nics.items()}
+    for nic in nics.values():
+        instance.detach_eni(nic)
+    instance.nics.update(likenesses)
+    return before
 
 
 def _delete_security_group(backend: Any, name: str | None = None, group_id: str | None = None) -> None:
     for eni in list(backend.enis.values()):
-        is_gone = eni.instance is not None and eni.instance.state == "terminated"
-        if group_id and not is_gone and group_id in {group.id for group in eni.group_set or []}:
+        if group_id and group_id in {group.id for group in eni.group_set or []}:
             raise EC2ClientError("DependencyViolation", f"resource {group_id} has a dependent object")
     _delete_group(backend, name=name, group_id=group_id)
 
