@@ -32,9 +32,12 @@ TEXTS = ("installer/homebrew/vpcshark.rb", "installer/arch/PKGBUILD")
 def refusals() -> list[str]:
     """Why nothing may be released now; none if it may."""
     version, found = packages.vpcshark_version(), []
-    if packages.run(["git", "-C", PROJECT, "status", "--porcelain"]).strip():
+    is_checkout = (PROJECT / ".git").exists()  # a file, in a worktree
+    if not is_checkout:
+        found.append("This is no checkout of git: there is nothing to tag.")
+    elif packages.run(["git", "-C", PROJECT, "status", "--porcelain"]).strip():
         found.append("Something is not committed.")
-    if f"v{version}" in packages.run(["git", "-C", PROJECT, "tag"]).split():
+    if is_checkout and f"v{version}" in packages.run(["git", "-C", PROJECT, "tag"]).split():
         found.append(f"v{version} is tagged already: raise the version in setup.cfg and vpcshark/__init__.py.")
     if version != of_package():
         found.append(f"setup.cfg says {version}, vpcshark/__init__.py {of_package()}.")

@@ -162,10 +162,11 @@ def test_a_user_and_a_port_of_the_command_line_count_before_the_file(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    "text", ["User ${NOBODY_SET_THIS}", "IdentityFile /k/${NOBODY_SET_THIS}", "IdentityFile /k/%Z"]
+    "text",
+    ["User ${NOBODY_SET_THIS}", "IdentityFile /k/${NOBODY_SET_THIS}", "IdentityFile /k/%Z", "HostName 10.1.0.%Z"],
 )
 def test_what_cannot_be_expanded_is_told(text: str, tmp_path: Path) -> None:
-    """Neither left as it stands, nor left out."""
+    """Neither left as it stands, nor left out; also where ssh itself refuses it, which it does for that name alone."""
     with pytest.raises(Hopeless):
         configured(tmp_path, f"Host web-1\n  {text}\n")
 

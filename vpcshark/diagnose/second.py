@@ -20,8 +20,8 @@ Ends = frozenset[tuple[bytes, int]]
 _RELEVANT = ("slow-server", "slow-client", "reset-by", "tls-", "http-", "dns-", "rtp-", "idle-timeout", "zero-window")
 _COLUMNS = (
     ("HTTP request", "http.request.method"),
-    ("for", "http.request.uri"),
     ("HTTP status", "http.response.code"),
+    ("for", "http.request.uri"),
     ("HTTP/2 status", "http2.headers.status"),
     ("gRPC status", "grpc.status_code"),
     ("DNS name", "dns.qry.name"),
@@ -36,7 +36,8 @@ _COLUMNS = (
     ("LDAP result", "ldap.resultCode"),
     ("MQTT return code", "mqtt.conack.val"),
 )
-"""What each is called, and the field. A tshark that does not know one leaves its column empty."""
+"""What each is called, and the field. A tshark that does not know one leaves its column empty. 4.4
+shows a request's URI at its answer, too; 4.0 does not."""
 _QUIET = {"0", "0x00000000", "0x0", "No error (0)", "success"}
 _FAILED = {"502": "http-502", "504": "http-504"}
 _MOST_SAID = 4

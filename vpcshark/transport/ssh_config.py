@@ -160,11 +160,12 @@ def _given(told: Found | Hopeless) -> Found:
 
 def _answered(told: Mapping[HostName, Found | Hopeless], usual: Found) -> dict[HostName, Found]:
     """What is said of each name. A line may be refused for one name and not for another ("IgnoreUnknown" in a block):
-    Hopeless if it is for all."""
+    Hopeless if it is for all, or if it is what that name's own block says."""
     answers = {name: _without(found, usual) for name, found in told.items() if not isinstance(found, Hopeless)}
     refusals = [error for error in told.values() if isinstance(error, Hopeless)]
-    if refusals and not answers:
-        raise refusals[0]
+    own = [error for error in refusals if isinstance(error, ssh_evaluated.NotExpandable)]
+    if own or (refusals and not answers):
+        raise (own or refusals)[0]
     for error in refusals:
         log.warning("By one of the host's names nothing is known: %s", error.problem)
     return answers

@@ -31,8 +31,14 @@ _MATCH_USER = re.compile(r"^\s*match\b.*\buser\b", re.IGNORECASE | re.MULTILINE)
 MATCHES_USER = "match user"  # beside the keywords: other users may get other answers
 _LINE = re.compile(r"\bline \d")
 _UNKNOWN = re.compile(r"unknown key (%\S)")
+_EXPANSION = re.compile(r"percent_expand|\bexpansion\b")
 MOST_PLACES = 5
 _UNSAID = "vpcshark-unsaid"
+
+
+class NotExpandable(Hopeless):
+    """What the configuration says of this one host has a token or a variable that stands for nothing: ssh(1) refuses it
+    for this name (OpenSSH 10.0), or shows it as it stands (9.2)."""
 
 
 def ask(program: str, file: str, name: HostName, user: UserName | None = None, port: int = 0) -> Found:
@@ -102,7 +108,8 @@ def _refused(stderr: str, read: Sequence[str]) -> Found:
         return {}
     reason = "".join(one if one.isprintable() else "?" for one in "; ".join(said))[:500] or "it does not say why"
     places = "" if _LINE.search(reason) else _hosts_with(reason, read)
-    raise Hopeless(
+    kind = NotExpandable if _EXPANSION.search(reason) else Hopeless
+    raise kind(
         f"ssh refuses the SSH configuration: {reason.rstrip('.')}{places}.", "Correct it; ssh -G HOST checks it."
     )
 

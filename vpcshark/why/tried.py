@@ -23,13 +23,15 @@ SMALLEST = 576
 
 @dataclass(frozen=True)
 class Echo:
-    """What became of an echo request of so many bytes that nobody may cut. ``is_answered``; else the MTU that somebody
-    named (0: nobody did), and whose that message was ("": the host itself)."""
+    """What became of an echo request of so many bytes that nobody may cut. ``is_answered``; else whether somebody said
+    that it is too long (``is_refused``), the MTU that was named (0: none was, as by the ping of newer iputils where the
+    host's own interface is too narrow), and whose that message was ("": the host itself)."""
 
     size: int
     is_answered: bool
     mtu: int = 0
     sender: str = ""
+    is_refused: bool = False
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,6 @@ class Probe:
         if not answered:
             return None
         above = [each for each in self.echoes if each.size > max(answered)]
-        if not above or any(each.mtu for each in above[:1]):
+        if not above or above[0].mtu or above[0].is_refused:
             return None
         return max(answered), above[0].size

@@ -152,8 +152,9 @@ def _echo(text: str) -> Echo | None:
     size, _, said = text.partition(" ")
     if not size.isdecimal() or int(size) not in SIZES:
         return None
-    mtu, sender = _MTU.search(said), _FROM.match(said.strip())
-    return Echo(int(size), said == "answered", int(mtu[1]) if mtu else 0, sender[1] if sender else "")
+    is_answered, mtu, sender = said == "answered", _MTU.search(said), _FROM.match(said.strip())
+    is_refused = not is_answered and bool(said.strip())
+    return Echo(int(size), is_answered, int(mtu[1]) if mtu else 0, sender[1] if sender else "", is_refused)
 
 
 def _routers(rows: Sequence[str]) -> tuple[Router, ...]:
