@@ -12,7 +12,11 @@ from dataclasses import dataclass
 from vpcshark.errors import Closed, Hopeless, Refused, SecondFactor, TransportError, Unmatched, Unreachable
 
 _GROUP = "Check that its security group and the network let you reach that port."
-_UNGREETED = "Check that it runs, that its SSH server does, and the port."
+UNGREETED = (
+    "Check that it runs, that its SSH server does, and the port. OpenSSH 9.8 and later also hang up, for up to ten "
+    "minutes, on an address that failed to log in (PerSourcePenalties)."
+)
+"""Of a host that does not greet; through a tunnel one that is down looks the same."""
 _NOISE = re.compile(
     r"debug\d|OpenSSH_|Pseudo-terminal|Warning: Permanently added|Authenticated |Authenticating |Transferred:|"
     r"Bytes per second|identity_sign: |Connection to .* closed|Received disconnect|Disconnected from|Offending "
@@ -81,7 +85,7 @@ def _closed(_: re.Match[str], tried: Tried) -> TransportError:
 
 
 def _silent(_: re.Match[str], tried: Tried) -> TransportError:
-    return TransportError(f"{tried.name} did not finish its SSH greeting in time.", _UNGREETED)
+    return TransportError(f"{tried.name} did not finish its SSH greeting in time.", UNGREETED)
 
 
 def _late(_: re.Match[str], tried: Tried) -> TransportError:
@@ -97,7 +101,7 @@ def _no_way(found: re.Match[str], tried: Tried) -> TransportError:
 
 
 def _no_ssh(found: re.Match[str], tried: Tried) -> TransportError:
-    return TransportError(f"{tried.name} does not speak SSH with us: {found[1].strip().rstrip('.')}.", _UNGREETED)
+    return TransportError(f"{tried.name} does not speak SSH with us: {found[1].strip().rstrip('.')}.", UNGREETED)
 
 
 def _revoked(_: re.Match[str], tried: Tried) -> TransportError:

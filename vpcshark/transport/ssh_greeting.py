@@ -16,6 +16,7 @@ from paramiko.ssh_exception import IncompatiblePeer
 from vpcshark.errors import Hopeless, TransportError, Unmatched
 from vpcshark.transport.base import Stream
 from vpcshark.transport.host_certificates import CERTIFICATE
+from vpcshark.transport.openssh_words import UNGREETED
 from vpcshark.transport.ssh_config import Algorithms
 
 log = logging.getLogger(__name__)
@@ -28,8 +29,6 @@ WINDOW = 32 << 20
 PACKET = 256 << 10
 LONGEST = 1 << 20
 """Bytes of a packet, whatever its length says: of one of 4 GiB paramiko would read all before it looked."""
-_UNGREETED = "Check that it runs, that its SSH server does, and the port."
-"""Through a tunnel a host that is down looks like one that says nothing."""
 _SAME = {"curve25519-sha256": "curve25519-sha256@libssh.org"}  # RFC 8731; paramiko has the older name
 
 
@@ -72,11 +71,11 @@ def negotiate(
         ) from exc
     except Exception as exc:
         transport.close()
-        raise TransportError(f"{name} does not speak SSH with us: {reason(exc)}.", _UNGREETED) from exc
+        raise TransportError(f"{name} does not speak SSH with us: {reason(exc)}.", UNGREETED) from exc
     if not transport.initial_kex_done:
         transport.close()
         waited = time.monotonic() - started
-        raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", _UNGREETED)
+        raise TransportError(f"{name} did not finish its SSH greeting in {waited:.0f} seconds.", UNGREETED)
     return transport
 
 
