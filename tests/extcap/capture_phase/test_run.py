@@ -72,7 +72,7 @@ def test_the_control_pipe_closed_ends_it(wireshark, fifo, reader, tmp_path, in_t
     ends = []
     thread = in_thread(lambda: ends.extend([os.open(control_in, os.O_WRONLY), os.open(control_out, os.O_RDONLY)]))
     pipes = ["--extcap-control-in", str(control_in), "--extcap-control-out", str(control_out)]
-    process = wireshark.start(*CAPTURE, str(fifo), *pipes)
+    process = wireshark.start(*CAPTURE, str(fifo), *pipes, "--log-file", str(tmp_path / "log"))
     thread.join(180)
     os.write(ends[0], b"T\0\0\x02\0\0")
     wireshark.wait_for("started")
@@ -81,6 +81,8 @@ def test_the_control_pipe_closed_ends_it(wireshark, fifo, reader, tmp_path, in_t
     assert process.communicate(timeout=180) == ("", "")
     os.close(ends[1])
     assert wireshark.wait_for("cleaned")["cleaned"] == "the control pipe was closed"
+    first = (tmp_path / "log").read_text().splitlines()[0]
+    assert first.endswith("menu View > Interface Toolbars > AWS VPC Traffic Mirroring.")  # it is hidden until asked for
 
 
 def test_the_parent_killed_ends_it(wireshark, fifo, reader):

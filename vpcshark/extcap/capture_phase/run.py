@@ -24,6 +24,7 @@ from vpcshark.extcap.capture_phase.diagnosis import Diagnosis
 from vpcshark.extcap.capture_phase.fifo import FifoSink, open_sink, retry
 from vpcshark.extcap.capture_phase.source import source
 from vpcshark.extcap.protocol.arguments import Call
+from vpcshark.extcap.protocol.listing import NAME
 from vpcshark.extcap.protocol.toolbar import Toolbar
 from vpcshark.extcap.services import Services
 
@@ -31,6 +32,8 @@ _STDERR_LIMIT = 1000  # bytes; Wireshark drops what goes beyond 1024
 _TOOLBAR_WAIT = 5.0  # seconds for the GUI to open its ends of the control pipes
 
 _EARLY = "Give it longer: tshark's -a duration counts from its own start, vpcshark capture's from the first packets."
+PLACE = f"Wireshark's menu View > Interface Toolbars > {NAME}."
+"""Where the toolbar is, which Wireshark hides until it is asked for."""
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +70,8 @@ def _with_pipes(
             course = _held(sink)
         selection, options = source(call, environ)
         logs.set_up(options.log_level, options.log_file)
+        if call.control_out:
+            log.info("Live figures, this log's news and another filter: %s", PLACE)
         if options.user_filter:
             _check_filter(options.user_filter)
         early: list[str] = []

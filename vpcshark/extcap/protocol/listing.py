@@ -17,11 +17,13 @@ from vpcshark.extcap.protocol.sentences import sentence
 from vpcshark.options.table import KNOWN
 
 HELP = Path(vpcshark.__file__).with_name("extcap") / "help.html"  # Wireshark opens it without a network too
+NAME = "AWS VPC Traffic Mirroring"
+"""The tool's, which Wireshark gives its toolbar in the menu."""
 
 
 def version() -> str:
     """The ``extcap`` sentence. It must come before the ``interface`` sentences, which get its help page."""
-    return sentence("extcap", version=vpcshark.__version__, help=HELP.as_uri(), display="AWS VPC Traffic Mirroring")
+    return sentence("extcap", version=vpcshark.__version__, help=HELP.as_uri(), display=NAME)
 
 
 def interfaces(offer: Offer) -> str:
