@@ -63,12 +63,12 @@ def truth():
     return module
 
 
-def trees() -> Iterator[tuple[str, ast.Module]]:
+@cache
+def trees() -> tuple[tuple[str, ast.Module], ...]:
     """("aws.errors", its tree) of every module of the product but the lab."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = ".".join(path.relative_to(SOURCE).with_suffix("").parts)
-        if not name.startswith("lab"):
-            yield name, ast.parse(path.read_text("utf-8"))
+    names = {".".join(path.relative_to(SOURCE).with_suffix("").parts): path for path in sorted(SOURCE.rglob("*.py"))}
+    mine = [(name, path) for name, path in names.items() if not name.startswith("lab")]
+    return tuple((name, ast.parse(path.read_text("utf-8"))) for name, path in mine)
 
 
 def texts(node: ast.AST) -> Iterator[str]:
