@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.walks import entry, two_vpcs
+from tests.support.walks import entry, inspected, two_vpcs
 from vpcshark.errors import AwsError, InputError
 from vpcshark.network.answer import Answer
 from vpcshark.network.decision import Unclear
@@ -108,6 +108,29 @@ def test_the_first_block_that_nothing_goes_round_is_the_cause_and_all_are_told(t
     found = asked(walk(cloud.write(tmp_path / "dump"), 81), [])
     assert found.conclusion.mend.startswith("aws ec2 authorize-security-group-ingress --group-id sg-web")
     assert "On the way back network acl acl-left-a drops it: inbound 50 deny" in found.steps[0].sentence
+
+
+TWO_ZONES = "TRANSIT_GATEWAY_APPLIANCE_MODE_RECOMMENDED"
+NO_ANSWER = Step(DIAGNOSE, "proved", "no answer", Cause("synack-unanswered", "No SYN-ACK arrives."), is_proved=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps", "kind"),
+    [
+        ("disable", [], TWO_ZONES),
+        ("disable", [NO_ANSWER], TWO_ZONES),
+        ("disable", [REFUSED], "refused"),
+        ("disable", [HEALTHY], "works"),
+        ("enable", [NO_ANSWER], "synack-unanswered"),
+    ],
+)
+def test_two_zones_are_the_likely_reason_of_lost_answers(mode: str, steps: list[Step], kind: str, tmp_path: Path):
+    """A firewall that nobody can look into is behind it, so it is never proved; what else packets prove, is."""
+    inspected(mode).write(tmp_path)
+    end = asked(walk(tmp_path, 80), steps).conclusion
+    assert (end.kind, end.is_proved) == (kind, kind != TWO_ZONES)
+    assert ("ApplianceModeSupport=enable" in end.mend) == (kind == TWO_ZONES)
+    assert ("No SYN-ACK arrives." in end.sentence) == (NO_ANSWER in steps)
 
 
 @pytest.mark.parametrize("doubt", [Unclear("the folder has no answer"), AwsError("AWS says no.")])

@@ -16,11 +16,13 @@ WORKS, UNDECIDED, CONTRADICTION = "works", "undecided", "contradiction"
 
 @dataclass(frozen=True)
 class Cause:
-    """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one)."""
+    """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one).
+    ``explains``: classes that are what it looks like where it is looked at."""
 
     kind: str
     sentence: str
     mend: str = ""
+    explains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,14 +58,29 @@ def conclude(steps: Sequence[Step]) -> Conclusion:
     if proved and denials:
         said = "; ".join(f"{each.name}: {each.cause.sentence}" for each in proved if each.cause is not None)
         return Conclusion(CONTRADICTION, f"The steps do not agree. {said} But {'; '.join(denials)}")
-    for each in proved or [each for each in reversed(steps) if each.cause is not None]:
+    for each in proved or _likely(steps):
         assert each.cause is not None
+        reason = _reason(each.cause, steps)
+        if reason is not None:
+            return Conclusion(reason.kind, f"{reason.sentence} {each.cause.sentence}", reason.mend)
         sentence, mend = _with_others(each.cause, [one.cause for one in steps if one is not each and one.cause])
         return Conclusion(each.cause.kind, sentence, mend, each.is_proved)
     if any(each.works for each in steps):
         return Conclusion(WORKS, next(each.sentence for each in steps if each.works), is_proved=True)
     told = [each.sentence for each in (steps[0], *steps[1:][-1:])]
     return Conclusion(UNDECIDED, " ".join([*told, *(() if _has_packets(steps) else ("Packets would decide.",))]))
+
+
+def _likely(steps: Sequence[Step]) -> list[Step]:
+    """Causes that are not proved, the last step's first. What rules make likely is refuted by a way that works."""
+    works = any(each.works for each in steps)
+    return [each for each in reversed(steps) if each.cause is not None and not (works and each.name == WALK)]
+
+
+def _reason(seen: Cause, steps: Sequence[Step]) -> Cause | None:
+    """What another step knows to look like that. It is the best explanation, and another one is possible."""
+    causes = [each.cause for each in steps if each.cause is not None]
+    return next((each for each in causes if seen.kind in each.explains), None)
 
 
 def _with_others(cause: Cause, others: Sequence[Cause]) -> tuple[str, str]:

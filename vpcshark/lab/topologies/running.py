@@ -68,7 +68,7 @@ def bring_up(
     undo.callback(plane.stop)
     running = Running(plane, made, folder / HOSTS)
     cloud = now()
-    plane.start(cloud, Outfit(made.serves, made.internet))
+    plane.start(cloud, Outfit(made.serves, made.internet, made.routers))
     running.follow()
     undo.callback(server.listen(running.follow))
     undo.callback(insights.install, None)
