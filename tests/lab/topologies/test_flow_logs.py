@@ -9,7 +9,7 @@ from planted import across
 
 from vpcshark.lab.topologies import spec
 
-_FIELDS = ("interface-id", "srcaddr", "dstaddr", "dstport", "flow-direction", "action")
+_FIELDS = ("interface-id", "pkt-srcaddr", "pkt-dstaddr", "dstport", "flow-direction", "action")
 _FORMAT = " ".join(f"${{{each}}}" for each in (*_FIELDS, "start"))
 _GROUP, _ROLE = "/flows", "arn:aws:iam::123456789012:role/flow"
 _PATIENCE = 20.0
