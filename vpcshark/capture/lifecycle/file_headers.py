@@ -8,6 +8,7 @@ from vpcshark.aws import tagging
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.lifecycle.context import Absent
+from vpcshark.flowlogs.frames import NOTICE
 from vpcshark.wire.capture_files import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
@@ -36,10 +37,15 @@ def of(
 
 
 def of_absent(absent: Iterable[Absent]) -> bytes:
-    """An interface block without packets for each, behind those of the sources."""
-    return b"".join(
-        pcapng.interface_description(each.id, "not captured", comment=f"Not captured: {each.why}") for each in absent
-    )
+    """An interface block for each, behind those of the sources: without packets, or for the records of a flow log."""
+    return b"".join(map(_of_absent, absent))
+
+
+def _of_absent(each: Absent) -> bytes:
+    said = f"Not captured: {each.why}"
+    if not each.has_records:
+        return pcapng.interface_description(each.id, "not captured", comment=said)
+    return pcapng.interface_description(each.id, "flow log", comment=f"{said} {NOTICE}", link=pcapng.RAW_IP)
 
 
 def describe(eni: Eni) -> str:
