@@ -40,7 +40,9 @@ def _in_two_zones(found: Answer) -> Cause | None:
     first = next(iter(hops), None)
     if first is None or None in hops:
         return None
-    return Cause(TWO_ZONES, f"{named(first).capitalize()}: {first.text} ({TWO_ZONES}).", first.mend, _LOST)
+    return Cause(
+        TWO_ZONES, f"{named(first).capitalize()}: {first.text} ({TWO_ZONES}).", first.mend, _LOST, is_general=True
+    )
 
 
 def _way(found: Answer, direction: str) -> Way:

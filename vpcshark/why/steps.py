@@ -12,17 +12,21 @@ CAPTURE = "capture"  # whose packets "diagnose" judges
 UNKNOWN, ABSENT = "unknown", "not in the files"
 WORKS, UNDECIDED, CONTRADICTION = "works", "undecided", "contradiction"
 """Classes of conclusions that are no cause."""
+NAT_PORTS = "nat-ports-exhausted"
+"""``diagnose``'s class."""
 
 
 @dataclass(frozen=True)
 class Cause:
     """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one).
-    ``explains``: classes that are what it looks like where it is looked at."""
+    ``explains``: classes that are what it looks like where it is looked at. ``is_general``: it is not of this flow
+    alone, so a way that works refutes it."""
 
     kind: str
     sentence: str
     mend: str = ""
     explains: tuple[str, ...] = ()
+    is_general: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def conclude(steps: Sequence[Step]) -> Conclusion:
         if reason is not None:
             return Conclusion(reason.kind, f"{reason.sentence} {each.cause.sentence}", reason.mend)
         sentence, mend = _with_others(each.cause, [one.cause for one in steps if one is not each and one.cause])
-        return Conclusion(each.cause.kind, sentence, mend, each.is_proved)
+        return Conclusion(each.cause.kind, sentence, mend, each.is_proved or _is_proved_together(each, steps))
     if any(each.works for each in steps):
         return Conclusion(WORKS, next(each.sentence for each in steps if each.works), is_proved=True)
     told = [each.sentence for each in (steps[0], *steps[1:][-1:])]
@@ -72,9 +76,15 @@ def conclude(steps: Sequence[Step]) -> Conclusion:
 
 
 def _likely(steps: Sequence[Step]) -> list[Step]:
-    """Causes that are not proved, the last step's first. What rules make likely is refuted by a way that works."""
+    """Causes that are not proved, the last step's first."""
     works = any(each.works for each in steps)
-    return [each for each in reversed(steps) if each.cause is not None and not (works and each.name == WALK)]
+    return [each for each in reversed(steps) if each.cause is not None and not (works and each.cause.is_general)]
+
+
+def _is_proved_together(one: Step, steps: Sequence[Step]) -> bool:
+    """Packets show that new connections of this flow alone get no answer, and its gateway has counted why."""
+    kinds = {each.name: each.cause.kind for each in steps if each.cause is not None}
+    return one.name == DIAGNOSE and kinds[DIAGNOSE] == kinds.get(EVIDENCE) == NAT_PORTS
 
 
 def _reason(seen: Cause, steps: Sequence[Step]) -> Cause | None:

@@ -23,6 +23,7 @@ from vpcshark.lab.topologies.analyzing import Analyst
 from vpcshark.lab.topologies.flow_logging import FlowLogging
 from vpcshark.lab.topologies.make import Made
 from vpcshark.lab.topologies.management import Management, ssh_names
+from vpcshark.lab.topologies.nat_ports import NatPorts
 from vpcshark.lab.vpc.routed.plane import Outfit, RoutedPlane
 
 HOSTS = "hosts"
@@ -77,6 +78,8 @@ def bring_up(
     undo.callback(kept.close)
     undo.callback(server.listen(kept.look))
     server.controls["flow-logs"] = kept.control
+    if wanted.nats:
+        undo.callback(NatPorts(plane, MotoAccount()).close)
     undo.callback(insights.install, None)
     insights.install(Analyst(plane).analyse)
     return running
