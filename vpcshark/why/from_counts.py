@@ -11,15 +11,15 @@ from dataclasses import replace
 from vpcshark.evidence.counting import NAT, Counted
 from vpcshark.why.steps import NAT_PORTS, Cause, Step
 
-_METRIC = "ErrorPortAllocation"
+METRIC = "ErrorPortAllocation"
 
 
 def beside(step: Step, counted: Iterable[Counted]) -> Step:
     """The step with what gateways count; records of the flow itself come first."""
-    short = [(each.id, count) for each in counted if each.kind == NAT and (count := each.total(_METRIC))]
+    short = [(each.id, count) for each in counted if each.kind == NAT and (count := each.total(METRIC))]
     if not short:
         return step
-    said = " ".join(f"{id} had no port left for a connection {count:,.0f} times ({_METRIC})." for id, count in short)
+    said = " ".join(f"{id} had no port left for a connection {count:,.0f} times ({METRIC})." for id, count in short)
     mend = "Add addresses to the NAT gateway, close idle connections, or spread the destinations."
     told = replace(step, sentence=f"{step.sentence} {said}")
     return told if step.cause is not None else replace(told, cause=Cause(NAT_PORTS, said, mend, is_general=True))
