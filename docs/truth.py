@@ -641,14 +641,12 @@ ROWS: tuple[Row, ...] = (
         "https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-appliance-scenario.html",
         "tests/lab/topologies/test_appliances.py::test_in_appliance_mode_both_ways_of_a_flow_meet_one_firewall",
         "page",
-        ("TRANSIT_GATEWAY_APPLIANCE_MODE_RECOMMENDED",),
     ),
     Row(
         "A NAT gateway counts in ErrorPortAllocation how often it had no port for a connection",
         "https://docs.aws.amazon.com/vpc/latest/userguide/metrics-dimensions-nat-gateway.html",
         "tests/why/test_conclusions.py::test_what_a_nat_gateway_counts_stands_beside_what_records_say",
         "page",
-        ("ErrorPortAllocation",),
     ),
     Row(
         "A filter of a describe takes 200 values",
