@@ -68,7 +68,7 @@ def prepared(stage: Stage) -> Stage:
     logged(stage)
     settings = Path(lab.environment["XDG_CONFIG_HOME"]) / "vpcshark" / "config.ini"
     settings.parent.mkdir(parents=True, exist_ok=True)
-    settings.write_text("[path shop]\nsource = client\ndestination = server\nport = 80\n", "utf-8")
+    settings.write_text("[path shop]\nsource = client\ndestination = server\nport = 80\nconnection = ssm\n", "utf-8")
     assert gets(stage)
     logs = lab.client("logs")
     wait_until(lambda: bool(logs.describe_log_groups()["logGroups"]), "there are records")
@@ -102,7 +102,8 @@ def test_packets_and_records_of_a_path_are_one_file(tmp_path: Path):
         assert {row[0] for row in before} == {*gates(stage)}
         assert max(row[1] for row in records) > packets[0][1]
         ordered = tmp_path / "ordered.pcapng"
-        stage.lab.run("reordercap", str(file), str(ordered))
+        done = stage.lab.run("reordercap", str(file), str(ordered))
+        assert done.returncode == 0, done.stderr
         times = [row[1] for row in frames(stage, ordered)]
         assert (times, len(times)) == (sorted(times), len(rows))
 
