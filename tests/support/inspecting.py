@@ -25,7 +25,9 @@ FIREWALL = """table inet firewall {
 def inspected() -> dict[str, Any]:
     """``across`` with a VPC between: client in zone a, server in zone b, each way over the middle one's firewalls."""
     raw = across()
-    subnets, tables, instances = {}, {}, {}
+    subnets: dict[str, Any] = {}
+    tables: dict[str, Any] = {}
+    instances: dict[str, Any] = {}
     for number, zone in enumerate(ZONES):
         subnets[f"gate-{zone}"] = {"cidr": f"10.3.10{number}.0/28", "zone": zone, "table": f"gate-{zone}"}
         subnets[f"wall-{zone}"] = {"cidr": f"10.3.{number}.0/24", "zone": zone, "table": "walls"}
