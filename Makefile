@@ -18,6 +18,7 @@ $(VENV)/.done: setup.cfg pyproject.toml constraints.txt
 
 # Who only looks needs a quarter of that.
 $(VENV)/.demo: setup.cfg constraints.txt
+	@echo "Making $(VENV) and installing into it: a minute or two without a word."
 	$(PYTHON) -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check $(CONSTRAINTS) --editable '.[lab]'
 	touch $@

@@ -636,6 +636,19 @@ ROWS: tuple[Row, ...] = (
         constants={"network.acls.LAST": 32767},
     ),
     Row(
+        "An attachment in appliance mode keeps a flow in one zone, both ways; out of another each way comes in its "
+        "sender's zone",
+        "https://docs.aws.amazon.com/vpc/latest/tgw/transit-gateway-appliance-scenario.html",
+        "tests/lab/topologies/test_appliances.py::test_in_appliance_mode_both_ways_of_a_flow_meet_one_firewall",
+        "page",
+    ),
+    Row(
+        "A NAT gateway counts in ErrorPortAllocation how often it had no port for a connection",
+        "https://docs.aws.amazon.com/vpc/latest/userguide/metrics-dimensions-nat-gateway.html",
+        "tests/why/test_conclusions.py::test_what_a_nat_gateway_counts_stands_beside_what_records_say",
+        "page",
+    ),
+    Row(
         "A filter of a describe takes 200 values",
         "https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Filtering.html",
         f"{_STRICT}::test_pages_and_filters_that_ec2_does_not_take",

@@ -4,10 +4,8 @@ the lab's flow log wrote of packets that really passed: what Wireshark counts is
 
 from __future__ import annotations
 
-import io
 import os
 import re
-import subprocess
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,8 +14,8 @@ import gui
 import pytest
 from hands import VPCSHARK, Lab, preference, wait_until
 from loose import OPEN, SHUT, Loose, await_bytes, loose
+from profiled import with_profile
 
-from vpcshark.cli import wireshark_profile
 from vpcshark.lab.control import LabControl
 
 pytestmark = [pytest.mark.e2e, pytest.mark.long]
@@ -177,17 +175,6 @@ def syns(lab: Lab, eni: str, first: int) -> int:
     rows = [each.split() for each in await_bytes(lab, GROUP, eni, 1)]
     mine = [row for row in rows if any(first <= int(row[place]) < first + 200 for place in (3, 4))]
     return sum(int(row[11]) & 2 > 0 for row in mine)
-
-
-def with_profile(folder: Path, hidden: Mapping[str, str]) -> Path:
-    """Wireshark's own folder, with our profile in it; what the tests hide from the list is hidden there too."""
-    shipped = subprocess.run(["tshark", "-G", "folders"], capture_output=True, text=True, check=True).stdout
-    told = [line for line in shipped.splitlines() if line.startswith("Global configuration")]
-    said = "\n".join([f"Personal configuration:\t{folder / 'profile'}", *told])
-    profile = wireshark_profile.install(io.StringIO(), lambda command: said)
-    with (profile / "preferences").open("a") as file:
-        file.writelines(f"{name}: {value}\n" for name, value in {**gui.PREFERENCES, **hidden}.items())
-    return folder
 
 
 @pytest.mark.parametrize("name", ["nat", "tgw", "rds"])

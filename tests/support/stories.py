@@ -15,6 +15,7 @@ from typing import Any
 
 import certificates
 from hands import Lab, wait_until
+from inspecting import FIREWALL, inspected
 from mending import run as run_command
 
 Raw = dict[str, Any]
@@ -395,7 +396,6 @@ def hybrid() -> Raw:
 
 def _hide_1500(stage: Stage) -> None:
     """The edge forwards 1,500 bytes and says nothing of what is longer."""
-    forwards(stage, "edge")
     for rule in ("ip length > 1500 drop",):
         stage.must("edge", "nft", "add", "table", "inet", "edge")
         hook = "{ type filter hook forward priority 0; }"
@@ -404,17 +404,50 @@ def _hide_1500(stage: Stage) -> None:
     stage.tls = secure(stage, _certificate(stage, -1, 90, 8192))
 
 
-def forwards(stage: Stage, name: str) -> None:
-    """An instance that is a router."""
-    for setting in ("ip_forward=1", "conf.all.send_redirects=0", "conf.eth0.send_redirects=0"):
-        stage.must(name, "sysctl", "-qw", f"net.ipv4.{setting}")
-
-
 def _lower_mtu(stage: Stage, mend: str) -> None:
     """On the server's interface, to what passes."""
     assert "MTU" in mend
     assert "1500" in mend
     stage.must("server", "ip", "link", "set", "eth0", "mtu", "1500")
+
+
+def zones() -> Raw:
+    """A client in zone a, a server in zone b, and between them a VPC with a firewall in each zone; its capture host is
+    behind none of them."""
+    raw = inspected()
+    for name in ("left", "right"):
+        raw["vpcs"][name]["tables"][name]["middle"] = "tgw/main"
+    raw["vpcs"]["middle"]["groups"]["capture"] = {"in": ["udp 4789 10.0.0.0/8"]}
+    raw["instances"]["capture"] = {"subnet": "wall-a", "address": "10.3.0.40", "groups": ["capture"], "captures": True}
+    return raw
+
+
+def _stateful(stage: Stage) -> None:
+    """The firewalls let on what they have seen begin, and each way of a connection goes over another one."""
+    for name in ("wall-a", "wall-b"):
+        (stage.folder / "firewall.nft").write_text(FIREWALL)
+        stage.must(name, "nft", "-f", str(stage.folder / "firewall.nft"))
+
+
+def _gets_through(stage: Stage) -> bool:
+    return stage.curl("client", "http://10.2.2.20/") == 0
+
+
+def _middle(stage: Stage) -> str:
+    """The attachment of the VPC with the firewalls: they forward, so nobody checks whose packets they are."""
+    unchecked = [
+        {"Name": "source-dest-check", "Values": ["false"]},
+        {"Name": "interface-type", "Values": ["interface"]},
+    ]
+    (vpc,) = {each["VpcId"] for each in stage.ec2.describe_network_interfaces(Filters=unchecked)["NetworkInterfaces"]}
+    attachments = stage.ec2.describe_transit_gateway_vpc_attachments()["TransitGatewayVpcAttachments"]
+    return next(str(each["TransitGatewayAttachmentId"]) for each in attachments if each["VpcId"] == vpc)
+
+
+def _appliance_mode(stage: Stage, mend: str) -> None:
+    """It must hold for every connection, whichever zone its hash gives."""
+    by_command(stage, mend)
+    assert all(_gets_through(stage) for _ in range(12))
 
 
 def _id(kind: str, name: str) -> Callable[[Stage], str]:
@@ -459,7 +492,6 @@ STORIES = [
         _id("nat_gateways", "out"),
         _close_idle,
         ("client", f"{SERVICE}:5000"),
-        is_proved=False,
         tries=lambda stage: ("sh", "-c", '"$@" & "$@" & "$@" & wait', "sh", sys.executable, "-c", _KNOCK, SERVICE),
     ),
     Story(
@@ -501,6 +533,17 @@ STORIES = [
         "SUBNET_ACL_RESTRICTION",
         _id("network_acls", "left"),
         by_command,
+    ),
+    Story(
+        "asymmetric zones",
+        zones,
+        _stateful,
+        _gets_through,
+        "TRANSIT_GATEWAY_APPLIANCE_MODE_RECOMMENDED",
+        _middle,
+        _appliance_mode,
+        is_proved=False,
+        tries=lambda stage: ("curl", "-sm3", "http://10.2.2.20/"),
     ),
 ]
 

@@ -15,6 +15,7 @@ from vpcshark.capture.contract.frame_stream import FrameStream
 from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Silent
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.flow_records.beside import Beside
 from vpcshark.capture.flow_records.feed import Records
 from vpcshark.capture.lifecycle.costs import Costs
 from vpcshark.capture.mirror.active_filter import InForce
@@ -98,6 +99,9 @@ class Scene:
         dump: Any = self.dump
         return Pouring(lambda remark, on_counts: Begun(dump, b""), Seams(self.stop, SystemClock(), Silent()))
 
+    def _beside(self) -> Beside:
+        return Beside(self._receiver(), [], SystemClock())
+
     def _records(self) -> Records:
         reading: Any = SimpleNamespace(
             log=SimpleNamespace(id="fl-1", problems=[], destination_type="none"),
@@ -118,6 +122,7 @@ KINDS = {
     "mirror": MirrorStream,
     "tcpdump": Pouring,
     "records": Records,
+    "beside": Beside,
 }
 WITH_FRAMES = [kind for kind in KINDS if kind != "records"]  # these are AWS's: tests/e2e/test_flow_log_captures.py
 

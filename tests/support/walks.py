@@ -392,6 +392,31 @@ def two_vpcs() -> Cloud:
     return cloud
 
 
+def inspected(mode: str = "disable") -> Cloud:
+    """``two_vpcs`` with a VPC between, which has a firewall in each zone."""
+    cloud = two_vpcs()
+    vpc, joints = cloud.vpc("middle", "10.3.0.0/16"), {}
+    for number, zone in enumerate("ab"):
+        gate = cloud.subnet(f"gate-{zone}", vpc, f"10.3.25{number}.0/28", zone)
+        wall = cloud.subnet(f"wall-{zone}", vpc, f"10.3.{number}.0/24", zone)
+        eni = cloud.instance(f"wall-{zone}", wall, f"10.3.{number}.5")
+        cloud.one("NetworkInterfaces", NetworkInterfaceId=eni)["SourceDestCheck"] = False
+        cloud.route(cloud.table(f"gate-{zone}", vpc, [gate]), "10.0.0.0/8", eni)
+        joints[gate] = f"eni-gate-{zone}@10.3.25{number}.5"
+    cloud.route("rtb-middle-main", "10.0.0.0/8", "tgw-main")
+    cloud.attach("middle", "tgw-main", vpc, joints, "tgw-rtb-middle", ApplianceModeSupport=mode)
+    cloud.transit_table(
+        "middle",
+        "tgw-main",
+        ("10.1.0.0/16", "tgw-attach-left", "propagated"),
+        ("10.2.0.0/16", "tgw-attach-right", "propagated"),
+    )
+    spokes = cloud.one("TransitGatewayRoutes", TransitGatewayRouteTableId="tgw-rtb-main")
+    for each in spokes["Routes"]:
+        each["TransitGatewayAttachments"][0]["TransitGatewayAttachmentId"] = "tgw-attach-middle"
+    return cloud
+
+
 def one_vpc() -> Cloud:
     """A public and a private subnet, an internet gateway, a NAT gateway. "inner" 10.0.2.20 leaves by the NAT gateway,
     "outer" 10.0.1.10 is 203.0.113.10."""

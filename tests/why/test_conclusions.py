@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from tests.support.walks import entry, two_vpcs
+from tests.support.walks import entry, inspected, two_vpcs
+from vpcshark.aws.monitoring.gateway_metrics import Series
 from vpcshark.errors import AwsError, InputError
+from vpcshark.evidence.counting import Counted
 from vpcshark.network.answer import Answer
 from vpcshark.network.decision import Unclear
 from vpcshark.survey.questions import Wanted, attempt
+from vpcshark.why import from_counts
 from vpcshark.why.inquiry import Found, Later, inquire
 from vpcshark.why.steps import ANALYZER, DIAGNOSE, EVIDENCE, Cause, Step
 
@@ -108,6 +112,61 @@ def test_the_first_block_that_nothing_goes_round_is_the_cause_and_all_are_told(t
     found = asked(walk(cloud.write(tmp_path / "dump"), 81), [])
     assert found.conclusion.mend.startswith("aws ec2 authorize-security-group-ingress --group-id sg-web")
     assert "On the way back network acl acl-left-a drops it: inbound 50 deny" in found.steps[0].sentence
+
+
+TWO_ZONES = "TRANSIT_GATEWAY_APPLIANCE_MODE_RECOMMENDED"
+NO_ANSWER = Step(DIAGNOSE, "proved", "no answer", Cause("synack-unanswered", "No SYN-ACK arrives."), is_proved=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "steps", "kind"),
+    [
+        ("disable", [], TWO_ZONES),
+        ("disable", [NO_ANSWER], TWO_ZONES),
+        ("disable", [REFUSED], "refused"),
+        ("disable", [HEALTHY], "works"),
+        ("enable", [NO_ANSWER], "synack-unanswered"),
+    ],
+)
+def test_two_zones_are_the_likely_reason_of_lost_answers(mode: str, steps: list[Step], kind: str, tmp_path: Path):
+    """A firewall that nobody can look into is behind it, so it is never proved; what else packets prove, is."""
+    inspected(mode).write(tmp_path)
+    end = asked(walk(tmp_path, 80), steps).conclusion
+    assert (end.kind, end.is_proved) == (kind, kind != TWO_ZONES)
+    assert ("ApplianceModeSupport=enable" in end.mend) == (kind == TWO_ZONES)
+    assert ("No SYN-ACK arrives." in end.sentence) == (NO_ANSWER in steps)
+
+
+COUNTED = Step(EVIDENCE, "nothing", "no port", Cause("nat-ports-exhausted", "No port left.", is_general=True))
+WAITING = Step(DIAGNOSE, "likely", "waits", Cause("nat-ports-exhausted", "New ones wait."))
+
+
+@pytest.mark.parametrize(
+    ("steps", "kind", "is_proved"),
+    [
+        ([COUNTED], "nat-ports-exhausted", False),
+        ([WAITING], "nat-ports-exhausted", False),
+        ([COUNTED, WAITING], "nat-ports-exhausted", True),
+        ([COUNTED, REFUSED], "refused", True),
+        ([COUNTED, HEALTHY], "works", True),
+    ],
+)
+def test_a_nat_without_a_port_is_proved_by_its_count_and_the_flows_packets(
+    walks: dict[str, Answer], steps: list[Step], kind: str, is_proved: bool
+):
+    """The count is of all its traffic, so it proves nothing of a flow that works or is refused."""
+    end = asked(walks["reachable"], steps).conclusion
+    assert (end.kind, end.is_proved) == (kind, is_proved)
+
+
+def test_what_a_nat_gateway_counts_stands_beside_what_records_say():
+    series = Series((("NatGatewayId", "nat-1"),), {"ErrorPortAllocation": {60: 3.0, 120: 4.0}})
+    told = from_counts.beside(SEEN, [Counted("nat-1", "nat-gateway", (series,))])
+    assert told.sentence == f"{SEEN.sentence} nat-1 had no port left for a connection 7 times (ErrorPortAllocation)."
+    assert told.cause is not None
+    assert (told.cause.kind, told.is_proved) == ("nat-ports-exhausted", False)
+    silent = replace(series, values={"ErrorPortAllocation": {60: 0.0}})
+    assert from_counts.beside(SEEN, [Counted("nat-1", "nat-gateway", (silent,))]) == SEEN
 
 
 @pytest.mark.parametrize("doubt", [Unclear("the folder has no answer"), AwsError("AWS says no.")])

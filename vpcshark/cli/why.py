@@ -117,12 +117,12 @@ def _later(options: argparse.Namespace, kept: Kept) -> list[Later]:
 def _evidence(options: argparse.Namespace, kept: Kept, answer: Answer) -> Step:
     from vpcshark.aws import client
     from vpcshark.cli import evidence
-    from vpcshark.why import from_records
+    from vpcshark.why import from_counts, from_records
 
     accounts = [client.connect(*place) for place in walk.places(options)]
     proofs = evidence.gather(answer, accounts, options.since)
     kept.shown = proofs.found
-    return from_records.judge(answer, proofs.found, proofs.wanted.end)
+    return from_counts.beside(from_records.judge(answer, proofs.found, proofs.wanted.end), proofs.counted)
 
 
 def _analyzer(options: argparse.Namespace, answer: Answer) -> Step:

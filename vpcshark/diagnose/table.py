@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_LATER, Keep
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
+from vpcshark.wire.capture_files.blocks import COMMENT
 from vpcshark.wire.capture_files.formats import open_reader
 from vpcshark.wire.capture_files.pcap_reader import PcapFile
-from vpcshark.wire.capture_files.records import MIXED_SCALE, SLACK, Reader, Record, Run
+from vpcshark.wire.capture_files.records import MADE_OF_RECORD, MIXED_SCALE, SLACK, Reader, Record, Run
 from vpcshark.wire.overlay.decap import LINKS
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ PAYS_FROM = 1 << 18
 MOST_ROWS, MOST_WAYS, MOST_OTHERS = 600_000, 200_000, 60_000
 """Of a long file: rows take 160 bytes each, flows and packets outside of columns some hundreds."""
 _FEWEST = 16
+_HEAD = 40  # bytes of a comment that say what its frame is made of
 _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
 
 
@@ -74,7 +76,7 @@ class Table:
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
         self.unknown = 0
-        """Those that hold no IP packet."""
+        """Those that hold no IP packet, and records of flow logs, which nobody captured."""
         self._file = file
         self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
@@ -172,7 +174,7 @@ class Table:
         return self.points[place]
 
     def _take(self, record: Record, wire: int, interface: int, number: int) -> bool:
-        if record.link not in LINKS:
+        if record.link not in LINKS or _is_made(record):
             return False
         frame = (record.start, record.end, record.link, wire)
         found = read(self._buffer, frame, number, record.nanoseconds)
@@ -193,6 +195,11 @@ class Table:
             most = KEPT_DATAGRAM if 53 in (packet.sport, packet.dport) else KEPT_LATER
             return packet._replace(payload=payload[:most]) if len(payload) > most else packet
         return packet._replace(payload=b"")
+
+
+def _is_made(record: Record) -> bool:
+    """Is it a frame of a path's file that a flow log record was made into?"""
+    return any(code == COMMENT and MADE_OF_RECORD in value[:_HEAD] for code, value in record.options)
 
 
 def read_bytes(data: bytes, file: int = 0, *, in_columns: bool | None = None) -> Table:

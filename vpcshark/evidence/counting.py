@@ -85,6 +85,10 @@ class Counted:
         """What came in and went out, and what went wrong. What nobody may read is told."""
         return [*(_sentences(self.id, _KINDS[self.kind], self.series) if self.series else self.why)]
 
+    def total(self, name: str) -> float | None:
+        """Of a metric; None where there are no data."""
+        return next((total for each in self.series if (total := each.total(name)) is not None), None)
+
     @property
     def shown(self) -> list[tuple[str, bool, Mapping[int, float]]]:
         """(metric, whether it is one of what goes wrong, time -> count) of those that there are counts of."""

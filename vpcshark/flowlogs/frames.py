@@ -20,6 +20,7 @@ from vpcshark.flowlogs.logformat import LogFormat
 from vpcshark.text import line as clean
 from vpcshark.text import many
 from vpcshark.wire.capture_files import pcapng
+from vpcshark.wire.capture_files.records import MADE_OF_RECORD
 
 MOST_LENGTH = 0x7FFFFFFF
 """Bytes of one frame: Wireshark keeps lengths as signed 32-bit numbers. A larger record has several frames."""
@@ -76,7 +77,7 @@ class Layout:
     def template(self) -> bytes:
         """The whole record, after what became of it and how many packets it is of."""
         names = b" ".join(name.replace("%", "%%").encode() + b"=%b" for name in self._kind.names)
-        return b"%b: flow log record of %b packets, none of them captured. " + names
+        return b"%b" + MADE_OF_RECORD + b"%b packets, none of them captured. " + names
 
 
 class Frames:

@@ -142,7 +142,8 @@ class Listener:
 
 @dataclass(frozen=True)
 class Cloud:
-    """All of it, by id. ``publics``: private address at an ENI -> (ENI, public address)."""
+    """All of it, by id. ``publics``: private address at an ENI -> (ENI, public address). ``logged``: ENI that a flow
+    log covers -> its VPC."""
 
     vpcs: Mapping[str, Vpc] = field(default_factory=dict)
     subnets: Mapping[str, Subnet] = field(default_factory=dict)
@@ -160,6 +161,7 @@ class Cloud:
     peerings: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     balancers: Mapping[str, tuple[Listener, ...]] = field(default_factory=dict)
     endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    logged: Mapping[str, str] = field(default_factory=dict)
 
     def ports_of(self, vpc: str) -> list[Eni]:
         """The ENIs of a VPC that something is behind."""

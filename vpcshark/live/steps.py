@@ -55,10 +55,10 @@ def steps(ground: Ground, folder: Path, key: Path) -> Iterator[Step]:
 
 
 def _captures(ground: Ground, folder: Path, key: Path, source: str) -> Iterator[Step]:
-    def capture(name: str, *words: str) -> Step:
+    def capture(name: str, *words: str, of: str = source) -> Step:
         file = folder / f"{name.replace(' ', '-')}.pcapng"
         bounds = ["-c", str(_PACKETS), "-a", f"duration:{_LONGEST}", "-w", str(file), "--json"]
-        return Step(name, ["capture", source, *words, *_USER, *bounds], _brings_packets)
+        return Step(name, ["capture", of, *words, *_USER, *bounds], _brings_packets)
 
     host = ("--host", ground.made["HostId"])
     keys = ("--ssh-key", str(key), "--ssh-known-hosts", str(folder / "known_hosts"))
@@ -68,6 +68,8 @@ def _captures(ground: Ground, folder: Path, key: Path, source: str) -> Iterator[
         yield capture(f"tcpdump by {way}", "--mode", "tcpdump", "--connection", way, *more)
     role = ("--host-role", ground.made["ProfileName"])
     yield capture("launch", "--mode", "mirror", "--host", "launch", "--connection", "ssm", *role)
+    path = f"path:{ground.address('SourceId')}->{ground.address('PeerId')}:80"
+    yield capture("path", *host, "--connection", "ssm", *keys, of=path)
     balancer = ("--host", ground.made["BalancerArn"], "--connection", "ssm", *keys)
     yield capture("fleet", "--mode", "mirror", *balancer)
 

@@ -150,7 +150,7 @@ def _start(known: Known, source: End, packet: Packet) -> tuple[Trail, Place]:
 
 def _back(known: Known, goal: End, target: End, gone: Trail) -> list[Trail]:
     """The answer's ways, after one way there. Past a block, as if that had let the packet through."""
-    session = Session(dict(gone.passed), gone.changes)
+    session = Session(dict(gone.passed), gone.changes, gone)
     ctx = Context(known, goal, session)
     trail = Trail(gone.packet.reversed())
     if gone.end == "interface" and gone.end_interface is not None:

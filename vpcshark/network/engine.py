@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import fields
 from typing import Any
 
-from vpcshark.network import inside, internet, joints, places, transit
+from vpcshark.network import appliances, inside, internet, joints, places, transit
 from vpcshark.network.decision import Unclear
 from vpcshark.network.inside import Step
 from vpcshark.network.trail import DROP, INTERNET, UNKNOWN, Context, Trail
@@ -27,7 +27,7 @@ STEPS: Mapping[type, Callable[[Context, Trail, Any], Step]] = {
     places.IntoNat: internet.into_nat,
     places.OutByGateway: internet.out,
     places.Outside: internet.outside,
-    places.IntoMiddlebox: internet.into_middlebox,
+    places.IntoMiddlebox: appliances.into_middlebox,
     places.IntoTransit: transit.come_in,
     places.InTransit: transit.look_up,
     places.OutOfTransit: transit.go_out,

@@ -15,7 +15,7 @@ from vpcshark.network.decision import Unclear
 from vpcshark.network.facts import Interface, InternetGateway, NatGateway
 from vpcshark.network.inside import Step, tell_interface, tell_subnet
 from vpcshark.network.packet import ICMP, ICMP6, TCP, UDP, Packet, contains, is_internal
-from vpcshark.network.places import Arriving, IntoMiddlebox, IntoNat, Leaving, OutByGateway, Outside, Routing
+from vpcshark.network.places import Arriving, IntoNat, Leaving, OutByGateway, Outside, Routing
 from vpcshark.network.routes import look_up
 from vpcshark.network.trail import (
     ALLOW,
@@ -253,29 +253,3 @@ def _regional(ctx: Context, trail: Trail, nat: NatGateway) -> Step:
         return [(trail.add("nat-gateway", nat.id, DROP, code=fault[0], text=fault[1], **place), None)]
     said = "a regional NAT gateway: which of its addresses it takes, and the way back, are not looked at"
     return [(trail.add("nat-gateway", nat.id, UNKNOWN, code="WALK_UNKNOWN", text=said, **place), None)]
-
-
-def into_middlebox(ctx: Context, trail: Trail, at: IntoMiddlebox) -> Step:
-    """Into an interface that shall pass the packet on, and out of it again."""
-    interface = ctx.known.interface(at.interface)
-    subnet = ctx.known.subnet(interface.subnet, interface.vpc)
-    if at.subnet is None or at.subnet.id != subnet.id:
-        trail = tell_subnet(filters.acl(ctx, trail, subnet, egress=False), subnet)
-    packet = trail.packet
-    if packet.dst in interface.addresses:
-        return [(trail, Arriving(at.vpc, subnet.id))]
-    trail = filters.group(ctx, trail, interface, egress=False)
-    place = {"vpc": interface.vpc, "az": interface.az, "subnet": interface.subnet, "name": interface.name}
-    if interface.is_checked:
-        command = (
-            f"aws ec2 modify-network-interface-attribute --network-interface-id {interface.id} --no-source-dest-check"
-        )
-        said = f"its source/destination check is on, so it takes nothing for {packet.dst}"
-        code = "ENI_SOURCE_DEST_CHECK_RESTRICTION"
-        trail = trail.add("interface", interface.id, DROP, code=code, text=said, mend=command, **place)
-    else:
-        trail = tell_interface(trail, interface)
-    box = interface.instance or interface.id
-    said = "what the appliance does with the packet is not known; the walk goes on as if it passed it on"
-    trail = trail.add("appliance", box, UNKNOWN, code="WALK_APPLIANCE", text=said, **place)
-    return [(trail.cross("appliance").into(subnet.zone), Leaving(interface, is_first=False))]

@@ -74,10 +74,11 @@ class End:
 @dataclass(frozen=True)
 class Session:
     """What the way there leaves for the way back: ``passed`` maps interfaces whose groups let the flow through to the
-    rule's words."""
+    rule's words. ``there`` is that way itself, None in a judgement without one."""
 
     passed: dict[str, str] = field(default_factory=dict)
     changes: tuple[Change, ...] = ()
+    there: Trail | None = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from vpcshark.network import filters, mend, states
+from vpcshark.network import appliances, filters, mend, states
 from vpcshark.network.decision import Rule, Unclear
 from vpcshark.network.facts import Attachment, Subnet, Transit, TransitRoute, TransitTable
 from vpcshark.network.inside import Step, tell_interface
@@ -298,9 +298,13 @@ def go_out(ctx: Context, trail: Trail, at: OutOfTransit) -> Step:
 
 
 def _zones(ctx: Context, trail: Trail, attachment: Attachment, subnets: list[Subnet]) -> list[Subnet]:
-    """Where the packet may come out. In appliance mode AWS chooses by the flow, unless both ends are in one zone."""
+    """Where the packet may come out. In appliance mode AWS chooses by the flow, unless both ends are in one zone, and
+    its answer comes out there too."""
     same = [each for each in subnets if each.zone == trail.zone]
     goal = ctx.goal.interface
+    kept = appliances.kept(ctx, attachment, subnets)
+    if kept:
+        return kept
     if attachment.is_appliance and len(subnets) > 1:
         there = ctx.network.subnets.get(goal.subnet) if goal is not None else None
         return same if there is not None and same and there.zone == trail.zone else subnets

@@ -41,16 +41,16 @@ def points(answer: Answer) -> tuple[list[str], str]:
     return [hop.resource for hop in hops], " or ".join(each if one else f"({each})" for each in filters)
 
 
-def gaps(answer: Answer) -> list[tuple[str, str]]:
-    """(id, why not) of the path's interfaces that nobody can capture from."""
+def gaps(answer: Answer) -> list[tuple[str, str, Packet]]:
+    """(id, why not, the flow as it passes there) of the path's interfaces that nobody can capture from."""
     hops = [hop for hop in _interfaces(answer, is_every_way=True) if not _is_on_an_instance(answer, hop)]
-    return [(hop.resource, _why_not(answer, hop)) for hop in hops]
+    return [(hop.resource, _why_not(answer, hop), hop.packet) for hop in hops]
 
 
 def _why_not(answer: Answer, hop: Hop) -> str:
     facts = answer.network.interfaces.get(hop.resource)
     kind = facts.type.replace("_", " ") if facts is not None and facts.type else "unknown type"
-    return f"an interface of AWS's own ({kind}), on no instance; a flow log may have its records."
+    return f"an interface of AWS's own ({kind}), on no instance."
 
 
 def _interfaces(answer: Answer, *, is_every_way: bool = False) -> Collection[Hop]:

@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from vpcshark.network import answer as answers
 from vpcshark.network.answer import BLOCKED, REACHABLE, Answer, Way
-from vpcshark.network.trail import Hop
+from vpcshark.network.appliances import TWO_ZONES
+from vpcshark.network.trail import UNKNOWN, Hop
 from vpcshark.why.steps import WALK, Cause, Step
+
+_LOST = ("syn-unanswered", "synack-unanswered", "one-direction", "loss", "lost")
+"""Classes of packets and of records: somebody between drops one direction."""
 
 
 def judge(found: Answer) -> Step:
@@ -24,7 +28,21 @@ def judge(found: Answer) -> Step:
         return Step(WALK, REACHABLE, f"No rule is in the way, {ways}; that says nothing of what listens and answers.")
     unknowns = answers.unknowns(found)
     said = " ".join(f"Not known: {named(hop)}: {hop.text or hop.code}." for _, hop in unknowns)
-    return Step(WALK, found.verdict, said or " ".join(answers.notes(found)) or "AWS chooses between several ways.")
+    said = said or " ".join(answers.notes(found)) or "AWS chooses between several ways."
+    return Step(WALK, found.verdict, said, _in_two_zones(found))
+
+
+def _in_two_zones(found: Answer) -> Cause | None:
+    """Each way meets another appliance, whichever AWS chooses: what a stateful one drops, and nobody can read whether
+    it is."""
+    ways = [trail.having(UNKNOWN, "appliance") for trail in (found.back.trails if found.back is not None else ())]
+    hops = [next((hop for hop in way if hop.code == TWO_ZONES), None) for way in ways]
+    first = next(iter(hops), None)
+    if first is None or None in hops:
+        return None
+    return Cause(
+        TWO_ZONES, f"{named(first).capitalize()}: {first.text} ({TWO_ZONES}).", first.mend, _LOST, is_general=True
+    )
 
 
 def _way(found: Answer, direction: str) -> Way:

@@ -12,15 +12,21 @@ CAPTURE = "capture"  # whose packets "diagnose" judges
 UNKNOWN, ABSENT = "unknown", "not in the files"
 WORKS, UNDECIDED, CONTRADICTION = "works", "undecided", "contradiction"
 """Classes of conclusions that are no cause."""
+NAT_PORTS = "nat-ports-exhausted"
+"""``diagnose``'s class."""
 
 
 @dataclass(frozen=True)
 class Cause:
-    """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one)."""
+    """Why the packets don't come through: a class, a sentence, and what mends it (a command where there is one).
+    ``explains``: classes that are what it looks like where it is looked at. ``is_general``: it is not of this flow
+    alone, so a way that works refutes it."""
 
     kind: str
     sentence: str
     mend: str = ""
+    explains: tuple[str, ...] = ()
+    is_general: bool = False
 
 
 @dataclass(frozen=True)
@@ -56,14 +62,35 @@ def conclude(steps: Sequence[Step]) -> Conclusion:
     if proved and denials:
         said = "; ".join(f"{each.name}: {each.cause.sentence}" for each in proved if each.cause is not None)
         return Conclusion(CONTRADICTION, f"The steps do not agree. {said} But {'; '.join(denials)}")
-    for each in proved or [each for each in reversed(steps) if each.cause is not None]:
+    for each in proved or _likely(steps):
         assert each.cause is not None
+        reason = _reason(each.cause, steps)
+        if reason is not None:
+            return Conclusion(reason.kind, f"{reason.sentence} {each.cause.sentence}", reason.mend)
         sentence, mend = _with_others(each.cause, [one.cause for one in steps if one is not each and one.cause])
-        return Conclusion(each.cause.kind, sentence, mend, each.is_proved)
+        return Conclusion(each.cause.kind, sentence, mend, each.is_proved or _is_proved_together(each, steps))
     if any(each.works for each in steps):
         return Conclusion(WORKS, next(each.sentence for each in steps if each.works), is_proved=True)
     told = [each.sentence for each in (steps[0], *steps[1:][-1:])]
     return Conclusion(UNDECIDED, " ".join([*told, *(() if _has_packets(steps) else ("Packets would decide.",))]))
+
+
+def _likely(steps: Sequence[Step]) -> list[Step]:
+    """Causes that are not proved, the last step's first."""
+    works = any(each.works for each in steps)
+    return [each for each in reversed(steps) if each.cause is not None and not (works and each.cause.is_general)]
+
+
+def _is_proved_together(one: Step, steps: Sequence[Step]) -> bool:
+    """Packets show that new connections of this flow alone get no answer, and its gateway has counted why."""
+    kinds = {each.name: each.cause.kind for each in steps if each.cause is not None}
+    return one.name == DIAGNOSE and kinds[DIAGNOSE] == kinds.get(EVIDENCE) == NAT_PORTS
+
+
+def _reason(seen: Cause, steps: Sequence[Step]) -> Cause | None:
+    """What another step knows to look like that. It is the best explanation, and another one is possible."""
+    causes = [each.cause for each in steps if each.cause is not None]
+    return next((each for each in causes if seen.kind in each.explains), None)
 
 
 def _with_others(cause: Cause, others: Sequence[Cause]) -> tuple[str, str]:

@@ -62,7 +62,10 @@ def up(clock):
         def nobody() -> Any:
             raise AssertionError
 
-        assert PathFeed(context, answers.__getitem__, make, nobody).up(Jobs(stop)) == "up"
+        def unlogged(context: Context, absent: Absent) -> Any:
+            raise InputError("It has no flow log.")
+
+        assert PathFeed(context, answers.__getitem__, make, nobody, unlogged).up(Jobs(stop)) == "up"
         return inner.context, status.said
 
     return brought
@@ -75,7 +78,7 @@ def test_its_points_are_the_sources_in_the_order_of_the_path(up):
     assert context.absent == (GONE,)
     assert said == [
         "web-1->db-1:5432 is reachable by the rules; captured at eni-b, eni-a.",
-        "eni-tgw is not captured: an interface of AWS's own.",
+        "eni-tgw is not captured: an interface of AWS's own. Nor has it records: It has no flow log.",
     ]
 
 

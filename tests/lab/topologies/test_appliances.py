@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import subprocess
 from typing import Any
 
 import pytest
-from planted import across
+from inspecting import FIREWALL, ZONES, inspected
 
 from vpcshark.lab.topologies import spec
 from vpcshark.lab.vpc.routed import plane, tracing
 
-_ZONES = ("a", "b")
-_FIREWALL = """table inet firewall {
- chain forward {
-  type filter hook forward priority filter; policy accept;
-  ct state established accept
-  ct state new tcp flags & (syn | ack) == syn accept
-  counter drop
- }
-}
-table inet seen {
+TWO_ZONES = "TRANSIT_GATEWAY_APPLIANCE_MODE_RECOMMENDED"
+_SEEN = """table inet seen {
  chain forward {
   type filter hook forward priority -10; policy accept;
   counter
@@ -29,39 +20,13 @@ table inet seen {
 """
 
 
-def inspected() -> dict[str, Any]:
-    """``across`` with a VPC between: client in zone a, server in zone b, each way over the middle one's firewalls."""
-    raw = across()
-    subnets, tables, instances = {}, {}, {}
-    for number, zone in enumerate(_ZONES):
-        subnets[f"gate-{zone}"] = {"cidr": f"10.3.10{number}.0/28", "zone": zone, "table": f"gate-{zone}"}
-        subnets[f"wall-{zone}"] = {"cidr": f"10.3.{number}.0/24", "zone": zone, "table": "walls"}
-        tables[f"gate-{zone}"] = {"10.0.0.0/8": f"instance/wall-{zone}"}
-        instances[f"wall-{zone}"] = {"subnet": f"wall-{zone}", "address": f"10.3.{number}.5", "groups": ["wall"]}
-        instances[f"wall-{zone}"]["forwards"] = True
-    tables["walls"] = {"left": "tgw/main", "right": "tgw/main"}
-    groups = {"wall": {"in": ["all 10.0.0.0/8"]}}
-    raw["vpcs"]["middle"] = {"cidr": "10.3.0.0/16", "subnets": subnets, "tables": tables, "groups": groups}
-    raw["instances"] |= instances
-    gateway = raw["transit_gateways"]["main"]
-    gateway["attachments"]["middle"] = {"vpc": "middle", "subnets": [f"gate-{each}" for each in _ZONES]}
-    gateway["tables"] = {
-        "spokes": {"associations": ["left", "right"], "routes": {"10.0.0.0/8": "middle"}},
-        "middle": {"associations": ["middle"], "propagations": ["left", "right"]},
-    }
-    return raw
-
-
 class Walls:
     """The firewalls of a topology that runs."""
 
     def __init__(self, net: Any) -> None:
-        self._places = [net.running.plane.instance(net.id(f"instance/wall-{each}")) for each in _ZONES]
-        settings = ("ip_forward=1", "conf.all.send_redirects=0", "conf.eth0.send_redirects=0")
+        self._places = [net.running.plane.instance(net.id(f"instance/wall-{each}")) for each in ZONES]
         for place in self._places:
-            command = ["ip", "netns", "exec", place, "sysctl", "-qw", *(f"net.ipv4.{each}" for each in settings)]
-            subprocess.run(command, check=True)
-            plane.run_nft(place, _FIREWALL)
+            plane.run_nft(place, FIREWALL + _SEEN)
 
     def dropped(self) -> list[int]:
         """Packets that each has dropped."""
@@ -75,18 +40,17 @@ class Walls:
 @pytest.mark.long
 def test_in_appliance_mode_both_ways_of_a_flow_meet_one_firewall(build: Any, capsys: pytest.CaptureFixture[str]):
     """Without it, the answer enters in the server's zone, whose firewall knows no connection. The walk can't look into
-    firewalls, and says so."""
+    firewalls, and says so; that they are two, it knows."""
     with build(spec.parse(inspected(), "case")) as net:
         walls, server = Walls(net), net.address("server")
         assert not net.passes("client", server, "tcp", 80)
         before = walls.dropped()
         assert (before[0], before[1] > 0) == (0, True)
-        assert net.walk(capsys, "client", "server:80")["verdict"] == "unknown"
-        net.ec2.modify_transit_gateway_vpc_attachment(
-            TransitGatewayAttachmentId=net.id("attachment/main/middle"), Options={"ApplianceModeSupport": "enable"}
-        )
+        (told,) = [each for each in net.walk(capsys, "client", "server:80")["unknowns"] if each["reason"] == TWO_ZONES]
+        assert told["resource"] == net.id("instance/wall-b")
+        net.mend(told["mend"])
         assert [net.passes("client", server, "tcp", 80) for _ in range(12)] == [True] * 12
-        assert net.walk(capsys, "client", "server:80")["verdict"] == "unknown"
+        assert {each["reason"] for each in net.walk(capsys, "client", "server:80")["unknowns"]} == {"WALK_APPLIANCE"}
 
 
 @pytest.mark.long

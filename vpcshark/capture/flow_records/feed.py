@@ -121,6 +121,11 @@ class Records(FrameStream):
         except (SinkClosed, VpcsharkError) as error:
             log.info("The last counts could not be written: %s", error)
 
+    def settle(self, timeout: float) -> None:
+        """Wait, at most so many seconds, for what is read when the capture stops: records of its last minutes."""
+        if self._moving is not None:
+            futures.wait([self._moving], timeout)
+
     def why_silent(self, arrived: Arrived) -> list[str]:
         """See ``FrameStream``."""
         reading, now = self._reading, self._context.clock.now()
@@ -135,6 +140,9 @@ class Records(FrameStream):
                 self._say()
                 self._context.stop.request("All records of that time are read.")
             while not self._context.stop.wait(POLL):
+                self._reading.wanted = self._next()
+                self._pour(sink)
+            if self._context.options.follow:
                 self._reading.wanted = self._next()
                 self._pour(sink)
         except SinkClosed:

@@ -17,6 +17,7 @@ from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.clock import Clock
+from vpcshark.flowlogs.match import Flow
 
 LEASE = 15 * 60.0  # seconds; renewed three times within each
 PATIENCE = 20.0  # Wireshark waits 30 s before SIGKILL (EXTCAP_FACTS); the janitor has the rest
@@ -37,10 +38,13 @@ class SignIn:
 @dataclass(frozen=True)
 class Absent:
     """An interface that the packets pass and that nobody can capture from: its id, and why. It has a block in the file,
-    so that whoever reads it knows of the gap."""
+    so that whoever reads it knows of the gap. ``flows`` are those that are asked for there; ``has_records``: a flow
+    log's are its frames."""
 
     id: str
     why: str
+    flows: tuple[Flow, ...] = ()
+    has_records: bool = False
 
 
 @dataclass(frozen=True)

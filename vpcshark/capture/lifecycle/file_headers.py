@@ -8,6 +8,7 @@ from vpcshark.aws import tagging
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.lifecycle.context import Absent
+from vpcshark.flowlogs.frames import NOTICE
 from vpcshark.wire.capture_files import pcapng
 
 RESOLVER = ("169.254.169.253", "fd00:ec2::253")
@@ -16,30 +17,33 @@ RESOLVER = ("169.254.169.253", "fd00:ec2::253")
 
 def of(
     sources: Sequence[Eni],
-    enis: Sequence[Eni],
+    enis: Iterable[Eni] | None,
     capture_filter: str,
     *,
-    names: bool,
     snaplen: int = 0,
     comment: str = "",
+    absent: Iterable[Absent] = (),
 ) -> bytes:
     """One interface block for each source, whose place among them is its interface id (pcapng: "the first IDB in a
-    section has id 0") and that has the ``comment``, and the names of their VPCs if they are wanted."""
+    section has id 0") and that has the ``comment``; then one for each that is ``absent``, without packets, or for the
+    records of a flow log. Behind them are the names of their VPCs, unless ``enis`` is None: reordercap knows no
+    interface that comes after another kind of block."""
     blocks = b"".join(
         pcapng.interface_description(
             eni.id, describe(eni), capture_filter=capture_filter, snaplen=snaplen, comment=comment
         )
         for eni in sources
     )
-    records = list(address_names(sources, enis)) if names else []
+    blocks += b"".join(map(_of_absent, absent))
+    records = list(address_names(sources, enis)) if enis is not None else []
     return blocks + pcapng.name_resolution(records) if records else blocks
 
 
-def of_absent(absent: Iterable[Absent]) -> bytes:
-    """An interface block without packets for each, behind those of the sources."""
-    return b"".join(
-        pcapng.interface_description(each.id, "not captured", comment=f"Not captured: {each.why}") for each in absent
-    )
+def _of_absent(each: Absent) -> bytes:
+    said = f"Not captured: {each.why}"
+    if not each.has_records:
+        return pcapng.interface_description(each.id, "not captured", comment=said)
+    return pcapng.interface_description(each.id, "flow log", comment=f"{said} {NOTICE}", link=pcapng.RAW_IP)
 
 
 def describe(eni: Eni) -> str:

@@ -106,10 +106,14 @@ class MirrorFeed(Feed):
         say(_costs(around).sentence)
         with self._context.timeline.step("write the interface block"):
             enis = [source.eni for source in around.sources]
-            self._context.sink.write(
-                file_headers.of(enis, around.enis, options.effective_filter, names=options.names, comment=introduction)
-                + file_headers.of_absent(self._context.absent)
+            head = file_headers.of(
+                enis,
+                around.enis if options.names else None,
+                options.effective_filter,
+                comment=introduction,
+                absent=self._context.absent,
             )
+            self._context.sink.write(head)
         macs = {source.vni: source.eni.mac for source in around.sources}
         return InForce(options.effective_filter, rules, macs)
 

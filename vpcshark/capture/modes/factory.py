@@ -18,7 +18,7 @@ from vpcshark.aws.credentials.sign_in import Ask, Keys
 from vpcshark.capture.connection import connect as connection_connect
 from vpcshark.capture.connection import local_machine
 from vpcshark.capture.inventory import eni_cache
-from vpcshark.capture.lifecycle.context import Context
+from vpcshark.capture.lifecycle.context import Absent, Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.tcpdump import feed
 from vpcshark.cleanup.account import MirrorAccount
@@ -26,6 +26,7 @@ from vpcshark.cleanup.ledger import Ledger
 from vpcshark.transport import ssh_config
 
 if TYPE_CHECKING:
+    from vpcshark.aws.flow_records.reading import Reading
     from vpcshark.capture.mirror import creation
 
 
@@ -66,9 +67,15 @@ def choose(context: Context, book: Ledger, entrust: Callable[[Keys], None], ask:
     if context.selection.paths:
         from vpcshark.capture.modes import path, walking
 
-        account = partial(_account, connect)
-        return path.PathFeed(context, partial(walking.walked, connect), by_mode, account)
+        account, read = partial(_account, connect), partial(_reading, connect)
+        return path.PathFeed(context, partial(walking.walked, connect), by_mode, account, read)
     return by_mode(context)
+
+
+def _reading(connect: Callable[[], Aws], context: Context, absent: Absent) -> Reading:
+    from vpcshark.capture.flow_records import beside
+
+    return beside.reading(context, connect(), absent)
 
 
 def _account(connect: Callable[[], Aws]) -> MirrorAccount:

@@ -9,12 +9,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from vpcshark.aws.flow_records.reading import Reading
 from vpcshark.capture.contract.frame_stream import FrameStream
+from vpcshark.capture.flow_records import beside
 from vpcshark.capture.lifecycle.context import Absent, Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.cleanup import sweep
-from vpcshark.errors import InputError
+from vpcshark.errors import InputError, VpcsharkError
 from vpcshark.settings import PathEnds
 
 log = logging.getLogger(__name__)
@@ -40,12 +42,15 @@ class PathFeed(Feed):
         walk: Callable[[PathEnds], Walked],
         make: Callable[[Context], Feed],
         account: Callable[[], sweep.Account],
+        read: Callable[[Context, Absent], Reading],
     ) -> None:
-        """``account``: where a capture that came to nothing would have made something."""
+        """``account``: where a capture that came to nothing would have made something. ``read``: what reads the flow
+        log records of a point that can't be captured; VpcsharkError."""
         self._context = context
         self._walk = walk
         self._make = make
         self._account = account
+        self._read = read
         self._feed: Feed | None = None
 
     def up(self, jobs: Jobs) -> FrameStream:
@@ -55,17 +60,44 @@ class PathFeed(Feed):
         with context.timeline.step("walk the path"):
             found = [jobs.result(jobs.start(self._walk, path)) for path in context.selection.paths]
         for path, walked in zip(context.selection.paths, found, strict=True):
-            self._tell(path, walked)
-        self._feed = self._make(wanted(context, found))
+            self._say(f"{path} is {walked.verdict} by the rules; captured at {', '.join(walked.points) or 'nothing'}.")
+        resolved = wanted(context, found)
+        with context.timeline.step("find the flow logs"):
+            readings = self._readings(jobs, resolved.absent)
+        return self._together(jobs, resolved, readings) if readings else self._begun(jobs, resolved)
+
+    def _begun(self, jobs: Jobs, context: Context) -> FrameStream:
+        self._feed = self._make(context)
         return self._feed.up(jobs)
 
-    def _tell(self, path: PathEnds, walked: Walked) -> None:
-        for said in (
-            f"{path} is {walked.verdict} by the rules; captured at {', '.join(walked.points) or 'no interface'}.",
-            *(f"{each.id} is not captured: {each.why}" for each in walked.absent),
-        ):
-            log.info("%s", said)
-            self._context.status.log(said)
+    def _together(self, jobs: Jobs, context: Context, readings: Mapping[Absent, Reading]) -> FrameStream:
+        """Packets, with the records of the points that have some. Their blocks are the last ones of the header."""
+        header = beside.Header(context.sink)
+        absent = tuple(replace(each, has_records=each in readings) for each in context.absent)
+        packets = self._begun(jobs, replace(context, absent=absent, sink=header))
+        numbers = range(header.interfaces - len(absent), header.interfaces)
+        points = [
+            beside.records(context, readings[each], each, number)
+            for each, number in zip(context.absent, numbers, strict=True)
+            if each in readings
+        ]
+        return beside.Beside(packets, points, context.clock)
+
+    def _readings(self, jobs: Jobs, absent: Sequence[Absent]) -> dict[Absent, Reading]:
+        """Those of the points that a flow log covers; what is told of each."""
+        asked = [(each, jobs.start(self._read, self._context, each)) for each in absent]
+        found: dict[Absent, Reading] = {}
+        for each, reading in asked:
+            try:
+                found[each] = jobs.result(reading)
+                self._say(f"{each.id} is not captured: {each.why} Its frames are records of {found[each].log.id}.")
+            except VpcsharkError as error:
+                self._say(f"{each.id} is not captured: {each.why} Nor has it records: {error.problem}")
+        return found
+
+    def _say(self, said: str) -> None:
+        log.info("%s", said)
+        self._context.status.log(said)
 
     def close(self) -> None:
         """See ``feed.Feed``."""

@@ -108,9 +108,13 @@ class TcpdumpFeed(Feed):
         if not self._is_described:
             snaplen = options.packet_length or 0
             head = file_headers.of(
-                [found.source], found.enis, options.effective_filter, names=options.names, snaplen=snaplen
+                [found.source],
+                found.enis if options.names else None,
+                options.effective_filter,
+                snaplen=snaplen,
+                absent=self._context.absent,
             )
-            self._context.sink.write(head + file_headers.of_absent(self._context.absent))
+            self._context.sink.write(head)
         return pouring
 
     def _ask(self, jobs: Jobs) -> Remembered:

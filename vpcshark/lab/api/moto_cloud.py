@@ -9,7 +9,7 @@ from typing import Any
 from moto.ec2.models import ec2_backends
 
 from vpcshark.lab import cloud as c
-from vpcshark.lab.api import moto_balancers, moto_network
+from vpcshark.lab.api import moto_balancers, moto_flow_logs, moto_network
 from vpcshark.lab.api.moto_guards import listed, table_of
 
 _NUMBERS = {"tcp": "6", "udp": "17", "icmp": "1", "icmpv6": "58", "all": "-1"}
@@ -62,6 +62,7 @@ def _read(backend: Any) -> c.Cloud:
         },
         balancers=moto_balancers.network_balancers(backend),
         endpoints={each.id: each for each in _endpoints(backend, vpcs)},
+        logged=moto_flow_logs.covered(backend),
     )
 
 

@@ -191,6 +191,13 @@ def _covered(backend: Any, each: Any) -> Iterator[Any]:
             yield eni
 
 
+def covered(backend: Any) -> dict[str, str]:
+    """ENI -> VPC, of those that a flow log of a VPC, a subnet or an ENI covers."""
+    logs = [each for each in list(backend.flow_logs.values()) if each.flow_log_status == "ACTIVE"]
+    enis = [eni for each in logs if not each.resource_id.startswith(_TRANSIT) for eni in _covered(backend, each)]
+    return {each.id: each.subnet.vpc_id for each in enis}
+
+
 def _facts(backend: Any, eni: Any) -> EniFacts:
     ipv6 = [each if isinstance(each, str) else str(each.get("Ipv6Address")) for each in eni.ipv6_addresses]
     ipv4 = [str(each.get("PrivateIpAddress")) for each in eni.private_ip_addresses]

@@ -33,11 +33,13 @@ _TARGETS = ", ".join(f"{kind}/NAME" for kind in _KINDS)
 class Made:
     """``ids``: "vpc/left", "subnet/left", "table/left/main", "acl/left/own", "group/web", "tgw/main",
     "attachment/main/left", "tgw-table/main/main", "peering/ab", "igw/out", "eigw/out", "nat/out", "instance/client",
-    "eni/client", "endpoint/s3", "prefix-list/s3" -> EC2's id. ``serves``: instance id -> services."""
+    "eni/client", "endpoint/s3", "prefix-list/s3" -> EC2's id. ``serves``: instance id -> services. ``routers``:
+    instances that forward."""
 
     ids: Mapping[str, str]
     serves: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     internet: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    routers: frozenset[str] = frozenset()
 
 
 def make(spec: Spec, client: Callable[[str], Any]) -> Made:
@@ -54,7 +56,8 @@ def make(spec: Spec, client: Callable[[str], Any]) -> Made:
     for each in spec.balancers:
         _balance(each, making.ids, client("elbv2"))
     serves = {making.ids[f"instance/{each.name}"]: each.serves for each in spec.instances}
-    return Made(making.ids, serves, spec.internet)
+    routers = frozenset(making.ids[f"instance/{each.name}"] for each in spec.instances if each.forwards)
+    return Made(making.ids, serves, spec.internet, routers)
 
 
 def _balance(balancer: Balancer, ids: Mapping[str, str], elb: Any) -> None:
@@ -121,7 +124,7 @@ class _Hosts:
             request["Ipv6Addresses"] = [{"Ipv6Address": str(IPv6Network(v6[0])[host])}]
         made = self._making.ec2.create_network_interface(**request)["NetworkInterface"]
         eni = made["NetworkInterfaceId"]
-        if not instance.is_checked:
+        if instance.forwards:
             off = {"Value": False}
             self._making.ec2.modify_network_interface_attribute(NetworkInterfaceId=eni, SourceDestCheck=off)
         started = self._making.ec2.run_instances(

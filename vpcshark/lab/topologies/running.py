@@ -15,12 +15,15 @@ from vpcshark.clock import SystemClock
 from vpcshark.lab import environment, keys, plugin
 from vpcshark.lab.api import insights, moto_cloud, moto_launch, moto_logins, moto_nodes
 from vpcshark.lab.api.moto_ec2 import TURN
+from vpcshark.lab.api.moto_flow_logs import MotoAccount
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.lab.cloud import Cloud
 from vpcshark.lab.topologies import health, make, spec
 from vpcshark.lab.topologies.analyzing import Analyst
+from vpcshark.lab.topologies.flow_logging import FlowLogging
 from vpcshark.lab.topologies.make import Made
 from vpcshark.lab.topologies.management import Management, ssh_names
+from vpcshark.lab.topologies.nat_ports import NatPorts
 from vpcshark.lab.vpc.routed.plane import Outfit, RoutedPlane
 
 HOSTS = "hosts"
@@ -68,9 +71,15 @@ def bring_up(
     undo.callback(plane.stop)
     running = Running(plane, made, folder / HOSTS)
     cloud = now()
-    plane.start(cloud, Outfit(made.serves, made.internet))
+    plane.start(cloud, Outfit(made.serves, made.internet, made.routers))
     running.follow()
     undo.callback(server.listen(running.follow))
+    kept = FlowLogging(plane, MotoAccount(), SystemClock())
+    undo.callback(kept.close)
+    undo.callback(server.listen(kept.look))
+    server.controls["flow-logs"] = kept.control
+    if wanted.nats:
+        undo.callback(NatPorts(plane, MotoAccount()).close)
     undo.callback(insights.install, None)
     insights.install(Analyst(plane).analyse)
     return running

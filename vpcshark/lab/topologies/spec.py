@@ -49,8 +49,8 @@ class Vpc:
 
 @dataclass(frozen=True)
 class Instance:
-    """``public``: an Elastic IP of it. ``serves``: "tcp 80", "udp 53". ``captures``: it offers itself as a
-    capture host."""
+    """``public``: an Elastic IP of it. ``serves``: "tcp 80", "udp 53". ``forwards``: it is a router, and its
+    source/destination check is off. ``captures``: it offers itself as a capture host."""
 
     name: str
     subnet: str
@@ -58,7 +58,7 @@ class Instance:
     groups: tuple[str, ...]
     serves: tuple[str, ...]
     public: str = ""
-    is_checked: bool = True
+    forwards: bool = False
     captures: bool = False
     type: str = "m6i.large"
 
@@ -240,7 +240,7 @@ def _instance(part: Part) -> Instance:
         tuple(part.texts("groups")),
         tuple(part.texts("serves")),
         part.address("public", ""),
-        not part.take("forwards", False),
+        bool(part.take("forwards", False)),
         bool(part.take("captures", False)),
         part.text("type", "m6i.large"),
     )

@@ -64,12 +64,16 @@ class _Statistics:
 
 
 class Merger:
-    """Takes each stream's bytes in pieces of any size. ``now`` is in seconds of any clock that never goes back."""
+    """Takes each stream's bytes in pieces of any size. ``now`` is in seconds of any clock that never goes back.
+    ``counting``: how many streams, of the first, tell counts of every interface; None: all."""
 
-    def __init__(self, streams: int, hold: float = HOLD, most_bytes: int = MOST_BYTES) -> None:
+    def __init__(
+        self, streams: int, hold: float = HOLD, most_bytes: int = MOST_BYTES, counting: int | None = None
+    ) -> None:
         self._streams = [_Stream() for _ in range(streams)]
         self._hold = hold
         self._most = most_bytes
+        self._counting = streams if counting is None else counting
         self._statistics: dict[int, _Statistics] = {}
         self._out: list[bytes | memoryview] = []  # what need not wait
         self.held = 0
@@ -173,7 +177,7 @@ class Merger:
         self._sum_if_whole(interface, found)
 
     def _sum_if_whole(self, interface: int, found: _Statistics) -> None:
-        living = {number for number, one in enumerate(self._streams) if not one.is_over}
+        living = {number for number, one in enumerate(self._streams[: self._counting]) if not one.is_over}
         if found.anew and living <= found.anew:
             self._sum(interface)
 

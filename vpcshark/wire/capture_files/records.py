@@ -30,6 +30,10 @@ BROKEN, NO_INTERFACE = -1, -2
 Options = Sequence[tuple[int, bytes]]
 
 
+MADE_OF_RECORD = b": flow log record of "
+"""Behind the first word of the comment of a frame that nobody captured."""
+
+
 class Record(NamedTuple):
     """One packet: ``data[start:end]`` is the frame, of link type ``link``; time in nanoseconds since the epoch.
 

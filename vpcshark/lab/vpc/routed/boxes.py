@@ -7,7 +7,7 @@ endpoints". Must not know a VPC's filters.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from vpcshark.lab.cloud import Cloud, Endpoint, Eni, Gateway
 from vpcshark.lab.vpc.routed import names, words
@@ -24,12 +24,13 @@ def table(lines: Iterable[str]) -> str:
     )
 
 
-def forward(devices: Iterable[str]) -> list[str]:
-    """Where all that passes is judged: by the device that it comes in by, then by the one that it goes out by."""
+def forward(devices: Sequence[str], passed: Sequence[str] = ("", "")) -> list[str]:
+    """Where all that passes is judged: by the device that it comes in by, then by the one that it goes out by.
+    ``passed``: a rule behind each of both, for what was let through."""
     lines = [f" chain forward {{ {_FILTER}"]
-    for word, way in (("iifname", "from"), ("oifname", "to")):
+    for (word, way), rule in zip((("iifname", "from"), ("oifname", "to")), passed, strict=True):
         jumps = ", ".join(f'"{each}" : jump {way}_{each.replace("-", "_")}' for each in devices)
-        lines.append(f"  {word} vmap {{ {jumps} }}")
+        lines += [f"  {word} vmap {{ {jumps} }}", *([f"  {rule}"] if rule else [])]
     return [*lines, " }"]
 
 

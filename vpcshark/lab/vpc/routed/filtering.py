@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from vpcshark.lab.cloud import Cloud, Eni, Permission
-from vpcshark.lab.vpc.routed import boxes, names, nowhere, words
+from vpcshark.lab.flow_records.packets import ACCEPT, EGRESS, INGRESS
+from vpcshark.lab.vpc.routed import boxes, names, nowhere, recording, words
 
 _ESTABLISHED = "ct state established,related return"
 _SILENT = ("transit_gateway", "nat_gateway")
@@ -38,7 +39,11 @@ def _of_vpc(cloud: Cloud, vpc: str) -> list[str]:
         lines += _chain(f"from_{_plain(door)}", [words.remark("in", door), *into])
         lines += _chain(f"to_{_plain(door)}", [words.remark("out", door), *out])
     ports = [*(names.device("p", each.id) for each in enis), *doors]
-    return [*lines, *_marks(cloud, enis), *boxes.forward(ports)]
+    if vpc not in cloud.logged.values():
+        return [*lines, *_marks(cloud, enis), *boxes.forward(ports)]
+    told = recording.chains(enis, cloud.logged)
+    passed = [f"jump {recording.name(way, ACCEPT)}" for way in (EGRESS, INGRESS)]
+    return [*told, *recording.refusals(lines), *_marks(cloud, enis), *boxes.forward(ports, passed)]
 
 
 def _plain(device: str) -> str:

@@ -29,10 +29,12 @@ _PATIENCE = 2.0  # seconds between SIGTERM and SIGKILL
 
 @dataclass(frozen=True)
 class Outfit:
-    """What is not the account's: ``serves`` instance id -> ("tcp 80", …), ``internet`` address -> the same."""
+    """What is not the account's: ``serves`` instance id -> ("tcp 80", …), ``internet`` address -> the same,
+    ``routers`` the instances that forward."""
 
     serves: Mapping[str, Sequence[str]] = field(default_factory=dict)
     internet: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    routers: frozenset[str] = frozenset()
 
 
 @dataclass
@@ -160,7 +162,7 @@ class RoutedPlane:
         self._name(wanted)
         netns.ip_batch([f"netns add {self.namespaces[key]}" for key in new])
         for key, kind in new.items():
-            settings = spaces.settings(kind)
+            settings = spaces.settings(kind, key.partition(":")[2] in self.outfit.routers)
             netns.inside(self.namespaces[key], lambda settings=settings: netns.write_settings(settings))  # type: ignore[misc]
         cables = sorted(wanted.cables - self._now.layout.cables)
         netns.ip_batch([spaces.cable_command(each, self.namespaces) for each in cables])

@@ -19,16 +19,19 @@ TRANSIT_MTU, INTERNET_MTU = 8500, 1500
 ROUTER6 = "fe80::1"
 _BOXES = {"nat_gateway": "nat", "network_load_balancer": "node", "vpc_endpoint": "endpoint"}
 _OF_ENIS = ("node", "endpoint")
-ROUTER_SETTINGS = (
-    *NAMESPACE_SETTINGS,
-    ("ipv4/conf/all/arp_ignore", "0"),
-    ("ipv4/conf/default/arp_ignore", "0"),
-    ("ipv4/conf/all/proxy_arp", "1"),
+FORWARDING = (
     ("ipv4/conf/all/send_redirects", "0"),
     ("ipv4/conf/default/send_redirects", "0"),
     ("ipv4/ip_forward", "1"),
     ("ipv6/conf/all/forwarding", "1"),
     ("ipv6/conf/default/forwarding", "1"),
+)
+ROUTER_SETTINGS = (
+    *NAMESPACE_SETTINGS,
+    ("ipv4/conf/all/arp_ignore", "0"),
+    ("ipv4/conf/default/arp_ignore", "0"),
+    ("ipv4/conf/all/proxy_arp", "1"),
+    *FORWARDING,
 )
 
 
@@ -140,9 +143,11 @@ def _mac(*words: str) -> str:
     return router_mac("/".join(words))
 
 
-def settings(kind: str) -> tuple[tuple[str, str], ...]:
-    """The kernel's, of a space of that kind."""
-    return NAMESPACE_SETTINGS if kind == "instance" else ROUTER_SETTINGS
+def settings(kind: str, is_router: bool = False) -> tuple[tuple[str, str], ...]:
+    """The kernel's, of a space of that kind. ``is_router``: an instance that forwards."""
+    if kind == "instance":
+        return (*NAMESPACE_SETTINGS, *FORWARDING) if is_router else NAMESPACE_SETTINGS
+    return ROUTER_SETTINGS
 
 
 def device_settings(devices: Iterable[str]) -> list[tuple[str, str]]:
