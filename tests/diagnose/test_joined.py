@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
 from scapy.layers.inet import IP, TCP
+from scapy.packet import Raw
 
 from vpcshark.diagnose.finding import Finding
 from vpcshark.diagnose.report import Report, as_json, examine
@@ -255,3 +256,53 @@ def test_what_is_lost_for_its_size_between_two_points_is_a_black_hole() -> None:
     assert found.confidence == "proved"
     assert "All of them have 3040 bytes or more, all that passed have 1228 or less." in found.sentence
     assert "lower the MTU of its interface or route to 1228" in found.next
+
+
+def test_what_was_acknowledged_and_is_not_there_in_any_piece_the_second_capture_lost() -> None:
+    """Large segments where they are sent, cut on the way; the second capture misses the end of the upload, of which
+    nothing shows it but an acknowledgement."""
+    near = Story()
+    tcp = Tcp(near).open().ask()
+    for _ in range(12):
+        near.wait(0.01)
+        tcp.say(CLIENT, bytes(8000))
+        near.wait(0.001)
+        tcp.ack(SERVER)
+    far = beyond(near)
+    cut = []
+    for packet in far.packets:
+        size = len(packet[TCP].payload)
+        if packet[IP].src != CLIENT or size < 8000:
+            cut.append(packet)
+            continue
+        for start in range(0, 8000 if len(cut) < 60 else 0, 1000):
+            piece = packet.copy()
+            piece[TCP].seq += start
+            piece[TCP].payload = Raw(bytes(1000))
+            piece[IP].id = 7000 + len(cut)
+            del piece[IP].len, piece[TCP].chksum
+            cut.append(piece)
+    far.packets = cut
+    assert not [each for each in both_ways(near, far).findings if each.kind == "loss"]
+
+
+def test_what_was_acknowledged_only_after_it_was_sent_again_is_lost() -> None:
+    """The same upload, of which each fourth segment comes the second time, in pieces."""
+    near = Story()
+    tcp = Tcp(near).open().ask()
+    again = set()
+    for number in range(12):
+        near.wait(0.01)
+        seq = tcp.seq[CLIENT]
+        tcp.say(CLIENT, bytes(2000))
+        if number % 4 == 2:
+            near.wait(0.3)
+            for start in (0, 1000):
+                again.add(len(near.packets))
+                tcp.raw(CLIENT, "PA", bytes(1000), seq=seq + start)
+        near.wait(0.001)
+        tcp.ack(SERVER)
+    lost = {number for number, packet in enumerate(near.packets) if number + 1 in again and number not in again}
+    (finding,) = (each for each in both_ways(near, beyond(near, lambda n, _: n in lost)).findings)
+    assert finding.kind == "loss"
+    assert "between the two capture points" in finding.sentence + " ".join(finding.checked)

@@ -13,6 +13,7 @@ from vpcshark.diagnose.flows import Flow, flow_of
 from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import TCP, UDP, Packet
 from vpcshark.diagnose.sightings import Way
+from vpcshark.diagnose.streams import Stream
 from vpcshark.diagnose.view import View
 
 
@@ -88,7 +89,7 @@ def taken_size(joint: Joint, packet: Packet) -> int:
 
 
 def was_taken(joint: Joint, packet: Packet) -> bool:
-    """Has the receiver acknowledged it, at the lower point, without it being sent again? Then that capture lost it."""
+    """Has the receiver acknowledged bytes of it that are not at the lower point? Then that capture lost them."""
     if packet.protocol != TCP or not packet.size:
         return False
     end = packet.seq + packet.size & 0xFFFFFFFF
@@ -100,6 +101,14 @@ def was_taken(joint: Joint, packet: Packet) -> bool:
         if not stream.has_base:
             return False
         place = stream.relative(end)
-        came = any(s.start <= place - packet.size and s.end >= place for s in stream.segments)
-        return stream.acked >= place and not came and any(h.rest > 0 and h.start < place <= h.end for h in stream.holes)
+        return stream.acked >= place and not _came(stream, place - packet.size, place)
     return False
+
+
+def _came(stream: Stream, start: int, end: int) -> bool:
+    """Are all of these bytes in the lower capture, in whatever pieces, sent at first or again?"""
+    for begun, ended in sorted((s.start, s.end) for s in stream.segments if s.start < end and s.end > start):
+        if begun > start:
+            return False
+        start = max(start, ended)
+    return start >= end

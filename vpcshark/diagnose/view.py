@@ -168,8 +168,8 @@ def _without_loops(packets: Sequence[Packet]) -> tuple[list[list[Packet]], list[
     """(packets that came by again and again with a falling TTL, the rest)."""
     alike: dict[tuple[object, ...], list[Packet]] = defaultdict(list)
     for packet in packets:
-        ends = (packet.source, packet.target, packet.protocol, packet.ident, packet.shift)
-        alike[(*ends, *_content(packet))].append(packet)
+        fixed = (packet.source, packet.target, packet.protocol, packet.ident, packet.shift, *_content(packet))
+        alike[fixed].append(packet)
     loops = [found for each in alike.values() for found in _rounds(each) if len(found) >= 3 and _falls(found)]
     gone = {packet.number for found in loops for packet in found[1:]}
     return loops, [packet for packet in packets if packet.number not in gone] if gone else list(packets)
@@ -183,7 +183,7 @@ def _content(packet: Packet) -> tuple[object, ...]:
     return (*fields, packet.options, packet.payload[:_COMPARED])
 
 
-def _rounds(found: Sequence[Packet]) -> Iterator[Sequence[Packet]]:
+def _rounds(found: list[Packet]) -> Iterator[list[Packet]]:
     """The same packet; without an identification also sent again, which begins with a TTL for any distance."""
     if len(found) < 3 or found[0].ident > 0:
         yield found
