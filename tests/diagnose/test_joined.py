@@ -262,12 +262,14 @@ def test_what_was_acknowledged_and_is_not_there_in_any_piece_the_second_capture_
     """Large segments where they are sent, cut on the way; the second capture misses the end of the upload, of which
     nothing shows it but an acknowledgement."""
     near = Story()
-    tcp = Tcp(near).open().ask()
+    tcp = Tcp(near).open(3 * DELAY).ask(round_trip=3 * DELAY)
     for _ in range(12):
         near.wait(0.01)
         tcp.say(CLIENT, bytes(8000))
-        near.wait(0.001)
+        near.wait(3 * DELAY)
         tcp.ack(SERVER)
+    near.wait(1)
+    tcp.ack(CLIENT)
     far = beyond(near)
     cut = []
     for packet in far.packets:
@@ -289,7 +291,7 @@ def test_what_was_acknowledged_and_is_not_there_in_any_piece_the_second_capture_
 def test_what_was_acknowledged_only_after_it_was_sent_again_is_lost() -> None:
     """The same upload, of which each fourth segment comes the second time, in pieces."""
     near = Story()
-    tcp = Tcp(near).open().ask()
+    tcp = Tcp(near).open(3 * DELAY).ask(round_trip=3 * DELAY)
     again = set()
     for number in range(12):
         near.wait(0.01)
@@ -300,7 +302,7 @@ def test_what_was_acknowledged_only_after_it_was_sent_again_is_lost() -> None:
             for start in (0, 1000):
                 again.add(len(near.packets))
                 tcp.raw(CLIENT, "PA", bytes(1000), seq=seq + start)
-        near.wait(0.001)
+        near.wait(3 * DELAY)
         tcp.ack(SERVER)
     lost = {number for number, packet in enumerate(near.packets) if number + 1 in again and number not in again}
     (finding,) = (each for each in both_ways(near, beyond(near, lambda n, _: n in lost)).findings)
