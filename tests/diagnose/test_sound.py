@@ -237,6 +237,21 @@ def _held(request: bytes) -> Callable[[], Story]:
     return make
 
 
+def _unread(port: int, waits: tuple[float, ...]) -> Story:
+    """Requests in a protocol that can't be read, the last ones of which are answered late."""
+    story = Story()
+    tcp = Tcp(story, port=port).open(0.002)
+    for wait in (0.001, 0.001, *waits):
+        tcp.say(CLIENT, bytes(30))
+        story.wait(0.002)
+        tcp.ack(SERVER)
+        story.wait(wait)
+        tcp.say(SERVER, bytes(40))
+        tcp.ack(CLIENT)
+        story.wait(0.01)
+    return story
+
+
 def page_about_status_lines() -> Story:
     """Its text has one where a packet begins."""
     story = Story()
@@ -259,12 +274,14 @@ def traced_backwards() -> Story:
 
 SOUND: dict[str, Callable[[], Story]] = {
     "held until there are news": _held(b"GET /v1/kv/a?index=7&wait=60s HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "held by its path": _held(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n"),
     "held by preference": _held(b"GET /news HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=30\r\n\r\n"),
     "a page about status lines": page_about_status_lines,
     "traced backwards": traced_backwards,
     "both open at once": both_open_at_once,
     "kept alive since before": kept_alive_since_before,
     "an address that is on no list": _no_such("2.0.0.10.lists.example.net"),
+    "a proxy that may be there": _no_such("wpad.example.net"),
     "a service that nobody offers": _no_such("_ldap._tcp.example.net"),
     "ports used again too soon": ports_used_again_too_soon,
     "leave is waited for": leave_is_waited_for,
@@ -334,3 +351,11 @@ def test_a_report_about_an_ipv6_packet_that_was_sent_for_any_distance_is_a_circl
     told = IPv6(src="2001:db8::fe", dst="2001:db8::1") / ICMPv6TimeExceeded() / Raw(bytes(syn))
     story.put(Ether(src=MAC, dst=MAC) / told)
     assert [each.kind for each in examine(list(read_bytes(story.pcap()).points.values())).findings] == ["routing-loop"]
+
+
+def test_an_unreadable_request_that_is_answered_after_whole_seconds_may_have_been_held() -> None:
+    """Alike in all: a message queue's hold of 20 s, and a server that runs into a time-out of its own."""
+    for waits, sure in (((20.0,), "cannot-tell"), ((7.3,), "likely"), ((20.0, 7.3), "likely")):
+        (finding,) = examine(list(read_bytes(_unread(6379, waits).pcap()).points.values())).findings
+        assert (finding.kind, finding.confidence) == ("slow-server", sure)
+        assert "wait for news" in finding.sentence

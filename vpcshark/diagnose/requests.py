@@ -18,7 +18,9 @@ FAR = 400 * MILLISECOND
 BY_HAND = (22, 23, 513, 514, 3389, 5900)
 """Ports where a person types: how long nobody answers says nothing."""
 _WAITS = re.compile(
-    rb"[?&](?:wait|long_?poll|poll|waittime(?:seconds|out)?)=|\r\nPrefer:[^\r\n]*\bwait=\d", re.IGNORECASE
+    rb"^[A-Z]+ [^ \r\n]*\b(?:long[-_]?)?poll(?:ing)?\b|"
+    rb"[?&](?:wait|long_?poll|poll|waittime(?:seconds|out)?)=|\r\nPrefer:[^\r\n]*\bwait=\d",
+    re.IGNORECASE,
 )
 """A request that says itself for how long it may be held: Consul's, SQS's, and RFC 7240, 4.3."""
 _SWITCHED = (b"HTTP/1.1 101", b"HTTP/1.0 101")

@@ -21,6 +21,8 @@ _STOPPED = 200 * MILLISECOND
 _THINKS = 500 * MILLISECOND
 _SILENT = 3 * SECOND
 _ACK_DELAY = 250 * MILLISECOND
+_TIMED, _TICK = 5 * SECOND, 20 * MILLISECOND
+"""Holds of so many whole seconds are common, and exact to so much."""
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -101,7 +103,7 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     if sum(1 for _, took in thinking if took <= _THINKS / 2) < len(slow):
         slow = [(r, t) for r, t in slow if _is_owed(pair, r)]
     if slow:
-        yield _thinks(view, pair, slow, len(thinking))
+        yield _thinks(view, pair, slow, len(thinking), _sure(pair, slow))
     yield from _silent(view, pair, asked)
 
 
@@ -109,6 +111,14 @@ def _is_owed(pair: Pair, request: Request) -> bool:
     """Is it known that an answer is due at once? Of protocols that nobody knows here only what is asked first is such:
     later a side may speak when it likes (replication, heartbeats), or be asked to wait for news (long polls)."""
     return is_request(request.asked) or pair.server.segments[0].packet.number > request.asked.number
+
+
+def _sure(pair: Pair, slow: Sequence[tuple[Request, int]]) -> str:
+    """What is asked later in a protocol that can't be read may be asked to be held; whole seconds are a timer's."""
+    if any(_is_owed(pair, r) for r, _ in slow):
+        return PROVED
+    is_timed = all(t >= _TIMED and abs(t - round(t / SECOND) * SECOND) <= _TICK for _, t in slow)
+    return CANNOT_TELL if is_timed else LIKELY
 
 
 def _waits_for_answers(pair: Pair) -> bool:
@@ -142,7 +152,7 @@ def _sent_meanwhile(pair: Pair, request: Request) -> bool:
     return 3 <= step - len(between) < 64
 
 
-def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: int) -> Finding:
+def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: int, sure: str) -> Finding:
     worst, took = max(slow, key=lambda each: each[1])
     flow = pair.flow
     assert worst.answer is not None
@@ -150,7 +160,8 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     sentence = (
         f"{flow.server} took {seconds(took)} until the first byte of its answer to {flow.client} ({len(slow)} of "
         f"{total} requests are slow); it had acknowledged the request after "
-        f"{seconds(worst.acked.at - worst.asked.at)}, so the network was quick: the server's application is slow."
+        f"{seconds(worst.acked.at - worst.asked.at)}, so the network was quick: "
+        f"the server's application {'is slow' if sure == PROVED else 'is slow, or was asked to wait for news'}."
     )
     checked = (
         f"The round trip of the handshake is {seconds(pair.round_trip)}.",
@@ -161,7 +172,7 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
     weight = sum(t for _, t in slow) / SECOND
     cause = ("slow", flow.target, flow.target_port)
-    return view.finding(Verdict("slow-server", PROVED, sentence, checked, advice, weight, cause), (flow,), packets)
+    return view.finding(Verdict("slow-server", sure, sentence, checked, advice, weight, cause), (flow,), packets)
 
 
 def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
