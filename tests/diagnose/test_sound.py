@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
-from scapy.layers.inet import TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
@@ -359,3 +359,13 @@ def test_an_unreadable_request_that_is_answered_after_whole_seconds_may_have_bee
         (finding,) = examine(list(read_bytes(_unread(6379, waits).pcap()).points.values())).findings
         assert (finding.kind, finding.confidence) == ("slow-server", sure)
         assert "wait for news" in finding.sentence
+
+
+@pytest.mark.parametrize("in_columns", [False, True])
+def test_a_syn_whose_sender_goes_on_was_answered_where_the_capture_takes_one_direction(in_columns: bool) -> None:
+    story = Story()
+    page(Tcp(story).open())
+    page(Tcp(story.wait(5), sport=40001).open())
+    story.packets = [packet for packet in story.packets if packet[IP].src == CLIENT]
+    report = examine(list(read_bytes(story.pcap(), in_columns=in_columns).points.values()))
+    assert [(each.kind, each.confidence) for each in report.findings] == [("one-direction", "cannot-tell")]
