@@ -362,6 +362,7 @@ def test_queries_that_nobody_answers_are_lost_where_the_second_capture_has_none_
     assert "loss" in [each.kind for each in both_ways(near, far).findings]
 
 
+@pytest.mark.long
 def test_of_very_many_points_those_with_most_packets_are_compared_and_this_is_said() -> None:
     story = Story()
     for vni in range(1, 31):
