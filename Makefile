@@ -121,7 +121,7 @@ chaos: venv tools compiled ## each step of a capture with each fault, random sch
 endurance: venv tools ## 500 captures here and 500 over SSH, one after the other, and 20 at once (long)
 	VPCSHARK_CHAOS=long $(PY) -m pytest -s tests/e2e/test_nothing_left.py -k "many_captures or twenty"
 
-fuzz: venv ## ten minutes of coverage-guided fuzzing of wire (ADDITIONALLY="--seconds N")
+fuzz: venv ## ten minutes of coverage-guided fuzzing of wire and diagnose (ADDITIONALLY="--seconds N --target diagnose")
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check atheris
 	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import random
+import struct
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
 from scapy.layers.inet import IP, TCP
+from scapy.packet import Raw
 
 from vpcshark.diagnose.finding import Finding
 from vpcshark.diagnose.report import Report, as_json, examine
@@ -32,16 +35,26 @@ def both_ways(*stories: Story) -> Report:
     return report
 
 
-def talk(count: int = 80, story: Story | None = None, size: int = 1000) -> Story:
-    """A request that uploads, as its sender sends it."""
+def talk(count: int = 80, story: Story | None = None, size: int = 1000, again: int = 0) -> Story:
+    """A request that uploads, as its sender sends it; each ``again``-th segment twice, as the first does not come."""
     story = story or Story()
     tcp = Tcp(story).open().ask()
-    for _ in range(count):
+    for number in range(count):
         story.wait(0.01)
+        seq = tcp.seq[CLIENT]
         tcp.say(CLIENT, bytes(size))
+        if again and number % again == again - 1:
+            story.wait(0.3)
+            tcp.raw(CLIENT, "PA", bytes(size), seq=seq)
         story.wait(0.001)
         tcp.ack(SERVER)
     return story
+
+
+def first_tries(story: Story) -> set[int]:
+    """Places of data that is sent again later."""
+    last = {packet[TCP].seq: place for place, packet in enumerate(story.packets) if len(packet[IP]) > 900}
+    return {n for n, packet in enumerate(story.packets) if len(packet[IP]) > 900 and last[packet[TCP].seq] > n}
 
 
 def beyond(near: Story, lose: Lose = lambda _, __: False, *, offset: float = OFFSET, hops: int = 2) -> Story:
@@ -101,9 +114,9 @@ def test_datagrams_that_try_what_passes_are_quics_and_no_others(port: int) -> No
 
 
 def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_first() -> None:
-    near = talk()
-    data = [n for n, packet in enumerate(near.packets) if packet[IP].src == CLIENT and len(packet[IP]) > 900]
-    far = beyond(near, lambda number, _: number in data[::9], hops=0)
+    near = talk(again=9)
+    lost = first_tries(near)
+    far = beyond(near, lambda number, _: number in lost, hops=0)
     assert (
         "from 10.0.0.1 to 10.0.1.2 are lost between the two capture points"
         in only(both_ways(near, far), "loss").sentence
@@ -112,13 +125,10 @@ def test_inside_of_a_vpc_where_no_hop_counts_down_times_tell_which_point_is_firs
 
 @pytest.mark.parametrize("from_client", [True, False])
 def test_a_loss_is_between_the_points_in_its_direction(from_client: bool) -> None:
-    near = talk() if from_client else _download()
-    sent = [
-        n
-        for n, packet in enumerate(near.packets)
-        if (packet[IP].src == CLIENT) is from_client and len(packet[IP]) > 900
-    ]
-    far = beyond(near, lambda number, _: number in sent[::9])
+    near = talk(again=9) if from_client else _download()
+    sent = [n for n, packet in enumerate(near.packets) if packet[IP].src == SERVER and len(packet[IP]) > 900]
+    lost = first_tries(near) if from_client else set(sent[::9])
+    far = beyond(near, lambda number, _: number in lost)
     found = only(both_ways(near, far), "loss")
     ends = (CLIENT, SERVER) if from_client else (SERVER, CLIENT)
     assert f"from {ends[0]} to {ends[1]} are lost between the two capture points" in found.sentence
@@ -137,19 +147,18 @@ def _download() -> Story:
 
 
 def test_of_three_points_the_loss_is_between_the_nearest_two_in_whatever_order_they_are_given() -> None:
-    near = talk()
-    middle = beyond(near)
-    data = [n for n, packet in enumerate(near.packets) if len(packet[IP]) > 900]
-    far = beyond(near, lambda number, _: number in data[::9], offset=-3.0, hops=5)
+    near = talk(again=9)
+    middle, lost = beyond(near), first_tries(near)
+    far = beyond(near, lambda number, _: number in lost, offset=-3.0, hops=5)
     for stories, name in (((near, middle, far), "2 and 3"), ((far, near, middle), "1 and 3")):
         found = only(both_ways(*stories), "loss")
         assert f"are lost between capture points {name}" in found.sentence
 
 
 def test_nat_is_seen_through_and_said() -> None:
-    near = talk()
-    data = [n for n, packet in enumerate(near.packets) if len(packet[IP]) > 900]
-    far = beyond(near, lambda number, _: number in data[::9])
+    near = talk(again=9)
+    lost = first_tries(near)
+    far = beyond(near, lambda number, _: number in lost)
     for packet in far.packets:
         name, port = ("src", "sport") if packet[IP].src == CLIENT else ("dst", "dport")
         setattr(packet[IP], name, PUBLIC)
@@ -255,3 +264,111 @@ def test_what_is_lost_for_its_size_between_two_points_is_a_black_hole() -> None:
     assert found.confidence == "proved"
     assert "All of them have 3040 bytes or more, all that passed have 1228 or less." in found.sentence
     assert "lower the MTU of its interface or route to 1228" in found.next
+
+
+def test_what_was_acknowledged_and_is_not_there_in_any_piece_the_second_capture_lost() -> None:
+    """Large segments where they are sent, cut on the way; the second capture misses the end of the upload, of which
+    nothing shows it but an acknowledgement."""
+    near = Story()
+    tcp = Tcp(near).open(3 * DELAY).ask(round_trip=3 * DELAY)
+    for _ in range(12):
+        near.wait(0.01)
+        tcp.say(CLIENT, bytes(8000))
+        near.wait(3 * DELAY)
+        tcp.ack(SERVER)
+    near.wait(1)
+    tcp.ack(CLIENT)
+    far = beyond(near)
+    cut = []
+    for packet in far.packets:
+        size = len(packet[TCP].payload)
+        if packet[IP].src != CLIENT or size < 8000:
+            cut.append(packet)
+            continue
+        for start in range(0, 8000 if len(cut) < 60 else 0, 1000):
+            piece = packet.copy()
+            piece[TCP].seq += start
+            piece[TCP].payload = Raw(bytes(1000))
+            piece[IP].id = 7000 + len(cut)
+            del piece[IP].len, piece[TCP].chksum
+            cut.append(piece)
+    far.packets = cut
+    assert not [each for each in both_ways(near, far).findings if each.kind == "loss"]
+
+
+def test_what_was_acknowledged_only_after_it_was_sent_again_is_lost() -> None:
+    """The same upload, of which each fourth segment comes the second time, in pieces."""
+    near = Story()
+    tcp = Tcp(near).open(3 * DELAY).ask(round_trip=3 * DELAY)
+    again = set()
+    for number in range(12):
+        near.wait(0.01)
+        seq = tcp.seq[CLIENT]
+        tcp.say(CLIENT, bytes(2000))
+        if number % 4 == 2:
+            near.wait(0.3)
+            for start in (0, 1000):
+                again.add(len(near.packets))
+                tcp.raw(CLIENT, "PA", bytes(1000), seq=seq + start)
+        near.wait(3 * DELAY)
+        tcp.ack(SERVER)
+    lost = {number for number, packet in enumerate(near.packets) if number + 1 in again and number not in again}
+    (finding,) = (each for each in both_ways(near, beyond(near, lambda n, _: n in lost)).findings)
+    assert finding.kind == "loss"
+    assert "between the two capture points" in finding.sentence + " ".join(finding.checked)
+
+
+def _pages(dns: int = 0) -> Story:
+    """Connections of one client to one server, each with numbers of its own, and DNS queries to the same host."""
+    story = Story()
+    for number in range(8):
+        tcp = Tcp(story, sport=40000 + number)
+        tcp.seq = {CLIENT: 1000 + number * 7_654_321, SERVER: 90000 + number * 8_765_431}
+        tcp.open(3 * DELAY)
+        for _ in range(3):
+            tcp.ask(round_trip=3 * DELAY).say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + bytes(900))
+            tcp.ack(CLIENT)
+        story.wait(0.3)
+        if number < dns:
+            query = bytes((0, number, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0)) + b"\3www\7example\3com\0\0\1\0\1"
+            story.udp(CLIENT, SERVER, (50000 + number, 53), query)
+            story.wait(3 * DELAY).udp(SERVER, CLIENT, (53, 50000 + number), query[:2] + b"\x81\x80" + query[4:])
+    return story
+
+
+PARTIAL: dict[str, tuple[int, Callable[[Any], bool]]] = {
+    "only TCP": (6, lambda packet: TCP in packet),
+    "half of the connections": (0, lambda packet: TCP in packet and max(packet[TCP].sport, packet[TCP].dport) % 2 == 0),
+    "one direction": (0, lambda packet: packet[IP].src == CLIENT),
+    "the other direction": (0, lambda packet: packet[IP].src == SERVER),
+}
+
+
+@pytest.mark.parametrize("name", PARTIAL)
+@pytest.mark.parametrize("in_columns", [False, True])
+def test_what_passes_beside_a_capture_that_takes_a_part_is_not_lost(name: str, in_columns: bool) -> None:
+    """The second capture has a filter, or stands beside the way of some; at the first one all is answered."""
+    queries, is_taken = PARTIAL[name]
+    near = _pages(queries)
+    far = beyond(near)
+    far.packets = [packet for packet in far.packets if is_taken(packet)]
+    assert [each.kind for each in judged(near, far, in_columns=in_columns).findings] == []
+
+
+def test_queries_that_nobody_answers_are_lost_where_the_second_capture_has_none_of_them() -> None:
+    near = _pages(8)
+    near.packets = [packet for packet in near.packets if TCP in packet or packet[IP].src == CLIENT]
+    far = beyond(near, lambda number, _: TCP not in near.packets[number])
+    assert "loss" in [each.kind for each in both_ways(near, far).findings]
+
+
+@pytest.mark.long
+def test_of_very_many_points_those_with_most_packets_are_compared_and_this_is_said() -> None:
+    story = Story()
+    for vni in range(1, 31):
+        for packet in _pages().packets[: 3 + vni]:
+            story.udp("10.9.0.1", "10.9.0.9", (50000, 4789), struct.pack(">II", 0x08000000, vni << 8) + bytes(packet))
+    remarks = judged(story, in_columns=False).remarks
+    assert remarks == judged(story, in_columns=True).remarks
+    assert sum("capture points" in each for each in remarks) == 190 + 1
+    assert "Of 30 capture points the 20 with the most packets are compared" in remarks[30]

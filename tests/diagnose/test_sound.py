@@ -7,10 +7,15 @@ from collections.abc import Callable
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
+from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
+from scapy.layers.l2 import Ether
+from scapy.packet import Packet, Raw
 
 from vpcshark.diagnose.report import examine
 from vpcshark.diagnose.table import read_bytes
 
+MAC = "02:00:00:00:00:01"
 ASKED = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
@@ -215,10 +220,68 @@ def asked_in_the_syn() -> Story:
     return story
 
 
+def _held(request: bytes) -> Callable[[], Story]:
+    """A request that says for how long it may be held, and is."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story).open()
+        for number in range(4):
+            tcp.ask(request)
+            story.wait(15 + 5 * number)
+            tcp.say(SERVER, b"HTTP/1.1 204 No Content\r\n\r\n")
+            tcp.ack(CLIENT)
+            story.wait(0.01)
+        return story
+
+    return make
+
+
+def _unread(port: int, waits: tuple[float, ...]) -> Story:
+    """Requests in a protocol that can't be read, the last ones of which are answered late."""
+    story = Story()
+    tcp = Tcp(story, port=port).open(0.002)
+    for wait in (0.001, 0.001, *waits):
+        tcp.say(CLIENT, bytes(30))
+        story.wait(0.002)
+        tcp.ack(SERVER)
+        story.wait(wait)
+        tcp.say(SERVER, bytes(40))
+        tcp.ack(CLIENT)
+        story.wait(0.01)
+    return story
+
+
+def page_about_status_lines() -> Story:
+    """Its text has one where a packet begins."""
+    story = Story()
+    tcp = Tcp(story).open().ask()
+    for body in (b"HTTP/1.1 200 OK\r\nContent-Length: 1500\r\n\r\n", b"HTTP/1.1 504 Gateway Timeout\r\n is what"):
+        tcp.say(SERVER, body + bytes(700))
+        tcp.ack(CLIENT)
+    return story
+
+
+def traced_backwards() -> Story:
+    """IPv6 probes that are alike but for a falling hop limit, which no traceroute begins as high as a host does."""
+    story = Story()
+    for hops in range(12, 0, -1):
+        probe = IPv6(src="2001:db8::1", dst="2001:db8::2", hlim=hops) / UDP(sport=4000, dport=33434) / Raw(bytes(24))
+        story.put(Ether(src=MAC, dst=MAC) / probe)
+        story.wait(0.1)
+    return story
+
+
 SOUND: dict[str, Callable[[], Story]] = {
+    "held until there are news": _held(b"GET /v1/kv/a?index=7&wait=60s HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "held by its path": _held(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n"),
+    "held by preference": _held(b"GET /news HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=30\r\n\r\n"),
+    "a page about status lines": page_about_status_lines,
+    "traced backwards": traced_backwards,
     "both open at once": both_open_at_once,
     "kept alive since before": kept_alive_since_before,
     "an address that is on no list": _no_such("2.0.0.10.lists.example.net"),
+    "a proxy that may be there": _no_such("wpad.example.net"),
     "a service that nobody offers": _no_such("_ldap._tcp.example.net"),
     "ports used again too soon": ports_used_again_too_soon,
     "leave is waited for": leave_is_waited_for,
@@ -242,3 +305,67 @@ def test_nothing_is_told_of_sound_traffic(name: str) -> None:
 def test_a_name_that_nobody_has_is_still_told() -> None:
     report = examine(list(read_bytes(_no_such("shop.example.net")().pcap()).points.values()))
     assert [finding.kind for finding in report.findings] == ["dns-nxdomain"]
+
+
+def test_a_request_that_may_not_be_held_is_still_slow() -> None:
+    (finding,) = examine(list(read_bytes(_held(ASKED)().pcap()).points.values())).findings
+    assert finding.kind == "slow-server"
+
+
+def test_a_status_line_after_a_leave_to_go_on_is_the_answer() -> None:
+    story = Story()
+    tcp = Tcp(story).open().ask(b"POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 0\r\n\r\n")
+    for line in (b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 504 Gateway Timeout\r\n\r\n"):
+        tcp.say(SERVER, line)
+        tcp.ack(CLIENT)
+    assert [each.kind for each in examine(list(read_bytes(story.pcap()).points.values())).findings] == ["http-504"]
+
+
+ROUND: dict[str, Callable[[int], Packet]] = {
+    "echo": lambda number: ICMPv6EchoRequest(id=4, seq=number, data=bytes(40)),
+    "datagram": lambda number: UDP(sport=4000, dport=5000) / Raw(bytes([number]) * 24),
+    "SYN": lambda number: TCP(sport=4000, dport=5000, seq=7),
+}
+
+
+@pytest.mark.parametrize("in_columns", [False, True])
+@pytest.mark.parametrize("name", ROUND)
+def test_without_an_identification_the_content_tells_what_goes_in_a_circle(name: str, in_columns: bool) -> None:
+    story = Story()
+    for number in range(3):
+        for hops in range(60, 20, -2):
+            story.put(
+                Ether(src=MAC, dst=MAC) / IPv6(src="2001:db8::1", dst="2001:db8::2", hlim=hops) / ROUND[name](number)
+            )
+            story.wait(0.0005)
+        story.wait(1)
+    report = examine(list(read_bytes(story.pcap(), in_columns=in_columns).points.values()))
+    assert [finding.kind for finding in report.findings] == ["routing-loop"]
+
+
+def test_a_report_about_an_ipv6_packet_that_was_sent_for_any_distance_is_a_circle() -> None:
+    story = Story()
+    syn = IPv6(src="2001:db8::1", dst="2001:db8::2", hlim=64) / TCP(sport=4000, dport=5000, seq=7)
+    story.put(Ether(src=MAC, dst=MAC) / syn)
+    story.wait(0.05)
+    told = IPv6(src="2001:db8::fe", dst="2001:db8::1") / ICMPv6TimeExceeded() / Raw(bytes(syn))
+    story.put(Ether(src=MAC, dst=MAC) / told)
+    assert [each.kind for each in examine(list(read_bytes(story.pcap()).points.values())).findings] == ["routing-loop"]
+
+
+def test_an_unreadable_request_that_is_answered_after_whole_seconds_may_have_been_held() -> None:
+    """Alike in all: a message queue's hold of 20 s, and a server that runs into a time-out of its own."""
+    for waits, sure in (((20.0,), "cannot-tell"), ((7.3,), "likely"), ((20.0, 7.3), "likely")):
+        (finding,) = examine(list(read_bytes(_unread(6379, waits).pcap()).points.values())).findings
+        assert (finding.kind, finding.confidence) == ("slow-server", sure)
+        assert "wait for news" in finding.sentence
+
+
+@pytest.mark.parametrize("in_columns", [False, True])
+def test_a_syn_whose_sender_goes_on_was_answered_where_the_capture_takes_one_direction(in_columns: bool) -> None:
+    story = Story()
+    page(Tcp(story).open())
+    page(Tcp(story.wait(5), sport=40001).open())
+    story.packets = [packet for packet in story.packets if packet[IP].src == CLIENT]
+    report = examine(list(read_bytes(story.pcap(), in_columns=in_columns).points.values()))
+    assert [(each.kind, each.confidence) for each in report.findings] == [("one-direction", "cannot-tell")]

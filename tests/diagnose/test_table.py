@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import struct
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
@@ -65,3 +66,13 @@ def test_damaged_captures_are_judged_without_a_word(seed: int) -> None:
         if place not in heads:
             data[place] = dice.randrange(256)
     assert examine(list(read_bytes(bytes(data)).points.values())).remarks
+
+
+@pytest.mark.parametrize("in_columns", [False, True])
+def test_points_have_the_order_of_their_vnis_whichever_comes_first(in_columns: bool) -> None:
+    story = Story()
+    for vni in (9, 3, -1, 3) * 6:
+        frame = Ether() / IP(src=CLIENT, dst=SERVER, id=7) / TCP(sport=5, dport=6) / Raw(bytes(40))
+        vxlan = struct.pack(">II", 0x08000000, vni << 8) + bytes(frame) if vni > 0 else b""
+        story.udp(CLIENT, SERVER, (50000, 4789), vxlan) if vxlan else story.put(frame)
+    assert [vni for _, vni in read_bytes(story.pcap(), in_columns=in_columns).points] == [-1, 3, 9]

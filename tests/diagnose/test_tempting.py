@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import struct
+from collections.abc import Callable
 
+import pytest
 from packets import CLIENT, ROUTER, SERVER, Story, Tcp
 from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.l2 import Ether
@@ -114,6 +117,48 @@ def _with_gaps(is_late: bool) -> Story:
         tcp.raw(SERVER, "A", bytes(1460), seq=seq, **({"id": missed} if is_late else {}))
         tcp.ack(CLIENT)
     return story
+
+
+def _in_bursts(is_lost: Callable[[float], bool]) -> Story:
+    """A download in bursts; what is lost is sent again with the next one. ``is_lost`` is told the time."""
+    story, begun = Story(), Story().now
+    tcp = Tcp(story).open().ask()
+    missing: list[int] = []
+    for _ in range(25):
+        story.wait(0.05)
+        base = tcp.seq[SERVER]
+        for seq in [*missing, *(base + 1460 * number for number in range(20))]:
+            story.wait(0.001)
+            tcp.seq[SERVER] = max(tcp.seq[SERVER], seq + 1460)
+            if is_lost(story.now - begun):
+                story.ident(SERVER)
+                missing = [*missing, seq] if seq not in missing else missing
+                continue
+            missing = [each for each in missing if each != seq]
+            tcp.raw(SERVER, "A", bytes(1460), seq=seq)
+            tcp.ack(CLIENT, ack=min(missing, default=tcp.seq[SERVER]))
+    return story
+
+
+@pytest.mark.parametrize("seed", [1, 5])
+def test_4_losses_by_chance_are_no_policers(seed: int) -> None:
+    """As steady as a policer's, but they come with the bucket full as often as with it empty."""
+    dice = random.Random(seed)
+    assert kinds(_in_bursts(lambda _: dice.random() < 0.06)) == ["loss"]
+
+
+def test_4_losses_of_an_empty_bucket_are_a_policers() -> None:
+    level, before = 60000.0, 0.0
+
+    def is_empty(now: float) -> bool:
+        nonlocal level, before
+        level, before = level + 300_000 * (now - before), now
+        if level < 1460:
+            return True
+        level = min(level, 60000) - 1460
+        return False
+
+    assert kinds(_in_bursts(is_empty)) == ["policer"]
 
 
 def test_4_what_is_sent_again_is_lost_and_not_reordered() -> None:

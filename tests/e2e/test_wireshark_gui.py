@@ -11,6 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import gui
@@ -265,6 +266,49 @@ def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capt
     kinds = [packet["_source"]["layers"]["frame"]["frame.protocols"] for packet in tshark_json(clean_lab, file)]
     assert not [kind for kind in kinds[-20:] if "icmp" not in kind]
     assert [kind for kind in kinds[:before] if "icmp" not in kind]
+
+
+@pytest.mark.long
+def test_diagnose_pressed_in_a_running_capture_says_what_is_proved(
+    window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
+):
+    """A connection to an address where nobody is, begun after the press. The finding comes in the status bar, a second
+    press shows it in a dialog, and the log has its filter, which by tshark finds those packets in Wireshark's file."""
+    show_toolbar(window)
+    start(window, WEB)
+    gui.wait_for(lambda: " frames " in window.field("^State$").content, "the toolbar counts frames")
+    window.press("Diagnose")
+    window.wait_for("label", "^Diagnosing from now on")
+    shoot("pressed")
+    with asking_nobody(clean_lab) as nobody:
+        window.wait_for("label", "syn-unanswered")
+        shoot("proved")
+    window.press("Diagnose")
+    window.wait_for("label", f"(?s)syn-unanswered.*{nobody}.*4711")
+    shoot("all")
+    window.press("OK")
+    window.press("Log")
+    [log] = gui.wait_for(lambda: [one for one in window.things("text") if "  Filter: " in one.content], "it is logged")
+    shoot("log")
+    window.press("Close")
+    window.stop()
+    shoot("stopped")
+    assert clean_lab.is_clean()
+    [file] = (window.folder / "tmp").glob("*.pcapng")
+    shown = re.findall(r"^  Filter: (.*)$", log.content, re.M)
+    found = clean_lab.run("tshark", "-r", str(file), "-Y", shown[0], "-T", "fields", "-e", "ip.dst", "-e", "tcp.flags")
+    assert {*found.stdout.split("\n")[:-1]} == {f"{nobody}\t0x0002"}
+
+
+@contextmanager
+def asking_nobody(lab: Lab) -> Iterator[str]:
+    """Meanwhile web-1 asks an address of its subnet, which nobody has, for a connection to port 4711: the address."""
+    nobody = lab.eni("web-1")["PrivateIpAddress"].rpartition(".")[0] + ".199"
+    known = ["ip", "neigh", "replace", nobody, "lladdr", "02:00:00:00:00:99", "dev", "eth0"]
+    subprocess.run([*lab.namespace("web-1"), *known], check=True)
+    asking = ["timeout", "20", "bash", "-c", f"exec 3<>/dev/tcp/{nobody}/4711"]
+    with subprocess.Popen([*lab.namespace("web-1"), *asking], stderr=subprocess.DEVNULL):
+        yield nobody
 
 
 @pytest.mark.long

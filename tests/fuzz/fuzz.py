@@ -1,4 +1,4 @@
-"""Coverage-guided fuzzing of wire (atheris), from the corpus in this folder.
+"""Coverage-guided fuzzing of wire and diagnose (atheris), from the corpus in this folder.
 
     python tests/fuzz/fuzz.py [--seconds 600] [--target NAME] [--keep] [--blind]
 
@@ -28,7 +28,7 @@ sys.path.insert(0, str(HERE.parent / "support"))
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=int, default=600)
-    parser.add_argument("--target", default="", help="only this one (default: all, in turns)")
+    parser.add_argument("--target", default="", help="only this one, or diagnose: both of its (default: all, in turns)")
     parser.add_argument("--keep", action="store_true", help="add what reached new code to the corpus")
     parser.add_argument("--blind", action="store_true", help="many more cases, and no coverage that leads to them")
     given = parser.parse_args()
@@ -54,7 +54,7 @@ def blind(target: str, seconds: float) -> int:
 
     dice, begun, used, count = random.Random(), time.monotonic(), time.process_time(), 0
     corpus = [case.read_bytes() for case in sorted(CORPUS.iterdir())]
-    chosen = fuzz_targets.TARGETS[target] if target else fuzz_targets.one_input
+    chosen = fuzz_targets.target(target)
     while time.monotonic() - begun < seconds:
         data = changed(dice, corpus)
         count += 1
@@ -91,7 +91,7 @@ def fuzz(target: str, arguments: list[str]) -> None:
     with atheris.instrument_imports(include=["vpcshark"]):
         import fuzz_targets
 
-    one = fuzz_targets.TARGETS[target] if target else fuzz_targets.one_input
+    one = fuzz_targets.target(target)
     again = f"{sys.executable} {__file__} --libfuzzer '{target}'"  # what libFuzzer's merging runs, through a shell
     atheris.Setup([again, *arguments], one)
     atheris.Fuzz()

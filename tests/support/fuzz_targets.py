@@ -252,7 +252,23 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
 """In the order of the numbers that corpus files begin with: append only."""
 
 
-def one_input(data: bytes) -> None:
-    """What a fuzzer calls: the first byte chooses the target."""
-    if data:
-        [*TARGETS.values()][data[0] % len(TARGETS)](data[1:])
+IN_TURNS: dict[str, tuple[str, ...]] = {"": tuple(TARGETS), "diagnose": ("conversed", "diagnosed")}
+"""Several targets under one name; the first byte of a case chooses, so that those of the corpus find their own."""
+
+
+def target(name: str) -> Callable[[bytes], None]:
+    """What a fuzzer calls: one target, or several in turns ("": all)."""
+    return in_turns([TARGETS[each] for each in IN_TURNS[name]]) if name in IN_TURNS else TARGETS[name]
+
+
+def in_turns(targets: list[Callable[[bytes], None]]) -> Callable[[bytes], None]:
+    """The first byte chooses the target."""
+
+    def one(data: bytes) -> None:
+        if data:
+            targets[data[0] % len(targets)](data[1:])
+
+    return one
+
+
+one_input = target("")

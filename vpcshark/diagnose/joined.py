@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from vpcshark.diagnose import sightings
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, flow_of, seconds
-from vpcshark.diagnose.joint import Cut, Joint, is_probe, taken_size, was_taken
+from vpcshark.diagnose.joint import Arrived, Cut, Joint, is_probe, taken_size, was_taken
 from vpcshark.diagnose.packet import RST, TCP, Packet, address
 from vpcshark.diagnose.sightings import Direction, Matched, Way, matters
 from vpcshark.diagnose.verdicts import marks, mtu, voice
@@ -157,10 +157,10 @@ def judge(made: Comparison) -> Iterator[Finding]:
 
 def _lost(made: Comparison, joint: Joint) -> Iterator[Finding]:
     """Packets that left the upper point and are not at the lower one."""
-    way, cut = joint.way, Cut(joint)
+    way, cut, arrived = joint.way, Cut(joint), Arrived(joint)
     missing = [p for p in joint.lost if matters(p) and not cut.has(p)]
     found = [p for p in missing if p.length <= taken_size(joint, p) and not was_taken(joint, p)]
-    found = [p for p in found if not is_probe(way, p)]
+    found = [p for p in found if not is_probe(way, p) and not arrived.has(p)]
     by_ends: dict[Direction, list[Packet]] = defaultdict(list)
     for packet in found:
         by_ends[packet.source, packet.target].append(packet)

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 
 from vpcshark.diagnose.flows import Flow, flow_of
 from vpcshark.diagnose.icmp import TOO_BIG
-from vpcshark.diagnose.packet import TCP, UDP, Packet
+from vpcshark.diagnose.packet import FIN, SYN, TCP, UDP, Packet
 from vpcshark.diagnose.sightings import Way
+from vpcshark.diagnose.streams import Stream
 from vpcshark.diagnose.view import View
 
 
@@ -71,6 +72,39 @@ def _apart(seq: int, base: int) -> int:
     return far if far < 1 << 31 else far - (1 << 32)
 
 
+class Arrived:
+    """What came to its receiver past the lower point, which takes less than all: a filter, another way, a busy machine.
+    The upper point's own packets show it."""
+
+    def __init__(self, joint: Joint) -> None:
+        self._lower, self._upper, self._is_moved = joint.lower, joint.upper, bool(joint.way.moved)
+        pairs = {pair.way(is_client): (pair, is_client) for pair in joint.upper.pairs for is_client in (True, False)}
+        self._streams = {flow: pair.of(is_client) for flow, (pair, is_client) in pairs.items()}
+
+    def has(self, packet: Packet) -> bool:
+        """TCP: acknowledged without having been sent again. Else: answered, and the lower point has nothing of it."""
+        flow = flow_of(packet)
+        if packet.protocol == TCP:
+            return flow in self._streams and _was_enough(self._streams[flow], packet)
+        if packet.protocol != UDP or packet.shift or self._is_moved or not self._upper.has_flow(flow.reversed()):
+            return False
+        return not self._lower.has_flow(flow) and not self._lower.has_flow(flow.reversed())
+
+
+def _was_enough(stream: Stream, packet: Packet) -> bool:
+    counts = packet.size + bool(packet.flags & SYN) + bool(packet.flags & FIN)
+    if not stream.has_base or not counts:
+        return False
+    start, end = stream.relative(packet.seq), stream.relative(packet.seq + counts & 0xFFFFFFFF)
+    if stream.acked < end:
+        return False
+    if not packet.size:
+        return not any(
+            p.seq == packet.seq and p.flags & (SYN | FIN) for p in stream.packets if p.number != packet.number
+        )
+    return not any(s.start < end and s.end > start for s in stream.segments if s.packet.number != packet.number)
+
+
 _QUIC_PORT, _QUIC_LEAST = 443, 1228
 
 
@@ -88,7 +122,7 @@ def taken_size(joint: Joint, packet: Packet) -> int:
 
 
 def was_taken(joint: Joint, packet: Packet) -> bool:
-    """Has the receiver acknowledged it, at the lower point, without it being sent again? Then that capture lost it."""
+    """Has the receiver acknowledged bytes of it that are not at the lower point? Then that capture lost them."""
     if packet.protocol != TCP or not packet.size:
         return False
     end = packet.seq + packet.size & 0xFFFFFFFF
@@ -100,6 +134,14 @@ def was_taken(joint: Joint, packet: Packet) -> bool:
         if not stream.has_base:
             return False
         place = stream.relative(end)
-        came = any(s.start <= place - packet.size and s.end >= place for s in stream.segments)
-        return stream.acked >= place and not came and any(h.rest > 0 and h.start < place <= h.end for h in stream.holes)
+        return stream.acked >= place and not _came(stream, place - packet.size, place)
     return False
+
+
+def _came(stream: Stream, start: int, end: int) -> bool:
+    """Are all of these bytes in the lower capture, in whatever pieces, sent at first or again?"""
+    for begun, ended in sorted((s.start, s.end) for s in stream.segments if s.start < end and s.end > start):
+        if begun > start:
+            return False
+        start = max(start, ended)
+    return start >= end

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,9 @@ def examine(points: Sequence[Point]) -> Report:
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
     remarks = [_seen(_counted(view)) for view in views]
-    compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in _pairs(len(views))]
+    pairs, left_out = _pairs([len(view.packets) for view in views])
+    remarks += left_out
+    compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in pairs]
     found += [finding for made in compared for finding in joined.judge(made)]
     if not found:
         found = [finding for view in views for finding in routing.unsaid(view)][:1]
@@ -117,10 +119,13 @@ def examine(points: Sequence[Point]) -> Report:
     return _report(found, remarks, compared)
 
 
-def _pairs(count: int) -> Iterator[tuple[int, int, tuple[int, ...]]]:
-    """Each two of so many points, and what they are called where there are more."""
-    for one, other in itertools.combinations(range(count), 2):
-        yield one, other, (one + 1, other + 1) if count > 2 else ()
+def _pairs(sizes: Sequence[int]) -> tuple[list[tuple[int, int, tuple[int, ...]]], list[str]]:
+    """(each two points of these sizes, and what they are called where there are more; whether some are left out)."""
+    count = len(sizes)
+    chosen = sorted(sorted(range(count), key=lambda place: -sizes[place])[:_MOST_COMPARED])
+    said = f"Of {count} capture points the {_MOST_COMPARED} with the most packets are compared with each other"
+    pairs = [(a, b, (a + 1, b + 1)[: 2 * (count > 2)]) for a, b in itertools.combinations(chosen, 2)]
+    return pairs, [said] * (count > _MOST_COMPARED)
 
 
 def _report(found: Sequence[Finding], remarks: Sequence[str], compared: Sequence[joined.Comparison]) -> Report:
@@ -143,7 +148,9 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
         found += alone
         remarks.append(_seen(counts))
     compared = []
-    for one, other, numbers in _pairs(len(sighted)):
+    pairs, left_out = _pairs([place.columns.count + len(place.point.others) for place in sighted])
+    remarks += left_out
+    for one, other, numbers in pairs:
         here, there, matched = places.joint(sighted[one], sighted[other])
         compared.append(joined.compare(here, there, matched, numbers))
         found += joined.judge(compared[-1])
@@ -230,7 +237,7 @@ class Examination:
 
 
 _MOST_FINDINGS = 5000
-_FEW = 3
+_FEW, _MOST_COMPARED = 3, 20
 _COUNTED = ("packets", "connections", "datagrams", "unsure", "crowd")
 
 

@@ -5,6 +5,7 @@ Must not know verdicts.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from vpcshark.diagnose.flows import MILLISECOND
@@ -16,6 +17,12 @@ FAR = 400 * MILLISECOND
 """A round trip that is a fault by itself."""
 BY_HAND = (22, 23, 513, 514, 3389, 5900)
 """Ports where a person types: how long nobody answers says nothing."""
+_WAITS = re.compile(
+    rb"^[A-Z]+ [^ \r\n]*\b(?:long[-_]?)?poll(?:ing)?\b|"
+    rb"[?&](?:wait|long_?poll|poll|waittime(?:seconds|out)?)=|\r\nPrefer:[^\r\n]*\bwait=\d",
+    re.IGNORECASE,
+)
+"""A request that says itself for how long it may be held: Consul's, SQS's, and RFC 7240, 4.3."""
 _SWITCHED = (b"HTTP/1.1 101", b"HTTP/1.0 101")
 
 
@@ -54,6 +61,11 @@ def requests(pair: Pair) -> list[Request]:
     if asked is not None:
         found.append(Request(asked, acked, None, resent))
     return found
+
+
+def may_be_held(packet: Packet) -> bool:
+    """Does the request ask for news, and to be answered when there are some (a long poll)?"""
+    return _WAITS.search(packet.payload) is not None
 
 
 def is_request(packet: Packet) -> bool:

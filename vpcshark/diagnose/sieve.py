@@ -50,7 +50,7 @@ class Sieve:
             self._suspects = suspects(columns, self._talk, self._sides, self._end) | self._touched(loops)
         crowd = Crowd(columns, self._talk, self._suspects & ~self._touched(loops), self._end)
         self._suspects &= ~crowd.counted
-        self._datagrams = self._chosen_datagrams(is_all=copies)
+        self._datagrams = self._chosen_datagrams(loops, is_all=copies)
         self._quiet = ~self._suspects & ~crowd.counted
         self.sound = self._witness(self._quiet)
         self.sound.connections += int(crowd.counted.sum())
@@ -77,12 +77,11 @@ class Sieve:
             mixed = mixed * np.uint64(0x9E3779B97F4A7C15) + rows[name].astype(np.uint64)
             mixed ^= mixed >> np.uint64(31)
         asked = (rows["ident"] > 0) | (self._is_tcp & ((rows["size"] > 0) | (rows["flags"] & SYN > 0)))
-        place = np.flatnonzero(asked)
-        place = place[np.argsort(mixed[place], kind="stable")]
+        place = np.argsort(mixed, kind="stable")
         same = mixed[place[1:]] == mixed[place[:-1]]
         near = rows["at"][place[1:]] - rows["at"][place[:-1]] <= _COPIES_WITHIN
-        copies = int((same & near).sum()) + _copies(self._others)
-        total = len(place) + len(self._others)
+        copies = int((same & near & asked[place[1:]]).sum()) + _copies(self._others)
+        total = int(asked.sum()) + len(self._others)
         falls = same & (rows["ttl"][place[1:]] < rows["ttl"][place[:-1]])
         loops = np.unique(rows["way"][place[1:][falls]])
         return copies >= _FEWEST_COPIES and copies >= _SHARE_OF_COPIES * total, loops
@@ -102,8 +101,8 @@ class Sieve:
         keys += [_key(quote.flow) for packet in self._others if (quote := quote_of(packet)) is not None]
         return {int(ways.pair[way]) for key in set(keys) if (way := ways.find(key)) >= 0}
 
-    def _chosen_datagrams(self, *, is_all: bool) -> Array:
-        """DNS, calls, what may be RTP, what is quoted, and what goes between hosts that send fragments."""
+    def _chosen_datagrams(self, loops: Array, *, is_all: bool) -> Array:
+        """DNS, calls, what may be RTP, is quoted or went in a circle, and what goes between hosts of fragments."""
         ways = self._columns.ways
         keys = ways.keys
         ports = np.frombuffer(keys["ports"].tobytes(), ">u2").reshape(-1, 2)
@@ -115,7 +114,7 @@ class Sieve:
         torn = {frozenset((p.source, p.target)) for p in self._others if p.has_more or p.shift}
         if torn:
             chosen |= np.array([frozenset(each) in torn for each in zip(*hosts(keys), strict=True)], bool)
-        chosen |= np.isin(ways.pair, list(self._touched_pairs()))
+        chosen |= np.isin(ways.pair, [*self._touched_pairs(), *ways.pair[loops].tolist()])
         found: Array = ~self._is_tcp & chosen[self._rows["way"]]
         return found
 

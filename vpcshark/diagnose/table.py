@@ -72,7 +72,7 @@ class Table:
         relieve: Callable[[Point], None] | None = None,
         chunk: int = CHUNK,
     ) -> None:
-        self.points: dict[tuple[int, int], Point] = {}
+        self._points: dict[tuple[int, int], Point] = {}
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
         self.unknown = 0
@@ -85,6 +85,11 @@ class Table:
         self._in_columns = in_columns
         self._columns: Any = None
         self._relieve = relieve
+
+    @property
+    def points(self) -> dict[tuple[int, int], Point]:
+        """By interface and VNI, in this order: whichever packet came first, and whichever way it was read."""
+        return dict(sorted(self._points.items()))
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
@@ -118,8 +123,8 @@ class Table:
             reader.others.clear()
             self._run(reader, run)
             at = run.end
-        if self._relieve is not None and len(self.points) == 1:
-            (point,) = self.points.values()
+        if self._relieve is not None and len(self._points) == 1:
+            (point,) = self._points.values()
             if point.is_large:
                 self._relieve(point)
         self._buffer[: self._filled - at] = self._buffer[at : self._filled]
@@ -169,9 +174,9 @@ class Table:
     def point(self, interface: int, vni: int = -1) -> Point:
         """The point of an interface and VNI (-1: of none)."""
         place = (interface, vni)
-        if place not in self.points:
-            self.points[place] = Point(self._file, interface, vni)
-        return self.points[place]
+        if place not in self._points:
+            self._points[place] = Point(self._file, interface, vni)
+        return self._points[place]
 
     def _take(self, record: Record, wire: int, interface: int, number: int) -> bool:
         if record.link not in LINKS or _is_made(record):

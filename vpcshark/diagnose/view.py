@@ -7,18 +7,21 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame, Verdict
-from vpcshark.diagnose.flows import MILLISECOND, Flow, connections, datagrams, flow_of, numbers
+from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, connections, datagrams, flow_of, numbers
 from vpcshark.diagnose.icmp import Quote, quote_of
 from vpcshark.diagnose.packet import ICMP, ICMP6, SYN, TCP, UDP, Packet, address
+from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.sound import Batch, Server, Sound
 from vpcshark.diagnose.streams import Pair
 from vpcshark.diagnose.table import Point
 
 _COPIES_WITHIN = MILLISECOND
+_ROUND_WITHIN, _COMPARED = SECOND, 64
+"""Without an identification: so soon a packet is back on its round, and so much of its payload is the same."""
 _SHARE_OF_COPIES = 0.3
 """From so many copies on they are the capture's: a network copies some packets, a capture point all."""
 _FEWEST_COPIES = 4
@@ -36,12 +39,12 @@ class View:
         self.sound = batch.sound if batch else Sound()
         self.findings: list[Finding] = []
         self.removed: list[Packet] = []
-        packets = self._without_mirror(batch.packets if batch else point.packets)
+        given = batch.packets if batch else point.packets
+        packets = self._without_mirror(given)
         self.loops, packets = _without_loops(packets) if self.sound.has_loops else ([], packets)
         self.packets = packets if self.sound.is_doubled is False else self._without_copies(packets)
-        self.begin = self.sound.begin or (self.packets[0].at if self.packets else 0)
-        self.end = max((packet.at for packet in self.packets), default=0)
-        self.end = max(self.end, self.sound.end)
+        self.begin = self.sound.begin or (given[0].at if given else 0)
+        self.end = max(self.sound.end, *(packet.at for packet in given)) if given else self.sound.end
         self.pairs = [Pair(connection) for connection in connections(self.packets)]
         self.handshakes = [Pair(connection) for connection in connections(batch.handshakes if batch else ())]
         self.datagrams = datagrams(self.packets)
@@ -163,19 +166,37 @@ def _can_be_told(packet: Packet) -> bool:
 
 def _without_loops(packets: Sequence[Packet]) -> tuple[list[list[Packet]], list[Packet]]:
     """(packets that came by again and again with a falling TTL, the rest)."""
-    by_ident: dict[tuple[bytes, bytes, int, int, int], list[Packet]] = defaultdict(list)
+    alike: dict[tuple[object, ...], list[Packet]] = defaultdict(list)
     for packet in packets:
-        if packet.ident > 0:
-            by_ident[packet.source, packet.target, packet.protocol, packet.ident, packet.shift].append(packet)
-    loops = [found for found in by_ident.values() if len(found) >= 3 and _falls(found)]
+        fixed = (packet.source, packet.target, packet.protocol, packet.ident, packet.shift, *_content(packet))
+        alike[fixed].append(packet)
+    loops = [found for each in alike.values() for found in _rounds(each) if len(found) >= 3 and _falls(found)]
     gone = {packet.number for found in loops for packet in found[1:]}
     return loops, [packet for packet in packets if packet.number not in gone] if gone else list(packets)
 
 
+def _content(packet: Packet) -> tuple[object, ...]:
+    """Where no identification tells packets apart (IPv6; RFC 6864), what is in them does."""
+    if packet.ident > 0:
+        return (packet.seq, packet.size, packet.flags)
+    fields = (packet.seq, packet.size, packet.flags, packet.ack, packet.sport, packet.dport)
+    return (*fields, packet.options, packet.payload[:_COMPARED])
+
+
+def _rounds(found: list[Packet]) -> Iterator[list[Packet]]:
+    """The same packet; without an identification also sent again, which begins with a TTL for any distance."""
+    if len(found) < 3 or found[0].ident > 0:
+        yield found
+        return
+    steps = list(itertools.pairwise(found))
+    ends = [n for n, (a, b) in enumerate(steps, 1) if b.ttl >= a.ttl or b.at - a.at > _ROUND_WITHIN]
+    for begin, end in itertools.pairwise([0, *ends, len(found)]):
+        if found[begin].ttl >= PROBE_TTL:
+            yield found[begin:end]
+
+
 def _falls(found: Sequence[Packet]) -> bool:
-    ttls = [packet.ttl for packet in found]
-    same = all((p.seq, p.size, p.flags) == (found[0].seq, found[0].size, found[0].flags) for p in found)
-    return same and all(after < before for before, after in itertools.pairwise(ttls))
+    return all(after.ttl < before.ttl for before, after in itertools.pairwise(found))
 
 
 def confidence(is_proved: bool) -> str:

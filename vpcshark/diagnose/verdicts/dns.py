@@ -17,6 +17,8 @@ _PORT = 53
 _WAIT = 2 * SECOND
 _MANY = 20
 _SEARCHED_WITHIN = 2 * SECOND
+_ON_THE_CHANCE = {"wpad", "isatap"}
+"""Computers ask for these by themselves: for a proxy's settings, and for a tunnel (RFC 5214, 8.3.2)."""
 _RESOLVER = (
     "A VPC's resolver answers 1024 packets a second per ENI: ethtool -S (linklocal_allowance_exceeded). Cache on the "
     "instance (systemd-resolved, nscd, dnsmasq), or spread the queries."
@@ -211,7 +213,12 @@ def _is_search(query: Query, queries: Sequence[Query]) -> bool:
     """Is "no" a good answer? One step of a search list, or of a look at both kinds of address: another form of the
     name is found near. Or who asks does so on the chance: whether an address is listed, whether there is a service."""
     name = query.message.name
-    if name.endswith((".arpa", ".local")) or name.startswith("_") or _is_listing(name):
+    if (
+        name.endswith((".arpa", ".local"))
+        or name.startswith("_")
+        or _is_listing(name)
+        or name.split(".")[0].lower() in _ON_THE_CHANCE
+    ):
         return True
     for other in queries:
         if other is query or other.flow.source != query.flow.source:

@@ -5,6 +5,7 @@ Must not know HTTP/2, which is not readable without keys.
 
 from __future__ import annotations
 
+import bisect
 import re
 from collections.abc import Iterator
 
@@ -35,11 +36,28 @@ _ADVICE = {
 def judge(view: View) -> Iterator[Finding]:
     """For each connection."""
     for pair in view.pairs:
-        for segment in pair.server.segments:
-            found = _STATUS.match(segment.packet.payload)
-            if found is not None:
-                yield _told(view, pair, segment.packet, f"http-{found[1].decode()}")
+        for answer in _answers(pair):
+            if (found := _STATUS.match(answer.payload)) is not None:
+                yield _told(view, pair, answer, f"http-{found[1].decode()}")
         yield from _race(view, pair)
+
+
+def _answers(pair: Pair) -> Iterator[Packet]:
+    """Packets that begin an answer: after the head of one only what the client says next is answered by another, so
+    that a page about status lines is none."""
+    asked = sorted(s.packet.number for s in pair.client.segments)
+    owed_from = 0
+    for segment in pair.server.segments:
+        packet = segment.packet
+        if not packet.payload.startswith(b"HTTP/1."):
+            continue
+        if (
+            not owed_from
+            or not asked
+            or bisect.bisect_left(asked, owed_from) < bisect.bisect_left(asked, packet.number)
+        ):
+            yield packet
+            owed_from = 0 if packet.payload[8:10] == b" 1" else packet.number
 
 
 def _told(view: View, pair: Pair, answer: Packet, kind: str) -> Finding:
@@ -55,7 +73,7 @@ def _told(view: View, pair: Pair, answer: Packet, kind: str) -> Finding:
     quick = (
         "at once: it did not wait for a target" if after < SECOND else f"after {seconds(after)}: it waited for a target"
     )
-    checked = ("The status line begins a packet of the server.", f"The answer came {quick}.")
+    checked = ("The status line begins an answer of the server.", f"The answer came {quick}.")
     frames = [p for p in (asked, answer) if p is not None]
     cause = (kind, flow.target, flow.target_port)
     return view.finding(

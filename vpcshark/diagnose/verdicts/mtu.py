@@ -138,8 +138,9 @@ def _told(view: View, flow: Flow, lost: Lost, passed: int, sure: str, mss: int) 
     count, length = len(lost.sent), lost.length
     lasted = lost.sent[-1].at - lost.sent[0].at
     small = f"packets of {passed} bytes pass" if passed else "only packets without data pass"
+    uncut = "" if len(flow.source) == 16 else " with Don't Fragment"  # no IPv6 router cuts a packet (RFC 8200, 5)
     sentence = (
-        f"{address(flow.source)} sent {length} bytes with Don't Fragment {count} times in {seconds(lasted)} to "
+        f"{address(flow.source)} sent {length} bytes{uncut} {count} times in {seconds(lasted)} to "
         f"{address(flow.target)}, none arrived; {small}; no router said why: a hop between takes less than "
         f"{length} bytes "
         "and hides it."

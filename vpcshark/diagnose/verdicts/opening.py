@@ -92,8 +92,8 @@ def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -
 
 def _is_silent(view: View, opening: Opening) -> bool:
     """No answer at all, and time enough for one."""
-    if not opening.syns or opening.replies or view.quotes_of(opening.flow):
-        return False
+    if not opening.syns or opening.replies or opening.followed or view.quotes_of(opening.flow):
+        return False  # what follows a SYN acknowledges an answer, whether it is in the capture or not
     if all(p.ttl < PROBE_TTL for p in opening.syns):  # who traces a route counts on hops that say nothing
         return False
     if any(p.flags & (RST | FIN) for p in opening.pair.connection.packets):

@@ -1,14 +1,16 @@
 """What a connection's rate says: a token bucket that drops (policer), a queue that fills (shaper).
 
 The policer is told as in "An Internet-Wide Analysis of Traffic Policing" (SIGCOMM 2016, 3.1): between the first and the
-last loss the goodput is taken for the rate, and losses must meet an empty bucket, passed packets a filled one. Must not
+last loss the goodput is taken for the rate, and losses must meet an emptier bucket than passed packets do. Must not
 know how losses are told.
 """
 
 from __future__ import annotations
 
+import bisect
 from collections.abc import Iterator, Sequence
 from statistics import median, quantiles
+from typing import NamedTuple
 
 from vpcshark.diagnose.finding import LIKELY, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
@@ -31,13 +33,48 @@ def policed(pair: Pair, stream: Stream, again: Sequence[Segment]) -> float | Non
     last_lost = max(s.packet.at for s in again)
     between = [s for s in stream.segments if first_lost <= s.packet.at <= last_lost]
     lasted = (last_lost - first_lost) / SECOND
-    passed = sum(s.end - s.start for s in between if s.kind == RESENT or s.start not in lost)
-    if lasted < 0.2 or not passed:
+    events = _events(between, again)
+    rate = sum(event.size for event in events if event.has_passed) / lasted if lasted >= 0.2 else 0
+    if not rate or not _empties_a_bucket(events, rate) or _has_queue(pair, stream):
         return None
-    rate = passed / lasted
-    if _has_queue(pair, stream) or not _is_steady(between, lost, lasted) or not _has_burst(stream, first_lost, rate):
-        return None
-    return rate
+    return rate if _is_steady(between, lost, lasted) and _has_burst(stream, first_lost, rate) else None
+
+
+class _Event(NamedTuple):
+    """A data packet that passed, or was lost: when (ns), and how many bytes."""
+
+    at: int
+    size: int
+    has_passed: bool
+
+
+def _events(between: Sequence[Segment], again: Sequence[Segment]) -> list[_Event]:
+    """In order of time. Of what was sent several times only the last one passed; what this point never saw was lost
+    when what came behind it was seen."""
+    last = {s.start: s for s in between}
+    found = [_Event(s.packet.at, s.end - s.start, last[s.start] is s) for s in between]
+    seen = {s.start for s in between if last[s.start] is not s}
+    unseen = [s for s in again if s.first is not None and s.start not in seen]
+    found += [_Event(s.first.at, s.end - s.start, has_passed=False) for s in unseen if s.first is not None]
+    return sorted(found)
+
+
+_BY_CHANCE = 0.25
+"""How often, at most, a loss meets a fuller bucket than a passed packet does: without a bucket half of them."""
+
+
+def _empties_a_bucket(events: Sequence[_Event], rate: float) -> bool:
+    """A bucket that is filled at ``rate`` and emptied by what passes: was there less in it when packets were lost?"""
+    level, before = 0.0, events[0].at
+    levels: dict[bool, list[float]] = {True: [], False: []}
+    for event in events:
+        level += rate * (event.at - before) / SECOND
+        before = event.at
+        levels[event.has_passed].append(level)
+        level -= event.size * event.has_passed
+    passed = sorted(levels[True])
+    fuller = sum(bisect.bisect_left(passed, each) for each in levels[False])
+    return fuller <= _BY_CHANCE * len(passed) * len(levels[False])
 
 
 def _has_burst(stream: Stream, first_lost: int, rate: float) -> bool:
@@ -93,8 +130,6 @@ def round_trips(pair: Pair, stream: Stream) -> list[int]:
 
 
 def _near(again: Sequence[int], ack: int) -> bool:
-    import bisect
-
     place = bisect.bisect_left(again, ack - 3000)
     return place < len(again) and again[place] <= ack + 3000
 

@@ -51,7 +51,8 @@ def _loops(view: View) -> Iterator[Finding]:
 
 
 def _loop(view: View, flow: Flow, packets: Sequence[Packet], sentence: str) -> Finding:
-    checked = ("It is no traceroute: that sends with TTLs from 1 to 30.", "All sightings have one IP identification.")
+    told = "one IP identification" if packets[0].ident > 0 else "the same numbers, size and beginning"
+    checked = ("It is no traceroute: that sends with TTLs from 1 to 30.", f"All sightings have {told}.")
     advice = "Compare the route tables of the two hops that the packet goes between: each takes the other for the way."
     return view.finding(
         Verdict("routing-loop", PROVED, sentence, checked, advice, 5.0, ("loop", flow.target)), (flow,), packets
@@ -60,12 +61,20 @@ def _loop(view: View, flow: Flow, packets: Sequence[Packet], sentence: str) -> F
 
 def _sent(view: View, quote: Quote) -> Packet | None:
     """The packet that is quoted, as it was sent here with a TTL for any distance."""
+    if quote.ident <= 0:
+        return _untold(view, quote)
     for packet in view.packets:
         if (packet.source, packet.target, packet.ident) != (quote.flow.source, quote.flow.target, quote.ident):
             continue
-        if packet.ttl >= _PROBE_TTL and packet.ident > 0:
+        if packet.ttl >= _PROBE_TTL:
             return packet
     return None
+
+
+def _untold(view: View, quote: Quote) -> Packet | None:
+    """The same without an identification (IPv6): any of the flow's, if none of them is a traceroute's."""
+    before = [p for p in view.packets if p.number < quote.packet.number and flow_of(p) == quote.flow]
+    return before[-1] if before and all(p.ttl >= _PROBE_TTL for p in before) else None
 
 
 def _fragments(view: View) -> Iterator[Finding]:

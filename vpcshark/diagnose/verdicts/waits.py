@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
-from vpcshark.diagnose.requests import BY_HAND, FAR, Request, is_request, requests
+from vpcshark.diagnose.requests import BY_HAND, FAR, Request, is_request, may_be_held, requests
 from vpcshark.diagnose.streams import NEW, PROBE, Pair
 from vpcshark.diagnose.view import View, confidence
 
@@ -21,6 +21,8 @@ _STOPPED = 200 * MILLISECOND
 _THINKS = 500 * MILLISECOND
 _SILENT = 3 * SECOND
 _ACK_DELAY = 250 * MILLISECOND
+_TIMED, _TICK = 5 * SECOND, 20 * MILLISECOND
+"""Holds of so many whole seconds are common, and exact to so much."""
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -97,10 +99,11 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
     is_due = _waits_for_answers(pair)
     slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or is_request(r.asked))]
+    slow = [(r, t) for r, t in slow if not may_be_held(r.asked)]
     if sum(1 for _, took in thinking if took <= _THINKS / 2) < len(slow):
         slow = [(r, t) for r, t in slow if _is_owed(pair, r)]
     if slow:
-        yield _thinks(view, pair, slow, len(thinking))
+        yield _thinks(view, pair, slow, len(thinking), _sure(pair, slow))
     yield from _silent(view, pair, asked)
 
 
@@ -108,6 +111,14 @@ def _is_owed(pair: Pair, request: Request) -> bool:
     """Is it known that an answer is due at once? Of protocols that nobody knows here only what is asked first is such:
     later a side may speak when it likes (replication, heartbeats), or be asked to wait for news (long polls)."""
     return is_request(request.asked) or pair.server.segments[0].packet.number > request.asked.number
+
+
+def _sure(pair: Pair, slow: Sequence[tuple[Request, int]]) -> str:
+    """What is asked later in a protocol that can't be read may be asked to be held; whole seconds are a timer's."""
+    if any(_is_owed(pair, r) for r, _ in slow):
+        return PROVED
+    is_timed = all(t >= _TIMED and abs(t - round(t / SECOND) * SECOND) <= _TICK for _, t in slow)
+    return CANNOT_TELL if is_timed else LIKELY
 
 
 def _waits_for_answers(pair: Pair) -> bool:
@@ -141,7 +152,7 @@ def _sent_meanwhile(pair: Pair, request: Request) -> bool:
     return 3 <= step - len(between) < 64
 
 
-def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: int) -> Finding:
+def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: int, sure: str) -> Finding:
     worst, took = max(slow, key=lambda each: each[1])
     flow = pair.flow
     assert worst.answer is not None
@@ -149,7 +160,8 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     sentence = (
         f"{flow.server} took {seconds(took)} until the first byte of its answer to {flow.client} ({len(slow)} of "
         f"{total} requests are slow); it had acknowledged the request after "
-        f"{seconds(worst.acked.at - worst.asked.at)}, so the network was quick: the server's application is slow."
+        f"{seconds(worst.acked.at - worst.asked.at)}, so the network was quick: "
+        f"the server's application {'is slow' if sure == PROVED else 'is slow, or was asked to wait for news'}."
     )
     checked = (
         f"The round trip of the handshake is {seconds(pair.round_trip)}.",
@@ -160,7 +172,7 @@ def _thinks(view: View, pair: Pair, slow: Sequence[tuple[Request, int]], total: 
     packets = sorted(dict.fromkeys(packets), key=lambda p: p.number)
     weight = sum(t for _, t in slow) / SECOND
     cause = ("slow", flow.target, flow.target_port)
-    return view.finding(Verdict("slow-server", PROVED, sentence, checked, advice, weight, cause), (flow,), packets)
+    return view.finding(Verdict("slow-server", sure, sentence, checked, advice, weight, cause), (flow,), packets)
 
 
 def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
@@ -171,7 +183,7 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     packets, flow = pair.connection.packets, pair.flow
     ended = next((p for p in packets if p.at > last.asked.at and p.flags & (FIN | RST)), None)
     lasted = (ended.at if ended else view.end) - last.asked.at
-    if lasted < _SILENT or pair.server.ahead or not is_request(last.asked):
+    if lasted < _SILENT or pair.server.ahead or not is_request(last.asked) or may_be_held(last.asked):
         return
     later = [p for p in packets if p.at > last.asked.at + SECOND and not pair.connection.of_client(p)]
     bare = [p for p in later if not p.flags & RST and not p.size]
