@@ -17,7 +17,6 @@ LARGER = {
     # tables
     "aws/iam/features.py": "a table: which call needs which permission",
     "options/table.py": "a table: the options",
-    "wire/mirror_rules/filter_parser.py:_Parser": "a method for each rule of one grammar",
     # one call of AWS, a library or a format with that many fields, each by name
     "aws/mirroring/resources.py:create_session": "CreateTrafficMirrorSession's parameters",
     "lab/api/moto_enis.py:describe_as": "fields of an ENI",
