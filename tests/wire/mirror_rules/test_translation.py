@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from properties import examples
 from scapy.libs import winpcapy
 
-from vpcshark.wire.mirror_rules.translation import MAX_RULES, MirrorRule, Translation, translate
+from vpcshark.traffic_mirroring import MAX_RULES
+from vpcshark.wire.mirror_rules.translation import MirrorRule, Translation, translate
 
 EXTENSIONS = {0, 43, 44, 51, 60}
 WAYS = ("ingress", "egress")

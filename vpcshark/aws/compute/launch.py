@@ -18,9 +18,9 @@ from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.compute.capture_hosts import CaptureHost, hosts_from
 from vpcshark.aws.compute.launch_template import Template
 from vpcshark.aws.errors import is_denied, mapped
-from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.aws.tagging import Tagged, tags_of
 from vpcshark.errors import AwsError, Mistake
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 INSTANCE, GROUP = "instance", "security-group"  # the kinds of what is made here
 SSH = 22

@@ -22,10 +22,10 @@ from vpcshark.aws.mirroring.rules import Rule as Rule
 from vpcshark.aws.tagging import Tagged, clean, tags_of
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, Mistake
+from vpcshark.traffic_mirroring import SESSIONS_PER_SOURCE
 
 log = logging.getLogger(__name__)
 
-SESSIONS_PER_SOURCE = 3
 NUMBERS = range(1, 32767)
 SETTLE_TIME = 6.0  # seconds that a NotFound right after a create is believed to be EC2 catching up
 SETTLE_PAUSE = 0.25

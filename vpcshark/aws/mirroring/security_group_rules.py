@@ -10,9 +10,9 @@ from collections.abc import Mapping
 
 from vpcshark.aws.client import Ec2, pages
 from vpcshark.aws.errors import is_denied, mapped
-from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.aws.tagging import Tagged, tags_of
 from vpcshark.errors import AwsError
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 KIND = "security-group-rule"
 _GONE = ("InvalidSecurityGroupRuleId.NotFound", "InvalidPermission.NotFound", "InvalidGroup.NotFound")

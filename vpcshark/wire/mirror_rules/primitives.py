@@ -21,8 +21,8 @@ EVERYTHING, NOTHING = all_of(), any_of()
 _VERSIONS: dict[str, dict[str, Span]] = {"": {}, "ip": {"source": V4}, "ip6": {"source": V6}}
 _NUMBERS = {"icmp": 1, "igmp": 2, "tcp": TCP, "udp": UDP, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": SCTP}
 _NOT_IP = (
-    "arp rarp atalk aarp decnet iso stp ipx netbeui lat moprc mopdl sca clnp esis isis l1 l2 iih lsp snp csnp psnp "
-    "es-is is-is pppoed"
+    "arp rarp is-is atalk aarp decnet iso stp ipx netbeui lat moprc mopdl sca clnp esis isis l1 l2 iih lsp snp csnp "
+    "psnp es-is pppoed"
 )
 
 

@@ -13,6 +13,7 @@ from itertools import combinations
 from math import prod
 from typing import NamedTuple
 
+from vpcshark.traffic_mirroring import MAX_RULES
 from vpcshark.wire.mirror_rules.packet_sets import ALL, V4, VERSIONS, Box, Term, TooMany, block
 
 TCP, UDP, SCTP, FRAGMENT = 6, 17, 132, 44
@@ -23,7 +24,7 @@ _MOST_BOXES = 100
 _MORE = "More IPv{} ({}) is sent than the filter wants: "
 HEADERS = f"{_MORE}extension headers may hide protocol and ports from it."
 NO_PORTS = f"{_MORE}rules have no ports for SCTP."
-TOO_FEW = f"{_MORE}the 10 rules of a mirror filter say no more."
+TOO_FEW = f"{_MORE}the {MAX_RULES} rules of a mirror filter say no more."
 COARSE = "The filter names too many addresses or ports for mirror rules: ports are left out, networks widened."
 
 

@@ -23,14 +23,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
+from vpcshark.traffic_mirroring import MAX_RULES
 from vpcshark.wire.mirror_rules.filter_parser import Unreadable, parse
 from vpcshark.wire.mirror_rules.packet_sets import ALL, LEVELS, V4, Node, Span, TooMany
 from vpcshark.wire.mirror_rules.primitives import EVERYTHING, Lookup
 from vpcshark.wire.mirror_rules.rule_cover import COARSE, Rules, cover
 
-__all__ = ["MAX_RULES", "MirrorRule", "Translation", "translate"]
+__all__ = ["MirrorRule", "Translation", "translate"]
 
-MAX_RULES = 10  # of a mirror filter, both directions and both IP versions together; not adjustable
 _DIRECTIONS = ("ingress", "egress")
 _PROTOCOL_WORDS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 50: "ESP", 51: "AH", 58: "ICMPv6", 132: "SCTP"}
 
