@@ -58,6 +58,7 @@ INSIDE = {
         "inventory",
         "monitoring",
         "analyzer",
+        "kinds",
         "tagging",
         "client",
         "credentials",

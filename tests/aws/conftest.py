@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws import kinds
 from vpcshark.aws.client import Aws, Ec2, connect, pages
-from vpcshark.aws.mirroring import resources
 
 SERVE = """
 import dataclasses, json, sys
@@ -66,9 +66,10 @@ def aws(environment: pytest.MonkeyPatch) -> Aws:
 def ec2(aws: Aws) -> Iterator[Ec2]:
     """An EC2 client of the lab; what a test leaves of mirroring is removed after it."""
     yield aws.ec2
-    for kind, (operation, key, id_key) in resources._KINDS.items():
-        for raw in list(pages(aws.ec2, operation, key)):
-            resources.delete(aws.ec2, kind, raw[id_key])
+    for name in kinds.MIRRORING:
+        kind = kinds.KINDS[name]
+        for raw in list(pages(aws.ec2, kind.describe, kind.rows)):
+            kinds.delete(aws.ec2, name, raw[kind.identity])
 
 
 @pytest.fixture
