@@ -99,7 +99,9 @@ class _Parser:
         """What must stand here. Raises ``Unreadable``."""
         found = self._took(pattern)
         self._steps += 1
-        if found is None or self._steps > _MOST_STEPS:
+        if self._steps > _MOST_STEPS:
+            raise Unreadable("The filter is too long to be read.")
+        if found is None:
             rest = self._words(self._text[self._position :])[:20]
             raise Unreadable(f"The filter could not be read from {rest!r} on, where {name} was expected.")
         return found
