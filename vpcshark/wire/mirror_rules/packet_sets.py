@@ -11,6 +11,7 @@ from functools import reduce
 from itertools import chain
 from typing import NamedTuple, TypeAlias
 
+TCP, UDP, SCTP, FRAGMENT = 6, 17, 132, 44
 Span: TypeAlias = tuple[int, int]  # inclusive
 V6: Span = (0, (1 << 128) - 1)
 V4: Span = (1 << 128, (1 << 128) + (1 << 32) - 1)

@@ -12,11 +12,10 @@ from collections.abc import Callable
 from ipaddress import IPv4Address, IPv4Network, IPv6Network
 from typing import TypeAlias
 
-from vpcshark.wire.mirror_rules.packet_sets import V4, V6, Node, Span, all_of, any_of, leaf
+from vpcshark.wire.mirror_rules.packet_sets import FRAGMENT, SCTP, TCP, UDP, V4, V6, Node, Span, all_of, any_of, leaf
 
 Lookup: TypeAlias = Callable[[str, str], int | None]  # (service, "tcp" or "udp") -> port
 
-TCP, UDP, SCTP, FRAGMENT = 6, 17, 132, 44
 EVERYTHING, NOTHING = all_of(), any_of()
 _VERSIONS: dict[str, dict[str, Span]] = {"": {}, "ip": {"source": V4}, "ip6": {"source": V6}}
 _NUMBERS = {"icmp": 1, "igmp": 2, "tcp": TCP, "udp": UDP, "esp": 50, "ah": 51, "ipv6-icmp": 58, "sctp": SCTP}

@@ -14,9 +14,20 @@ from math import prod
 from typing import NamedTuple
 
 from vpcshark.traffic_mirroring import MAX_RULES
-from vpcshark.wire.mirror_rules.packet_sets import ALL, V4, VERSIONS, Box, Term, TooMany, block
+from vpcshark.wire.mirror_rules.packet_sets import (
+    ALL,
+    FRAGMENT,
+    SCTP,
+    TCP,
+    UDP,
+    V4,
+    VERSIONS,
+    Box,
+    Term,
+    TooMany,
+    block,
+)
 
-TCP, UDP, SCTP, FRAGMENT = 6, 17, 132, 44
 _EXTENSIONS = {0, 43, FRAGMENT, 51, 60, 135, 139, 140}  # IANA's IPv6 extension header types but ESP
 _WEIGHTS = {TCP: 0.62, UDP: 0.25, 1: 0.04, 58: 0.04, SCTP: 0.01}  # guessed shares of the traffic
 _RARE = 0.002
