@@ -17,8 +17,13 @@ SESSION, FILTER, TARGET = "session", "filter", "target"
 INSTANCE, GROUP, RULE = "instance", "security-group", "security-group-rule"
 PATH, ANALYSIS = "network-insights-path", "network-insights-analysis"
 
-_ABSENT = {f"Invalid{what}.NotFound" for what in ("InstanceID", "Group", "SecurityGroupRuleId", "Permission")}
-_ABSENT |= {"InvalidGroupId.Malformed"}
+_ABSENT = {
+    "InvalidInstanceID.NotFound",
+    "InvalidGroup.NotFound",
+    "InvalidGroupId.Malformed",
+    "InvalidSecurityGroupRuleId.NotFound",
+    "InvalidPermission.NotFound",
+}
 
 
 @dataclass(frozen=True)
