@@ -105,7 +105,7 @@ ROWS: tuple[Row, ...] = (
         f"{_OPERATIONS}::test_three_sessions_per_source",
         "page",
         ("TrafficMirrorSessionsPerInterfaceLimitExceeded",),
-        {"aws.mirroring.resources.SESSIONS_PER_SOURCE": 3, "preflight.source.SESSIONS_PER_SOURCE": 3},
+        {"traffic_mirroring.SESSIONS_PER_SOURCE": 3},
     ),
     Row(
         "Ten sources for each target, a hundred on the largest sizes",
@@ -121,7 +121,7 @@ ROWS: tuple[Row, ...] = (
         f"{_OPERATIONS}::test_ten_rules_per_filter",
         "page",
         ("TrafficMirrorFilterRuleLimitExceeded",),
-        {"aws.mirroring.rules.MAX_RULES": 10},
+        {"traffic_mirroring.MAX_RULES": 10},
     ),
     Row(
         "An account has 10,000 sessions, filters and targets at most",
@@ -155,10 +155,9 @@ ROWS: tuple[Row, ...] = (
         "tests/lab/vpc/test_vxlan.py::test_scapy_reads_what_was_written",
         "page",
         constants={
-            "aws.mirroring.tag_names.VXLAN_PORT": 4789,
+            "traffic_mirroring.VXLAN_PORT": 4789,
             "aws.balancing.fleets.GENEVE_PORT": 6081,
             "aws.compute.launch.SSH": 22,
-            "preflight.picture.VXLAN_PORT": 4789,
         },
     ),
     # Any call of EC2
@@ -588,7 +587,7 @@ ROWS: tuple[Row, ...] = (
         _MODEL.format("ec2"),
         "tests/lab/api/test_moto_launch.py::test_a_machine_boots_and_ends_with_its_instance",
         "model",
-        ("pending",),
+        ("pending", "terminated"),
     ),
     Row(
         "Attachments and associations: only those that stand count",

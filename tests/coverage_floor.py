@@ -1,6 +1,6 @@
 """How much of the pure rooms their own tests run, line and branch; fails where a room falls below its floor.
 
-The floors are what was measured when they were set, rounded down: raise them, never lower them. 0: not measured yet.
+The floors are what was measured when they were set, rounded down: raise them, never lower them.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-FLOORS = {"wire": 0, "preflight": 74, "network": 0, "diagnose": 0}
+FLOORS = {"wire": 93, "preflight": 85, "network": 83, "diagnose": 79}
 FOLDER = Path("build/coverage")
 
 

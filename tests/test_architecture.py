@@ -58,6 +58,7 @@ INSIDE = {
         "inventory",
         "monitoring",
         "analyzer",
+        "kinds",
         "tagging",
         "client",
         "credentials",
@@ -72,7 +73,7 @@ INSIDE = {
     "wire": ["mirror_rules", "bpf", "overlay", "capture_files"],
 }
 MANAGES_EXTCAP = {"completion", "config", "demo", "doctor", "lab", "listing"}  # of the user's commands
-SHARED = {"errors", "clock", "folders", "logs", "threads"}
+SHARED = {"errors", "clock", "folders", "logs", "threads", "traffic_mirroring"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}
 

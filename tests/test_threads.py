@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from streams import WITH_FRAMES, Kept, Scene
+from thread_page import left_since, page, unknown
 
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
@@ -27,17 +28,6 @@ from vpcshark.clock import SystemClock
 ROOT = Path(__file__).parents[1]
 STARTS = {"start", "after", "alarm", "alone", "beside", "Thread"}
 LOCKS = re.compile(r"threading\.(?:Lock|RLock|Condition)\(\)")
-
-
-def page() -> frozenset[str]:
-    """The names of threads; what stands before "…" where a name goes on."""
-    text = (ROOT / "docs" / "ARCHITECTURE.md").read_text("utf-8")
-    rows = re.findall(r"^\| (`.*?) \|", text.partition("## Threads")[2].partition("\n## ")[0], re.M)
-    return frozenset(name for row in rows for name in re.findall(r"`([^`]+)`", row))
-
-
-def is_known(name: str, known: frozenset[str]) -> bool:
-    return name in known or any(each.endswith("…") and name.startswith(each[:-1]) for each in known)
 
 
 def named(path: Path) -> Iterator[str]:
@@ -150,11 +140,5 @@ def test_when_a_capture_has_ended_none_of_its_threads_is_left(kind: str, tmp_pat
     scene.give()
     Capture(Context(Selection(("eni-1",)), CaptureOptions(), *seams), book, Streaming(scene, maker)).run()
     assert "frames" in sink.threads
-    left = set(threading.enumerate()) - before
-    for thread in left:
-        thread.join(60)
-    assert not [thread.name for thread in left if thread.is_alive()]
-    known = page()
-    assert not [thread.name for thread in left if not is_known(thread.name, known)]
-    others = {thread.name for thread in before}
-    assert not [name for name in sink.threads - others if not is_known(name, known)]
+    assert not left_since(before)
+    assert not unknown(sink.threads - {thread.name for thread in before})

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws import kinds
 from vpcshark.aws.client import Aws, Ec2, connect, pages
-from vpcshark.aws.mirroring import resources
 
 SERVE = """
 import dataclasses, json, sys
@@ -75,9 +75,10 @@ def aws(environment: pytest.MonkeyPatch) -> Iterator[Aws]:
     yield connection
     if made := instances(connection.ec2) - before:
         connection.ec2.terminate_instances(InstanceIds=sorted(made))
-    for kind, (operation, key, id_key) in resources._KINDS.items():
-        for raw in list(pages(connection.ec2, operation, key)):
-            resources.delete(connection.ec2, kind, raw[id_key])
+    for name in kinds.MIRRORING:
+        kind = kinds.KINDS[name]
+        for raw in list(pages(connection.ec2, kind.describe, kind.rows)):
+            kinds.delete(connection.ec2, name, raw[kind.identity])
 
 
 @pytest.fixture

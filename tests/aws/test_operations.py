@@ -10,6 +10,7 @@ import pytest
 from botocore import xform_name
 from botocore.validate import ParamValidator
 
+from vpcshark.aws import kinds
 from vpcshark.aws.compute import capture_hosts
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
@@ -64,9 +65,9 @@ def everything() -> list[tuple[str, dict[str, Any]]]:
     ids = {"source": "eni-1", "target": "tmt-1", "filter_id": "tmf-1"}
     resources.create_session(ec2, **ids, number=1, tags=labels, token="t", vni=7, packet_length=64, description="d")
     resources.sessions_of(ec2, "eni-1")
-    resources.tagged_resources(ec2)
+    kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture")
     for kind in ("session", "filter", "target"):
-        resources.delete(ec2, kind, "x")
+        kinds.delete(ec2, kind, "x")
     interfaces.list_enis(ec2)
     interfaces.find_eni(ec2, "eni-00000001")
     capture_hosts.list_hosts(ec2)

@@ -10,7 +10,7 @@ import pytest
 from botocore.exceptions import ClientError, ReadTimeoutError
 
 from tests.support.walks import Cloud, entry, two_vpcs
-from vpcshark.aws import analyzer
+from vpcshark.aws import kinds
 from vpcshark.cleanup import tidy
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.cli.main import run
@@ -127,7 +127,13 @@ class Analyzing:
             def paginate(self, Filters: list[dict[str, Any]], **_: Any) -> Iterator[Any]:
                 (wanted,) = Filters
                 tag = wanted["Name"].removeprefix("tag:")
-                yield {key: [{name: i} for i, t in ec2.there.items() if i[:3] == kind and t[tag] in wanted["Values"]]}
+                yield {
+                    key: [
+                        {name: i, "Tags": [{"Key": k, "Value": v} for k, v in t.items()]}
+                        for i, t in ec2.there.items()
+                        if i[:3] == kind and t[tag] in wanted["Values"]
+                    ]
+                }
 
         return Pages()
 
@@ -314,4 +320,4 @@ def test_its_price_is_said_before_anything_is_asked(argv: list[str], words: str,
 
 
 def test_its_kinds_are_deleted_in_order():
-    assert analyzer.KINDS == (analyzer.ANALYSIS, analyzer.PATH)
+    assert kinds.ANALYZING == (kinds.ANALYSIS, kinds.PATH)

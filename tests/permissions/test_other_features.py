@@ -22,7 +22,7 @@ from scenes import IMAGE, Scene
 from sessions import session
 from sound import SOUND
 
-from vpcshark.aws import analyzer, tagging
+from vpcshark.aws import analyzer, kinds, tagging
 from vpcshark.aws.balancing import registered
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import instance_login, launch, launch_template
@@ -89,7 +89,7 @@ def open_a_group(aws: Aws, scene: Scene, judge: Judge) -> None:
     group = scene.group(scene.target_vpc)
     rule = security_group_rules.open_group(aws.ec2, group, "192.0.2.1", LEASE.as_tags(), "a test")
     tagging.put_tags(aws.ec2, [rule], {"vpcshark:expires": "2033-01-01T00:00:00Z"})
-    security_group_rules.close(aws.ec2, rule)
+    kinds.delete(aws.ec2, kinds.RULE, rule)
     scene.ec2.delete_security_group(GroupId=group)
 
 
@@ -105,9 +105,11 @@ def launch_a_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     instance = launch.run(ec2, wanted, labels, str(uuid.uuid4()))
     tagging.put_tags(ec2, [instance, group], {"vpcshark:expires": "2033-01-01T00:00:00Z"})
     tagging.put_tags(ec2, [instance, group], kept(LEASE, LEASE.expires).as_tags())
-    assert {one.id for one in launch.tagged(ec2, "vpcshark:capture")} >= {instance, group}, "ec2:DescribeSecurityGroups"
-    launch.terminate(ec2, instance)
-    launch.delete_group(ec2, group)
+    assert {one.id for one in kinds.tagged(ec2, kinds.LAUNCHED, "vpcshark:capture")} >= {instance, group}, (
+        "ec2:DescribeSecurityGroups"
+    )
+    kinds.delete(ec2, kinds.INSTANCE, instance)
+    kinds.delete(ec2, kinds.GROUP, group)
 
 
 def find_what_is_balanced(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -150,7 +152,7 @@ def push_a_key_to_a_launched_host(aws: Aws, scene: Scene, judge: Judge) -> None:
     somebody = judge.overhear(scene.ec2)
     instance = launch.run(somebody, wanted, LEASE.as_tags(), str(uuid.uuid4()))
     instance_login.push_key(aws, instance, "ec2-user", PUBLIC_KEY)
-    launch.terminate(scene.ec2, instance)
+    kinds.delete(scene.ec2, kinds.INSTANCE, instance)
 
 
 def read_the_counts(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -189,12 +191,12 @@ def launch_with_a_role(aws: Aws, scene: Scene, judge: Judge) -> None:
     """One whose name begins as the policy has it."""
     group = launch.create_group(aws.ec2, scene.target_vpc, f"group-{uuid.uuid4().hex}", LEASE.as_tags())
     run_and_end(aws, launch.Launch(scene.target_subnet, group, "", IMAGE, role=ROLE))
-    launch.delete_group(aws.ec2, group)
+    kinds.delete(aws.ec2, kinds.GROUP, group)
 
 
 def run_and_end(aws: Aws, wanted: launch.Launch) -> None:
     """What is launched in vain costs."""
-    launch.terminate(aws.ec2, launch.run(aws.ec2, wanted, LEASE.as_tags(), str(uuid.uuid4())))
+    kinds.delete(aws.ec2, kinds.INSTANCE, launch.run(aws.ec2, wanted, LEASE.as_tags(), str(uuid.uuid4())))
 
 
 def ask_all_that_a_walk_may(aws: Aws, scene: Scene, judge: Judge) -> None:
@@ -234,10 +236,10 @@ def ask_the_analyzer(aws: Aws, scene: Scene, judge: Judge) -> None:
     )
     analysis = analyzer.start(aws.ec2, path, tags, str(uuid.uuid4()))
     analyzer.wait(aws.ec2, analysis, Unresting(), patience=60)
-    made = [(analyzer.ANALYSIS, analysis), (analyzer.PATH, path)]
-    assert {*made} <= {*analyzer.tagged(aws.ec2, "vpcshark:capture", LEASE.capture)}
+    made = [(kinds.ANALYSIS, analysis), (kinds.PATH, path)]
+    assert {*made} <= {*kinds.tagged(aws.ec2, kinds.ANALYZING, "vpcshark:capture", LEASE.capture)}
     for kind, each in made:
-        analyzer.delete(aws.ec2, kind, each)
+        kinds.delete(aws.ec2, kind, each)
 
 
 def find_flow_logs(aws: Aws, scene: Scene, judge: Judge) -> None:

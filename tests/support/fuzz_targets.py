@@ -15,6 +15,7 @@ from vpcshark.diagnose import table as diagnose_table
 from vpcshark.diagnose.annotate import Annotator
 from vpcshark.diagnose.excerpt import Excerpt
 from vpcshark.diagnose.running import Live
+from vpcshark.traffic_mirroring import MAX_RULES
 from vpcshark.wire.bpf import kernel_filter
 from vpcshark.wire.bpf.libpcap import compile_filter
 from vpcshark.wire.capture_files import pcapng
@@ -121,7 +122,7 @@ def _decapsulate(data: bytes, make: Callable[[Decapsulator], Worker]) -> tuple[b
 def filters(data: bytes) -> None:
     """Any text as a capture filter: at most ten rules, or less than all said."""
     translation = mirror_rules_translation.translate(data.decode("utf-8", "replace"))
-    assert len(translation.rules) <= mirror_rules_translation.MAX_RULES
+    assert len(translation.rules) <= MAX_RULES
 
 
 def programs(data: bytes) -> None:

@@ -6,23 +6,16 @@ There is no waiter; an analysis takes some minutes at most. Must not know walks,
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from vpcshark.aws.client import pages
-from vpcshark.aws.errors import is_gone, mapped
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.kinds import ANALYSIS, PATH
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError
 
-PATH, ANALYSIS = "network-insights-path", "network-insights-analysis"
-KINDS = (ANALYSIS, PATH)
-"""In the order in which they are deleted."""
 PAUSE, PATIENCE = 4.0, 600.0  # seconds between two looks, and until it is given up
-_CALLS = {  # kind -> describe, list, id, delete
-    PATH: ("describe_network_insights_paths", "NetworkInsightsPaths", "NetworkInsightsPathId"),
-    ANALYSIS: ("describe_network_insights_analyses", "NetworkInsightsAnalyses", "NetworkInsightsAnalysisId"),
-}
 
 
 @dataclass(frozen=True)
@@ -74,30 +67,6 @@ def wait(ec2: Any, analysis: str, clock: Clock, patience: float = PATIENCE) -> M
                 f"The analysis {analysis} did not end in {patience:.0f} seconds.", "Try again later; it was deleted."
             )
         clock.sleep(PAUSE)
-
-
-def tagged(ec2: Any, key: str, value: str) -> Iterator[tuple[str, str]]:
-    """(kind, id) of all that bears the tag. AwsError."""
-    for kind in KINDS:
-        describe, listed, identity = _CALLS[kind]
-        with mapped("list what Reachability Analyzer keeps"):
-            rows = list(pages(ec2, describe, listed, Filters=[{"Name": f"tag:{key}", "Values": [value]}]))
-        yield from ((kind, row[identity]) for row in rows)
-
-
-def delete(ec2: Any, kind: str, resource: str) -> bool:
-    """Delete one; False where AWS says that there is none. AwsError."""
-    try:
-        with mapped("delete what Reachability Analyzer keeps"):
-            if kind == PATH:
-                ec2.delete_network_insights_path(NetworkInsightsPathId=resource)
-            else:
-                ec2.delete_network_insights_analysis(NetworkInsightsAnalysisId=resource)
-    except AwsError as error:
-        if not is_gone(error):
-            raise
-        return False
-    return True
 
 
 def _labels(kind: str, tags: Mapping[str, str]) -> dict[str, Any]:

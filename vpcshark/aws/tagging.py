@@ -24,9 +24,9 @@ def account_id(sts: Any) -> str:
 
 @dataclass(frozen=True)
 class Tagged:
-    """A resource that bears our tag. ``kind`` is "session", "filter" or "target", or one of ``aws.compute.launch`` and
-    ``aws.mirroring.security_group_rules``; ``source`` the ENI of a session or target, ``target`` a session's,
-    ``name`` a security group's, ``token`` the ClientToken of the call that launched an instance."""
+    """A resource that bears our tag. ``kind`` is one of ``aws.kinds``; ``source`` the ENI of a session or target,
+    ``target`` a session's, ``name`` a security group's, ``token`` the ClientToken of the call that launched an
+    instance."""
 
     kind: str
     id: str

@@ -5,12 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from vpcshark import threads
-from vpcshark.aws import analyzer, client, tagging
+from vpcshark.aws import client, kinds, tagging
 from vpcshark.aws.client import Aws
-from vpcshark.aws.compute import launch
 from vpcshark.aws.credentials.sign_in import Ask, Keys
-from vpcshark.aws.mirroring import resources, security_group_rules
 from vpcshark.aws.tagging import Tagged
 from vpcshark.cleanup import tags
 from vpcshark.cleanup.birthmark import Birth
@@ -36,28 +33,12 @@ class MirrorAccount:
 
     def tagged(self) -> list[Resource]:
         """Every resource that bears ``vpcshark:capture``, whoever owns it."""
-        ec2 = self._aws.ec2
-        found = threads.together(
-            [
-                lambda: resources.tagged_resources(ec2),
-                lambda: security_group_rules.tagged(ec2, tags.CAPTURE),
-                lambda: launch.tagged(ec2, tags.CAPTURE),
-            ]
-        )
-        return [_resource(one) for kinds in found for one in kinds]
+        names = (*kinds.MIRRORING, kinds.RULE, *kinds.LAUNCHED)
+        return [_resource(one) for one in kinds.tagged(self._aws.ec2, names, tags.CAPTURE)]
 
     def delete(self, kind: str, resource: str) -> bool:
         """See ``sweep.Account``. An instance is told to terminate, which takes a minute."""
-        ec2 = self._aws.ec2
-        if kind == security_group_rules.KIND:
-            return security_group_rules.close(ec2, resource)
-        if kind == launch.INSTANCE:
-            return launch.terminate(ec2, resource)
-        if kind == launch.GROUP:
-            return launch.delete_group(ec2, resource)
-        if kind in analyzer.KINDS:
-            return analyzer.delete(ec2, kind, resource)
-        return resources.delete(ec2, kind, resource)
+        return kinds.delete(self._aws.ec2, kind, resource)
 
 
 def _resource(found: Tagged) -> Resource:

@@ -14,7 +14,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-INSTANCE, GROUP, RULE = "instance", "security-group", "security-group-rule"
+from vpcshark.aws.kinds import GROUP, INSTANCE
+
 GROUP_DESCRIPTION = "Capture host of vpcshark"  # of every security group that ``aws.compute.launch`` creates
 MOST = 255  # characters of a description, of the kind that has the fewest (a rule's)
 _OURS = "vpcshark-"

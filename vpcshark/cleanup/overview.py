@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from vpcshark.aws import prices
+from vpcshark.aws.kinds import INSTANCE
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.birthmark import Proof
@@ -148,7 +149,7 @@ def _cost(found: Iterable[tuple[str, str]], resources: Iterable[Resource], start
     if not started:
         return 0.0
     sessions = sum(kind == "session" for kind, _ in found)
-    hosts = sum(prices.instance(r.instance_type, now - started) for r in resources if r.kind == sweep.INSTANCE)
+    hosts = sum(prices.instance(r.instance_type, now - started) for r in resources if r.kind == INSTANCE)
     return prices.mirroring(sessions, now - started) + hosts
 
 

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from vpcshark import threads
+from vpcshark.aws.kinds import ANALYSIS, GROUP, INSTANCE, SLOW, TARGET
 from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.cleanup.tags import Lease, read_lease
 from vpcshark.clock import Clock
@@ -26,9 +27,6 @@ FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
 CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
-TARGET = "target"
-INSTANCE, GROUP, ANALYSIS = "instance", "security-group", "network-insights-analysis"
-SLOW = (INSTANCE, GROUP)  # AWS takes a minute to terminate an instance, and holds its security group until then
 
 
 @dataclass(frozen=True)

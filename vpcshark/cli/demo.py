@@ -124,11 +124,12 @@ def _show(file: Path) -> None:
 
 def _show_what_is_left(ec2: Any) -> int:
     """Nothing, as a fresh describe of everything with our tag shows."""
-    from vpcshark.aws.mirroring import resources
+    from vpcshark.aws import kinds
+    from vpcshark.aws.mirroring import tag_names
 
     out = console.out()
     console.heading(out, "What is left in the account")
-    left = resources.tagged_resources(ec2)
+    left = kinds.tagged(ec2, kinds.MIRRORING, tag_names.CAPTURE)
     for resource in left:
         out.print(f"{resource.kind} {resource.id}")
     if not left:

@@ -13,8 +13,9 @@ from rich.table import Table
 from vpcshark.capture.mirror.filter_programs import service_port
 from vpcshark.cli import console
 from vpcshark.errors import InputError
+from vpcshark.traffic_mirroring import MAX_RULES
 from vpcshark.wire.bpf.libpcap import FilterError, compile_filter
-from vpcshark.wire.mirror_rules.translation import MAX_RULES, MirrorRule, Translation, translate
+from vpcshark.wire.mirror_rules.translation import MirrorRule, Translation, translate
 
 _PROTOCOLS = {1: "ICMP", 2: "IGMP", 6: "TCP", 17: "UDP", 58: "ICMPv6", 132: "SCTP"}
 _EMPTY = "AWS mirrors nothing for this filter: Traffic Mirroring sends IP packets only, and no ARP."

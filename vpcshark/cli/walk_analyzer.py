@@ -12,9 +12,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from vpcshark.aws import analyzer, prices, tagging
-from vpcshark.aws.analyzer import ANALYSIS, PATH, Query
+from vpcshark.aws import analyzer, kinds, prices, tagging
+from vpcshark.aws.analyzer import Query
 from vpcshark.aws.client import Aws
+from vpcshark.aws.kinds import ANALYSIS, PATH
 from vpcshark.cleanup import ledger, tags
 from vpcshark.cli import console
 from vpcshark.cli.questions import Questions
@@ -84,12 +85,13 @@ class Asking:
         made = [(kind, each) for each, kind in record.made.items()]
         try:
             if record.unanswered:
-                made += analyzer.tagged(self._ec2, tags.CAPTURE, self._lease.capture)
+                found = kinds.tagged(self._ec2, kinds.ANALYZING, tags.CAPTURE, self._lease.capture)
+                made += [(one.kind, one.id) for one in found]
         except AwsError as error:
             left.append(str(error))
-        for kind, each in sorted(dict.fromkeys(made), key=lambda pair: analyzer.KINDS.index(pair[0])):
+        for kind, each in sorted(dict.fromkeys(made), key=lambda pair: kinds.ANALYZING.index(pair[0])):
             try:
-                analyzer.delete(self._ec2, kind, each)
+                kinds.delete(self._ec2, kind, each)
                 self._book.deleted(each)
             except AwsError as error:
                 left.append(f"{each} could not be deleted: {error}")

@@ -15,10 +15,9 @@ from zlib import crc32
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab.flows import Frame, conversation
 from vpcshark.lab.matching import choose
-from vpcshark.lab.model import LabEni, LabSession, LabWorld
+from vpcshark.lab.model import VXLAN_PORT, LabEni, LabSession, LabWorld
 
 _log = logging.getLogger(__name__)
-VXLAN_PORT = 4789
 _PAUSE = 0.2  # seconds between rounds
 _TARGET_MTU = 9001
 _OUTER = 36  # IPv4, UDP and VXLAN header: what the target's MTU has to hold beside the inner frame

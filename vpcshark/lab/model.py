@@ -12,6 +12,8 @@ from typing import Protocol
 
 from vpcshark.lab.guards import Guard
 
+VXLAN_PORT = 4789  # RFC 7348, section 8; nothing else of the lab says it
+
 
 @dataclass(frozen=True)
 class LabEni:

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from vpcshark.aws import kinds
 from vpcshark.aws.client import pages
 from vpcshark.aws.errors import is_gone, is_in_use, mapped
-from vpcshark.aws.mirroring import resources
 from vpcshark.aws.tagging import tags_of
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
@@ -18,15 +18,14 @@ from vpcshark.live import stack
 from vpcshark.live.ground import NAME, PAUSE, TAG, Account
 
 _SETTLING = 60.0  # seconds in which AWS may still show what it has deleted, or not yet what was made
-_ORDER = ("session", "filter", "target")
 _ENDED = ("terminated", "shutting-down")
 
 
 def mirroring(account: Account, name: str = "") -> None:
     """Delete what probes of the trial ``name`` made of Traffic Mirroring ("": of any trial). AwsError."""
     ec2 = account.client("ec2")
-    found = [one for one in resources.tagged_resources(ec2, TAG) if name in ("", one.tags.get(TAG))]
-    for kind in _ORDER:
+    found = [one for one in kinds.tagged(ec2, kinds.MIRRORING, TAG) if name in ("", one.tags.get(TAG))]
+    for kind in kinds.MIRRORING:
         for one in found:
             if one.kind == kind:
                 _delete(ec2, kind, one.id)
@@ -34,7 +33,7 @@ def mirroring(account: Account, name: str = "") -> None:
 
 def _delete(ec2: Any, kind: str, identity: str) -> None:
     try:
-        resources.delete(ec2, kind, identity)
+        kinds.delete(ec2, kind, identity)
     except AwsError as error:
         if not is_gone(error) and not is_in_use(error):  # a later look decides
             raise
@@ -73,7 +72,7 @@ def left(account: Account, name: str, vpc: str = "") -> list[str]:
 def _left(account: Account, name: str, vpc: str) -> Iterator[str]:
     ec2 = account.client("ec2")
     yield from (f"stack {one}" for one in stack.trials(account) if name in ("", one))
-    for one in resources.tagged_resources(ec2, TAG):
+    for one in kinds.tagged(ec2, kinds.MIRRORING, TAG):
         if name in ("", one.tags.get(TAG)):
             yield f"{one.kind} {one.id}"
     for kind, (operation, key, identity) in _KINDS.items():

@@ -13,7 +13,8 @@ from vpcshark.network.acls import LAST
 from vpcshark.network.trail import ALLOW, UNKNOWN, Hop
 from vpcshark.preflight import way
 from vpcshark.preflight.finding import FAIL, OK, Finding, not_seen, placed
-from vpcshark.preflight.picture import VXLAN_PORT, Picture
+from vpcshark.preflight.picture import Picture
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 
 def acls(picture: Picture) -> Iterator[Finding]:

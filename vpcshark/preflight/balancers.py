@@ -9,7 +9,8 @@ from collections.abc import Iterator, Sequence
 
 from vpcshark.preflight import groups
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, command, not_seen
-from vpcshark.preflight.picture import VXLAN_PORT, Balancer, Listener, Picture, Registered
+from vpcshark.preflight.picture import Balancer, Listener, Picture, Registered
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 _UDP = ("UDP", "TCP_UDP")
 

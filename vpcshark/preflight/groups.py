@@ -17,7 +17,8 @@ from vpcshark.network.groups import nearest
 from vpcshark.network.trail import ALLOW, UNKNOWN, Hop
 from vpcshark.preflight import way
 from vpcshark.preflight.finding import FAIL, OK, Finding, not_seen, placed
-from vpcshark.preflight.picture import VXLAN_PORT, Picture
+from vpcshark.preflight.picture import Picture
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 
 def groups(picture: Picture) -> Iterator[Finding]:

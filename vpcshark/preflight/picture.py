@@ -12,9 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from vpcshark.network import facts
 from vpcshark.network.facts import Network
-from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
-
-VXLAN_PORT = STANDARD_PORTS.vxlan
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 from vpcshark.preflight.finding import FAIL, OK, WARN, Finding, attaching, command, not_seen, starting
 from vpcshark.preflight.picture import Interface, Picture
+from vpcshark.traffic_mirroring import SESSIONS_PER_SOURCE
 
-SESSIONS_PER_SOURCE = 3  # Traffic Mirroring guide, Quotas; not adjustable
 # "You can only use requester-managed network interfaces created by Amazon RDS or Amazon ElastiCache": as their
 # requester ids and the descriptions tell ("RDSNetworkInterface", "ElastiCache name").
 _MIRRORED_SERVICES = re.compile(r"rds|elasticache", re.IGNORECASE)

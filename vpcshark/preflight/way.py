@@ -16,7 +16,8 @@ from vpcshark.network.known import Known
 from vpcshark.network.packet import UDP, Packet
 from vpcshark.network.places import Beyond, IntoEndpoint, IntoMiddlebox, IntoNat, Leaving, OutByGateway
 from vpcshark.network.trail import DROP, INTERNET, UNKNOWN, Context, End, Hop, Trail
-from vpcshark.preflight.picture import VXLAN_PORT, Interface, Picture
+from vpcshark.preflight.picture import Interface, Picture
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 SHUNNED = (IntoNat, OutByGateway, IntoMiddlebox, IntoEndpoint, Beyond)
 """Where frames are not followed: nothing forwards them from there that anybody could vouch for."""

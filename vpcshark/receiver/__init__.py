@@ -18,6 +18,7 @@ from importlib import resources
 from vpcshark.receiver.lifeline import OWNS_CONNECTION
 
 MODULES = (
+    "vpcshark.traffic_mirroring",
     "vpcshark.wire.capture_files.blocks",
     "vpcshark.wire.overlay.vxlan",
     "vpcshark.receiver.kernel",

@@ -11,11 +11,11 @@ import os
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import IO, TypeVar, cast
 
 from vpcshark.errors import TransportError
-from vpcshark.transport.pipes import Pipe
+from vpcshark.transport.pipes import Outputs, Pipe
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -59,28 +59,15 @@ class LocalTransport:
             channel.close()
 
 
-class LocalChannel:
+class LocalChannel(Outputs):
     """One process and its three pipes."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
         self._process = process
         self._input = cast("IO[bytes]", process.stdin)
         self._input_lock = threading.Lock()
-        self._output = Pipe(cast("IO[bytes]", process.stdout))
-        self._error = Pipe(cast("IO[bytes]", process.stderr))
+        super().__init__(Pipe(cast("IO[bytes]", process.stdout)), Pipe(cast("IO[bytes]", process.stderr)))
         self._closing = threading.Lock()
-
-    def read(self, size: int) -> bytes:
-        """See Channel."""
-        return self._output.read(size)
-
-    def hand_over(self, take: Callable[[int], T]) -> T | None:
-        """See Piped."""
-        return self._output.hand_over(take)
-
-    def read_error(self, size: int) -> bytes:
-        """See Channel."""
-        return self._error.read(size)
 
     def write(self, data: bytes) -> None:
         """See Channel."""

@@ -18,13 +18,13 @@ from vpcshark import threads
 from vpcshark.errors import TransportError
 from vpcshark.transport.base import NO_STATUS
 from vpcshark.transport.mux import Connection
-from vpcshark.transport.pipes import Pipe
+from vpcshark.transport.pipes import Outputs, Pipe
 from vpcshark.transport.slots import NoSession
 
 T = TypeVar("T")
 
 
-class OpenSshChannel:
+class OpenSshChannel(Outputs):
     """One command; ``name`` is its transport's, ``is_broken`` says whether the connection is gone."""
 
     def __init__(self, control: Connection, command: str, name: str, is_broken: Callable[[], bool]) -> None:
@@ -36,7 +36,7 @@ class OpenSshChannel:
         self._closed = False
         self._input, theirs = socket.socketpair()  # unlike a pipe's, a blocked writer can be woken
         output, error = os.pipe(), os.pipe()
-        self._output, self._error = (Pipe(open(end, "rb", buffering=0)) for end in (output[0], error[0]))  # noqa: SIM115
+        super().__init__(*(Pipe(open(end, "rb", buffering=0)) for end in (output[0], error[0])))  # noqa: SIM115
         try:
             control.run(command, [theirs.fileno(), output[1], error[1]])
         except TransportError as exc:
@@ -49,18 +49,6 @@ class OpenSshChannel:
             os.close(output[1])
             os.close(error[1])
         self._status = threads.start(control.status, name="exit status")
-
-    def read(self, size: int) -> bytes:
-        """See Channel."""
-        return self._output.read(size)
-
-    def hand_over(self, take: Callable[[int], T]) -> T | None:
-        """See Piped."""
-        return self._output.hand_over(take)
-
-    def read_error(self, size: int) -> bytes:
-        """See Channel."""
-        return self._error.read(size)
 
     def write(self, data: bytes) -> None:
         """See Channel."""

@@ -51,3 +51,22 @@ class Pipe:
                 self._file.close()
                 os.close(self._wake_read)
                 os.close(self._wake_write)
+
+
+class Outputs:
+    """Both outputs of a command, as ``base.Channel`` and ``base.Piped`` have them."""
+
+    def __init__(self, output: Pipe, error: Pipe) -> None:
+        self._output, self._error = output, error
+
+    def read(self, size: int) -> bytes:
+        """See Channel."""
+        return self._output.read(size)
+
+    def hand_over(self, take: Callable[[int], T]) -> T | None:
+        """See Piped."""
+        return self._output.hand_over(take)
+
+    def read_error(self, size: int) -> bytes:
+        """See Channel."""
+        return self._error.read(size)

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws import kinds
 from vpcshark.aws.balancing import fleets
 from vpcshark.aws.client import Aws
 from vpcshark.aws.inventory import interfaces
@@ -102,7 +103,7 @@ def test_existing_targets_of_all_three_kinds(place: Place):
         f"Mirror target {made[2]} · {endpoint} (Gateway Load Balancer's endpoint)",
     ]
     for one in made:
-        resources.delete_target(ec2, one)
+        kinds.delete(ec2, kinds.TARGET, one)
 
 
 def test_what_another_account_shares_needs_its_hosts_named(place: Place):
@@ -117,7 +118,7 @@ def test_what_another_account_shares_needs_its_hosts_named(place: Place):
         assert place.hosts(named) == [(one["id"], one["ipv4"]) for one in (place.web, place.db)]
         assert fleet_lookup.find(place.aws, parse(named)).target == target_id(parse(named)) == target
     finally:
-        resources.delete_target(place.aws.ec2, target)
+        kinds.delete(place.aws.ec2, kinds.TARGET, target)
 
 
 def test_an_endpoint_of_anothers_service_needs_its_hosts_named(place: Place):

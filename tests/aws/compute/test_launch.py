@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws import kinds
 from vpcshark.aws.compute import launch, launch_template
 from vpcshark.aws.compute import user_data as compute_user_data
 from vpcshark.aws.compute.launch import Launch
@@ -20,8 +21,8 @@ TAGS = {"vpcshark:capture": "c-1", "vpcshark:owner": "me"}
 def place(ec2, enis) -> Iterator[dict[str, Any]]:
     """web-1's first ENI as EC2 describes it: its VPC, subnet and address. What bears our tags goes with the test."""
     yield ec2.describe_network_interfaces(NetworkInterfaceIds=[enis["web-1 eth0"]["id"]])["NetworkInterfaces"][0]
-    for one in launch.tagged(ec2, "vpcshark:capture"):
-        (launch.terminate if one.kind == launch.INSTANCE else launch.delete_group)(ec2, one.id)
+    for one in kinds.tagged(ec2, kinds.LAUNCHED, "vpcshark:capture"):
+        kinds.delete(ec2, one.kind, one.id)
 
 
 def only(answer: dict[str, Any], *keys: str) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def test_a_role_that_is_none_is_a_mistake(ec2, place):
     wanted = launch.Launch(place["SubnetId"], group, "", "ami-12c6146b", role="nobody")
     with pytest.raises(Mistake, match="--host-role"):
         launch.run(ec2, wanted, TAGS, "token-role")
-    launch.delete_group(ec2, group)
+    kinds.delete(ec2, kinds.GROUP, group)
 
 
 def test_the_group_admits_the_sources_frames_alone(ec2, place):
@@ -90,8 +91,8 @@ def test_the_group_admits_the_sources_frames_alone(ec2, place):
         ("tcp", 22, 22, "192.0.2.7/32"),
     }
     assert tags_of(found) == TAGS
-    launch.delete_group(ec2, group)
-    launch.delete_group(ec2, group)  # gone is done
+    kinds.delete(ec2, kinds.GROUP, group)
+    kinds.delete(ec2, kinds.GROUP, group)  # gone is done
 
 
 def test_a_host_is_as_closed_as_it_can_be_and_bears_its_tags(ec2, place):
@@ -115,15 +116,15 @@ def test_a_host_is_listed_until_it_is_terminated(ec2, place):
     """By its tag; what others launched is not ours."""
     ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=place["SubnetId"])
     group, instance = start(ec2, place, "t-2")
-    listed = {one.id: one.kind for one in launch.tagged(ec2, "vpcshark:capture")}
+    listed = {one.id: one.kind for one in kinds.tagged(ec2, kinds.LAUNCHED, "vpcshark:capture")}
     assert listed == {instance: "instance", group: "security-group"}
     host = launch.find(ec2, instance)
     assert host is not None
     assert (host.instance, host.subnet) == (instance, place["SubnetId"])
-    launch.terminate(ec2, instance)
-    launch.delete_group(ec2, group)
-    assert launch.tagged(ec2, "vpcshark:capture") == []
-    launch.terminate(ec2, "i-0123456789abcdef0")  # gone is done
+    kinds.delete(ec2, kinds.INSTANCE, instance)
+    kinds.delete(ec2, kinds.GROUP, group)
+    assert kinds.tagged(ec2, kinds.LAUNCHED, "vpcshark:capture") == []
+    kinds.delete(ec2, kinds.INSTANCE, "i-0123456789abcdef0")  # gone is done
     assert launch.find(ec2, "i-0123456789abcdef0") is None
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws import kinds
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_gone, is_in_use, is_refusal, is_target_already, is_throttle
 from vpcshark.aws.mirroring import existing, resources
@@ -53,7 +54,7 @@ def test_ec2_chooses_a_vni_where_none_is_given(built: Callable[..., MirrorSessio
 def test_all_three_bear_the_tags_from_the_start(ec2: Ec2, built: Callable[..., MirrorSession]) -> None:
     """Everything of a capture is found again by tag, sessions first."""
     made = built()
-    found = resources.tagged_resources(ec2)
+    found = kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture")
     assert [(tagged.kind, tagged.id) for tagged in found] == [
         ("session", made.id),
         ("filter", made.filter),
@@ -65,7 +66,7 @@ def test_all_three_bear_the_tags_from_the_start(ec2: Ec2, built: Callable[..., M
 def test_resources_without_our_tag_are_not_found(ec2: Ec2, built: Callable[..., MirrorSession]) -> None:
     """Somebody else's session and filter are never listed, so never touched."""
     built(tags={"Name": "of another team"})
-    assert [tagged.kind for tagged in resources.tagged_resources(ec2)] == ["target"]
+    assert [tagged.kind for tagged in kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture")] == ["target"]
 
 
 def test_the_same_token_makes_one_filter(ec2: Ec2) -> None:
@@ -81,7 +82,7 @@ def test_a_lost_reply_makes_no_second_target(
     fault(action="CreateTrafficMirrorTarget", lost_reply=True, times=1)
     made = resources.create_target(ec2, enis["this-machine eth0"]["id"], TAGS, token())
     assert calls().count("CreateTrafficMirrorTarget") == 2
-    assert [tagged.id for tagged in resources.tagged_resources(ec2)] == [made]
+    assert [tagged.id for tagged in kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture")] == [made]
 
 
 def test_the_rules_for_all_traffic_are_four(ec2: Any) -> None:
@@ -111,10 +112,10 @@ def test_deleting_twice_is_done(ec2: Ec2, built: Callable[..., MirrorSession]) -
     """What is gone needs no deleting: no error, whoever was first."""
     made = built()
     for _ in range(2):
-        resources.delete(ec2, "session", made.id)
-        resources.delete(ec2, "filter", made.filter)
-        resources.delete(ec2, "target", made.target)
-    assert resources.tagged_resources(ec2) == []
+        kinds.delete(ec2, "session", made.id)
+        kinds.delete(ec2, "filter", made.filter)
+        kinds.delete(ec2, "target", made.target)
+    assert kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture") == []
 
 
 @pytest.mark.parametrize("kind", ["filter", "target"])
@@ -122,7 +123,7 @@ def test_what_a_session_holds_is_in_use(ec2: Ec2, built: Callable[..., MirrorSes
     """Deleting it too early is an error that says: later."""
     made = built()
     with pytest.raises(AwsError) as caught:
-        resources.delete(ec2, kind, getattr(made, kind))
+        kinds.delete(ec2, kind, getattr(made, kind))
     assert is_in_use(caught.value)
     assert not is_gone(caught.value)
 
@@ -160,7 +161,7 @@ def test_a_throttled_call_is_known_as_such(ec2: Ec2, fault: Callable[..., None])
     """Too many requests, also after boto3's own repeats: the caller may try later."""
     fault(action="DeleteTrafficMirrorFilter", code="RequestLimitExceeded", status=503)
     with pytest.raises(AwsError) as caught:
-        resources.delete_filter(ec2, "tmf-00000000000000000")
+        kinds.delete(ec2, kinds.FILTER, "tmf-00000000000000000")
     assert is_throttle(caught.value)
 
 

@@ -6,7 +6,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -14,6 +14,7 @@ import boto3
 import pytest
 from quiet import QuietHost
 from scenes import give_profile
+from thread_page import left_since, unknown
 from told import Told
 
 from vpcshark.aws.client import connect
@@ -22,6 +23,7 @@ from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
+from vpcshark.capture.lifecycle.capture import Capture
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.capture.lifecycle.resources import Maker
@@ -131,7 +133,9 @@ class Run:
     """One capture's feed, with the real API behind it."""
 
     def __init__(self, enis: list[str], folder, number: int = 0, **options: Any) -> None:
-        clock, self.stop, self.sink, self.receiver = SystemClock(), Stop(), Bytes(), QuietHost()
+        clock, self.stop, self.sink = SystemClock(), Stop(), Bytes()
+        self.on_read: Callable[[], None] = lambda: None
+        self.receiver = QuietHost(lambda: self.on_read())
         lease = tags.Lease(f"c-{number:012x}", "me@here", clock.now() + 900, clock.now())
         self.steps, self.ledger = Timeline(clock), Ledger(folder / f"{lease.capture}.ledger", {})
         self.maker = Maker(self.ledger, lease, self.steps)
@@ -218,6 +222,26 @@ def test_each_source_has_its_own_vni_id_and_block(mine: Account, tmp_path):
     assert [eni.encode() in block.body for eni, block in zip(mine.enis, blocks, strict=True)] == [True] * MANY
     assert all(b"The copies go to " in block.body for block in blocks)  # who receives stands in the file
     run.down()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_whole_capture_leaves_no_thread_and_nothing_in_the_account(mine: Account, tmp_path, count: int):
+    """Mode mirror from its first describe to its last, over AWS's protocol: every thread on the way is on the page."""
+    before, seen, mirrored = set(threading.enumerate()), set(), set()
+    run = Run(mine.enis[:count], tmp_path, 40 + count)
+
+    def enough() -> None:
+        seen.update(thread.name for thread in threading.enumerate())
+        mirrored.update(one["NetworkInterfaceId"] for one in mine.sessions())
+        run.stop.request("the capture holds")
+
+    run.on_read = enough
+    Capture(run.context, run.ledger, run.feed).run()
+    assert mirrored == {*mine.enis[:count]}
+    assert "frames" in seen
+    assert not left_since(before)
+    assert not unknown(seen - {thread.name for thread in before})
+    assert not run.ledger.path.exists()
 
 
 def test_a_session_that_a_colleague_deleted_does_not_take_the_others_lease(mine: Account, tmp_path):

@@ -16,9 +16,10 @@ from botocore.config import Config
 from conformity import Exchange
 from sessions import session
 
+from vpcshark.aws import kinds
 from vpcshark.aws.compute import capture_hosts, launch
 from vpcshark.aws.inventory import interfaces
-from vpcshark.aws.mirroring import existing, resources, security_group_rules
+from vpcshark.aws.mirroring import existing, resources
 from vpcshark.errors import AwsError
 
 TAGS = {"vpcshark:capture": "c-1", "vpcshark:owner": "me@here", "vpcshark:expires": "2030-01-01T00:00:00Z"}
@@ -54,15 +55,15 @@ def test_every_answer_and_every_call_fits_the_model(api: Any, mirroring: Any, re
     existing.targets(ec2)
     existing.target_of(ec2, host)
     resources.sessions_of(ec2, source)
-    security_group_rules.tagged(ec2, "vpcshark:capture")
-    launch.tagged(ec2, "vpcshark:capture")
-    resources.tagged_resources(ec2)
+    kinds.tagged(ec2, [kinds.RULE], "vpcshark:capture")
+    kinds.tagged(ec2, kinds.LAUNCHED, "vpcshark:capture")
+    kinds.tagged(ec2, kinds.MIRRORING, "vpcshark:capture")
     with contextlib.suppress(AwsError):
         resources.create_target(ec2, host, TAGS, str(uuid.uuid4()))
-    resources.delete_session(ec2, mirrored.id)
-    resources.delete_filter(ec2, made)
-    resources.delete_target(ec2, target)
-    launch.delete_group(ec2, group)
+    kinds.delete(ec2, kinds.SESSION, mirrored.id)
+    kinds.delete(ec2, kinds.FILTER, made)
+    kinds.delete(ec2, kinds.TARGET, target)
+    kinds.delete(ec2, kinds.GROUP, group)
     exchanges = conformity.exchanges(recorded)
     assert len({one.action for one in exchanges}) >= 20
     assert sorted({problem for one in exchanges for problem in conformity.problems(one)}) == []

@@ -2,33 +2,60 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import pytest
 
 from vpcshark.wire.mirror_rules.filter_parser import Unreadable, parse
-from vpcshark.wire.mirror_rules.primitives import EVERYTHING, NOTHING, AllOf, AnyOf, Network, Node, Not, Pattern, Vague
+from vpcshark.wire.mirror_rules.packet_sets import LEVELS, V4, V6, Box, Span, Term
 
 
-def read(text: str, **ports: int) -> Node:
-    """The tree; ``ports`` are the named services, for TCP."""
-    return parse(text, lambda name, protocol: ports.get(name) if protocol == "tcp" else None, is_inbound=True)
+class Read(NamedTuple):
+    """What the filter is true of, and false of; its words of what is vague."""
+
+    true: frozenset[Term]
+    false: frozenset[Term]
+    unsaid: tuple[str, ...] = ()
 
 
-def dst(port: int) -> Node:
-    """tcp dst port N."""
-    return AnyOf((AnyOf(tuple(Pattern(v, 6, destination_ports=(port, port)) for v in (4, 6))),))
+def read(text: str, *, is_inbound: bool = True, **ports: int) -> Read:
+    """What the filter says; ``ports`` are the named services, for TCP."""
+    found = parse(text, lambda name, protocol: ports.get(name) if protocol == "tcp" else None, is_inbound=is_inbound)
+    node, unsaid = found
+    return Read(*(frozenset(node(LEVELS[0], is_negated)) for is_negated in (False, True)), tuple(unsaid))
+
+
+def said(**spans: Span) -> Read:
+    """One box."""
+    box = Box(**spans)
+    return Read(frozenset([(box, frozenset())]), frozenset([(Box(), frozenset([box]))]))
+
+
+def vague(about: Read, *words: str) -> Read:
+    """Some of these packets: what is false may be anything."""
+    return Read(about.true, frozenset([(Box(), frozenset())]), words)
+
+
+def ipv4(address: int, length: int) -> Span:
+    """The addresses of a network."""
+    return V4[0] + address, V4[0] + address + (1 << 32 - length) - 1
+
+
+EVERYTHING = read("")
+NOTHING = Read(EVERYTHING.false, EVERYTHING.true)
 
 
 def test_and_and_or_bind_equally_and_to_the_left():
     """Unlike in C: the last operator decides."""
-    assert read("ip or tcp and udp") == AllOf((AnyOf((read("ip"), read("tcp"))), read("udp")))
-    assert read("ip and tcp or udp") == AnyOf((AllOf((read("ip"), read("tcp"))), read("udp")))
+    assert read("ip or tcp and udp") == read("(ip or tcp) and udp") != read("ip or (tcp and udp)")
+    assert read("ip and tcp or udp") == read("(ip and tcp) or udp") != read("ip and (tcp or udp)")
     assert read("ip && tcp || udp") == read("ip and tcp or udp")
 
 
 def test_not_binds_closest():
     """To the next primitive alone."""
-    assert read("not ip and tcp") == AllOf((Not(read("ip")), read("tcp")))
-    assert read("! (ip and tcp)") == Not(read("ip and tcp"))
+    assert read("not ip and tcp") == read("(not ip) and tcp") != read("not (ip and tcp)")
+    assert read("! (ip and tcp)") == Read(read("ip and tcp").false, read("ip and tcp").true)
     assert read("not not ip") == read("ip")
 
 
@@ -44,12 +71,15 @@ def test_not_binds_closest():
 )
 def test_a_bare_value_takes_over_the_qualifiers_before_it(text: str):
     """The shorthand of pcap-filter(7): "identical qualifier lists can be omitted"."""
-    assert read(text) == AnyOf((dst(80), dst(443)))
+    boxes = [Box(protocol=(6, 6), destination_ports=(port, port)) for port in (80, 443)]
+    assert read(text).true == {(box, frozenset()) for box in boxes}
 
 
 def test_after_a_parenthesis_the_qualifiers_before_it_hold():
     """Not those inside."""
-    assert read("tcp dst port 80 and (ip or udp) or 443") == AnyOf((AllOf((dst(80), read("ip or udp"))), dst(443)))
+    assert read("tcp dst port 80 and (ip or udp src port 1) or 443") == read(
+        "tcp dst port 80 and (ip or udp src port 1) or tcp dst port 443"
+    )
 
 
 @pytest.mark.parametrize("text", ["80", "ip or 80", "ip 80", "(tcp or udp) port 80", "port", "port and", "ip)", "(ip"])
@@ -75,16 +105,15 @@ def test_what_makes_no_sense_is_refused(text: str):
 )
 def test_networks_may_be_written_short(text: str, length: int, address: int):
     """As in pcap-filter(7), and as libpcap moves a lone number to the left."""
-    assert read(f"src net {text}") == Pattern(4, source=Network(address, length, 32))
+    assert read(f"src net {text}") == said(source=ipv4(address, length))
 
 
 def test_hosts_of_both_versions():
     """A lone number after host is an address; IPv6 may be abbreviated."""
-    assert read("dst host 10") == Pattern(4, destination=Network(10, 32, 32))
-    assert read("dst host ::1") == Pattern(6, destination=Network(1, 128, 128))
-    assert read("src host ::") == Pattern(6, source=Network(0, 128, 128))
-    both = Network(1, 128, 128)
-    assert read("src and dst host ::1") == Pattern(6, source=both, destination=both)
+    assert read("dst host 10") == said(destination=ipv4(10, 32))
+    assert read("dst host ::1") == said(destination=(1, 1))
+    assert read("src host ::") == said(source=(0, 0))
+    assert read("src and dst host ::1") == said(source=(1, 1), destination=(1, 1))
 
 
 @pytest.mark.parametrize(
@@ -109,30 +138,31 @@ def test_hosts_of_both_versions():
 )
 def test_what_cannot_be_said_about_ip_headers_is_vague_in_its_own_words(text: str):
     """Everything may pass, or nothing: a tree can hold that."""
-    assert read(text) == Vague(EVERYTHING, text)
+    assert read(text) == vague(EVERYTHING, text)
 
 
 def test_a_look_into_a_header_says_its_protocol_at_least():
     """libpcap checks the protocol of the operand that a sum begins with, and forgets the others."""
-    assert read("tcp[13] & 2 != 0") == Vague(AnyOf((Pattern(4, 6),)), "tcp[13] & 2 != 0")
-    assert read("ip6[6]=0") == Vague(Pattern(6), "ip6[6]=0")
-    assert read("2 + tcp[13] > 3") == Vague(EVERYTHING, "2 + tcp[13] > 3")
+    assert read("tcp[13] & 2 != 0") == vague(read("ip proto 6"), "tcp[13] & 2 != 0")
+    assert read("ip6[6]=0") == vague(read("ip6"), "ip6[6]=0")
+    assert read("2 + tcp[13] > 3") == vague(EVERYTHING, "2 + tcp[13] > 3")
+    nested = "tcp[((tcp[12:1] & 0xf0) >> 2):4] = (1 + len) * -2"
+    assert read(f"(udp or {nested})").unsaid == (nested,)
 
 
 def test_behind_vlan_everything_is_vague():
     """libpcap looks for the headers further back from there on, but not for those named before."""
-    assert read("ip and vlan and tcp") == AllOf(
-        (Pattern(4), Vague(EVERYTHING, "vlan"), Vague(EVERYTHING, "tcp")),
-    )
+    assert read("ip and vlan and tcp") == Read(read("ip").true, read("ip and len > 1").false, ("vlan", "tcp"))
 
 
 def test_protocols_by_number_and_by_name():
     """A keyword must be escaped as a name; a number above 255 is no IP protocol."""
-    assert read("ip proto 47") == AnyOf((Pattern(4, 47),))
-    assert read("ip6 proto \\udp") == AnyOf((Pattern(6, 17),))
+    assert read("ip proto 47") == said(protocol=(47, 47), source=V4)
+    assert read("ip6 proto \\udp") == said(protocol=(17, 17), source=V6)
     assert read("proto 300") == NOTHING
-    assert read("ether proto 0x800") == Pattern(4)
+    assert read("ether proto 0x800") == said(source=V4)
     assert read("ether proto \\arp") == NOTHING
+    assert read("ether proto 0x888e") == vague(EVERYTHING, "ether proto 0x888e")
     with pytest.raises(Unreadable):
         read("ip proto tcp")
 
@@ -145,12 +175,19 @@ def test_a_range_may_be_written_backwards():
 
 def test_a_service_has_its_port_and_its_protocol():
     """A name that is known for TCP alone does not speak of UDP."""
-    assert read("dst port web", web=80) == read("tcp dst port 80")
-    assert read("udp port web", web=80) == Vague(read("udp port 80"), "udp port web")
+    assert read("dst port web", web=80) == read("tcp dst port web", web=80) == read("tcp dst port 80")
+    assert read("udp port web", web=80) == vague(EVERYTHING, "udp port web")
 
 
 @pytest.mark.parametrize("is_inbound", [True, False])
 def test_a_direction_is_all_or_nothing_of_the_frames_that_are_asked_about(is_inbound: bool):
     """Mirror rules have a direction each, so that there is nothing vague in it."""
-    found = [parse(text, lambda name, protocol: None, is_inbound=is_inbound) for text in ("inbound", "outbound")]
+    found = [read(text, is_inbound=is_inbound) for text in ("inbound", "outbound")]
     assert found == ([EVERYTHING, NOTHING] if is_inbound else [NOTHING, EVERYTHING])
+
+
+@pytest.mark.parametrize("text", ["@0@ = 1", "#", "tcp and @", "port 80 or @1#", "@", "tcp[@0@] = 1"])
+def test_the_signs_that_stand_for_comparisons_cannot_come_from_outside(text: str):
+    """libpcap knows neither."""
+    with pytest.raises(Unreadable):
+        read(text)

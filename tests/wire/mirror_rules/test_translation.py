@@ -23,7 +23,8 @@ from hypothesis import strategies as st
 from properties import examples
 from scapy.libs import winpcapy
 
-from vpcshark.wire.mirror_rules.translation import MAX_RULES, MirrorRule, Translation, translate
+from vpcshark.traffic_mirroring import MAX_RULES
+from vpcshark.wire.mirror_rules.translation import MirrorRule, Translation, translate
 
 EXTENSIONS = {0, 43, 44, 51, 60}
 WAYS = ("ingress", "egress")
@@ -373,6 +374,10 @@ def test_the_rules_of_each_direction_accept_what_the_filter_accepts_of_it(libpca
         "ip[6:2] & 0x1fff != 0 and not port 80",
         "not (tcp port 80 or tcp port 443 or tcp port 22 or tcp port 53 or udp port 53 or icmp)",
         "not tcp and not udp and not icmp and not icmp6",
+        "portrange 79-80 or 0-65535",
+        "ip6 proto 44 or ether proto 0x86dd and not ip6 proto 60",
+        "not (ip6 proto 44 or ip6 proto 58)",
+        "tcp and not tcp portrange 0-65535",
     ],
 )
 def test_filters_that_are_easily_misread(libpcap, text: str):
@@ -429,6 +434,12 @@ def test_no_text_makes_it_raise_and_bad_text_lets_everything_through(libpcap, te
         " or ".join(f"(net 10.{i}.0.0/16 and port {i})" for i in range(40)),
         " or ".join(f"net 10.{i}.0.0/16 and port {i}" for i in range(40)),
         "((" * 25 + "tcp[13]" + "))" * 25 + " & 2 != 0",
+        "not (" + " or ".join(f"host 10.{i // 250}.{i % 250}.1" for i in range(400)) + ")",
+        "not (" + " or ".join(f"ip proto {i}" for i in range(256) if i != 6) + ")",
+        " and ".join(f"(host 10.0.0.{i % 9} or not port {i})" for i in range(40)),
+        " or ".join(
+            f"not (port {i} or " + " or ".join(f"host 10.{i}.{j}.1" for j in range(60)) + ")" for i in range(9)
+        ),
     ],
     ids=lambda text: text[:24],
 )
@@ -501,6 +512,8 @@ TYPICAL = [
     ("inbound and (tcp port 443)", 4, True),
     ("outbound and (tcp port 80 or 443)", 8, True),
     ("inbound and tcp dst port 80 or (outbound and tcp src port 80)", 4, True),
+    ("tcp dst port 21 or 20 or 53", 8, True),
+    ("host 10.0.0.1 and (10.0.0.2 or 10.0.0.3)", 4, True),
 ]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 
 @dataclass(frozen=True)

@@ -22,8 +22,8 @@ from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.mirroring import existing
 from vpcshark.aws.mirroring.existing import Target
-from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
 from vpcshark.errors import AwsError, InputError, Mistake
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
 log = logging.getLogger(__name__)
 

@@ -13,24 +13,20 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import Any
 
-from vpcshark import threads
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.compute.capture_hosts import CaptureHost, hosts_from
 from vpcshark.aws.compute.launch_template import Template
-from vpcshark.aws.errors import is_denied, mapped
-from vpcshark.aws.mirroring.tag_names import VXLAN_PORT
-from vpcshark.aws.tagging import Tagged, tags_of
+from vpcshark.aws.errors import mapped
+from vpcshark.aws.kinds import GROUP
 from vpcshark.errors import AwsError, Mistake
+from vpcshark.traffic_mirroring import VXLAN_PORT
 
-INSTANCE, GROUP = "instance", "security-group"  # the kinds of what is made here
 SSH = 22
 TYPE = "t4g.small"
 _TAGGED = ("instance", "volume", "network-interface")  # what RunInstances makes
 _ROOT = "/dev/xvda"  # the root device of Amazon Linux's images
 _ROOT_GIB = 8  # as large as the image, and no smaller: AWS refuses that
 _IMAGE = "/aws/service/ami-amazon-linux-latest/al2023-ami-kernel-default-{}"
-_STANDING = ("pending", "running", "stopping", "stopped", "shutting-down")
-_GONE = ("InvalidInstanceID.NotFound", "InvalidGroup.NotFound", "InvalidGroupId.Malformed")
 _NO_ROLE = re.compile(r"instance ?profile", re.IGNORECASE)  # InvalidParameterValue, as for many a parameter
 
 
@@ -219,72 +215,10 @@ def find(ec2: Ec2, instance: str) -> CaptureHost | None:
         with mapped("look at the capture host"):
             reservations = ec2.describe_instances(InstanceIds=[instance])["Reservations"]
     except AwsError as error:
-        if error.code not in _GONE:
+        if error.code != "InvalidInstanceID.NotFound":
             raise
         return None
     return next((host for one in reservations for host in hosts_from(one)), None)
-
-
-def terminate(ec2: Ec2, instance: str) -> bool:
-    """Tell the instance to terminate; False where AWS says that there is none: gone, or launched a moment ago.
-    AwsError."""
-    return _unless_gone(
-        f"terminate the capture host {instance}", lambda: ec2.terminate_instances(InstanceIds=[instance])
-    )
-
-
-def delete_group(ec2: Ec2, group: str) -> bool:
-    """Delete the security group; False where AWS says that there is none. AwsError, ``is_in_use`` until its instance is
-    terminated."""
-    return _unless_gone(f"delete the security group {group}", lambda: ec2.delete_security_group(GroupId=group))
-
-
-def _unless_gone(doing: str, call: Any) -> bool:
-    try:
-        with mapped(doing):
-            call()
-    except AwsError as error:
-        if error.code not in _GONE:
-            raise
-        return False
-    return True
-
-
-def tagged(ec2: Ec2, tag_key: str) -> list[Tagged]:
-    """Every instance that is not terminated and every security group that bears ``tag_key``; the tags are read here
-    again. AwsError; nothing of a kind that may not be listed: who may not list it has not made one."""
-    wanted = [{"Name": "tag-key", "Values": [tag_key]}]
-
-    def instances() -> list[Tagged]:
-        reservations = _listed(ec2, "describe_instances", "Reservations", wanted)
-        found = [raw for one in reservations for raw in one.get("Instances", [])]
-        standing = [raw for raw in found if raw.get("State", {}).get("Name") in _STANDING]
-        return [_instance(raw) for raw in standing]
-
-    def groups() -> list[Tagged]:
-        found = _listed(ec2, "describe_security_groups", "SecurityGroups", wanted)
-        return [_group(raw) for raw in found]
-
-    return [one for found in threads.together([instances, groups]) for one in found if tag_key in one.tags]
-
-
-def _instance(raw: Mapping[str, Any]) -> Tagged:
-    token, kind = raw.get("ClientToken", ""), raw.get("InstanceType", "")
-    return Tagged(INSTANCE, raw["InstanceId"], tags_of(raw), token=token, instance_type=kind)
-
-
-def _group(raw: Mapping[str, Any]) -> Tagged:
-    return Tagged(GROUP, raw["GroupId"], tags_of(raw), raw.get("Description", ""), name=raw.get("GroupName", ""))
-
-
-def _listed(ec2: Ec2, operation: str, key: str, wanted: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    try:
-        with mapped("list the launched capture hosts"):
-            return list(pages(ec2, operation, key, Filters=wanted))
-    except AwsError as error:
-        if not is_denied(error):
-            raise
-        return []
 
 
 def _specification(resource: str, tags: Mapping[str, str]) -> dict[str, Any]:

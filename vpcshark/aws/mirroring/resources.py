@@ -19,22 +19,17 @@ from vpcshark.aws.errors import is_gone, mapped
 from vpcshark.aws.mirroring import tag_names
 from vpcshark.aws.mirroring.rules import ALL_TRAFFIC as ALL_TRAFFIC
 from vpcshark.aws.mirroring.rules import Rule as Rule
-from vpcshark.aws.tagging import Tagged, clean, tags_of
+from vpcshark.aws.tagging import clean, tags_of
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, Mistake
+from vpcshark.traffic_mirroring import SESSIONS_PER_SOURCE
 
 log = logging.getLogger(__name__)
 
-SESSIONS_PER_SOURCE = 3
 NUMBERS = range(1, 32767)
 SETTLE_TIME = 6.0  # seconds that a NotFound right after a create is believed to be EC2 catching up
 SETTLE_PAUSE = 0.25
 _SYSTEM = SystemClock()
-_KINDS = {  # kind -> describe call, key of its answer, key of the id
-    "session": ("describe_traffic_mirror_sessions", "TrafficMirrorSessions", "TrafficMirrorSessionId"),
-    "filter": ("describe_traffic_mirror_filters", "TrafficMirrorFilters", "TrafficMirrorFilterId"),
-    "target": ("describe_traffic_mirror_targets", "TrafficMirrorTargets", "TrafficMirrorTargetId"),
-}
 T = TypeVar("T")
 
 
@@ -163,62 +158,6 @@ def use_filter(ec2: Ec2, session_id: str, filter_id: str) -> None:
         ec2.modify_traffic_mirror_session(TrafficMirrorSessionId=session_id, TrafficMirrorFilterId=filter_id)
 
 
-def delete_session(ec2: Ec2, session_id: str) -> bool:
-    """Stop mirroring; False where AWS says that there is no such session. AwsError."""
-    return _deleted(
-        "delete the mirror session",
-        session_id,
-        lambda: ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=session_id),
-    )
-
-
-def delete_filter(ec2: Ec2, filter_id: str) -> bool:
-    """Delete a filter with its rules; False where AWS says that there is none. AwsError, ``is_in_use`` while a session
-    holds it."""
-    return _deleted(
-        "delete the mirror filter", filter_id, lambda: ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=filter_id)
-    )
-
-
-def delete_target(ec2: Ec2, target_id: str) -> bool:
-    """Delete a target; False where AWS says that there is none. AwsError, ``is_in_use`` while a session holds it."""
-    return _deleted(
-        "delete the mirror target", target_id, lambda: ec2.delete_traffic_mirror_target(TrafficMirrorTargetId=target_id)
-    )
-
-
-def delete(ec2: Ec2, kind: str, resource: str) -> bool:
-    """Delete what ``Tagged`` speaks of; False where AWS says that it is not there: gone, or made a moment ago.
-    AwsError; KeyError for a kind that is not ours."""
-    return {"session": delete_session, "filter": delete_filter, "target": delete_target}[kind](ec2, resource)
-
-
-def tagged_resources(ec2: Ec2, tag_key: str = tag_names.CAPTURE) -> list[Tagged]:
-    """Every session, filter and target that bears ``tag_key``, sessions first. AwsError.
-
-    The tags are read here: AWS documents no tag filters for these describes, and a filter that is ignored would hand us
-    other people's resources.
-    """
-    lists = threads.together([partial(_describe, ec2, kind) for kind in _KINDS])
-    return [resource for found in lists for resource in found if tag_key in resource.tags]
-
-
-def _describe(ec2: Ec2, kind: str) -> list[Tagged]:
-    operation, key, id_key = _KINDS[kind]
-    with mapped(f"list the mirror {kind}s"):
-        return [
-            Tagged(
-                kind,
-                raw[id_key],
-                tags_of(raw),
-                raw.get("Description", ""),
-                raw.get("NetworkInterfaceId", ""),
-                target=raw.get("TrafficMirrorTargetId", "") if kind == "session" else "",
-            )
-            for raw in pages(ec2, operation, key)
-        ]
-
-
 def _create_rule(ec2: Ec2, filter_id: str, rule: Rule, clock: Clock) -> None:
     create = ec2.create_traffic_mirror_filter_rule
     _when_settled(
@@ -240,18 +179,6 @@ def _when_settled(doing: str, call: Callable[[], T], clock: Clock) -> T:
                 raise
             log.info("%s EC2 may not be up to date; trying again.", error.problem)
         clock.sleep(SETTLE_PAUSE)
-
-
-def _deleted(doing: str, resource: str, call: Callable[[], object]) -> bool:
-    try:
-        with mapped(f"{doing} {resource}"):
-            call()
-    except AwsError as error:
-        if not is_gone(error):
-            raise
-        log.debug("%s is not there, AWS says.", resource)
-        return False
-    return True
 
 
 def _labelled(resource_type: str, tags: Mapping[str, str], token: str, description: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-MAX_RULES = 10  # per filter, not adjustable
 ANY_IPV4 = "0.0.0.0/0"
 ANY_IPV6 = "::/0"
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from vpcshark import threads
+from vpcshark.aws import kinds
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_refusal
 from vpcshark.aws.mirroring import resources
@@ -104,7 +105,7 @@ def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> dict[str, AwsErr
 def _drop(ec2: Ec2, maker: Maker, resource: str) -> None:
     """A filter that nobody uses. One that can't be deleted now stays the maker's, for the clean-up at the end."""
     try:
-        resources.delete_filter(ec2, resource)
+        kinds.delete(ec2, kinds.FILTER, resource)
     except AwsError as error:
         log.warning("The filter %s is left to the clean-up: %s", resource, error)
         return

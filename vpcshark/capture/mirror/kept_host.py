@@ -9,7 +9,7 @@ import logging
 from collections.abc import Iterable, Mapping, Sequence
 
 from vpcshark import threads
-from vpcshark.aws import tagging
+from vpcshark.aws import kinds, tagging
 from vpcshark.aws.client import Ec2
 from vpcshark.aws.compute import launch
 from vpcshark.aws.tagging import Tagged
@@ -17,7 +17,7 @@ from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.mirror.host_access import Access
 from vpcshark.capture.mirror.host_waiting import Waiting
 from vpcshark.capture.receivers.receiver import Receiver
-from vpcshark.cleanup import keeping, sweep, tags
+from vpcshark.cleanup import keeping, tags
 from vpcshark.cleanup.keeping import Kept
 from vpcshark.errors import AwsError, TransportError, VpcsharkError
 from vpcshark.receiver.heartbeat import SILENCE
@@ -47,7 +47,7 @@ def claim(context: Context, access: Access, waiting: Waiting) -> bool:
         return False
     for one in theirs:
         maker.adopt(one.kind, one.id)
-        if one.kind == launch.GROUP:
+        if one.kind == kinds.GROUP:
             access.admit_frames(one.id)
             access.admit_ssh(one.id, *coming.result())  # another connection than its last, or from elsewhere
     keeping.forget(maker.folder, kept.capture)
@@ -57,7 +57,7 @@ def claim(context: Context, access: Access, waiting: Waiting) -> bool:
 def _noted(context: Context, ec2: Ec2, kept: tags.Lease) -> Sequence[Tagged]:
     """What has the lease's tag, and was kept on this machine."""
     noted = keeping.all_kept(context.maker.folder, context.clock.now()).get(kept.capture)
-    tagged = [one for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
+    tagged = [one for one in kinds.tagged(ec2, kinds.LAUNCHED, tags.CAPTURE) if one.tags[tags.CAPTURE] == kept.capture]
     return [one for one in tagged if noted is not None and one.id in noted.made]
 
 
@@ -77,7 +77,7 @@ def keep(context: Context, ec2: Ec2, receiver: Receiver) -> None:
     """Leave the host to the next capture, if it is to be kept: from now on it is not this one's, and its receiver
     beats for the time until then. What can't be left goes with the capture."""
     maker, seconds = context.maker, 60.0 * context.options.keep
-    made = {resource: kind for resource, kind in maker.made.items() if kind in sweep.SLOW}
+    made = {resource: kind for resource, kind in maker.made.items() if kind in kinds.SLOW}
     if not seconds or not made:
         return
     lease = tags.kept(maker.lease, context.clock.now() + seconds)
@@ -112,7 +112,7 @@ def _left(context: Context, ec2: Ec2, lease: tags.Lease, made: Mapping[str, str]
 def _ours(context: Context, ec2: Ec2, made: Iterable[str]) -> list[str]:
     """Those that still have this capture's tag. AwsError where none does."""
     capture = context.maker.lease.capture
-    found = {one.id for one in launch.tagged(ec2, tags.CAPTURE) if one.tags[tags.CAPTURE] == capture}
+    found = {one.id for one in kinds.tagged(ec2, kinds.LAUNCHED, tags.CAPTURE) if one.tags[tags.CAPTURE] == capture}
     if not found:
         raise AwsError("It is another capture's now.")
     return [resource for resource in made if resource in found]

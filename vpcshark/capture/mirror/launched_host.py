@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from vpcshark import threads
+from vpcshark.aws import kinds
 from vpcshark.aws.compute import launch
 from vpcshark.aws.compute import user_data as compute_user_data
 from vpcshark.aws.compute.capture_hosts import CaptureHost
@@ -98,7 +99,7 @@ class Launcher:
         )
         more = further_tags(options)
         instance = self._context.maker.make(
-            launch.INSTANCE,
+            kinds.INSTANCE,
             lambda labels, token: self._waiting.settled(lambda: launch.run(ec2, wanted, {**labels, **more}, token)),
         )
         self._waiting.tell(f"The capture host {instance} was launched after {self._waiting.seconds:.0f} s.")
@@ -126,7 +127,7 @@ class Launcher:
         ec2, maker = self._access.aws.ec2, self._context.maker
         name = birthmark.group_name(maker.lease.capture)
         group = maker.make(
-            launch.GROUP, lambda labels, token: launch.create_group(ec2, self._access.planned.vpc, name, labels)
+            kinds.GROUP, lambda labels, token: launch.create_group(ec2, self._access.planned.vpc, name, labels)
         )
         self._waiting.settled(lambda: self._access.admit_frames(group))
         blocks, groups = self._access.ssh_from()

@@ -5,10 +5,11 @@ Ranges as the EC2 API reference gives them; where AWS publishes no error code, `
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from ipaddress import ip_network
 from typing import Any
 
-from vpcshark.lab.api.state import ApiError, Params
+from vpcshark.lab.api.state import ApiError, Params, Record
 
 _TCP_UDP = (6, 17)
 SHORTEST = 35  # bytes of a mirrored IPv4 packet
@@ -24,6 +25,15 @@ def in_range(params: Params, parameter: str, low: int, high: int) -> None:
     value = params.get(parameter)
     if value is not None and not low <= value <= high:
         raise refuse(parameter, value, f"It must be between {low} and {high}.")
+
+
+def changed_by(params: Params, record: Record, fields: Iterable[str], removable: Mapping[str, str]) -> Record:
+    """A copy of what is kept, with the fields that a Modify… call gives, and without those that it removes."""
+    changed = {**record, **{name: params[name] for name in fields if params.get(name) is not None}}
+    for removed in params.get("RemoveFields") or []:
+        one_of({"RemoveFields": removed}, "RemoveFields", tuple(removable))
+        changed.pop(removable[removed], None)
+    return changed
 
 
 def one_of(params: Params, parameter: str, allowed: tuple[str, ...]) -> None:

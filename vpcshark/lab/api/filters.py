@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vpcshark.lab.api.checks import check_rule, one_of
+from vpcshark.lab.api.checks import changed_by, check_rule, one_of
 from vpcshark.lab.api.state import (
     ApiError,
     Params,
@@ -108,10 +108,7 @@ def create_rule(state: State, params: Params) -> Record:
 def modify_rule(state: State, params: Params) -> Record:
     """Change fields of a rule, or remove those that can be absent."""
     record = find(state.rules, "tmfr", params["TrafficMirrorFilterRuleId"])
-    changed = {**record, **{name: params[name] for name in _RULE_FIELDS if params.get(name) is not None}}
-    for removed in params.get("RemoveFields") or []:
-        one_of({"RemoveFields": removed}, "RemoveFields", tuple(_REMOVABLE))
-        changed.pop(_REMOVABLE[removed], None)
+    changed = changed_by(params, record, _RULE_FIELDS, _REMOVABLE)
     check_rule(changed)
     _check_number_is_free(state, changed)
     record.clear()

@@ -14,8 +14,8 @@ from moto.elbv2 import models
 from moto.elbv2.models import ELBv2Backend, elbv2_backends
 
 from vpcshark.lab.cloud import Listener
+from vpcshark.lab.model import VXLAN_PORT
 
-VXLAN_PORT = 4789
 _UDP = ("UDP", "TCP_UDP")
 _WORDS = {"network": "net", "gateway": "gwy"}  # in an ARN, for a type; else "app"
 _create, _arn = ELBv2Backend.create_load_balancer, models.make_arn_for_load_balancer

@@ -40,28 +40,21 @@ def _make_gateway(ec2: Any, name: str, properties: Properties) -> Made:
     return made["InternetGatewayId"], {}
 
 
-def _attach(ec2: Any, name: str, properties: Properties) -> Made:
-    ec2.attach_internet_gateway(**properties)
-    return f"{properties['InternetGatewayId']}|{properties['VpcId']}", {}
-
-
-def _detach(ec2: Any, identity: str) -> None:
-    gateway, _, vpc = identity.partition("|")
-    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=vpc)
-
-
 def _make_table(ec2: Any, name: str, properties: Properties) -> Made:
     return ec2.create_route_table(**tagged("route-table", properties))["RouteTable"]["RouteTableId"], {}
 
 
-def _make_route(ec2: Any, name: str, properties: Properties) -> Made:
-    ec2.create_route(**properties)
-    return f"{properties['RouteTableId']}|{properties['DestinationCidrBlock']}", {}
+def _joining(make: str, remove: str, *both: str) -> Making:
+    """What has no id of its own: it is made and removed by those of the ``both`` that it joins."""
 
+    def made(ec2: Any, name: str, properties: Properties) -> Made:
+        getattr(ec2, make)(**properties)
+        return "|".join(properties[key] for key in both), {}
 
-def _remove_route(ec2: Any, identity: str) -> None:
-    table, _, block = identity.partition("|")
-    ec2.delete_route(RouteTableId=table, DestinationCidrBlock=block)
+    def removed(ec2: Any, identity: str) -> None:
+        getattr(ec2, remove)(**dict(zip(both, identity.split("|"), strict=True)))
+
+    return "ec2", made, removed, ()
 
 
 def _associate(ec2: Any, name: str, properties: Properties) -> Made:
@@ -97,9 +90,11 @@ NETWORK: Mapping[str, Making] = {
         lambda ec2, one: ec2.delete_internet_gateway(InternetGatewayId=one),
         (),
     ),
-    "AWS::EC2::VPCGatewayAttachment": ("ec2", _attach, _detach, ()),
+    "AWS::EC2::VPCGatewayAttachment": _joining(
+        "attach_internet_gateway", "detach_internet_gateway", "InternetGatewayId", "VpcId"
+    ),
     "AWS::EC2::RouteTable": ("ec2", _make_table, lambda ec2, one: ec2.delete_route_table(RouteTableId=one), ()),
-    "AWS::EC2::Route": ("ec2", _make_route, _remove_route, ()),
+    "AWS::EC2::Route": _joining("create_route", "delete_route", "RouteTableId", "DestinationCidrBlock"),
     "AWS::EC2::SubnetRouteTableAssociation": (
         "ec2",
         _associate,

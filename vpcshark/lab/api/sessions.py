@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from vpcshark.lab.api import ids
-from vpcshark.lab.api.checks import check_session, one_of
+from vpcshark.lab.api.checks import changed_by, check_session
 from vpcshark.lab.api.filters import rules_of
 from vpcshark.lab.api.state import (
     ApiError,
@@ -92,10 +92,7 @@ def create_session(state: State, params: Params) -> Record:
 def modify_session(state: State, params: Params) -> Record:
     """Change fields of a session, or remove those that can be absent."""
     record = find(state.sessions, "tms", params["TrafficMirrorSessionId"])
-    changed = {**record, **{name: params[name] for name in _SESSION_FIELDS if params.get(name) is not None}}
-    for removed in params.get("RemoveFields") or []:
-        one_of({"RemoveFields": removed}, "RemoveFields", tuple(_REMOVABLE))
-        changed.pop(_REMOVABLE[removed], None)
+    changed = changed_by(params, record, _SESSION_FIELDS, _REMOVABLE)
     _complete_and_check(state, changed)
     record.clear()
     record.update(changed)

@@ -15,6 +15,7 @@ from vpcshark.errors import VpcsharkError
 from vpcshark.lab.firewalls import Firewall
 from vpcshark.lab.flow_records.packets import ACCEPT, EGRESS, INGRESS, REJECT
 from vpcshark.lab.guards import Entry
+from vpcshark.lab.model import VXLAN_PORT
 from vpcshark.lab.vpc import guard
 
 _TABLE = "vpcshark-firewall"
@@ -143,7 +144,7 @@ def _base(number: int, port: str, each: Firewall, services: Sequence[str]) -> It
         far = "saddr" if direction == INGRESS else "daddr"
         yield f' chain {name} {{ type filter hook {hook} device "{port}" priority 10; policy accept;'
         yield "  meta protocol != { ip, ip6 } accept"
-        yield "  udp dport 4789 accept"
+        yield f"  udp dport {VXLAN_PORT} accept"
         yield "  icmpv6 type { 133, 134, 135, 136, 137 } accept"
         yield from (f"  {_family(block)} {far} {block} accept" for block in (*services, *each.router))
         order = ("acl", "group") if direction == INGRESS else ("group", "acl")

@@ -17,6 +17,7 @@ from ipaddress import ip_network
 
 from vpcshark.errors import VpcsharkError
 from vpcshark.lab.guards import Entry, Guard, RouteEntry
+from vpcshark.lab.model import VXLAN_PORT
 from vpcshark.lab.vpc import netns
 
 log = logging.getLogger(__name__)
@@ -103,7 +104,7 @@ def script(pairs: Sequence[Pair], reached: Sequence[bool]) -> str:
         lines.append(f' chain {port} {{ type filter hook egress device "{port}" priority 0; policy accept;')
         for number, pair in enumerate(pairs):
             if pair.port == port:
-                lines.append(f"  ip saddr {pair.guard.source} udp dport 4789 jump pair{number}")
+                lines.append(f"  ip saddr {pair.guard.source} udp dport {VXLAN_PORT} jump pair{number}")
         lines.append(" }")
     return "\n".join([*lines, "}", ""])
 

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 
 from vpcshark.lab.matching import parse
+from vpcshark.lab.model import VXLAN_PORT
 
-PORT = 4789
 OUTER_HEADERS = 20 + 8 + 8  # IPv4, UDP, VXLAN: what counts against the target's MTU beside the inner frame
 FIRST_SOURCE_PORT, SOURCE_PORTS = 49152, 16384  # RFC 7348, section 5: the dynamic range 49152-65535
 _VNI_FLAG = 0x08000000
@@ -48,7 +48,7 @@ def encapsulate(addresses: Outer, vni: int, inner: bytes, source_port: int) -> b
 
 def packet(addresses: Outer, vni: int, inner: bytes, source_port: int) -> bytes:
     """The same from its IP header on."""
-    return datagram(addresses, (source_port, PORT), struct.pack("!II", _VNI_FLAG, vni << 8) + inner)
+    return datagram(addresses, (source_port, VXLAN_PORT), struct.pack("!II", _VNI_FLAG, vni << 8) + inner)
 
 
 def ethernet(addresses: Outer, packet: bytes) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from vpcshark.traffic_mirroring import VXLAN_PORT
 from vpcshark.wire.bpf.guards import FrameGuard, Sources, vni_chain
 from vpcshark.wire.bpf.instructions import (
     ABS,
@@ -67,8 +68,6 @@ __all__ = [
     "run",
 ]
 
-VXLAN_PORT = STANDARD_PORTS.vxlan
-"""RFC 7348, section 5."""
 GENEVE_PORT = STANDARD_PORTS.geneve
 """RFC 8926, section 3.3."""
 

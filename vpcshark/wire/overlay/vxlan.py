@@ -10,6 +10,8 @@ Sent to the capture host, so Python 3.6 and the standard library only. Must not 
 from struct import Struct
 from typing import NamedTuple, Optional, Tuple, Union
 
+from vpcshark.traffic_mirroring import VXLAN_PORT
+
 Data = Union[bytes, bytearray, memoryview]
 
 IPV4, IPV6, VLAN_TAGS, ETHERNET = 0x0800, 0x86DD, (0x8100, 0x88A8, 0x9100), 0x6558
@@ -54,7 +56,7 @@ VXLAN_GPE = 4790  # IANA's
 class Ports(NamedTuple):
     """The UDP ports that VXLAN and Geneve have here; ``more``: further ones of VXLAN."""
 
-    vxlan: int = 4789
+    vxlan: int = VXLAN_PORT
     geneve: int = 6081
     more: Tuple[int, ...] = ()
 
