@@ -9,13 +9,14 @@ from typing import Any
 
 import boto3
 import pytest
+import regions
 
 from vpcshark.cli import statuses
 from vpcshark.cli.main import run
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.prepared.writer import Answers
 
-REGIONS = ("eu-west-1", "eu-central-1")
+REGIONS = regions.ACCOUNT
 KEYS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}
 NAMES = {"eu-west-1": ("web-1", "twin", "twin"), "eu-central-1": ("db-1",)}
 

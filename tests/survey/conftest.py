@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import regions
 from botocore.config import Config
 from scenes import Scene
 from sessions import session
@@ -13,15 +14,13 @@ from sessions import session
 from vpcshark.aws.client import Aws
 from vpcshark.lab.api.server import ApiServer
 
-REGION = "us-east-1"
-
 
 class Account:
     """A session of boto3 whose every client speaks to the lab."""
 
     def __init__(self, endpoint: str) -> None:
         self._endpoint = endpoint
-        self._session = session("lab", "lab", REGION)
+        self._session = session("lab", "lab", regions.SURVEY)
 
     def client(self, service: str, **more: Any) -> Any:
         return self._session.client(service, endpoint_url=self._endpoint, **more)
@@ -39,7 +38,9 @@ def endpoint() -> Iterator[str]:
 @pytest.fixture
 def aws(endpoint: str) -> Aws:
     """What production code is handed."""
-    return Aws(Account(endpoint), Config(retries={"total_max_attempts": 1}, max_pool_connections=32), "", REGION)
+    return Aws(
+        Account(endpoint), Config(retries={"total_max_attempts": 1}, max_pool_connections=32), "", regions.SURVEY
+    )
 
 
 @pytest.fixture
