@@ -3,7 +3,7 @@ share a process is chance: in somebody else's region a name or an address may be
 
 from __future__ import annotations
 
-PREFLIGHT = ("ap-northeast-2", "us-east-2", "us-west-2", "eu-west-2", "eu-west-3", "ca-central-1", "sa-east-1", "us-west-1")
+PREFLIGHT = ("ap-northeast-2", "us-east-2", "us-west-2", "eu-west-2", "eu-west-3", "ca-central-1", "us-west-1")
 SURVEY = "ap-south-1"
 WHY = "ap-northeast-1"
 SETUP = "ap-southeast-1"
