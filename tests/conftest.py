@@ -6,7 +6,8 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, ExitStack
 from functools import cache
 from typing import Any
 
@@ -28,6 +29,32 @@ LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none 
 
 botocore.session.create_loader = cache(create_loader)  # moto's import alone would read EC2's description three times
 gc.disable()  # while the tests are collected: a quarter of that time would go into looking for garbage that is none
+
+
+FOLDERS = pytest.StashKey[dict[str, ExitStack]]()
+
+
+@pytest.fixture(scope="session")
+def until_folder_ends(request: pytest.FixtureRequest) -> Generator[Callable[[str, AbstractContextManager[Any]], Any]]:
+    """Enters a context for the tests of a folder ("tests/e2e/"), and leaves it behind the last of them in this process:
+    a lab has traffic, which would take processor time from whatever comes after them."""
+    stacks: dict[str, ExitStack] = {}
+    request.session.stash[FOLDERS] = stacks
+    with ExitStack() as end:
+
+        def enter(folder: str, context: AbstractContextManager[Any]) -> Any:
+            stack = stacks.setdefault(folder, end.enter_context(ExitStack()))
+            return stack.enter_context(context)
+
+        yield enter
+
+
+@pytest.hookimpl(trylast=True)  # behind the fixtures' own ends
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """pytest's hook. Folders follow one another: none comes twice."""
+    for folder, stack in item.session.stash.get(FOLDERS, {}).items():
+        if nextitem is None or not nextitem.nodeid.startswith(folder):
+            stack.close()
 
 
 class Rooms(LoadScopeScheduling):

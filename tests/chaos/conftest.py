@@ -6,8 +6,10 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from chaos import Chaos, parallel
@@ -15,9 +17,12 @@ from hands import Lab, parse_exports
 
 from vpcshark.lab import commands
 
+Until = Callable[[str, AbstractContextManager[Any]], Any]
+HERE = "tests/chaos/"
 
-@pytest.fixture(scope="session")
-def loopback_lab() -> Iterator[Lab]:
+
+@contextmanager
+def running() -> Iterator[Lab]:
     """The API with made-up traffic to this machine; needs no root."""
     start = "import sys; from vpcshark.lab import commands; commands.start(sys.stdout, lambda _: None, kind='loopback')"
     said = subprocess.run([sys.executable, "-c", start], text=True, capture_output=True, timeout=180, check=True)
@@ -29,8 +34,13 @@ def loopback_lab() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def chaos(loopback_lab: Lab, tmp_path_factory) -> Iterator[Chaos]:
+def loopback_lab(until_folder_ends: Until) -> Lab:
+    """A lab for all tests here."""
+    return until_folder_ends(HERE, running())
+
+
+@pytest.fixture(scope="session")
+def chaos(loopback_lab: Lab, until_folder_ends: Until, tmp_path_factory) -> Chaos:
     """Workers with their decoys."""
     made = Chaos(loopback_lab, tmp_path_factory.mktemp("chaos"), parallel())
-    yield made
-    made.close()
+    return until_folder_ends(HERE, closing(made))

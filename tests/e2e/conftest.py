@@ -10,8 +10,8 @@ those that the module names in ``FEATURES``. Who judges or plants something does
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 import pytest
 from hands import Lab, bound, running_lab, wait_until
@@ -20,10 +20,9 @@ from vpcshark.aws.iam.features import DEFAULT
 
 
 @pytest.fixture(scope="session")
-def shared_lab() -> Iterator[Lab]:
+def shared_lab(until_folder_ends: Callable[[str, AbstractContextManager[Lab]], Lab]) -> Lab:
     """A root lab, for somebody who may do all."""
-    with running_lab() as running:
-        yield running
+    return until_folder_ends("tests/e2e/", running_lab())
 
 
 @pytest.fixture(scope="module")
