@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import struct
 from collections.abc import Callable
@@ -14,6 +15,7 @@ from scapy.packet import Raw
 
 from vpcshark.diagnose.report import Report, examine
 from vpcshark.diagnose.table import read_bytes
+from vpcshark.diagnose.verdicts import rates
 
 
 def judged(*stories: Story) -> Report:
@@ -159,6 +161,29 @@ def test_4_losses_of_an_empty_bucket_are_a_policers() -> None:
         return False
 
     assert kinds(_in_bursts(is_empty)) == ["policer"]
+
+
+def _through_a_bucket(seconds: float, is_by_chance: bool) -> list[rates._Event]:
+    """From the first loss on, what is sent at 1.3 MB/s in bursts of ten, of which a policer lets 1 MB/s through, or
+    chance as much."""
+    dice, level, found = random.Random(seconds), 32_000.0, []
+    for number in range(int(seconds * 900)):
+        level = min(32_000.0, level + 1_000_000 * (0.001 if number % 10 else 0.00225))
+        has_passed = dice.random() < 0.77 if is_by_chance else level >= 1448
+        level -= 1448 * has_passed
+        found.append(rates._Event(number * 1_000_000 + number // 10 * 1_250_000, 1448, has_passed))
+    return list(itertools.dropwhile(lambda event: event.has_passed, found))
+
+
+@pytest.mark.parametrize("wrong_by", [0.99, 1.0, 1.01])
+@pytest.mark.parametrize("lasted", [0.6, 4, 30])
+def test_4_a_rate_that_is_a_little_wrong_hides_no_bucket(lasted: float, wrong_by: float) -> None:
+    """However long that goes on; and makes none of losses by chance."""
+    for is_by_chance in (False, True):
+        events = _through_a_bucket(lasted, is_by_chance)
+        passed = sum(event.size for event in events if event.has_passed)
+        rate = wrong_by * passed / ((events[-1].at - events[0].at) / 1e9)
+        assert rates._empties_a_bucket(events, rate) is not is_by_chance
 
 
 def test_4_what_is_sent_again_is_lost_and_not_reordered() -> None:

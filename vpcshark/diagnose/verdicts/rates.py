@@ -61,20 +61,38 @@ def _events(between: Sequence[Segment], again: Sequence[Segment]) -> list[_Event
 
 _BY_CHANCE = 0.25
 """How often, at most, a loss meets a fuller bucket than a passed packet does: without a bucket half of them."""
+_STRETCHES = ((64, 0.1), (256, 0.15))
+"""(packets that are compared with one another, how often at most), besides all of them: over a long time a rate that is
+taken one part in a hundred too high fills any bucket; over a short one the point behind a policer does not know when
+losses were, and chance alone comes nearer to it."""
 
 
 def _empties_a_bucket(events: Sequence[_Event], rate: float) -> bool:
     """A bucket that is filled at ``rate`` and emptied by what passes: was there less in it when packets were lost?"""
+    stretches = (*_STRETCHES, (len(events), _BY_CHANCE))
+    return any(_fuller(events, rate, length) <= most for length, most in stretches)
+
+
+def _fuller(events: Sequence[_Event], rate: float, length: int) -> float:
+    """How often a loss meets a fuller bucket than a passed packet of the same stretch does (1: nothing to compare)."""
+    fuller = compared = 0
+    for begin in range(0, len(events), length):
+        passed, lost = _levels(events[begin : begin + length], rate)
+        fuller += sum(bisect.bisect_left(passed, each) for each in lost)
+        compared += len(passed) * len(lost)
+    return fuller / compared if compared else 1.0
+
+
+def _levels(events: Sequence[_Event], rate: float) -> tuple[list[float], list[float]]:
+    """What is in the bucket, beside what was in it at first: when packets passed (sorted), and when they were lost."""
     level, before = 0.0, events[0].at
-    levels: dict[bool, list[float]] = {True: [], False: []}
+    found: dict[bool, list[float]] = {True: [], False: []}
     for event in events:
         level += rate * (event.at - before) / SECOND
         before = event.at
-        levels[event.has_passed].append(level)
+        found[event.has_passed].append(level)
         level -= event.size * event.has_passed
-    passed = sorted(levels[True])
-    fuller = sum(bisect.bisect_left(passed, each) for each in levels[False])
-    return fuller <= _BY_CHANCE * len(passed) * len(levels[False])
+    return sorted(found[True]), found[False]
 
 
 def _has_burst(stream: Stream, first_lost: int, rate: float) -> bool:
