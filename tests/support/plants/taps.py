@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import struct
@@ -42,14 +43,18 @@ class Tap:
                 raise RuntimeError(f"tcpdump ended: {command}")
 
     def end(self) -> None:
-        """End tcpdump once it has written all that came."""
+        """End tcpdump once it has written all that came. RuntimeError where the machine made it lose some: the case's
+        labels would not be true, and it is made again."""
         assert self.process
         with spaces.inside(self.space), socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sender:
             sender.bind((self.interface, 0))
             sender.send(b"\x02" * 12 + struct.pack("!H", MARK) + b"\0" * 46)
         wait_until(lambda: MARK in [frame[1] for frame in frames(self.file)[-3:]], "tcpdump has written all")
         self.process.send_signal(signal.SIGINT)
-        self.process.communicate(timeout=GENEROUS)
+        _, told = self.process.communicate(timeout=GENEROUS)
+        lost = re.search(r"^(\d+) packets? dropped by kernel", told, re.MULTILINE)
+        if lost is None or int(lost[1]):
+            raise RuntimeError(f"tcpdump lost packets: {told}")
 
 
 def wait_until(is_so: Callable[[], object], what: str, seconds: float = GENEROUS) -> None:
