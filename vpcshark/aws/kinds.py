@@ -156,7 +156,7 @@ def _listed(ec2: Ec2, name: str, tag_key: str, value: str) -> list[Tagged]:
     by = {"tag-key": ("tag-key", tag_key), "tag": (f"tag:{tag_key}", value)}.get(kind.filter)
     wanted: dict[str, Any] = {"Filters": [{"Name": by[0], "Values": [by[1]]}]} if by else {}
     try:
-        with mapped(f"list what there is of the kind “{kind.words}”"):
+        with mapped(f"list each {kind.words}"):
             rows = list(pages(ec2, kind.describe, kind.rows, **wanted))
     except AwsError as error:
         if not (kind.is_optional and is_denied(error)):

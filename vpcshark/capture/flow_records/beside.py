@@ -1,8 +1,7 @@
 """Records of flow logs beside packets: the points of a path that nobody can capture from, in the same file.
 
 Both are put in order of time as far as both are there. AWS tells records minutes later: these go out when they come,
-each with the time that it tells of. Must not know what a
-path is, nor where packets are from.
+each with the time that it tells of. Must not know what a path is, nor where packets are from.
 """
 
 from __future__ import annotations
@@ -31,7 +30,7 @@ from vpcshark.wire.capture_files.merge import Merger
 
 log = logging.getLogger(__name__)
 TICK = 0.05  # seconds between two looks at what has waited long enough
-_LAST = 5.0  # seconds for the records that are read when the capture stops
+_LAST = 5.0  # seconds for the records that are read when the capture stops, of all points together
 
 
 def reading(context: Context, aws: Aws, absent: Absent) -> Reading:
@@ -106,8 +105,9 @@ class Beside(FrameStream):
 
     def finish(self, timeout: float) -> None:
         """See ``FrameStream``: with the records of the last minutes, as far as there are any yet."""
-        for each in self._points:
-            each.settle(_LAST)
+        end = self._clock.monotonic() + _LAST
+        for each in self._points:  # they read side by side; Wireshark waits for all of us, and AWS is to be cleaned up
+            each.settle(max(0.0, end - self._clock.monotonic()))
             each.finish(0)
         self._packets.finish(timeout)
         self._ending.set()
