@@ -18,6 +18,10 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
+SOURCE = {f"tests/{each}.py" for each in ("test_architecture", "test_sizes", "test_threads", "test_truth", "test_docs")}
+SOURCE.add(
+    "tests/cli/test_sinks.py"
+)  # they look at the product's source, parsed for all of them: tests/support/sources
 PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
 # How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -59,10 +63,12 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 class Rooms(LoadScopeScheduling):
     """The tests of a module follow one another in one process, since they share what it set up; those of a big module
-    of end-to-end tests in several, each with a piece of it."""
+    of end-to-end tests in several, each with a piece of it; those that look at the source in one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
+        if file in SOURCE:
+            return "source"
         pieces = PIECES.get(file, 1)
         return f"{file} {sum(nodeid.encode()) % pieces}" if pieces > 1 else file
 

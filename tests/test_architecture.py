@@ -8,8 +8,8 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+from sources import MODULES, PACKAGE, name_of, nodes, room, text, tree
 
-PACKAGE = Path(__file__).parents[1] / "vpcshark"
 ORDER = [
     "__main__",
     "cli",
@@ -74,7 +74,6 @@ INSIDE = {
 }
 MANAGES_EXTCAP = {"completion", "config", "demo", "doctor", "lab", "listing"}  # of the user's commands
 SHARED = {"errors", "clock", "folders", "logs", "threads", "traffic_mirroring"}
-MODULES = sorted(PACKAGE.rglob("*.py"))
 IMPURE = {"socket", "time", "subprocess", "threading", "os", "boto3", "botocore", "paramiko", "random", "select"}
 
 
@@ -91,23 +90,12 @@ def roots(path: Path) -> frozenset[str]:
 
 
 def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def room(name: str) -> str:
-    """The room of a dotted module name of ours; "" for others'."""
-    parts = name.split(".")
-    return parts[1] if parts[0] == "vpcshark" and len(parts) > 1 else ""
-
-
-def name_of(path: Path) -> str:
-    """``vpcshark/wire/bpf/guards.py`` -> ``vpcshark.wire.bpf.guards``."""
-    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts)
 
 
 def of_room(here: str) -> list[Path]:
@@ -185,7 +173,7 @@ def test_why_asks_nobody_itself():
 
 def test_a_module_says_what_it_is_for():
     """The first thing that a reader sees of a module is its purpose."""
-    assert [name_of(path) for path in MODULES if not ast.get_docstring(ast.parse(path.read_text("utf-8")))] == []
+    assert [name_of(path) for path in MODULES if not ast.get_docstring(tree(path))] == []
 
 
 @pytest.mark.parametrize("library", ["boto3", "botocore"])
@@ -196,53 +184,31 @@ def test_one_room_talks_to_aws(library: str):
 
 
 SIZED = ("capture", "options", "extcap", "cli", "settings", "settings_text", "threads")
-TABLES = {"options/table.py"}  # data, a row for each option
 
 
 def _sized() -> list[Path]:
     return [path for path in MODULES if room(name_of(path)) in SIZED]
 
 
-def _parameters(function: ast.FunctionDef) -> int:
-    given = function.args
-    names = [each.arg for each in [*given.posonlyargs, *given.args, *given.kwonlyargs]]
-    return len([name for name in names if name not in ("self", "cls")])
-
-
-def _lines(node: ast.FunctionDef | ast.ClassDef) -> int:
+def _lines(node: ast.FunctionDef) -> int:
     return (node.end_lineno or node.lineno) - node.lineno + 1
-
-
-def _too_large(path: Path) -> Iterator[str]:
-    text = path.read_text("utf-8")
-    if text.count("\n") > 350 and str(path.relative_to(PACKAGE)) not in TABLES:
-        yield name_of(path)
-    for node in ast.walk(ast.parse(text)):
-        is_class, is_function = isinstance(node, ast.ClassDef), isinstance(node, ast.FunctionDef)
-        if (is_class and _lines(node) > 200) or (is_function and (_lines(node) > 40 or _parameters(node) > 6)):
-            yield f"{name_of(path)}.{node.name}"
-
-
-def test_what_a_reader_meets_is_small():
-    """A module of 350 lines at most, a class of 200, a function of 40 with six parameters."""
-    assert [one for path in _sized() for one in _too_large(path)] == []
 
 
 def test_most_functions_are_shorter_than_half_a_screen():
     """Half of them have six lines at most, nine of ten sixteen."""
-    nodes = [node for path in _sized() for node in ast.walk(ast.parse(path.read_text("utf-8")))]
-    lengths = sorted(_lines(node) for node in nodes if isinstance(node, ast.FunctionDef))
+    found = [node for path in _sized() for node in nodes(path)]
+    lengths = sorted(_lines(node) for node in found if isinstance(node, ast.FunctionDef))
     assert lengths[len(lengths) // 2] <= 6
     assert lengths[len(lengths) * 9 // 10] <= 16
 
 
 def test_no_part_of_a_capture_is_asked_what_it_is():
     """A stream or a feed has an answer to everything; a protocol that is probed at run time would bring that back."""
-    probed = [path for path in _sized() if "runtime_checkable" in path.read_text("utf-8")]
+    probed = [path for path in _sized() if "runtime_checkable" in text(path)]
     assert not probed
 
 
 def test_the_seams_of_a_capture_have_types():
     """``Any`` would let a stream of another shape through."""
     names = ("contract/frame_stream", "contract/sink", "contract/status", "lifecycle/feed", "modes/auto", "modes/path")
-    assert not [name for name in names if "Any" in (PACKAGE / "capture" / f"{name}.py").read_text("utf-8")]
+    assert not [name for name in names if "Any" in text(PACKAGE / "capture" / f"{name}.py")]

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sources import MODULES, nodes
 
 from vpcshark import errors, settings
 from vpcshark.cli import parsing, statuses
@@ -119,8 +120,8 @@ def test_every_exit_status_is_in_the_reference() -> None:
 def error_classes() -> set[str]:
     """Of all rooms: whatever a user may see. One that begins with _ never leaves its module."""
     bases: dict[str, set[str]] = {}
-    for module in (PROJECT / "vpcshark").rglob("*.py"):
-        for node in ast.walk(ast.parse(module.read_text("utf-8"))):
+    for module in MODULES:
+        for node in nodes(module):
             if isinstance(node, ast.ClassDef):
                 bases[node.name] = {base.id for base in node.bases if isinstance(base, ast.Name)}
     found = {errors.VpcsharkError.__name__}

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sources import nodes
 from streams import WITH_FRAMES, Kept, Scene
 from thread_page import left_since, page, unknown
 
@@ -32,7 +33,7 @@ LOCKS = re.compile(r"threading\.(?:Lock|RLock|Condition)\(\)")
 
 def named(path: Path) -> Iterator[str]:
     """The names that a module gives to threads, as far as they stand in it."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+    for node in nodes(path):
         if isinstance(node, ast.Call) and _called(node) in STARTS:
             for each in node.keywords:
                 if each.arg == "name" and isinstance(each.value, ast.Constant):
@@ -57,7 +58,7 @@ def test_a_thread_without_a_name_is_started_in_one_place():
     """``threads`` gives each a name, and has none hold up the end of the process."""
     bare = [path for path in MODULES if "threading.Timer(" in path.read_text("utf-8")]
     assert [path.name for path in bare] == ["threads.py"]
-    calls = [(path, node) for path in MODULES for node in ast.walk(ast.parse(path.read_text("utf-8")))]
+    calls = [(path, node) for path in MODULES for node in nodes(path)]
     made = [(path, node) for path, node in calls if isinstance(node, ast.Call) and _called(node) == "Thread"]
     assert not [path.name for path, node in made if "name" not in {each.arg for each in node.keywords}]
 

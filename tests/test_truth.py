@@ -18,11 +18,11 @@ from pathlib import Path
 import botocore.exceptions
 import botocore.session
 import pytest
+from sources import MODULES, PACKAGE, nodes, tree
 
 from vpcshark.aws import refusals
 
 PROJECT = Path(__file__).parent.parent
-SOURCE = PROJECT / "vpcshark"
 SERVICES = ("ec2", "elbv2", "ssm", "logs", "athena", "autoscaling", "cloudformation")
 WORDS = re.compile(
     r"Invalid|NotFound|NoFound|Denied|Exceeded|Malformed|Duplicate|InUse|Exception|Throttl|Expired|Unauthorized|"
@@ -64,11 +64,10 @@ def truth():
 
 
 @cache
-def trees() -> tuple[tuple[str, ast.Module], ...]:
-    """("aws.errors", its tree) of every module of the product but the lab."""
-    names = {".".join(path.relative_to(SOURCE).with_suffix("").parts): path for path in sorted(SOURCE.rglob("*.py"))}
-    mine = [(name, path) for name, path in names.items() if not name.startswith("lab")]
-    return tuple((name, ast.parse(path.read_text("utf-8"))) for name, path in mine)
+def modules() -> tuple[tuple[str, Path], ...]:
+    """("aws.errors", where it is) of every module of the product but the lab."""
+    names = {".".join(path.relative_to(PACKAGE).with_suffix("").parts): path for path in MODULES}
+    return tuple((name, path) for name, path in names.items() if not name.startswith("lab"))
 
 
 def texts(node: ast.AST) -> Iterator[str]:
@@ -84,9 +83,9 @@ def texts(node: ast.AST) -> Iterator[str]:
                 yield from texts(key)
 
 
-def compared(tree: ast.Module) -> Iterator[str]:
+def compared(path: Path) -> Iterator[str]:
     """What something is compared with."""
-    for node in ast.walk(tree):
+    for node in nodes(path):
         if isinstance(node, ast.Compare):
             for one in (node.left, *node.comparators):
                 yield from texts(one)
@@ -95,9 +94,9 @@ def compared(tree: ast.Module) -> Iterator[str]:
                 yield from texts(one)
 
 
-def assigned(tree: ast.Module) -> Iterator[str]:
+def assigned(path: Path) -> Iterator[str]:
     """Literals of the module's own names."""
-    for node in tree.body:
+    for node in tree(path).body:
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.AugAssign)) and node.value is not None:
             yield from texts(node.value)
 
@@ -126,12 +125,14 @@ def of_refusals() -> Iterator[str]:
         yield from re.split(r"\|(?![^(]*\))", pattern)
 
 
+@cache
 def branches() -> dict[str, set[str]]:
     """Code or state -> the modules that branch on it."""
     found: dict[str, set[str]] = {}
-    for name, tree in trees():
-        words = {one for one in (*compared(tree), *assigned(tree)) if is_code(one)}
-        words |= {one for one in compared(tree) if one in states()} if name.split(".")[0] in ROOMS else set()
+    for name, path in modules():
+        said = set(compared(path))
+        words = {one for one in {*said, *assigned(path)} if is_code(one)}
+        words |= said & states() if name.split(".")[0] in ROOMS else set()
         for word in words:
             found.setdefault(word, set()).add(name)
     for pattern in of_refusals():
@@ -141,8 +142,8 @@ def branches() -> dict[str, set[str]]:
 
 def phrases() -> Iterator[str]:
     """Module and name of each pattern that an error's code or words are searched for."""
-    for name, tree in trees():
-        for node in tree.body:
+    for name, path in modules():
+        for node in tree(path).body:
             if not (isinstance(node, ast.Assign) and name in ("aws.errors", "aws.refusals", "aws.compute.launch")):
                 continue
             if isinstance(node.value, ast.Call) and ast.unparse(node.value.func) == "re.compile":
@@ -151,8 +152,8 @@ def phrases() -> Iterator[str]:
 
 def numbers() -> Iterator[str]:
     """Module and name of each number that a module of these rooms is given."""
-    for name, tree in trees():
-        for node in tree.body if name.split(".")[0] in ROOMS else ():
+    for name, path in modules():
+        for node in tree(path).body if name.split(".")[0] in ROOMS else ():
             if isinstance(node, ast.Assign):
                 targets = [one for target in node.targets for one in ast.walk(target) if isinstance(one, ast.Name)]
                 for one in targets:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import json
 import os
 import re
@@ -19,7 +18,6 @@ import packets
 import pytest
 import walk as walking
 
-import vpcshark
 from vpcshark.cli.commands import COMMANDS
 from vpcshark.wire.capture_files import pcapng
 
@@ -310,44 +308,3 @@ def test_a_capture_ends_with_the_host_that_says_what_does_not_fit(walked: Walked
     assert step.status == 1
     assert re.search(rb"vpcshark: .*ssh \S+@127\.0\.0\.1\S* (sends what no|answers what no)", step.err), step.err
     assert len(walked.left) == 1
-
-
-SINKS = {"sys.stdout.write", "sys.stderr.write", "stderr.write", "stdout.write", "out.write", "print"}
-ELSEWHERE = {"lab", "receiver"}  # a program of its own, on whose words nobody's safety hangs; sent to another machine
-RAW = {
-    ("cli/console.py", "write_json"),
-    ("cli/console.py", "write_json_line"),
-    ("cli/iam_policy.py", "run"),
-    ("cli/capture_host.py", "run"),
-    ("cli/completion.py", "run"),
-    ("cli/selftest.py", "_write"),
-    ("extcap/prepared/reader.py", "write"),
-}
-"""Both escape by themselves; ASCII; a file of ours; a script of argcomplete's; JSON in ASCII; clean sentences."""
-
-
-def test_a_new_sink_goes_by_the_step_as_well() -> None:
-    """One module makes what rich shows, and cleans it; whoever writes to a stream cleans what he writes."""
-    package = Path(vpcshark.__file__).parent
-    for path in sorted(package.rglob("*.py")):
-        name = path.relative_to(package).as_posix()
-        tree = ast.parse(path.read_text("utf-8"))
-        if name.partition("/")[0] in ELSEWHERE:
-            continue
-        if name != "cli/console.py" and "rich" in path.read_text("utf-8"):
-            made = {ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
-            assert not made & {"Console", "Table", "Text", "Panel", "Text.from_markup"}, name
-        for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
-            if (name, function.name) not in RAW:
-                assert not [call for call in calls(function) if not is_clean(call)], (name, function.name)
-
-
-def calls(function: ast.FunctionDef) -> list[ast.Call]:
-    found = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
-    return [call for call in found if ast.unparse(call.func) in SINKS]
-
-
-def is_clean(call: ast.Call) -> bool:
-    """Constant, or by ``text``; ``_message`` is Wireshark's one, which cleans."""
-    said = ast.unparse(call.args[0]) if call.args else ""
-    return isinstance(call.args[0], ast.Constant) or any(word in said for word in ("line(", "lines(", "_message("))
