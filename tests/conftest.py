@@ -18,10 +18,9 @@ from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
 E2E = "tests/e2e/"
-SOURCE = {f"tests/{each}.py" for each in ("test_architecture", "test_sizes", "test_threads", "test_truth", "test_docs")}
-SOURCE.add(
-    "tests/cli/test_sinks.py"
-)  # they look at the product's source, parsed for all of them: tests/support/sources
+# They read the product's source, parsed once for all of them: tests/support/sources.py.
+SOURCE = {f"tests/test_{each}.py" for each in ("architecture", "sizes", "threads", "truth", "docs")}
+SOURCE.add("tests/cli/test_sinks.py")
 PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
 # How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
