@@ -215,6 +215,7 @@ class FullDisk:
         self.is_closed = True
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize("error", [SinkClosed("gone"), InputError("The disk is full.")])
 def test_a_write_that_fails_ends_both_threads(outer, error):
     """And is told; neither goes on, nor waits for the other for ever."""

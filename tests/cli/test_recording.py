@@ -148,6 +148,7 @@ def test_every_file_has_all_that_is_known(tmp_path, wanted, counts, piece):
         assert "Name = eni-2" in about(path)
 
 
+@pytest.mark.thin(2)
 @pytest.mark.parametrize(("wanted", "times", "files"), [
     (Limits(turn_duration=10), [0, 9, 10, 11, 25], [2, 2, 1]),
     (Limits(turn_interval=60), [0, 59, 60, 61, 180], [2, 2, 1]),

@@ -106,6 +106,7 @@ def test_the_interface_bears_the_enis_id_and_name(clean_lab: Lab, tmp_path: Path
     assert "db-1" in hosts
 
 
+@pytest.mark.long
 def test_two_enis_at_once(clean_lab: Lab, tmp_path: Path):
     """-i A -i B: each interface has its own frames, all of them."""
     names = ("web-1", "db-1")

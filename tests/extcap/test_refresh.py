@@ -290,6 +290,7 @@ def test_a_cache_that_is_full_is_said_in_the_list(wireshark, launcher, mount):
     assert "--vni" in wireshark.ask(launcher, "--extcap-config", "--extcap-interface", "eni-0a").stdout
 
 
+@pytest.mark.long
 def test_a_cache_that_is_read_only_is_said_in_the_list(wireshark, launcher, mount):
     """Also if it holds old answers: they must not stay for ever."""
     place = mount("size=1m")

@@ -141,6 +141,7 @@ def test_a_command_that_fails_has_the_status_of_a_shell(desk: Desk, command: tup
     assert "Traceback" not in problems
 
 
+@pytest.mark.long
 def test_sigterm_reaches_the_command(desk: Desk) -> None:
     """It decides what to do; its status is the lab's."""
     script = "trap 'exit 9' TERM; echo up; while :; do sleep 0.05; done"

@@ -73,7 +73,7 @@ def test_every_action_of_preflight_is_called(all_allowed: Mapping[str, tuple[lis
     assert set(PREFLIGHT) <= called <= set(actions_of(GRANTED))
 
 
-@pytest.mark.thin(12)
+@pytest.mark.thin(24)
 @pytest.mark.parametrize("action", PREFLIGHT)
 def test_without_an_action_preflight_says_what_it_does_not_know(
     action: str, networks: dict[str, Scene], look: Any, all_allowed: Any

@@ -5,8 +5,8 @@ from __future__ import annotations
 
 import os
 
-SHARE = 1 if os.environ.get("VPCSHARK_EXAMPLES") == "all" else 6
-FEWEST = 15
+SHARE = 1 if os.environ.get("VPCSHARK_EXAMPLES") == "all" else 8
+FEWEST = 12
 
 
 def examples(every: int) -> int:

@@ -108,6 +108,7 @@ def signed(key: str, authority: str, *more: str) -> str:
     return f"{key}-cert.pub"
 
 
+@pytest.mark.thin(2)
 @pytest.mark.usefixtures("no_agent")
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 def test_a_certificate_logs_in(

@@ -422,6 +422,7 @@ def test_no_text_makes_it_raise_and_bad_text_lets_everything_through(libpcap, te
         assert not missing(libpcap(text), translation, SAMPLE[:300])
 
 
+@pytest.mark.thin(4)
 @pytest.mark.parametrize(
     "text",
     [
