@@ -136,6 +136,7 @@ ROWS: tuple[Row, ...] = (
         _LIMITS,
         f"{_STRICT}::test_packets_cannot_be_cut_shorter_than_35_bytes",
         "inferred",
+        constants={"preflight.frames.SHORTEST_IPV6": 55},
     ),
     Row(
         "To a load balancer a packet has 8,500 bytes at most; through an endpoint 54 less",

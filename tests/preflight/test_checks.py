@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.network.facts import (
     Acl,
     AclEntry,
@@ -22,7 +23,8 @@ from vpcshark.network.facts import (
 )
 from vpcshark.network.known import Known
 from vpcshark.preflight import Finding, examine, way
-from vpcshark.preflight.picture import Interface, Picture
+from vpcshark.preflight.picture import Interface, Picture, Plan
+from vpcshark.survey import picturing
 from vpcshark.survey.rounds import Asked
 
 SOURCE = Interface(
@@ -117,6 +119,26 @@ def test_a_prefix_list_that_may_not_be_read_is_a_doubt_and_no_refusal():
     (finding,) = wrong(having(groups=admitting(prefix_list="pl-1")))
     assert (finding.level, finding.resource) == ("warn", "sg-2")
     assert "pl-1" in finding.sentence
+
+
+@pytest.mark.parametrize(
+    ("addresses", "length", "is_told"),
+    [
+        (("10.0.1.10", "2001:db8::10"), 35, True),
+        (("10.0.1.10", "2001:db8::10"), 54, True),
+        (("10.0.1.10", "2001:db8::10"), 55, False),
+        (("10.0.1.10", "2001:db8::10"), None, False),
+        (("10.0.1.10",), 35, False),
+    ],
+)
+def test_packets_of_ipv6_cannot_be_cut_as_short(addresses: tuple[str, ...], length: int | None, is_told: bool):
+    """Traffic Mirroring guide, "MTU and packet length limitations": 35 bytes for IPv4, 55 for IPv6."""
+    seen = picturing.interface(Eni("eni-1", "web-1", addresses=addresses, primary_address=addresses[0]))
+    source = replace(SOURCE, has_ipv6=seen.has_ipv6)
+    found = wrong(replace(PICTURE, source=source, plan=Plan(packet_length=length)))
+    assert [(one.check, one.level, "--packet-length 55" in one.sentence) for one in found] == [
+        ("mtu", "warn", True)
+    ] * is_told
 
 
 def test_a_subnet_with_ipv6_alone_cannot_be_mirrored():

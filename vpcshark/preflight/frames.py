@@ -17,6 +17,7 @@ VPC_MTU = 9001
 GATEWAY_MTU = 8500
 OVERHEAD = 54
 OVERHEAD_IPV6 = 74
+SHORTEST_IPV6 = 55
 
 
 def mtu(picture: Picture) -> Iterator[Finding]:
@@ -25,7 +26,15 @@ def mtu(picture: Picture) -> Iterator[Finding]:
     through = gateway or _balanced(picture)
     longest = (GATEWAY_MTU if through else VPC_MTU) - OVERHEAD
     wanted = picture.plan.packet_length
-    if wanted is not None and wanted <= longest:
+    if wanted is not None and wanted < SHORTEST_IPV6 and picture.source.has_ipv6:
+        yield Finding(
+            "mtu",
+            WARN,
+            picture.source.id,
+            f"{picture.source.id} has IPv6 addresses, and AWS cuts IPv6 packets to {SHORTEST_IPV6} bytes at least: "
+            f"with --packet-length {wanted} they may be longer, or missing. Give --packet-length {SHORTEST_IPV6}.",
+        )
+    elif wanted is not None and wanted <= longest:
         yield Finding("mtu", OK, through or picture.source.id, f"Frames are cut to {wanted} bytes, as was asked for.")
     elif gateway:
         yield Finding(

@@ -17,10 +17,10 @@ from vpcshark.traffic_mirroring import VXLAN_PORT
 
 @dataclass(frozen=True)
 class Interface:
-    """An ENI. ``address`` is its primary private IPv4 address, which outer frames come from and go to; ``kind`` EC2's
-    interface type; ``requester`` which AWS service manages it; ``instance_state`` of the instance it is attached to.
-    ``is_listed``: AWS's list of types that can be mirrored has its instance's; ``most_sources`` that a target on it can
-    have."""
+    """An ENI. ``address`` is its primary private IPv4 address, which outer frames come from and go to; ``has_ipv6``:
+    its own packets may be IPv6; ``kind`` EC2's interface type; ``requester`` which AWS service manages it;
+    ``instance_state`` of the instance it is attached to. ``is_listed``: AWS's list of types that can be mirrored has
+    its instance's; ``most_sources`` that a target on it can have."""
 
     id: str
     name: str = ""
@@ -35,6 +35,7 @@ class Interface:
     subnet: str = ""
     az: str = ""
     address: str = ""
+    has_ipv6: bool = False
     groups: tuple[str, ...] = ()
     is_listed: bool = True
     most_sources: int = 10

@@ -81,6 +81,7 @@ def interface(eni: Eni) -> facts.Interface:
         subnet=eni.subnet,
         az=eni.az,
         address=eni.primary_address if ":" not in eni.primary_address else "",
+        has_ipv6=any(":" in each for each in eni.addresses),
         groups=eni.groups,
         is_listed=instance_types.is_listed(eni.instance_type),
         most_sources=quotas.sources_per_target(eni.instance_type),
