@@ -19,6 +19,8 @@ from vpcshark.text import many
 
 _PROBLEM = re.compile(r"\{value=" + reader.PROBLEM + r"[^}]*\}\{display=(?:AWS: )?([^}]*)\}")
 
+_EMPTY = "What is installed works, but there are no ENIs to list yet"
+
 
 def keep(found: Mapping[Place, Sequence[Eni] | VpcsharkError]) -> str:
     """Make the list of what was found; returns it."""
@@ -31,9 +33,9 @@ def make(ask: account.Ask | None) -> str:
     try:
         text = keep(account.listed(account.places(nowhere), ask))
     except VpcsharkError as error:  # of the settings
-        return f"The list of ENIs could not be made: {error}"
+        return f"{_EMPTY}: {error}"
     problem = _PROBLEM.search(text)
     count = text.count("{value=eni-")
     if problem and not count:
-        return f"The list of ENIs could not be made: {problem[1]}"
+        return f"{_EMPTY}: {problem[1]}"
     return f"{many(count, 'ENI')} in the list." + (f" {problem[1]}" if problem else "")
