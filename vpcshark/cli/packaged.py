@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from pathlib import Path
 
 import vpcshark
@@ -15,6 +14,8 @@ def find(place: str) -> Path:
     checkout = Path(vpcshark.__file__).parents[1]
     if (checkout / "setup.cfg").is_file() and (checkout / place).is_file():
         return checkout / place
+    import importlib.metadata  # reads ZIP files and letters too; every command comes by here
+
     for file in importlib.metadata.files("vpcshark") or []:
         if str(file.as_posix()).endswith(f"share/vpcshark/{place}"):
             return Path(str(file.locate()))
