@@ -30,7 +30,13 @@ class Forks:
         )
 
     def run(self, arguments: Sequence[str], environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
-        """``vpcshark ARGUMENTS`` with exactly this environment, to its end."""
+        """``vpcshark ARGUMENTS`` with exactly this environment, to its end. With another HOME it is a Python of its
+        own: botocore notes where SSO's tokens are when it is imported."""
+        if environment.get("HOME") != os.environ.get("HOME"):
+            command = [sys.executable, "-m", "vpcshark", *arguments]
+            return subprocess.run(
+                command, env={**environment}, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+            )
         with tempfile.TemporaryDirectory() as folder:
             out, err = Path(folder, "out"), Path(folder, "err")
             order = {"arguments": list(arguments), "environment": dict(environment), "out": str(out), "err": str(err)}

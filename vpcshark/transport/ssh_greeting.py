@@ -53,6 +53,7 @@ def negotiate(
         default_max_packet_size=PACKET,
         packetizer_class=Bounded,
     )
+    transport.name = f"SSH with {name}"
     transport.banner_timeout = timeout
     transport.auth_timeout = AUTH_TIMEOUT
     started = time.monotonic()
