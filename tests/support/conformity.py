@@ -98,6 +98,8 @@ ALWAYS: Mapping[str, tuple[str, ...]] = {
 SPELLED: Mapping[str, tuple[str, ...]] = {
     "NetworkInterfaceType": ("nat_gateway", "transit_gateway"),
     "PlatformValues": ("windows",),
+    # A VPC endpoint's: the examples of DescribeVpcEndpoints in the AWS CLI's reference, and issue 797 above.
+    "State": ("pendingAcceptance", "pending", "available", "deleting", "deleted", "rejected", "failed", "expired"),
     "AttachmentStatus": ("available",),  # an internet gateway's: API reference, InternetGatewayAttachment
 }
 

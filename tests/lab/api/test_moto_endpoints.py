@@ -11,7 +11,7 @@ from moto.ec2.exceptions import EC2ClientError
 
 from vpcshark.lab.api import moto_endpoints
 
-BLOCK, GROUP = "10.9.0.0/16", "sg-0123456789abcdef0"
+BLOCK, BLOCK6, GROUP = "10.9.0.0/16", "2001:db8::/56", "sg-0123456789abcdef0"
 
 
 class Remembered:
@@ -40,7 +40,9 @@ class Backend:
         return SimpleNamespace(id=subnet, vpc_id=f"vpc-{subnet}", availability_zone="us-east-1a")
 
     def get_vpc(self, vpc: str) -> Any:
-        return SimpleNamespace(get_cidr_block_association_set=lambda: [{"cidr_block": BLOCK}])
+        return SimpleNamespace(
+            get_cidr_block_association_set=lambda ipv6: [{"cidr_block": BLOCK6 if ipv6 else BLOCK}],
+        )
 
     def get_default_security_group(self, vpc: str) -> Any:
         return SimpleNamespace(id=f"sg-of-{vpc}")
@@ -72,6 +74,19 @@ def test_an_endpoint_has_the_groups_that_were_asked_for_or_its_vpcs_own(services
     assert (first["SecurityGroupIds"], first["VpcId"], first["blocks"]) == ([GROUP], "vpc-a", BLOCK)
     assert first["Tags"] == [{"Key": "Name", "Value": "way"}]
     assert second["SecurityGroupIds"] == ["sg-of-vpc-b"]
+
+
+@pytest.mark.parametrize(("kind", "blocks"), [("ipv4", BLOCK), ("ipv6", BLOCK6), ("dualstack", f"{BLOCK} {BLOCK6}")])
+def test_an_endpoint_lets_to_the_families_of_its_type(services: Remembered, kind: str, blocks: str):
+    """CreateInstanceConnectEndpoint, IpAddressType."""
+    moto_endpoints.make(services, asked(SubnetId="c", IpAddressType=kind))
+    made = services.endpoints()[-1]
+    assert (made["IpAddressType"], made["blocks"]) == (kind, blocks)
+
+
+def test_an_address_type_that_there_is_not_is_refused(services: Remembered):
+    with pytest.raises(EC2ClientError, match="IpAddressType"):
+        moto_endpoints.make(services, asked(SubnetId="c", IpAddressType="ipv5"))
 
 
 def test_ids_and_filters_choose(services: Remembered):

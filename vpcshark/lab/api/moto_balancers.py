@@ -19,11 +19,20 @@ from vpcshark.lab.model import VXLAN_PORT
 _UDP = ("UDP", "TCP_UDP")
 _WORDS = {"network": "net", "gateway": "gwy"}  # in an ARN, for a type; else "app"
 _create, _arn = ELBv2Backend.create_load_balancer, models.make_arn_for_load_balancer
+_listen = ELBv2Backend.create_listener
 
 
 def install() -> None:
-    """Put the ARNs into moto. Doing it again changes nothing."""
+    """Put the ARNs into moto, and take the protocol out of a Gateway Load Balancer's listener ("Not applicable",
+    CreateListener), which moto answers with nothing as its name. Doing it again changes nothing."""
     ELBv2Backend.create_load_balancer = _create_of_type
+    ELBv2Backend.create_listener = _listen_to_what_is_named
+
+
+def _listen_to_what_is_named(backend: Any, *arguments: Any, **more: Any) -> Any:
+    listener = _listen(backend, *arguments, **more)
+    listener.protocol = listener.protocol or None
+    return listener
 
 
 def _create_of_type(backend: Any, *arguments: Any, loadbalancer_type: str | None = None, **more: Any) -> Any:

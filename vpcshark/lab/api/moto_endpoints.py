@@ -46,6 +46,9 @@ def describe(services: Endpoints, response: Any) -> ActionResult:
     return ActionResult({"InstanceConnectEndpoints": found})
 
 
+_FAMILIES = {"ipv4": (False,), "ipv6": (True,), "dualstack": (False, True)}  # IpAddressType -> is it IPv6, for each
+
+
 def _is_tagged(endpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
     key = wanted["Name"].removeprefix("tag:")
     if key == "tag-key":
@@ -61,8 +64,14 @@ def make(services: Endpoints, response: Any) -> ActionResult:
         raise EC2ClientError("InstanceConnectEndpointLimitExceeded", "The VPC has its Instance Connect Endpoint.")
     groups = asked.get("SecurityGroupIds") or [backend.get_default_security_group(subnet.vpc_id).id]
     tags = [tag for one in asked.get("TagSpecifications") or [] for tag in one.get("Tags", [])]
-    blocks = " ".join(each["cidr_block"] for each in backend.get_vpc(subnet.vpc_id).get_cidr_block_association_set())
+    kind = asked.get("IpAddressType") or "ipv4"
+    if kind not in _FAMILIES:
+        raise EC2ClientError("InvalidParameterValue", f"Value ({kind}) for parameter IpAddressType is invalid.")
+    vpc = backend.get_vpc(subnet.vpc_id)
+    rows = [each for is_v6 in _FAMILIES[kind] for each in vpc.get_cidr_block_association_set(ipv6=is_v6)]
+    blocks = " ".join(each["cidr_block"] for each in rows)
     place = {
+        "IpAddressType": kind,
         "VpcId": subnet.vpc_id,
         "SubnetId": subnet.id,
         "AvailabilityZone": subnet.availability_zone,

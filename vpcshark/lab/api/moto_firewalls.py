@@ -43,7 +43,9 @@ def checked() -> dict[str, tuple[str, ...]]:
 
 
 def _own(eni: Any) -> Iterator[str]:
-    yield from dict.fromkeys([eni.private_ip_address, *(each["PrivateIpAddress"] for each in eni.private_ip_addresses)])
+    """One in a subnet without IPv4 has no private address."""
+    private = (eni.private_ip_address, *(each["PrivateIpAddress"] for each in eni.private_ip_addresses))
+    yield from dict.fromkeys(filter(None, private))
     yield from (each if isinstance(each, str) else each["Ipv6Address"] for each in eni.ipv6_addresses)
 
 

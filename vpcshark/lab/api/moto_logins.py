@@ -59,8 +59,8 @@ class LoginServices(Protocol):
         """The Instance Connect Endpoints, as EC2 describes them."""
 
     def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Make one in ``place`` (VpcId, SubnetId, AvailabilityZone, SecurityGroupIds, Tags) that lets to addresses in
-        ``blocks``; as EC2 describes it."""
+        """Make one in ``place`` (VpcId, SubnetId, AvailabilityZone, SecurityGroupIds, IpAddressType, Tags) that lets to
+        addresses in ``blocks``; as EC2 describes it."""
 
     def remove_endpoint(self, identity: str) -> None:
         """There is no such endpoint from now on."""

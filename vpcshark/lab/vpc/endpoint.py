@@ -49,7 +49,7 @@ class Users(Protocol):
 @dataclass(frozen=True)
 class Rules:
     """Whom the endpoint lets where: to addresses in ``network``, blocks between blanks; ``further`` endpoints have
-    blocks of their own."""
+    blocks of their own. ``closed``: those that were deleted."""
 
     endpoint: str
     region: str
@@ -57,9 +57,12 @@ class Rules:
     users: Users
     ports: tuple[str, ...] = _PORTS
     further: dict[str, str] = field(default_factory=dict)
+    closed: set[str] = field(default_factory=set)
 
     def blocks(self, endpoint: str) -> list[str]:
         """Of the VPC of an endpoint; none if there is no such endpoint."""
+        if endpoint in self.closed:
+            return []
         return (self.network if endpoint == self.endpoint else self.further.get(endpoint, "")).split()
 
 

@@ -57,7 +57,8 @@ class Gateways(Logins):
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
-        return [self._described(_ENDPOINT_ID, self._place), *self._further.values()]
+        first = [] if _ENDPOINT_ID in self._rules.closed else [self._described(_ENDPOINT_ID, self._place)]
+        return [*first, *self._further.values()]
 
     def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
         """See ``LoginServices``; by the same server as the first, which tells them apart by their ids."""
@@ -69,6 +70,7 @@ class Gateways(Logins):
 
     def remove_endpoint(self, identity: str) -> None:
         """See ``LoginServices``."""
+        self._rules.closed.add(identity)
         self._rules.further.pop(identity, None)
         self._further.pop(identity, None)
 
