@@ -299,3 +299,49 @@ def test_a_target_that_another_capture_uses_is_left_to_it(account, clock):
     )
     assert last.is_clean
     assert account.resources == {}
+
+
+class Behind:
+    """Goes on showing what is deleted, as EC2 does for some seconds."""
+
+    def __init__(self, account, *gone: sweep.Resource) -> None:
+        self._account, self._gone = account, gone
+
+    def tagged(self):
+        return [*self._account.tagged(), *(self._gone if self._account.describes < 4 else ())]
+
+    def delete(self, kind: str, resource: str) -> None:
+        self._account.delete(kind, resource)
+
+
+def test_a_target_is_not_left_to_a_capture_that_has_ended(account, clock):
+    """A describe shows its session still; that nothing uses the target, only the delete says."""
+    account.add("session", "tms-2", capture="c-2", target="tmt-1")
+    ended = account.resources.pop("tms-2")
+    account.add("target", "tmt-1")
+    outcome = remove(Behind(account, ended), clock)
+    assert outcome.is_clean
+    assert account.resources == {}
+
+
+def test_a_target_that_the_captures_own_session_may_still_hold_is_not_left_to_others(account, clock):
+    """EC2 does not know at first what it made a moment ago; then the other one's clean-up finds the target in use by
+    us, and leaves it to us in turn."""
+    account.add("session", "tms-1", target="tmt-1")
+    account.add("target", "tmt-1")
+    account.add("session", "tms-2", capture="c-2", target="tmt-1")
+    standing = account.resources["tms-2"], account.resources["tmt-1"]
+
+    class Young(Forgetful):
+        def delete(self, kind: str, resource: str) -> bool:
+            if kind == "target" and account.describes == 0:
+                raise AwsError("It is in use.", code="TrafficMirrorTargetInUse")
+            return super().delete(kind, resource)
+
+    late = Young(account, late=2)
+    account.resources |= {each.id: each for each in standing}
+    forgotten: list[str] = []
+    known = {"tms-1": "session", "tmt-1": "target"}
+    assert remove(late, clock, known=known, young=6.0, on_deleted=forgotten.append).is_clean
+    assert forgotten.index("tms-1") < forgotten.index("tmt-1")
+    assert set(account.resources) == {"tms-2", "tmt-1"}

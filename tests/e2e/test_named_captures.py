@@ -197,6 +197,12 @@ def private(lab: Lab, name: str) -> str:
     return lab.eni(name)["PrivateIpAddress"]
 
 
+def shown(lab: Lab) -> dict:
+    """The one capture, as ``vpcshark ps`` has it."""
+    (found,) = json.loads(lab.run(*VPCSHARK, "ps", "--json").stdout)
+    return dict(found)
+
+
 @pytest.mark.long
 def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab: Lab, tmp_path: Path):
     """Consecutive VNIs from the one that is given; one filter and one target for all; ps counts what it costs."""
@@ -208,9 +214,9 @@ def test_sessions_have_vnis_and_numbers_of_their_own_and_ps_shows_them(clean_lab
         zip(enis, (700, 701, 702), strict=True)
     )
     assert [len({one[key] for one in made}) for key in ("TrafficMirrorFilterId", "TrafficMirrorTargetId")] == [1, 1]
-    (shown,) = json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)
-    assert sorted(shown["sources"]) == sorted(enis)
-    assert [one["kind"] for one in shown["resources"]].count("session") == 3
+    wait_until(lambda: len(shown(clean_lab)["sources"]) == 3, "AWS shows all of them")
+    assert sorted(shown(clean_lab)["sources"]) == sorted(enis)
+    assert [one["kind"] for one in shown(clean_lab)["resources"]].count("session") == 3
     capture.terminate()
     _, said = capture.communicate(timeout=180)
     assert capture.returncode == 0, said

@@ -15,7 +15,8 @@ from functools import partial
 from typing import Protocol, runtime_checkable
 
 from vpcshark import threads
-from vpcshark.aws.kinds import ANALYSIS, GROUP, INSTANCE, SLOW, TARGET
+from vpcshark.aws.errors import is_in_use
+from vpcshark.aws.kinds import ANALYSIS, GROUP, INSTANCE, SESSION, SLOW, TARGET
 from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.cleanup.tags import Lease, read_lease
 from vpcshark.clock import Clock
@@ -175,6 +176,7 @@ class _Removal:
         self.problems: dict[str, str] = {}
         self._unproved: dict[str, str] = {}  # id -> sentence
         self._seen: set[str] = set()  # what the last describe showed, whosever it is
+        self._held: set[str] = set()  # targets that AWS would not delete after all of the capture's sessions
         self._told: set[str] = set()  # instances that were told to terminate, and that AWS still shows
 
     @property
@@ -219,8 +221,10 @@ class _Removal:
         return is_tagged or (resource.kind == TARGET and resource.id in self._proof.ids)
 
     def _is_left_to_others(self, resource: Resource, shown: Sequence[Resource]) -> bool:
+        """Only where AWS has refused to delete it since the capture's own sessions went: then the others' end later,
+        and whoever ends last finds it free. A describe alone may still show sessions that have ended."""
         users = [r for r in shown if r.target == resource.id and not self._is_claimed(r)]
-        if resource.kind != TARGET or not users:
+        if resource.kind != TARGET or not users or resource.id not in self._held:
             return False
         log.info("The target %s is left to %s.", resource.id, users[0].lease.capture if users[0].lease else "others")
         self.problems.pop(resource.id, None)
@@ -266,6 +270,8 @@ class _Removal:
             was_there = self._account.delete(kind, resource)
         except AwsError as error:
             log.warning("The %s %s is not deleted yet: %s", kind, resource, error)
+            if kind == TARGET and is_in_use(error) and not self._denied_sessions():
+                self._held.add(resource)
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
         self.problems.pop(resource, None)
@@ -277,6 +283,10 @@ class _Removal:
             self._told.add(resource)
         elif was_there is not False or self.believes:
             self._done(kind, resource)
+
+    def _denied_sessions(self) -> bool:
+        """May a session of the capture still be there, that AWS did not know yet when it was to be deleted?"""
+        return any(kind == SESSION for one, kind in self._denied.items() if one not in self._certain)
 
     def _done(self, kind: str, resource: str) -> None:
         self.deleted.append(resource)

@@ -17,6 +17,7 @@ TAG = "vpcshark:live"
 NAME = "vpcshark-live-"
 """Of a stack, before what is its own."""
 PAUSE = 2.0
+ACCEPTED = "accepted"
 T = TypeVar("T")
 
 
@@ -69,7 +70,7 @@ def code_of(call: Callable[[], object], doing: str = "try what AWS refuses") -> 
         if not error.code:
             raise
         return error.code
-    return "accepted"
+    return ACCEPTED
 
 
 def until(holds: Callable[[], T | None], what: str, patience: float, clock: Clock) -> T:

@@ -6,17 +6,22 @@ Whatever is made bears the trial's tag; ``sweep`` removes it. Must not know how 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from vpcshark.aws.errors import mapped
-from vpcshark.errors import VpcsharkError
-from vpcshark.live.ground import TAG, Ground, code_of
+from vpcshark.aws import kinds
+from vpcshark.aws.errors import is_gone, is_in_use, is_target_already, mapped
+from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.live.ground import ACCEPTED, PAUSE, TAG, Ground, code_of, until
 from vpcshark.live.record import Compared
 
 _UNKNOWN = "0123456789abcdef0"
 _NUMBERS = itertools.count(101)  # of sessions
+Passing = Callable[[AwsError], bool]
+SETTLING = 60.0
+"""Seconds in which AWS may still know what was deleted, or not yet what was made."""
 
 
 @dataclass(frozen=True)
@@ -38,109 +43,135 @@ def compared(ground: Ground) -> Iterator[Compared]:
         yield Compared(probe.row, probe.expected, seen)
 
 
-def _tagged(ground: Ground, kind: str) -> dict[str, Any]:
-    tags = [{"Key": TAG, "Value": ground.name}]
-    return {"TagSpecifications": [{"ResourceType": f"traffic-mirror-{kind}", "Tags": tags}]}
+class Mirroring:
+    """The mirror resources of one probe. AWS knows what was made, and forgets what was deleted, some seconds later: so
+    whatever is told by that alone is asked again, and each is deleted by its id."""
+
+    def __init__(self, ground: Ground) -> None:
+        self.ground = ground
+        self._made: list[tuple[str, str]] = []  # (kind, id)
+
+    def target(self, **of: str) -> str:
+        """The id of one. AwsError. What the probe before had on that interface may still count."""
+        code = self._make("target", is_target_already, **of)
+        if code != ACCEPTED:
+            raise AwsError(f"A mirror target could not be made: {code}.")
+        return self._made[-1][1]
+
+    def second_target(self, **of: str) -> str:
+        """The code of one more on the same."""
+        return self._make("target", None, **of)
+
+    def filter(self, **more: str) -> str:
+        """The id of one. AwsError."""
+        code = self._make("filter", None, **more)
+        if code != ACCEPTED:
+            raise AwsError(f"A mirror filter could not be made: {code}.")
+        return self._made[-1][1]
+
+    def another_filter(self, **more: str) -> str:
+        """The code of one more."""
+        return self._make("filter", None, **more)
+
+    def session(self, target: str, chosen: str, **more: Any) -> str:
+        """The code of one from the trial's source."""
+        parts = {"TrafficMirrorTargetId": target, "TrafficMirrorFilterId": chosen, "SessionNumber": next(_NUMBERS)}
+        return self._make("session", is_gone, NetworkInterfaceId=self.ground.eni("SourceId"), **{**parts, **more})
+
+    def rule(self, chosen: str, number: int) -> str:
+        """The code of one rule more."""
+        rule = {
+            "TrafficMirrorFilterId": chosen,
+            "TrafficDirection": "ingress",
+            "RuleNumber": number,
+            "RuleAction": "accept",
+            "DestinationCidrBlock": "192.0.2.0/24",
+            "SourceCidrBlock": f"198.51.100.{number}/32",
+        }
+        return self._settled(lambda: self.ground.ec2.create_traffic_mirror_filter_rule(**rule), is_gone)
+
+    def close(self) -> None:
+        """Delete all of it. AwsError; VpcsharkError where AWS takes no delete for a minute."""
+        for kind in kinds.MIRRORING:
+            for identity in dict.fromkeys(each for of, each in self._made if of == kind):
+                what = f"the end of the {kind} {identity}"
+                until(partial(self._is_deleted, kind, identity), what, SETTLING, self.ground.clock)
+
+    def _is_deleted(self, kind: str, identity: str) -> bool:
+        try:
+            return kinds.delete(self.ground.ec2, kind, identity)
+        except AwsError as error:
+            if not is_in_use(error):
+                raise
+            return False
+
+    def _make(self, kind: str, is_passing: Passing | None, **parameters: Any) -> str:
+        name, tags = f"TrafficMirror{kind.title()}", [{"Key": TAG, "Value": self.ground.name}]
+        specified = [{"ResourceType": f"traffic-mirror-{kind}", "Tags": tags}]
+        create = getattr(self.ground.ec2, f"create_traffic_mirror_{kind}")
+
+        def call() -> None:
+            made = create(**parameters, TagSpecifications=specified)[name]
+            self._made.append((kind, str(made[f"{name}Id"])))
+
+        return self._settled(call, is_passing)
+
+    def _settled(self, call: Callable[[], object], is_passing: Passing | None) -> str:
+        clock = self.ground.clock
+        end = clock.monotonic() + SETTLING
+        while True:
+            code = code_of(call)
+            if is_passing is None or not is_passing(AwsError(code, code=code)) or clock.monotonic() > end:
+                return code
+            clock.sleep(PAUSE)
 
 
-def _target(ground: Ground, **of: str) -> str:
-    with mapped("create a mirror target"):
-        made = ground.ec2.create_traffic_mirror_target(**of, **_tagged(ground, "target"))
-    return str(made["TrafficMirrorTarget"]["TrafficMirrorTargetId"])
+def _second_target(own: Mirroring) -> str:
+    eni = own.ground.eni("PeerId")
+    own.target(NetworkInterfaceId=eni)
+    return own.second_target(NetworkInterfaceId=eni)
 
 
-def _filter(ground: Ground) -> str:
-    with mapped("create a mirror filter"):
-        made = ground.ec2.create_traffic_mirror_filter(**_tagged(ground, "filter"))
-    return str(made["TrafficMirrorFilter"]["TrafficMirrorFilterId"])
+def _second_target_of_balancer(own: Mirroring) -> str:
+    arn = own.ground.made["BalancerArn"]
+    own.target(NetworkLoadBalancerArn=arn)
+    return own.second_target(NetworkLoadBalancerArn=arn)
 
 
-def _session(ground: Ground, source: str, target: str, chosen: str, **more: Any) -> str:
-    return code_of(
-        lambda: ground.ec2.create_traffic_mirror_session(
-            NetworkInterfaceId=source,
-            TrafficMirrorTargetId=target,
-            TrafficMirrorFilterId=chosen,
-            **{"SessionNumber": next(_NUMBERS), **more},
-            **_tagged(ground, "session"),
-        )
-    )
+def _peer(own: Mirroring) -> tuple[str, str]:
+    """A target on the trial's second instance, and a filter."""
+    return own.target(NetworkInterfaceId=own.ground.eni("PeerId")), own.filter()
 
 
-def _clear(ground: Ground) -> None:
-    """Nothing of one probe is in the next one's way."""
-    from vpcshark.live import sweep
-
-    sweep.mirroring(ground.account, ground.name)
+def _fourth_session(own: Mirroring) -> str:
+    target, chosen = _peer(own)
+    return " ".join(own.session(target, chosen) for _ in range(4))
 
 
-def _second_target(ground: Ground) -> str:
-    eni = ground.eni("PeerId")
-    _target(ground, NetworkInterfaceId=eni)
-    return code_of(lambda: ground.ec2.create_traffic_mirror_target(NetworkInterfaceId=eni, **_tagged(ground, "target")))
+def _taken_number(own: Mirroring) -> str:
+    target, chosen = _peer(own)
+    return " ".join(own.session(target, chosen, SessionNumber=77) for _ in range(2))
 
 
-def _second_target_of_balancer(ground: Ground) -> str:
-    arn = ground.made["BalancerArn"]
-    _target(ground, NetworkLoadBalancerArn=arn)
-    return code_of(
-        lambda: ground.ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=arn, **_tagged(ground, "target"))
-    )
+def _filter_in_use(own: Mirroring) -> str:
+    target, chosen = _peer(own)
+    own.session(target, chosen)
+    return code_of(lambda: own.ground.ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=chosen))
 
 
-def _fourth_session(ground: Ground) -> str:
-    source, target = ground.eni("SourceId"), _target(ground, NetworkInterfaceId=ground.eni("PeerId"))
-    chosen = _filter(ground)
-    answers = [_session(ground, source, target, chosen) for _ in range(4)]
-    return " ".join(answers)
+def _short_packets(own: Mirroring) -> str:
+    return own.session(*_peer(own), PacketLength=34)
 
 
-def _taken_number(ground: Ground) -> str:
-    source, target = ground.eni("SourceId"), _target(ground, NetworkInterfaceId=ground.eni("PeerId"))
-    chosen = _filter(ground)
-    return " ".join(_session(ground, source, target, chosen, SessionNumber=77) for _ in range(2))
+def _eleventh_rule(own: Mirroring) -> str:
+    chosen = own.filter()
+    return " ".join(own.rule(chosen, number) for number in range(1, 12))
 
 
-def _filter_in_use(ground: Ground) -> str:
-    source, target = ground.eni("SourceId"), _target(ground, NetworkInterfaceId=ground.eni("PeerId"))
-    chosen = _filter(ground)
-    _session(ground, source, target, chosen)
-    return code_of(lambda: ground.ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=chosen))
-
-
-def _short_packets(ground: Ground) -> str:
-    source, target = ground.eni("SourceId"), _target(ground, NetworkInterfaceId=ground.eni("PeerId"))
-    return _session(ground, source, target, _filter(ground), PacketLength=34)
-
-
-def _eleventh_rule(ground: Ground) -> str:
-    chosen = _filter(ground)
-
-    def rule(number: int) -> object:
-        return ground.ec2.create_traffic_mirror_filter_rule(
-            TrafficMirrorFilterId=chosen,
-            TrafficDirection="ingress",
-            RuleNumber=number,
-            RuleAction="accept",
-            DestinationCidrBlock="192.0.2.0/24",
-            SourceCidrBlock=f"198.51.100.{number}/32",
-        )
-
-    return " ".join(code_of(lambda number=number: rule(number)) for number in range(1, 12))  # type: ignore[misc]
-
-
-def _same_token(ground: Ground) -> str:
-    token = f"{ground.name}-token"
-
-    def make(**more: Any) -> Mapping[str, Any]:
-        made: Mapping[str, Any] = ground.ec2.create_traffic_mirror_filter(
-            ClientToken=token, **more, **_tagged(ground, "filter")
-        )
-        return made
-
-    with mapped("create a mirror filter twice"):
-        ids = {make()["TrafficMirrorFilter"]["TrafficMirrorFilterId"] for _ in range(2)}
-    return f"{len(ids)} made, {code_of(lambda: make(Description='another'))}"
+def _same_token(own: Mirroring) -> str:
+    token = f"{own.ground.name}-token"
+    ids = {own.filter(ClientToken=token) for _ in range(2)}
+    return f"{len(ids)} made, {own.another_filter(ClientToken=token, Description='another')}"
 
 
 def _states_of_instances(ground: Ground) -> str:
@@ -185,15 +216,15 @@ def _named(service: str, call: str, **parameters: Any) -> Callable[[Ground], str
     return lambda ground: code_of(lambda: getattr(ground.account.client(service), call)(**parameters))
 
 
-def _of_mirroring(observe: Callable[[Ground], str]) -> Callable[[Ground], str]:
-    """With nothing of Traffic Mirroring there before and after."""
+def _of_mirroring(observe: Callable[[Mirroring], str]) -> Callable[[Ground], str]:
+    """Nothing of one probe is in the next one's way."""
 
     def alone(ground: Ground) -> str:
-        _clear(ground)
+        own = Mirroring(ground)
         try:
-            return observe(ground)
+            return observe(own)
         finally:
-            _clear(ground)
+            own.close()
 
     return alone
 

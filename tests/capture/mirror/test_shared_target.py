@@ -92,6 +92,31 @@ def test_the_next_capture_shares_it_and_removes_it_if_it_is_the_last(shared, lat
     assert target.is_borrowed
 
 
+class WithoutTags(Ec2):
+    """Shows the target before its tags, for so many looks."""
+
+    def paginate(self, **parameters):
+        (page,) = super().paginate(**parameters)
+        shown = [{**one, "Tags": []} for one in page["TrafficMirrorTargets"]]
+        return [page if self.looks > 3 else {"TrafficMirrorTargets": shown}]
+
+
+def test_a_captures_target_is_shared_also_where_its_tags_show_late(shared):
+    """Taken for anybody's, it would stay for ever: the capture that made it leaves it to those that use it."""
+    target = shared(WithoutTags(standing=standing("c-1", birthmark.description("c-1", "y"))))
+    assert target.stand() == "tmt-old"
+    assert target.context.maker.made == {"tmt-old": "target"}
+
+
+def test_a_captures_target_whose_tags_somebody_took_away_is_used_and_left_alone(shared, clock):
+    """Whoever did that wants to keep it."""
+    theirs = {**standing("c-1", birthmark.description("c-1", "y")), "Tags": []}
+    target = shared(Ec2(standing=theirs))
+    assert target.stand() == "tmt-old"
+    assert target.context.maker.made == {}
+    assert sum(clock.slept) >= LOOK_TIME
+
+
 @pytest.mark.parametrize(("capture", "description"), [("", "a team's"), ("c-1", "with forged tags")])
 def test_anybody_elses_target_is_used_and_left_alone(shared, capture, description):
     """Our tag alone proves nothing."""

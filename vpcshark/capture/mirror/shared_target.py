@@ -18,13 +18,13 @@ from vpcshark.aws.mirroring import existing, resources
 from vpcshark.aws.mirroring.existing import Target
 from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.lifecycle.context import Context
-from vpcshark.cleanup import tags
+from vpcshark.cleanup import birthmark, tags
 from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.errors import AwsError
 
 log = logging.getLogger(__name__)
 TRIES = 3  # the other capture may end, and its target go, between the refusal and our look
-LOOK_TIME, LOOK_PAUSE = 6.0, 0.25  # seconds in which a describe may not show it yet
+LOOK_TIME, LOOK_PAUSE = 6.0, 0.25  # seconds in which a describe may not show it yet, or not yet its tags
 
 
 @dataclass
@@ -75,7 +75,7 @@ class SharedTarget:
         end = clock.monotonic() + LOOK_TIME
         while True:
             found = existing.target_of(self.ec2, self.resource)
-            if found is not None or clock.monotonic() >= end:
+            if (found is not None and not _awaits_tags(found)) or clock.monotonic() >= end:
                 return found
             if self.context.stop.wait(LOOK_PAUSE):
                 raise Stopped
@@ -89,3 +89,8 @@ class SharedTarget:
         if lease is not None and Proof(lease.capture).covers("target", found.id, birth):
             self.context.maker.adopt("target", found.id)
             self.is_borrowed = True
+
+
+def _awaits_tags(found: Target) -> bool:
+    """Did a capture make it, and does AWS not show yet whose? Taken for anybody else's, nobody would delete it."""
+    return bool(birthmark.maker(Birth(description=found.description))) and tags.read_lease(found.tags) is None
