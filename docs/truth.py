@@ -86,7 +86,7 @@ ROWS: tuple[Row, ...] = (
     ),
     Row(
         "A session number that another session of the source has is refused. AWS documents neither code nor words for "
-        "it: after a refusal the product lists the source's sessions again, and hangs on no phrase",
+        "it: after a refusal the product lists the source's sessions and tries the next number, and hangs on no phrase",
         "none; the words are our lab's",
         f"{_OPERATIONS}::test_a_session_number_is_unique_per_source",
         "inferred",

@@ -237,7 +237,8 @@ def ask_the_analyzer(aws: Aws, scene: Scene, judge: Judge) -> None:
     analysis = analyzer.start(aws.ec2, path, tags, str(uuid.uuid4()))
     analyzer.wait(aws.ec2, analysis, Unresting(), patience=60)
     made = [(kinds.ANALYSIS, analysis), (kinds.PATH, path)]
-    assert {*made} <= {*kinds.tagged(aws.ec2, kinds.ANALYZING, "vpcshark:capture", LEASE.capture)}
+    shown = kinds.tagged(aws.ec2, kinds.ANALYZING, "vpcshark:capture", LEASE.capture)
+    assert {*made} <= {(one.kind, one.id) for one in shown}
     for kind, each in made:
         kinds.delete(aws.ec2, kind, each)
 

@@ -123,13 +123,14 @@ def exchanges(file: Path) -> list[Exchange]:
 
 
 def problems(exchange: Exchange) -> Iterator[str]:
-    """A sentence for each thing that does not fit the model. A refusal is judged by its form alone."""
+    """A sentence for each thing that does not fit the model. A refusal is judged by its form alone; what
+    a user has mistyped, AWS refuses."""
     model = _model(SERVICES.get(exchange.service, exchange.service))
     if exchange.action not in model.operation_names:
         yield f"{exchange.action}: botocore does not know the operation"
         return
     operation = model.operation_model(exchange.action)
-    if PRODUCT in exchange.agent:
+    if PRODUCT in exchange.agent and (exchange.status < 400 or "DryRunOperation" in exchange.answer):
         yield from _asked(operation, exchange)
     if exchange.status >= 400:
         if "Code>" not in exchange.answer and "__type" not in exchange.answer:

@@ -104,6 +104,34 @@ def test_where_all_are_refused_the_reason_is_told(make):
         make(Ec2(**refused), [source(n, is_found=True) for n in range(3)])
 
 
+class Taken(Ec2):
+    """Other captures have taken the first numbers, which no list shows yet."""
+
+    def __init__(self, *numbers: int) -> None:
+        super().__init__()
+        self._numbers = numbers
+
+    def create_traffic_mirror_session(self, **parameters):
+        if parameters["SessionNumber"] in self._numbers:
+            raise Refusal("InvalidParameterValue", "CreateTrafficMirrorSession")
+        made = super().create_traffic_mirror_session(**parameters)
+        made["TrafficMirrorSession"]["TrafficMirrorSessionId"] = f"tms-{parameters['SessionNumber']}"
+        return made
+
+
+@pytest.mark.parametrize(("taken", "number"), [((1,), 2), ((1, 2), 3), ((2,), 1)])
+def test_a_number_that_another_capture_took_meanwhile_is_passed_over(make, taken, number):
+    """Also where AWS shows that session only seconds after it has refused us its number."""
+    assert make(Taken(*taken), [source(0)]) == [f"tms-{number}"]
+
+
+def test_a_refusal_that_no_number_helps_is_told(make):
+    """After a few of them; it was about something else."""
+    with pytest.raises(AwsError, match="AWS does not take"):
+        make(Taken(*range(1, 100)), [source(0)])
+    assert make.maker.made == {}
+
+
 def test_nothing_is_made_after_a_stop(make):
     """Not one call."""
     make.stop.request("enough")

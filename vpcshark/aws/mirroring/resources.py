@@ -8,7 +8,7 @@ for a few seconds. Must not know captures, ledgers or when to clean up.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, TypeVar
@@ -122,9 +122,9 @@ def sessions_of(ec2: Ec2, source: str = "") -> list[MirrorSession]:
     return [session for session in map(_session, found) if source in ("", session.source)]
 
 
-def free_number(sessions: Iterable[MirrorSession]) -> int:
-    """The lowest session number that a source's ``sessions`` leave free. AwsError if it has three already: AWS allows
-    no more, so it names whose they are."""
+def free_number(sessions: Iterable[MirrorSession], refused: Collection[int] = ()) -> int:
+    """The lowest session number that a source's ``sessions`` leave free, and that was not ``refused``. AwsError if it
+    has three already: AWS allows no more, so it names whose they are."""
     taken = list(sessions)
     if len(taken) >= SESSIONS_PER_SOURCE:
         holders = ", ".join(f"{session.id} of {held_by(session)}" for session in taken)
@@ -135,14 +135,15 @@ def free_number(sessions: Iterable[MirrorSession]) -> int:
             code="TrafficMirrorSessionsPerInterfaceLimitExceeded",
         )
     used = {session.number for session in taken}
-    return next(number for number in NUMBERS if number not in used)
+    return next(number for number in NUMBERS if number not in used and number not in refused)
 
 
-def claim_number(sessions: Iterable[MirrorSession], wanted: int | None) -> int:
-    """``wanted``, or the lowest session number that is free, of the source whose ``sessions`` are given. Mistake if
-    somebody has the wanted one, AwsError if the source has three already; both say who."""
+def claim_number(sessions: Iterable[MirrorSession], wanted: int | None, refused: Collection[int] = ()) -> int:
+    """``wanted``, or the lowest session number that is free, of the source whose ``sessions`` are given, and that was
+    not ``refused`` already. Mistake if somebody has the wanted one, AwsError if the source has three already; both say
+    who."""
     taken = list(sessions)
-    lowest = free_number(taken)
+    lowest = free_number(taken, refused)
     holder = next((session for session in taken if session.number == wanted), None)
     if holder is not None:
         raise Mistake(

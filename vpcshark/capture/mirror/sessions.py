@@ -6,6 +6,7 @@ Must not know how sources are chosen, nor who receives their frames.
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,14 +24,16 @@ from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.mirror.source_choice import Source
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.traffic_mirroring import SESSIONS_PER_SOURCE
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 AT_ONCE = 25  # calls under way
-TRIES_FOR_A_NUMBER = 4
+TRIES_FOR_A_NUMBER = SESSIONS_PER_SOURCE
 PATIENCE = 30.0  # seconds for which a throttled call is repeated
 PAUSES = (0.5, 1.0, 2.0, 4.0)  # seconds between two tries
+_NUMBER = re.compile(r"InvalidParameter\w*")  # what a number that another session has may be refused with
 _OF_THE_SOURCE = {"InvalidParameterValue", "TrafficMirrorSessionsPerInterfaceLimitExceeded"}
 _OF_THE_SOURCE |= {"InvalidNetworkInterfaceID.NotFound", "InvalidNetworkInterfaceId.NotFound"}
 _OF_THE_SOURCE |= {"InterfaceInUseByTrafficMirrorTarget", "NetworkInterfaceNotSupported"}
@@ -125,22 +128,28 @@ class Sessions:
         self._context.status.log(said)
 
     def _make(self, source: Source) -> str:
-        """With the number that the user gave, or the lowest free one: another capture may take it before us."""
+        """With the number that the user gave, or the lowest free one: another capture may take it before us, and AWS
+        show that later than it refuses us the number. So the next one is tried, and the first refusal is told where
+        none of them helps."""
         sessions: Sequence[MirrorSession] = self._wanted.before.get(source.eni.id, ())
         wanted = self._context.options.session_number
+        refused: dict[int, AwsError] = {}
         for _ in range(TRIES_FOR_A_NUMBER):
-            number = resources.claim_number(sessions, wanted)
+            number = resources.claim_number(sessions, wanted, refused)
             try:
                 return self._create(source, number)
             except AwsError as error:
                 if not is_refusal(error):
                     raise  # it may have been made: another one would be a second
-                sessions = resources.sessions_of(self._ec2, source.eni.id)
-                resources.claim_number(sessions, wanted)  # says who has it, or all
-                if number not in {session.number for session in sessions}:
+                if not refused or not _NUMBER.fullmatch(error.code):
+                    sessions = resources.sessions_of(self._ec2, source.eni.id)
+                    resources.claim_number(sessions, wanted)  # says who has it, or all
+                refused[number] = error
+                is_shown = number in {session.number for session in sessions}
+                if not is_shown and (wanted or not _NUMBER.fullmatch(error.code)):
                     raise
-                log.info("Session number %d was taken meanwhile; trying the next.", number)
-        raise AwsError(f"Other captures of {source.eni.id} took every session number first.", "Start it again.")
+                log.info("Session number %d is refused; trying the next. %s", number, error)
+        raise next(iter(refused.values()))
 
     def _create(self, source: Source, number: int) -> str:
         def create(labels: Mapping[str, str], token: str) -> str:
