@@ -199,7 +199,7 @@ def test_the_windows_launcher_is_filled_in_too():
 def test_it_works_from_an_installed_wheel(tmp_path):
     """A real wheel in a virtual environment of its own; the launcher comes out of its data files."""
     source = tmp_path / "source"
-    for name in ("vpcshark", "extcap"):
+    for name in ("vpcshark", "extcap", "installer"):
         shutil.copytree(CHECKOUT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     for name in ("setup.cfg", "pyproject.toml", "LICENSE"):
         shutil.copy(CHECKOUT / name, source)

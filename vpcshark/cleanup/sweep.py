@@ -117,11 +117,10 @@ def remove_capture(
     ``proof`` tells what is the capture's own; where none is given, the birthmark and ``known`` do.
     ``known`` (id -> kind) is deleted at once, without a describe before it; but what is ``SLOW`` may be another
     capture's by now, which claimed a kept host, so that is looked at first. A mirror target that a session of another
-    capture uses is left to that capture. ``settle``: go on describing for that many
-    seconds even when nothing is shown, because a create whose answer never came may still be under way at AWS; where
-    ``patience`` ends before, it is a problem that it may still appear. ``young``: the same where AWS says of something
-    in ``known`` that it does not exist: EC2 may not know yet what it made a moment ago, so ``on_deleted`` is told of it
-    only then.
+    capture uses is left to that capture. ``settle``: go on describing for that many seconds even when nothing is shown,
+    because a create whose answer never came may still be under way at AWS; where ``patience`` ends before, it is a
+    problem that it may still appear. ``young``: the same where AWS says of something in ``known`` that it does not
+    exist: EC2 may not know yet what it made a moment ago, so ``on_deleted`` is told of it only then.
     ``hands_over``: somebody else waits for what is ``SLOW``, once AWS has been told.
     """
     removal = _Removal(account, proof or Proof(capture, ids=frozenset(known or ())), on_deleted, give_up)

@@ -27,6 +27,7 @@ FOLDERS = (
     "/opt/homebrew/bin",
     r"C:\Program Files\Amazon\SessionManagerPlugin\bin",
 )
+PATIENCE = 60.0  # seconds; a busy machine takes some for any program
 _TOKEN_VARIABLE = "AWS_SSM_START_SESSION_RESPONSE"
 _TOKEN_IN_ENVIRONMENT = (1, 2, 497, 0)  # newer plugins take it there (awscli, customizations/sessionmanager.py)
 
@@ -80,7 +81,7 @@ def is_token_safe(version: str) -> bool:
 
 def _version(plugin: str) -> str:
     try:
-        done = subprocess.run([plugin, "--version"], capture_output=True, text=True, timeout=5, check=False)
+        done = subprocess.run([plugin, "--version"], capture_output=True, text=True, timeout=PATIENCE, check=False)
     except (OSError, subprocess.TimeoutExpired) as exc:
         raise TransportError(f"{plugin} cannot be started.", "Install it anew.") from exc
     return done.stdout.strip()

@@ -68,7 +68,7 @@ class MotoVpc:
     def has_endpoint(self, endpoint: str) -> bool:
         """See ``state.Vpc``."""
         found = self._backend.vpc_end_points.get(endpoint)
-        return found is not None and found.vpc_endpoint_type == "GatewayLoadBalancer" and found.state != "deleted"
+        return found is not None and found.state != "deleted"
 
     def behind_balancer(self, arn: str) -> tuple[str, ...]:
         """See ``state.Vpc``."""

@@ -43,7 +43,7 @@ class Vpc(Protocol):
         """Is there such a Network Load Balancer?"""
 
     def has_endpoint(self, endpoint: str) -> bool:
-        """Is there such a Gateway Load Balancer endpoint?"""
+        """Is there such an endpoint? What EC2 says of one that no Gateway Load Balancer is behind, no page tells."""
 
     def behind_balancer(self, arn: str) -> tuple[str, ...]:
         """The ENIs of the healthy hosts that a Network Load Balancer shares UDP 4789 out among."""
