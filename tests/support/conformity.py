@@ -22,6 +22,7 @@ import botocore.session
 SERVICES = {"monitoring": "cloudwatch", "elasticloadbalancing": "elbv2"}  # the name of a signature -> botocore's
 JUDGED = {"ec2", "sts", "ssm", "ec2-instance-connect", "elbv2", "logs", "cloudwatch", "athena"}
 PRODUCT = "vpcshark/"  # in the User-Agent
+USERS_WORD = "InstanceType"  # of a request: what a user has mistyped (--host-type), AWS is to refuse
 # What each AWS sample answer of the API reference has, whatever the resource is.
 ALWAYS: Mapping[str, tuple[str, ...]] = {
     "Instance": (
@@ -123,14 +124,13 @@ def exchanges(file: Path) -> list[Exchange]:
 
 
 def problems(exchange: Exchange) -> Iterator[str]:
-    """A sentence for each thing that does not fit the model. A refusal is judged by its form alone; what
-    a user has mistyped, AWS refuses."""
+    """A sentence for each thing that does not fit the model. A refusal is judged by its form alone."""
     model = _model(SERVICES.get(exchange.service, exchange.service))
     if exchange.action not in model.operation_names:
         yield f"{exchange.action}: botocore does not know the operation"
         return
     operation = model.operation_model(exchange.action)
-    if PRODUCT in exchange.agent and (exchange.status < 400 or "DryRunOperation" in exchange.answer):
+    if PRODUCT in exchange.agent:
         yield from _asked(operation, exchange)
     if exchange.status >= 400:
         if "Code>" not in exchange.answer and "__type" not in exchange.answer:
@@ -225,7 +225,8 @@ def _asked(operation: Any, exchange: Exchange) -> Iterator[str]:
         return
     given = dict(parse_qsl(exchange.request, keep_blank_values=True))
     for name, text in given.items():
-        if name not in ("Action", "Version"):
+        is_mistyped = name.startswith(USERS_WORD) and exchange.status >= 400
+        if name not in ("Action", "Version") and not is_mistyped:
             yield from _flat(operation.input_shape, name, text, exchange.action, operation)
 
 
