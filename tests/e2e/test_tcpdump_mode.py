@@ -405,8 +405,8 @@ def test_what_is_known_of_the_eni_is_used_before_aws_answers(lab: Lab, tmp_path:
 def test_what_is_known_and_wrong_does_no_harm(lab: Lab, changed: str, tmp_path: Path) -> None:
     """The MAC address is not on the instance, or nobody is at the address: AWS is asked, and there are frames."""
     a_capture(lab, tmp_path / "first", tmp_path / "log1")
-    eni = lab.eni("web-1")["NetworkInterfaceId"]
-    wrong = {"mac": "02:00:00:00:00:01", "primary_address": "127.0.0.2"}[changed]
+    eni, address = lab.eni("web-1")["NetworkInterfaceId"], lab.eni("web-1")["PrivateIpAddress"]
+    wrong = {"mac": "02:00:00:00:00:01", "primary_address": f"{address.rpartition('.')[0]}.250"}[changed]
     for file in Path(lab.environment["XDG_CACHE_HOME"]).glob("vpcshark/answers/*/enis-*"):
         known = json.loads(file.read_text())
         file.write_text(

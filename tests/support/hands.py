@@ -106,6 +106,9 @@ class Lab:
             if running.poll() is None:
                 running.terminate()
                 running.communicate(timeout=180)
+            for pipe in (running.stdin, running.stdout, running.stderr):
+                if pipe is not None:
+                    pipe.close()
 
     def eni(self, instance: str, index: int = 0) -> dict[str, Any]:
         """The ENI of an instance by its Name tag, as the API describes it."""
