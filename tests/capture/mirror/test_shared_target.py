@@ -13,7 +13,7 @@ from vpcshark.capture.contract.selection import Selection
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.resources import Maker
-from vpcshark.capture.mirror.shared_target import LOOK_TIME, SharedTarget
+from vpcshark.capture.mirror.shared_target import LOOK_TIME, PATIENCE, SharedTarget
 from vpcshark.cleanup import birthmark, tags
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.errors import AwsError
@@ -135,8 +135,29 @@ def test_a_target_that_goes_meanwhile_is_made_anew(shared):
     assert target.context.maker.made == {"tmt-new": "target"}
 
 
+class Churning(Ec2):
+    """Other captures' targets come and go: none is shown while it stands, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__(10**6)
+        self._times = times
+
+    def create_traffic_mirror_target(self, **parameters):
+        if self.looks < self._times:
+            raise Refusal("InterfaceInUseByTrafficMirrorTarget", "CreateTrafficMirrorTarget")
+        return super().create_traffic_mirror_target(**parameters)
+
+
+def test_where_targets_come_and_go_it_is_made_as_soon_as_there_is_none(shared, clock):
+    """Nobody waits for a list to show what is gone."""
+    target = shared(Churning(7))
+    assert target.stand() == "tmt-new"
+    assert target.context.maker.made == {"tmt-new": "target"}
+    assert sum(clock.slept) < PATIENCE / 2
+
+
 def test_a_target_that_no_list_shows_is_aws_own_sentence(shared, clock):
     """After some tries, for a few seconds each."""
     with pytest.raises(AwsError, match="mirror target already"):
         shared(Ec2(10**6, standing("c-1"))).stand()
-    assert clock.time - 1_700_000_000.0 >= LOOK_TIME
+    assert clock.time - 1_700_000_000.0 >= PATIENCE

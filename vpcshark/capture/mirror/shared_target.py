@@ -23,8 +23,9 @@ from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.errors import AwsError
 
 log = logging.getLogger(__name__)
-TRIES = 3  # the other capture may end, and its target go, between the refusal and our look
-LOOK_TIME, LOOK_PAUSE = 6.0, 0.25  # seconds in which a describe may not show it yet, or not yet its tags
+PATIENCE = 20.0  # seconds: other captures' targets may come and go between the refusals and our looks
+LOOK_TIME = 6.0  # seconds in which a describe may not show a target's tags yet
+FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0  # seconds between two tries
 
 
 @dataclass
@@ -43,17 +44,22 @@ class SharedTarget:
         """Its id. AwsError."""
         if self.named:
             return self.named
-        for last in range(TRIES, 0, -1):
+        clock = self.context.clock
+        first, pause = clock.monotonic(), FIRST_PAUSE
+        while True:
             try:
                 return self._make()
             except AwsError as error:
-                if not is_target_already(error) or last == 1:
+                waited = clock.monotonic() - first
+                if not is_target_already(error) or waited >= PATIENCE:
                     raise
-                found = self._look()
-            if found is not None:
+            found = existing.target_of(self.ec2, self.resource)
+            if found is not None and (waited >= LOOK_TIME or not _awaits_tags(found)):
                 self._share(found)
                 return found.id
-        raise AssertionError("the last try returns or raises")
+            if self.context.stop.wait(pause):  # it went meanwhile, or does not show yet
+                raise Stopped
+            pause = min(pause * 1.6, LONGEST_PAUSE)
 
     def again(self, gone: str) -> str:
         """Another one, where ``gone`` went with the capture that had made it."""
@@ -69,16 +75,6 @@ class SharedTarget:
                 self.ec2, self.resource, labels, token, description=self.description
             ),
         )
-
-    def _look(self) -> Target | None:
-        clock = self.context.clock
-        end = clock.monotonic() + LOOK_TIME
-        while True:
-            found = existing.target_of(self.ec2, self.resource)
-            if (found is not None and not _awaits_tags(found)) or clock.monotonic() >= end:
-                return found
-            if self.context.stop.wait(LOOK_PAUSE):
-                raise Stopped
 
     def _share(self, found: Target) -> None:
         said = f"The capture host is the mirror target {found.id} already, which is shared."
