@@ -32,5 +32,5 @@ def keep(folder: str) -> None:
 
 
 if "VPCSHARK_TEST_THREADS" in os.environ:
-    threading.Thread.start = start  # type: ignore[method-assign]
+    threading.Thread.start = start  # type: ignore[method-assign, assignment]
     atexit.register(keep, os.environ["VPCSHARK_TEST_THREADS"])
