@@ -175,7 +175,7 @@ ROWS: tuple[Row, ...] = (
             "capture.mirror.host_waiting.SETTLE": 8,
             "capture.mirror.shared_target.LOOK_TIME": 6,
             "cleanup.tidy.SETTLE": 15,
-            "live.sweep._SETTLING": 60,
+            "live.ground.SETTLING": 60,
         },
     ),
     Row(

@@ -150,7 +150,7 @@ def test_the_tunnel_trusts_what_the_settings_say(
     if where.isupper():
         environment.setenv(where, str(bundle))
     aws = as_configured(settings, *([f"ca_bundle = {bundle}"] if where == "ca_bundle" else []))
-    rules = Rules("eice-1", "us-east-1", "127.0.0.0/8", OURS, ("22",))
+    rules = Rules({"eice-1": "127.0.0.0/8"}, "us-east-1", OURS, ("22",))
     ours, theirs = socket.socketpair()
     server = EndpointServer(lambda where: theirs, rules, tmp_path / "endpoint.pem")
     url = tunnel_url(aws, Endpoint("eice-1", server.host, "subnet-1"), "127.0.0.1", 22)

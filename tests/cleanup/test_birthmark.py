@@ -190,3 +190,19 @@ def test_a_mark_is_no_excuse_for_what_cannot_be_deleted(account, clock):
     account.add("filter", "tmf-1")
     account.failures = {"tmf-1": [AwsError("You may not.", code="UnauthorizedOperation")] * 99}
     assert not sweep.remove_capture(account, "c-1", clock=clock, patience=5).is_clean
+
+
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        (birthmark.description("c-0a1b2c", "mirror target"), True),
+        (birthmark.description("c-1", ""), True),
+        ("vpcshark c-1", False),
+        ("a team's vpcshark c-1: target", False),
+        ("vpcshark k-1: target", False),
+        ("", False),
+    ],
+)
+def test_a_description_tells_whether_a_capture_made_it(said: str, is_one: bool):
+    """Whichever capture: tags, which say so, may show later than the resource."""
+    assert birthmark.is_captures(birthmark.Birth(description=said)) is is_one

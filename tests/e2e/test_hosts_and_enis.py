@@ -47,9 +47,8 @@ class Alone:
 @pytest.fixture(scope="module")
 def without_ipv4(lab: Lab) -> Iterator[Alone]:
     """api-1 has IPv6 alone, as in a subnet without IPv4, in EC2's words and on its wire; this machine has a way to it;
-    its SSM agent, which AWS's dual-stack endpoints serve; and an Instance Connect Endpoint for both families."""
+    and its SSM agent, which AWS's dual-stack endpoints serve."""
     eni, here = lab.eni("api-1"), lab.eni("workstation")
-    dualstack(lab)
     lab.client().modify_network_interface_attribute(  # it sends from an address that EC2 has not given it
         NetworkInterfaceId=here["NetworkInterfaceId"], SourceDestCheck={"Value": False}
     )
@@ -67,14 +66,6 @@ def without_ipv4(lab: Lab) -> Iterator[Alone]:
     with subprocess.Popen([*inside, *agent], stdin=subprocess.PIPE) as process:
         yield Alone(lab, "api-1", address, eni["PrivateIpAddress"])
         process.communicate(b"", timeout=60)
-
-
-def dualstack(lab: Lab) -> None:
-    """An Instance Connect Endpoint of that type in the place of the lab's."""
-    ec2 = lab.client()
-    [was] = ec2.describe_instance_connect_endpoints()["InstanceConnectEndpoints"]
-    ec2.delete_instance_connect_endpoint(InstanceConnectEndpointId=was["InstanceConnectEndpointId"])
-    ec2.create_instance_connect_endpoint(SubnetId=was["SubnetId"], IpAddressType="dualstack")
 
 
 def instance_of(lab: Lab, name: str) -> str:

@@ -164,7 +164,7 @@ def tunnel_through_an_endpoint(aws: Aws, scene: Scene, judge: Judge) -> None:
     """As the lab's endpoint judges the signed URL."""
     found = instance_login.find_endpoint(aws, scene.source_vpc, "")
     url = urlsplit(instance_login.tunnel_url(aws, found, "10.1.1.10"))
-    rules = Rules(found.id, REGION, "10.0.0.0/8", judge)
+    rules = Rules({found.id: "10.0.0.0/8"}, REGION, judge)
     assert refusal(f"{url.path}?{url.query}", url.netloc, rules, datetime.now(timezone.utc)) == ""
 
 

@@ -240,7 +240,7 @@ def proxy_command(sshd: Sshd, tmp_path: Path) -> Callable[[str], str]:
 @contextmanager
 def endpoint(port: int, folder: Path) -> Iterator[Callable[[], str]]:
     """An Instance Connect Endpoint with TLS and SigV4; what makes a signed URL for it."""
-    rules = Rules("eice-1", "eu-west-1", "127.0.0.0/8", OneUser("AKIA", "secret"), (str(port),))
+    rules = Rules({"eice-1": "127.0.0.0/8"}, "eu-west-1", OneUser("AKIA", "secret"), (str(port),))
     server = EndpointServer(lambda where: socket.create_connection(where, 3), rules, write_certificate(folder))
     aws = Aws(boto3.Session("AKIA", "secret", region_name="eu-west-1"), None, "", "eu-west-1")
     there = Endpoint("eice-1", server.host, "subnet-1")

@@ -20,7 +20,7 @@ GROUP_DESCRIPTION = "Capture host of vpcshark"  # of every security group that `
 MOST = 255  # characters of a description, of the kind that has the fewest (a rule's)
 _OURS = "vpcshark-"
 _NAME = re.compile(r"vpcshark-c-[0-9a-z-]+")
-_MADE_BY = re.compile(r"vpcshark (c-[0-9a-z-]+): ")
+_MADE_BY = re.compile(r"vpcshark c-[0-9a-z-]+: ")
 _TOKEN = re.compile(rf"{_NAME.pattern}-[0-9a-f]{{32}}")
 
 
@@ -48,10 +48,9 @@ def description(capture: str, words: str) -> str:
     return f"vpcshark {capture}: {words}"[:MOST]
 
 
-def maker(birth: Birth) -> str:
-    """The capture that made a mirror resource or a rule, as its description says; "" if none did."""
-    found = _MADE_BY.match(birth.description)
-    return found[1] if found else ""
+def is_captures(birth: Birth) -> bool:
+    """Does the description say that a capture made this mirror resource or rule, whichever it was?"""
+    return bool(_MADE_BY.match(birth.description))
 
 
 def is_launched(birth: Birth) -> bool:

@@ -269,7 +269,7 @@ class _Removal:
             was_there = self._account.delete(kind, resource)
         except AwsError as error:
             log.warning("The %s %s is not deleted yet: %s", kind, resource, error)
-            if kind == TARGET and is_in_use(error) and not self._denied_sessions():
+            if kind == TARGET and is_in_use(error) and not self._may_have_a_session():
                 self._held.add(resource)
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
             return
@@ -283,8 +283,8 @@ class _Removal:
         elif was_there is not False or self.believes:
             self._done(kind, resource)
 
-    def _denied_sessions(self) -> bool:
-        """May a session of the capture still be there, that AWS did not know yet when it was to be deleted?"""
+    def _may_have_a_session(self) -> bool:
+        """Of the capture, that AWS did not know yet when it was to be deleted."""
         return any(kind == SESSION for one, kind in self._denied.items() if one not in self._certain)
 
     def _done(self, kind: str, resource: str) -> None:

@@ -17,6 +17,8 @@ TAG = "vpcshark:live"
 NAME = "vpcshark-live-"
 """Of a stack, before what is its own."""
 PAUSE = 2.0
+SETTLING = 60.0
+"""Seconds in which AWS may still know, or show, what was deleted, or not yet what was made."""
 ACCEPTED = "accepted"
 T = TypeVar("T")
 

@@ -14,14 +14,12 @@ from typing import Any
 from vpcshark.aws import kinds
 from vpcshark.aws.errors import is_gone, is_in_use, is_target_already, mapped
 from vpcshark.errors import AwsError, VpcsharkError
-from vpcshark.live.ground import ACCEPTED, PAUSE, TAG, Ground, code_of, until
+from vpcshark.live.ground import ACCEPTED, PAUSE, SETTLING, TAG, Ground, code_of, until
 from vpcshark.live.record import Compared
 
 _UNKNOWN = "0123456789abcdef0"
 _NUMBERS = itertools.count(101)  # of sessions
 Passing = Callable[[AwsError], bool]
-SETTLING = 60.0
-"""Seconds in which AWS may still know what was deleted, or not yet what was made."""
 
 
 @dataclass(frozen=True)
@@ -53,25 +51,15 @@ class Mirroring:
 
     def target(self, **of: str) -> str:
         """The id of one. AwsError. What the probe before had on that interface may still count."""
-        code = self._make("target", is_target_already, **of)
-        if code != ACCEPTED:
-            raise AwsError(f"A mirror target could not be made: {code}.")
-        return self._made[-1][1]
-
-    def second_target(self, **of: str) -> str:
-        """The code of one more on the same."""
-        return self._make("target", None, **of)
+        return self._needed("target", is_target_already, **of)
 
     def filter(self, **more: str) -> str:
         """The id of one. AwsError."""
-        code = self._make("filter", None, **more)
-        if code != ACCEPTED:
-            raise AwsError(f"A mirror filter could not be made: {code}.")
-        return self._made[-1][1]
+        return self._needed("filter", None, **more)
 
-    def another_filter(self, **more: str) -> str:
-        """The code of one more."""
-        return self._make("filter", None, **more)
+    def another(self, kind: str, **parameters: str) -> str:
+        """The code of one more target or filter."""
+        return self._make(kind, None, **parameters)
 
     def session(self, target: str, chosen: str, **more: Any) -> str:
         """The code of one from the trial's source."""
@@ -105,6 +93,12 @@ class Mirroring:
                 raise
             return False
 
+    def _needed(self, kind: str, is_passing: Passing | None, **parameters: str) -> str:
+        code = self._make(kind, is_passing, **parameters)
+        if code != ACCEPTED:
+            raise AwsError(f"A mirror {kind} could not be made: {code}.")
+        return self._made[-1][1]
+
     def _make(self, kind: str, is_passing: Passing | None, **parameters: Any) -> str:
         name, tags = f"TrafficMirror{kind.title()}", [{"Key": TAG, "Value": self.ground.name}]
         specified = [{"ResourceType": f"traffic-mirror-{kind}", "Tags": tags}]
@@ -129,13 +123,13 @@ class Mirroring:
 def _second_target(own: Mirroring) -> str:
     eni = own.ground.eni("PeerId")
     own.target(NetworkInterfaceId=eni)
-    return own.second_target(NetworkInterfaceId=eni)
+    return own.another("target", NetworkInterfaceId=eni)
 
 
 def _second_target_of_balancer(own: Mirroring) -> str:
     arn = own.ground.made["BalancerArn"]
     own.target(NetworkLoadBalancerArn=arn)
-    return own.second_target(NetworkLoadBalancerArn=arn)
+    return own.another("target", NetworkLoadBalancerArn=arn)
 
 
 def _peer(own: Mirroring) -> tuple[str, str]:
@@ -171,7 +165,7 @@ def _eleventh_rule(own: Mirroring) -> str:
 def _same_token(own: Mirroring) -> str:
     token = f"{own.ground.name}-token"
     ids = {own.filter(ClientToken=token) for _ in range(2)}
-    return f"{len(ids)} made, {own.another_filter(ClientToken=token, Description='another')}"
+    return f"{len(ids)} made, {own.another('filter', ClientToken=token, Description='another')}"
 
 
 def _states_of_instances(ground: Ground) -> str:

@@ -15,9 +15,8 @@ from vpcshark.aws.tagging import tags_of
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError
 from vpcshark.live import stack
-from vpcshark.live.ground import NAME, PAUSE, TAG, Account
+from vpcshark.live.ground import NAME, PAUSE, SETTLING, TAG, Account
 
-_SETTLING = 60.0  # seconds in which AWS may still show what it has deleted, or not yet what was made
 _ENDED = ("terminated", "shutting-down")
 
 
@@ -57,7 +56,7 @@ def all_trials(account: Account, clock: Clock, say: Callable[[str], None]) -> No
 def proved(account: Account, name: str, vpc: str, clock: Clock) -> list[str]:
     """What is left of the trial ``name`` ("": of any) when AWS has had time to settle: nothing, by describes of a
     client that nobody has used before. AwsError: nobody can say."""
-    end = clock.monotonic() + _SETTLING
+    end = clock.monotonic() + SETTLING
     while (seen := left(account, name, vpc)) and clock.monotonic() < end:
         clock.sleep(PAUSE)
     return seen

@@ -14,7 +14,7 @@ from vpcshark.aws.client import Aws
 from vpcshark.aws.compute.instance_login import Endpoint, image_user, tunnel_url
 from vpcshark.lab.vpc.endpoint import Rules, refusal
 
-RULES = Rules("eice-1", "eu-west-1", "10.0.0.0/16", OneUser("AKIA", "secret"))
+RULES = Rules({"eice-1": "10.0.0.0/16"}, "eu-west-1", OneUser("AKIA", "secret"))
 
 
 def signed(secret: str = "secret", address: str = "10.0.0.5", port: int = 22, endpoint: str = "eice-1") -> str:

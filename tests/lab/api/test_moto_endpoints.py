@@ -37,7 +37,9 @@ class Backend:
     """moto's, with a VPC of each subnet's name."""
 
     def get_subnet(self, subnet: str) -> Any:
-        return SimpleNamespace(id=subnet, vpc_id=f"vpc-{subnet}", availability_zone="us-east-1a")
+        ipv6 = {"association": {}} if subnet == "six" else {}
+        place = {"availability_zone": "us-east-1a", "ipv6_cidr_block_associations": ipv6}
+        return SimpleNamespace(id=subnet, vpc_id=f"vpc-{subnet}", **place)
 
     def get_vpc(self, vpc: str) -> Any:
         return SimpleNamespace(
@@ -82,6 +84,11 @@ def test_an_endpoint_lets_to_the_families_of_its_type(services: Remembered, kind
     moto_endpoints.make(services, asked(SubnetId="c", IpAddressType=kind))
     made = services.endpoints()[-1]
     assert (made["IpAddressType"], made["blocks"]) == (kind, blocks)
+
+
+def test_an_endpoint_without_a_type_has_its_subnets(services: Remembered):
+    moto_endpoints.make(services, asked(SubnetId="six"))
+    assert [made["IpAddressType"] for made in services.endpoints()] == ["ipv4", "ipv4", "dualstack"]
 
 
 def test_an_address_type_that_there_is_not_is_refused(services: Remembered):

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
+from vpcshark.lab.api import moto_enis, moto_firewalls
+
 UNKNOWN = "0123456789abcdef0"
 
 
@@ -75,6 +77,15 @@ def test_packets_cannot_be_cut_shorter_than_35_bytes(mirroring: Any, length: int
         assert mirroring.session(PacketLength=length)["PacketLength"] == length
     else:
         assert code_of(lambda: mirroring.session(PacketLength=length)) == "InvalidParameterValue"
+
+
+def test_an_interface_without_ipv4_sends_from_its_ipv6_addresses_alone(mirroring: Any) -> None:
+    """What the source check lets through; an address that is not there would end every later call."""
+    eni = mirroring.eni()
+    own = moto_firewalls.checked()[eni]
+    assert own
+    assert moto_enis.describe_as(eni, has_ipv4=False)
+    assert moto_firewalls.checked()[eni] == tuple(each for each in own if ":" in each)
 
 
 def test_an_interface_is_one_target_only(mirroring: Any) -> None:

@@ -89,4 +89,4 @@ class SharedTarget:
 
 def _awaits_tags(found: Target) -> bool:
     """Did a capture make it, and does AWS not show yet whose? Taken for anybody else's, nobody would delete it."""
-    return bool(birthmark.maker(Birth(description=found.description))) and tags.read_lease(found.tags) is None
+    return birthmark.is_captures(Birth(description=found.description)) and tags.read_lease(found.tags) is None

@@ -19,18 +19,18 @@ from vpcshark.lab.model import VXLAN_PORT
 _UDP = ("UDP", "TCP_UDP")
 _WORDS = {"network": "net", "gateway": "gwy"}  # in an ARN, for a type; else "app"
 _create, _arn = ELBv2Backend.create_load_balancer, models.make_arn_for_load_balancer
-_listen = ELBv2Backend.create_listener
+_create_listener = ELBv2Backend.create_listener
 
 
 def install() -> None:
-    """Put the ARNs into moto, and take the protocol out of a Gateway Load Balancer's listener ("Not applicable",
-    CreateListener), which moto answers with nothing as its name. Doing it again changes nothing."""
+    """Put the ARNs into moto, and leave out the protocol of a listener that was given none: a Gateway Load Balancer's
+    can't have one (API reference, CreateListener), and moto calls it "". Doing it again changes nothing."""
     ELBv2Backend.create_load_balancer = _create_of_type
-    ELBv2Backend.create_listener = _listen_to_what_is_named
+    ELBv2Backend.create_listener = _create_listener_of_protocol
 
 
-def _listen_to_what_is_named(backend: Any, *arguments: Any, **more: Any) -> Any:
-    listener = _listen(backend, *arguments, **more)
+def _create_listener_of_protocol(backend: Any, *arguments: Any, **more: Any) -> Any:
+    listener = _create_listener(backend, *arguments, **more)
     listener.protocol = listener.protocol or None
     return listener
 

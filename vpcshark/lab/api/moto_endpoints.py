@@ -57,14 +57,15 @@ def _is_tagged(endpoint: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def make(services: Endpoints, response: Any) -> ActionResult:
-    """CreateInstanceConnectEndpoint; one for each VPC and subnet (quotas, EC2 user guide)."""
+    """CreateInstanceConnectEndpoint; one for each VPC and subnet (quotas, EC2 user guide). Its type is that of the
+    subnet, if none is named (API reference, IpAddressType)."""
     backend, asked = response.ec2_backend, response.params
     subnet = backend.get_subnet(asked["SubnetId"])
     if any(each["VpcId"] == subnet.vpc_id for each in services.endpoints()):
         raise EC2ClientError("InstanceConnectEndpointLimitExceeded", "The VPC has its Instance Connect Endpoint.")
     groups = asked.get("SecurityGroupIds") or [backend.get_default_security_group(subnet.vpc_id).id]
     tags = [tag for one in asked.get("TagSpecifications") or [] for tag in one.get("Tags", [])]
-    kind = asked.get("IpAddressType") or "ipv4"
+    kind = asked.get("IpAddressType") or ("dualstack" if subnet.ipv6_cidr_block_associations else "ipv4")
     if kind not in _FAMILIES:
         raise EC2ClientError("InvalidParameterValue", f"Value ({kind}) for parameter IpAddressType is invalid.")
     vpc = backend.get_vpc(subnet.vpc_id)

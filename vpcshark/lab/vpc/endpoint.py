@@ -21,7 +21,7 @@ import struct
 import threading
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Protocol
@@ -48,22 +48,16 @@ class Users(Protocol):
 
 @dataclass(frozen=True)
 class Rules:
-    """Whom the endpoint lets where: to addresses in ``network``, blocks between blanks; ``further`` endpoints have
-    blocks of their own. ``closed``: those that were deleted."""
+    """Whom the endpoints let where: ``networks`` has an endpoint's id -> the blocks that it lets to, between blanks."""
 
-    endpoint: str
+    networks: dict[str, str]
     region: str
-    network: str
     users: Users
     ports: tuple[str, ...] = _PORTS
-    further: dict[str, str] = field(default_factory=dict)
-    closed: set[str] = field(default_factory=set)
 
     def blocks(self, endpoint: str) -> list[str]:
         """Of the VPC of an endpoint; none if there is no such endpoint."""
-        if endpoint in self.closed:
-            return []
-        return (self.network if endpoint == self.endpoint else self.further.get(endpoint, "")).split()
+        return self.networks.get(endpoint, "").split()
 
 
 def refusal(target: str, host: str, rules: Rules, now: datetime) -> str:

@@ -34,15 +34,14 @@ _ENDPOINT_ID = "eice-0123456789abcdef0"
 
 
 class Gateways(Logins):
-    """From its making to ``close``. ``place`` is where the Instance Connect Endpoint is: VpcId, SubnetId,
-    AvailabilityZone, SecurityGroupIds."""
+    """From its making to ``close``. ``place`` is where the first Instance Connect Endpoint is, for both families:
+    VpcId, SubnetId, AvailabilityZone, SecurityGroupIds."""
 
     def __init__(
         self, folder: Path, fabric: str, world: LabWorld, place: Mapping[str, Any], region: str, users: Users
     ) -> None:
-        self._place, self._region = dict(place), region
-        self._made = datetime.now(timezone.utc)
-        self._further: dict[str, dict[str, Any]] = {}  # endpoint id -> what EC2 describes it with
+        self._region = region
+        self._endpoints: dict[str, dict[str, Any]] = {}  # id -> what EC2 describes it with
         programs = environment.programs(folder)
         programs.mkdir(mode=0o700, exist_ok=True)
         plugin.install(programs)
@@ -50,44 +49,45 @@ class Gateways(Logins):
         certificate = write_certificate(folder, server.getsockname()[0])
         ssm = SsmService(netns.inside(fabric, lambda: _doors(world.resolver)))
         super().__init__(folder, world.instances, ssm)
-        self._rules = rules = Rules(_ENDPOINT_ID, region, f"{world.vpc_cidr} {world.vpc_ipv6_cidr}", users)
+        self._rules = rules = Rules({}, region, users)
         self._endpoint = EndpointServer(
             lambda where: netns.inside(fabric, lambda: socket.create_connection(where, 3)), rules, certificate, server
         )
+        both = f"{world.vpc_cidr} {world.vpc_ipv6_cidr}"
+        self._made(_ENDPOINT_ID, both, {**place, "IpAddressType": "dualstack"})
 
     def endpoints(self) -> Sequence[Mapping[str, Any]]:
         """See ``LoginServices``."""
-        first = [] if _ENDPOINT_ID in self._rules.closed else [self._described(_ENDPOINT_ID, self._place)]
-        return [*first, *self._further.values()]
+        return list(self._endpoints.values())
 
     def make_endpoint(self, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
-        """See ``LoginServices``; by the same server as the first, which tells them apart by their ids."""
-        identity = f"eice-{secrets.token_hex(8)}0"
-        self._rules.further[identity] = blocks
-        made = {**place, "CreatedAt": datetime.now(timezone.utc)}
-        self._further[identity] = self._described(identity, made)
-        return self._further[identity]
+        """See ``LoginServices``; one server is all of them, which it tells apart by their ids."""
+        return self._made(f"eice-{secrets.token_hex(8)}0", blocks, place)
+
+    def _made(self, identity: str, blocks: str, place: Mapping[str, Any]) -> Mapping[str, Any]:
+        self._rules.networks[identity] = blocks
+        self._endpoints[identity] = self._described(identity, place)
+        return self._endpoints[identity]
 
     def remove_endpoint(self, identity: str) -> None:
         """See ``LoginServices``."""
-        self._rules.closed.add(identity)
-        self._rules.further.pop(identity, None)
-        self._further.pop(identity, None)
+        self._rules.networks.pop(identity, None)
+        self._endpoints.pop(identity, None)
 
     def _described(self, identity: str, place: Mapping[str, Any]) -> dict[str, Any]:
-        name = self._endpoint.host
+        name = {"DnsName": self._endpoint.host}
+        families = ("Ipv4", "Dualstack") if place["IpAddressType"] == "dualstack" else ("Ipv4",)
         return {
             "OwnerId": _ACCOUNT,
             "InstanceConnectEndpointId": identity,
             "InstanceConnectEndpointArn": f"arn:aws:ec2:{self._region}:{_ACCOUNT}:instance-connect-endpoint/{identity}",
             "State": "create-complete",
             "StateMessage": "",
-            "DnsName": name,
+            **name,
             "NetworkInterfaceIds": [],
-            "CreatedAt": self._made,
+            "CreatedAt": datetime.now(timezone.utc),
             "PreserveClientIp": False,
-            "IpAddressType": "ipv4",
-            "PublicDnsNames": {"Ipv4": {"DnsName": name}},
+            "PublicDnsNames": dict.fromkeys(families, name),
             "Tags": [],
             **place,
         }
