@@ -41,14 +41,14 @@ def judge(file: Path | str, name: str) -> Said:
 
 
 def culprit(file: Path, name: str, said: str) -> int:
-    """The line without which ssh does not say that, where it says no line itself."""
+    """The line with which ssh begins to say that, where it says no line itself."""
     lines = file.read_text().splitlines(keepends=True)
-    for number in [at for at, line in enumerate(lines) if not re.match(r"\s*(host|match)\b", line, re.IGNORECASE)]:
-        without = file.with_name("without")
-        without.write_text("".join(line for at, line in enumerate(lines) if at != number), newline="")
-        done = subprocess.run(["ssh", "-G", "-F", str(without), name], capture_output=True, text=True, check=False)
-        if done.stderr != said:
-            return number + 1
+    for number in range(1, len(lines) + 1):
+        begun = file.with_name("begun")
+        begun.write_text("".join(lines[:number]), newline="")
+        done = subprocess.run(["ssh", "-G", "-F", str(begun), name], capture_output=True, text=True, check=False)
+        if done.stderr == said:
+            return number
     raise AssertionError(said)
 
 
