@@ -506,6 +506,12 @@ def test_many_captures_one_after_the_other(clean_lab: Lab, eni: str, before: set
     assert len(os.listdir(f"/proc/{daemon}/fd")) <= held + 4
 
 
+def shown(lab: Lab) -> dict[str, dict]:
+    """What ``vpcshark ps`` says of each capture, this one's owner's before others'."""
+    found = json.loads(lab.run(*VPCSHARK, "ps", "--json").stdout)
+    return {one["capture"]: one for one in sorted(found, key=lambda one: one["capture"] == "c-bob")}
+
+
 @pytest.mark.long
 def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
     """A living capture of mine, an expired one of a colleague's: state, source, resources; --json for scripts."""
@@ -518,7 +524,8 @@ def test_ps_shows_mine_and_others(clean_lab: Lab, eni: str, tmp_path: Path):
         specification = [{"ResourceType": "traffic-mirror-filter", "Tags": listed}]
         ec2.create_traffic_mirror_filter(Description=words, TagSpecifications=specification)
     wait_until(lambda: streams(clean_lab), "the session is there")
-    seen = {one["capture"]: one for one in json.loads(clean_lab.run(*VPCSHARK, "ps", "--json").stdout)}
+    wait_until(lambda: [len(one["resources"]) for one in shown(clean_lab).values()] == [3, 1], "AWS shows all of it")
+    seen = shown(clean_lab)
     bob = seen.pop("c-bob")
     assert (bob["state"], bob["owner"], bob["here"]) == ("expired", "bob@there", False)
     (mine,) = seen.values()
