@@ -18,7 +18,6 @@ ACCOUNT, GROUP, BUCKET = "123456789012", "/of/the/limits", "of-the-limits"
 ROLE = f"arn:aws:iam::{ACCOUNT}:role/flow"
 NAMES = ("interface-id", "srcaddr", "dstaddr", "srcport", "dstport", "protocol", "start", "end", "log-status")
 MATCH = ("--match", "10.0.0.1:40000->10.0.0.2:443/tcp")
-NOW = int(time.time())
 
 
 class Scene:
@@ -27,6 +26,7 @@ class Scene:
     def __init__(self, aws: Any, eni: str, fault: Callable[..., None]) -> None:
         self.aws, self.eni, self.fault = aws, eni, fault
         self.made: list[Callable[[], object]] = []
+        self.now = int(time.time())  # of the test, not of the file: the command reads up to its own
 
     def flow_log(self, names: tuple[str, ...] = NAMES, **where: Any) -> None:
         """Of the ENI, into the log group unless ``where`` says otherwise."""
@@ -48,15 +48,15 @@ class Scene:
         self.made.append(lambda: logs.delete_log_group(logGroupName=GROUP))
         logs.create_log_stream(logGroupName=GROUP, logStreamName=f"{self.eni}-all")
         for ago in (400, 100):
-            line = f"{self.eni} 10.0.0.1 10.0.0.2 40000 443 6 {NOW - ago} {NOW - ago + 59} OK"
-            events = [{"timestamp": (NOW - ago) * 1000, "message": line}]
+            line = f"{self.eni} 10.0.0.1 10.0.0.2 40000 443 6 {self.now - ago} {self.now - ago + 59} OK"
+            events = [{"timestamp": (self.now - ago) * 1000, "message": line}]
             logs.put_log_events(logGroupName=GROUP, logStreamName=f"{self.eni}-all", logEvents=events)
 
     def busy(self) -> None:
         """10 GB a minute came into the group."""
         metric = {"MetricName": "IncomingBytes", "Dimensions": [{"Name": "LogGroupName", "Value": GROUP}]}
         data = [
-            {**metric, "Value": 10e9, "Timestamp": datetime.fromtimestamp(NOW - ago, timezone.utc)}
+            {**metric, "Value": 10e9, "Timestamp": datetime.fromtimestamp(self.now - ago, timezone.utc)}
             for ago in range(0, 900, 60)
         ]
         self.aws.client("cloudwatch").put_metric_data(Namespace="AWS/Logs", MetricData=data)
@@ -67,7 +67,7 @@ class Scene:
         s3.create_bucket(Bucket=BUCKET, CreateBucketConfiguration={"LocationConstraint": self.aws.region})
         self.made.append(lambda: s3.delete_bucket(Bucket=BUCKET))
         self.flow_log(LogDestinationType="s3", LogDestination=f"arn:aws:s3:::{BUCKET}")
-        at = datetime.fromtimestamp((NOW - 300) // 300 * 300, timezone.utc)
+        at = datetime.fromtimestamp((self.now - 300) // 300 * 300, timezone.utc)
         log = self.aws.ec2.describe_flow_logs(Filters=[{"Name": "resource-id", "Values": [self.eni]}])["FlowLogs"][0]
         name = f"{ACCOUNT}_vpcflowlogs_{self.aws.region}_{log['FlowLogId']}_{at:%Y%m%dT%H%M}Z_0.log.gz"
         key = f"AWSLogs/{ACCOUNT}/vpcflowlogs/{self.aws.region}/{at:%Y/%m/%d}/{name}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from ipaddress import ip_address
 from typing import Any
 
 import pytest
@@ -86,6 +87,28 @@ def test_an_interface_without_ipv4_sends_from_its_ipv6_addresses_alone(mirroring
     assert own
     assert moto_enis.describe_as(eni, has_ipv4=False)
     assert moto_firewalls.checked()[eni] == tuple(each for each in own if ":" in each)
+
+
+def test_an_interface_has_an_address_that_nobody_else_has(ec2: Any) -> None:
+    """Whatever is made without one; 11 of the 16 of a /28, VPC User Guide, "Subnet sizing"."""
+    vpc = ec2.create_vpc(CidrBlock="10.9.0.0/28")["Vpc"]["VpcId"]
+    subnet = ec2.create_subnet(VpcId=vpc, CidrBlock="10.9.0.0/28")["Subnet"]["SubnetId"]
+    made = [ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"] for _ in range(6)]
+    pair = {"SubnetId": subnet, "SecondaryPrivateIpAddressCount": 1}
+    made.append(ec2.create_network_interface(**pair)["NetworkInterface"])
+    eni = made[0]["NetworkInterfaceId"]
+    ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, SecondaryPrivateIpAddressCount=2)
+    made.append(ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"])
+    ids = [each["NetworkInterfaceId"] for each in made]
+    told = ec2.describe_network_interfaces(NetworkInterfaceIds=ids)["NetworkInterfaces"]
+    addresses = [address["PrivateIpAddress"] for each in told for address in each["PrivateIpAddresses"]]
+    assert sorted(addresses, key=ip_address) == [f"10.9.0.{place}" for place in range(4, 15)]
+    assert all(each["PrivateIpAddress"] == each["PrivateIpAddresses"][0]["PrivateIpAddress"] for each in told)
+    assert code_of(lambda: ec2.create_network_interface(SubnetId=subnet)) == "InsufficientFreeAddressesInSubnet"
+    for each in ids:
+        ec2.delete_network_interface(NetworkInterfaceId=each)
+    ec2.delete_subnet(SubnetId=subnet)
+    ec2.delete_vpc(VpcId=vpc)
 
 
 def test_an_interface_is_one_target_only(mirroring: Any) -> None:

@@ -137,6 +137,7 @@ class Lab:
         self.wire: Wire | None = None
         self.worst = 0.0
         self.may_resend = False
+        self._is_offloading = False
         self._over = threading.Event()
 
     def build(
@@ -151,7 +152,7 @@ class Lab:
     ) -> None:
         """``mtu`` of the ends; ``hops``: of the router's interfaces towards client and server; 0 is the same.
         ``rules``: of the router, as ``rule``."""
-        self.wire = wire
+        self.wire, self._is_offloading = wire, is_offloading
         threading.Thread(target=self._watch, daemon=True).start()
         self._namespaces(mtu, hops[0] or mtu, hops[1] or mtu)
         for space, interface in self._ends():
@@ -210,7 +211,8 @@ class Lab:
     def tap(self, point: str, space: str, interface: str, rule: str = "not arp", snaplen: int = 0) -> None:
         """Begin to capture; several taps of one point become one interface's file, as of ``-i any``."""
         taps = self.taps.setdefault(point, [])
-        taps.append(Tap(space, interface, self.folder / f"{point}.{len(taps)}.pcap", rule, snaplen))
+        file = self.folder / f"{point}.{len(taps)}.pcap"
+        taps.append(Tap(space, interface, file, rule, snaplen, is_prompt=not self._is_offloading))
         taps[-1].begin()
 
     def rule(self, rules: str, space: str = "") -> None:

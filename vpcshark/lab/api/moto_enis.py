@@ -1,22 +1,32 @@
 """Network interfaces as EC2 has them and moto does not: without IPv4, on further network cards, of other types, with a
-trunk; whatever a test says that one is. Changes moto for the whole process. Must not know Traffic Mirroring.
+trunk; whatever a test says that one is; with addresses that nobody has. Changes moto for the whole process. Must not
+know Traffic Mirroring.
 
 https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeTrunkInterfaceAssociations.html
+https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html (the first four addresses and the last are AWS's)
 """
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable
+from ipaddress import ip_network
+from itertools import islice
 from typing import Any
 
 from moto.core.responses import ActionResult
-from moto.ec2.models import ec2_backends
-from moto.ec2.models.elastic_network_interfaces import Attachment
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models.elastic_network_interfaces import Attachment, NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance
 from moto.ec2.responses import EC2Response
 
 _CARD, _TRUNK, _DEVICE = "vpcshark_network_card", "vpcshark_trunk", "vpcshark_device_index"
+_FIRST, _LAST = 4, -2
+"""Places in a subnet's block between which an interface may have its address."""
 _attached = Attachment.__init__
+_created = NetworkInterfaceBackend.create_network_interface
+_assigned = NetworkInterfaceBackend.assign_private_ip_addresses
 _dns_name: Callable[[Any], str] = Instance.private_dns_name.fget
 
 
@@ -25,6 +35,8 @@ def install() -> None:
     Attachment.__init__ = _attachment
     Instance.private_dns_name = property(lambda instance: _dns_name(instance) if instance.private_ip else "")
     EC2Response.describe_trunk_interface_associations = _associations
+    NetworkInterfaceBackend.create_network_interface = _create
+    NetworkInterfaceBackend.assign_private_ip_addresses = _assign
 
 
 def describe_as(
@@ -55,6 +67,54 @@ def describe_as(
         if value is not None:
             setattr(eni, name, value)
     return True
+
+
+def last_free_address(backend: EC2Backend, subnet: Any) -> str:
+    """Of the subnet, as AWS takes any for what it makes itself. EC2ClientError: there is none."""
+    return _free_addresses(backend, subnet, 1, range(ip_network(subnet.cidr_block).num_addresses + _LAST, 0, -1))[0]
+
+
+def _create(
+    backend: Any,
+    subnet: Any,
+    private_ip_address: Any = None,
+    private_ip_addresses: Any = None,
+    *rest: Any,
+    secondary_ips_count: Any = None,
+    **more: Any,
+) -> Any:
+    """moto draws an address from the whole block, also one that another has or that is AWS's own."""
+    place = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
+    count = int(secondary_ips_count or 0) + (not private_ip_address and not private_ip_addresses)
+    drawn = _free_addresses(backend, place, count)
+    if not private_ip_addresses:
+        private_ip_address = private_ip_address or drawn.pop()
+        private_ip_addresses = [{"Primary": True, "PrivateIpAddress": private_ip_address}]
+    others = [{"Primary": False, "PrivateIpAddress": each} for each in drawn]
+    return _created(backend, subnet, private_ip_address, [*private_ip_addresses, *others], *rest, **more)
+
+
+def _assign(backend: Any, eni_id: str, private_ip_addresses: Any = None, secondary_ips_count: int | None = None) -> Any:
+    if secondary_ips_count and not private_ip_addresses:
+        subnet = backend.get_network_interface(eni_id).subnet
+        private_ip_addresses = _free_addresses(backend, subnet, secondary_ips_count)
+    return _assigned(backend, eni_id, private_ip_addresses, None)
+
+
+def _free_addresses(backend: Any, subnet: Any, count: int, places: range | None = None) -> list[str]:
+    """So many that no interface of the subnet has: the first of ``places``, or any. EC2ClientError: there are fewer."""
+    network = ip_network(subnet.cidr_block)
+    own = [eni for eni in backend.enis.values() if eni.subnet.id == subnet.id]
+    taken = {each["PrivateIpAddress"] for eni in own for each in eni.private_ip_addresses}
+    usable = range(_FIRST, network.num_addresses + _LAST + 1)
+    order = places or random.sample(usable, min(len(usable), len(taken) + count))
+    found = list(islice((str(network[place]) for place in order if str(network[place]) not in taken), count))
+    if len(found) < count:
+        raise EC2ClientError(
+            "InsufficientFreeAddressesInSubnet",
+            f"The specified subnet does not have enough free addresses to satisfy the request: {subnet.id}",
+        )
+    return found
 
 
 def _attachment(attachment: Any, eni: Any) -> None:

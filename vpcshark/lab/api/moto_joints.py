@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from copy import copy
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from moto.ec2.models import EC2Backend
@@ -17,6 +16,7 @@ from moto.ec2.models.vpc_peering_connections import VPCPeeringConnection
 from moto.ec2.responses.nat_gateways import NatGateways
 from moto.ec2.responses.network_acls import NetworkACLs
 
+from vpcshark.lab.api.moto_enis import last_free_address
 from vpcshark.lab.api.moto_network import leave_default_table
 
 _DONE = "_vpcshark_joints"
@@ -42,19 +42,9 @@ def install() -> None:
         setattr(VPCPeeringConnection, f"{side}_vpc_info", property(_with_blocks(told, side)))
 
 
-def free_address(backend: Any, subnet: Any) -> str:
-    """An address of the subnet that nobody has: the last that there is, as AWS takes any."""
-    network = ip_network(subnet.cidr_block)
-    taken = {each.private_ip_address for each in backend.enis.values() if each.subnet.id == subnet.id}
-    number = int(network.broadcast_address) - 1
-    while str(ip_address(number)) in taken:
-        number -= 1
-    return str(ip_address(number))
-
-
 def managed_interface(backend: Any, subnet: Any, kind: str, description: str) -> Any:
     """An interface that AWS makes for a gateway or a balancer: without groups, unchecked, in use."""
-    eni = backend.create_network_interface(subnet, free_address(backend, subnet), description=description)
+    eni = backend.create_network_interface(subnet, last_free_address(backend, subnet), description=description)
     manage(eni, kind)
     return eni
 
@@ -163,7 +153,7 @@ def _translating(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
         for identity in set(response.ec2_backend.nat_gateways) - before:
             nat = response.ec2_backend.nat_gateways[identity]
             eni, backend = nat._eni, response.ec2_backend
-            address = response._get_param("PrivateIpAddress") or free_address(backend, eni.subnet)
+            address = response._get_param("PrivateIpAddress") or last_free_address(backend, eni.subnet)
             eni.description = f"Interface for NAT Gateway {identity}"
             eni.private_ip_address = nat.private_ip = address
             eni.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]
