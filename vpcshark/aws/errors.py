@@ -43,7 +43,7 @@ _NO_ANSWER: Mapping[str, tuple[str, str]] = {
     "ConfigParseError": ("The AWS configuration file {path} is malformed.", "Mend it, or move it away."),
     "NoRegionError": (
         "No AWS region is set.",
-        "Give one with --region, with AWS_REGION, or with: aws configure set region REGION",
+        "Set it for good with: aws configure set region REGION, or for one command with AWS_REGION or its --region",
     ),
     "InvalidRegionError": ("That is not the name of an AWS region.", "Regions look like eu-central-1."),
     "ConnectTimeoutError": (
