@@ -35,6 +35,13 @@ def instance_of(lab: Lab, name: str) -> str:
     return str(lab.client().describe_instances(Filters=wanted)["Reservations"][0]["Instances"][0]["InstanceId"])
 
 
+def answers(lab: Lab, host: str) -> list[str]:
+    """What Session Manager knows of the instance's agent, which speaks up some time after the instance runs."""
+    wanted = [{"Key": "InstanceIds", "Values": [host]}]
+    found = lab.client("ssm").describe_instance_information(Filters=wanted)["InstanceInformationList"]
+    return [str(one["PingStatus"]) for one in found]
+
+
 @contextmanager
 def deployed(lab: Lab, **parameters: str) -> Iterator[dict[str, str]]:
     """The template's stack with these parameters, by its outputs; nothing of it is left afterwards."""
@@ -135,10 +142,7 @@ def test_a_standing_host_is_locked_up(bare: Lab):
         assert let_in == {("udp", 4789, 4789), ("tcp", 22, 22)}
         assert host["IamInstanceProfile"]["Arn"].rpartition("/")[2].startswith("vpcshark")
         assert outputs["RoleName"].startswith("vpcshark")
-        [managed] = bare.client("ssm").describe_instance_information(
-            Filters=[{"Key": "InstanceIds", "Values": [outputs["HostId"]]}]
-        )["InstanceInformationList"]
-        assert managed["PingStatus"] == "Online"
+        wait_until(lambda: answers(bare, outputs["HostId"]) == ["Online"], "its agent says that it is there")
 
 
 @pytest.mark.long
