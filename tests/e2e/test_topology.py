@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hands import VPCSHARK, Lab, running_lab
+from hands import VPCSHARK, Lab, running_lab, wait_until
 
 HERE = Path(__file__).parents[1] / "support"
 MEND = f"import sys, boto3; sys.path.insert(0, {str(HERE)!r}); import mending; mending.run(sys.argv[1], boto3.client)"
@@ -56,8 +56,8 @@ def test_instances_are_opened_beside_their_network(tmp_path: Path):
         assert ssh_listeners(lab, "server") == {"127.0.0.1:22"}
         knock = ["timeout", "2", "bash", "-c", "exec 3<>/dev/tcp/10.2.0.20/22"]
         assert subprocess.run([*lab.namespace("client"), *knock], check=False, capture_output=True).returncode == 124
-        online = lab.client("ssm").describe_instance_information()["InstanceInformationList"]
-        assert len(online) == 3
+        known = lab.client("ssm").describe_instance_information
+        wait_until(lambda: len(known()["InstanceInformationList"]) == 3, "all agents say that they are there")
         lab.start(*lab.namespace("client"), "ping", "-q", "-i", "0.3", "10.2.0.20", stdin=subprocess.DEVNULL)
         words = ["client", "--host", "launch", "-a", "duration:4", "-w", str(tmp_path / "one.pcapng")]
         made = lab.run(*VPCSHARK, "capture", *words, stdin=subprocess.DEVNULL)
