@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import gui
@@ -204,6 +204,18 @@ def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
         ec2.delete_network_interface(NetworkInterfaceId=eni)
 
 
+def refresh_until_listed(window: gui.Wireshark, name: str) -> None:
+    """Capture > Refresh Interfaces; once more where AWS took longer than a list is waited for (2 s)."""
+
+    def is_listed() -> bool:
+        window.key("alt+c", "Up", "Return")  # the menu's last item; F5, the same till then, asks nothing in 4.6
+        with suppress(gui.GuiError):
+            return bool(gui.wait_for(lambda: [row for row in window.rows() if name in row.name], name, 30))
+        return False
+
+    gui.wait_for(is_listed, f"{name} is listed", 600)
+
+
 @pytest.mark.long
 def test_a_refresh_shows_a_new_eni_that_can_be_captured(
     window: gui.Wireshark, clean_lab: Lab, new_eni: Callable[[str], str], shoot: Callable[[str], None]
@@ -212,8 +224,7 @@ def test_a_refresh_shows_a_new_eni_that_can_be_captured(
     makes a session of it."""
     assert not [row for row in window.rows() if "brand-new" in row.name]
     eni = new_eni("brand-new")
-    window.key("alt+c", "Up", "Return")  # the menu's last item; F5, which is the same till then, asks nothing in 4.6
-    window.row("brand-new")
+    refresh_until_listed(window, "brand-new")
     shoot("listed")
     start(window, "brand-new")
     assert wait_for_session(clean_lab)["NetworkInterfaceId"] == eni
