@@ -42,7 +42,7 @@ def endpoint() -> Iterator[str]:
 def user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, endpoint: str) -> Path:
     """A home of its own, by the environment that a user would set; returns the file of the settings."""
     own = {f"XDG_{name}_HOME": str(tmp_path) for name in ("CONFIG", "CACHE", "STATE")}
-    aws = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": "us-east-1", "AWS_EC2_METADATA_DISABLED": "true"}
+    aws = {"AWS_ENDPOINT_URL": endpoint, "AWS_REGION": regions.NOTHING, "AWS_EC2_METADATA_DISABLED": "true"}
     said = "".join(f"{name} = {value}\n" for name, value in KEYS.items())
     profiles = "".join(f"[profile {one}]\nregion = {one}\n{said}" for one in REGIONS)
     (tmp_path / "aws").write_text(profiles)
@@ -82,7 +82,7 @@ def names(out: str) -> set[str]:
         (
             "",
             "",
-            "[list]\nregions = eu-west-1, eu-central-1\n[defaults]\nregion = us-east-1\n",
+            f"[list]\nregions = eu-west-1, eu-central-1\n[defaults]\nregion = {regions.NOTHING}\n",
             {"web-1", "twin", "db-1"},
         ),
         ("", "", "[defaults]\nregion = eu-central-1\n", {"db-1"}),
@@ -154,7 +154,7 @@ def test_a_name_that_is_not_one_interfaces_is_told(user, shown, command, said):
 
 def test_a_name_is_looked_for_in_every_place_and_taken_where_it_is(user, shown):
     """The second region has it; the first would not know its id, nor would the place that captures have by default."""
-    user.write_text("[list]\nregions = eu-west-1, eu-central-1\n[defaults]\nregion = us-east-1\n")
+    user.write_text(f"[list]\nregions = eu-west-1, eu-central-1\n[defaults]\nregion = {regions.NOTHING}\n")
     _, out, _ = shown("interfaces", "--json")
     (eni,) = [one["id"] for one in json.loads(out) if one["name"] == "db-1"]
     for word in ("db-1", eni):

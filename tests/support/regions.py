@@ -8,7 +8,9 @@ SURVEY = "ap-south-1"
 WHY = "ap-northeast-1"
 SETUP = "ap-southeast-1"
 ACCOUNT = ("eu-west-1", "eu-central-1")
+NOTHING = "sa-east-1"
+"""Where nobody makes anything."""
 PERMISSIONS = "ap-southeast-2"
 
-ALL = (*PREFLIGHT, SURVEY, WHY, SETUP, *ACCOUNT, PERMISSIONS)
+ALL = (*PREFLIGHT, SURVEY, WHY, SETUP, *ACCOUNT, NOTHING, PERMISSIONS)
 assert len({*ALL}) == len(ALL), "a region of two"
