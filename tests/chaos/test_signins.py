@@ -160,7 +160,7 @@ def test_a_role_whose_code_nobody_gives_again_leaves_nothing(user: User):
 @pytest.fixture(scope="module")
 def signed_chaos(loopback_lab: Lab, tmp_path_factory) -> Iterator[Chaos]:
     """Workers whose role wants a code that nobody gives again."""
-    made = Chaos(loopback_lab, tmp_path_factory.mktemp("signed"), 3, mfa=True)
+    made = Chaos(loopback_lab, tmp_path_factory.mktemp("signed"), 3, first=100, mfa=True)
     yield made
     made.close()
 

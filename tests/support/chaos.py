@@ -183,14 +183,15 @@ class Watcher:
 class Chaos:
     """A lab, its workers and its watcher."""
 
-    def __init__(self, lab: Lab, folder: Path, workers: int, *, mfa: bool = False) -> None:
-        """``mfa``: the workers' captures go by a role that wants a code. Somebody gave one, and the sign-in is gone
-        again once the capture has it: whoever cleans up cannot ask."""
+    def __init__(self, lab: Lab, folder: Path, workers: int, *, first: int = 1, mfa: bool = False) -> None:
+        """``first``: the first worker's number; of one lab no two are the same. ``mfa``: the workers' captures go by a
+        role that wants a code. Somebody gave one, and the sign-in is gone again once the capture has it: whoever cleans
+        up cannot ask."""
         self.lab, self.folder, self.mfa = lab, folder, mfa
         self.control = LabControl(lab.environment["AWS_ENDPOINT_URL"])
         self.ec2 = lab.client()
         self._free: SimpleQueue[Worker] = SimpleQueue()
-        self.workers = [self._worker(number) for number in range(1, workers + 1)]
+        self.workers = [self._worker(number) for number in range(first, first + workers)]
         self.watcher = Watcher(lab, self.workers)
         for worker in self.workers:
             self._free.put(worker)

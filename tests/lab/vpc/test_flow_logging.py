@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +20,11 @@ from vpcshark.lab.guards import Entry
 from vpcshark.lab.vpc.flow_logging import FlowLogging
 
 FIELDS = ("srcaddr", "dstaddr", "protocol", "packets", "bytes", "flow-direction", "action", "log-status")
+SEND = """
+import socket, sys
+with socket.socket(socket.AF_INET6, socket.SOCK_RAW, int(sys.argv[2])) as sock:
+    sock.sendto(b"the last", (sys.argv[1], 0))
+"""
 OPEN = (Entry("0.0.0.0/0"), Entry("::/0"))
 
 
@@ -51,6 +58,7 @@ class Logged:
         self.ids = {name: vpc.eni(name).id for name in ("cap-1", "db-1")}
         self.account = Account([*self.ids.values()])
         self.rules: dict[str, dict[str, Any]] = {}
+        self._numbers = itertools.count(150)  # 148 to 252 are unassigned: IANA, Protocol Numbers
         self._kept = FlowLogging(
             vpc.plane, f"{vpc.name}-vpc", vpc.world.resolver, self.account, lambda _: self._all(), SystemClock()
         )
@@ -73,9 +81,12 @@ class Logged:
         self._kept.look()
 
     def of(self, source: str, target: str, protocol: str) -> list[str]:
-        """What the records of both say of the packets between two addresses, once they have all come."""
-        self.vpc.run("cap-1", "ping", "-c", "1", self.vpc.eni("db-1").ipv6, check=False)
-        last = f"{self.vpc.eni('cap-1').ipv6} {self.vpc.eni('db-1').ipv6} 58"
+        """What the records of both say of the packets between two addresses, once they have all come: a last packet has
+        an IP protocol of its own, since records of a call before may still be under way."""
+        number = next(self._numbers)
+        here, there = self.vpc.eni("cap-1").ipv6, self.vpc.eni("db-1").ipv6
+        self.vpc.run("cap-1", sys.executable, "-ISc", SEND, there, str(number))
+        last = f"{here} {there} {number} "
         wait_until(lambda: any(each.startswith(last) for each in self.account.lines), "the last packet has its record")
         return sorted(each for each in self.account.lines if each.startswith(f"{source} {target} {protocol} "))
 
