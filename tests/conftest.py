@@ -21,7 +21,13 @@ E2E = "tests/e2e/"
 # They read the product's source, parsed once for all of them: tests/support/sources.py.
 SOURCE = {f"tests/test_{each}.py" for each in ("architecture", "sizes", "threads", "truth", "docs")}
 SOURCE.add("tests/cli/test_sinks.py")
-PIECES = {"tests/e2e/test_bad_input.py": 4, "tests/e2e/test_ways.py": 4, "tests/e2e/test_tcpdump_mode.py": 2}
+PIECES = {
+    "tests/e2e/test_bad_input.py": 4,
+    "tests/e2e/test_ways.py": 4,
+    "tests/e2e/test_tcpdump_mode.py": 2,
+    "tests/attack/test_files.py": 2,
+    "tests/diagnose/test_plants.py": 2,
+}
 # How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("share", settings.get_profile("whole"), max_examples=20)
@@ -62,7 +68,7 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 class Rooms(LoadScopeScheduling):
     """The tests of a module follow one another in one process, since they share what it set up; those of a big module
-    of end-to-end tests in several, each with a piece of it; those that look at the source in one."""
+    in several, each with a piece of it; those that look at the source in one."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
