@@ -197,8 +197,7 @@ def test_wireshark_shows_it(name: str, lab: Lab, services: dict[str, Loose], scr
         screen.picture(PICTURES / f"flow-log-{name}-list.png")
         window.click(row)
         screen.wait_until_still()
-        window.click(window.row(f".*{one.eni}"), times=2)  # the list may have moved beneath the first click
-        window.wait_for_title(one.eni)
+        window.start(f".*{one.eni}", one.eni)
         window.wait_for("label", r"Packets: ([2-9]\d|\d{3,}|1[2-9])")
         window.key("ctrl+slash")
         window.type(f"ip.addr == {one.address} and tcp.flags.syn == 1 and tcp.port >= {first}")

@@ -78,8 +78,7 @@ def packets(window: gui.Wireshark) -> int:
 
 def start(window: gui.Wireshark, name: str) -> None:
     """Double-click a row of the list."""
-    window.click(window.row(name), times=2)
-    window.wait_for_title(f"Capturing from {name}")
+    window.start(name, f"Capturing from {name}")
 
 
 @pytest.mark.long

@@ -72,8 +72,7 @@ def test_mode_and_connection_chosen_in_the_dialog_reach_the_capture(window: gui.
     window.screen.picture(PICTURES / "ways-connection.png")
     window.press("Save")
     wait_until(lambda: not window.things("dialog"), "the dialog has closed")
-    window.click(window.row(WEB), times=2)
-    window.wait_for_title(f"Capturing from {WEB}")
+    window.start(WEB, f"Capturing from {WEB}")
     wait_until(lambda: packets(window) > 10, "packets are shown")
     assert "StartSession" in [call["action"] for call in control.calls()]
     assert any("tcpdump" in line for pid, line in clean_lab.processes("web-1").items() if pid not in before)

@@ -280,6 +280,20 @@ class Wireshark:
         )
         return found[0]
 
+    def start(self, row: str, title: str) -> None:
+        """Double-click a row, found as by ``row``, until the main window's title has ``title``. On a busy machine the
+        two clicks may be too far apart, or the list moves beneath them; a person clicks again."""
+
+        def has_begun() -> bool:
+            for each in [one for one in self.rows() if re.match(row, one.name)][:1]:
+                self.click(each, times=2)
+            with suppress(GuiError):
+                self.wait_for_title(title, 30)
+            return title in self.title
+
+        self.row(row)
+        wait_for(has_begun, f"the title has “{title}”", 300)
+
     def gear(self, row: Thing) -> Thing:
         """The button left of a row that opens its options."""
         return next(one for one in self.things("tree item") if not one.name and one.is_level_with(row))
