@@ -86,7 +86,7 @@ def frames(stage: Stage, file: Path) -> list[list[str]]:
 
 def test_packets_and_records_of_a_path_are_one_file(tmp_path: Path):
     """Each frame says at which point it was; a record is one frame, and says that nobody captured it. Records of
-    before come in their order; those of now late, as AWS tells them, with their own time. No packet waits for them."""
+    before come in their order; those of now late, as AWS tells them, with their own time."""
     file = tmp_path / "path.pcapng"
     with walked(tmp_path) as stage:
         words = ["shop", "--connection", "ssm", "-w", str(file), "-a", "duration:8"]

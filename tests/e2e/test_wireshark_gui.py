@@ -11,7 +11,7 @@ import os
 import re
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 
 import gui
@@ -205,14 +205,13 @@ def new_eni(clean_lab: Lab) -> Iterator[Callable[[str], str]]:
 
 def refresh_until_listed(window: gui.Wireshark, name: str) -> None:
     """Capture > Refresh Interfaces; once more where AWS took longer than a list is waited for (2 s)."""
-
-    def is_listed() -> bool:
-        window.key("alt+c", "Up", "Return")  # the menu's last item; F5, the same till then, asks nothing in 4.6
-        with suppress(gui.GuiError):
-            return bool(gui.wait_for(lambda: [row for row in window.rows() if name in row.name], name, 30))
-        return False
-
-    gui.wait_for(is_listed, f"{name} is listed", 600)
+    gui.act_until(
+        lambda: window.key(
+            "alt+c", "Up", "Return"
+        ),  # the menu's last item; F5, the same till then, asks nothing in 4.6
+        lambda: [row for row in window.rows() if name in row.name],
+        f"{name} is listed",
+    )
 
 
 @pytest.mark.long

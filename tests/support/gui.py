@@ -64,6 +64,16 @@ def wait_for(condition: Callable[[], Found], what: str, seconds: float = 180.0) 
         time.sleep(0.05)
 
 
+def act_until(act: Callable[[], None], condition: Callable[[], object], what: str, times: int = 10) -> None:
+    """Do as a person does who sees nothing happen: act again after half a minute. GuiError after so many times."""
+    for _ in range(times):
+        act()
+        with suppress(GuiError):
+            wait_for(condition, what, 30)
+            return
+    raise GuiError(f"However often it was tried, it did not come to pass that {what}.")
+
+
 def end(process: subprocess.Popen[Any]) -> None:
     """End a process of ours, gently first."""
     if process.poll() is None:
@@ -282,17 +292,14 @@ class Wireshark:
 
     def start(self, row: str, title: str) -> None:
         """Double-click a row, found as by ``row``, until the main window's title has ``title``. On a busy machine the
-        two clicks may be too far apart, or the list moves beneath them; a person clicks again."""
+        two clicks may be too far apart, or the list moves beneath them."""
+        self.row(row)
 
-        def has_begun() -> bool:
+        def double_click() -> None:
             for each in [one for one in self.rows() if re.match(row, one.name)][:1]:
                 self.click(each, times=2)
-            with suppress(GuiError):
-                self.wait_for_title(title, 30)
-            return title in self.title
 
-        self.row(row)
-        wait_for(has_begun, f"the title has “{title}”", 300)
+        act_until(double_click, lambda: title in self.title, f"the title has “{title}”")
 
     def gear(self, row: Thing) -> Thing:
         """The button left of a row that opens its options."""

@@ -48,8 +48,7 @@ def install(directory: Path | None, out: TextIO, run: Run = run_command, home: P
         _put(target, text)
         check(target, run)
         out.write(texts.line(f"{target} is installed; it runs {sys.executable}.") + "\n")
-    out.write("Start Wireshark again, or choose Capture > Refresh Interfaces in it, and ENIs are among its ")
-    out.write("interfaces. Without a screen: tshark -D\n")
+    out.write("Start Wireshark again, or choose Capture > Refresh Interfaces in it. Without a screen: tshark -D\n")
     return targets
 
 

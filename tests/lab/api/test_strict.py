@@ -98,14 +98,16 @@ def test_an_interface_has_an_address_that_nobody_else_has(ec2: Any) -> None:
     made.append(ec2.create_network_interface(**pair)["NetworkInterface"])
     eni = made[0]["NetworkInterfaceId"]
     ec2.assign_private_ip_addresses(NetworkInterfaceId=eni, SecondaryPrivateIpAddressCount=2)
-    made.append(ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"])
+    [launched] = ec2.run_instances(ImageId="ami-12c6146b", MinCount=1, MaxCount=1, SubnetId=subnet)["Instances"]
+    made += launched["NetworkInterfaces"]
     ids = [each["NetworkInterfaceId"] for each in made]
     told = ec2.describe_network_interfaces(NetworkInterfaceIds=ids)["NetworkInterfaces"]
     addresses = [address["PrivateIpAddress"] for each in told for address in each["PrivateIpAddresses"]]
     assert sorted(addresses, key=ip_address) == [f"10.9.0.{place}" for place in range(4, 15)]
     assert all(each["PrivateIpAddress"] == each["PrivateIpAddresses"][0]["PrivateIpAddress"] for each in told)
     assert code_of(lambda: ec2.create_network_interface(SubnetId=subnet)) == "InsufficientFreeAddressesInSubnet"
-    for each in ids:
+    ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
+    for each in ids[:-1]:
         ec2.delete_network_interface(NetworkInterfaceId=each)
     ec2.delete_subnet(SubnetId=subnet)
     ec2.delete_vpc(VpcId=vpc)

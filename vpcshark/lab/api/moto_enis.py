@@ -9,16 +9,17 @@ https://docs.aws.amazon.com/vpc/latest/userguide/subnet-sizing.html (the first f
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from ipaddress import ip_network
 from itertools import islice
 from typing import Any
 
 from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
-from moto.ec2.models import EC2Backend, ec2_backends
+from moto.ec2.models import ec2_backends
 from moto.ec2.models.elastic_network_interfaces import Attachment, NetworkInterfaceBackend
 from moto.ec2.models.instances import Instance
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import EC2Response
 
 _CARD, _TRUNK, _DEVICE = "vpcshark_network_card", "vpcshark_trunk", "vpcshark_device_index"
@@ -37,6 +38,7 @@ def install() -> None:
     EC2Response.describe_trunk_interface_associations = _associations
     NetworkInterfaceBackend.create_network_interface = _create
     NetworkInterfaceBackend.assign_private_ip_addresses = _assign
+    Subnet.get_available_subnet_ip = _first_free_address
 
 
 def describe_as(
@@ -69,9 +71,9 @@ def describe_as(
     return True
 
 
-def last_free_address(backend: EC2Backend, subnet: Any) -> str:
-    """Of the subnet, as AWS takes any for what it makes itself. EC2ClientError: there is none."""
-    return _free_addresses(backend, subnet, 1, range(ip_network(subnet.cidr_block).num_addresses + _LAST, 0, -1))[0]
+def last_free_address(subnet: Any) -> str:
+    """Of the subnet, for what AWS makes itself. EC2ClientError: there is none."""
+    return _free_addresses(subnet, 1, reversed(_usable(subnet)))[0]
 
 
 def _create(
@@ -86,7 +88,7 @@ def _create(
     """moto draws an address from the whole block, also one that another has or that is AWS's own."""
     place = backend.get_subnet(subnet) if isinstance(subnet, str) else subnet
     count = int(secondary_ips_count or 0) + (not private_ip_address and not private_ip_addresses)
-    drawn = _free_addresses(backend, place, count)
+    drawn = _any_free_addresses(place, count)
     if not private_ip_addresses:
         private_ip_address = private_ip_address or drawn.pop()
         private_ip_addresses = [{"Primary": True, "PrivateIpAddress": private_ip_address}]
@@ -96,19 +98,36 @@ def _create(
 
 def _assign(backend: Any, eni_id: str, private_ip_addresses: Any = None, secondary_ips_count: int | None = None) -> Any:
     if secondary_ips_count and not private_ip_addresses:
-        subnet = backend.get_network_interface(eni_id).subnet
-        private_ip_addresses = _free_addresses(backend, subnet, secondary_ips_count)
+        private_ip_addresses = _any_free_addresses(backend.get_network_interface(eni_id).subnet, secondary_ips_count)
     return _assigned(backend, eni_id, private_ip_addresses, None)
 
 
-def _free_addresses(backend: Any, subnet: Any, count: int, places: range | None = None) -> list[str]:
-    """So many that no interface of the subnet has: the first of ``places``, or any. EC2ClientError: there are fewer."""
-    network = ip_network(subnet.cidr_block)
-    own = [eni for eni in backend.enis.values() if eni.subnet.id == subnet.id]
-    taken = {each["PrivateIpAddress"] for eni in own for each in eni.private_ip_addresses}
-    usable = range(_FIRST, network.num_addresses + _LAST + 1)
-    order = places or random.sample(usable, min(len(usable), len(taken) + count))
-    found = list(islice((str(network[place]) for place in order if str(network[place]) not in taken), count))
+def _first_free_address(subnet: Any, instance: Any) -> str:
+    """moto's own knows those of instances alone."""
+    [address] = _free_addresses(subnet, 1, _usable(subnet))
+    subnet.request_ip(address, instance)
+    return address
+
+
+def _usable(subnet: Any) -> range:
+    """Places in the subnet's block."""
+    return range(_FIRST, ip_network(subnet.cidr_block).num_addresses + _LAST + 1)
+
+
+def _any_free_addresses(subnet: Any, count: int) -> list[str]:
+    usable = _usable(subnet)
+    return _free_addresses(subnet, count, random.sample(usable, min(len(usable), len(_taken(subnet)) + count)))
+
+
+def _taken(subnet: Any) -> set[str]:
+    own = [eni for eni in subnet.ec2_backend.enis.values() if eni.subnet.id == subnet.id]
+    return {each["PrivateIpAddress"] for eni in own for each in eni.private_ip_addresses} | {*subnet._subnet_ips}
+
+
+def _free_addresses(subnet: Any, count: int, places: Iterable[int]) -> list[str]:
+    """The first ``count`` at these places that nobody has. EC2ClientError: there are fewer."""
+    network, taken = ip_network(subnet.cidr_block), _taken(subnet)
+    found = list(islice((str(network[each]) for each in places if str(network[each]) not in taken), count))
     if len(found) < count:
         raise EC2ClientError(
             "InsufficientFreeAddressesInSubnet",

@@ -44,7 +44,7 @@ def install() -> None:
 
 def managed_interface(backend: Any, subnet: Any, kind: str, description: str) -> Any:
     """An interface that AWS makes for a gateway or a balancer: without groups, unchecked, in use."""
-    eni = backend.create_network_interface(subnet, last_free_address(backend, subnet), description=description)
+    eni = backend.create_network_interface(subnet, last_free_address(subnet), description=description)
     manage(eni, kind)
     return eni
 
@@ -152,8 +152,8 @@ def _translating(create: Callable[[Any], Any]) -> Callable[[Any], Any]:
         answer = create(response)
         for identity in set(response.ec2_backend.nat_gateways) - before:
             nat = response.ec2_backend.nat_gateways[identity]
-            eni, backend = nat._eni, response.ec2_backend
-            address = response._get_param("PrivateIpAddress") or last_free_address(backend, eni.subnet)
+            eni = nat._eni
+            address = response._get_param("PrivateIpAddress") or last_free_address(eni.subnet)
             eni.description = f"Interface for NAT Gateway {identity}"
             eni.private_ip_address = nat.private_ip = address
             eni.private_ip_addresses = [{"Primary": True, "PrivateIpAddress": address}]

@@ -82,6 +82,6 @@ def _equip(backend: Any, endpoint: Any) -> None:
 
 def _interface(backend: Any, endpoint: Any, subnet: Any) -> Any:
     words = f"VPC Endpoint Interface {endpoint.id}"
-    eni = backend.create_network_interface(subnet, last_free_address(backend, subnet), description=words)
+    eni = backend.create_network_interface(subnet, last_free_address(subnet), description=words)
     eni.interface_type, eni.status, eni.requester_managed = "vpc_endpoint", "in-use", True
     return eni
