@@ -5,6 +5,7 @@ PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 CHROOTS ?= /var/tmp/vpcshark-chroots
 TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
+HOURS = --timeout 14400
 PLAIN = --config-settings editable_mode=compat# a line in a .pth; setuptools' finder costs each of a thousand starts 15 ms
 
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
@@ -59,7 +60,7 @@ test: venv tools compiled ## what the README promises (in CI, what fails is run 
 	$(TESTS) -m "not long"
 
 test-long: venv tools browser compiled ## the rest: whole matrices, real waits, all sizes
-	VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all $(TESTS) -m "long or property"
+	VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all $(TESTS) $(HOURS) -m "long or property"
 
 .PHONY: browser
 browser: # what looks at pages; few need it
@@ -117,17 +118,17 @@ attack: venv tools compiled ## hostile accounts, hosts, endpoints and files, and
 chaos: venv tools compiled ## each step of a capture with each fault, random schedules, a thousand captures (long)
 	mkdir -p artifacts
 	VPCSHARK_CHAOS=long VPCSHARK_CHAOS_WORKERS=8 VPCSHARK_CHAOS_REPORT=artifacts/chaos.txt \
-		$(PY) -m pytest tests/chaos tests/e2e/test_nothing_left.py
+		$(PY) -m pytest $(HOURS) tests/chaos tests/e2e/test_nothing_left.py
 
 endurance: venv tools ## 500 captures here and 500 over SSH, one after the other, and 20 at once (long)
-	VPCSHARK_CHAOS=long $(PY) -m pytest -s tests/e2e/test_nothing_left.py -k "many_captures or twenty"
+	VPCSHARK_CHAOS=long $(PY) -m pytest $(HOURS) -s tests/e2e/test_nothing_left.py -k "many_captures or twenty"
 
 fuzz: venv ## ten minutes of coverage-guided fuzzing of wire and diagnose (ADDITIONALLY="--seconds N --target diagnose")
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check atheris
 	$(PY) tests/fuzz/fuzz.py $(ADDITIONALLY)
 
 judge-ssh: venv tools ## what we make of SSH configurations, beside ssh -G: CASES=folder, and 200 that are generated
-	VPCSHARK_EXAMPLES=all VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest -s tests/transport/test_judge_ssh.py
+	VPCSHARK_EXAMPLES=all VPCSHARK_SSH_CASES=$(CASES) $(PY) -m pytest $(HOURS) -s tests/transport/test_judge_ssh.py
 
 bench-startup: venv tools ## Wireshark's start with many ENIs, beside programs that do nothing
 	$(PY) tests/bench/bench_startup.py

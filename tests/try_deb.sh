@@ -10,9 +10,10 @@ fail() {
     exit 1
 }
 
-# What is named after it, but for the checkout, the package itself and what dpkg's log says.
+# What is named after it, but for the checkout, the package itself and the pages that man has formatted and keeps.
 named() {
-    find / -xdev -name '*vpcshark*' ! -path '/root/vpcshark*' ! -path '/home/tester/vpcshark*' ! -path '/srv/*' | sort
+    find / -xdev -name '*vpcshark*' ! -path '/root/vpcshark*' ! -path '/home/tester/vpcshark*' ! -path '/srv/*' \
+        ! -path '/var/cache/man/*' | sort
 }
 
 rows() {
@@ -38,6 +39,8 @@ setpriv --reuid tester --regid tester --init-groups env HOME=/home/tester vpcsha
 apt-get install -y -qq --reinstall "$deb" >/dev/null
 [ "$(rows)" = 1 ] || fail "After it was installed again tshark -D does not list it once."
 
+# Wireshark's list goes on being prepared when tshark has ended, and keeps a log in the user's cache.
+while pgrep -u tester >/dev/null; do sleep 0.2; done
 rm -rf /root/.cache /root/.local /root/.config /home/tester/.cache /home/tester/.local /home/tester/.config
 apt-get purge -y -qq vpcshark >/dev/null
 [ "$(rows)" = 0 ] || fail "tshark -D lists it after it was purged."

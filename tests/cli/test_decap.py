@@ -71,8 +71,9 @@ def test_a_lone_frame_comes_through_a_pipe_at_once():
     assert process.stdout
     process.stdin.write(pcap_file(OUTERS[:1]))
     received = b""
-    while INNER not in received:
-        received += process.stdout.read(4096)
+    while INNER not in received and (more := process.stdout.read(4096)):
+        received += more
+    assert INNER in received
     process.stdin.close()
     assert process.wait(180) == 0
     process.stdout.close()
