@@ -41,11 +41,20 @@ def commands() -> Iterator[str]:
         for command, purpose in members.items():
             yield f"\n### vpcshark {command}\n\n{purpose[:1].upper()}{purpose[1:]}.\n\n"
             yield from arguments(parsers[command], f"vpcshark {command}")
+            yield from below(parsers[command])
+
+
+def below(parser: argparse.ArgumentParser) -> Iterator[str]:
+    """What stands below the options in the help of a command, and once what its own commands have there."""
+    found = [each.epilog for each in (parser, *subparsers(parser).values()) if each.epilog]
+    for text in dict.fromkeys(found):
+        yield "\n```text\n" + text.strip() + "\n```\n"
 
 
 def subparsers(parser: argparse.ArgumentParser) -> dict[str, argparse.ArgumentParser]:
     """Command -> its parser."""
-    return {name: made for action in parser._actions for name, made in dict(action.choices or {}).items() if made}
+    found = [action.choices for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    return {name: made for choices in found for name, made in choices.items() if made}
 
 
 def arguments(parser: argparse.ArgumentParser, command: str) -> Iterator[str]:
@@ -141,8 +150,8 @@ def config() -> Iterator[str]:
         "`vpcshark config path` says where the file is, `vpcshark config edit` opens it, and\n"
         "`vpcshark config set SECTION.NAME VALUE` changes one line. A wrong line is an error that names it.\n\n"
         "Profile and region of every command: `--profile` and `--region`, else `VPCSHARK_PROFILE` and\n"
-        "`VPCSHARK_REGION`, else this file (`list.profiles` in `list.regions` for what lists or cleans up), else what\n"
-        "the AWS command line would use.\n\n"
+        "`VPCSHARK_REGION`, else this file, else what the AWS command line would use. Commands that list or clean\n"
+        "up do so for all of `list.profiles` and `list.regions`.\n\n"
     )
     yield f"```ini\n{settings.EXAMPLE}```\n"
 

@@ -48,9 +48,9 @@ EXAMPLE = """\
 #host = local
 
 [hosts]
-# To which of the instances tagged vpcshark:capture-host packets may be sent: anybody may set a tag who may tag. One
-# that ids names; or one of these accounts with one of these instance profiles, as far as they are said. Nothing means:
-# with an instance profile vpcshark-*, or this very machine.
+# To which of the instances tagged vpcshark:capture-host packets may be sent: the tag alone proves nothing, since
+# whoever may tag could offer an instance. One that ids names; or one of these accounts with one of these instance
+# profiles, as far as they are given. Nothing means: with an instance profile vpcshark-*, or this very machine.
 #accounts = 123456789012
 #instance-profiles = vpcshark-*, capture-host
 #ids = i-0a1b2c3d4e5f60718

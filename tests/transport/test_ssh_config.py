@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from vpcshark.errors import Hopeless
-from vpcshark.transport import ssh_config, ssm
+from vpcshark.transport import ssh_config
 from vpcshark.transport.names import UserName, hosts
 
 CONFIG = """
@@ -122,14 +122,6 @@ def test_no_file_says_nothing() -> None:
 def test_a_jump_is_taken_apart(jump: str, parts: tuple[str | None, str, int]) -> None:
     """User, host, port."""
     assert ssh_config.split_jump(jump) == parts
-
-
-@pytest.mark.parametrize(
-    ("version", "safe"), [("1.2.497.0", False), ("1.2.553.0", True), ("2.0.0.0", True), ("", False)]
-)
-def test_the_token_goes_into_the_environment_where_the_plugin_takes_it_there(version: str, safe: bool) -> None:
-    """From the version after 1.2.497.0 on."""
-    assert ssm.is_token_safe(version) is safe
 
 
 @pytest.mark.parametrize(("command", "user"), [("true", "matched"), ("false", None)])

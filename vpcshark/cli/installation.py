@@ -84,7 +84,7 @@ class Installation:
             if install.MARK in text and python and python[1] and not Path(python[1]).exists():
                 problem = f"{path} is left over; it runs {python[1]}, which is gone."
                 raise VpcsharkError(problem, "Run: vpcshark uninstall, then vpcshark install")
-        return "none that is left over"
+        return "none are left over"
 
     def interpreter(self) -> str:
         """The Python that the launcher runs."""

@@ -14,7 +14,8 @@ TABLE: dict[int, str] = {
     FAILED: "it failed, or something was found to be wrong (diagnose, doctor, preflight, walk, why), or was not "
     "accepted (trust)",
     UNUSABLE: "the command line or the settings cannot be used; nothing was done",
-    EMPTY: "the capture went well and got no packet, and stderr says why; or nobody can say (walk, diagnose, why)",
+    EMPTY: "the capture went well and got no packet, and stderr says why; or nobody can say (walk, diagnose, why); "
+    "or no lab runs (lab status)",
     FULL: "the output takes no more (a full disk); stderr says how many packets are safe",
     INTERRUPTED: "interrupted by Ctrl-C (a capture ends well with it)",
 }

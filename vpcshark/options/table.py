@@ -299,7 +299,8 @@ OPTIONS = (
         kind=Kind.STRING,
         display="SSH user",
         tooltip="The user to log in as on the capture host; it needs sudo without a password, or to be root. "
-        "Amazon Linux: ec2-user; Ubuntu: ubuntu; Debian: admin. Empty: as the SSH configuration says.",
+        "Amazon Linux: ec2-user; Ubuntu: ubuntu; Debian: admin. Empty: as the SSH configuration, the instance's tag "
+        "or its image says.",
         pattern=r"[A-Za-z0-9_][A-Za-z0-9_.@+-]*",
         meaning="a user name",
         placeholder="from the SSH configuration",
@@ -318,7 +319,7 @@ OPTIONS = (
         group="Connection",
         kind=Kind.UNSIGNED,
         display="SSH port",
-        tooltip="The TCP port of the capture host's SSH server. Empty: 22.",
+        tooltip="The TCP port of the capture host's SSH server. Empty: as the SSH configuration says, else 22.",
         default="22",
         limits=(1, 65535),
         placeholder="22",
