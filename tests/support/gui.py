@@ -292,11 +292,17 @@ class Wireshark:
 
     def start(self, row: str, title: str) -> None:
         """Double-click a row, found as by ``row``, until the main window's title has ``title``. On a busy machine the
-        two clicks may be too far apart, or the list moves beneath them."""
+        two clicks may be too far apart. A list that moves (a toolbar comes) is waited for: its row would be another."""
         self.row(row)
+        found: list[Thing] = []
+
+        def stands() -> bool:
+            before, found[:] = found[:], [one for one in self.rows() if re.match(row, one.name)][:1]
+            return [one.middle for one in before] == [one.middle for one in found]
 
         def double_click() -> None:
-            for each in [one for one in self.rows() if re.match(row, one.name)][:1]:
+            wait_for(stands, "the list stands still")
+            for each in found:
                 self.click(each, times=2)
 
         act_until(double_click, lambda: title in self.title, f"the title has “{title}”")
