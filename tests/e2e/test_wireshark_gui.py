@@ -27,7 +27,7 @@ pytestmark = pytest.mark.e2e
 PICTURES = Path(__file__).resolve().parents[2] / "artifacts" / "gui"
 GROUPS = ["Capture", "Mirror", "Capture host", "Launch", "Connection", "AWS", "Debug"]
 WEB = "web-1 · eth0"
-LOG = re.compile(r'Connecting to AWS .*\nCapturing from eni-\w+\.\nThe filter is now "icmp or icmp6"\.\n?', re.S)
+LOG = re.compile(r'Connecting to AWS .*\nCapturing from eni-\w+\.\n(The filter is now "icmp or icmp6"\.\n?)+', re.S)
 ICMP = {1, 44, 58}  # protocol numbers: ICMP, IPv6 fragments (their protocol is known later), ICMPv6
 
 
@@ -243,8 +243,8 @@ def rules(lab: Lab) -> set[tuple]:
 
 
 def type_filter(window: gui.Wireshark, text: str) -> None:
-    """Into the toolbar's field, until it is told that it is taken: the sentence stands for some seconds alone, and a busy
-    machine may lose a key."""
+    """Into the toolbar's field, until it is told that it is taken: that sentence stands for some seconds alone, and a
+    busy machine may lose a key."""
 
     def enter() -> None:
         window.fill("Filter", text)
