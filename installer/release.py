@@ -19,6 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 PROJECT = Path(__file__).resolve().parent.parent
@@ -83,13 +84,18 @@ def fill_in(sdist: Path, where: Path, source: str) -> None:
         (where / Path(name).name).write_text(text, "utf-8")
 
 
+def parsed(words: Sequence[str] | None = None) -> argparse.Namespace:
+    """The command line; its folders absolute, since what builds runs elsewhere."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=lambda text: Path(text).resolve())
+    parser.add_argument("chroots", type=lambda text: Path(text).resolve())
+    parser.add_argument("--dry-run", action="store_true", help="all but the tag, also where something is lacking")
+    return parser.parse_args(words)
+
+
 def main() -> None:
     """Refuse, or do all of it; the tag comes last."""
-    parser = argparse.ArgumentParser()
-    parser.add_argument("folder", type=Path)
-    parser.add_argument("chroots", type=Path)
-    parser.add_argument("--dry-run", action="store_true", help="all but the tag, also where something is lacking")
-    options = parser.parse_args()
+    options = parsed()
     found = refusals()
     if found and not options.dry_run:
         sys.exit("\n".join(["Nothing is released:", *found]))

@@ -36,6 +36,12 @@ def test_an_index_gets_no_link_that_leads_nowhere(release: ModuleType) -> None:
     assert links[-2:] == ["#you-need", "https://elsewhere.example/x"]
 
 
+def test_a_release_is_built_where_the_command_line_says(release: ModuleType) -> None:
+    """The programs that build it run in another folder: a name that is relative to this one led elsewhere there."""
+    options = release.parsed(["build/release", "chroots", "--dry-run"])
+    assert (options.folder, options.chroots) == (Path.cwd() / "build/release", Path.cwd() / "chroots")
+
+
 def test_the_texts_have_no_blank_left_that_a_release_does_not_fill(release: ModuleType, tmp_path: Path) -> None:
     """For the sdist that is at hand, by its own sum."""
     sdist = tmp_path / "vpcshark-1.2.tar.gz"
