@@ -11,8 +11,8 @@ OK, FAILED, UNUSABLE, EMPTY, FULL, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 TABLE: dict[int, str] = {
     OK: "it went well",
-    FAILED: "it failed, or something was found to be wrong (diagnose, doctor, preflight, walk, why), or was not "
-    "accepted (trust)",
+    FAILED: "it failed (no credentials, AWS out of reach), or something was found to be wrong (diagnose, doctor, "
+    "preflight, walk, why), or was not accepted (trust)",
     UNUSABLE: "the command line or the settings cannot be used; nothing was done",
     EMPTY: "the capture went well and got no packet, and stderr says why; or nobody can say (walk, diagnose, why)",
     FULL: "the output takes no more (a full disk); stderr says how many packets are safe",
