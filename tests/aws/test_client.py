@@ -141,7 +141,12 @@ def test_no_region_is_told(environment: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("region", "remedy"), [("eu-centrl-1", "Did you mean eu-central-1?"), ("moon", "Regions look like eu-central-1.")]
+    ("region", "remedy"),
+    [
+        ("eu-centrl-1", "Did you mean eu-central-1?"),
+        ("us-esat-1", "Did you mean us-east-1?"),
+        ("moon", "Regions look like eu-central-1."),
+    ],
 )
 def test_an_unknown_region_is_told(environment: pytest.MonkeyPatch, region: str, remedy: str) -> None:
     """Before any call, with the nearest name."""
