@@ -79,7 +79,8 @@ class Capture:
         except VpcsharkError as error:
             self._fail(error)
         finally:
-            Ending(self._context, self._ledger, self._feed, self._failure, self._finish_frames).run(jobs)
+            ending = Ending(self._context, self._ledger, self._feed, self._failure, self._finish_frames)
+            ending.run(jobs, is_up=self._running is not None)
         if self._failure.first is not None:
             raise self._failure.first
 
