@@ -137,7 +137,7 @@ def test_no_region_is_told(environment: pytest.MonkeyPatch) -> None:
     """With the ways to give one."""
     error = failure()
     assert error.problem == "No AWS region is set."
-    assert "--region" in error.remedy
+    assert error.remedy.endswith(", or for one command with --region or AWS_REGION.")
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ _NO_ANSWER: Mapping[str, tuple[str, str]] = {
     "ConfigParseError": ("The AWS configuration file {path} is malformed.", "Mend it, or move it away."),
     "NoRegionError": (
         "No AWS region is set.",
-        "Set it for good with: aws configure set region REGION, or for one command with AWS_REGION or its --region",
+        "Set it for good with: aws configure set region REGION, or for one command with --region or AWS_REGION.",
     ),
     "InvalidRegionError": ("That is not the name of an AWS region.", "Regions look like eu-central-1."),
     "ConnectTimeoutError": (

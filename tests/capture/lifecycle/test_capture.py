@@ -205,15 +205,15 @@ def test_a_clock_can_begin_when_frames_can_come(run, clock):
     assert ups == [600]
 
 
-def test_a_capture_that_was_stopped_before_it_stood_says_so(run):
-    """Else no packet would look like no traffic. One that stood does not say it."""
+def test_a_capture_that_was_stopped_before_it_had_started_says_so(run):
+    """Else no packet would look like no traffic. One that had does not say it."""
     said: list[str] = []
 
     def stopped(feed, stop):
         feed.up = lambda jobs: (_ for _ in ()).throw(Stopped)
 
     run(prepare=stopped, course=Course(on_early=said.append))
-    assert said == ["The capture was stopped before it stood, so no packet could come."]
+    assert said == ["The capture was stopped before it had started, so no packet could come."]
     run(course=Course(on_early=said.append))
     assert len(said) == 1
 

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def tell_early(status: Status, course: Course) -> None:
     """A capture of two seconds is over before AWS has made a session: no packet is no sign of no traffic."""
-    said = "The capture was stopped before it stood, so no packet could come."
+    said = "The capture was stopped before it had started, so no packet could come."
     log.info("%s", said)
     status.log(said)
     course.on_early(said)
