@@ -1,4 +1,4 @@
-"""Questions to an account that cannot be asked at all end as every command does: one sentence, and status 1."""
+"""Questions to an account that cannot be asked at all end in one sentence, and status 3: 1 would be a verdict."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ def nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.Monke
         ({**KEYS, **REGION, "AWS_ENDPOINT_URL": "http://127.0.0.1:9"}, "AWS cannot be reached at http://127.0.0.1:9"),
     ],
 )
-def test_a_question_without_a_way_to_aws_is_one_sentence_and_status_1(
+def test_a_question_without_a_way_to_aws_is_one_sentence_and_no_verdict(
     nothing_set: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], given, said: str
 ):
     """And not an answer that nobody can tell, with packets that would decide."""
     for name, value in given.items():
         nothing_set.setenv(name, value)
-    assert run(words) == 1
+    assert run(words) == 3
     out, err = capsys.readouterr()
     assert (out, err.startswith(f"vpcshark: {said}"), err.count("\n")) == ("", True, 1), err
 
