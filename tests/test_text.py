@@ -33,6 +33,14 @@ def test_a_line_is_one_line_that_harms_nobody(foreign: str, most: int) -> None:
     assert text.line(shown, len(shown)) == shown
 
 
+@pytest.mark.parametrize(
+    ("word", "near"), [("esat", "east"), ("wset", "west"), ("eest", "west"), ("noth", "north"), ("moon", ""), ("", "")]
+)
+def test_the_nearest_word_is_one_of_the_same_letters_first(word: str, near: str) -> None:
+    """Two that changed places are the likeliest slip: ``esat`` is as near to ``west`` otherwise."""
+    assert text.nearest(word, ["north", "west", "east"]) == near
+
+
 @given(FOREIGN)
 def test_lines_keep_their_ends(foreign: str) -> None:
     """And their tabs, and nothing else that is no plain text."""

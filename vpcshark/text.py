@@ -7,6 +7,10 @@ characters buries what is beside it. So whatever a terminal, a log, Wireshark or
 
 from __future__ import annotations
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MOST = 4000
 """Characters of one line. EC2's tags have 256 at most, its descriptions 255; an error may join several of its own."""
 
@@ -47,6 +51,15 @@ def cut(text: str, size: int) -> str:
 def many(count: int, noun: str) -> str:
     """A number of things: ``1 packet``, ``2 packets``."""
     return f"{count} {noun}" + ("" if count == 1 else "s")
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Which of ``known`` was probably meant by ``word``: the same letters in another order go first; "" for none."""
+    import difflib
+
+    names = list(known)
+    turned = [name for name in names if sorted(name) == sorted(word)]
+    return next(iter(difflib.get_close_matches(word, turned or names, n=1)), "")
 
 
 def is_shown(char: str) -> bool:

@@ -137,11 +137,16 @@ def test_no_region_is_told(environment: pytest.MonkeyPatch) -> None:
     """With the ways to give one."""
     error = failure()
     assert error.problem == "No AWS region is set."
-    assert "--region" in error.remedy
+    assert error.remedy.endswith(", or for one command with --region or AWS_REGION.")
 
 
 @pytest.mark.parametrize(
-    ("region", "remedy"), [("eu-centrl-1", "Did you mean eu-central-1?"), ("moon", "Regions look like eu-central-1.")]
+    ("region", "remedy"),
+    [
+        ("eu-centrl-1", "Did you mean eu-central-1?"),
+        ("us-esat-1", "Did you mean us-east-1?"),
+        ("moon", "Regions look like eu-central-1."),
+    ],
 )
 def test_an_unknown_region_is_told(environment: pytest.MonkeyPatch, region: str, remedy: str) -> None:
     """Before any call, with the nearest name."""

@@ -47,6 +47,13 @@ def test_before_the_first_frame_everything_can_be_asked(scene: Scene) -> None:
         assert all(isinstance(sentence, str) for sentence in sentences)
 
 
+def test_after_packets_no_stream_says_that_there_are_none(scene: Scene) -> None:
+    """Only that none came since."""
+    said = " ".join(scene.stream.why_silent(Arrived(True, 10.0, before=23)))
+    for denial in ("Nothing was sent", "no packet", "no record", "has no"):
+        assert denial not in said, said
+
+
 def test_a_filter_is_changed_or_it_is_said_why_not(scene: Scene) -> None:
     if isinstance(scene.stream, MirrorStream):
         assert scene.stream.refilter("tcp") == 'The filter is now "tcp".'

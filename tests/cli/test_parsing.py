@@ -71,6 +71,34 @@ def test_help_lists_every_command_once_in_its_group():
         (("captur",), 'vpcshark: There is no command "captur". Did you mean capture?\nSee: vpcshark --help\n'),
         (("xyz",), 'vpcshark: There is no command "xyz".\nSee: vpcshark --help\n'),
         (("--colour",), "vpcshark: unrecognized arguments: --colour.\nSee: vpcshark --help\n"),
+        (
+            ("capture", "db-1", "--hots", "launch"),
+            "vpcshark capture: unrecognized arguments: --hots launch. Did you mean --host?\n"
+            "See: vpcshark capture --help\n",
+        ),
+        (
+            ("interfaces", "--colour=no"),
+            "vpcshark interfaces: unrecognized arguments: --colour=no.\nSee: vpcshark interfaces --help\n",
+        ),
+        (
+            ("lab", "start", "--topolgoy=x"),
+            "vpcshark lab start: unrecognized arguments: --topolgoy=x. Did you mean --topology?\n"
+            "See: vpcshark lab start --help\n",
+        ),
+        (
+            ("--region", "eu-west-1", "interfaces"),
+            "vpcshark: Options stand behind the command: vpcshark interfaces --region eu-west-1.\n"
+            "See: vpcshark --help\n",
+        ),
+        (
+            ("-v", "--profile=lab", "capture", "db-1", "-c", "5"),
+            "vpcshark: Options stand behind the command: vpcshark capture db-1 -c 5 --profile=lab.\n"
+            "See: vpcshark --help\n",
+        ),
+        (
+            ("--profile", "lab", "interfaces"),
+            "vpcshark: Options stand behind the command: vpcshark interfaces --profile lab.\nSee: vpcshark --help\n",
+        ),
         (("lab",), "vpcshark lab: the following arguments are required: ACTION.\nSee: vpcshark lab --help\n"),
         (
             ("capture", "eni-1", "-c", "x"),

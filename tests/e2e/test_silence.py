@@ -76,7 +76,7 @@ def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab:
         waited = capture.since("No packets for ") - capture.since("Capturing from")
         assert waited > PATIENCE - 1  # by when we came to read the lines
         assert capture.since("About $0.015 an hour for the session") < capture.since("Capturing from")
-        assert "Nothing was sent, it seems: nothing of it came to capture-1" in line
+        assert 'Nothing was sent, it seems: nothing of it came to the capture host "capture-1"' in line
         own, peer = (clean_lab.eni(*one)["PrivateIpAddress"] for one in (("web-1", 1), ("api-1", 0)))
         talk = f"import socket; s = socket.socket(2, 2); s.bind(({own!r}, 0)); s.sendto(b'x', ({peer!r}, 40404))"
         clean_lab.run(*clean_lab.namespace("web-1"), sys.executable, "-c", talk)
@@ -107,7 +107,7 @@ def test_a_filter_that_lets_nothing_through_is_said_with_how_many_came(clean_lab
     with running(clean_lab, tmp_path / "x.pcapng", "-f", "ip and ip[8] = 3") as capture:
         line = capture.await_line("No packets for ")
     assert "Arrived, but filtered out: " in line
-    count = line.split("filtered out: ")[1].split(" frames came to capture-1")[0]
+    count = line.split("filtered out: ")[1].split(' frames came to the capture host "capture-1"')[0]
     assert int(count.replace(",", "")) > 5
     assert '"ip and ip[8] = 3" let none of them through.' in line
 

@@ -48,7 +48,7 @@ class FakeServices:
         note(capture=str(interface), options=vars(options))
         sink.write(HEADER)
         if how == "early":
-            course.on_early("The capture was stopped before it stood.")
+            course.on_early("The capture was stopped before it had started.")
             return
         if how == "refused":
             raise InputError(f"{interface} can't be mirrored: " + "its type is too old. " * 200, "Use another.")

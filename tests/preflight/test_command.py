@@ -11,7 +11,10 @@ from typing import Any
 import pytest
 from scenes import Scene, near_and_far, one_vpc
 
+from vpcshark.cli.preflight import summary
 from vpcshark.lab.control import LabControl
+from vpcshark.preflight import Finding
+from vpcshark.preflight.finding import WARN
 
 
 @pytest.fixture
@@ -32,6 +35,32 @@ def test_an_open_way_is_said_and_the_status_is_0(scene: Scene, run: Any):
     done = run(scene.source, "--host", scene.host)
     assert done.returncode == 0, done.stderr
     assert "Nothing is in the way of the packets." in done.stdout
+
+
+def test_a_source_without_an_instance_that_runs_is_promised_no_packets(scene: Scene, run: Any):
+    """It warns, since an instance may come while a capture runs; none comes before."""
+    one_vpc(scene)
+    spare = scene.eni(scene.source_subnet, "10.1.1.77", [scene.source_group])
+    idle = run(spare, "--host", scene.host)
+    assert (idle.returncode, idle.stderr) == (0, "")
+    assert "is attached to no instance, so it has no packets." in " ".join(idle.stdout.split())
+    assert "No packets will come as long as the source has no running instance." in idle.stdout
+    scene.ec2.stop_instances(InstanceIds=[scene.source_instance])
+    stopped = run(scene.source, "--host", scene.host)
+    assert "No packets will come as long as the source has no running instance." in stopped.stdout
+
+
+@pytest.mark.parametrize(
+    ("checks", "said"),
+    [
+        (["route"], "Nothing is known to stop the packets; mind the warnings."),
+        (["source"], "No packets will come as long as the source has no running instance."),
+        (["source", "zone"], "No packets will come as long as the source has no running instance; mind the other"),
+    ],
+)
+def test_the_last_line_promises_nothing_that_a_warning_denies(checks: list[str], said: str):
+    """A route that is not known may lead nowhere."""
+    assert summary([Finding(check, WARN, "x-1", "It may not.") for check in checks]).startswith(said)
 
 
 def test_a_closed_way_is_said_with_the_command_and_the_status_is_1(scene: Scene, run: Any):

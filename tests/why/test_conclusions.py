@@ -169,14 +169,23 @@ def test_what_a_nat_gateway_counts_stands_beside_what_records_say():
     assert from_counts.beside(SEEN, [Counted("nat-1", "nat-gateway", (silent,))]) == SEEN
 
 
-@pytest.mark.parametrize("doubt", [Unclear("the folder has no answer"), AwsError("AWS says no.")])
-def test_a_walk_that_cannot_be_made_leaves_it_open(doubt: Exception):
+def test_a_walk_that_cannot_be_made_leaves_it_open():
     def walk_not() -> Answer:
-        raise doubt
+        raise Unclear("the folder has no answer")
 
     found = inquire(walk_not, [Later(EVIDENCE, "nothing", lambda _: SEEN)], lambda step, then: None, False)
     assert (found.answer, found.conclusion.kind, len(found.steps)) == (None, "undecided", 1)
-    assert str(doubt) in found.conclusion.sentence
+    assert "the folder has no answer" in found.conclusion.sentence
+
+
+def test_an_account_that_cannot_be_asked_at_all_is_no_answer():
+    """It is told as by every command."""
+
+    def walk_not() -> Answer:
+        raise AwsError("No AWS credentials were found.")
+
+    with pytest.raises(AwsError):
+        inquire(walk_not, [], lambda step, then: None, False)
 
 
 def test_a_step_that_aws_refuses_is_unknown_and_the_next_one_is_taken(walks: dict[str, Answer]):

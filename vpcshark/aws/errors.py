@@ -7,6 +7,7 @@ versions lack some of the classes). Must not know what the calls are for: the ca
 from __future__ import annotations
 
 import email.utils
+import os
 import re
 import time
 import traceback
@@ -43,7 +44,7 @@ _NO_ANSWER: Mapping[str, tuple[str, str]] = {
     "ConfigParseError": ("The AWS configuration file {path} is malformed.", "Mend it, or move it away."),
     "NoRegionError": (
         "No AWS region is set.",
-        "Set it for good with: aws configure set region REGION, or for one command with AWS_REGION or its --region",
+        "Set it for good with: aws configure set region REGION, or for one command with --region or AWS_REGION.",
     ),
     "InvalidRegionError": ("That is not the name of an AWS region.", "Regions look like eu-central-1."),
     "ConnectTimeoutError": (
@@ -238,8 +239,24 @@ def _skew(answer: Mapping[str, Any]) -> float | None:
 
 def _unreachable(exc: Any, doing: str) -> AwsError:
     url = str(getattr(exc, "kwargs", {}).get("endpoint_url", ""))
+    lab_url = os.environ.get("AWS_ENDPOINT_URL", "")
+    if lab_url and url.startswith(lab_url) and (gone := of_gone_lab(os.environ)):
+        return gone
     problem = f"AWS cannot be reached at {url} to {doing}." if url else f"AWS cannot be reached to {doing}."
     return AwsError(problem, "Check the region's name, AWS_ENDPOINT_URL and the network.")
+
+
+def of_gone_lab(environ: Mapping[str, str]) -> AwsError | None:
+    """Where the shell still has what a lab (``vpcshark lab start``) set, and that one was stopped: its folder is gone.
+    None elsewhere."""
+    folder = environ.get("VPCSHARK_LAB", "")
+    if not folder or os.path.isdir(folder):
+        return None
+    left = [name for name, value in environ.items() if name.startswith("AWS_") or (folder in value and name != "PATH")]
+    return AwsError(
+        f"The lab {os.path.basename(folder)}, to which this shell's environment leads, is not running any more.",
+        f"Open a new shell, or: unset {' '.join(sorted(left))}",
+    )
 
 
 def profile_words(profile: str) -> dict[str, str]:

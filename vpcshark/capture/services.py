@@ -19,7 +19,7 @@ from vpcshark.capture.contract.listing import Offer
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.selection import NAMED, Selection, of_named
-from vpcshark.capture.contract.sink import Sink
+from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.contract.timeline import Timeline
@@ -111,9 +111,15 @@ class Services:
         course: Course | None = None,
     ) -> None:
         """One capture, from the header to the last deletion; see ``extcap.services.Services``."""
-        sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
+        course = course or Course()
+        try:
+            sink.write(pcapng.section_header(application=f"vpcshark {vpcshark.__version__}"))
+        except SinkClosed as gone:  # "vpcshark capture … -w - | true": nothing was begun
+            stop.request(str(gone))
+            lifecycle_capture.tell_early(status, course)
+            return
         _check_mode(selection, options)
-        self._run(selection, placed(selection, options), (sink, status, stop), course or Course())
+        self._run(selection, placed(selection, options), (sink, status, stop), course)
 
     def _run(
         self, selection: Selection, options: CaptureOptions, ends: tuple[Sink, Status, Stop], course: Course

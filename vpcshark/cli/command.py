@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> int:
     except VpcsharkError as error:
         log.info("vpcshark %s: %s", options.command, error)
         sys.stderr.write(f"vpcshark: {line(str(error))}\n")
-        return statuses.of(error)
+        return statuses.of(error, options.command)
     except PermissionError as error:
         log.warning("vpcshark %s was refused a file.", options.command, exc_info=True)
         sys.stderr.write(f"vpcshark: {line(refusal(error))}\n")

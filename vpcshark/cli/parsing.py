@@ -13,7 +13,11 @@ from typing import Any, NoReturn
 from vpcshark import __version__
 from vpcshark.cli import statuses
 from vpcshark.cli.commands import COMMANDS, GROUPS, module
-from vpcshark.text import line
+from vpcshark.text import line, nearest
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 EXAMPLES = """\
 first steps:
@@ -40,6 +44,29 @@ class Parser(argparse.ArgumentParser):
             default=argparse.SUPPRESS,
             help="show on stderr what is logged, with details",
         )
+
+    def parse_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """As argparse's; what nobody knows is told by the command that it was given to, which knows what is near."""
+        options, unknown = self.parse_known_args(args, namespace)
+        if unknown:
+            self.innermost(options).refuse(unknown)
+        return options
+
+    def innermost(self, options: argparse.Namespace) -> Parser:
+        """The parser of the command, or action of it, that was chosen."""
+        for action in self._actions:
+            if isinstance(action.choices, dict):
+                inner = action.choices.get(getattr(options, action.dest, ""))
+                return inner.innermost(options) if isinstance(inner, Parser) else self
+        return self
+
+    def refuse(self, unknown: Sequence[str]) -> NoReturn:
+        """An error that says which of its own options may have been meant."""
+        flags = [flag for flag in self._option_string_actions if flag.startswith("--")]
+        words = [word.partition("=")[0] for word in unknown if word.startswith("--")]
+        near = next(filter(None, (nearest(word, flags) for word in words)), "")
+        hint = f". Did you mean {near}?" if near else ""
+        self.error(f"unrecognized arguments: {' '.join(unknown)}{hint}")
 
     def error(self, message: str) -> NoReturn:
         """Status 2."""

@@ -59,12 +59,17 @@ def show(found: Sequence[Finding], out: Console) -> None:
 
 
 def summary(found: Sequence[Finding]) -> str:
-    """One line: will packets arrive?"""
+    """One line: will packets arrive? Never a promise that a warning denies: what is not known may stop them, and a
+    source without a running instance has none, though that may change while a capture runs."""
     failed = failures(found)
     doubtful = [finding for finding in found if finding.level == WARN]
+    idle = [finding for finding in doubtful if finding.check == "source"]
     if failed:
         count = "one reason" if len(failed) == 1 else f"{len(failed)} reasons"
         return f"A capture would stay empty, for {count}."
+    if idle:
+        others = "; mind the other warnings" if len(doubtful) > len(idle) else ""
+        return f"No packets will come as long as the source has no running instance{others}."
     if doubtful:
-        return "Packets will arrive; mind the warnings."
+        return "Nothing is known to stop the packets; mind the warnings."
     return "Nothing is in the way of the packets."

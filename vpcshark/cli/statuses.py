@@ -21,9 +21,11 @@ TABLE: dict[int, str] = {
 }
 """Status -> what it means, as in README. ``lab run`` ends with its command's own status, as a shell would."""
 
+_VERDICTS = {"walk", "why"}  # 1 would say that something is in the way, which nobody knows where AWS can't be asked
 _OF_ERRORS: tuple[tuple[type[VpcsharkError], int], ...] = ((InputError, UNUSABLE), (OutputError, FULL))
 
 
-def of(error: VpcsharkError) -> int:
-    """The status of a command that ended with ``error``."""
-    return next((status for kind, status in _OF_ERRORS if isinstance(error, kind)), FAILED)
+def of(error: VpcsharkError, command: str = "") -> int:
+    """The status of this command that ended with ``error``."""
+    otherwise = EMPTY if command in _VERDICTS else FAILED
+    return next((status for kind, status in _OF_ERRORS if isinstance(error, kind)), otherwise)

@@ -24,21 +24,17 @@ STATUSES = {"reachable": 0, "blocked": 1, "unknown": 3}
 
 
 def run(options: argparse.Namespace) -> int:
-    """Walk, tell; 0 reachable, 1 blocked, 3 unknown."""
+    """Walk, tell; 0 reachable, 1 blocked, 3 unknown. AwsError where AWS can't be asked at all."""
     from vpcshark.network.decision import Unclear
 
     try:
         return _many(options) if options.sources or options.targets else _one(options)
     except Unclear as doubt:
         return _unanswered(options, doubt.text)
-    except AwsError as error:  # 1 would say "blocked", which nobody knows
-        return _unanswered(options, str(error))
 
 
 def _one(options: argparse.Namespace) -> int:
     """From one end to another."""
-    from vpcshark.cli import walk_analyzer, walk_costs, walk_screen
-    from vpcshark.network import contract
     from vpcshark.survey import questions
 
     if options.target is None:
@@ -47,6 +43,17 @@ def _one(options: argparse.Namespace) -> int:
     wanted = question(options, options.source, options.target)
     sources, targets = (questions.resolved(each, wanted.is_v6) for each in (wanted.source, wanted.target))
     found = look(options, partial(questions.attempt, wanted=wanted, sources=sources, targets=targets))
+    try:
+        return _told(options, found, asks_analyzer)
+    except AwsError as error:  # of flow logs or the analyzer: 1 would say "blocked", which nobody knows
+        return _unanswered(options, str(error))
+
+
+def _told(options: argparse.Namespace, found: Answer, asks_analyzer: bool) -> int:
+    """Say it, with what else was asked for."""
+    from vpcshark.cli import walk_analyzer, walk_costs, walk_screen
+    from vpcshark.network import contract
+
     proofs = _evidence(options, found)
     _draw(options, found, proofs)
     if options.json:
@@ -150,7 +157,7 @@ def _unanswered(options: argparse.Namespace, why: str) -> int:
 
 
 def look(options: argparse.Namespace, attempt: Callable[[Known], T]) -> T:
-    """What ``attempt`` finds, by the folder or by AWS."""
+    """What ``attempt`` finds, by the folder or by AWS. AwsError where that can't be asked at all."""
     if options.from_dump is not None:
         from vpcshark.network.known import Known
         from vpcshark.survey import dump
@@ -161,7 +168,7 @@ def look(options: argparse.Namespace, attempt: Callable[[Known], T]) -> T:
 
     with console.working("Asking AWS about the way of the packets ...") as ask:
         accounts = [client.connect(profile, region, ask) for profile, region in places(options)]
-        return rounds.Survey(partial(asking.put, accounts)).look(attempt)
+        return rounds.Survey(partial(asking.put_or_fail, accounts)).look(attempt)
 
 
 def places(options: argparse.Namespace) -> list[tuple[str, str]]:

@@ -40,7 +40,8 @@ class Kept:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask step by step, tell; 0 it works, 1 the cause is found, 3 cannot tell."""
+    """Ask step by step, tell; 0 it works, 1 the cause is found, 3 cannot tell. AwsError where AWS can't be asked at
+    all."""
     from vpcshark.cli import why_screen
     from vpcshark.survey import questions
     from vpcshark.why import inquiry

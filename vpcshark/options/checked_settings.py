@@ -5,7 +5,6 @@ Must not know what the options do, nor who asks.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping
 
 from vpcshark import settings
@@ -13,6 +12,7 @@ from vpcshark.capture.contract.selection import Selection, of_named
 from vpcshark.errors import InputError
 from vpcshark.options.table import BY_NAME
 from vpcshark.settings import Settings
+from vpcshark.text import nearest
 
 
 def load() -> Settings:
@@ -31,8 +31,8 @@ def checked(known: Settings) -> Settings:
 def _check(known: Settings, section: str, values: Mapping[str, str]) -> None:
     for name, text in values.items():
         if name not in BY_NAME:
-            near = difflib.get_close_matches(name, BY_NAME, n=1)
-            hint = f" (did you mean {near[0]}?)" if near else ""
+            near = nearest(name, BY_NAME)
+            hint = f" (did you mean {near}?)" if near else ""
             raise known.wrong(section, name, f"there is no option {name}{hint}")
         try:
             BY_NAME[name].convert(text, name)

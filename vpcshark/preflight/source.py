@@ -50,7 +50,8 @@ def kind(picture: Picture) -> Iterator[Finding]:
 
 
 def _state(picture: Picture, source: Interface) -> Iterator[Finding]:
-    """A source may be attached or started while a capture runs, so these only warn."""
+    """A source may be attached or started while a capture runs, so these only warn. No other warning is of the check
+    "source", so it says that there are no packets yet."""
     if source.is_managed:
         yield Finding("source", OK, source.id, f"{source.id} is an interface of {source.requester}.")
     elif source.attachment != "attached":

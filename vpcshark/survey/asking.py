@@ -11,27 +11,51 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.client import Aws, pages
-from vpcshark.aws.errors import mapped
+from vpcshark.aws.errors import is_expired, is_unreachable, mapped
 from vpcshark.errors import AwsError
 from vpcshark.network.known import Question
 from vpcshark.survey.call import MOST_VALUES, Call
 from vpcshark.survey.calls import CALLS
 
-__all__ = ["CALLS", "put"]
+__all__ = ["CALLS", "put", "put_or_fail"]
 
 
 def put(accounts: Sequence[Aws], questions: Iterable[Question]) -> tuple[list[tuple[str, Any]], dict[str, str], int]:
     """(the answers' items with the name of their list, part -> why it is unknown, how many calls that took)."""
-    calls = [call for kind, keys in _by_kind(questions).items() for part in _parts(keys) for call in CALLS[kind](part)]
-    work = [partial(_made, aws, call) for aws in accounts for call in calls]
+    items, failed, count = _asked(accounts, _calls(questions))
+    return items, {call.part: str(error) for call, error in failed}, count
+
+
+def put_or_fail(
+    accounts: Sequence[Aws], questions: Iterable[Question]
+) -> tuple[list[tuple[str, Any]], dict[str, str], int]:
+    """The same. AwsError where no account can be asked at all: every call found nobody there, or credentials that are
+    no good, and EC2's were among them. (One service that is out of reach is unknown, as one that is denied is.)"""
+    items, failed, count = _asked(accounts, _calls(questions))
+    is_none_asked = all(is_unreachable(error) or is_expired(error) for _, error in failed)
+    of_ec2 = [error for call, error in failed if call.service == "ec2"]
+    if of_ec2 and len(failed) == count and is_none_asked:
+        raise of_ec2[0]
+    return items, {call.part: str(error) for call, error in failed}, count
+
+
+def _calls(questions: Iterable[Question]) -> list[Call]:
+    return [call for kind, keys in _by_kind(questions).items() for part in _parts(keys) for call in CALLS[kind](part)]
+
+
+def _asked(
+    accounts: Sequence[Aws], calls: Sequence[Call]
+) -> tuple[list[tuple[str, Any]], list[tuple[Call, AwsError]], int]:
+    """(items, the calls that failed, how many there were)."""
+    work = [(partial(_made, aws, call), call) for aws in accounts for call in calls]
     items: list[tuple[str, Any]] = []
-    unknown: dict[str, str] = {}
-    for found in threads.together(work):
-        if isinstance(found, tuple):
-            unknown[found[0]] = found[1]
+    failed: list[tuple[Call, AwsError]] = []
+    for found, (_, call) in zip(threads.together([each for each, _ in work]), work, strict=True):
+        if isinstance(found, AwsError):
+            failed.append((call, found))
         else:
             items += found
-    return items, unknown, len(work)
+    return items, failed, len(work)
 
 
 def _parts(keys: list[Question]) -> list[list[Question]]:
@@ -46,8 +70,8 @@ def _by_kind(questions: Iterable[Question]) -> dict[str, list[Question]]:
     return found
 
 
-def _made(aws: Aws, call: Call) -> list[tuple[str, Any]] | tuple[str, str]:
-    """The items of one call, or (part, why it is unknown)."""
+def _made(aws: Aws, call: Call) -> list[tuple[str, Any]] | AwsError:
+    """The items of one call, or why they are unknown."""
     key = call.kept_as or call.key
     try:
         with mapped(f"list the {call.words}", service="ec2" if call.service == "ec2" else "elasticloadbalancing"):
@@ -60,7 +84,7 @@ def _made(aws: Aws, call: Call) -> list[tuple[str, Any]] | tuple[str, str]:
             else:
                 found = getattr(client, call.operation)(**call.parameters).get(call.key, [])
     except AwsError as error:
-        return [] if error.code.endswith(("NotFound", "NotFoundException", "Malformed")) else (call.part, str(error))
+        return [] if error.code.endswith(("NotFound", "NotFoundException", "Malformed")) else error
     return [(key, {**each, **call.beside}) for each in found]
 
 

@@ -34,10 +34,11 @@ def inquire(
     walk: Callable[[], Answer], later: Sequence[Later], tell: Callable[[Step, Later | None], None], is_all: bool
 ) -> Found:
     """Take the steps in their order. ``tell`` gets each with the one that is next, None after the last. ``is_all``: go
-    on when the answer is proved. Raises InputError for what the user gave and cannot be used."""
+    on when the answer is proved. Raises InputError for what the user gave and cannot be used, AwsError where the walk
+    can't ask AWS at all."""
     try:
         answer = walk()
-    except (Unclear, AwsError) as doubt:
+    except Unclear as doubt:
         first = Step(WALK, UNKNOWN, str(doubt))
         tell(first, None)
         return Found(None, (first,), conclude([first]))

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import pytest
+from told import Told
 
 from vpcshark.aws.client import Aws
 from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted, FrameStream
@@ -204,17 +205,48 @@ def test_a_clock_can_begin_when_frames_can_come(run, clock):
     assert ups == [600]
 
 
-def test_a_capture_that_was_stopped_before_it_stood_says_so(run):
-    """Else no packet would look like no traffic. One that stood does not say it."""
+def test_a_capture_that_was_stopped_before_it_had_started_says_so(run):
+    """Else no packet would look like no traffic. One that had does not say it."""
     said: list[str] = []
 
     def stopped(feed, stop):
         feed.up = lambda jobs: (_ for _ in ()).throw(Stopped)
 
     run(prepare=stopped, course=Course(on_early=said.append))
-    assert said == ["The capture was stopped before it stood, so no packet could come."]
+    assert said == ["The capture was stopped before it had started, so no packet could come."]
     run(course=Course(on_early=said.append))
     assert len(said) == 1
+
+
+def test_an_error_before_anything_has_begun_is_told_without_a_word_of_stopping(run):
+    """A wrong id, say: there is nothing to stop. What was made or ran is."""
+    said = []
+    for made, is_up in ((False, False), (True, False), (False, True)):
+        status = Told()
+
+        def prepare(feed, stop, made=made, is_up=is_up):
+            ups = feed.up
+
+            def up(jobs):
+                if made:
+                    ups(jobs)
+                if not is_up:
+                    raise AwsError("There is no network interface eni-1.")
+                return Breaking()
+
+            feed.up = up
+
+        with pytest.raises(VpcsharkError):
+            run(prepare=prepare, status=status)
+        said.append([text for text in status.said if text.startswith("Stopping")])
+    assert said == [[], ["Stopping: deleting the mirror session ..."], ["Stopping ..."]]
+
+
+class Breaking(Nothing):
+    """Its frames end with an error at once."""
+
+    def stream(self, sink, on_end) -> None:
+        on_end(VpcsharkError("The way broke."))
 
 
 @pytest.mark.parametrize(("received", "told"), [(0, [["Nothing was sent."]]), (7, [])])

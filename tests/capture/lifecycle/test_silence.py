@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 from typing import Any
 
@@ -106,7 +107,18 @@ def test_each_silence_that_was_explained_makes_more_patient(watched: Watched):
     watched.pass_by(30)
     assert len(watched.stream.asked) == 1
     watched.pass_by(2)
-    assert [text for text in watched.status.said if text.startswith("No packets for 30 s.")]
+    assert [text for text in watched.status.said if text.startswith("No packets for 30 s, since ")]
+
+
+def test_after_packets_it_says_since_when_and_asks_why_as_of_a_source_that_has_some(watched: Watched):
+    """And CloudWatch's later counts, which are of the whole capture, say nothing of it."""
+    watched.stream.later = ["Nothing was sent: AWS counted none."]
+    watched.come(23)
+    watched.pass_by(1)
+    last = time.strftime("%H:%M:%S", time.localtime(watched.clock.now()))
+    watched.pass_by(PATIENCE + 3 * AGAIN)
+    assert watched.status.said == [f"No packets for 15 s, since {last}. Nothing was sent. The source is idle."]
+    assert [arrived.before for arrived in watched.stream.asked] == [23]
 
 
 def test_packets_that_come_keep_it_quiet(watched: Watched):

@@ -57,6 +57,32 @@ def test_the_first_sentence_says_which_it_is(sentences: list[str], begins: str, 
     assert sum(sentence.startswith((NOT_SENT, NOT_ARRIVED, FILTERED)) for sentence in sentences) <= 2
 
 
+@pytest.mark.parametrize(
+    ("sentences", "said"),
+    [
+        (told(Arrived(True, 10.0, before=23)), "23 packets came before, and nothing is known to be in the way now."),
+        (
+            told(Arrived(True, 10.0, before=1), counted=[Counted("i-1", BEGAN, 900, 0, 0)], standing=[STOPPED]),
+            "1 packet came before, and nothing is known to be in the way now.",
+        ),
+        (
+            told(Arrived(is_unanswered=True, before=9)),
+            "9 packets came before; the receiver on capture-1 gives no answer, so the connection to it is slow or "
+            "broken.",
+        ),
+    ],
+)
+def test_after_packets_nothing_is_said_of_a_source_without_any(sentences: list[str], said: str):
+    """They came, so it has some; CloudWatch's five minutes are of before and after."""
+    assert sentences == [said]
+
+
+def test_after_packets_what_has_changed_is_still_the_reason():
+    assert told(Arrived(True, 10.0, before=9), new=[GROUP])[0].startswith(f"{NOT_ARRIVED}: since the capture began")
+    assert told(Arrived(True, 10.0, before=9), lost=["tms-1"])[0].startswith(f"{NOT_SENT} any more: tms-1")
+    assert told(Arrived(True, 10.0, own=3, before=9))[0].startswith(FILTERED)
+
+
 def test_frames_of_other_captures_are_counted_by_their_vni():
     """The way is open then, and somebody uses it."""
     sentences = told(Arrived(True, 10.0, foreign={"5": 12, "9": 3456}, other=1))

@@ -214,12 +214,12 @@ def test_a_first_tshark_waits_for_aws_longer_than_a_list_does(wireshark, tmp_pat
     assert wireshark.tshark("-r", str(file), "-T", "fields", "-e", "frame.len").stdout == "60\n"
 
 
-def test_a_capture_that_was_stopped_before_it_stood_says_so_to_tshark_alone(wireshark, fifo, reader):
+def test_a_capture_that_was_stopped_before_it_had_started_says_so_to_tshark_alone(wireshark, fifo, reader):
     """Status 0, since nothing failed; at a window the toolbar's log has it."""
     process = wireshark.start(*CAPTURE, str(fifo), FAKE_CAPTURE="early")
     _, said = process.communicate(timeout=180)
     assert process.returncode == 0
-    assert said.startswith("The capture was stopped before it stood.\nGive it longer")
+    assert said.startswith("The capture was stopped before it had started.\nGive it longer")
 
 
 def test_tshark_shows_the_error_and_does_not_hang(installed):

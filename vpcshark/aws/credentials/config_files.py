@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import Any
 
+from vpcshark.aws.errors import of_gone_lab
 from vpcshark.errors import AwsError
 
 
@@ -27,10 +28,12 @@ def bundle(session: Any) -> str:
 
 
 def check_bundle(session: Any) -> None:
-    """AwsError for a bundle of certificates that is not there."""
+    """AwsError for a bundle of certificates that is not there, also because it was a lab's."""
     path = bundle(session)
     is_folder = os.path.isdir(path)  # OpenSSL takes one of hashed certificates, too
     if path and not is_folder and (reason := _unreadable(path)):
+        if (gone := of_gone_lab(os.environ)) and path.startswith(os.environ["VPCSHARK_LAB"] + os.sep):
+            raise gone
         variables = ("AWS_CA_BUNDLE", "REQUESTS_CA_BUNDLE")
         name = next((name for name in variables if os.environ.get(name) == path), "ca_bundle")
         raise AwsError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import socket
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -10,6 +9,7 @@ from concurrent.futures import TimeoutError as TookTooLong
 from typing import Any
 
 from vpcshark.errors import AwsError
+from vpcshark.text import nearest
 
 RESOLVE_TIMEOUT = 2.0  # seconds
 
@@ -22,10 +22,10 @@ def judge(region: str, session: Any, resolves: Callable[[str], bool]) -> None:
         for name in session.get_available_regions("ec2", partition_name=partition)
     ]
     if region not in known and not resolves(f"ec2.{region}.amazonaws.com"):
-        near = difflib.get_close_matches(region, known, n=1)
+        near = nearest(region, known)
         raise AwsError(
             f'There is no AWS region "{region}".',
-            f"Did you mean {near[0]}?" if near else "Regions look like eu-central-1.",
+            f"Did you mean {near}?" if near else "Regions look like eu-central-1.",
         )
 
 

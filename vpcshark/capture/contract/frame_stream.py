@@ -36,7 +36,8 @@ class Arrived:
     """Frames that came to the capture host in ``seconds`` and that the capture got none of: ``own`` of its own VNIs,
     ``foreign`` of others, ``other`` of no VNI; ``refused`` where nobody can tell these apart. ``is_known``: they were
     counted. ``is_unanswered``: the receiver was asked, and did not answer in time. ``received``: those that the capture
-    did get, since it began; None where that was not counted."""
+    did get, since it began; None where that was not counted. ``before``: packets that it had got when the silence
+    began, so that a source that has none is no explanation."""
 
     is_known: bool = False
     seconds: float = 0.0
@@ -46,6 +47,7 @@ class Arrived:
     refused: int = 0
     is_unanswered: bool = False
     received: int | None = None
+    before: int = 0
 
 
 UNANSWERED = Arrived(is_unanswered=True)

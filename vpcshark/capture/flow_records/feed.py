@@ -129,6 +129,8 @@ class Records(FrameStream):
     def why_silent(self, arrived: Arrived) -> list[str]:
         """See ``FrameStream``."""
         reading, now = self._reading, self._context.clock.now()
+        if arrived.before:
+            return [f"{many(arrived.before, 'record')} came before.", *reading.log.problems]
         said = [f"{reading.log.id} has no record of {self._context.selection} in that time."]
         return [*said, *reading.log.problems, *reading.tally.sentences(reading.log, reading.wanted, now)]
 

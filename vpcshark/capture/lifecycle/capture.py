@@ -14,7 +14,9 @@ from functools import partial
 
 from vpcshark import threads
 from vpcshark.capture.contract.frame_stream import FrameStream
+from vpcshark.capture.contract.progress import Course
 from vpcshark.capture.contract.sink import SinkClosed
+from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stopped
 from vpcshark.capture.lifecycle.context import PATIENCE, Context
 from vpcshark.capture.lifecycle.controls import Live
@@ -29,6 +31,14 @@ from vpcshark.errors import VpcsharkError
 from vpcshark.text import many
 
 log = logging.getLogger(__name__)
+
+
+def tell_early(status: Status, course: Course) -> None:
+    """A capture of two seconds is over before AWS has made a session: no packet is no sign of no traffic."""
+    said = "The capture was stopped before it had started, so no packet could come."
+    log.info("%s", said)
+    status.log(said)
+    course.on_early(said)
 
 
 @dataclass(frozen=True)
@@ -65,11 +75,12 @@ class Capture:
         except (Stopped, SinkClosed):
             self._context.stop.request("The reader closed the capture.")
             if self._running is None:
-                self._ended_early()
+                tell_early(self._context.status, self._context.course)
         except VpcsharkError as error:
             self._fail(error)
         finally:
-            Ending(self._context, self._ledger, self._feed, self._failure, self._finish_frames).run(jobs)
+            ending = Ending(self._context, self._ledger, self._feed, self._failure, self._finish_frames)
+            ending.run(jobs, is_up=self._running is not None)
         if self._failure.first is not None:
             raise self._failure.first
 
@@ -79,13 +90,6 @@ class Capture:
         text = context.options.user_filter
         live = Live(context.status, stream, lambda: maker.made, context.clock, jobs, text)
         return Running(stream, live, Silence(stream, context.status, context.stop, context.clock))
-
-    def _ended_early(self) -> None:
-        """A capture of two seconds is over before AWS has made a session: no packet is no sign of no traffic."""
-        said = "The capture was stopped before it stood, so no packet could come."
-        log.info("%s", said)
-        self._context.status.log(said)
-        self._context.course.on_early(said)
 
     def _explain(self, silence: Silence) -> None:
         """Where it ends without a packet and somebody wants to know why: as long as all is there to be looked at."""

@@ -60,13 +60,12 @@ class Ending:
         self._finish_frames = finish_frames
         self._end = context.clock.monotonic() + context.patience
 
-    def run(self, jobs: Jobs) -> None:
-        """Runs once, and to its end, whatever signals come meanwhile."""
+    def run(self, jobs: Jobs, *, is_up: bool) -> None:
+        """Runs once, and to its end, whatever signals come meanwhile. ``is_up``: the capture was."""
         log.info("Stopping: %s", self._context.stop.reason)
         over = threading.Event()
         alarm = threads.after(self._context.patience, over.set, name="end of patience")
-        made = self._context.maker.made
-        self._context.status.say(f"Stopping: deleting {_sessions(made)} ..." if made else "Stopping ...")
+        self._say(is_up=is_up)
         self._settle(jobs)
         session_gone = threading.Event()
         with self._context.timeline.step("clean up"):
@@ -82,6 +81,14 @@ class Ending:
             self._failure.note(
                 VpcsharkError(f"{why}; it goes on in the background.", "vpcshark ps shows how far it is.")
             )
+
+    def _say(self, *, is_up: bool) -> None:
+        """What is done now: nothing, where an error came before anything had begun."""
+        maker = self._context.maker
+        if made := maker.made:
+            self._context.status.say(f"Stopping: deleting {_sessions(made)} ...")
+        elif is_up or maker.is_doubtful or self._failure.first is None:
+            self._context.status.say("Stopping ...")
 
     def _settle(self, jobs: Jobs) -> None:
         """Nothing is made or changed any more: neither the maker nor the connection to AWS takes it. Calls that are on

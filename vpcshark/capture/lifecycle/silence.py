@@ -6,6 +6,7 @@ Only watches and says. What is looked at is the stream's. Must not know AWS, nor
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Sequence
 from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import replace
@@ -100,7 +101,7 @@ class Silence:
         if arrived is None:
             return
         try:
-            sentences = list(self._stream.why_silent(arrived))
+            sentences = list(self._stream.why_silent(replace(arrived, before=self._seen)))
         except VpcsharkError as error:
             sentences = [f"The reason could not be determined: {error}"]
         if self._received() != self._seen or self._stop.requested():
@@ -109,10 +110,16 @@ class Silence:
         self._patience = min(2 * self._patience, MOST_PATIENCE)
         self._told = sentences
         if sentences:
-            self._tell(f"No packets for {seconds:.0f} s.", sentences)
+            self._tell(f"No packets for {seconds:.0f} s{self._since_when(seconds)}.", sentences)
+
+    def _since_when(self, seconds: float) -> str:
+        """When the last packet came; "" where none did."""
+        at = time.localtime(self._clock.now() - seconds)
+        return f", since {time.strftime('%H:%M:%S', at)}" if self._seen else ""
 
     def _follow_up(self) -> None:
-        if self._is_told_twice or self._clock.monotonic() - (self._said or 0.0) < AGAIN:
+        """Of the whole capture, so it says nothing of a silence that came after packets."""
+        if self._seen or self._is_told_twice or self._clock.monotonic() - (self._said or 0.0) < AGAIN:
             return
         self._is_told_twice = True
         if sentences := list(self._stream.why_silent_still()):

@@ -13,6 +13,7 @@ from vpcshark.aws.monitoring.metrics import Counted
 from vpcshark.capture.contract.frame_stream import Arrived
 from vpcshark.preflight import Finding
 from vpcshark.preflight.finding import FAIL
+from vpcshark.text import many
 
 NOT_SENT, NOT_ARRIVED, FILTERED = "Nothing was sent", "Sent, but not arrived", "Arrived, but filtered out"
 _VERDICTS = (NOT_SENT, NOT_ARRIVED, FILTERED)
@@ -22,9 +23,9 @@ _MOST = 3
 
 @dataclass(frozen=True)
 class Facts:
-    """What was found. ``host`` is the capture host's name; ``new`` findings of preflight are not in order and were when
-    the capture began, ``standing`` ones were not then either (``is_compared``: it was looked at then); ``lost`` are
-    sessions of the capture that AWS does not show any more; ``mirror_filter`` is "auto" where AWS has rules of
+    """What was found. ``host`` is the capture host in words; ``new`` findings of preflight are not in order and were
+    when the capture began, ``standing`` ones were not then either (``is_compared``: it was looked at then); ``lost``
+    are sessions of the capture that AWS does not show any more; ``mirror_filter`` is "auto" where AWS has rules of
     ``capture_filter``; ``began`` is when the sessions were there; ``unseen`` says what could not be asked."""
 
     arrived: Arrived
@@ -44,12 +45,28 @@ class Facts:
 def explain(facts: Facts) -> list[str]:
     """Whole sentences; the first says which of the three it is, as far as can be told."""
     sure = list(_sure(facts))
+    if facts.arrived.before:
+        return _after_packets(facts, sure)
     is_told = any(sentence.startswith(_VERDICTS) for sentence in sure)
     sentences = [*sure, *counts(facts.counted, facts.began, is_told=is_told)]
     if not any(sentence.startswith(_VERDICTS) for sentence in sentences):
         sentences.insert(0, _rest(facts))
     sentences += [finding.sentence for finding in facts.standing[:_MOST]]
     return sorted([*sentences, *facts.unseen], key=lambda sentence: not sentence.startswith(_VERDICTS))
+
+
+def _after_packets(facts: Facts, sure: Sequence[str]) -> list[str]:
+    """Packets came before, so the source has some, and they had a way: only what has changed explains anything."""
+    came = f"{many(facts.arrived.before, 'packet')} came before"
+    if told := [sentence for sentence in sure if sentence.startswith(_VERDICTS)]:
+        return told
+    if facts.arrived.is_unanswered:
+        return [f"{came}; {_unanswered(facts)}."]
+    return [f"{came}, and nothing is known to be in the way now."]
+
+
+def _unanswered(facts: Facts) -> str:
+    return f"the receiver on {facts.host} gives no answer, so the connection to it is slow or broken"
 
 
 def _sure(facts: Facts) -> Iterator[str]:
@@ -87,10 +104,7 @@ def _rest(facts: Facts) -> str:
     elif facts.capture_filter.strip():
         rules = f' Its mirror rules are those of the filter "{facts.capture_filter}": what they refuse is not sent.'
     if facts.arrived.is_unanswered:
-        return (
-            f"Whether anything was sent is not known: the receiver on {facts.host} gives no answer, so the "
-            f"connection to it is slow or broken.{rules}"
-        )
+        return f"Whether anything was sent is not known: {_unanswered(facts)}.{rules}"
     clear = "nothing is known to be in the way"
     if not facts.arrived.is_known:
         return f"Whether anything was sent is not known: what came to {facts.host} was not counted. But {clear}.{rules}"

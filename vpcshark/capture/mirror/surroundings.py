@@ -10,6 +10,7 @@ from vpcshark.aws.compute.capture_hosts import CaptureHost
 from vpcshark.aws.compute.launch_template import Template
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring.resources import MirrorSession
+from vpcshark.capture.mirror import launch_tags
 from vpcshark.capture.mirror.source_choice import Source
 
 
@@ -46,5 +47,8 @@ class Surroundings:
 
     @property
     def receivers(self) -> str:
-        """The same, for a person."""
-        return self.host.name if len(self.hosts) == 1 else f"{len(self.hosts)} capture hosts"
+        """The same, for a person. All that captures launch have one name, so these go by their id."""
+        if len(self.hosts) > 1:
+            return f"{len(self.hosts)} capture hosts"
+        is_nameless = self.host.name in (launch_tags.NAME, self.host.instance)
+        return f"the capture host {self.host.instance}" if is_nameless else f'the capture host "{self.host.name}"'

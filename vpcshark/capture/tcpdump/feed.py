@@ -29,6 +29,7 @@ from vpcshark.capture.tcpdump.stream import Begun, Pouring, Seams
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.account import MirrorAccount
 from vpcshark.errors import VpcsharkError
+from vpcshark.text import many
 from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
@@ -156,6 +157,8 @@ class TcpdumpFeed(Feed):
                 f"Whether {where} has packets is not known: {host} gives no answer, so the connection to it is "
                 "slow or broken."
             ]
+        if arrived.before:
+            return [f"tcpdump on {host} runs; {many(arrived.before, 'packet')} came before."]
         if text:
             return [f'tcpdump runs, and no packet of {where} fits the filter "{text}".']
         return [f"tcpdump runs, and {where} has no packets but those of this capture itself, which are left out."]

@@ -14,7 +14,7 @@ endpoint, or internet. An IPv6 address with a port stands in brackets: [2001:db8
 --evidence says of each interface on the way: seen, rejected, not seen (it was covered, and nothing of the flow came),
 not covered, can't be logged, or unclear, with the reason. Records come 6 to 20 minutes late.
 
-Exit status: 0 reachable, 1 blocked, 3 unknown (also if AWS could not be asked).
+Exit status: 0 reachable, 1 blocked, 3 unknown (also, with one sentence on stderr, if AWS cannot be asked at all).
 """
 
 

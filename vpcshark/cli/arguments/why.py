@@ -17,7 +17,8 @@ Analyzer, with --probe a test connection from SRC's own host, with --file what p
 packets prove that are captured now at every interface of the path. It stops as soon as the answer is proved. Without
 --capture it prints the commands that would decide, and how to go on.
 
-Exit status: 0 packets went both ways and nothing is wrong, 1 the cause is found, 3 cannot tell (yet).
+Exit status: 0 packets went both ways and nothing is wrong, 1 the cause is found, 3 cannot tell (yet; also, with one
+sentence on stderr, if AWS cannot be asked at all).
 """
 
 
