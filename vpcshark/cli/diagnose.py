@@ -70,7 +70,7 @@ def examined(
 
     with no_collector():
         tables = [read(path, place, relieve if len(files) == 1 else None) for place, path in enumerate(files)]
-        points = [point for table in tables for point in table.points.values()]
+        points = [point for table in tables for point in table.all_points]
         if look is not None:
             for point in points:
                 look(point)

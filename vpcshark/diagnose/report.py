@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vpcshark.diagnose import between, joined
-from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, merged
+from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, listed, merged
 from vpcshark.diagnose.flows import Flow
-from vpcshark.diagnose.packet import Packet, address
+from vpcshark.diagnose.packet import Packet
 from vpcshark.diagnose.table import MOST_ROWS, Point
 from vpcshark.diagnose.verdicts import (
     clients,
@@ -122,7 +122,8 @@ def examine(points: Sequence[Point]) -> Report:
 def _pairs(sizes: Sequence[int]) -> tuple[list[tuple[int, int, tuple[int, ...]]], list[str]]:
     """(each two points of these sizes, and what they are called where there are more; whether some are left out)."""
     count = len(sizes)
-    chosen = sorted(sorted(range(count), key=lambda place: -sizes[place])[:_MOST_COMPARED])
+    held = [place for place in range(count) if sizes[place]]
+    chosen = sorted(sorted(held, key=lambda place: -sizes[place])[:_MOST_COMPARED])
     said = f"Of {count} capture points the {_MOST_COMPARED} with the most packets are compared with each other"
     pairs = [(a, b, (a + 1, b + 1)[: 2 * (count > 2)]) for a, b in itertools.combinations(chosen, 2)]
     return pairs, [said] * (count > _MOST_COMPARED)
@@ -322,29 +323,6 @@ def as_json(report: Report, files: Sequence[str]) -> dict[str, Any]:
     """What scripts rely on."""
     return {
         "schema": SCHEMA,
-        "findings": [_finding(finding, files) for finding in report.findings],
+        "findings": [listed(finding, files) for finding in report.findings],
         "healthy": report.is_healthy,
-    }
-
-
-def _finding(finding: Finding, files: Sequence[str]) -> dict[str, Any]:
-    return {
-        "class": finding.kind,
-        "confidence": finding.confidence,
-        "sentence": finding.sentence,
-        "flows": [_flow(flow) for flow in finding.flows],
-        "frames": [{"file": files[frame.file], "number": frame.number} for frame in finding.frames],
-        "checked": list(finding.checked),
-        "next": finding.next,
-        "filter": finding.filter,
-    }
-
-
-def _flow(flow: Flow) -> dict[str, Any]:
-    return {
-        "protocol": flow.name,
-        "source": address(flow.source),
-        "source_port": flow.source_port,
-        "target": address(flow.target),
-        "target_port": flow.target_port,
     }

@@ -35,12 +35,14 @@ _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
 class Point:
     """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface.
 
-    ``others`` are the packets that are not in ``columns``; which is None where all are read one by one."""
+    ``others`` are the packets that are not in ``columns``; which is None where all are read one by one. ``strange``
+    counts a file's packets without IP, where it has no others."""
 
-    def __init__(self, file: int, interface: int, vni: int) -> None:
+    def __init__(self, file: int, interface: int, vni: int, strange: int = 0) -> None:
         self.file, self.interface, self.vni = file, interface, vni
         self.others: list[Packet] = []
         self.columns: Columns | None = None
+        self.strange = strange
 
     @property
     def is_large(self) -> bool:
@@ -90,6 +92,11 @@ class Table:
     def points(self) -> dict[tuple[int, int], Point]:
         """By interface and VNI, in this order: whichever packet came first, and whichever way it was read."""
         return dict(sorted(self._points.items()))
+
+    @property
+    def all_points(self) -> list[Point]:
+        """The same; of a file without an IP packet one that has none."""
+        return [*self.points.values()] or [Point(self._file, 0, -1, self.unknown)]
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
