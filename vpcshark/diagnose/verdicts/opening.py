@@ -23,8 +23,7 @@ _WATCHED = 2.5 * SECOND
 _RESENT = 0.7 * SECOND
 _SYN_ADVICE = (
     "Look at the target's security group (inbound), the network ACLs of both subnets (also ephemeral ports "
-    "1024-65535 on "
-    "the way back) and the routes: vpcshark walk {client} {server}"
+    "1024-65535 on the way back) and the routes: vpcshark walk {client} {server}"
 )
 Server = tuple[bytes, int]
 
@@ -195,7 +194,11 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     lasted = max(opening.syns[-1].at, view.end) - opening.syns[0].at
     often = (count >= 2 and lasted >= _WATCHED) or (count >= 3 and lasted >= SECOND)
     sure = PROVED if often else LIKELY if lasted >= _WATCHED else CANNOT_TELL
-    sentence = f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(lasted)} and got no answer at this point."
+    took, rest = opening.syns[-1].at - opening.syns[0].at, view.end - opening.syns[-1].at
+    until = f", up to the capture's end {seconds(rest)} later" if rest > 0 else ""
+    sentence = (
+        f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(took)} and got no answer at this point{until}."
+    )
     if count == 1:
         sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
     checked = ["No SYN-ACK, no reset and no ICMP about it is in the capture."]
@@ -216,8 +219,7 @@ def _late(view: View, opening: Opening) -> Finding:
     flow, count = opening.flow, len(opening.syns)
     sentence = (
         f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the "
-        "ones before "
-        "it, or their answers, were lost."
+        "ones before it, or their answers, were lost."
     )
     checked = ("The same connection was then opened: rules and routes let it through.",)
     advice = "If it is seldom, it is loss; if it comes with load, look at the listen queue (nstat TcpExtListenDrops)."
@@ -285,14 +287,12 @@ def _synack(view: View, opening: Opening) -> Finding:
     flow = opening.flow
     sentence = (
         f"{flow.server} answered the SYN of {flow.client} {len(opening.answers)} times, and the client repeats its "
-        "SYN: "
-        "the SYN-ACK does not reach it."
+        "SYN: the SYN-ACK does not reach it."
     )
     checked = ("SYN and SYN-ACK are both in the capture, an ACK is not.", "No reset and no ICMP came back.")
     advice = (
         "Look at the way back: network ACL outbound of the server's subnet and inbound of the client's (ephemeral "
-        "ports), "
-        f"the return route, a stateful device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
+        f"ports), the return route, a device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
     )
     packets = sorted([*opening.syns, *opening.answers], key=lambda p: p.number)
     return view.finding(
