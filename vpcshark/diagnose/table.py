@@ -11,11 +11,13 @@ from collections.abc import Callable, Iterable, Iterator
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from vpcshark.diagnose.interfaces import Interface, described
 from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_LATER, Keep
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
 from vpcshark.wire.capture_files.blocks import COMMENT
 from vpcshark.wire.capture_files.formats import open_reader
 from vpcshark.wire.capture_files.pcap_reader import PcapFile
+from vpcshark.wire.capture_files.pcapng import INTERFACE, SECTION
 from vpcshark.wire.capture_files.records import MADE_OF_RECORD, MIXED_SCALE, SLACK, Reader, Record, Run
 from vpcshark.wire.overlay.decap import LINKS
 
@@ -36,13 +38,15 @@ class Point:
     """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface.
 
     ``others`` are the packets that are not in ``columns``; which is None where all are read one by one. ``strange``
-    counts a file's packets without IP, where it has no others."""
+    counts a file's packets without IP, where it has no others; ``addresses`` are those of the ENI that it is, as far
+    as its block has them."""
 
     def __init__(self, file: int, interface: int, vni: int, strange: int = 0) -> None:
         self.file, self.interface, self.vni = file, interface, vni
         self.others: list[Packet] = []
         self.columns: Columns | None = None
         self.strange = strange
+        self.addresses: frozenset[bytes] = frozenset()
 
     @property
     def is_large(self) -> bool:
@@ -84,6 +88,7 @@ class Table:
         self._filled = self._origin = 0
         self._reader: Reader | None = None
         self._keep = Keep()
+        self._described: list[Interface] = []
         self._in_columns = in_columns
         self._columns: Any = None
         self._relieve = relieve
@@ -127,7 +132,7 @@ class Table:
             self._in_columns = self._has_numpy()
         at = 0
         while (run := reader.scan(self._buffer, at, self._filled, self._origin)).end > at:
-            reader.others.clear()
+            self._describe(reader)
             self._run(reader, run)
             at = run.end
         if self._relieve is not None and len(self._points) == 1:
@@ -137,6 +142,15 @@ class Table:
         self._buffer[: self._filled - at] = self._buffer[at : self._filled]
         self._origin += at
         self._filled -= at
+
+    def _describe(self, reader: Reader) -> None:
+        """Take note of interfaces; a later section's begin anew."""
+        for block in reader.others:
+            if block.kind == SECTION:
+                self._described = []
+            elif block.kind == INTERFACE:
+                self._described.append(described(block))
+        reader.others.clear()
 
     def _has_numpy(self) -> bool:
         try:
@@ -182,7 +196,9 @@ class Table:
         """The point of an interface and VNI (-1: of none)."""
         place = (interface, vni)
         if place not in self._points:
-            self._points[place] = Point(self._file, interface, vni)
+            self._points[place] = point = Point(self._file, interface, vni)
+            if vni < 0 and interface < len(self._described):
+                point.addresses = self._described[interface].addresses
         return self._points[place]
 
     def _take(self, record: Record, wire: int, interface: int, number: int) -> bool:

@@ -14,9 +14,10 @@ from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verd
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.resets import origin
 from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.streams import Pair
-from vpcshark.diagnose.view import View, confidence
+from vpcshark.diagnose.view import View
 
 _WATCHED = 2.5 * SECOND
 """A SYN is unanswered if nothing came for so long: three round trips to the Moon, and two resends of Linux."""
@@ -325,26 +326,12 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
     if not opening.resets or opening.answers or not opening.syns or opening.pair.server.segments:
         return
     reset = opening.resets[0]
-    by, whose = _by(view, reset)
-    sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {by}."
-    checked = (whose, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
+    source = origin(view, reset)
+    sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {source.by}."
+    checked = (source.why, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
     advice = f"On the target: ss -ltn 'sport = :{flow.target_port}' - does the service listen, and on this address?"
     packets = [p for p in opening.pair.connection.packets if p.flags & (SYN | RST)]
+    weight = 1.0 + source.rank / 100  # of several points that one's sentence is told which knows most
     yield view.finding(
-        Verdict("refused", confidence(True), sentence, checked, advice, 1.0, (flow.target, flow.target_port)),
-        (flow,),
-        packets,
+        Verdict("refused", PROVED, sentence, checked, advice, weight, (flow.target, flow.target_port)), (flow,), packets
     )
-
-
-def _by(view: View, reset: Packet) -> tuple[str, str]:
-    known = view.ttls(reset.source)
-    if not known:
-        return (
-            "by the host or by a firewall in its name",
-            f"{address(reset.source)} sent nothing to compare its TTL with.",
-        )
-    usual = known.most_common(1)[0][0]
-    if reset.ttl in known:
-        return "by the host itself", f"The reset's TTL {reset.ttl} is that of the host's other packets."
-    return "by another device", f"The reset's TTL is {reset.ttl}, the host's other packets have {usual}."
