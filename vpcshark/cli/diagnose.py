@@ -137,7 +137,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:
     """One file's packets. Stderr says what is cut off at the end; InputError for what is no capture."""
-    source, table = InFile.open(path), Table(place, relieve=relieve)
+    source, table = InFile.open(path), Table(place, relieve=relieve, name=line(os.path.basename(path)))
     try:
         with Progress(source) as progress:
             while count := source.readinto(table.room()):

@@ -8,6 +8,7 @@ all others one by one. Of payloads only as much is kept as verdicts read. Must n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
@@ -39,7 +40,7 @@ class Point:
 
     ``others`` are the packets that are not in ``columns``; which is None where all are read one by one. ``strange``
     counts a file's packets without IP, where it has no others; ``addresses`` are those of the ENI that it is, as far
-    as its block has them."""
+    as its block has them. ``number`` is its place among all points, from 1 on; one that ``is_silent`` has no packet."""
 
     def __init__(self, file: int, interface: int, vni: int, strange: int = 0) -> None:
         self.file, self.interface, self.vni = file, interface, vni
@@ -47,6 +48,22 @@ class Point:
         self.columns: Columns | None = None
         self.strange = strange
         self.addresses: frozenset[bytes] = frozenset()
+        self.name, self.number, self.is_silent = "", 0, False
+
+    @property
+    def called(self) -> str:
+        """``point 2 (server.pcapng)``."""
+        return f"point {self.number} ({self.name})" if self.name else f"point {self.number}"
+
+    @cached_property
+    def hosts(self) -> frozenset[bytes]:
+        """Whoever sent or got a packet here; to be asked when all is read."""
+        found = {end for packet in self.others for end in (packet.source, packet.target)}
+        if self.columns is not None and self.columns.count:
+            from vpcshark.diagnose.columns import hosts
+
+            found.update(*hosts(self.columns.ways.keys))
+        return frozenset(found)
 
     @property
     def is_large(self) -> bool:
@@ -77,13 +94,14 @@ class Table:
         in_columns: bool | None = None,
         relieve: Callable[[Point], None] | None = None,
         chunk: int = CHUNK,
+        name: str = "",
     ) -> None:
         self._points: dict[tuple[int, int], Point] = {}
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
         self.unknown = 0
         """Those that hold no IP packet, and records of flow logs, which nobody captured."""
-        self._file = file
+        self._file, self._name = file, name
         self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
         self._reader: Reader | None = None
@@ -100,8 +118,21 @@ class Table:
 
     @property
     def all_points(self) -> list[Point]:
-        """The same; of a file without an IP packet one that has none."""
-        return [*self.points.values()] or [Point(self._file, 0, -1, self.unknown)]
+        """The same, named, with those that have no packet: interfaces, or a file without an IP packet."""
+        heard = {point.interface for point in self._points.values()}
+        declared = [place for place, each in enumerate(self._described) if each.is_captured] if self._points else [0]
+        silent = [Point(self._file, place, -1, self.unknown) for place in declared if place not in heard]
+        for point in silent:
+            point.is_silent = True
+        found = sorted([*self._points.values(), *silent], key=lambda point: (point.interface, point.vni))
+        for point in found:
+            point.name = self._name_of(point, is_one=len(found) == 1)
+        return found
+
+    def _name_of(self, point: Point, *, is_one: bool) -> str:
+        own = self._described[point.interface].name if point.interface < len(self._described) else ""
+        own = f"VNI {point.vni}" if point.vni >= 0 else own
+        return self._name if is_one and self._name else " of ".join(filter(None, (own, self._name)))
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
