@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
+from scapy.layers.l2 import ARP, Ether
 
 from vpcshark.cli.main import run
 
@@ -155,3 +156,35 @@ def test_names_from_packets_are_data(file, capsys: pytest.CaptureFixture[str]) -
     assert "\x1b" not in said
     assert run(["diagnose", file(story), "--json"]) == 1
     assert "\x1b" not in capsys.readouterr().out
+
+
+def _of_arp(count: int) -> Story:
+    story = Story()
+    for _ in range(count):
+        story.put(Ether() / ARP(pdst=SERVER))
+    return story
+
+
+@pytest.mark.parametrize(
+    ("story", "said"),
+    [
+        (Story(), "There is no packet in this capture"),
+        (_of_arp(3), "Of the 3 packets in this capture none is an IP packet"),
+    ],
+)
+@pytest.mark.parametrize("files", [1, 2])
+def test_of_a_file_without_an_ip_packet_nobody_says_that_it_is_healthy(
+    files: int, story: Story, said: str, file, capsys: pytest.CaptureFixture[str]
+) -> None:
+    paths = [file(story, f"{number}.pcap") for number in range(files)]
+    assert run(["diagnose", *paths]) == 3
+    assert f"CAN'T TELL  nothing-to-tell\n  {said}" in capsys.readouterr().out
+    assert run(["diagnose", "--json", *paths]) == 3
+    assert json.loads(capsys.readouterr().out)["healthy"] is False
+
+
+def test_a_file_without_a_packet_beside_another_one_hides_nothing(file, capsys: pytest.CaptureFixture[str]) -> None:
+    empty = file(Story(), "empty.pcap")
+    assert run(["diagnose", file(_healthy()), empty]) == 0
+    assert run(["diagnose", empty, file(_unanswered(), "other.pcap")]) == 1
+    assert "PROVED  syn-unanswered" in capsys.readouterr().out

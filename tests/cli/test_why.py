@@ -189,6 +189,6 @@ def test_the_printed_mend_mends_it_in_the_account(account: Any, capsys: pytest.C
     assert run(asked) == 3
     found = json.loads(capsys.readouterr().out)
     assert [each["step"] for each in found["steps"]] == ["walk", "evidence"]
-    assert "not covered at 4" in found["steps"][1]["sentence"]
+    assert "4 not covered" in found["steps"][1]["sentence"]
     assert [each.split()[2] for each in found["captures"][:2]] == [scene.source, scene.target]
     assert all(f"--region {REGION}" in each for each in found["captures"])

@@ -70,7 +70,7 @@ def examined(
 
     with no_collector():
         tables = [read(path, place, relieve if len(files) == 1 else None) for place, path in enumerate(files)]
-        points = [point for table in tables for point in table.points.values()]
+        points = [point for table in tables for point in table.all_points]
         if look is not None:
             for point in points:
                 look(point)
@@ -137,7 +137,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def read(path: str, place: int, relieve: Callable[[Point], None] | None = None) -> Table:
     """One file's packets. Stderr says what is cut off at the end; InputError for what is no capture."""
-    source, table = InFile.open(path), Table(place, relieve=relieve)
+    source, table = InFile.open(path), Table(place, relieve=relieve, name=line(os.path.basename(path)))
     try:
         with Progress(source) as progress:
             while count := source.readinto(table.room()):

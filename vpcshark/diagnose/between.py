@@ -22,13 +22,13 @@ _MOST_MOVED = 4
 def told(made: Comparison) -> str:
     """One remark."""
     said = " ".join(_sentences(made)).removesuffix(".")
-    return f"Between {made.where}: {said}" if made.points else said
+    return f"{made.one.point.called} and {made.other.point.called} together: {said}"
 
 
 def _sentences(made: Comparison) -> Iterator[str]:
     ways = made.matched.ways
     if not ways:
-        yield "No packet is at both points: between them is a proxy, or they are not on one path."
+        yield "no packet is at both points: between them is a proxy, or they are not on one path."
         return
     yield f"{sum(way.pairs for way in ways)} packets are at both points; {_clocks(made)}."
     yield from filter(None, (_hops(ways), _moved(ways), _sizes(ways), _marked(ways)))

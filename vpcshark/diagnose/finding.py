@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.packet import address
@@ -113,3 +113,27 @@ def _flow_filter(flow: Flow) -> str:
     elif flow.name in ("icmp", "icmp6"):
         parts.append("icmp" if flow.name == "icmp" else "icmpv6")
     return " and ".join(dict.fromkeys(parts))
+
+
+def listed(finding: Finding, files: Sequence[str]) -> dict[str, Any]:
+    """What scripts rely on; ``files`` are named as the user named them."""
+    return {
+        "class": finding.kind,
+        "confidence": finding.confidence,
+        "sentence": finding.sentence,
+        "flows": [_flow(flow) for flow in finding.flows],
+        "frames": [{"file": files[frame.file], "number": frame.number} for frame in finding.frames],
+        "checked": list(finding.checked),
+        "next": finding.next,
+        "filter": finding.filter,
+    }
+
+
+def _flow(flow: Flow) -> dict[str, Any]:
+    return {
+        "protocol": flow.name,
+        "source": address(flow.source),
+        "source_port": flow.source_port,
+        "target": address(flow.target),
+        "target_port": flow.target_port,
+    }

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from vpcshark.diagnose import between, joined
-from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, merged
+from vpcshark.diagnose import between, elsewhere, joined
+from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, listed, merged
 from vpcshark.diagnose.flows import Flow
-from vpcshark.diagnose.packet import Packet, address
+from vpcshark.diagnose.packet import Packet
 from vpcshark.diagnose.table import MOST_ROWS, Point
 from vpcshark.diagnose.verdicts import (
     clients,
@@ -102,33 +102,49 @@ class Report:
 
 def examine(points: Sequence[Point]) -> Report:
     """Judge each point alone, then each two of them together."""
-    if len(points) == 1 and points[0].columns is not None:
+    if _lone(points) is not None:
         return Examination().finish(points)
+    _number(points)
     if any(point.columns is not None for point in points) and (report := _by_columns(points)) is not None:
         return report
     views = [View(point) for point in points]
     found = [finding for view in views for finding in (*view.findings, *_of(view))]
-    remarks = [_seen(_counted(view)) for view in views]
+    remarks = [_seen(_counted(view), view.point, len(points)) for view in views]
     pairs, left_out = _pairs([len(view.packets) for view in views])
     remarks += left_out
     compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in pairs]
     found += [finding for made in compared for finding in joined.judge(made)]
-    if not found:
-        found = [finding for view in views for finding in routing.unsaid(view)][:1]
-        found = found if all(not view.packets for view in views) or len(views) == 1 else []
-    return _report(found, remarks, compared)
+    heard = [view for view in views if view.packets]
+    if not found and len(heard) < 2:
+        found = [finding for view in heard or views for finding in routing.unsaid(view)][:1]
+    return _report(found, remarks, compared, points)
+
+
+def _number(points: Sequence[Point]) -> None:
+    for number, point in enumerate(points, 1):
+        point.number = number
+
+
+def _lone(points: Sequence[Point]) -> Point | None:
+    """The point in columns that alone has packets."""
+    heard = [point for point in points if not point.is_silent]
+    return heard[0] if len(heard) == 1 and heard[0].columns is not None else None
 
 
 def _pairs(sizes: Sequence[int]) -> tuple[list[tuple[int, int, tuple[int, ...]]], list[str]]:
     """(each two points of these sizes, and what they are called where there are more; whether some are left out)."""
     count = len(sizes)
-    chosen = sorted(sorted(range(count), key=lambda place: -sizes[place])[:_MOST_COMPARED])
+    held = [place for place in range(count) if sizes[place]]
+    chosen = sorted(sorted(held, key=lambda place: -sizes[place])[:_MOST_COMPARED])
     said = f"Of {count} capture points the {_MOST_COMPARED} with the most packets are compared with each other"
     pairs = [(a, b, (a + 1, b + 1)[: 2 * (count > 2)]) for a, b in itertools.combinations(chosen, 2)]
     return pairs, [said] * (count > _MOST_COMPARED)
 
 
-def _report(found: Sequence[Finding], remarks: Sequence[str], compared: Sequence[joined.Comparison]) -> Report:
+def _report(
+    found: Sequence[Finding], remarks: Sequence[str], compared: Sequence[joined.Comparison], points: Sequence[Point]
+) -> Report:
+    found = [elsewhere.located(each, compared, points) for each in found]
     found = [each for each in joined.nearest(found, compared) if not joined.is_whole_elsewhere(each, compared)]
     told = ranked(merged(explained(found)))
     return Report(tuple(told), (*remarks, *map(between.told, compared)))
@@ -146,7 +162,7 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
     for place in sighted:
         alone, counts = _of_batches(place.point, place.sieve)
         found += alone
-        remarks.append(_seen(counts))
+        remarks.append(_seen(counts, place.point, len(points)))
     compared = []
     pairs, left_out = _pairs([place.columns.count + len(place.point.others) for place in sighted])
     remarks += left_out
@@ -154,7 +170,7 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
         here, there, matched = places.joint(sighted[one], sighted[other])
         compared.append(joined.compare(here, there, matched, numbers))
         found += joined.judge(compared[-1])
-    return _report(found, remarks, compared)
+    return _report(found, remarks, compared, points)
 
 
 def _of_batches(point: Point, sieve: Sieve) -> tuple[list[Finding], Counter[str]]:
@@ -196,10 +212,12 @@ class Examination:
 
     def finish(self, points: Sequence[Point]) -> Report:
         """The verdicts over all."""
-        if len(points) != 1 or points[0].columns is None:
+        point = _lone(points)
+        if point is None or point.columns is None:
             return examine(points)
-        self._judge(points[0], points[0].columns.rows, points[0].others)
-        remarks = [_seen(self._seen)]
+        _number(points)
+        self._judge(point, point.columns.rows, point.others)
+        remarks = [_seen(self._seen if each is point else Counter(), each, len(points)) for each in points]
         if self._gone:
             remarks.append(
                 f"{self._gone['packets']} packets of {self._gone['connections']} connections were judged while the "
@@ -207,7 +225,8 @@ class Examination:
             )
         if self._gone["findings"]:
             remarks.append(f"{self._gone['findings']} more findings of less weight were let go")
-        return Report(tuple(ranked(merged(self._found))), tuple(remarks))
+        found = [elsewhere.located(each, (), points) for each in self._found]
+        return Report(tuple(ranked(merged(found))), tuple(remarks))
 
     def so_far(self, points: Sequence[Point]) -> Report:
         """What ``finish`` would say now; more may follow."""
@@ -251,8 +270,11 @@ def _counted(view: View) -> Counter[str]:
     return Counter({**of, "unsure": sum(1 for pair in view.pairs if not pair.connection.is_sure)})
 
 
-def _seen(of: Counter[str]) -> str:
-    told = f"{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
+def _seen(of: Counter[str], point: Point, count: int) -> str:
+    name = f"{point.called}: " if count > 1 else ""
+    if point.is_silent:
+        return f"{name}no packet"
+    told = f"{name}{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
     told += f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else ""
     crowd = f"; {of['crowd']} connections that did not get beyond their opening are counted, not looked at one by one"
     return told + (crowd if of["crowd"] else "")
@@ -322,29 +344,6 @@ def as_json(report: Report, files: Sequence[str]) -> dict[str, Any]:
     """What scripts rely on."""
     return {
         "schema": SCHEMA,
-        "findings": [_finding(finding, files) for finding in report.findings],
+        "findings": [listed(finding, files) for finding in report.findings],
         "healthy": report.is_healthy,
-    }
-
-
-def _finding(finding: Finding, files: Sequence[str]) -> dict[str, Any]:
-    return {
-        "class": finding.kind,
-        "confidence": finding.confidence,
-        "sentence": finding.sentence,
-        "flows": [_flow(flow) for flow in finding.flows],
-        "frames": [{"file": files[frame.file], "number": frame.number} for frame in finding.frames],
-        "checked": list(finding.checked),
-        "next": finding.next,
-        "filter": finding.filter,
-    }
-
-
-def _flow(flow: Flow) -> dict[str, Any]:
-    return {
-        "protocol": flow.name,
-        "source": address(flow.source),
-        "source_port": flow.source_port,
-        "target": address(flow.target),
-        "target_port": flow.target_port,
     }

@@ -8,14 +8,17 @@ all others one by one. Of payloads only as much is kept as verdicts read. Must n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from functools import cached_property
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
+from vpcshark.diagnose.interfaces import Interface, described
 from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_LATER, Keep
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
 from vpcshark.wire.capture_files.blocks import COMMENT
 from vpcshark.wire.capture_files.formats import open_reader
 from vpcshark.wire.capture_files.pcap_reader import PcapFile
+from vpcshark.wire.capture_files.pcapng import INTERFACE, SECTION
 from vpcshark.wire.capture_files.records import MADE_OF_RECORD, MIXED_SCALE, SLACK, Reader, Record, Run
 from vpcshark.wire.overlay.decap import LINKS
 
@@ -35,12 +38,32 @@ _WORD = {order: Struct(order + "I").unpack_from for order in "<>"}
 class Point:
     """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface.
 
-    ``others`` are the packets that are not in ``columns``; which is None where all are read one by one."""
+    ``others`` are the packets that are not in ``columns``; which is None where all are read one by one. ``strange``
+    counts a file's packets without IP, where it has no others; ``addresses`` are those of the ENI that it is, as far
+    as its block has them. ``number`` is its place among all points, from 1 on; one that ``is_silent`` has no packet."""
 
-    def __init__(self, file: int, interface: int, vni: int) -> None:
+    def __init__(self, file: int, interface: int, vni: int, strange: int = 0) -> None:
         self.file, self.interface, self.vni = file, interface, vni
         self.others: list[Packet] = []
         self.columns: Columns | None = None
+        self.strange = strange
+        self.addresses: frozenset[bytes] = frozenset()
+        self.name, self.number, self.is_silent = "", 0, False
+
+    @property
+    def called(self) -> str:
+        """``point 2 (server.pcapng)``."""
+        return f"point {self.number} ({self.name})" if self.name else f"point {self.number}"
+
+    @cached_property
+    def hosts(self) -> frozenset[bytes]:
+        """Whoever sent or got a packet here; to be asked when all is read."""
+        found = {end for packet in self.others for end in (packet.source, packet.target)}
+        if self.columns is not None and self.columns.count:
+            from vpcshark.diagnose.columns import hosts
+
+            found.update(*hosts(self.columns.ways.keys))
+        return frozenset(found)
 
     @property
     def is_large(self) -> bool:
@@ -71,17 +94,19 @@ class Table:
         in_columns: bool | None = None,
         relieve: Callable[[Point], None] | None = None,
         chunk: int = CHUNK,
+        name: str = "",
     ) -> None:
         self._points: dict[tuple[int, int], Point] = {}
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
         self.unknown = 0
         """Those that hold no IP packet, and records of flow logs, which nobody captured."""
-        self._file = file
+        self._file, self._name = file, name
         self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
         self._reader: Reader | None = None
         self._keep = Keep()
+        self._described: list[Interface] = []
         self._in_columns = in_columns
         self._columns: Any = None
         self._relieve = relieve
@@ -90,6 +115,24 @@ class Table:
     def points(self) -> dict[tuple[int, int], Point]:
         """By interface and VNI, in this order: whichever packet came first, and whichever way it was read."""
         return dict(sorted(self._points.items()))
+
+    @property
+    def all_points(self) -> list[Point]:
+        """The same, named, with those that have no packet: interfaces, or a file without an IP packet."""
+        heard = {point.interface for point in self._points.values()}
+        declared = [place for place, each in enumerate(self._described) if each.is_captured] if self._points else [0]
+        silent = [Point(self._file, place, -1, self.unknown) for place in declared if place not in heard]
+        for point in silent:
+            point.is_silent = True
+        found = sorted([*self._points.values(), *silent], key=lambda point: (point.interface, point.vni))
+        for point in found:
+            point.name = self._name_of(point, is_one=len(found) == 1)
+        return found
+
+    def _name_of(self, point: Point, *, is_one: bool) -> str:
+        own = self._described[point.interface].name if point.interface < len(self._described) else ""
+        own = f"VNI {point.vni}" if point.vni >= 0 else own
+        return self._name if is_one and self._name else " of ".join(filter(None, (own, self._name)))
 
     def room(self) -> memoryview:
         """Where the next bytes go."""
@@ -120,7 +163,7 @@ class Table:
             self._in_columns = self._has_numpy()
         at = 0
         while (run := reader.scan(self._buffer, at, self._filled, self._origin)).end > at:
-            reader.others.clear()
+            self._describe(reader)
             self._run(reader, run)
             at = run.end
         if self._relieve is not None and len(self._points) == 1:
@@ -130,6 +173,15 @@ class Table:
         self._buffer[: self._filled - at] = self._buffer[at : self._filled]
         self._origin += at
         self._filled -= at
+
+    def _describe(self, reader: Reader) -> None:
+        """Take note of interfaces; a later section's begin anew."""
+        for block in reader.others:
+            if block.kind == SECTION:
+                self._described = []
+            elif block.kind == INTERFACE:
+                self._described.append(described(block))
+        reader.others.clear()
 
     def _has_numpy(self) -> bool:
         try:
@@ -175,7 +227,9 @@ class Table:
         """The point of an interface and VNI (-1: of none)."""
         place = (interface, vni)
         if place not in self._points:
-            self._points[place] = Point(self._file, interface, vni)
+            self._points[place] = point = Point(self._file, interface, vni)
+            if vni < 0 and interface < len(self._described):
+                point.addresses = self._described[interface].addresses
         return self._points[place]
 
     def _take(self, record: Record, wire: int, interface: int, number: int) -> bool:

@@ -15,7 +15,7 @@ HEALTHY, ONE_WAY = "healthy", "one way alone"
 
 def judge(flow: AskedFlow, report: Report, files: Sequence[str]) -> Step:
     """The step; ``flow`` has seen every capture point. Findings about other flows are counted, and decide nothing."""
-    faults = [each for each in report.findings if each.kind not in ARTEFACTS]
+    faults = [each for each in report.findings if each.kind not in ARTEFACTS and each.flows]
     ours = [each for each in faults if any(flow.has(one) for one in each.flows)]
     others = _others(len(faults) - len(ours))
     if ours:

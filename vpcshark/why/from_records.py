@@ -14,6 +14,7 @@ from vpcshark.evidence import findings
 from vpcshark.evidence.findings import NOT_SEEN, REJECTED, SEEN, Finding
 from vpcshark.network.answer import BLOCKED, UNKNOWN_WAY, Answer, Way
 from vpcshark.network.packet import TCP
+from vpcshark.text import many
 from vpcshark.why.from_walk import named
 from vpcshark.why.steps import EVIDENCE, Cause, Step
 
@@ -32,9 +33,16 @@ class _Proof:
 def judge(answer: Answer, found: Sequence[Finding], now: float) -> Step:
     """The step; ``now`` is when the records were asked for, in seconds since the epoch."""
     counts = Counter(each.status for each in found)
-    said = ", ".join(f"{status} at {count}" for status, count in counts.items())
+    said = ", ".join(f"{count} {status}" for status, count in counts.items())
     against = findings.against(answer.verdict, found)
-    sentence = " ".join([f"Of {len(found)} points: {said}." if found else "No point can be logged.", *against])
+    sentence = " ".join(
+        [
+            f"Of {many(len(found), 'hop')} that flow logs could have records of: {said}."
+            if found
+            else "No point can be logged.",
+            *against,
+        ]
+    )
     proof = None
     if answer.verdict != BLOCKED:
         proof = _rejected(answer, found) or _lost(answer, found, now) or _silent(answer, found, now)

@@ -204,3 +204,8 @@ def test_a_fifo_that_takes_from_a_pipe_does_so_until_a_diagnosis_begins_and_lose
     sink.close()
     for each in (out, reader):
         os.close(each)
+
+
+def test_of_no_packet_it_is_not_said_that_nothing_is_wrong() -> None:
+    assert followers.Summary().text == "Diagnosed 0 packets: whether anything is wrong can't be told."
+    assert "nothing is wrong" in followers.Summary(packets=1).text

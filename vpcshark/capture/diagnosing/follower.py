@@ -70,7 +70,8 @@ class Summary:
         if self.problem:
             return f"The diagnosis ended: {self.problem}"
         left = f"; {self.left_out / 1e6:.0f} MB came too fast and were left out" if self.left_out else ""
-        said = many(len(self.findings), "finding") if self.findings else "nothing is wrong in what was seen"
+        nothing = "nothing is wrong in what was seen" if self.packets else "whether anything is wrong can't be told"
+        said = many(len(self.findings), "finding") if self.findings else nothing
         return f"Diagnosed {many(self.packets, 'packet')}: {said}{left}."
 
 

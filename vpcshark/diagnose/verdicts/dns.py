@@ -76,7 +76,6 @@ def _unanswered(view: View, asked: Sequence[Query]) -> Iterator[Finding]:
     answered = [q for q in asked if q.answers]
     if not silent:
         return
-    sent = sorted((p for q in silent for p in q.sent), key=lambda p: p.number)
     if len(answered) >= 10 and len(silent) >= 5 and len(asked) >= _MANY and _is_rate(asked, silent):
         yield _limited(view, asked, silent, answered)
         return
@@ -87,7 +86,7 @@ def _unanswered(view: View, asked: Sequence[Query]) -> Iterator[Finding]:
     dead = [q for q in given_up if not any(o.answers for o in names[q.message.name, q.message.kind])]
     often = [q for q in dead if len(q.sent) >= 2 or len(names[q.message.name, q.message.kind]) >= 2]
     if often or (len(dead) >= 2 and not answered):
-        yield _dead(view, dead, answered, sent)
+        yield _dead(view, dead, answered)
 
 
 def _is_rate(asked: Sequence[Query], silent: Sequence[Query]) -> bool:
@@ -116,12 +115,13 @@ def _limited(view: View, asked: Sequence[Query], silent: Sequence[Query], answer
     )
 
 
-def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query], sent: Sequence[Packet]) -> Finding:
+def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query]) -> Finding:
     flow = dead[0].flow
     flows = tuple(dict.fromkeys(q.flow for q in dead))
+    mine = [p for q in dead for p in q.sent]
     sentence = (
-        f"{end(flow.target, _PORT)} answers none of {len(sent)} DNS queries of {address(flow.source)} "
-        f"(for {dead[0].name}), waited for {seconds(view.end - dead[0].sent[0].at)}."
+        f"{end(flow.target, _PORT)} answers none of {len(mine)} DNS queries of {address(flow.source)}; to the first "
+        f"one (for {dead[0].name}) nothing came in {seconds(view.end - dead[0].sent[0].at)}."
     )
     checked = (
         "No DNS answer and no ICMP about these queries is in the capture.",
@@ -131,7 +131,6 @@ def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query], sent: Se
         "Look at the way to the resolver: security group and network ACL for UDP 53 both ways, the route, and whether "
         f"{address(flow.target)} is a resolver at all: dig @{address(flow.target)} . NS"
     )
-    mine = [p for q in dead for p in q.sent]
     return view.finding(
         Verdict("dns-unanswered", PROVED, sentence, checked, advice, float(len(mine)), ("dns", flow.source)),
         flows,

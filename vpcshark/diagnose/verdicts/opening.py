@@ -14,17 +14,17 @@ from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verd
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.resets import origin
 from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.streams import Pair
-from vpcshark.diagnose.view import View, confidence
+from vpcshark.diagnose.view import View
 
 _WATCHED = 2.5 * SECOND
 """A SYN is unanswered if nothing came for so long: three round trips to the Moon, and two resends of Linux."""
 _RESENT = 0.7 * SECOND
 _SYN_ADVICE = (
     "Look at the target's security group (inbound), the network ACLs of both subnets (also ephemeral ports "
-    "1024-65535 on "
-    "the way back) and the routes: vpcshark walk {client} {server}"
+    "1024-65535 on the way back) and the routes: vpcshark walk {client} {server}"
 )
 Server = tuple[bytes, int]
 
@@ -195,7 +195,11 @@ def _syn(view: View, opening: Opening, served: Sequence[Opening]) -> Finding:
     lasted = max(opening.syns[-1].at, view.end) - opening.syns[0].at
     often = (count >= 2 and lasted >= _WATCHED) or (count >= 3 and lasted >= SECOND)
     sure = PROVED if often else LIKELY if lasted >= _WATCHED else CANNOT_TELL
-    sentence = f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(lasted)} and got no answer at this point."
+    took, rest = opening.syns[-1].at - opening.syns[0].at, view.end - opening.syns[-1].at
+    until = f", up to the capture's end {seconds(rest)} later" if rest > 0 else ""
+    sentence = (
+        f"{flow.client} sent {count} SYNs to {flow.server} in {seconds(took)} and got no answer at this point{until}."
+    )
     if count == 1:
         sentence = f"{flow.client} sent a SYN to {flow.server}; no answer came in the {seconds(lasted)} that follow."
     checked = ["No SYN-ACK, no reset and no ICMP about it is in the capture."]
@@ -216,8 +220,7 @@ def _late(view: View, opening: Opening) -> Finding:
     flow, count = opening.flow, len(opening.syns)
     sentence = (
         f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the "
-        "ones before "
-        "it, or their answers, were lost."
+        "ones before it, or their answers, were lost."
     )
     checked = ("The same connection was then opened: rules and routes let it through.",)
     advice = "If it is seldom, it is loss; if it comes with load, look at the listen queue (nstat TcpExtListenDrops)."
@@ -285,14 +288,12 @@ def _synack(view: View, opening: Opening) -> Finding:
     flow = opening.flow
     sentence = (
         f"{flow.server} answered the SYN of {flow.client} {len(opening.answers)} times, and the client repeats its "
-        "SYN: "
-        "the SYN-ACK does not reach it."
+        "SYN: the SYN-ACK does not reach it."
     )
     checked = ("SYN and SYN-ACK are both in the capture, an ACK is not.", "No reset and no ICMP came back.")
     advice = (
         "Look at the way back: network ACL outbound of the server's subnet and inbound of the client's (ephemeral "
-        "ports), "
-        f"the return route, a stateful device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
+        f"ports), the return route, a device that saw no SYN: vpcshark walk {address(flow.source)} {flow.server}"
     )
     packets = sorted([*opening.syns, *opening.answers], key=lambda p: p.number)
     return view.finding(
@@ -325,26 +326,12 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
     if not opening.resets or opening.answers or not opening.syns or opening.pair.server.segments:
         return
     reset = opening.resets[0]
-    by, whose = _by(view, reset)
-    sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {by}."
-    checked = (whose, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
+    source = origin(view, reset)
+    sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {source.by}."
+    checked = (source.why, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
     advice = f"On the target: ss -ltn 'sport = :{flow.target_port}' - does the service listen, and on this address?"
     packets = [p for p in opening.pair.connection.packets if p.flags & (SYN | RST)]
+    weight = 1.0 + source.rank / 100  # of several points that one's sentence is told which knows most
     yield view.finding(
-        Verdict("refused", confidence(True), sentence, checked, advice, 1.0, (flow.target, flow.target_port)),
-        (flow,),
-        packets,
+        Verdict("refused", PROVED, sentence, checked, advice, weight, (flow.target, flow.target_port)), (flow,), packets
     )
-
-
-def _by(view: View, reset: Packet) -> tuple[str, str]:
-    known = view.ttls(reset.source)
-    if not known:
-        return (
-            "by the host or by a firewall in its name",
-            f"{address(reset.source)} sent nothing to compare its TTL with.",
-        )
-    usual = known.most_common(1)[0][0]
-    if reset.ttl in known:
-        return "by the host itself", f"The reset's TTL {reset.ttl} is that of the host's other packets."
-    return "by another device", f"The reset's TTL is {reset.ttl}, the host's other packets have {usual}."

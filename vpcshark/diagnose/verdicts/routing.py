@@ -14,6 +14,7 @@ from vpcshark.diagnose.icmp import EXPIRED, REASSEMBLY, TOO_BIG, UNREACHABLE, Qu
 from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import TCP, UDP, Packet, address
 from vpcshark.diagnose.view import View
+from vpcshark.text import many
 
 _PROBE_TTL = 32
 """Traceroute begins at 1 and ends at 30: what was sent with more was not meant to expire."""
@@ -170,9 +171,14 @@ def unsaid(view: View) -> Iterator[Finding]:
     """A capture in which nothing can be seen to have gone well or wrong."""
     if not view.packets:
         if not view.removed and not view.findings:
-            yield view.finding(
-                Verdict("nothing-to-tell", CANNOT_TELL, "There is no IP packet in this capture.", next=_MORE), (), ()
+            strange = view.point.strange
+            said = (
+                f"Of the {many(strange, 'packet')} in this capture none is an IP packet that was captured"
+                if strange
+                else _NONE
             )
+            sentence = f"{said}: whether anything is wrong can't be told."
+            yield view.finding(Verdict("nothing-to-tell", CANNOT_TELL, sentence, next=_MORE), (), ())
         return
     asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(METHODS)]
     if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):
@@ -183,4 +189,5 @@ def unsaid(view: View) -> Iterator[Finding]:
         )
 
 
+_NONE = "There is no packet in this capture"
 _MORE = "Capture longer, at this place or at the other end, while the fault is there."

@@ -44,7 +44,7 @@ def _stopped(view: View, pair: Pair, is_client: bool) -> Iterator[Finding]:
     ended = (
         f"opened it after {seconds(longest)}"
         if until
-        else f"had not opened it when the capture ended, {seconds(longest)} later"
+        else f"had not opened it by the connection's last packet, {seconds(longest)} later"
     )
     sentence = (
         f"{flow.client} closed its receive window to {flow.server} and {ended}: the application there does not "
