@@ -112,7 +112,7 @@ def test_a_double_click_shows_frames_and_stop_leaves_nothing(
     shoot("capturing")
     window.stop()
     assert clean_lab.is_clean()
-    assert window.title.startswith(f"*{WEB}")
+    window.wait_for_title(f"*{WEB}")
     assert not window.things("dialog")
     assert_file_is_what_is_shown(window, clean_lab)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import array
 import contextlib
 import ctypes
+import errno
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
@@ -72,12 +74,25 @@ class KernelFilter:
 
     def accepts(self, program: Program, frame: bytes) -> bool:
         code = array.array("B", b"".join(struct.pack("HBBI", *each) for each in program))
-        self.far.setsockopt(socket.SOL_SOCKET, 26, struct.pack("HP", len(program), code.buffer_info()[0]))
+        self._attach(struct.pack("HP", len(program), code.buffer_info()[0]))
         self.near.send(frame)
         with contextlib.suppress(BlockingIOError):
             self.far.recv(1)
             return True
         return False
+
+    def _attach(self, program: bytes) -> None:
+        """Linux gives back the memory of a filter that is replaced a moment later, and until then refuses a socket more
+        than net.core.optmem_max of it."""
+        deadline = time.monotonic() + 180
+        while True:
+            try:
+                self.far.setsockopt(socket.SOL_SOCKET, 26, program)
+                return
+            except OSError as error:
+                if error.errno != errno.ENOMEM or time.monotonic() > deadline:
+                    raise
+            time.sleep(0.01)
 
 
 @pytest.fixture(scope="session")

@@ -75,7 +75,8 @@ class ProgramTunnel(Tunnel):
         self._status: int | None = None
         self._receive: Callable[..., bytes] = inner.recv
         self.recv = self._received
-        threading.Thread(target=self._listen, name="program's words", daemon=True).start()
+        self._listening = threading.Thread(target=self._listen, name="program's words", daemon=True)
+        self._listening.start()
 
     def close(self) -> None:
         """See ``Tunnel``. What the program said and nobody has read yet is the reason that is wanted."""
@@ -88,6 +89,8 @@ class ProgramTunnel(Tunnel):
         """Why nobody greeted; None if an SSH server did: then the rest is its own."""
         if any(line.startswith(_GREETING) for line in self._first.splitlines()):
             return None
+        if self._status is not None:  # what it said before it ended may not have been read yet
+            self._listening.join(LAST_MOMENT)
         how = "brought no SSH greeting" if self._status is None else f"ended (status {self._status}) without a greeting"
         shown = " ".join([*self._first.decode("utf-8", "replace").split(), self._words]).strip()
         words = f" It said: {text.line(shown, _TOLD).rstrip('.')}." if shown else ""
