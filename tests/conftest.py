@@ -58,6 +58,24 @@ def until_folder_ends(request: pytest.FixtureRequest) -> Generator[Callable[[str
         yield enter
 
 
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """pytest's hook."""
+    if item.get_closest_marker("root"):
+        need_root()
+
+
+def need_root() -> None:
+    """Namespaces, mounts and the one UDP port of a machine: CI must have them, elsewhere such a test is skipped."""
+    if os.geteuid() != 0:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("it needs root")
+
+
+@pytest.fixture(scope="session")
+def as_root() -> None:
+    """For fixtures that need it."""
+    need_root()
+
+
 @pytest.hookimpl(trylast=True)  # behind the fixtures' own ends
 def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
     """pytest's hook. Folders follow one another: none comes twice."""

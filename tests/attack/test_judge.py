@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from cage import MARK, Outcome, marked, outside
+from hands import wait_until
 from judge import MOST, problems, raw
 from rogue_accounts import TEXTS, torn_sentences
 
@@ -75,6 +76,7 @@ def test_paths_outside_are_seen(tmp_path: Path) -> None:
 def test_processes_that_stay_are_seen(tmp_path: Path) -> None:
     """By the mark in their environment, whoever their parent is."""
     with subprocess.Popen([sys.executable, "-c", "input()"], env={MARK: str(tmp_path)}, stdin=subprocess.PIPE) as one:
-        assert [*marked(str(tmp_path))] == [one.pid]
+        # a program has its environment a moment after it has begun
+        wait_until(lambda: [*marked(str(tmp_path))] == [one.pid], "it is seen")
         one.communicate()
     assert not marked(str(tmp_path))

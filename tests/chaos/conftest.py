@@ -34,8 +34,8 @@ def running() -> Iterator[Lab]:
 
 
 @pytest.fixture(scope="session")
-def loopback_lab(until_folder_ends: Until) -> Lab:
-    """A lab for all tests here."""
+def loopback_lab(as_root: None, until_folder_ends: Until) -> Lab:
+    """A lab for all tests here. Root: without namespaces other labs' captures would have this machine's UDP port."""
     return until_folder_ends(HERE, running())
 
 

@@ -250,6 +250,7 @@ def small_disk(folder: Path, kilobytes: int) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.root
 @pytest.mark.thin(4)
 @pytest.mark.parametrize("size", [60, 999, 9000])
 @pytest.mark.parametrize("piece", [777, 65536])

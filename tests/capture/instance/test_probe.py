@@ -19,7 +19,7 @@ PORT = 8080
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Iterator[Lab]:
+def lab(as_root: None, tmp_path: Path) -> Iterator[Lab]:
     """A client and a server with a router between; ``build`` makes it."""
     made = Lab(tmp_path, "probe", 7)
     yield made
@@ -166,6 +166,7 @@ def test_an_answer_without_its_end_is_none():
         probe.parse(b"vpcshark:tried:3 connected\n")
 
 
+@pytest.mark.root  # ping may be refused to others (net.ipv4.ping_group_range)
 @pytest.mark.parametrize("family", [socket.AF_INET6])
 def test_over_ipv6_here(family: int):
     """On loopback: the port answers, and every size passes."""

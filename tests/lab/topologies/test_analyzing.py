@@ -11,6 +11,8 @@ from planted_endpoints import ENDPOINT, SERVICE, served
 from vpcshark.lab.topologies import spec
 from vpcshark.network import analyzed
 
+pytestmark = pytest.mark.root
+
 FAULTS = [
     (across, group("server", False), "ENI_SG_RULES_MISMATCH", "group/server"),
     (across, acl("right", "right-a", True, "server", "forward"), "SUBNET_ACL_RESTRICTION", "acl/right/right-a"),

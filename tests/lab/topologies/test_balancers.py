@@ -9,6 +9,8 @@ from planted import acl, group, inside
 
 from vpcshark.lab.topologies import spec
 
+pytestmark = pytest.mark.root
+
 _CLOSED = {"IpProtocol": "tcp", "FromPort": 81, "ToPort": 81}
 
 

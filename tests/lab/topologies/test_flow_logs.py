@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import pytest
 from planted import across
 
 from vpcshark.lab.topologies import spec
+
+pytestmark = pytest.mark.root
 
 _FIELDS = ("interface-id", "pkt-srcaddr", "pkt-dstaddr", "dstport", "flow-direction", "action")
 _FORMAT = " ".join(f"${{{each}}}" for each in (*_FIELDS, "start"))

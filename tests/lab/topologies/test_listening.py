@@ -5,11 +5,14 @@ from __future__ import annotations
 import socket
 import urllib.request
 
+import pytest
+
 from vpcshark.lab.vpc.routed.listening import Listening
 
 HERE = "/proc/self/ns/net"
 
 
+@pytest.mark.root
 def test_whoever_still_talks_is_hung_up_on_when_it_ends():
     """A client that has said nothing yet reads the end; nothing stays open."""
     with socket.create_server(("127.0.0.1", 0)) as free:

@@ -16,6 +16,8 @@ from planted import Case, faults, sound
 
 from vpcshark.lab.topologies import spec
 
+pytestmark = pytest.mark.root
+
 FAULTS = [*faults(), *planted_endpoints.faults()]
 SOUND = [*sound(), *planted_endpoints.sound()]
 SHORT = [

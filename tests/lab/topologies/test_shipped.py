@@ -25,6 +25,7 @@ def curl(net: Any, name: str, url: str) -> int:
     return subprocess.run(command, capture_output=True, check=False).returncode
 
 
+@pytest.mark.root
 def test_the_talks_fault_is_found_and_its_mend_lets_curl_through(build: Any, capsys: pytest.CaptureFixture[str]):
     """The group of the server lacks port 80. The plane has the new rule before the API answers."""
     with build(spec.load(spec.find("talk"))) as net:
@@ -48,6 +49,7 @@ def check_hops(net: Any, hops: list[str]) -> None:
     assert [each for each in hops if each in wanted] == wanted
 
 
+@pytest.mark.root
 @pytest.mark.long
 def test_the_packet_walks_ways_are_those_of_the_walk_and_of_the_packets(build: Any, capsys: pytest.CaptureFixture[str]):
     """Across the gateway there and back take interfaces of different zones; out goes by NAT and internet gateway."""

@@ -83,6 +83,7 @@ def _unlike(case: Case, seen: object, wanted: object) -> list[str]:
     return [] if seen == wanted else [f"{case}: {seen}, not {wanted}"]
 
 
+@pytest.mark.root
 @pytest.mark.parametrize("base", [each for each in BASES if each not in SELDOM])
 @pytest.mark.parametrize("every", [pytest.param(1, marks=pytest.mark.long, id="all"), pytest.param(3, id="a third")])
 def test_each_fault_in_a_standing_network_is_named_and_drops_the_packet(base: str, every: int, build: Any):
@@ -90,6 +91,7 @@ def test_each_fault_in_a_standing_network_is_named_and_drops_the_packet(base: st
     judge([each for each in CASES if each.base.__name__ == base][::every], build)
 
 
+@pytest.mark.root
 @pytest.mark.long
 @pytest.mark.parametrize("base", SELDOM)
 def test_each_fault_in_a_network_that_takes_long_to_build_does_too(base: str, build: Any):
@@ -112,6 +114,7 @@ def test_the_table_has_the_rows_that_are_asked_for():
     assert {each.is_v6 for each in planted} == {False, True}
 
 
+@pytest.mark.root
 def test_a_router_answers_at_once_for_the_others_of_a_subnet(build: Any):
     """The kernel's own random wait of up to 0.8 s for each asked address cost one packet in ten its 1.3 s."""
     with build(spec.parse(CASES[0].base(), "case")) as net:
