@@ -16,6 +16,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import IO
 
 import pytest
 from hands import VPCSHARK, Lab, command_line, read_frames, wait_until
@@ -218,17 +219,28 @@ def test_tshark_killed_while_dumpcap_lives_on(clean_lab: Lab, eni: str, tmp_path
     tshark.communicate(timeout=180)
 
 
+def heard(stream: IO[str], word: str) -> str:
+    """What came, up to the line with the word."""
+    said = ""
+    while word not in said:
+        line = stream.readline()
+        assert line, said
+        said += line
+    return said
+
+
 def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: LabControl, eni: str, tmp_path: Path):
     """Nobody has to wait for an AWS that throttles: the process ends, and the janitor goes on until all is gone."""
     process = capture(clean_lab, eni, tmp_path / "out.pcapng")
     wait_until(lambda: streams(clean_lab), "the session is there")
     control.add_fault("Delete.*", code="RequestLimitExceeded", status=503, seconds=8.0)
-    for _ in range(2):
-        process.send_signal(signal.SIGINT)
-        time.sleep(0.6)
+    process.send_signal(signal.SIGINT)
+    said = heard(process.stderr, "Stopping")  # two signals before it has heard of the first are one
     with pace() as now:
         start = time.monotonic()
-        _, said = process.communicate(timeout=180)
+        process.send_signal(signal.SIGINT)
+        said += process.stderr.read()
+        process.communicate(timeout=180)
         seconds = time.monotonic() - start
     assert seconds < now.allows(5)
     assert process.returncode == 1

@@ -97,6 +97,7 @@ def table() -> Iterator[Table]:
         (Path(folder) / "sshd-variants.txt").write_text(text)
 
 
+@pytest.mark.root  # who is logged in as
 @pytest.mark.thin(len(VARIANTS))
 @pytest.mark.parametrize("name", VARIANTS)
 def test_each_variant_of_sshd_works_or_is_told(name: str, tmp_path: Path, table: Table) -> None:
