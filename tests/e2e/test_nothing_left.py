@@ -236,6 +236,7 @@ def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: 
     control.add_fault("Delete.*", code="RequestLimitExceeded", status=503, seconds=8.0)
     process.send_signal(signal.SIGINT)
     said = heard(process.stderr, "Stopping")  # two signals before it has heard of the first are one
+    time.sleep(0.6)  # so are two within half a second
     with pace() as now:
         start = time.monotonic()
         process.send_signal(signal.SIGINT)
