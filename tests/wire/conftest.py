@@ -82,9 +82,9 @@ class KernelFilter:
         return False
 
     def _attach(self, program: bytes) -> None:
-        """Linux gives back the memory of a filter that is replaced a moment later, and until then refuses a socket more
-        than net.core.optmem_max of it."""
-        deadline = time.monotonic() + 180
+        """Linux counts a filter and the one that it replaces together, and refuses a socket more than
+        net.core.optmem_max; what is detached it gives back a moment later."""
+        deadline = time.monotonic() + 60
         while True:
             try:
                 self.far.setsockopt(socket.SOL_SOCKET, 26, program)
@@ -92,6 +92,8 @@ class KernelFilter:
             except OSError as error:
                 if error.errno != errno.ENOMEM or time.monotonic() > deadline:
                     raise
+            with contextlib.suppress(FileNotFoundError):  # none is left
+                self.far.setsockopt(socket.SOL_SOCKET, 27, 0)
             time.sleep(0.01)
 
 
