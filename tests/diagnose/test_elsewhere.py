@@ -86,7 +86,17 @@ def test_a_point_without_any_packet_proves_nothing(is_file: bool, in_columns: bo
     name = "point 2" if is_file else "point 2 (eni-2)"
     assert f"No more can be told by {name}, which has no packet at all." in found.sentence
     assert "its capture may not have run" in found.checked[-1]
-    assert report.remarks[1] == f"{name}: no packet"
+    assert report.remarks[1] == f"no packet at {name}"
+
+
+@BOTH
+def test_many_points_without_a_packet_are_one_remark(in_columns: bool) -> None:
+    """A file may declare 65,536 interfaces, a fleet has hundreds: a line for each would bury the rest."""
+    report = judged(interfaces(knocking(), *[Story() for _ in range(300)]), in_columns=in_columns)
+    assert len(report.remarks) == 2
+    assert report.remarks[1].endswith(" and 294 more")
+    assert "and 294 more, which have no packet at all." in only(report).sentence
+    assert sum(map(len, (only(report).sentence, *only(report).checked, *report.remarks))) < 2000
 
 
 @BOTH

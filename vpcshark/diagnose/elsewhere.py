@@ -85,6 +85,14 @@ def _beside_silent_ones(finding: Finding, silent: Sequence[Point]) -> Finding:
     return replace(finding, sentence=sentence, checked=(*finding.checked, _PROVES_NOTHING))
 
 
+def silent_ones(points: Sequence[Point]) -> list[str]:
+    """One remark for all points without a packet: a file may declare 65,536 interfaces."""
+    silent = [point for point in points if point.is_silent]
+    if not silent:
+        return []
+    return [f"no packet at {_listed(silent)}" if len(points) > 1 else "no packet"]
+
+
 _MOST_LISTED = 6
 
 

@@ -108,8 +108,9 @@ def examine(points: Sequence[Point]) -> Report:
     if any(point.columns is not None for point in points) and (report := _by_columns(points)) is not None:
         return report
     views = [View(point) for point in points]
-    found = [finding for view in views for finding in (*view.findings, *_of(view))]
-    remarks = [_seen(_counted(view), view.point, len(points)) for view in views]
+    told = [view for view in views if not view.point.is_silent]
+    found = [finding for view in told for finding in (*view.findings, *_of(view))]
+    remarks = [_seen(_counted(view), view.point, len(points)) for view in told] + elsewhere.silent_ones(points)
     pairs, left_out = _pairs([len(view.packets) for view in views])
     remarks += left_out
     compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in pairs]
@@ -136,9 +137,9 @@ def _pairs(sizes: Sequence[int]) -> tuple[list[tuple[int, int, tuple[int, ...]]]
     count = len(sizes)
     held = [place for place in range(count) if sizes[place]]
     chosen = sorted(sorted(held, key=lambda place: -sizes[place])[:_MOST_COMPARED])
-    said = f"Of {count} capture points the {_MOST_COMPARED} with the most packets are compared with each other"
+    said = f"Of {len(held)} capture points the {_MOST_COMPARED} with the most packets are compared with each other"
     pairs = [(a, b, (a + 1, b + 1)[: 2 * (count > 2)]) for a, b in itertools.combinations(chosen, 2)]
-    return pairs, [said] * (count > _MOST_COMPARED)
+    return pairs, [said] * (len(held) > _MOST_COMPARED)
 
 
 def _report(
@@ -160,9 +161,11 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
     found: list[Finding] = []
     remarks = []
     for place in sighted:
-        alone, counts = _of_batches(place.point, place.sieve)
-        found += alone
-        remarks.append(_seen(counts, place.point, len(points)))
+        if not place.point.is_silent:
+            alone, counts = _of_batches(place.point, place.sieve)
+            found += alone
+            remarks.append(_seen(counts, place.point, len(points)))
+    remarks += elsewhere.silent_ones(points)
     compared = []
     pairs, left_out = _pairs([place.columns.count + len(place.point.others) for place in sighted])
     remarks += left_out
@@ -217,7 +220,7 @@ class Examination:
             return examine(points)
         _number(points)
         self._judge(point, point.columns.rows, point.others)
-        remarks = [_seen(self._seen if each is point else Counter(), each, len(points)) for each in points]
+        remarks = [_seen(self._seen, point, len(points)), *elsewhere.silent_ones(points)]
         if self._gone:
             remarks.append(
                 f"{self._gone['packets']} packets of {self._gone['connections']} connections were judged while the "
@@ -272,8 +275,6 @@ def _counted(view: View) -> Counter[str]:
 
 def _seen(of: Counter[str], point: Point, count: int) -> str:
     name = f"{point.called}: " if count > 1 else ""
-    if point.is_silent:
-        return f"{name}no packet"
     told = f"{name}{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
     told += f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else ""
     crowd = f"; {of['crowd']} connections that did not get beyond their opening are counted, not looked at one by one"
