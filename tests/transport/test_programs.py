@@ -140,7 +140,7 @@ def test_a_stream_carries_all_byte_values(tmp_path: Path) -> None:
         ("sleep 777", ["The program brought no SSH greeting from web-1.", "Try it by hand."]),
         ("echo; echo Starting session; sleep 777", ["brought no SSH greeting", "It said: Starting session."]),
         ("echo no such host >&2; exit 7", ["ended (status 7) without a greeting from web-1. It said: no such host."]),
-        ("(exec >&-; sleep 0.2; echo said late >&2) & exit 7", ["ended (status 7)", "It said: said late."]),
+        ("(exec >&-; sleep 0.05; echo said late >&2) & exit 7", ["ended (status 7)", "It said: said late."]),
         (
             "echo 'SessionId: s : Unable to connect'; exit 0",
             ["(status 0)", "It said: SessionId: s : Unable to connect."],
