@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import signal
 import socket
@@ -248,26 +249,35 @@ def test_a_stalled_reader_gets_the_counts_once_there_is_room(start, config, send
     running = start(config(port, mode=mode, statistics_seconds=0.01), reading=False)
     running.event("ready")
     frame = vxlan(bytes(8000))
-    room = LIMIT + (1 << 20)  # our own and the pipe's
-    for _ in range(room // 8000 + 300):
-        sender(port, frame)
+    numbers = itertools.count()
 
-    def is_full() -> bool:
-        for _ in range(20):  # more, as a plain user's small socket buffer lost some
-            sender(port, frame)
-        return running.event("stats")["received"] * 8000 > 0.98 * room  # a block has a head, too
+    def periods(count: int) -> None:
+        """Until so many have passed at the receiver."""
+        until = answered() + count * 10_000_000
+        while answered() < until:
+            pass
 
-    running.until(is_full)
-    for _ in range(room // 8000 // 25):  # the rest of the room, and some that wait in a plain user's socket too
-        sender(port, frame)
-    running.command({"ping": 0})
-    running.event("pong")
-    running.command({"remark": "Nobody reads."})
-    stalled, number = time.monotonic(), 0
-    while time.monotonic() < stalled + 0.5:  # fifty periods
-        number += 1
+    def answered() -> int:
+        """The receiver's time."""
+        number = next(numbers)
         running.command({"ping": number})
-        running.until(lambda: running.event("pong")["ping"] == number)  # noqa: B023 - called at once
+        running.until(lambda: running.event("pong")["ping"] == number)
+        return running.event("pong")["time"]
+
+    def takes_more() -> bool:
+        """Frames that fit into a plain user's small socket buffer."""
+        before = running.event("stats")["received"]
+        for _ in range(20):
+            sender(port, frame)
+        periods(3)
+        return running.event("stats")["received"] > before
+
+    for _ in range(LIMIT // len(frame)):
+        sender(port, frame)
+    while takes_more():
+        pass
+    running.command({"remark": "Nobody reads."})
+    periods(50)
     running.read_on()
     running.until(lambda: b"Nobody reads." in running.comments())
     running.end()
