@@ -4,7 +4,8 @@ PY := $(VENV)/bin/python
 PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 CHROOTS ?= /var/tmp/vpcshark-chroots
-TESTS = $(PY) tests/run.py -n 6 --no-loadscope-reorder --durations=30
+WORKERS = 6
+TESTS = $(PY) tests/run.py -n $(WORKERS) --no-loadscope-reorder --durations=30
 HOURS = --timeout 14400
 PLAIN = --config-settings editable_mode=compat# a line in a .pth; setuptools' finder costs each of a thousand starts 15 ms
 
@@ -59,6 +60,7 @@ compiled: venv # a product that is installed is compiled; here each of a thousan
 test: venv tools compiled ## what the README promises (in CI, what fails is run once more alone)
 	$(TESTS) -m "not long"
 
+test-long: WORKERS = 9# their tests wait more than they compute
 test-long: venv tools browser compiled ## the rest: whole matrices, real waits, all sizes
 	VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all $(TESTS) $(HOURS) -m "long or property"
 

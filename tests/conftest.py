@@ -25,15 +25,21 @@ PIECES = {
     "tests/e2e/test_bad_input.py": 4,
     "tests/e2e/test_ways.py": 4,
     "tests/e2e/test_tcpdump_mode.py": 2,
-    "tests/attack/test_files.py": 2,
-    "tests/diagnose/test_plants.py": 2,
+    "tests/e2e/test_live.py": 3,
+    "tests/e2e/test_stories.py": 2,
+    "tests/chaos/test_signins.py": 2,
+    "tests/attack/test_endpoints.py": 2,
+    "tests/attack/test_files.py": 3,
+    "tests/diagnose/test_plants.py": 3,
+    "tests/lab/topologies/test_packets.py": 2,
 }
 # How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("share", settings.get_profile("whole"), max_examples=20)
 # Of those that name no number; the others ask tests/support/properties.py.
 settings.load_profile("whole" if os.environ.get("VPCSHARK_EXAMPLES") == "all" else "share")
-LONG = (E2E, "tests/chaos/", "tests/permissions/")  # begin first, so that none of them is what all wait for in the end
+# They begin first, so that none of them is what all wait for in the end.
+LONG = (E2E, "tests/chaos/", "tests/permissions/", "tests/attack/")
 
 
 botocore.session.create_loader = cache(create_loader)  # moto's import alone would read EC2's description three times
