@@ -12,7 +12,7 @@ from functools import cached_property
 from struct import Struct
 from typing import TYPE_CHECKING, Any
 
-from vpcshark.diagnose.interfaces import Interface, described
+from vpcshark.diagnose.interfaces import Interface, Numbers, described
 from vpcshark.diagnose.keep import KEPT_DATAGRAM, KEPT_LATER, Keep
 from vpcshark.diagnose.packet import ICMP, ICMP6, TCP, UDP, Packet, read
 from vpcshark.wire.capture_files.blocks import COMMENT
@@ -107,6 +107,7 @@ class Table:
         self._reader: Reader | None = None
         self._keep = Keep()
         self._described: list[Interface] = []
+        self._numbers = Numbers()
         self._in_columns = in_columns
         self._columns: Any = None
         self._relieve = relieve
@@ -175,11 +176,11 @@ class Table:
         self._filled -= at
 
     def _describe(self, reader: Reader) -> None:
-        """Take note of interfaces; a later section's begin anew."""
+        """Take note of interfaces."""
         for block in reader.others:
             if block.kind == SECTION:
-                self._described = []
-            elif block.kind == INTERFACE:
+                self._numbers.next_section(block.body)
+            elif block.kind == INTERFACE and self._numbers.is_new(block.body):
                 self._described.append(described(block))
         reader.others.clear()
 
@@ -224,7 +225,8 @@ class Table:
             yield word(self._buffer, at + 8)[0]
 
     def point(self, interface: int, vni: int = -1) -> Point:
-        """The point of an interface and VNI (-1: of none)."""
+        """The point of an interface of this section, by its number there, and VNI (-1: of none)."""
+        interface = self._numbers.in_file(interface)
         place = (interface, vni)
         if place not in self._points:
             self._points[place] = point = Point(self._file, interface, vni)
