@@ -4,7 +4,7 @@ PY := $(VENV)/bin/python
 PYTHON ?= python3
 CONSTRAINTS ?= -c constraints.txt
 CHROOTS ?= /var/tmp/vpcshark-chroots
-WORKERS = 6
+WORKERS = 5
 TESTS = $(PY) tests/run.py -n $(WORKERS) --no-loadscope-reorder --durations=30
 HOURS = --timeout 14400
 PLAIN = --config-settings editable_mode=compat# a line in a .pth; setuptools' finder costs each of a thousand starts 15 ms

@@ -567,7 +567,7 @@ def resources(lab: Lab) -> Mapping[str, set[str]]:
     return {kind: set(ids) for kind, ids in lab.mirror_resources().items()}
 
 
-@pytest.mark.thin(4)
+@pytest.mark.thin(6)
 @pytest.mark.parametrize(("prepare", "way", "words"), list(_rows()))
 def test_it_ends_soon_in_a_sentence_with_nothing_left(stage: Stage, prepare, way, words, record_property):
     """Message, exit status, account, capture host."""

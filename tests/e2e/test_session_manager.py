@@ -250,7 +250,7 @@ def control(lab: Lab) -> Iterator[LabControl]:
     found.clear_faults()
 
 
-@pytest.mark.thin(5)
+@pytest.mark.thin(9)
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row.__name__)
 def test_no_plugin_outlives_a_capture(
     lab: Lab, control: LabControl, row: Callable[[Scene], None], tmp_path: Path

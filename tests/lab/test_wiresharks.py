@@ -93,6 +93,7 @@ def test_a_lab_in_a_lab_has_its_own_launcher_and_the_users_home(real: Path, tmp_
     assert run({**inner, "HOME": "/home/ann"}, "tshark", "x")[-1] == f"/home/ann|none|-c|{PROGRAM[1]}|x|"
 
 
+@pytest.mark.long
 def test_the_real_tshark_lists_each_eni_of_a_lab_once(tmp_path: Path) -> None:
     """Whichever version this machine has, and whoever runs this; by ``vpcshark lab run``, as a user has it."""
     script = f"{sys.executable} -m vpcshark.extcap --vpcshark-refresh=wait; echo; echo tshark:; exec tshark -D"

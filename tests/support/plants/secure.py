@@ -9,7 +9,6 @@ import ssl
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
-from pathlib import Path
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -26,8 +25,8 @@ Change = Callable[[ssl.SSLContext], object]
 
 
 @functools.cache
-def certificate(days: int = 90, name: str = NAME) -> Path:
-    """A PEM file of a key and a certificate that signs itself and ends in ``days`` days (past, if negative)."""
+def certificate(days: int = 90, name: str = NAME) -> bytes:
+    """PEM of a key and a certificate that signs itself and ends in ``days`` days (past, if negative)."""
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(days=days)
@@ -37,9 +36,20 @@ def certificate(days: int = 90, name: str = NAME) -> Path:
     made = builder.add_extension(x509.BasicConstraints(True, None), True).sign(key, hashes.SHA256())
     pem = serialization.Encoding.PEM
     secret = key.private_bytes(pem, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    file = Path(tempfile.mkdtemp(prefix="plant-tls-"), "all.pem")
-    file.write_bytes(secret + made.public_bytes(pem))
-    return file
+    return secret + made.public_bytes(pem)
+
+
+def show(context: ssl.SSLContext, certified: bytes) -> None:
+    """Have this side show that certificate: OpenSSL reads it from a file only."""
+    with tempfile.NamedTemporaryFile(prefix="plant-tls-", suffix=".pem") as file:
+        file.write(certified)
+        file.flush()
+        context.load_cert_chain(file.name)
+
+
+def trust(context: ssl.SSLContext, certified: bytes) -> None:
+    """Have this side trust that certificate."""
+    context.load_verify_locations(cadata=certified.decode("ascii"))
 
 
 def _plain(context: ssl.SSLContext) -> None:
@@ -57,12 +67,13 @@ def only(version: ssl.TLSVersion) -> Change:
     return change
 
 
-def handshake(lab: Lab, file: Path, at_server: Change = _plain, at_client: Change = _plain, name: str = NAME) -> str:
-    """What a client that trusts ``file`` says of a handshake, or "done" after a request and an orderly end."""
+def handshake(lab: Lab, own: bytes, at_server: Change = _plain, at_client: Change = _plain, name: str = NAME) -> str:
+    """What a client that trusts the server's ``own`` certificate says of a handshake; "done" after a request and an
+    orderly end."""
     delay = round(lab.chance.uniform(0.002, 0.04), 4)
     lab.build(wire=Wire(Effect(delay=delay), Effect(delay=delay)))
     server = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    server.load_cert_chain(file)
+    show(server, own)
     at_server(server)
 
     def handle(connection: socket.socket) -> None:
@@ -73,7 +84,7 @@ def handshake(lab: Lab, file: Path, at_server: Change = _plain, at_client: Chang
                 secure.unwrap()
 
     lab.server.serve(lab.chance.choice([443, 8443]), handle)
-    client = ssl.create_default_context(cafile=str(file))
+    client = ssl.create_default_context(cadata=own.decode("ascii"))
     at_client(client)
     port = lab.server.kept[-1].getsockname()[1]
     try:
@@ -129,7 +140,7 @@ def tls_unknown_authority(lab: Lab) -> str:
         version(context)
 
     trusted = certificate(90)
-    said = handshake(lab, trusted, lambda context: context.load_cert_chain(other), distrust)
+    said = handshake(lab, trusted, lambda context: show(context, other), distrust)
     lab.must(said == "CERTIFICATE_VERIFY_FAILED", said)
     return "the client says unknown_ca (48): it refuses the server's certificate"
 
@@ -150,7 +161,7 @@ def tls_client_certificate(lab: Lab) -> str:
     def demand(context: ssl.SSLContext) -> None:
         V12(context)
         context.verify_mode = ssl.CERT_REQUIRED
-        context.load_verify_locations(certificate())
+        trust(context, certificate())
 
     said = handshake(lab, certificate(), demand, V12)
     lab.must(said != "done", said)
