@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import signal
 import socket
@@ -341,8 +342,10 @@ def test_a_bad_command_is_said_and_survived(start, config, sender, port, inner_f
     """A filter that the kernel refuses leaves the one that is there."""
     running = start(config(port, mode=mode))
     running.event("ready")
-    running.command({"program": [[255, 0, 0, 0]], "socket_program": [[255, 0, 0, 0]]})
+    refused = {"program": [[255, 0, 0, 0]], "socket_program": [[255, 0, 0, 0]]}
+    running.process.stdin.write(b"".join(json.dumps(each).encode() + b"\n" for each in (refused, {"ping": 7})))
     assert "failed" in running.event("error")["problem"]
+    assert running.event("pong")["ping"] == 7  # one that came in the same moment is done
     sender(port, vxlan(inner_frame()))
     assert len(running.packets(1)) == 1
 

@@ -146,6 +146,36 @@ def test_the_users_filter_applies_to_inner_frames(on_host, wire):
     assert running.counts() == (len(OUTERS), 0)
 
 
+def as_long_as_fits(program: kernel.Program) -> kernel.Program:
+    """The same verdict by about as many instructions as Linux takes on one socket beside some fifty others."""
+    fits, over = [*program], 4096 - len(program)
+    while over - (len(fits) - len(program)) > 20:
+        tried = [(0x20, 0, 0, 0)] * ((over + len(fits) - len(program)) // 2) + [*program]
+        with socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0) as scratch:
+            try:
+                kernel.attach(scratch, [(0x20, 0, 0, 0)] * 50 + kernel.REFUSE_ALL)
+                kernel.attach(scratch, kernel.arriving(tried, [1, 2]))
+                fits = tried
+            except OSError:
+                over = len(tried) - len(program)
+    return fits
+
+
+def test_filters_as_long_as_linux_takes_follow_one_another(on_host, wire, config):
+    """Though it has no memory for two of them; each is the one in force, and nothing is refused."""
+    running = on_host()
+    for number, text in enumerate(["udp", "tcp port 443", "udp", "ip6", "tcp port 443"], 1):
+        running.command({"program": as_long_as_fits(config(4789, text)["program"])})
+        running.command({"ping": number})
+        running.until(lambda: running.event("pong")["ping"] == number)  # noqa: B023 - called at once
+    for inner in ("ipv6", "ipv4", "1 byte", "ipv4"):
+        wire(bytes(ETHER / OUTERS["ipv4"] / INNERS[inner]))
+    assert [packet[2] for packet in running.packets(2)] == [bytes(INNERS["ipv4"])] * 2
+    assert [event for event in running.events if event["event"] == "error"] == []
+    running.end()
+    assert running.counts() == (2, 0)
+
+
 def test_a_first_fragment_is_shown_cut_short(on_host, wire):
     """The later one has no headers and is left out."""
     running = on_host()

@@ -5,8 +5,15 @@ from __future__ import annotations
 
 import json
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
+
+
+def answers(told: bytes) -> Iterator[bytes]:
+    """What a receiver says to the pings among these lines."""
+    for line in told.splitlines():
+        if line.startswith(b'{"ping"'):
+            yield b'{"event": "pong", "ping": %d}\n' % json.loads(line)["ping"]
 
 
 class QuietHost:
@@ -37,6 +44,8 @@ class QuietHost:
     def write(self, data: bytes) -> None:
         """Whatever it is told is fine."""
         self.sent += data
+        for line in answers(data):
+            self.errors.put(line)
 
     def close_input(self) -> None:
         """It ends by that."""

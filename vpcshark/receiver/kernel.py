@@ -6,6 +6,7 @@ Python 3.6 and the standard library only. Must not know what the frames are.
 # ruff: noqa: UP006, UP035, UP045
 
 import array
+import errno
 import fcntl
 import socket
 import struct
@@ -33,6 +34,24 @@ def attach(sock: socket.socket, program: Program, option: int = SO_ATTACH_FILTER
     """Put a classic BPF program on a socket, in place of the one there; ``OSError`` when the kernel refuses it."""
     code = array.array("B", b"".join([struct.pack("HBBI", *instruction) for instruction in program]))
     sock.setsockopt(socket.SOL_SOCKET, option, struct.pack("HP", len(program), code.buffer_info()[0]))
+
+
+def exchange(sock: socket.socket, program: Program, earlier: Program, between: Program) -> None:
+    """Put ``program`` in the place of ``earlier``. Linux counts both while they change places, up to
+    net.core.optmem_max: where that is too much, ``between`` is there for a moment, which is short and takes more than
+    either, so that no frame is missed. ``OSError``: ``earlier`` is in its place.
+    """
+    try:
+        attach(sock, program)
+    except OSError as exc:
+        if exc.errno != errno.ENOMEM:
+            raise
+        attach(sock, between)
+        try:
+            attach(sock, program)
+        except OSError:
+            attach(sock, earlier)
+            raise
 
 
 def arriving(program: Program, interfaces: Sequence[int]) -> List[Sequence[int]]:

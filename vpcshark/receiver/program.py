@@ -9,7 +9,8 @@ each with "event":
 - {"event": "stats", "received", "dropped", "foreign": {VNI: frames}, "other": no VXLAN}, when a number changed;
 - {"event": "tally", "received", "seconds", "own", "other", "foreign": {VNI: frames}} (or "refused"): see ``tally``;
 - {"event": "pong", "ping": what the command had, "time": ns}: to measure how this machine's clock differs;
-- {"event": "error", "problem", "remedy"}: whole sentences; the receiver ends with status 1, or refused a command.
+- {"event": "error", "problem", "remedy"}: whole sentences; before "ready" the receiver ends with status 1, behind it
+  it refused a command.
 
 Config: port, address, interfaces [{vni, id, mac}], program, socket_program, snaplen; optional: geneve_port (also hold
 that one), mode ("ring" or "socket": no choice), statistics_seconds (5), silence_seconds (0: none; else the receiver
@@ -37,7 +38,7 @@ import signal
 import socket
 import sys
 import time
-from typing import Any, Dict, List, Optional, Sequence
+from typing import Any, Dict, Iterator, List, Optional, Sequence
 
 from vpcshark.receiver.commands import NONE_EARLIER, Commands, Config, Earlier, Refused
 from vpcshark.receiver.datagrams import Datagrams
@@ -46,7 +47,7 @@ from vpcshark.receiver.heartbeat import SILENCE, Heartbeat
 from vpcshark.receiver.lifeline import NAP, Lifeline, born, end_connection, end_earlier
 from vpcshark.receiver.output import Output
 from vpcshark.receiver.ring import Ring
-from vpcshark.receiver.source import FrameSource, hold, interfaces_of, open_source
+from vpcshark.receiver.source import NO_MEMORY, FrameSource, hold, interfaces_of, open_source
 from vpcshark.receiver.tally import Tally
 from vpcshark.wire.capture_files.blocks import interface_statistics
 
@@ -65,6 +66,19 @@ def say(event: str, **details: Any) -> None:
     line = json.dumps(dict(details, event=event), sort_keys=True) + "\n"
     with contextlib.suppress(OSError):
         os.write(2, line.encode())
+
+
+@contextlib.contextmanager
+def _refusals_told() -> Iterator[None]:
+    """Why a command is not done, in an event instead of an exception."""
+    try:
+        yield
+    except (Refused, OSError, TypeError, ValueError) as exc:
+        is_memory = isinstance(exc, OSError) and exc.errno == errno.ENOMEM
+        problem, remedy = f"A command failed: {exc}.", ""
+        if isinstance(exc, Refused) or is_memory:
+            problem, remedy = NO_MEMORY if is_memory else exc.args
+        say("error", problem=problem, remedy=remedy)
 
 
 class Receiver:
@@ -167,22 +181,26 @@ class Receiver:
             self._output.put(data)
 
     def _obey(self) -> None:
-        try:
-            for command in self._commands.read():
-                if "ping" in command:
-                    say("pong", ping=command["ping"], time=now())
-                if "remark" in command:
-                    self._remark, self._remark_is_new = str(command["remark"]), True
-                if "keep" in command:
-                    self._heartbeat.prolong(float(command["keep"]))
-                if "tally" in command:
-                    self._count_arrivals(is_on=bool(command["tally"]))
-                key = "program" if isinstance(self._source, Ring) else "socket_program"
-                if key in command:
-                    self._source.attach(command[key])
-        except (Refused, OSError, TypeError, ValueError) as exc:
-            problem, remedy = exc.args if isinstance(exc, Refused) else (f"A command failed: {exc}.", "")
-            say("error", problem=problem, remedy=remedy)
+        """Do all that came; one that is refused keeps no other from being done."""
+        given: List[Dict[str, Any]] = []
+        with _refusals_told():
+            given = self._commands.read()
+        for command in given:
+            with _refusals_told():
+                self._do(command)
+
+    def _do(self, command: Dict[str, Any]) -> None:
+        if "ping" in command:
+            say("pong", ping=command["ping"], time=now())
+        if "remark" in command:
+            self._remark, self._remark_is_new = str(command["remark"]), True
+        if "keep" in command:
+            self._heartbeat.prolong(float(command["keep"]))
+        if "tally" in command:
+            self._count_arrivals(is_on=bool(command["tally"]))
+        key = "program" if isinstance(self._source, Ring) else "socket_program"
+        if key in command:
+            self._source.attach(command[key])
 
     def _count_arrivals(self, is_on: bool) -> None:
         """Begin anew, or end and tell."""

@@ -145,6 +145,7 @@ class Ring:
     def __init__(self, frames: Frames, program: Optional[kernel.Program], interfaces: List[int]) -> None:
         self._frames = frames
         self._interfaces = interfaces
+        self._program: kernel.Program = ()
         self._next = 0
         self._offered = self._dropped = 0
         self._socket = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(kernel.ETH_P_ALL))
@@ -184,11 +185,15 @@ class Ring:
 
     def attach(self, program: Optional[kernel.Program]) -> None:
         """Filter by ``program`` from now on, which must pass only VXLAN and Geneve on our ports; None takes all on
-        those.
+        those. ``OSError``: the filter is the one that it was.
         """
-        self._guarded = program is not None
-        chosen = kernel.any_datagram(self._frames.ports[:2]) if program is None else program
-        kernel.attach(self._socket, kernel.arriving(chosen, self._interfaces))
+        anything = kernel.arriving(kernel.any_datagram(self._frames.ports[:2]), self._interfaces)
+        chosen = anything if program is None else kernel.arriving(program, self._interfaces)
+        if self._program:
+            kernel.exchange(self._socket, chosen, self._program, anything)
+        else:
+            kernel.attach(self._socket, chosen)
+        self._program, self._guarded = chosen, program is not None
 
     def read(self) -> Optional[bytes]:
         """The packets of the next block, as pcapng; None if no block is ready. The block goes back to the kernel."""

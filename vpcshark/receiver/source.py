@@ -46,16 +46,26 @@ def open_source(config: Config, frames: Frames) -> FrameSource:
             return Ring(frames, config.program, interfaces_of(config.address))
         except OSError as exc:
             if config.mode == "ring" or exc.errno == errno.EINVAL:
-                raise Refused(f"The kernel refused a packet ring: {exc.strerror}.", _RING_REMEDY) from exc
+                raise _refused("The kernel refused a packet ring", exc) from exc
     try:
         return Datagrams(frames, config.socket_program, config.port, config.address)
     except OSError as exc:
         if exc.errno == errno.EADDRINUSE:
             problem = f"UDP port {config.port} is taken by another program on the capture host."
             raise Refused(problem, _PORT_REMEDY) from exc
-        raise Refused(f"No UDP socket can be had on the capture host: {exc.strerror}.", _RING_REMEDY) from exc
+        raise _refused("No UDP socket can be had on the capture host", exc) from exc
 
 
+def _refused(what: str, exc: OSError) -> Refused:
+    """A ring takes less memory if need be, so that a lack of it is the filter's."""
+    return Refused(*NO_MEMORY) if exc.errno == errno.ENOMEM else Refused(f"{what}: {exc.strerror}.", _RING_REMEDY)
+
+
+NO_MEMORY = (
+    "Linux on the capture host has no memory for a capture filter of this length.",
+    "Use a shorter one, or allow more there: sysctl -w net.core.optmem_max=131072",
+)
+"""Problem and remedy where attaching a filter fails with ENOMEM."""
 _RING_REMEDY = "Run the receiver as root or with CAP_NET_RAW, on Linux 4.12 or later."
 _PORT_REMEDY = (
     "End that program (a capture, perhaps), or run the receiver as root or with CAP_NET_RAW: then both can work."

@@ -22,7 +22,7 @@ from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
 from vpcshark.clock import Clock
-from vpcshark.errors import Halfway, TransportError, VpcsharkError
+from vpcshark.errors import Halfway, InputError, TransportError, VpcsharkError
 
 MACS = {7: "0a:00:00:00:00:01"}
 OLD, NEW, OWN = "tcp port 443", "udp port 53", "host 192.0.2.9 and tcp port 22"
@@ -81,17 +81,20 @@ class Cloud:
 
 
 class Host:
-    """A receiver: the program that it has. ``fails`` says of each command's number whether it does not arrive."""
+    """A receiver: the program that it has. ``fails`` says of each command's number whether it does not arrive, or is
+    not taken (``error``)."""
 
-    def __init__(self, fails: Callable[[int], bool] = lambda number: False) -> None:
+    def __init__(
+        self, fails: Callable[[int], bool] = lambda number: False, error: type[VpcsharkError] = TransportError
+    ) -> None:
         self.program: Any = None
         self.breaks = False
-        self._number, self._fails = 0, fails
+        self._number, self._fails, self._error = 0, fails, error
 
     def command(self, **words: Any) -> None:
         self._number += 1
         if self.breaks or self._fails(self._number):
-            raise TransportError("The connection broke.")
+            raise self._error("The connection broke.")
         self.program = words["program"]
 
 
@@ -165,12 +168,15 @@ def test_a_change_that_fails_at_any_call_is_made_nowhere_or_says_so(
 
 
 @pytest.mark.parametrize("failing", [{2}, {2, 3}])
-def test_a_receiver_that_does_not_take_it_leaves_aws_as_it_was(maker: Maker, failing: Sequence[int]) -> None:
+@pytest.mark.parametrize("error", [TransportError, InputError])
+def test_a_receiver_that_does_not_take_it_leaves_aws_as_it_was(
+    maker: Maker, failing: Sequence[int], error: type[VpcsharkError]
+) -> None:
     """The rules are moved first, and back."""
     cloud = Cloud(lambda number, name: False)
-    host = Host(lambda number: number in failing)
+    host = Host(lambda number: number in failing, error)
     filtering, move = begun(maker, cloud, host)
-    with pytest.raises(TransportError):
+    with pytest.raises(error):
         filtering.change(NEW, cast("Receiver", host), move)
     assert (filtering.text, host.program, cloud.ports()) == (OLD, compiled(OLD), {"443"})
     assert set(cloud.filters) == {"tmf-old"}

@@ -10,7 +10,7 @@ import pytest
 
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.client import Reception
-from vpcshark.errors import TransportError
+from vpcshark.errors import Broken, InputError, TransportError
 from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO = (pcapng.enhanced_packet(0, number, b"frame", 5) for number in (1, 2))
@@ -184,3 +184,54 @@ def test_a_reader_that_goes_is_no_error():
     channel.out.put(ONE)
     assert ended.get(timeout=180) is None
     reception.finish(0.0)
+
+
+def filtering(channel: FakeChannel, *said: bytes) -> Reception:
+    """A reception whose receiver answers its next filter so; {n} is the number of the ping behind that."""
+    reception = begun(channel)
+    written = channel.write
+
+    def write(data: bytes) -> None:
+        written(data)
+        if b"ping" in data and b"program" in channel.sent:
+            for line in said:
+                channel.error.put(line.replace(b"{n}", str(json.loads(data)["ping"]).encode()))
+
+    channel.write = write  # type: ignore[method-assign]
+    return reception
+
+
+FILTER: dict[str, object] = {"program": [[6, 0, 0, 1]], "socket_program": [[6, 0, 0, 1]]}
+REFUSED = b'{"event": "error", "problem": "It is too long.", "remedy": "Use a shorter one."}\n'
+ANSWERED = b'{"event": "pong", "ping": {n}}\n'
+
+
+def test_a_filter_is_in_force_when_the_receiver_has_answered():
+    """It answers a ping behind it."""
+    reception = filtering(FakeChannel(), ANSWERED)
+    reception.command(**FILTER)
+    reception.finish(1.0)
+
+
+def test_a_filter_that_the_receiver_refuses_is_an_error_and_no_end():
+    """In its words. The next one is judged for itself, and a way that breaks later may be mended."""
+    channel, ended = FakeChannel(), []
+    reception = filtering(channel, REFUSED, ANSWERED)
+    with pytest.raises(InputError, match=r"It is too long\. Use a shorter one\."):
+        reception.command(**FILTER)
+    channel.status = None  # type: ignore[assignment]  # there is none where the way broke
+    done = threading.Event()
+    reception.stream(ListSink(), lambda error: (ended.append(error), done.set()))
+    channel.out.put(b"")
+    channel.error.put(b"")
+    assert done.wait(180)
+    assert isinstance(ended[0], Broken)
+    reception.finish(1.0)
+
+
+def test_a_receiver_that_ends_instead_of_an_answer_is_waited_for_no_longer():
+    channel = FakeChannel()
+    reception = filtering(channel, b"")
+    with pytest.raises(TransportError, match="does not answer"):
+        reception.command(**FILTER)
+    reception.finish(1.0)

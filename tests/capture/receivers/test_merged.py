@@ -11,7 +11,7 @@ from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.merged import FleetReception, Member
 from vpcshark.clock import SystemClock
-from vpcshark.errors import TransportError
+from vpcshark.errors import InputError, TransportError
 from vpcshark.wire.capture_files.blocks import enhanced_packet, interface_statistics
 
 PATIENCE = 10.0  # seconds, for what happens at once
@@ -27,9 +27,11 @@ class Receiver:
         self.sink = self.on_end = None
         self.last = b""
         self.finished = threading.Event()
-        self.is_broken = False
+        self.is_broken = self.refuses = False
 
     def command(self, **words) -> None:
+        if self.refuses:
+            raise InputError("The filter is too long.")
         if self.is_broken:
             raise TransportError("The way broke.")
         self.commands.append(words)
@@ -142,6 +144,15 @@ def test_a_command_goes_to_all_and_fails_where_none_takes_it(running: Running):
     first.is_broken = True
     with pytest.raises(TransportError):
         running.fleet.command(program=[])
+
+
+def test_a_filter_that_one_host_refuses_is_refused(running: Running):
+    """The others were asked: whoever wanted it gives all of them the one before."""
+    first, second = running.receivers
+    first.refuses = True
+    with pytest.raises(InputError, match="too long"):
+        running.fleet.command(program=[])
+    assert second.commands == [{"program": []}]
 
 
 def test_a_host_that_is_lost_is_said_and_the_rest_goes_on(running: Running):

@@ -8,13 +8,14 @@ import threading
 from typing import Any
 
 import pytest
+from quiet import answers
 
 from vpcshark.capture.contract.status import Silent, Status
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.receivers.client import Reception
 from vpcshark.capture.receivers.reconnecting import Carried, Resuming
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import Refused, TransportError, VpcsharkError
+from vpcshark.errors import InputError, Refused, TransportError, VpcsharkError
 from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO, THREE = (pcapng.enhanced_packet(number % 2, number * 10**15, b"frame", 5) for number in (1, 2, 3))
@@ -36,6 +37,7 @@ class Host:
         self.errors.put(b'{"event": "stats", "received": 1, "dropped": %d}\n' % dropped)
         self.sent = b""
         self.status: int | None = None
+        self.refuses = False  # any filter
         self.was_asked = threading.Event()  # for its status
         self.is_closed = threading.Event()
         self.reception = Reception(self, self, b"", clock)
@@ -55,6 +57,10 @@ class Host:
         if self.is_closed.is_set():
             raise TransportError("The connection broke.")
         self.sent += data
+        if b"program" in data and self.refuses:
+            self.errors.put(b'{"event": "error", "problem": "It is too long."}\n')
+        for line in answers(data):
+            self.errors.put(line)
 
     def wait(self, timeout: float) -> int:
         self.was_asked.set()
@@ -222,6 +228,35 @@ def test_a_filter_that_is_changed_meanwhile_is_the_next_receivers(scene: Scene):
     scene.sink.wait_for(ONE)
     (told,) = second.commands()
     assert told["program"] == [[6, 0, 0, 2]]
+
+
+def test_a_filter_that_is_refused_is_not_the_next_receivers_either(scene: Scene):
+    """That begins by the one before."""
+    scene.resuming.command(program=[[6, 0, 0, 1]])
+    scene.first.refuses = True
+    with pytest.raises(InputError, match="too long"):
+        scene.resuming.command(program=[[6, 0, 0, 2]])
+    scene.first.breaks()
+    assert scene.carried.get(timeout=180).programs == {"program": [[6, 0, 0, 1]]}
+    scene.next.put(Refused("It lets nobody in."))
+
+
+def test_a_filter_that_the_next_receiver_refuses_is_said():
+    """It came while that one was starting; frames come by an earlier one."""
+    said = Said()
+    scene = Scene(status=said)
+    scene.first.breaks()
+    scene.carried.get(timeout=180)
+    scene.resuming.command(program=[[6, 0, 0, 2]])
+    second = Host()
+    second.refuses = True
+    scene.next.put(second)
+    second.out.put(ONE)
+    scene.sink.wait_for(ONE)
+    lines = [said.lines.get(timeout=180) for _ in range(3)]
+    assert lines[-1] == "Packets are arriving by an earlier filter: It is too long."
+    scene.stop.request("the test is over")
+    scene.resuming.finish(1.0)
 
 
 def test_another_try_is_made_where_the_host_does_not_answer(scene: Scene):

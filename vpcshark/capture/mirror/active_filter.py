@@ -15,7 +15,7 @@ from vpcshark.aws.mirroring.rules import Rule
 from vpcshark.capture.instance import commands
 from vpcshark.capture.mirror.filter_programs import Programs, check, mirror_rules, programs
 from vpcshark.capture.receivers.receiver import Receiver
-from vpcshark.errors import Halfway, TransportError
+from vpcshark.errors import Halfway, VpcsharkError
 
 log = logging.getLogger(__name__)
 
@@ -84,8 +84,8 @@ class InForce:
             before = self._compiled(self._text)
             try:
                 _send(receiving, self._compiled(wanted))
-            except TransportError:
-                with contextlib.suppress(TransportError):
+            except VpcsharkError:
+                with contextlib.suppress(VpcsharkError):
                     _send(receiving, before)
                 raise
             self._text = wanted

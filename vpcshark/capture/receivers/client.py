@@ -28,8 +28,10 @@ from vpcshark.wire.overlay.vxlan import STANDARD_PORTS
 
 log = logging.getLogger(__name__)
 
+PROGRAMS = frozenset({"program", "socket_program"})
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
+ANSWER = 10.0  # seconds within which it says whether it has taken a filter
 LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 
 
@@ -44,6 +46,7 @@ class Reception(Receiver):
         self._where = transport.name
         self._events = Events(channel, transport.name, clock or SystemClock(), self._remark)
         self._frames = Frames(channel, transport.name, begin)
+        self._exchanging = threading.Lock()  # whoever has it sent the filter that a refusal is about
         self._ended = threading.Event()
         self._moving: Future[None] | None = None
 
@@ -117,6 +120,16 @@ class Reception(Receiver):
 
     def command(self, **words: object) -> None:
         """See ``Receiver``."""
+        if not PROGRAMS & words.keys():
+            return self._send(words)
+        with self._exchanging:
+            self._events.forget_refusal()
+            self._send(words)
+            ping = self._events.ping()
+            self._send({"ping": ping})
+            self._events.check(ping, ANSWER)
+
+    def _send(self, words: Mapping[str, object]) -> None:
         self._channel.write(json.dumps(words).encode() + b"\n")
 
     def begin_tally(self) -> None:
@@ -169,7 +182,7 @@ class Reception(Receiver):
             events.wait_for_the_end(LAST_WORDS)  # stderr is another stream: its words may come after the last frame
             if status is None and not events.problem:
                 return Broken(f"The connection to {self._where} broke.", "Start the capture again.")
-        words = events.problem or events.words
+        words = events.last_words
         return events.wrong or TransportError(
             f"The receiver on {self._where} ended by itself{f': {words}' if words else ''}.",
             "Start the capture again; the log file says more.",

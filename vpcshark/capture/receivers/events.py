@@ -17,7 +17,7 @@ from vpcshark.capture.receivers.clock_offset import Clocks
 from vpcshark.capture.remote import output_lines
 from vpcshark.capture.remote.listening import Listener
 from vpcshark.clock import Clock
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import InputError, TransportError, VpcsharkError
 from vpcshark.transport.base import Channel
 
 log = logging.getLogger(__name__)
@@ -35,13 +35,17 @@ class Events:
         self._clocks = Clocks(where, clock)
         self._settled = threading.Event()  # it is ready, or never will be
         self._told = threading.Event()  # of the tally that was asked for last
+        self._heard = threading.Condition()  # held while ``_answered``, ``_refusal`` and ``_is_over`` change
+        self._answered = 0
+        self._refusal: tuple[str, str] | None = None
+        self._is_over = False
         self._tally = UNANSWERED
         self._ready: Mapping[str, Any] = {}
         self._is_ready = False
         self._said: deque[str] = deque(maxlen=2)
         self.stats: Counted = UNCOUNTED
         self.problem = self.remedy = ""
-        self._listener = Listener(channel, self._line, self._unfit, clock, on_end=self._settled.set)
+        self._listener = Listener(channel, self._line, self._unfit, clock, on_end=self._end)
 
     def begin(self) -> None:
         """Listen from now on, in a thread that ends with the channel."""
@@ -83,9 +87,36 @@ class Events:
         """What was said last that is no event."""
         return " ".join(self._said)
 
+    @property
+    def last_words(self) -> str:
+        """Why it ended, as far as it said anything."""
+        return self.problem or (self._refusal or ("",))[0] or self.words
+
     def ping(self) -> int:
         """What to send in a ping, now."""
         return self._clocks.ping()
+
+    def forget_refusal(self) -> None:
+        """What is refused from now on is of what is sent next."""
+        with self._heard:
+            self._refusal = None
+
+    def check(self, ping: int, timeout: float) -> None:
+        """Wait until that ping is answered: what was sent before it is done then. InputError if that was refused since
+        ``forget_refusal``; TransportError if nothing is heard within ``timeout`` seconds, or will be."""
+        with self._heard:
+            self._heard.wait_for(lambda: self._refusal or self._answered >= ping or self._is_over, timeout)
+            (refusal, self._refusal), is_answered = (self._refusal, None), self._answered >= ping
+        if refusal is not None:
+            raise InputError(*refusal)
+        if not is_answered:
+            raise TransportError(f"The receiver on {self._where} does not answer.", "Try again in a moment.")
+
+    def _end(self) -> None:
+        self._settled.set()
+        with self._heard:
+            self._is_over = True
+            self._heard.notify_all()
 
     def forget_tally(self) -> None:
         """The next one is the one that counts."""
@@ -112,10 +143,13 @@ class Events:
             case "ready":
                 self._ready, self._is_ready = facts, True
                 self._settled.set()
+            case "error" if self._is_ready:  # it refused a command, and goes on
+                self._hear(refusal=(facts.get("problem", ""), facts.get("remedy", "")))
             case "error":
                 self.problem, self.remedy = facts.get("problem", ""), facts.get("remedy", "")
                 self._settled.set()
             case "pong":
+                self._hear(answered=facts.get("ping", 0))
                 if remark := self._clocks.answered(facts):
                     self._on_remark(remark)
             case "tally":
@@ -123,6 +157,12 @@ class Events:
                 self._told.set()
             case "stats":
                 self.stats = Counted(**facts)
+
+    def _hear(self, answered: int = 0, refusal: tuple[str, str] | None = None) -> None:
+        with self._heard:
+            self._answered = max(self._answered, answered)
+            self._refusal = refusal or self._refusal
+            self._heard.notify_all()
 
     def _unfit(self, error: ValueError) -> TransportError:
         return TransportError(

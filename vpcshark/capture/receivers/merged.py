@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import InputError, TransportError, VpcsharkError
 from vpcshark.text import many
 from vpcshark.wire.capture_files.merge import Merger
 
@@ -76,17 +76,14 @@ class FleetReception(Receiver):
         return "" if living == count else f"{living} of {many(count, 'host')}"
 
     def command(self, **words: object) -> None:
-        """To every host that is there. TransportError if none takes it."""
-        failures = []
-        living = self._there
-        for member in living:
-            try:
-                member.reception.command(**words)
-            except TransportError as error:  # its stream ends with it, and says so
-                log.info("%s does not take a command: %s", member.name, error)
-                failures.append(error)
-        if failures and len(failures) == len(living):
-            raise failures[0]
+        """To every host that is there. InputError if any refuses it, TransportError if none takes it."""
+        there = self._there
+        errors = [each for each in threads.together([partial(_sent, one, words) for one in there]) if each is not None]
+        refusals = [error for error in errors if isinstance(error, InputError)]
+        if refusals:
+            raise refusals[0]
+        if errors and len(errors) == len(there):
+            raise errors[0]
 
     def begin_tally(self) -> None:
         """See ``FrameStream``."""
@@ -212,6 +209,16 @@ def _foreign(told: Iterable[Counted | Arrived]) -> dict[str, int]:
     for each in told:
         foreign.update(each.foreign)
     return dict(foreign)
+
+
+def _sent(member: Member, words: Mapping[str, object]) -> InputError | TransportError | None:
+    """Send it the command; why it does not take it. A stream whose way broke ends, and says so itself."""
+    try:
+        member.reception.command(**words)
+    except (InputError, TransportError) as error:
+        log.info("%s does not take a command: %s", member.name, error)
+        return error
+    return None
 
 
 def _told_nobody(error: VpcsharkError | None) -> None:

@@ -23,7 +23,8 @@ class Receiver(FrameStream):
 
     @abstractmethod
     def command(self, **words: object) -> None:
-        """Send one command line (the contract is in docs/ARCHITECTURE.md). TransportError."""
+        """Send one command line (the contract is in docs/ARCHITECTURE.md). A filter is in force when this returns;
+        InputError: it is refused, and the one before stays. TransportError."""
 
 
 class Around(Receiver):

@@ -19,13 +19,12 @@ from vpcshark.capture.contract.frame_stream import UNCOUNTED, Arrived, Counted, 
 from vpcshark.capture.contract.sink import Sink
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.contract.stop import Stop
-from vpcshark.capture.receivers.client import Reception
+from vpcshark.capture.receivers.client import PROGRAMS, Reception
 from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock, utc
-from vpcshark.errors import Broken, Hopeless, Refused, TransportError, VpcsharkError, unexpected
+from vpcshark.errors import Broken, Hopeless, InputError, Refused, TransportError, VpcsharkError, unexpected
 
 log = logging.getLogger(__name__)
-PROGRAMS = frozenset({"program", "socket_program"})
 UNTIL = "{until}"  # for it a receiver puts in when it began
 
 
@@ -80,13 +79,17 @@ class Resuming(Receiver):
         return "connecting again" if self._is_broken else ""
 
     def command(self, **words: object) -> None:
-        """See ``FrameStream``. A filter holds for the next receiver too, so that it may come while there is
-        none."""
+        """See ``Receiver``. A filter holds for the next receiver too, so that it may come while there is none."""
         with self._lock:
+            before = dict(self._programs)
             self._programs.update({name: words[name] for name in PROGRAMS & words.keys()})
             current = self._current
         try:
             current.command(**words)
+        except InputError:
+            with self._lock:
+                self._programs = before
+            raise
         except TransportError as error:
             if not words.keys() <= PROGRAMS:
                 raise
@@ -179,6 +182,8 @@ class Resuming(Receiver):
             return
         try:
             reception.command(**programs)
+        except InputError as error:
+            self._status.say(f"Packets are arriving by an earlier filter: {error}")
         except TransportError as error:  # its stream will say so
             log.info("%s", error)
 
