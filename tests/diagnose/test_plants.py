@@ -123,6 +123,18 @@ def test_nothing_is_left_of_a_case_that_fails(planting, tmp_path):
     assert not any(Path("/run/netns", name).exists() for name in lab.spaces)
 
 
+def test_no_tcpdump_is_left_where_one_of_them_fails(planting, tmp_path):
+    """The others are ended too."""
+    lab = Lab(tmp_path, "none", 1)
+    lab.build()
+    taps = [tap for taps in lab.taps.values() for tap in taps]
+    taps[0].file.rename(tmp_path / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        lab.end()
+    assert len(taps) > 1
+    assert [tap.process.returncode for tap in taps if tap.process.returncode is None] == []
+
+
 def test_kinds_are_of_the_contract_and_every_class_is_planted():
     """At least 55 kinds; a label promises nothing that diagnose has no name for."""
     assert len(KINDS) >= 55

@@ -10,7 +10,7 @@ import random
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -250,13 +250,23 @@ class Lab:
         """Let time pass in the story that the packets tell."""
         time.sleep(seconds)
 
+    def paced(self, rate: float, count: int) -> Iterator[int]:
+        """So many numbers, ``rate`` a second: on a busy machine those that are late come at once."""
+        begin = time.monotonic()
+        for number in range(count):
+            time.sleep(max(0.0, begin + number / rate - time.monotonic()))
+            yield number
+
     def end(self) -> dict[str, int]:
         """End all; point -> how many frames its file has."""
         self._over.set()
+        taps = [tap for taps in self.taps.values() for tap in taps]
         try:
-            for tap in (tap for taps in self.taps.values() for tap in taps):
+            for tap in taps:
                 tap.end()
         finally:
+            for tap in taps:
+                tap.drop()
             for host in (self.client, self.server, self.router):
                 host.close()
             if self.wire:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 import threading
 from collections.abc import Callable
@@ -139,9 +140,9 @@ def dns_rate_limited(lab: Lab) -> str:
         ),
     )
     asker = lab.client.udp()
-    for number in range(1, 3 * fast + 20):
+    asked = itertools.chain(lab.paced(10, 20), lab.paced(fast, 3 * fast))
+    for number, _ in enumerate(asked, 1):
         asker.sendto(messages.question(f"h{number % 40}.internal", number), (lab.server.address, 53))
-        lab.pause(0.1 if number < 20 else 1 / fast)
     lab.pause(1)
     lab.must(lab.hits() > fast, "queries are dropped")
     return (

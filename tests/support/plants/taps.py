@@ -60,6 +60,12 @@ class Tap:
         if lost is None or int(lost[1]):
             raise RuntimeError(f"tcpdump lost packets: {told}")
 
+    def drop(self) -> None:
+        """However it went: tcpdump is gone, which no namespace's end would end."""
+        if self.process is not None:
+            with self.process:
+                self.process.kill()
+
 
 def wait_until(is_so: Callable[[], object], what: str, seconds: float = GENEROUS) -> None:
     """Raises: TimeoutError."""
