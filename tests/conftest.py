@@ -8,12 +8,10 @@ import os
 from collections import Counter
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager, ExitStack
-from functools import cache
 from typing import Any
 
-import botocore.session
 import pytest
-from botocore.loaders import create_loader
+import shared_botocore
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -42,7 +40,7 @@ settings.load_profile("whole" if os.environ.get("VPCSHARK_EXAMPLES") == "all" el
 LONG = (E2E, "tests/chaos/", "tests/permissions/", "tests/attack/")
 
 
-botocore.session.create_loader = cache(create_loader)  # moto's import alone would read EC2's description three times
+shared_botocore.install()
 gc.disable()  # while the tests are collected: a quarter of that time would go into looking for garbage that is none
 
 
