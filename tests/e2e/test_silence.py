@@ -127,7 +127,7 @@ def test_another_captures_frames_are_said_with_their_vni(clean_lab: Lab, tmp_pat
     finally:
         other.kill()
         other.communicate()
-    assert "Frames of other captures come to capture-1: VNI 4242: " in line
+    assert 'Frames of other captures come to the capture host "capture-1": VNI 4242: ' in line
     assert "none has the VNI of this one (77)" in line
 
 
