@@ -122,7 +122,7 @@ def test_wireshark_shows_a_path_as_one_interface(screen: gui.Screen, tmp_path: P
     """By its name in the settings, with our profile: records and packets in one list, each with its point in a column.
     The picture is to be looked at."""
     with walked(tmp_path) as stage:
-        lab = stage.lab.listed()
+        lab = stage.lab.listed("aws-shop")
         hidden = {"capture.devices_hide": gui.other_interfaces(lab.environment, ("aws-shop",))}
         folder = with_profile(tmp_path / "wireshark", hidden)
         chosen = ["-C", "vpcshark"]

@@ -367,7 +367,7 @@ def test_the_path_is_one_interface_and_each_frame_says_where_it_was(
     folder = tmp_path / "wireshark"
     monkeypatch.setenv("WIRESHARK_CONFIG_DIR", str(folder / "profile"))
     wireshark_profile.install(io.StringIO(), install.run_command)
-    talk_lab.listed()
+    talk_lab.listed("aws-web")
     loop = "while :; do curl -s --max-time 2 http://$0/; sleep 0.5; done"
     talk_lab.start(*talk_lab.namespace("client"), "sh", "-c", loop, SERVER, stdin=subprocess.DEVNULL)
     hidden = {"capture.devices_hide": gui.other_interfaces(talk_lab.environment)}

@@ -73,11 +73,12 @@ class Lab:
             command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
         )
 
-    def listed(self) -> Lab:
-        """Itself, once its ENIs are in Wireshark's list: on a busy machine the first list may be empty, since nobody
-        waits for it for more than two seconds, and tshark knows no options of what is not listed."""
+    def listed(self, interface: str = "eni-") -> Lab:
+        """Itself, once its ENIs, or ``interface``, are in Wireshark's list: on a busy machine the first list may be
+        empty, since nobody waits for it for more than two seconds, one that is a second old is not made anew though the
+        settings are others, and tshark knows no options of what is not listed."""
         refresh = (sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
-        wait_until(lambda: "{value=eni-" in self.run(*refresh).stdout, "the ENIs are listed")
+        wait_until(lambda: f"{{value={interface}" in self.run(*refresh).stdout, f"{interface} is listed")
         return self
 
     def forget(self) -> None:
