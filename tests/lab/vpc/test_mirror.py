@@ -197,7 +197,8 @@ def test_two_sources_give_a_copy_each(vpc: Any, inner: Any) -> None:
 @pytest.mark.usefixtures("receiver")
 def test_packet_length_cuts_the_inner_frame(vpc: Any, inner: Any) -> None:
     """PacketLength counts bytes after the VXLAN header; the outer lengths follow."""
-    must, _, copies = observe(vpc, [vpc.session(packet_length=60)], lambda: vpc.await_frames("web-1", 60))
+    ping = ("ping", "-c", "3", "-i", "0.2", "-s", "1400", vpc.eni("db-1").ipv4)
+    must, _, copies = observe(vpc, [vpc.session(packet_length=60)], lambda: vpc.run("web-1", *ping))
     assert max(map(len, must)) > 1000
     assert {len(inner(copy)) for copy in copies} == {60}
     assert {(copy[IP].len, copy[UDP].len) for copy in copies} == {(20 + 8 + 8 + 60, 8 + 8 + 60)}
