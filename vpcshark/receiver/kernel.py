@@ -28,6 +28,7 @@ _PACKET_TYPE, _INTERFACE_INDEX, _PACKET_OUTGOING = 0xFFFFF004, 0xFFFFF008, 4
 _LOAD, _LOAD_HALF, _LOAD_BYTE, _LOAD_HALF_X, _HEADER_LENGTH = 0x20, 0x28, 0x30, 0x48, 0xB1
 _JUMP_EQUAL, _RETURN = 0x15, 0x06
 REFUSE_ALL = [(_RETURN, 0, 0, 0)]
+ACCEPT_ALL = [(_RETURN, 0, 0, 0x7FFFFFFF)]
 
 
 def attach(sock: socket.socket, program: Program, option: int = SO_ATTACH_FILTER) -> None:
@@ -38,8 +39,8 @@ def attach(sock: socket.socket, program: Program, option: int = SO_ATTACH_FILTER
 
 def exchange(sock: socket.socket, program: Program, earlier: Program, between: Program) -> None:
     """Put ``program`` in the place of ``earlier``. Linux counts both while they change places, up to
-    net.core.optmem_max: where that is too much, ``between`` is there for a moment, which is short and takes more than
-    either, so that no frame is missed. ``OSError``: ``earlier`` is in its place.
+    net.core.optmem_max: where that is too much, ``between`` is there for a moment: it should be short and take what
+    either takes, so that no frame is missed. ``OSError``: ``earlier`` is in its place.
     """
     try:
         attach(sock, program)

@@ -187,9 +187,10 @@ class Ring:
         """Filter by ``program`` from now on, which must pass only VXLAN and Geneve on our ports; None takes all on
         those. ``OSError``: the filter is the one that it was.
         """
-        anything = kernel.arriving(kernel.any_datagram(self._frames.ports[:2]), self._interfaces)
-        chosen = anything if program is None else kernel.arriving(program, self._interfaces)
+        wanted = kernel.any_datagram(self._frames.ports[:2]) if program is None else program
+        chosen = kernel.arriving(wanted, self._interfaces)
         if self._program:
+            anything = kernel.arriving(kernel.ACCEPT_ALL, self._interfaces)  # what is no VXLAN is counted as other
             kernel.exchange(self._socket, chosen, self._program, anything)
         else:
             kernel.attach(self._socket, chosen)
