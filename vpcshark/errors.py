@@ -58,6 +58,10 @@ class Broken(TransportError):
     """The way to a command broke while it ran; by a new way it may go on."""
 
 
+class Unanswered(TransportError):
+    """Whether a command was taken is not known: nothing was heard in time, though the way to it stands."""
+
+
 class Unreachable(TransportError):
     """Nobody answered at the other machine's address; by another way it may be there."""
 

@@ -10,7 +10,9 @@ import pytest
 
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.client import Reception
-from vpcshark.errors import Broken, InputError, TransportError
+from vpcshark.capture.receivers.events import Events
+from vpcshark.clock import SystemClock
+from vpcshark.errors import Broken, InputError, TransportError, Unanswered
 from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO = (pcapng.enhanced_packet(0, number, b"frame", 5) for number in (1, 2))
@@ -76,9 +78,9 @@ class ListSink:
         self.room = len(self.chunks)
 
 
-def begun(channel: FakeChannel) -> Reception:
+def begun(channel: FakeChannel, answer: float = 180.0) -> Reception:
     """A reception whose receiver said ready."""
-    reception = Reception(channel, FakeTransport())
+    reception = Reception(channel, FakeTransport(), answer=answer)
     channel.error.put(b'{"event": "ready", "mode": "ring"}\n')
     reception.begin({"port": 4789}, 5.0)
     assert reception.mode == "ring"
@@ -186,9 +188,9 @@ def test_a_reader_that_goes_is_no_error():
     reception.finish(0.0)
 
 
-def filtering(channel: FakeChannel, *said: bytes) -> Reception:
+def filtering(channel: FakeChannel, *said: bytes, answer: float = 180.0) -> Reception:
     """A reception whose receiver answers its next filter so; {n} is the number of the ping behind that."""
-    reception = begun(channel)
+    reception = begun(channel, answer)
     written = channel.write
 
     def write(data: bytes) -> None:
@@ -227,6 +229,52 @@ def test_a_filter_that_the_receiver_refuses_is_an_error_and_no_end():
     assert done.wait(180)
     assert isinstance(ended[0], Broken)
     reception.finish(1.0)
+
+
+def test_whether_a_filter_is_in_force_is_not_known_before_an_answer():
+    """Only that is said; the receiver may be slow."""
+    reception = filtering(FakeChannel(), answer=0.0)
+    with pytest.raises(Unanswered, match="does not answer"):
+        reception.command(**FILTER)
+    reception.finish(1.0)
+
+
+def test_an_answer_that_comes_too_late_is_not_the_next_filters():
+    """The receiver was slow, and refuses the first filter when the second is on its way."""
+    channel = FakeChannel()
+    events = listening(channel)
+    first = events.expect()
+    with pytest.raises(Unanswered):
+        events.check(first, 0.0)
+    second = events.expect()
+    channel.error.put(REFUSED + b"".join(ANSWERED.replace(b"{n}", b"%d" % ping) for ping in (first, second)))
+    events.check(second, 180.0)
+    third = events.expect()
+    channel.error.put(REFUSED + ANSWERED.replace(b"{n}", b"%d" % third))
+    with pytest.raises(InputError, match="too long"):
+        events.check(third, 180.0)
+    channel.close()
+
+
+def test_a_sign_of_life_is_no_answer_to_a_filter():
+    """It may be asked for and answered between a filter's number and that filter."""
+    channel = FakeChannel()
+    events = listening(channel)
+    expected, sign = events.expect(), events.ping()
+    channel.error.put(ANSWERED.replace(b"{n}", b"%d" % sign) + b'{"event": "tally"}\n')
+    assert events.tally(180.0).is_known
+    with pytest.raises(Unanswered):
+        events.check(expected, 0.0)
+    channel.close()
+
+
+def listening(channel: FakeChannel) -> Events:
+    """What a receiver says that is ready."""
+    events = Events(channel, "web-1", SystemClock(), lambda remark: None)
+    events.begin()
+    channel.error.put(b'{"event": "ready"}\n')
+    assert events.wait_until_ready(180.0)
+    return events
 
 
 def test_a_receiver_that_ends_instead_of_an_answer_is_waited_for_no_longer():

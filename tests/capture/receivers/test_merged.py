@@ -11,7 +11,7 @@ from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.receivers.merged import FleetReception, Member
 from vpcshark.clock import SystemClock
-from vpcshark.errors import InputError, TransportError
+from vpcshark.errors import InputError, TransportError, Unanswered
 from vpcshark.wire.capture_files.blocks import enhanced_packet, interface_statistics
 
 PATIENCE = 10.0  # seconds, for what happens at once
@@ -27,9 +27,11 @@ class Receiver:
         self.sink = self.on_end = None
         self.last = b""
         self.finished = threading.Event()
-        self.is_broken = self.refuses = False
+        self.is_broken = self.is_slow = self.refuses = False
 
     def command(self, **words) -> None:
+        if self.is_slow:
+            raise Unanswered("The receiver does not answer.")
         if self.refuses:
             raise InputError("The filter is too long.")
         if self.is_broken:
@@ -153,6 +155,18 @@ def test_a_filter_that_one_host_refuses_is_refused(running: Running):
     with pytest.raises(InputError, match="too long"):
         running.fleet.command(program=[])
     assert second.commands == [{"program": []}]
+
+
+def test_a_filter_that_one_host_does_not_answer_is_not_said_to_be_in_force(running: Running):
+    """It is there, and may have taken it or not; a refusal tells more."""
+    first, second = running.receivers
+    first.is_slow = True
+    with pytest.raises(Unanswered):
+        running.fleet.command(program=[])
+    assert second.commands == [{"program": []}]
+    second.refuses = True
+    with pytest.raises(InputError, match="too long"):
+        running.fleet.command(program=[])
 
 
 def test_a_host_that_is_lost_is_said_and_the_rest_goes_on(running: Running):

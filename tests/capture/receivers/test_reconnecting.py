@@ -15,7 +15,7 @@ from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.receivers.client import Reception
 from vpcshark.capture.receivers.reconnecting import Carried, Resuming
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import InputError, Refused, TransportError, VpcsharkError
+from vpcshark.errors import InputError, Refused, TransportError, Unanswered, VpcsharkError
 from vpcshark.wire.capture_files import pcapng
 
 ONE, TWO, THREE = (pcapng.enhanced_packet(number % 2, number * 10**15, b"frame", 5) for number in (1, 2, 3))
@@ -30,7 +30,7 @@ class Host:
 
     name = "ssh ec2-user@10.1.0.7"
 
-    def __init__(self, dropped: int = 0, time: int = 1000, clock: Clock | None = None) -> None:
+    def __init__(self, dropped: int = 0, time: int = 1000, clock: Clock | None = None, answer: float = 180.0) -> None:
         self.out: queue.Queue[bytes] = queue.Queue()
         self.errors: queue.Queue[bytes] = queue.Queue()
         self.errors.put(b'{"event": "ready", "mode": "ring", "time": %d, "pid": 7, "born": 99}\n' % time)
@@ -38,9 +38,10 @@ class Host:
         self.sent = b""
         self.status: int | None = None
         self.refuses = False  # any filter
+        self.is_slow = False  # to answer anything
         self.was_asked = threading.Event()  # for its status
         self.is_closed = threading.Event()
-        self.reception = Reception(self, self, b"", clock)
+        self.reception = Reception(self, self, b"", clock, answer)
         self.reception.begin({}, 5.0)
 
     def breaks(self) -> None:
@@ -59,7 +60,7 @@ class Host:
         self.sent += data
         if b"program" in data and self.refuses:
             self.errors.put(b'{"event": "error", "problem": "It is too long."}\n')
-        for line in answers(data):
+        for line in () if self.is_slow else answers(data):
             self.errors.put(line)
 
     def wait(self, timeout: float) -> int:
@@ -105,9 +106,9 @@ class Blocks:
 class Scene:
     """A capture with one host; ``next`` is what comes of the next tries: a host, or why there is none."""
 
-    def __init__(self, clock: Clock | None = None, status: Status | None = None) -> None:
+    def __init__(self, clock: Clock | None = None, status: Status | None = None, answer: float = 180.0) -> None:
         clock = clock or SystemClock()
-        self.first, self.sink, self.stop = Host(dropped=4, clock=clock), Blocks(), Stop()
+        self.first, self.sink, self.stop = Host(dropped=4, clock=clock, answer=answer), Blocks(), Stop()
         self.next: queue.Queue[Host | VpcsharkError] = queue.Queue()
         self.carried: queue.Queue[Carried] = queue.Queue()
         self.ended: queue.Queue[VpcsharkError | None] = queue.Queue()
@@ -239,6 +240,19 @@ def test_a_filter_that_is_refused_is_not_the_next_receivers_either(scene: Scene)
     scene.first.breaks()
     assert scene.carried.get(timeout=180).programs == {"program": [[6, 0, 0, 1]]}
     scene.next.put(Refused("It lets nobody in."))
+
+
+def test_a_filter_that_is_not_answered_is_not_the_next_receivers_either():
+    """Whoever wanted it was told that it is not in force."""
+    scene = Scene(answer=0.0)
+    scene.first.is_slow = True
+    with pytest.raises(Unanswered):
+        scene.resuming.command(program=[[6, 0, 0, 2]])
+    scene.first.breaks()
+    assert scene.carried.get(timeout=180).programs == {}
+    scene.next.put(Refused("It lets nobody in."))
+    scene.stop.request("the test is over")
+    scene.resuming.finish(1.0)
 
 
 def test_a_filter_that_the_next_receiver_refuses_is_said():

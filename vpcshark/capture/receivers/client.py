@@ -31,22 +31,31 @@ log = logging.getLogger(__name__)
 PROGRAMS = frozenset({"program", "socket_program"})
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
-ANSWER = 10.0  # seconds within which it says whether it has taken a filter
+ANSWER = 10.0  # seconds; a receiver that is alive says something in less than SILENCE
 LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 
 
 class Reception(Receiver):
     """One running receiver."""
 
-    def __init__(self, channel: Channel, transport: Transport, begin: bytes = b"", clock: Clock | None = None) -> None:
-        """``transport`` is closed with the receiver: it was opened for it alone. ``begin``: see ``frames.Frames``."""
+    def __init__(
+        self,
+        channel: Channel,
+        transport: Transport,
+        begin: bytes = b"",
+        clock: Clock | None = None,
+        answer: float = ANSWER,
+    ) -> None:
+        """``transport`` is closed with the receiver: it was opened for it alone. ``begin``: see ``frames.Frames``.
+        ``answer``: seconds within which it says whether it has taken a filter."""
         self._begin = begin
+        self._answer = answer
         self._channel = channel
         self._transport = transport
         self._where = transport.name
         self._events = Events(channel, transport.name, clock or SystemClock(), self._remark)
         self._frames = Frames(channel, transport.name, begin)
-        self._exchanging = threading.Lock()  # whoever has it sent the filter that a refusal is about
+        self._exchanging = threading.Lock()  # filters are sent in the order in which answers are expected
         self._ended = threading.Event()
         self._moving: Future[None] | None = None
 
@@ -123,11 +132,10 @@ class Reception(Receiver):
         if not PROGRAMS & words.keys():
             return self._send(words)
         with self._exchanging:
-            self._events.forget_refusal()
+            ping = self._events.expect()
             self._send(words)
-            ping = self._events.ping()
             self._send({"ping": ping})
-            self._events.check(ping, ANSWER)
+            self._events.check(ping, self._answer)
 
     def _send(self, words: Mapping[str, object]) -> None:
         self._channel.write(json.dumps(words).encode() + b"\n")

@@ -17,7 +17,7 @@ from vpcshark.capture.receivers.clock_offset import Clocks
 from vpcshark.capture.remote import output_lines
 from vpcshark.capture.remote.listening import Listener
 from vpcshark.clock import Clock
-from vpcshark.errors import InputError, TransportError, VpcsharkError
+from vpcshark.errors import InputError, TransportError, Unanswered, VpcsharkError
 from vpcshark.transport.base import Channel
 
 log = logging.getLogger(__name__)
@@ -35,9 +35,10 @@ class Events:
         self._clocks = Clocks(where, clock)
         self._settled = threading.Event()  # it is ready, or never will be
         self._told = threading.Event()  # of the tally that was asked for last
-        self._heard = threading.Condition()  # held while ``_answered``, ``_refusal`` and ``_is_over`` change
-        self._answered = 0
-        self._refusal: tuple[str, str] | None = None
+        self._heard = threading.Condition()  # held while the four below change
+        self._expected: deque[int] = deque()  # pings behind filters, not answered yet, in the order of their answers
+        self._refusals: dict[int, tuple[str, str]] = {}  # (problem, remedy) by the ping behind what was refused
+        self._complaint = ""  # an error that is about no filter
         self._is_over = False
         self._tally = UNANSWERED
         self._ready: Mapping[str, Any] = {}
@@ -90,27 +91,31 @@ class Events:
     @property
     def last_words(self) -> str:
         """Why it ended, as far as it said anything."""
-        return self.problem or (self._refusal or ("",))[0] or self.words
+        return self.problem or self._complaint or self.words
 
     def ping(self) -> int:
         """What to send in a ping, now."""
         return self._clocks.ping()
 
-    def forget_refusal(self) -> None:
-        """What is refused from now on is of what is sent next."""
+    def expect(self) -> int:
+        """The number of the ping to send behind a filter, asked for before either is sent. A receiver does one thing
+        after the other: what it refuses until it answers that ping, and has not before, is that filter."""
         with self._heard:
-            self._refusal = None
+            self._expected.append(self.ping())
+            return self._expected[-1]
 
     def check(self, ping: int, timeout: float) -> None:
-        """Wait until that ping is answered: what was sent before it is done then. InputError if that was refused since
-        ``forget_refusal``; TransportError if nothing is heard within ``timeout`` seconds, or will be."""
+        """Wait until that ping is answered. InputError if the filter before it is refused; ``Unanswered`` if neither
+        is heard within ``timeout`` seconds, TransportError if nothing will be."""
         with self._heard:
-            self._heard.wait_for(lambda: self._refusal or self._answered >= ping or self._is_over, timeout)
-            (refusal, self._refusal), is_answered = (self._refusal, None), self._answered >= ping
+            self._heard.wait_for(lambda: ping not in self._expected or self._is_over, timeout)
+            refusal = self._refusals.pop(ping, None)
+            is_open, is_over = ping in self._expected, self._is_over
         if refusal is not None:
             raise InputError(*refusal)
-        if not is_answered:
-            raise TransportError(f"The receiver on {self._where} does not answer.", "Try again in a moment.")
+        if is_open:
+            kind = TransportError if is_over else Unanswered
+            raise kind(f"The receiver on {self._where} does not answer.", "Try again in a moment.")
 
     def _end(self) -> None:
         self._settled.set()
@@ -149,7 +154,7 @@ class Events:
                 self.problem, self.remedy = facts.get("problem", ""), facts.get("remedy", "")
                 self._settled.set()
             case "pong":
-                self._hear(answered=facts.get("ping", 0))
+                self._hear(answered=facts.get("ping"))
                 if remark := self._clocks.answered(facts):
                     self._on_remark(remark)
             case "tally":
@@ -158,10 +163,15 @@ class Events:
             case "stats":
                 self.stats = Counted(**facts)
 
-    def _hear(self, answered: int = 0, refusal: tuple[str, str] | None = None) -> None:
+    def _hear(self, answered: object = None, refusal: tuple[str, str] | None = None) -> None:
         with self._heard:
-            self._answered = max(self._answered, answered)
-            self._refusal = refusal or self._refusal
+            if refusal is not None and self._expected:
+                self._refusals[self._expected[0]] = refusal
+            elif refusal is not None:
+                self._complaint = refusal[0]
+            if answered in self._expected:
+                while self._expected.popleft() != answered:
+                    pass
             self._heard.notify_all()
 
     def _unfit(self, error: ValueError) -> TransportError:

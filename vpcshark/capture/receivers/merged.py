@@ -19,7 +19,7 @@ from vpcshark.capture.contract.sink import Sink, SinkClosed
 from vpcshark.capture.contract.status import Status
 from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock
-from vpcshark.errors import InputError, TransportError, VpcsharkError
+from vpcshark.errors import InputError, TransportError, Unanswered, VpcsharkError
 from vpcshark.text import many
 from vpcshark.wire.capture_files.merge import Merger
 
@@ -76,12 +76,13 @@ class FleetReception(Receiver):
         return "" if living == count else f"{living} of {many(count, 'host')}"
 
     def command(self, **words: object) -> None:
-        """To every host that is there. InputError if any refuses it, TransportError if none takes it."""
+        """To every host that is there. InputError if any refuses it, ``Unanswered`` if any does not tell,
+        TransportError if none takes it."""
         there = self._there
         errors = [each for each in threads.together([partial(_sent, one, words) for one in there]) if each is not None]
-        refusals = [error for error in errors if isinstance(error, InputError)]
-        if refusals:
-            raise refusals[0]
+        for error in sorted(errors, key=lambda error: not isinstance(error, InputError)):
+            if isinstance(error, InputError | Unanswered):
+                raise error
         if errors and len(errors) == len(there):
             raise errors[0]
 

@@ -24,7 +24,8 @@ class Receiver(FrameStream):
     @abstractmethod
     def command(self, **words: object) -> None:
         """Send one command line (the contract is in docs/ARCHITECTURE.md). A filter is in force when this returns;
-        InputError: it is refused, and the one before stays. TransportError."""
+        InputError: it is refused, and the one before stays. ``Unanswered``: it may be in force or not.
+        TransportError."""
 
 
 class Around(Receiver):

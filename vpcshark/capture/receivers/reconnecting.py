@@ -22,7 +22,7 @@ from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.receivers.client import PROGRAMS, Reception
 from vpcshark.capture.receivers.receiver import Receiver
 from vpcshark.clock import Clock, utc
-from vpcshark.errors import Broken, Hopeless, InputError, Refused, TransportError, VpcsharkError, unexpected
+from vpcshark.errors import Broken, Hopeless, InputError, Refused, TransportError, Unanswered, VpcsharkError, unexpected
 
 log = logging.getLogger(__name__)
 UNTIL = "{until}"  # for it a receiver puts in when it began
@@ -86,7 +86,7 @@ class Resuming(Receiver):
             current = self._current
         try:
             current.command(**words)
-        except InputError:
+        except (InputError, Unanswered):
             with self._lock:
                 self._programs = before
             raise
