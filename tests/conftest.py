@@ -37,7 +37,8 @@ settings.register_profile("share", settings.get_profile("whole"), max_examples=2
 # Of those that name no number; the others ask tests/support/properties.py.
 settings.load_profile("whole" if os.environ.get("VPCSHARK_EXAMPLES") == "all" else "share")
 # They begin first, so that none of them is what all wait for in the end.
-LONG = (E2E, "tests/chaos/", "tests/permissions/", "tests/attack/")
+LONG = ("tests/attack/", "tests/chaos/", E2E, "tests/permissions/")
+LONGEST = "tests/e2e/test_wireshark_gui.py"  # in one piece: it shares a window
 
 
 shared_botocore.install()
@@ -121,7 +122,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function) and is_hypothesis_test(item.obj):
             item.add_marker(pytest.mark.property)
         rows[function] += 1
-    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    items.sort(key=lambda item: order(item.nodeid))
+
+
+def order(test: str) -> tuple[int, bool]:
+    """By folder, since a folder's lab ends behind the last test that a process has of it."""
+    folder = next((number for number, each in enumerate(LONG) if test.startswith(each)), len(LONG))
+    return folder, not test.startswith(LONGEST)
 
 
 def pytest_collection_finish() -> None:

@@ -6,13 +6,23 @@ import botocore.exceptions
 import pytest
 from botocore.exceptions import ClientError
 
-from vpcshark.aws.errors import is_answer, is_throttle, mapped, translate
+from vpcshark.aws import errors
+from vpcshark.aws.errors import denied_action, denied_resource, is_answer, is_throttle, mapped, raw_answer, translate
+from vpcshark.aws.iam.dry_run import time_of
 from vpcshark.errors import AwsError
 
 ENCODED = (
     "You are not authorized to perform this operation. User: arn:aws:iam::1:user/a is not authorized to perform: "
     "ec2:CreateTags on resource: arn:aws:ec2:*:*:x. Encoded authorization failure message: " + "x" * 900
 )
+
+
+# All that is asked of an AwsError; the other two are asked of botocore's own exceptions.
+ASKED = [
+    value
+    for name, value in vars(errors).items()
+    if name.startswith("is_") and name not in ("is_unconnected", "is_silence")
+]
 
 
 def refusal(code: str, message: str = "Because.", operation: str = "CreateTrafficMirrorSession") -> AwsError:
@@ -41,6 +51,22 @@ def test_every_exception_of_botocore_becomes_sentences(cls: type[BaseException])
     assert isinstance(error, AwsError)
     assert error.problem.endswith((".", ")"))
     assert str(error)[0].isupper()
+
+
+def broken_connections() -> list[type[BaseException]]:
+    """What botocore raises where an answer did not come, or not whole."""
+    return [cls for cls in botocore_errors() if issubclass(cls, botocore.exceptions.HTTPClientError)]
+
+
+@pytest.mark.parametrize("cls", broken_connections(), ids=lambda cls: cls.__name__)
+def test_whatever_is_asked_of_an_error_has_an_answer_where_aws_gave_none(cls: type[BaseException]) -> None:
+    """As botocore makes them, with a response that is None: a create under way is then neither refused nor unsent."""
+    with pytest.raises(AwsError) as caught, mapped("create a mirror filter"):
+        raise cls(endpoint_url="https://ec2.eu-west-1.amazonaws.com", proxy_url="http://proxy", error="no answer")
+    error = caught.value
+    said = {ask.__name__ for ask in ASKED if ask(error)}
+    assert said <= {"is_unreachable"}
+    assert (denied_action(error), denied_resource(error), dict(raw_answer(error)), time_of(error)) == ("", "", {}, 0.0)
 
 
 @pytest.mark.parametrize("exc", [ValueError("x"), KeyError("x"), OSError("x"), AwsError("x")])

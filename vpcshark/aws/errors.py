@@ -178,7 +178,7 @@ def is_expired(error: AwsError) -> bool:
 def is_refusal(error: AwsError) -> bool:
     """Did AWS say clearly that it did nothing? Throttling and server faults leave that open, and so does a refusal
     that botocore got for a repeated call: the answer that was lost before it may have been another."""
-    metadata = getattr(error.__cause__, "response", {}).get("ResponseMetadata", {})
+    metadata = raw_answer(error).get("ResponseMetadata", {})
     status, repeated = metadata.get("HTTPStatusCode", 400), metadata.get("RetryAttempts", 0)
     return (
         is_answer(error)
@@ -204,6 +204,12 @@ def is_silence(exc: BaseException) -> bool:
 def is_unsent(error: AwsError) -> bool:
     """Was no attempt of the call sent? Then it surely did nothing. ``client`` marks such exceptions."""
     return bool(getattr(error.__cause__, "was_never_sent", False))
+
+
+def raw_answer(error: AwsError) -> Mapping[str, Any]:
+    """AWS's refusal as botocore has it; empty where there is none. botocore's exceptions of broken connections and late
+    answers have one too that is None."""
+    return getattr(error.__cause__, "response", None) or {}
 
 
 def is_answer(error: AwsError) -> bool:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from vpcshark.aws.client import Aws, Ec2
-from vpcshark.aws.errors import denied_action, mapped
+from vpcshark.aws.errors import denied_action, mapped, raw_answer
 from vpcshark.errors import AwsError
 
 ALLOWED = "DryRunOperation"
@@ -112,7 +112,7 @@ def identity(aws: Aws) -> tuple[str, float]:
 def time_of(error: AwsError) -> float:
     """AWS's time of day in its refusal, 0 if it did not answer. A clock that is off by more than five minutes is seen
     there alone: AWS then accepts no signature, and calls that SignatureDoesNotMatch or RequestExpired."""
-    return _time_in(getattr(error.__cause__, "response", {}))
+    return _time_in(raw_answer(error))
 
 
 def _time_in(answer: Mapping[str, Any]) -> float:

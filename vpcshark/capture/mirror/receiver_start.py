@@ -25,8 +25,8 @@ from vpcshark.transport.base import Transport
 
 log = logging.getLogger(__name__)
 
-DEADLINE = 8.0  # seconds for connect, login and Python's start on a slow host
-LEAST = 4.0  # of these, Python's start has so many whatever the way took
+DEADLINE = 20.0  # seconds for connect, login and Python's start, also on a host that has others to serve
+LEAST = 15.0  # of these, Python's start has so many whatever the way took
 SPARE = 2.0  # more seconds for hosts that get nothing now
 BEGIN = b"vpcshark-receiver-begins\n"
 
