@@ -62,7 +62,9 @@ test: venv tools compiled ## what the README promises (in CI, what fails is run 
 
 test-long: WORKERS = 9# their tests wait more than they compute
 test-long: venv tools browser compiled ## the rest: whole matrices, real waits, all sizes
-	VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all $(TESTS) $(HOURS) -m "long or property"
+	export VPCSHARK_LAB_PROFILE=aws-like VPCSHARK_EXAMPLES=all; \
+	$(TESTS) $(HOURS) -m "(long or property) and not alone"; many=$$?; \
+	$(PY) tests/run.py $(HOURS) -m alone tests/e2e; alone=$$?; exit $$((many | alone))
 
 .PHONY: browser
 browser: # what looks at pages; few need it

@@ -46,7 +46,7 @@ def window(
     screen: gui.Screen, clean_lab: Lab, tmp_path: Path, request: pytest.FixtureRequest
 ) -> Iterator[gui.Wireshark]:
     """Wireshark with its list of interfaces, only ENIs in it; the last thing it showed is a picture."""
-    clean_lab.listed()
+    clean_lab.listed(is_named=True)
     hidden = {"capture.devices_hide": gui.other_interfaces(clean_lab.environment)}
     with gui.wireshark(screen, clean_lab.environment, tmp_path / "wireshark", hidden) as running:
         yield running
@@ -82,12 +82,13 @@ def start(window: gui.Wireshark, name: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_the_list_shows_every_eni_by_name(window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]):
     """Each ENI of the account has a row that begins with its (instance's) Name tag and has its address and id."""
     ec2 = clean_lab.client()
     instances = [i for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]]
     names = {i["InstanceId"]: tag["Value"] for i in instances for tag in i["Tags"] if tag["Key"] == "Name"}
-    rows = [row.name for row in window.rows() if "eni-" in row.name]  # other tests' labs have interfaces here too
+    rows = [row.name for row in window.rows()]
     shoot("list")
     enis = [e for e in ec2.describe_network_interfaces()["NetworkInterfaces"] if e["InterfaceType"] == "interface"]
     for eni in enis:
@@ -254,6 +255,7 @@ def type_filter(window: gui.Wireshark, text: str) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capture(
     window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
 ):
@@ -287,6 +289,7 @@ def test_the_toolbar_shows_live_figures_and_changes_the_filter_of_a_running_capt
 
 
 @pytest.mark.long
+@pytest.mark.alone
 def test_diagnose_pressed_in_a_running_capture_says_what_is_proved(
     window: gui.Wireshark, clean_lab: Lab, shoot: Callable[[str], None]
 ):

@@ -73,12 +73,18 @@ class Lab:
             command, env=self.environment, text=True, capture_output=True, timeout=timeout, check=False, **more
         )
 
-    def listed(self, interface: str = "eni-") -> Lab:
-        """Itself, once its ENIs, or ``interface``, are in Wireshark's list: on a busy machine the first list may be
-        empty, since nobody waits for it for more than two seconds, one that is a second old is not made anew though the
-        settings are others, and tshark knows no options of what is not listed."""
+    def listed(self, interface: str = "eni-", *, is_named: bool = False) -> Lab:
+        """Itself, once its ENIs, or ``interface``, are in Wireshark's list, each by its instance's name if
+        ``is_named``: on a busy machine the first list may be empty, since nobody waits for it for more than two
+        seconds, one that is a second old is not made anew though the settings are others, and tshark knows no options
+        of what is not listed. AWS may show an instance before its tags."""
         refresh = (sys.executable, "-m", "vpcshark.extcap", "--vpcshark-refresh=wait")
-        wait_until(lambda: f"{{value={interface}" in self.run(*refresh).stdout, f"{interface} is listed")
+
+        def shows() -> bool:
+            said = self.run(*refresh).stdout
+            return f"{{value={interface}" in said and not (is_named and "{display=i-" in said)
+
+        wait_until(shows, f"{interface} is listed")
         return self
 
     def forget(self) -> None:
