@@ -185,23 +185,26 @@ def refuse(*arguments: object) -> Any:
 
 @pytest.mark.long
 def test_fifty_sessions_take_less_than_three_times_as_long_as_one(mine: Account, tmp_path):
-    """At 100 ms a call, up and down, while EC2 counts: it never has to say RequestLimitExceeded. The best runs of
-    each, in turns, until they tell or nine have not: whatever else the machine does slows both."""
-    mine.control.add_fault(".*", delay=0.1)
-    mine.control.limit("CreateTrafficMirrorSession", bucket=MANY, refill=5)
+    """Up and down, while EC2 counts: it never has to say RequestLimitExceeded. A call takes so long that what this
+    machine computes meanwhile is little beside it, also where others compute. The best runs of each, in turns, until
+    they tell or five have not."""
+
+    def slow() -> None:
+        mine.control.clear_faults()  # a full bucket, as a minute later
+        mine.control.add_fault(".*", delay=0.5)
+        mine.control.limit("CreateTrafficMirrorSession", bucket=MANY, refill=5)
+
     times: dict[int, list[tuple[float, float]]] = {1: [], MANY: []}
-    for turn in range(9):
+    for turn in range(5):
         for count, seen in times.items():
+            slow()
             run = Run(mine.enis[:count], tmp_path, turn * 100 + count)
             up = run.up()
             assert len(mine.sessions()) == count
             seen.append((up, run.down()))
-            mine.control.clear_faults()  # a full bucket, as a minute later
-            mine.control.add_fault(".*", delay=0.1)
-            mine.control.limit("CreateTrafficMirrorSession", bucket=MANY, refill=5)
         ups = {count: min(up for up, _ in seen) for count, seen in times.items()}
         downs = {count: min(down for _, down in seen) for count, seen in times.items()}
-        if turn >= 2 and ups[MANY] < 3 * ups[1] and downs[MANY] < 3 * downs[1]:
+        if ups[MANY] < 3 * ups[1] and downs[MANY] < 3 * downs[1]:
             break
     assert set(mine.statuses("CreateTrafficMirrorSession")) == {200}
     print(f"seconds for one and for {MANY}: up {ups}, down {downs}")  # noqa: T201 - pytest -s shows it
