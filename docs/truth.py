@@ -171,7 +171,7 @@ ROWS: tuple[Row, ...] = (
         ("InvalidGroup", "InvalidInstanceID"),
         {
             "aws.mirroring.resources.SETTLE_TIME": 6.0,
-            "capture.lifecycle.ending.YOUNG": 8,
+            "capture.lifecycle.resources.YOUNG": 8,
             "capture.mirror.host_waiting.SETTLE": 8,
             "capture.mirror.shared_target.LOOK_TIME": 6,
             "cleanup.tidy.SETTLE": 15,

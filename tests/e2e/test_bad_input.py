@@ -331,6 +331,7 @@ def _others_sessions(stage: Stage, how_many: int) -> None:
             Description=f"intrusion detection {number}",
         )["TrafficMirrorSession"]["TrafficMirrorSessionId"]
         stage.undo.callback(ec2.delete_traffic_mirror_session, TrafficMirrorSessionId=session)
+        stage.lab.until_shown(target, made, session)
 
 
 def nothing_listens(stage: Stage) -> Trouble:

@@ -37,6 +37,7 @@ def test_every_selector_of_an_eni_offers_what_the_account_has(clean_lab: Lab):
     ec2 = clean_lab.client()
     made = ec2.create_traffic_mirror_filter()["TrafficMirrorFilter"]["TrafficMirrorFilterId"]
     try:
+        clean_lab.until_shown(made)
         assert reloaded(clean_lab, eni, "mirror-filter") == ["auto", made]
     finally:
         ec2.delete_traffic_mirror_filter(TrafficMirrorFilterId=made)

@@ -143,6 +143,7 @@ def make_decoy(lab: Lab, tags: dict[str, str]) -> set[str]:
         Description="vpcshark capture by somebody",
         TagSpecifications=labels("traffic-mirror-target"),
     )["TrafficMirrorTarget"]["TrafficMirrorTargetId"]
+    lab.until_shown(made, target)
     return {made, target}
 
 

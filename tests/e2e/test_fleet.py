@@ -321,6 +321,7 @@ def test_a_target_of_the_load_balancer_that_stands_already(clean_lab: Lab, netwo
     ec2 = clean_lab.client()
     made = ec2.create_traffic_mirror_target(NetworkLoadBalancerArn=network.arn)["TrafficMirrorTarget"]
     target, control = made["TrafficMirrorTargetId"], LabControl(clean_lab.environment["AWS_ENDPOINT_URL"])
+    clean_lab.until_shown(target)
     control.clear_calls()
     try:
         with recording(clean_lab, "db-1", tmp_path / "db-1.pcap") as source:

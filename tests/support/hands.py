@@ -23,8 +23,10 @@ import boto3
 import conformity
 import iam
 import pytest
+from botocore.config import Config
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
+from vpcshark.lab.api.lag import SEES_LATE
 from vpcshark.lab.control import LabControl
 
 VPCSHARK = [sys.executable, "-m", "vpcshark"]
@@ -32,7 +34,7 @@ NEEDED = ("tshark", "dumpcap", "tcpdump", "ip", "sshd")
 
 
 @cache  # for EC2 it takes a third of a second of processor time to make one, and it is asked for many times a test
-def _client(service: str, endpoint: str, region: str, key: str, secret: str) -> Any:
+def _client(service: str, endpoint: str, region: str, key: str, secret: str, agent: str = "") -> Any:
     make: Any = boto3.client  # its types know each service by a name of its own
     return make(
         service,
@@ -40,6 +42,7 @@ def _client(service: str, endpoint: str, region: str, key: str, secret: str) -> 
         region_name=region,
         aws_access_key_id=key,
         aws_secret_access_key=secret,
+        config=Config(user_agent_extra=agent) if agent else None,
     )
 
 
@@ -61,11 +64,12 @@ class Lab:
         """The lab's name, with which its namespaces begin."""
         return Path(self.environment["VPCSHARK_LAB"]).name
 
-    def client(self, service: str = "ec2") -> Any:
-        """A client of our own, that no part of the product has touched and no policy binds."""
+    def client(self, service: str = "ec2", agent: str = "") -> Any:
+        """A client of our own, that no part of the product has touched and no policy binds; the lab shows it what is
+        there at once, unless it is an ``agent`` that sees late."""
         env = {**self.environment, **self.administrator}
         place = (env["AWS_ENDPOINT_URL"], env["AWS_REGION"], env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"])
-        return _client(service, *place)
+        return _client(service, *place, agent)
 
     def run(self, *command: str, timeout: float = 300, **more: Any) -> subprocess.CompletedProcess[str]:
         """Run a command in the lab's environment to its end."""
@@ -139,6 +143,12 @@ class Lab:
             answer = getattr(ec2, f"describe_traffic_mirror_{kind.lower()}s")()
             found[f"{kind.lower()}s"] = [one[f"TrafficMirror{kind}Id"] for one in answer[f"TrafficMirror{kind}s"]]
         return found
+
+    def until_shown(self, *ids: str) -> None:
+        """Wait until AWS shows the product what a test has made of Traffic Mirroring, with its tags: that may come
+        later than the answer to the create."""
+        late, fresh = self.client(agent=SEES_LATE), self.client()
+        wait_until(lambda: _described(late, ids) == _described(fresh, ids), f"{', '.join(ids)} are shown")
 
     def is_clean(self) -> bool:
         """Is nothing of Traffic Mirroring left?"""
@@ -247,6 +257,14 @@ def parse_exports(text: str) -> dict[str, str]:
     words = [shlex.split(line) for line in text.splitlines()]
     pairs = [word[1].split("=", 1) for word in words if word[:1] == ["export"]]
     return dict(pairs)
+
+
+def _described(ec2: Any, ids: Sequence[str]) -> dict[str, Any]:
+    """Sessions, filters and targets by id, of these."""
+    kinds = ("Session", "Filter", "Target")
+    found = [(kind, getattr(ec2, f"describe_traffic_mirror_{kind.lower()}s")()) for kind in kinds]
+    all_of = {one[f"TrafficMirror{kind}Id"]: one for kind, answer in found for one in answer[f"TrafficMirror{kind}s"]}
+    return {name: one for name, one in all_of.items() if name in ids}
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = 180.0) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from vpcshark.capture.contract.timeline import Timeline
-from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.lifecycle.resources import YOUNG, Maker
 from vpcshark.capture.mirror.filter_swap import Swap
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
@@ -19,7 +19,16 @@ class Refusal(Exception):
     response = {"Error": {"Code": "InvalidParameterValue", "Message": "No."}, "ResponseMetadata": {}}  # noqa: RUF012
 
 
-Refusal.__name__ = "ClientError"
+class Unknown(Refusal):
+    """It knows no such filter."""
+
+    response = {  # noqa: RUF012
+        "Error": {"Code": "InvalidTrafficMirrorFilterId.NotFound", "Message": "No."},
+        "ResponseMetadata": {},
+    }
+
+
+Refusal.__name__ = Unknown.__name__ = "ClientError"
 
 
 class Ec2:
@@ -29,6 +38,7 @@ class Ec2:
         self.used = dict.fromkeys(sessions, "tmf-old")
         self.filters = {"tmf-old"}
         self.stubborn = stubborn
+        self.unknown = ""
 
     def create_traffic_mirror_filter(self, **parameters):
         self.filters.add("tmf-new")
@@ -45,6 +55,8 @@ class Ec2:
 
     def delete_traffic_mirror_filter(self, **parameters):
         assert parameters["TrafficMirrorFilterId"] not in self.used.values()
+        if parameters["TrafficMirrorFilterId"] == self.unknown:
+            raise Unknown
         self.filters.discard(parameters["TrafficMirrorFilterId"])
 
 
@@ -72,6 +84,16 @@ def test_all_sessions_are_moved_and_the_old_filter_goes(maker):
     assert set(ec2.used.values()) == {"tmf-new"}
     assert ec2.filters == {"tmf-new"}
     assert [one for one, kind in maker.made.items() if kind == "filter"] == ["tmf-new"]
+
+
+@pytest.mark.parametrize(("age", "left"), [(0.0, ["tmf-old", "tmf-new"]), (YOUNG, ["tmf-new"])])
+def test_a_filter_that_aws_does_not_know_may_be_too_young(maker, clock, age: float, left: list[str]):
+    """Two changes in a moment: the first one's filter is deleted before AWS knows it. The clean-up will do it."""
+    ec2 = Ec2(sessions(maker))
+    clock.time += age
+    ec2.unknown = "tmf-old"
+    Swap(ec2, maker, "tmf-old", "", dns=True).to([], lambda: None)
+    assert [one for one, kind in maker.made.items() if kind == "filter"] == left
 
 
 def test_one_that_cannot_be_moved_brings_the_others_back(maker):

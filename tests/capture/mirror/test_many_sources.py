@@ -26,7 +26,7 @@ from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.capture import Capture
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.jobs import Jobs
-from vpcshark.capture.lifecycle.resources import Maker
+from vpcshark.capture.lifecycle.resources import YOUNG, Maker
 from vpcshark.capture.mirror.feed import MirrorFeed, World
 from vpcshark.cleanup import sweep, tags
 from vpcshark.cleanup.ledger import Ledger
@@ -129,6 +129,15 @@ class Bytes:
         """Nothing to let go of."""
 
 
+class Ahead(SystemClock):
+    """A clock that is set ahead."""
+
+    ahead = 0.0
+
+    def monotonic(self) -> float:
+        return super().monotonic() + self.ahead
+
+
 class Run:
     """One capture's feed, with the real API behind it."""
 
@@ -137,7 +146,8 @@ class Run:
         self.on_read: Callable[[], None] = lambda: None
         self.receiver = QuietHost(lambda: self.on_read())
         lease = tags.Lease(f"c-{number:012x}", "me@here", clock.now() + 900, clock.now())
-        self.steps, self.ledger = Timeline(clock), Ledger(folder / f"{lease.capture}.ledger", {})
+        self.clock = Ahead()
+        self.steps, self.ledger = Timeline(self.clock), Ledger(folder / f"{lease.capture}.ledger", {})
         self.maker = Maker(self.ledger, lease, self.steps)
         self.told = Told()
         self.context = Context(
@@ -253,6 +263,7 @@ def test_a_session_that_a_colleague_deleted_does_not_take_the_others_lease(mine:
     run.up()
     gone = mine.sessions()[0]["TrafficMirrorSessionId"]
     mine.ec2.delete_traffic_mirror_session(TrafficMirrorSessionId=gone)
+    run.clock.ahead = YOUNG  # it was there long enough for AWS to know of it
     run.feed.renew(run.maker.made, 2_000_000_000.0)
     assert gone not in run.maker.made
     assert len(run.maker.made) == 4

@@ -15,6 +15,7 @@ from vpcshark.aws.errors import is_expired, is_unreachable
 from vpcshark.capture.lifecycle.context import Context
 from vpcshark.capture.lifecycle.feed import Feed
 from vpcshark.capture.lifecycle.jobs import Jobs
+from vpcshark.capture.lifecycle.resources import YOUNG
 from vpcshark.cleanup import sweep
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.errors import AwsError, VpcsharkError
@@ -25,7 +26,6 @@ GRACE = 2.0  # of it, for what clean-up says in the end
 TICK = 0.1
 FLUSH = 2.0  # for the last frames and counts after a stop
 SETTLE = 3.0  # for calls that are under way when a stop comes
-YOUNG = 8.0  # for so long after a create EC2 may say that what it made does not exist
 UNREACHED = 3.5  # for creates whose connection does not come about, a little more than ``aws.client.CONNECT_TIMEOUT``
 
 

@@ -17,6 +17,8 @@ from vpcshark.cleanup.ledger import Ledger
 from vpcshark.cleanup.tags import Lease
 from vpcshark.errors import AwsError, VpcsharkError
 
+YOUNG = 8.0  # seconds after a create for which EC2 may say that what it made does not exist
+
 Create = Callable[[Mapping[str, str], str], str]
 """(tags, ClientToken) -> the new resource's id. Raises AwsError."""
 
@@ -34,6 +36,7 @@ class Maker:
         self._timeline = timeline
         self._guard = threading.Condition()  # after ``_closed`` no token comes into ``_open`` or ``_running``
         self._made: dict[str, str] = {}
+        self._born: dict[str, float] = {}  # by the timeline
         self._open: set[str] = set()  # ClientTokens whose answer has not come
         self._running: set[str] = set()
         self._closed = False
@@ -43,6 +46,12 @@ class Maker:
     def quiet(self) -> float:
         """Seconds since something was made."""
         return self._timeline.seconds - self._last
+
+    def is_young(self, resource: str) -> bool:
+        """Was it made so short a time ago that AWS may not show it yet? Then nothing follows from that."""
+        with self._guard:
+            born = self._born.get(resource)
+        return born is not None and self._timeline.seconds - born < YOUNG
 
     @property
     def made(self) -> dict[str, str]:
@@ -116,6 +125,7 @@ class Maker:
     def _end(self, token: str, made: Mapping[str, str] | None = None) -> None:
         with self._guard:
             self._made.update(made or {})
+            self._born.update(dict.fromkeys(made or {}, self._timeline.seconds))
             self._open.discard(token)
 
     def adopt(self, kind: str, resource: str) -> None:

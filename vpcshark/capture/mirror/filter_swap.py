@@ -103,10 +103,12 @@ def _move(ec2: Ec2, sessions: Sequence[str], filter_id: str) -> dict[str, AwsErr
 
 
 def _drop(ec2: Ec2, maker: Maker, resource: str) -> None:
-    """A filter that nobody uses. One that can't be deleted now stays the maker's, for the clean-up at the end."""
+    """A filter that nobody uses. One that can't be deleted now stays the maker's, for the clean-up at the end; so does
+    one that AWS does not know yet."""
     try:
-        kinds.delete(ec2, kinds.FILTER, resource)
+        was_there = kinds.delete(ec2, kinds.FILTER, resource)
     except AwsError as error:
         log.warning("The filter %s is left to the clean-up: %s", resource, error)
         return
-    maker.forget(resource)
+    if was_there or not maker.is_young(resource):
+        maker.forget(resource)
