@@ -395,8 +395,10 @@ class Chaos:
         return any(name.startswith("tms-") and self._is_mine(worker, name, labels) for name, labels in found)
 
     def _renewals(self, worker: Worker) -> int:
-        """How many of this worker's captures' renewals were answered so far."""
-        return sum(call["action"] == "CreateTags" for call in self.control.calls(worker.key))
+        """How many of this worker's captures' renewals were done so far: the first is refused where AWS does not know
+        yet what was made, and the capture tries again."""
+        calls = self.control.calls(worker.key)
+        return sum(call["action"] == "CreateTags" and call["status"] == 200 for call in calls)
 
     def by_hand(self, worker: Worker, *command: str) -> str:
         """What vpcshark says to this, in the worker's name."""
