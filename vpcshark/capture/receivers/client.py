@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 PROGRAMS = frozenset({"program", "socket_program"})
 BEAT = 2.0  # seconds between two signs of life
 SILENCE = 6.0  # seconds without one after which the receiver ends itself: with its last flush, well below ten
-ANSWER = 10.0  # seconds; a receiver that is alive says something in less than SILENCE
+ANSWER = 10.0  # seconds within which it says whether it has taken a filter
 LAST_WORDS = 1.0  # seconds that stderr has to end after stdout did
 
 
