@@ -213,4 +213,4 @@ def test_however_it_is_stopped_all_is_clean_within_three_seconds(
         wait_until(lambda: not set(clean_lab.processes("capture-1")) - set(before), "the receiver has gone")
         seconds = time.monotonic() - start
     record_property("seconds", round(seconds, 2))
-    assert seconds < now.allows(3)
+    assert seconds < now.allows(3) + clean_lab.lateness

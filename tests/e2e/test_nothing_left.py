@@ -243,7 +243,7 @@ def test_a_second_ctrl_c_hands_the_rest_to_the_janitor(clean_lab: Lab, control: 
         said += process.stderr.read()
         process.communicate(timeout=180)
         seconds = time.monotonic() - start
-    assert seconds < now.allows(5)
+    assert seconds < now.allows(5) + clean_lab.lateness
     assert process.returncode == 1
     assert "in the background" in said
     wait_until(clean_lab.is_clean, "the account is clean")
@@ -312,11 +312,11 @@ def test_with_slow_calls_it_starts_and_stops_in_time(
     for number in range(3):  # its time, and which calls overlap, is what it can be, not what it is on a busy machine
         with pace() as now:
             took = timed(clean_lab, control, eni, tmp_path / f"{number}.pcapng")
-        if took.rounds <= 3 and took.is_in_time(now):
+        if took.rounds <= 3 and took.is_in_time(now, clean_lab.lateness):
             break
     record_property("times", str(took))
     assert took.rounds <= 3, took.trace
-    assert took.is_in_time(now), (took, now)
+    assert took.is_in_time(now, clean_lab.lateness), (took, now)
     assert clean_lab.is_clean()
 
 
@@ -332,10 +332,11 @@ class Took:
     rounds: int
     trace: str
 
-    def is_in_time(self, now: Pace) -> bool:
-        """As the user is promised, as fast as the machine is now."""
-        promised = ((self.first_frame, 2.5), (self.session, 2.5), (self.session_gone, 1), (self.everything, 3))
-        return all(seconds < now.allows(limit) for seconds, limit in promised)
+    def is_in_time(self, now: Pace, lateness: float) -> bool:
+        """As the user is promised, as fast as the machine is now, and as late as AWS shows that everything is gone."""
+        promised = ((self.first_frame, 2.5), (self.session, 2.5), (self.session_gone, 1))
+        soon = all(seconds < now.allows(limit) for seconds, limit in promised)
+        return soon and self.everything < now.allows(3) + lateness
 
 
 def timed(lab: Lab, control: LabControl, eni: str, file: Path) -> Took:

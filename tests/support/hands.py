@@ -27,6 +27,7 @@ from botocore.config import Config
 from scapy.utils import RawPcapNgReader, RawPcapReader
 
 from vpcshark.lab.api.lag import SEES_LATE
+from vpcshark.lab.api.switches import PROFILES
 from vpcshark.lab.control import LabControl
 
 VPCSHARK = [sys.executable, "-m", "vpcshark"]
@@ -63,6 +64,13 @@ class Lab:
     def name(self) -> str:
         """The lab's name, with which its namespaces begin."""
         return Path(self.environment["VPCSHARK_LAB"]).name
+
+    @property
+    def lateness(self) -> float:
+        """Seconds at most for which the product does not see what it just made, with its tags, and then goes on seeing
+        what it deleted: who deletes something young has both before him, on any machine."""
+        late = PROFILES[self.environment.get("VPCSHARK_LAB_PROFILE", "at-once")]
+        return float(sum(late.get(name, 0) for name in ("late_show", "late_tags", "late_gone")))
 
     def client(self, service: str = "ec2", agent: str = "") -> Any:
         """A client of our own, that no part of the product has touched and no policy binds; the lab shows it what is

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 
 import pytest
 
@@ -74,3 +75,49 @@ def test_every_shell_answers_for_this_machine(shell: list[str]) -> None:
     facts = instance_facts.parse(done.stdout)
     assert any(link.name == "lo" for link in facts.links)
     assert facts.user
+
+
+BESIDE_AN_AGENT = """
+import ctypes, os, signal, subprocess, sys
+agent, user, script = sys.argv[1:]
+begun, begin = os.pipe()
+if not (pid := os.fork()):
+    ctypes.CDLL(None).prctl(15, b"ssm-agent-worker", 0, 0, 0)  # PR_SET_NAME
+    if agent == "ended":
+        os._exit(0)
+    import socket
+    listening = socket.create_server(("127.0.0.1", 0)) if agent == "with a socket" else None
+    os.write(begin, b"1")
+    signal.pause()
+if agent == "ended":
+    os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)  # and nobody takes its status: it stays as a zombie
+else:
+    os.read(begun, 1)
+there = {"PATH": os.environ["PATH"], "SSH_CONNECTION": "127.0.0.1 50123 127.0.0.1 22"}
+subprocess.run(["setpriv", f"--reuid={user}", "--clear-groups", "sh", "-c", script], env=there, check=True)
+"""
+
+
+@pytest.mark.root  # to have a list of processes that nobody else is in
+@pytest.mark.parametrize(
+    ("agent", "user", "is_guessed"),
+    [
+        ("with a socket", "root", False),
+        ("without a socket", "root", False),
+        ("ended", "root", False),
+        ("with a socket", "nobody", True),
+        ("without a socket", "nobody", True),
+        ("ended", "nobody", False),
+    ],
+)
+def test_the_agents_connections_are_guessed_only_where_its_files_are_hidden(
+    agent: str, user: str, is_guessed: bool
+) -> None:
+    """An agent that has no connection at this moment, or has ended, carries none: who sees that need not guess."""
+    script = instance_facts.command()[-1]
+    alone = ["unshare", "--pid", "--fork", "--mount-proc", sys.executable, "-c", BESIDE_AN_AGENT, agent, user, script]
+    done = subprocess.run(alone, stdin=subprocess.DEVNULL, capture_output=True, timeout=180, check=False)
+    facts = instance_facts.parse(done.stdout)
+    assert facts.user == user
+    assert facts.is_guessed == is_guessed
+    assert not facts.agent  # what only listens is no connection

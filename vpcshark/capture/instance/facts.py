@@ -16,7 +16,8 @@ _MARK = "vpcshark:"
 
 # Linux counts a bond's and a bridge's members, and VLANs, by the same MAC. bonding_slave/perm_hwaddr is a member's own.
 # Only root sees which sockets are the SSM agent's, but everybody sees whose each connection is: to anybody else its are
-# among root's established ones to port 443 (0x01BB). Where /proc hides other users' processes, it may well run.
+# among root's established ones to port 443 (0x01BB). Where /proc hides other users' processes, it may well run. An
+# agent whose files are seen, and no socket among them, has none; nor has one that has ended (Z, X: proc_pid_stat(5)).
 _SCRIPT = (
     r"""
 say() { printf 'vpcshark:%s:%s\n' "$1" "$2"; }
@@ -53,18 +54,21 @@ while [ "${pid:-0}" -gt 1 ] && read -r name <"/proc/$pid/comm"; do
   case $name in sshd*) say sshd "$pid"; break;; esac
   pid=$(sed -n 's/^PPid:[[:space:]]*//p' "/proc/$pid/status" 2>/dev/null)
 done 2>/dev/null
-sockets='[ -r /proc/1/comm ] || echo agent
+sockets='[ -r /proc/1/comm ] || echo hidden
 for folder in /proc/[0-9]*; do
   read -r name <"$folder/comm" || continue
-  case $name in amazon-ssm*|ssm-*) echo agent; for end in "$folder"/fd/*; do readlink "$end"; done;; esac
+  case $name in amazon-ssm*|ssm-*) ;; *) continue;; esac
+  seen=; for end in "$folder"/fd/*; do readlink "$end" && seen=yes; done
+  [ -z "$seen" ] && read -r _ _ state _ <"$folder/stat" || continue
+  case $state in Z|X) ;; *) echo hidden;; esac
 done 2>/dev/null'
 case $SSH_CONNECTION in 127.*|::1\ *|::ffff:127.*)
-  found=$($root sh -c "$sockets" </dev/null | sed -n 's/^socket:\[\(.*\)]$/\1/p; /^agent$/p' | tr '\n' ' ')
-  case $found in *[0-9]*) ;; *agent*) say guessed yes;; esac
+  found=$($root sh -c "$sockets" </dev/null | sed -n 's/^socket:\[\(.*\)]$/\1/p; /^hidden$/p' | tr '\n' ' ')
+  case $found in *[0-9]*) ;; *hidden*) say guessed yes;; esac
   cat /proc/net/tcp /proc/net/tcp6 2>/dev/null | while read -r _ here there state _ _ _ uid _ inode _; do
     case $found in
     *[0-9]*) case " $found" in *" $inode "*) say agent "$here $there";; esac;;
-    *agent*) case $state:$uid:$there in 01:0:*:01BB) say agent "$here $there";; esac;;
+    *hidden*) case $state:$uid:$there in 01:0:*:01BB) say agent "$here $there";; esac;;
     esac
   done;;
 esac
