@@ -6,6 +6,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from hands import wait_until
 
 from vpcshark.capture.instance.key_log import Following
 from vpcshark.clock import SystemClock
@@ -37,14 +38,26 @@ class Collected:
             assert self._changed.wait_for(lambda: data in self.data, 20), self.data
 
 
-class Ways:
-    """Transports to this machine; the latest can be broken."""
+class Way(LocalTransport):
+    """To this machine; knows when it is closed."""
 
     def __init__(self) -> None:
-        self.opened: list[LocalTransport] = []
+        super().__init__()
+        self.closed = threading.Event()
 
-    def open(self) -> LocalTransport:
-        self.opened.append(LocalTransport())
+    def close(self) -> None:
+        super().close()
+        self.closed.set()
+
+
+class Ways:
+    """Those that were opened; the latest can be broken."""
+
+    def __init__(self) -> None:
+        self.opened: list[Way] = []
+
+    def open(self) -> Way:
+        self.opened.append(Way())
         return self.opened[-1]
 
 
@@ -79,6 +92,50 @@ def test_a_way_that_breaks_is_opened_anew_and_no_line_comes_twice(tmp_path: Path
     sink.wait_for(pcapng.decryption_secrets(OTHER))
     followed.end()
     assert sink.data.count(pcapng.decryption_secrets(LINE)) == 1
+
+
+def test_a_way_that_cannot_be_left_out_of_the_capture_is_closed_before_the_next(tmp_path: Path) -> None:
+    """Its packets would make others; and nothing on the other machine may go on for nobody."""
+    log, sink, ways, told = tmp_path / "keys", Collected(), Ways(), threading.Event()
+    log.write_bytes(LINE)
+
+    def leave_out(own: str) -> None:
+        if len(ways.opened) == 2:
+            raise TransportError("The receiver does not answer.", "Try again in a moment.")
+        told.set()
+
+    followed = Following(ways.open, str(log), SystemClock(), pause=0.05)
+    followed.begin()
+    followed.before(sink, leave_out)
+    sink.wait_for(pcapng.decryption_secrets(LINE))
+    ways.opened[0].close()
+    assert told.wait(180)
+    assert ways.opened[1].closed.is_set()
+    assert not ways.opened[2].closed.is_set()
+    followed.end()
+
+
+def test_a_way_that_is_opened_while_the_capture_ends_is_closed(tmp_path: Path) -> None:
+    """``end`` closes the way that there is; the one that comes a moment later is closed too."""
+    log, ways, opening, ended = tmp_path / "keys", Ways(), threading.Event(), threading.Event()
+    log.write_bytes(LINE)
+
+    def slowly() -> Way:
+        if ways.opened:
+            opening.set()
+            assert ended.wait(180)
+        return ways.open()
+
+    sink, followed = Collected(), Following(slowly, str(log), SystemClock(), pause=0.05)
+    followed.begin()
+    followed.before(sink, lambda own: None)
+    sink.wait_for(pcapng.decryption_secrets(LINE))
+    ways.opened[0].close()
+    assert opening.wait(180)
+    followed.end()
+    ended.set()
+    wait_until(lambda: len(ways.opened) == 2, "the way is opened")
+    assert ways.opened[1].closed.wait(180)
 
 
 def test_without_a_way_one_sentence_says_what_needs_it() -> None:

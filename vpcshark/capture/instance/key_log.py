@@ -97,6 +97,7 @@ class Following:
             if not self._over.is_set():
                 log.warning("The key log is not followed any more; trying again.")
                 self._again(on_connection)
+        self._close()  # a way that was opened while ``end`` closed the one before
 
     def _again(self, on_connection: OnConnection) -> None:
         """For as long as the capture lives: packets come without it."""
@@ -105,7 +106,11 @@ class Following:
 
         def opened() -> None:
             self._open()
-            on_connection(self.own_traffic)
+            try:
+                on_connection(self.own_traffic)
+            except BaseException:
+                self._close()
+                raise
 
         rest = self._over.wait
         with contextlib.suppress(VpcsharkError):  # it is over
