@@ -138,6 +138,11 @@ def is_gone(error: AwsError) -> bool:
     return bool(_GONE.match(error.code))
 
 
+def is_target_gone(error: AwsError) -> bool:
+    """Is it a mirror target that AWS says does not exist?"""
+    return is_gone(error) and "MirrorTarget" in error.code
+
+
 def is_in_use(error: AwsError) -> bool:
     """Does something still hold the resource? Deleting it again later can succeed."""
     return bool(_IN_USE.match(error.code))

@@ -78,7 +78,6 @@ def test_the_first_capture_makes_the_target(shared):
     target = shared(Ec2())
     assert target.stand() == "tmt-new"
     assert target.context.maker.made == {"tmt-new": "target"}
-    assert not target.is_borrowed
 
 
 @pytest.mark.parametrize("late", [0, 3])
@@ -89,7 +88,6 @@ def test_the_next_capture_shares_it_and_removes_it_if_it_is_the_last(shared, lat
     assert target.stand() == "tmt-old"
     assert target.context.maker.made == {"tmt-old": "target"}
     assert "tmt-old" in target.context.status.logged[0]
-    assert target.is_borrowed
 
 
 class WithoutTags(Ec2):
@@ -125,14 +123,53 @@ def test_anybody_elses_target_is_used_and_left_alone(shared, capture, descriptio
     assert target.context.maker.made == {}
 
 
-def test_a_target_that_goes_meanwhile_is_made_anew(shared):
-    """The capture that had made it ended before our session used it."""
-    ec2 = Ec2(standing=standing("c-1", birthmark.description("c-1", "y")))
-    target = shared(ec2)
-    gone = target.stand()
-    ec2.target = None
-    assert target.again(gone) == "tmt-new"
-    assert target.context.maker.made == {"tmt-new": "target"}
+def used_by_a_session(ec2: Ec2, lost: int, tried: list[str]):
+    """Make a session: ``lost`` times another capture's end has taken the target along, and AWS says so."""
+
+    def use(target: str) -> str:
+        tried.append(target)
+        if len(tried) <= lost:
+            ec2.target = None
+            raise AwsError("AWS refused it.", code="InvalidTrafficMirrorTargetId.NotFound")
+        return "tms-1"
+
+    return use
+
+
+@pytest.mark.parametrize("is_borrowed", [True, False], ids=["another capture's", "our own"])
+@pytest.mark.parametrize("lost", [0, 1, 3])
+def test_a_target_that_goes_before_a_session_uses_it_is_made_anew(shared, is_borrowed, lost):
+    """Whoever made it: a capture that shares it and ends may delete it, since no session uses it yet."""
+    ec2 = Ec2(standing=standing("c-1", birthmark.description("c-1", "y")) if is_borrowed else None)
+    target, tried = shared(ec2), []
+    assert target.used(target.stand(), used_by_a_session(ec2, lost, tried)) == "tms-1"
+    assert len(tried) == lost + 1
+    assert target.context.maker.made == {tried[-1]: "target"}
+
+
+def test_one_that_goes_again_and_again_is_aws_own_sentence(shared):
+    """Nobody tries for ever."""
+    ec2 = Ec2()
+    target, tried = shared(ec2), []
+    with pytest.raises(AwsError, match="AWS refused it"):
+        target.used(target.stand(), used_by_a_session(ec2, 99, tried))
+
+
+@pytest.mark.parametrize(
+    ("named", "code"),
+    [("tmt-user", "InvalidTrafficMirrorTargetId.NotFound"), ("", "InvalidTrafficMirrorFilterId.NotFound")],
+)
+def test_the_users_own_target_and_other_refusals_are_told(shared, named, code):
+    """What the user named is not ours to replace; and a target that stands is not forgotten."""
+    target = shared(Ec2())
+    target.named = named
+
+    def use(one: str) -> str:
+        raise AwsError("AWS refused it.", code=code)
+
+    with pytest.raises(AwsError, match="AWS refused it"):
+        target.used(target.stand(), use)
+    assert target.context.maker.made == ({} if named else {"tmt-new": "target"})
 
 
 class Churning(Ec2):

@@ -18,7 +18,6 @@ from functools import partial
 
 from vpcshark.aws import tagging
 from vpcshark.aws.client import Aws
-from vpcshark.aws.errors import is_gone
 from vpcshark.aws.mirroring import resources
 from vpcshark.capture.contract.host import Several
 from vpcshark.capture.contract.options import OwnFilter
@@ -127,16 +126,12 @@ class MirrorFeed(Feed):
 
     def _make_sessions(self, aws: Aws, made: Made) -> list[str]:
         around = made.around
-        wanted = Mirrored(
-            made.filter_id, made.target_id, around.sessions, describe(self._context), around.packet_length
-        )
-        try:
+
+        def make(target: str) -> list[str]:
+            wanted = Mirrored(made.filter_id, target, around.sessions, describe(self._context), around.packet_length)
             return Sessions(self._context, aws.ec2, wanted).make(around.sources)
-        except AwsError as error:
-            if not (made.target.is_borrowed and is_gone(error)):
-                raise
-        wanted = replace(wanted, target=made.target.again(made.target_id))
-        return Sessions(self._context, aws.ec2, wanted).make(around.sources)
+
+        return made.target.used(made.target_id, make)
 
     def _fill_filter(self, jobs: Jobs, aws: Aws, made: str, rules: filter_programs.Rules) -> list[Future[None]]:
         """Rules and network services in one round, of a filter of our own."""

@@ -10,10 +10,12 @@ Anybody else's is used as it is, and stays. Must not know sessions.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from vpcshark.aws.client import Ec2
-from vpcshark.aws.errors import is_target_already
+from vpcshark.aws.errors import is_target_already, is_target_gone
 from vpcshark.aws.mirroring import existing, resources
 from vpcshark.aws.mirroring.existing import Target
 from vpcshark.capture.contract.stop import Stopped
@@ -23,6 +25,8 @@ from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.errors import AwsError
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+MOST_LOST = 3  # targets, one after the other, to captures that end in these seconds
 PATIENCE = 20.0  # seconds: other captures' targets may come and go between the refusals and our looks
 LOOK_TIME = 6.0  # seconds in which a describe may not show a target's tags yet
 FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0  # seconds between two tries
@@ -31,14 +35,13 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.25, 1.0  # seconds between two tries
 @dataclass
 class SharedTarget:
     """The target of ``resource``: an ENI, a Network Load Balancer's ARN or an endpoint. ``named``: the one that the
-    user named, "" for none. ``is_borrowed``: another capture made it, and may end it before we use it."""
+    user named, "" for none."""
 
     context: Context
     ec2: Ec2
     resource: str
     description: str
     named: str = ""
-    is_borrowed: bool = False
 
     def stand(self) -> str:
         """Its id. AwsError."""
@@ -61,12 +64,19 @@ class SharedTarget:
                 raise Stopped
             pause = min(pause * 1.6, LONGEST_PAUSE)
 
-    def again(self, gone: str) -> str:
-        """Another one, where ``gone`` went with the capture that had made it."""
-        log.info("The mirror target %s went with its capture.", gone)
-        self.context.maker.forget(gone)
-        self.is_borrowed = False
-        return self.stand()
+    def used(self, target: str, use: Callable[[str], T]) -> T:
+        """``use`` with that target; but a capture that shares it and ends while no session uses it takes it along,
+        whoever made it: then with another one. AwsError."""
+        for _ in range(MOST_LOST):
+            try:
+                return use(target)
+            except AwsError as error:
+                if self.named or not is_target_gone(error):
+                    raise
+            log.info("The mirror target %s went with a capture that shared it.", target)
+            self.context.maker.forget(target)
+            target = self.stand()
+        return use(target)
 
     def _make(self) -> str:
         return self.context.maker.make(
@@ -84,7 +94,6 @@ class SharedTarget:
         birth = Birth(description=found.description)
         if lease is not None and Proof(lease.capture).covers("target", found.id, birth):
             self.context.maker.adopt("target", found.id)
-            self.is_borrowed = True
 
 
 def _awaits_tags(found: Target) -> bool:
