@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from vpcshark.capture.contract.sink import SinkClosed
 from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.tcpdump.counts import CountsInFile
 from vpcshark.cli import limits
 from vpcshark.cli.limits import Limits
 from vpcshark.cli.recording import Form, PcapForm, Recorder, open_file
@@ -265,8 +266,40 @@ def test_a_disk_that_fills_in_mid_capture(tmp_path, size, piece, form):
         with pytest.raises(SinkClosed):
             recorder.write(packet(1))
         recorder.close()
+        with pytest.raises(OutputError, match="No space left on device"):
+            recorder.check()
         found = numbers(disk / "x.pcapng")
         assert found == list(range(len(found)))
         assert recorder.packets == len(found) > 0
         assert "No space left on device" in told.value.problem
         assert f"{len(found)} packets are safe in {disk / 'x.pcapng'}" in told.value.remedy
+
+
+class Full:
+    """A file on a disk that has no room behind the first ``room`` bytes."""
+
+    def __init__(self, room: int) -> None:
+        self.size, self._room = 0, room
+
+    def write(self, data: bytes | memoryview) -> None:
+        if self.size + len(data) > self._room:
+            raise OutputError("x.pcapng can't be written: No space left on device.", "Make room for it.")
+        self.size += len(data)
+
+    def cut(self, size: int) -> None: ...
+
+    def close(self) -> None: ...
+
+
+def test_a_full_disk_that_no_packet_meets_ends_the_capture_and_is_told(clock):
+    """On a quiet source the counts come first: who writes them has nobody to tell."""
+    stop = Stop()
+    recorder = Recorder("x.pcapng", stop, Limits(), Form(), clock, lambda path: Full(len(head()) + 10))
+    counts = CountsInFile(clock)
+    counts.begin(recorder)
+    recorder.write(head())
+    counts.share()(1, 0)
+    assert stop.reason == "x.pcapng can't be written: No space left on device"
+    recorder.close()
+    with pytest.raises(OutputError, match="No space left on device"):
+        recorder.check()

@@ -77,6 +77,7 @@ def run(options: argparse.Namespace, on_up: Callable[[], Future[Any] | None] = _
             recorder.close()
             _drop_if_empty(recorder)
             found = follower.finish() if follower is not None else None
+    recorder.check()
     if name == "-" and not _is_read():  # "vpcshark capture … -w - | head": whoever has enough is not told more
         return 0
     if options.json:

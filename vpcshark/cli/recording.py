@@ -103,12 +103,14 @@ class Recorder(Sink):
         self._known = b""
         self._files = self._in_file = 0
         self._is_full = self._is_over = False
+        self._wrong: OutputError | None = None
         self._pending = bytearray()
         self._ends: list[int] = []
         self._file: File = self._next()
 
     def write(self, data: bytes) -> None:
-        """See ``Sink``. OutputError, once, where the file can't take more: it says how many packets are safe."""
+        """See ``Sink``. OutputError, once, where the file can't take more: it says how many packets are safe. Whoever
+        meets it, the capture is asked to stop, and ``check`` tells it."""
         with self._lock:
             if self._is_over:
                 raise SinkClosed(f"{self._path} is closed")
@@ -121,6 +123,11 @@ class Recorder(Sink):
         with self._lock:
             self._is_over = True
             self._file.close()
+
+    def check(self) -> None:
+        """OutputError if the file could not take all: it may have met a thread that writes no packets."""
+        if self._wrong is not None:
+            raise self._wrong
 
     def _take(self, kind: int, block: bytes) -> None:
         if kind in _KNOWN:
@@ -198,7 +205,9 @@ class Recorder(Sink):
         try:
             self._file.write(data)
         except OutputError as error:
-            raise self._saved(error, data, ends, before) from error
+            self._wrong = self._saved(error, data, ends, before)
+            self._stop.request(self._wrong.problem.rstrip("."))
+            raise self._wrong from error
 
     def _saved(self, error: OutputError, data: bytes, ends: list[int], before: int) -> OutputError:
         """Cut the file behind the last packet that is whole, and say how many there are."""

@@ -18,7 +18,7 @@ from vpcshark.capture.instance import commands, tcpdump_process
 from vpcshark.capture.instance.tls_secrets import HeldSink, Secrets
 from vpcshark.capture.remote import listening, shell_commands
 from vpcshark.clock import Clock
-from vpcshark.errors import TransportError, VpcsharkError
+from vpcshark.errors import OutputError, TransportError, VpcsharkError
 from vpcshark.transport.base import Channel, Transport
 
 log = logging.getLogger(__name__)
@@ -90,14 +90,18 @@ class Following:
             self._transport.close()
 
     def _run(self, held: HeldSink, on_connection: OnConnection) -> None:
-        while not self._over.is_set():
-            with contextlib.suppress(TransportError, SinkClosed):
-                self._read(held)
-            self._close()
-            if not self._over.is_set():
-                log.warning("The key log is not followed any more; trying again.")
-                self._again(on_connection)
-        self._close()  # a way that was opened while ``end`` closed the one before
+        try:
+            while not self._over.is_set():
+                with contextlib.suppress(TransportError):
+                    self._read(held)
+                self._close()
+                if not self._over.is_set():
+                    log.warning("The key log is not followed any more; trying again.")
+                    self._again(on_connection)
+        except (SinkClosed, OutputError):
+            pass  # so it is for the packets, which tell it
+        finally:
+            self._close()  # also a way that was opened while ``end`` closed the one before
 
     def _again(self, on_connection: OnConnection) -> None:
         """For as long as the capture lives: packets come without it."""

@@ -20,7 +20,7 @@ from vpcshark.capture.instance import facts as instance_facts
 from vpcshark.capture.remote import listening, shell_commands
 from vpcshark.capture.remote.listening import Listener
 from vpcshark.clock import SystemClock
-from vpcshark.errors import InputError, Mistake, TransportError, VpcsharkError
+from vpcshark.errors import InputError, Mistake, OutputError, TransportError, VpcsharkError
 from vpcshark.transport.base import Channel, Transport
 from vpcshark.wire.bpf import kernel_filter, libpcap
 from vpcshark.wire.overlay.tcpdump_stream import Converter
@@ -105,7 +105,7 @@ class Dump:
         threads.alone(self._follow, self._follower, on_data, name="key log")
 
     def _follow(self, channel: Channel, on_data: Callable[[bytes], None]) -> None:
-        with contextlib.suppress(TransportError, SinkClosed):
+        with contextlib.suppress(TransportError, SinkClosed, OutputError):  # the packets' own tell the sink's
             while data := channel.read(CHUNK):
                 on_data(data)
 
