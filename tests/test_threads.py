@@ -98,6 +98,9 @@ class Account:
     def tagged(self) -> list:
         return []
 
+    def hides(self, kind: str) -> bool:
+        return False
+
     def delete(self, kind: str, resource: str) -> None: ...
 
 

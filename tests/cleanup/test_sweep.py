@@ -137,6 +137,36 @@ def test_leases_run_out_by_awss_clock_whatever_time_it_is_here(account, clock, a
     assert set(account.resources) == {"tmf-c-living"}
 
 
+class Unlisted:
+    """Who asks may not list security group rules, nor so remove them."""
+
+    def __init__(self, account) -> None:
+        self._account = account
+        self.is_denied = True
+
+    def tagged(self):
+        return [one for one in self._account.tagged() if not (self.is_denied and one.kind == "security-group-rule")]
+
+    def delete(self, kind: str, resource: str) -> None:
+        if self.is_denied and kind == "security-group-rule":
+            raise AwsError("You may not list each security group rule.", code="UnauthorizedOperation")
+        self._account.delete(kind, resource)
+
+
+def test_what_aws_would_not_delete_is_not_gone_because_no_list_shows_it(account, clock):
+    """A describe that is denied shows none of its kind: the door would stay open, and the ledger be done with it."""
+    account.add("security-group-rule", "sgr-1")
+    unlisted, told = Unlisted(account), []
+    known = {"sgr-1": "security-group-rule"}
+    outcome = remove(unlisted, clock, known=known, on_deleted=told.append)
+    assert not outcome.is_clean
+    assert "You may not list" in outcome.problems[0]
+    assert told == []
+    unlisted.is_denied = False
+    assert remove(unlisted, clock, known=known, on_deleted=told.append).is_clean
+    assert (account.resources, told) == ({}, ["sgr-1"])
+
+
 class Slow:
     """As EC2: an instance terminates only after some describes, and holds its security group until then."""
 
@@ -260,6 +290,16 @@ def test_nobody_is_told_that_something_is_gone_while_ec2_may_not_know_it_yet(acc
     known = {"tms-1": "session"}
     remove(late, clock, known=known, young=6.0, on_deleted=lambda resource: told.append(account.describes))
     assert told == [3]
+
+
+@pytest.mark.parametrize("kind", ["session", "filter", "target", "instance", "security-group"])
+def test_the_ledger_keeps_what_ec2_may_not_know_yet(account, clock, kind):
+    """Where the process ends before that is certain, the janitor has it to do."""
+    account.add(kind, "x-1")
+    told, late = [], Forgetful(account, late=1_000_000)
+    outcome = remove(late, clock, known={"x-1": kind}, young=6.0, patience=1.0, on_deleted=told.append)
+    assert not outcome.is_clean
+    assert told == []
 
 
 def test_what_ec2_denies_to_the_end_is_told_of_as_gone(account, clock):

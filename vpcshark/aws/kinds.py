@@ -151,19 +151,35 @@ def tagged(ec2: Ec2, names: Iterable[str], tag_key: str, value: str = "*") -> li
     return [one for one in found if value in ("*", one.tags[tag_key])]
 
 
+def is_hidden(ec2: Ec2, name: str, tag_key: str) -> bool:
+    """May the caller not list this kind? Then that ``tagged`` has none of it says nothing. AwsError for anything else
+    that is wrong."""
+    try:
+        _rows(ec2, KINDS[name], tag_key, "*")
+    except AwsError as error:
+        if not is_denied(error):
+            raise
+        return True
+    return False
+
+
 def _listed(ec2: Ec2, name: str, tag_key: str, value: str) -> list[Tagged]:
     kind = KINDS[name]
-    by = {"tag-key": ("tag-key", tag_key), "tag": (f"tag:{tag_key}", value)}.get(kind.filter)
-    wanted: dict[str, Any] = {"Filters": [{"Name": by[0], "Values": [by[1]]}]} if by else {}
     try:
-        with mapped(f"list each {kind.words}"):
-            rows = list(pages(ec2, kind.describe, kind.rows, **wanted))
+        rows = _rows(ec2, kind, tag_key, value)
     except AwsError as error:
         if not (kind.is_optional and is_denied(error)):
             raise
         return []
     each = [raw for row in rows for raw in row.get("Instances", [row])]
     return [_tagged(name, raw) for raw in each if raw.get("State", {}).get("Name") != "terminated"]
+
+
+def _rows(ec2: Ec2, kind: Kind, tag_key: str, value: str) -> list[dict[str, Any]]:
+    by = {"tag-key": ("tag-key", tag_key), "tag": (f"tag:{tag_key}", value)}.get(kind.filter)
+    wanted: dict[str, Any] = {"Filters": [{"Name": by[0], "Values": [by[1]]}]} if by else {}
+    with mapped(f"list each {kind.words}"):
+        return list(pages(ec2, kind.describe, kind.rows, **wanted))
 
 
 def _tagged(name: str, raw: Mapping[str, Any]) -> Tagged:

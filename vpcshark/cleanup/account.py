@@ -36,6 +36,10 @@ class MirrorAccount:
         names = (*kinds.MIRRORING, kinds.RULE, *kinds.LAUNCHED)
         return [_resource(one) for one in kinds.tagged(self._aws.ec2, names, tags.CAPTURE)]
 
+    def hides(self, kind: str) -> bool:
+        """See ``sweep.Account``."""
+        return kinds.is_hidden(self._aws.ec2, kind, tags.CAPTURE)
+
     def delete(self, kind: str, resource: str) -> bool:
         """See ``sweep.Account``. An instance is told to terminate, which takes a minute."""
         return kinds.delete(self._aws.ec2, kind, resource)

@@ -62,7 +62,11 @@ class Account(Protocol):
     """What clean-up needs of AWS. Errors: AwsError."""
 
     def tagged(self) -> Sequence[Resource]:
-        """Every resource that bears ``vpcshark:capture``, whoever owns it."""
+        """Every resource that bears ``vpcshark:capture``, whoever owns it; none of a kind that is optional, and that
+        the caller may not list."""
+
+    def hides(self, kind: str) -> bool:
+        """May the caller not list this kind?"""
 
     def delete(self, kind: str, resource: str) -> bool | None:
         """Delete one; False where AWS says that there is no such thing: it is gone, or was made a moment ago."""
@@ -173,6 +177,7 @@ class _Removal:
         self._certain: set[str] = set()  # what it did delete, which is denied afterwards
         self.deleted: list[str] = []
         self.problems: dict[str, str] = {}
+        self._refused: dict[str, str] = {}  # what AWS would not delete the last time: id -> kind
         self._unproved: dict[str, str] = {}  # id -> sentence
         self._seen: set[str] = set()  # what the last describe showed, whosever it is
         self._held: set[str] = set()  # targets that AWS would not delete after all of the capture's sessions
@@ -212,7 +217,13 @@ class _Removal:
         for gone in self._told - {r.id for r in found}:
             self._told.discard(gone)
             self._done(INSTANCE, gone)
-        return [r for r in found if not self._is_left_to_others(r, shown)]
+        left = [r for r in found if not self._is_left_to_others(r, shown)]
+        return left + self._refused_and_hidden()
+
+    def _refused_and_hidden(self) -> list[Resource]:
+        """What AWS would not delete has not gone because a list does not show it: who may not list its kind is shown
+        none, and its tag may have been taken away. Another try tells."""
+        return [Resource(kind, one, {}) for one, kind in self._refused.items() if one not in self._seen]
 
     def _is_claimed(self, resource: Resource) -> bool:
         """By its tag; or it is a target that this capture shared with the one whose tag it has."""
@@ -227,6 +238,7 @@ class _Removal:
             return False
         log.info("The target %s is left to %s.", resource.id, users[0].lease.capture if users[0].lease else "others")
         self.problems.pop(resource.id, None)
+        self._refused.pop(resource.id, None)
         self._on_deleted(resource.id)
         return True
 
@@ -272,13 +284,15 @@ class _Removal:
             if kind == TARGET and is_in_use(error) and not self._may_have_a_session():
                 self._held.add(resource)
             self.problems[resource] = f"The {kind} {resource} could not be deleted: {error}"
+            self._refused[resource] = kind
             return
         self.problems.pop(resource, None)
+        self._refused.pop(resource, None)
         if was_there is False:
             self._denied[resource] = kind
         else:
             self._certain.add(resource)
-        if kind == INSTANCE:
+        if kind == INSTANCE and was_there is not False:
             self._told.add(resource)
         elif was_there is not False or self.believes:
             self._done(kind, resource)

@@ -75,6 +75,9 @@ class Account:
     def tagged(self) -> list:
         return []
 
+    def hides(self, kind: str) -> bool:
+        return False
+
     def delete(self, kind: str, resource: str) -> None:
         self.gate.wait(180)
         if self.failure is not None:

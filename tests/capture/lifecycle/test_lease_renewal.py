@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -35,10 +35,13 @@ class Ec2:
 
 
 class Account:
-    """What a describe shows."""
+    """What a describe shows, to somebody who may not list kinds that are ``hidden``."""
 
-    def __init__(self, *shown: str) -> None:
-        self.shown = shown
+    def __init__(self, *shown: str, hidden: Collection[str] = ()) -> None:
+        self.shown, self._hidden = shown, hidden
+
+    def hides(self, kind: str) -> bool:
+        return kind in self._hidden
 
     def tagged(self) -> list[Tagged]:
         return [Tagged("filter", one, {}, "", "") for one in self.shown]
@@ -88,6 +91,17 @@ def test_what_aws_does_not_show_yet_stays_the_captures(maker: Maker, book: ledge
     ec2.known.add("tmf-2")
     renew(ec2, Account(*KINDS.values()), maker)
     assert ec2.renewed == {*KINDS.values(), "tmf-2"}
+
+
+def test_what_the_user_may_not_list_is_not_said_to_be_gone(maker: Maker, book: ledgers.Ledger, clock) -> None:
+    """The rule of a security group stands, and a colleague has deleted the session: all but that is renewed."""
+    maker.make("security-group-rule", lambda labels, token: "sgr-1")
+    clock.time += YOUNG
+    ec2 = Ec2("tmf-1", "tmt-1", "sgr-1")
+    renew(ec2, Account("tmf-1", "tmt-1", hidden=["security-group-rule"]), maker)
+    assert ec2.renewed == {"tmf-1", "tmt-1", "sgr-1"}
+    assert set(maker.made) == ec2.renewed
+    assert set(ledgers.read(book.path).made) == ec2.renewed
 
 
 def test_a_lease_that_is_refused_for_another_reason_takes_nothing_away(maker: Maker) -> None:

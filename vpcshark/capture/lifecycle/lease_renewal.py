@@ -40,9 +40,11 @@ def renew(
 def _without_the_gone(account: sweep.Account, maker: Maker, status: Status, made: Mapping[str, str]) -> dict[str, str]:
     """What a describe still shows of ``made``. No error code is trusted to say it: they differ by the kind of resource,
     and where a policy asks for the resource's tag, what does not exist has none and is forbidden. What was made a
-    moment ago stands though no describe may show it yet."""
+    moment ago stands though no describe may show it yet, and what the user may not list may stand."""
     young = {resource for resource in made if maker.is_young(resource)}
     standing = {one.id for one in account.tagged()} | young
+    hidden = {kind for kind in {made[one] for one in made.keys() - standing} if account.hides(kind)}
+    standing |= {resource for resource, kind in made.items() if kind in hidden}
     for resource in made.keys() - standing:
         if resource in maker.made:  # else we have deleted it ourselves meanwhile, as a new filter does with the old
             said = f"The {made[resource]} {resource} is gone: somebody else has deleted it."
