@@ -104,12 +104,12 @@ def test_nothing_shown_before_a_cut_off_create_has_settled_is_not_clean(account,
 def test_a_capture_is_dead_by_its_lease_or_by_its_process(owner, expires, lives_here, dead):
     """Of others' captures only the lease counts, and clocks may differ a little; of mine, whether they run here."""
     lease = tags.Lease("c-1", owner, expires)
-    assert sweep.is_dead(lease, owner="me@here", now=1000.0, lives_here=lambda capture: lives_here) is dead
+    assert tags.is_dead(lease, owner="me@here", now=1000.0, lives_here=lambda capture: lives_here) is dead
 
 
 def test_only_what_nobody_here_runs_goes_when_its_lease_has_run_out(account, clock):
     """A capture that could not renew its lease is alive all the same, as its own machine knows."""
-    ran_out = clock.now() - 2 * sweep.CLOCK_ERROR
+    ran_out = clock.now() - 2 * tags.CLOCK_ERROR
     for capture, owner in (("c-alive", "me@here"), ("c-gone", "me@here"), ("c-bob", "bob@there")):
         account.add("filter", f"tmf-{capture}", capture, owner, ran_out)
     lives = {"c-alive": True}.get
@@ -122,7 +122,7 @@ def test_leases_run_out_by_awss_clock_whatever_time_it_is_here(account, clock, a
     """A clock that is a day ahead takes no living capture for an expired one, and one that is behind none for alive."""
     there = clock.time
     clock.time += ahead
-    living, gone = there + 600, there - sweep.CLOCK_ERROR - 1
+    living, gone = there + 600, there - tags.CLOCK_ERROR - 1
     for capture, expires in (("c-living", living), ("c-gone", gone)):
         account.add("filter", f"tmf-{capture}", capture, "bob@there", expires)
     account.ahead = lambda: ahead

@@ -129,7 +129,7 @@ def _of_tags(capture: str, claimed: Sequence[Resource], now: float) -> Seen:
     return Seen(
         capture=capture,
         owner=lease.owner,
-        state=EXPIRED if sweep.has_run_out(lease, now) else KEPT if tags.is_kept(lease) else LIVE,
+        state=EXPIRED if tags.has_run_out(lease, now) else KEPT if tags.is_kept(lease) else LIVE,
         source=" ".join(_sources(resources)),
         resources=found,
         started=lease.started,

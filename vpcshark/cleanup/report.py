@@ -92,13 +92,13 @@ def _finish_ledgers(folder: Path, reach: tidy.Reach, clock: Clock) -> list[str]:
 def _kept(resources: Sequence[sweep.Resource], which: str, owner: str, now: float, folder: Path) -> str:
     """Why a capture is left alone; "" if it is to go."""
     lease = sweep.latest_lease(resources)
-    if which == "expired" and not sweep.has_run_out(lease, now):
+    if which == "expired" and not tags.has_run_out(lease, now):
         return f"the lease of {lease.owner} runs until {_until(lease)}."
     if which in ("mine", "kept") and lease.owner != owner:
         return f"it belongs to {lease.owner or 'somebody unknown'}."
     if which == "kept" and tags.is_kept(lease):
         return ""
-    if not sweep.is_dead(lease, owner=owner, now=now, lives_here=partial(ledgers.lives_here, folder)):
+    if not tags.is_dead(lease, owner=owner, now=now, lives_here=partial(ledgers.lives_here, folder)):
         if tags.is_kept(lease):
             how = "; vpcshark cleanup --kept removes it" if lease.owner == owner else ""
             return f"it is kept for the next capture until {_until(lease)}{how}."

@@ -17,6 +17,7 @@ from typing import Protocol, runtime_checkable
 from vpcshark import threads
 from vpcshark.aws.errors import is_in_use
 from vpcshark.aws.kinds import ANALYSIS, GROUP, INSTANCE, SESSION, SLOW, TARGET
+from vpcshark.cleanup import tags
 from vpcshark.cleanup.birthmark import Birth, Proof
 from vpcshark.cleanup.tags import Lease, read_lease
 from vpcshark.clock import Clock
@@ -27,7 +28,6 @@ log = logging.getLogger(__name__)
 FIRST_PAUSE = 0.5
 LONGEST_PAUSE = 10.0
 AT_ONCE = 25  # deletes under way; EC2 lets an account have 50 at once, and 5 more each second
-CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
 
 
 @dataclass(frozen=True)
@@ -307,34 +307,19 @@ class _Removal:
         log.info("Deleted the %s %s.", kind, resource)
 
 
-def is_dead(lease: Lease, *, owner: str, now: float, lives_here: Callable[[str], bool | None]) -> bool:
-    """May a capture's resources be removed? ``lives_here`` says whether one still runs on this machine, which its
-    own process knows better than any lease (None: not started here, or not mine). A lease that ran out says so for
-    anybody's capture."""
-    lives = lives_here(lease.capture)
-    if lives or (lives is False and lease.owner == owner):
-        return not lives
-    return has_run_out(lease, now)
-
-
-def has_run_out(lease: Lease, now: float) -> bool:
-    """Is the lease over, also by the clock of a machine that is slow by ``CLOCK_ERROR``?"""
-    return 0 < lease.expires < now - CLOCK_ERROR
-
-
 def remove_expired(
     account: Account, owner: str, *, clock: Clock, patience: float, lives_here: Callable[[str], bool | None]
 ) -> list[str]:
-    """Remove my captures whose lease ran out, wherever they ran; their ids. One that ``lives_here`` (see ``is_dead``)
-    could not renew it, and stays. Other people's are left to them and to ``vpcshark cleanup``. AwsError where the
-    account can't be asked."""
+    """Remove my captures whose lease ran out, wherever they ran; their ids. One that ``lives_here`` (see
+    ``tags.is_dead``) could not renew it, and stays. Other people's are left to them and to ``vpcshark cleanup``.
+    AwsError where the account can't be asked."""
     gone = []
     for capture, claimed in group_by_capture(account.tagged()).items():
         resources, _ = split(claimed, Proof(capture))
         if not resources:
             continue
         lease = latest_lease(resources)
-        if lease.owner == owner and has_run_out(lease, now_there(account, clock)) and not lives_here(capture):
+        if lease.owner == owner and tags.has_run_out(lease, now_there(account, clock)) and not lives_here(capture):
             log.info("The lease of the capture %s ran out.", capture)
             if remove_capture(account, capture, clock=clock, patience=patience).is_clean:
                 gone.append(capture)

@@ -5,14 +5,14 @@ Pure but for ``default_owner``, which asks the machine who and where we are.
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
 
+from vpcshark import this_user
 from vpcshark.aws.mirroring.tag_names import CAPTURE as CAPTURE
 from vpcshark.aws.mirroring.tag_names import EXPIRES as EXPIRES
 from vpcshark.aws.mirroring.tag_names import OWNER as OWNER
@@ -20,6 +20,8 @@ from vpcshark.aws.mirroring.tag_names import STARTED as STARTED
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")  # it becomes a ledger's name; no other text is a capture's id
 _KEPT = "k-"  # how the id begins under which a capture host waits for its owner's next capture
+
+CLOCK_ERROR = 60.0  # seconds by which two machines' clocks may differ
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,21 @@ def is_kept(lease: Lease) -> bool:
     return lease.capture.startswith(_KEPT)
 
 
+def is_dead(lease: Lease, *, owner: str, now: float, lives_here: Callable[[str], bool | None]) -> bool:
+    """May a capture's resources be removed? ``lives_here`` says whether one still runs on this machine, which its
+    own process knows better than any lease (None: not started here, or not mine). A lease that ran out says so for
+    anybody's capture."""
+    lives = lives_here(lease.capture)
+    if lives or (lives is False and lease.owner == owner):
+        return not lives
+    return has_run_out(lease, now)
+
+
+def has_run_out(lease: Lease, now: float) -> bool:
+    """Is the lease over, also by the clock of a machine that is slow by ``CLOCK_ERROR``?"""
+    return 0 < lease.expires < now - CLOCK_ERROR
+
+
 def format_time(seconds: float) -> str:
     """``1700000000.0`` -> ``2023-11-14T22:13:20Z``."""
     return datetime.fromtimestamp(int(seconds), timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -71,4 +88,4 @@ def parse_time(text: str) -> float:
 
 def default_owner() -> str:
     """``user@host``, or what VPCSHARK_OWNER says: the person at this machine, without asking AWS for a name."""
-    return os.environ.get("VPCSHARK_OWNER") or f"{getpass.getuser()}@{socket.gethostname()}"
+    return os.environ.get("VPCSHARK_OWNER") or f"{this_user.name()}@{socket.gethostname()}"

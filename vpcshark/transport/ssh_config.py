@@ -6,7 +6,6 @@ not know how a connection is made of it.
 
 from __future__ import annotations
 
-import getpass
 import logging
 import re
 import shutil
@@ -16,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from vpcshark import threads
+from vpcshark import this_user, threads
 from vpcshark.errors import Hopeless, InputError
 from vpcshark.transport import ssh_evaluated, ssh_tokens
 from vpcshark.transport.known_hosts import MACHINE_FILES, USER_FILES
@@ -288,4 +287,4 @@ def _split(jump: str) -> tuple[str, str, int]:
 
 def local_user() -> UserName:
     """Who we are here, as ssh(1) takes it where nothing else is said. InputError if that is no name for SSH."""
-    return UserName(getpass.getuser())
+    return UserName(this_user.name())

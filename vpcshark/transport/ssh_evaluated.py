@@ -7,7 +7,6 @@ values: so Include, Match of every kind, canonicalisation, quoting and the globa
 
 from __future__ import annotations
 
-import getpass
 import logging
 import os
 import re
@@ -17,6 +16,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from vpcshark import this_user
 from vpcshark.errors import Hopeless
 from vpcshark.transport.names import HostName, UserName
 
@@ -142,7 +142,7 @@ def _parsed(text: str) -> Found:
 
 def _is_account(user: str) -> bool:
     """Is that the user of this process? On Windows ssh has its domain before it."""
-    return user.lower().rpartition("\\")[2] == getpass.getuser().lower()
+    return user.lower().rpartition("\\")[2] == this_user.name().lower()
 
 
 def _says(files: Sequence[str], pattern: re.Pattern[str]) -> bool:

@@ -7,13 +7,13 @@ know what is done with the answer.
 
 from __future__ import annotations
 
-import getpass
 import glob
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vpcshark import this_user
 from vpcshark.errors import Hopeless
 from vpcshark.transport import ssh_keywords as keywords
 from vpcshark.transport.names import HostName, UserName
@@ -117,8 +117,8 @@ class _Reading:
 
     def _is_met(self, criterion: str, patterns: str) -> bool:
         kind = criterion.lower().removeprefix("!")
-        user = self.found.get("user", (getpass.getuser(),))[0]
-        values = {"host": self.hostname, "originalhost": self.name, "user": user, "localuser": getpass.getuser()}
+        user = self.found.get("user", (this_user.name(),))[0]
+        values = {"host": self.hostname, "originalhost": self.name, "user": user, "localuser": this_user.name()}
         if kind not in values:
             raise _Unknown(f"Match {kind} is not known")
         value = values[kind]

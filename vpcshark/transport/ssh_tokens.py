@@ -5,7 +5,6 @@ Each is replaced once, in one pass. Must not know where a value comes from, nor 
 
 from __future__ import annotations
 
-import getpass
 import os
 import re
 import socket
@@ -13,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from vpcshark import this_user
 from vpcshark.errors import Hopeless
 from vpcshark.transport.names import HostName, UserName
 
@@ -60,7 +60,7 @@ _VALUES: dict[str, Callable[[Tokens], str]] = {
     "n": lambda of: of.name,
     "p": lambda of: str(of.port),
     "r": lambda of: of.user,
-    "u": lambda of: getpass.getuser(),
+    "u": lambda of: this_user.name(),
     "L": lambda of: socket.gethostname().partition(".")[0],
     "l": lambda of: socket.gethostname(),
     "i": lambda of: str(os.getuid()) if hasattr(os, "getuid") else "",

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import logging
+from contextlib import closing
 
 import pytest
 
 from vpcshark.capture.instance import tcpdump_process
 from vpcshark.errors import Mistake, TransportError
+from vpcshark.transport.local import LocalTransport
 
 AGENT = b"vpcshark:agent:0100000A:C000 0A00A8C0:01BB\n"
+ABLE = b"vpcshark:rights:root\nvpcshark:tcpdump:/usr/sbin/tcpdump\n"
+ABLE += b"vpcshark:link:2 0a:00:00:00:00:01 - hardware eth0\n"
 ANSWER = b"vpcshark:user:ec2-user\nvpcshark:sshd:4711\nvpcshark:end:ok\n"
 
 
@@ -50,6 +54,41 @@ def test_a_capture_that_would_capture_itself_is_refused() -> None:
     with pytest.raises(TransportError, match="would capture itself") as caught:
         tcpdump_process.Dump(Answering("web-1", b"vpcshark:guessed:yes\n"), tcpdump_process.Wanted("0a:00:00:00:00:01"))
     assert "--ssh-user" in caught.value.remedy
+
+
+class Wordless(LocalTransport):
+    """The host answers the questions; its tcpdump ends at once, or says nothing for as long as it may."""
+
+    name = "web-1"
+
+    def __init__(self, *tcpdump: str) -> None:
+        super().__init__()
+        self._tcpdump, self._is_asked = tcpdump, False
+
+    def open(self, command):
+        if not self._is_asked:
+            self._is_asked = True
+            return Answering(self.name, ABLE)
+        return super().open(self._tcpdump)
+
+
+def test_a_tcpdump_that_ends_without_a_word_is_not_said_to_be_late() -> None:
+    """Nothing was waited for."""
+    with closing(Wordless("false")) as there:
+        dump = tcpdump_process.Dump(there, tcpdump_process.Wanted("0a:00:00:00:00:01"))
+        with pytest.raises(TransportError) as caught:
+            dump.begin()
+    assert caught.value.problem == "web-1: tcpdump ended: it gives no reason."
+
+
+@pytest.mark.long
+def test_a_tcpdump_that_says_nothing_is_late() -> None:
+    """It is ended when its time is over."""
+    with closing(Wordless("sleep", "600")) as there:
+        dump = tcpdump_process.Dump(there, tcpdump_process.Wanted("0a:00:00:00:00:01"))
+        with pytest.raises(TransportError) as caught:
+            dump.begin()
+    assert caught.value.problem == "web-1: tcpdump did not begin within 15 seconds."
 
 
 def test_a_filter_for_what_is_inside_vxlan_goes_by_the_length_on_the_wire() -> None:

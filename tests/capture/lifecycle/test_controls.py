@@ -7,7 +7,7 @@ import pytest
 
 from vpcshark.capture.contract.frame_stream import UNCOUNTED, Counted, FrameStream
 from vpcshark.capture.contract.status import Silent, Status
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.lifecycle.controls import Live
 from vpcshark.capture.lifecycle.costs import Costs
 from vpcshark.capture.lifecycle.jobs import Jobs
@@ -107,6 +107,7 @@ def test_the_toolbar_is_told_until_the_stop_and_gets_the_filter_of_the_start(clo
     [
         (Stream(costs=Costs(1)), "now udp"),
         (Stream(VpcsharkError("No rules are left.", "Wait.")), "The filter stays as it was: No rules are left."),
+        (Stream(Stopped()), "The filter stays as it was: the capture ends."),
         (Stream(KeyError("x")), "The filter stays as it was: vpcshark failed unexpectedly (KeyError)."),
         (Fixed(), "The filter stays as it was: This mode cannot change it while it runs."),
     ],

@@ -13,6 +13,7 @@ from vpcshark.aws import tagging
 from vpcshark.aws.compute.capture_hosts import CaptureHost, host_from
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.capture.contract.options import CaptureOptions, ssh_from
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.capture.mirror import kept_host
@@ -20,6 +21,7 @@ from vpcshark.capture.mirror.host_access import Access
 from vpcshark.capture.mirror.launch_tags import launched_from
 from vpcshark.capture.mirror.launched_host import Launcher
 from vpcshark.cleanup import keeping, tags
+from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup.keeping import Kept
 from vpcshark.cleanup.ledger import Ledger
 from vpcshark.errors import AwsError, TransportError
@@ -186,9 +188,33 @@ def theirs(region: Region) -> Callable[[], None]:
 def test_of_two_who_claim_a_host_one_has_it_and_the_other_launches(launcher, region: Region):
     """Both found it kept. Who is overwritten sees that before it goes on, and lets nobody in there."""
     region.meanwhile = theirs(region)
-    assert launcher("c-2", connection="eic").stand().instance == "i-2"
+    own = launcher("c-2", connection="eic")
+    assert own.stand().instance == "i-2"
+    assert set(own.context.maker.made) == {"i-2", "sg-2"}
     assert (region.holder("i-1"), region.holder("i-2")) == ("c-3", "c-2")
     assert blocks(region, 4789) == []
+
+
+@pytest.mark.parametrize("when", ["as it is tagged", "while the claim rests"])
+def test_a_kept_host_is_on_the_ledger_whenever_its_claim_is_cut_off(launcher, region: Region, when: str):
+    """Nobody else looks for it any more once it has our tag: it goes with the capture, or by the janitor."""
+    own = launcher("c-2", connection="eic")
+    tag = region.create_tags
+
+    def killed(**asked: Any) -> None:
+        tag(**asked)
+        raise Stopped
+
+    if when == "as it is tagged":
+        region.create_tags = killed  # type: ignore[method-assign]
+    else:
+        own.context.stop = Stop()
+        own.context.stop.request("SIGTERM")
+    with pytest.raises(Stopped):
+        own.stand()
+    assert region.holder("i-1") == "c-2"
+    assert own.context.maker.made == {"i-1": "instance", "sg-1": "security-group"}
+    assert set(ledgers.read(own.context.maker.folder / "c-2.jsonl").made) == {"i-1", "sg-1"}
 
 
 def test_a_host_that_another_capture_has_taken_is_not_kept(launcher, region: Region):

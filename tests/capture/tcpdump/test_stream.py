@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -16,7 +17,7 @@ from vpcshark.capture.instance.tcpdump_process import Dump, OnCounts
 from vpcshark.capture.tcpdump.counts import Counts
 from vpcshark.capture.tcpdump.stream import Begin, Begun, Pouring, Seams
 from vpcshark.clock import SystemClock
-from vpcshark.errors import VpcsharkError
+from vpcshark.errors import TransportError, VpcsharkError
 
 
 class Dumped:
@@ -33,6 +34,9 @@ class Dumped:
 
     def read(self) -> bytes:
         return self.packets.get(timeout=180)
+
+    def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
+        """The key log stays empty."""
 
     def ask_to_end(self) -> None:
         self.packets.put(b"")
@@ -109,6 +113,26 @@ def test_an_unforeseen_failure_ends_the_capture_with_a_sentence():
     assert isinstance(error, VpcsharkError)
     assert "unexpectedly (ValueError)" in error.problem
     pouring.finish(1.0)
+
+
+class Deaf(Dumped):
+    """The host does not follow the key log beside it."""
+
+    def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
+        raise TransportError("10.0.0.1 does not start a command.", "Try again.")
+
+
+def test_a_dump_whose_key_log_cannot_be_followed_is_ended_before_the_next() -> None:
+    """Else its signs of life would keep it running on the host for as long as the capture."""
+    dump, deaf, following, sink = Dumped(), Deaf(), Dumped(), Given()
+    pouring = Pouring(begin(dump, deaf, following), Seams(Stop(), SystemClock(), Said(), key_log="/tmp/keys"))
+    pouring.stream(sink, lambda error: None)
+    assert sink.data.get(timeout=180) == b"first"
+    dump.packets.put(b"")
+    assert sink.data.get(timeout=180) == b"again"
+    assert deaf.is_closed.is_set()
+    assert not following.is_closed.is_set()
+    pouring.finish(10)
 
 
 @pytest.mark.parametrize("slept", [0, 20, 3600])

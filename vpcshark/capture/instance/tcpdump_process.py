@@ -64,6 +64,7 @@ class Dump:
         self._said: deque[str] = deque(maxlen=2)
         self._counts: dict[str, int] = {}
         self._over = threading.Event()
+        self._is_late = False
         self._follower: Channel | None = None
         self.whose = ""  # a pod, a task: where the interface is not in the host's own network namespace
         self._on_counts = on_counts
@@ -86,7 +87,7 @@ class Dump:
     def begin(self) -> bytes:
         """Wait until it captures; returns the first packets, if there are any already. TransportError says why not."""
         self._listener.begin()
-        alarm = threads.after(ANSWER_DEADLINE, self._channel.close, name="end of an answer")
+        alarm = threads.after(ANSWER_DEADLINE, self._give_up, name="end of an answer")
         blocks = b""
         try:
             while not self.converter.has_begun:
@@ -98,6 +99,10 @@ class Dump:
             alarm.cancel()
         listening.beat(self._sign, self._over, commands.BEAT)
         return blocks
+
+    def _give_up(self) -> None:
+        self._is_late = True
+        self._channel.close()
 
     def follow(self, path: str, on_data: Callable[[bytes], None]) -> None:
         """Give ``on_data`` the file ``path`` of the host, from its start and as it grows, until the dump ends."""
@@ -211,7 +216,7 @@ class Dump:
                 "Let that user run tcpdump with sudo without a password (NOPASSWD, no requiretty), or log in as "
                 "another (--ssh-user); --mode mirror needs no right on the instance.",
             )
-        if not words and not self.converter.has_begun:
+        if self._is_late and not words:
             return TransportError(f"{where}: tcpdump did not begin within {ANSWER_DEADLINE:.0f} seconds.", "Try again.")
         return TransportError(f"{where}: tcpdump ended: {words or 'it gives no reason'}.", "Start the capture again.")
 

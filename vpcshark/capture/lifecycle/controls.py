@@ -13,7 +13,7 @@ from concurrent.futures import Future, wait
 from vpcshark import threads
 from vpcshark.capture.contract.frame_stream import FrameStream
 from vpcshark.capture.contract.status import Status
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.lifecycle.costs import SESSION
 from vpcshark.capture.lifecycle.jobs import Jobs
 from vpcshark.clock import Clock
@@ -120,6 +120,8 @@ class Live:
             return str(error)
         except VpcsharkError as error:
             return f"The filter stays as it was: {error}"
+        except Stopped:
+            return "The filter stays as it was: the capture ends."
         except Exception as error:  # logged and said
             log.exception("the filter could not be changed")
             return f"The filter stays as it was: {unexpected(error).problem}"

@@ -39,19 +39,27 @@ def claim(context: Context, access: Access, waiting: Waiting) -> bool:
     context.status.say(f"Using the capture host {host.instance} again ...")
     coming = threads.start(access.ssh_from)  # may take a call of its own
     theirs = _noted(context, ec2, kept)
-    if host.instance not in {one.id for one in theirs} or not _tagged_as_ours(context, ec2, theirs):
-        return False
-    waiting.rest(seconds=CLAIMED)
-    found = launch.find(ec2, host.instance)
-    if found is None or found.tags.get(tags.CAPTURE) != maker.lease.capture:
+    if host.instance not in {one.id for one in theirs}:
         return False
     for one in theirs:
-        maker.adopt(one.kind, one.id)
+        maker.adopt(one.kind, one.id)  # before it has our tag: whenever a stop comes, it is on our ledger by then
+    if not (_tagged_as_ours(context, ec2, theirs) and _is_ours(context, ec2, host.instance, waiting)):
+        for one in theirs:
+            maker.forget(one.id)
+        return False
+    for one in theirs:
         if one.kind == kinds.GROUP:
             access.admit_frames(one.id)
             access.admit_ssh(one.id, *coming.result())  # another connection than its last, or from elsewhere
     keeping.forget(maker.folder, kept.capture)
     return True
+
+
+def _is_ours(context: Context, ec2: Ec2, instance: str, waiting: Waiting) -> bool:
+    """False where somebody else said after us that it is theirs, or it has gone."""
+    waiting.rest(seconds=CLAIMED)
+    found = launch.find(ec2, instance)
+    return found is not None and found.tags.get(tags.CAPTURE) == context.maker.lease.capture
 
 
 def _noted(context: Context, ec2: Ec2, kept: tags.Lease) -> Sequence[Tagged]:

@@ -162,8 +162,12 @@ class Pouring(FrameStream):
         remark = f"Packets before this one, {since}, are missing: the connection to the host broke and was made again."
         self._dump, first = self._begin(remark, self._counts.share())
         self._counts.expect()
-        if self._held is not None:
-            self._follow(self._dump, self._held)
+        try:
+            if self._held is not None:
+                self._follow(self._dump, self._held)
+        except BaseException:
+            self._dump.close()
+            raise
         if self._ending:  # asked to end meanwhile
             self._dump.close()
             return
