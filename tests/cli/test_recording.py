@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
+import select
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -15,7 +17,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from vpcshark.capture.contract.sink import SinkClosed
+from vpcshark import threads
+from vpcshark.capture.contract.sink import FileSink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.capture.tcpdump.counts import CountsInFile
 from vpcshark.cli import limits
@@ -303,3 +306,21 @@ def test_a_full_disk_that_no_packet_meets_ends_the_capture_and_is_told(clock):
     recorder.close()
     with pytest.raises(OutputError, match="No space left on device"):
         recorder.check()
+
+
+def test_a_reader_that_takes_nothing_holds_no_stop_up():
+    """``-w - | …`` whose reader hangs: the capture ends all the same, and says so; nobody waits twice."""
+    reading, writing = os.pipe()
+    file = FileSink(os.fdopen(writing, "wb", buffering=0), "standard output")
+    recorder = Recorder("-", Stop(), Limits(), Form(), Ticking(), lambda path: file)
+    writer = threads.start(recorder.write, head() + packet(1, 1 << 20))
+    assert select.select([reading], [], [], 180)[0]
+    recorder.close(patience=0.2)
+    with pytest.raises(OutputError, match=r"Standard output took nothing for 0\.2 seconds"):
+        recorder.check()
+    recorder.close()
+    assert not writer.done()
+    os.close(reading)
+    with pytest.raises(SinkClosed):
+        writer.result(180)
+    file.close()

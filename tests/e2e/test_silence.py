@@ -78,7 +78,7 @@ def test_a_silent_source_is_said_after_fifteen_seconds_and_taken_back(clean_lab:
         assert capture.since("About $0.015 an hour for the session") < capture.since("Capturing from")
         assert 'Nothing was sent, it seems: nothing of it came to the capture host "capture-1"' in line
         own, peer = (clean_lab.eni(*one)["PrivateIpAddress"] for one in (("web-1", 1), ("api-1", 0)))
-        talk = f"import socket; s = socket.socket(2, 2); s.bind(({own!r}, 0)); s.sendto(b'x', ({peer!r}, 40404))"
+        talk = f"import socket; s = socket.socket(2, 2); s.bind(({own!r}, 0)); s.sendto(b'x', ({peer!r}, 20404))"
         clean_lab.run(*clean_lab.namespace("web-1"), sys.executable, "-c", talk)
         capture.await_line("Packets are arriving.")
         assert capture.count("No packets for ") == 1
@@ -152,7 +152,7 @@ def test_what_cloudwatch_counted_is_told(clean_lab: Lab, tmp_path: Path):
             }
         ],
     )
-    with running(clean_lab, tmp_path / "x.pcapng", "-f", "udp port 40404") as capture:
+    with running(clean_lab, tmp_path / "x.pcapng", "-f", "udp port 20404") as capture:
         line = capture.await_line("No packets for ")
     assert f"knows nothing of this capture yet; {instance} had 4,711 packets" in line
 
@@ -165,19 +165,19 @@ def instance_of(lab: Lab, eni: str) -> str:
 @pytest.mark.long
 def test_a_filter_that_aws_has_too_is_said_where_it_sends_nothing(clean_lab: Lab, tmp_path: Path):
     """What its rules refuse is not sent, so that nothing comes to be filtered out."""
-    with running(clean_lab, tmp_path / "x.pcapng", "-f", "udp port 40404", "--no-dns") as capture:
+    with running(clean_lab, tmp_path / "x.pcapng", "-f", "udp port 20404", "--no-dns") as capture:
         line = capture.await_line("No packets for ")
-    assert 'Its mirror rules are those of the filter "udp port 40404"' in line
+    assert 'Its mirror rules are those of the filter "udp port 20404"' in line
 
 
 @pytest.mark.long
 def test_in_mode_tcpdump_the_filter_is_said(clean_lab: Lab, tmp_path: Path):
     """Nothing is in the way there but the filter."""
     eni = clean_lab.eni("web-1")["NetworkInterfaceId"]
-    capture = Running(clean_lab, tmp_path / "x.pcapng", eni, "--mode", "tcpdump", "-f", "udp port 40404")
+    capture = Running(clean_lab, tmp_path / "x.pcapng", eni, "--mode", "tcpdump", "-f", "udp port 20404")
     try:
         capture.await_line("Capturing from")
         line = capture.await_line("No packets for ")
-        assert 'of web-1 fits the filter "udp port 40404"' in line
+        assert 'of web-1 fits the filter "udp port 20404"' in line
     finally:
         capture.end()

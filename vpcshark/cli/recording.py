@@ -26,6 +26,7 @@ _ENHANCED = struct.Struct("<IIIII").unpack_from
 _MAGIC = {"pcap": 0xA1B2C3D4, "nsecpcap": 0xA1B23C4D}
 _BEGINNING = struct.Struct("<IIH").unpack_from  # type, length, and of an interface block its link type
 _PACKET_HEAD = 28
+PATIENCE = 10.0  # seconds that a reader may take nothing when the capture ends
 
 
 class File(Protocol):
@@ -103,6 +104,7 @@ class Recorder(Sink):
         self._known = b""
         self._files = self._in_file = 0
         self._is_full = self._is_over = False
+        self._stuck = 0.0  # seconds for which the reader took nothing at the end
         self._wrong: OutputError | None = None
         self._pending = bytearray()
         self._ends: list[int] = []
@@ -118,16 +120,24 @@ class Recorder(Sink):
                 self._take(kind, block)
             self._flush()
 
-    def close(self) -> None:
-        """See ``Sink``."""
-        with self._lock:
+    def close(self, patience: float = PATIENCE) -> None:
+        """See ``Sink``. A reader that takes nothing for ``patience`` seconds is waited for no longer, nor again."""
+        if not self._lock.acquire(timeout=0 if self._stuck else patience):  # somebody writes into a full pipe
+            self._stuck, self._is_over = self._stuck or patience, True
+            return
+        try:
             self._is_over = True
             self._file.close()
+        finally:
+            self._lock.release()
 
     def check(self) -> None:
         """OutputError if the file could not take all: it may have met a thread that writes no packets."""
         if self._wrong is not None:
             raise self._wrong
+        if self._stuck:
+            what = "Standard output" if self._path == "-" else self._path
+            raise OutputError(f"{what} took nothing for {self._stuck:g} seconds.", "See why its reader waits.")
 
     def _take(self, kind: int, block: bytes) -> None:
         if kind in _KNOWN:

@@ -31,6 +31,19 @@ class Collected:
         """Nothing to let go of."""
 
 
+class Stalled(Collected):
+    """Takes nothing until ``goes_on``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.goes_on = threading.Event()
+
+    def write(self, data: bytes) -> None:
+        self.came.set()
+        assert self.goes_on.wait(180)
+        super().write(data)
+
+
 def test_a_line_becomes_a_block_when_it_is_whole() -> None:
     """Pieces of any size."""
     secrets = Secrets()
@@ -82,16 +95,6 @@ def test_a_sink_that_fails_is_told_to_whoever_writes_next() -> None:
 def test_a_reader_that_stalls_makes_the_writer_wait() -> None:
     """What is too much is dropped at the capture host then, and counted; here it would only take memory, for ever."""
 
-    class Stalled(Collected):
-        def __init__(self) -> None:
-            super().__init__()
-            self.goes_on = threading.Event()
-
-        def write(self, data: bytes) -> None:
-            self.came.set()
-            assert self.goes_on.wait(180)
-            super().write(data)
-
     sink = Stalled()
     held = HeldSink(sink, SystemClock(), 0.0, most=10)
     taken: queue.Queue[int] = queue.Queue()
@@ -112,6 +115,17 @@ def test_a_reader_that_stalls_makes_the_writer_wait() -> None:
     writer.join()
     held.close()
     assert sink.data == [b"packet"] * 4
+
+
+def test_a_reader_that_stalls_holds_no_stop_up() -> None:
+    """What it did not take by then is lost to it."""
+    sink = Stalled()
+    held = HeldSink(sink, SystemClock(), 0.0, patience=0.2)
+    held.write(b"packet")
+    assert sink.came.wait(180)
+    held.close()
+    assert sink.data == []
+    sink.goes_on.set()
 
 
 def test_packets_that_are_too_many_to_be_held_go_on_early() -> None:

@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 
 HOLD = 0.4  # seconds; a line takes less than that from the file to here
 MOST_HELD = 16 * 1024 * 1024  # bytes; a reader that stalls must not cost memory here
+PATIENCE = 10.0  # seconds that the reader may take nothing when the capture ends
 MOST_LINE = 4096
 MOST_REMEMBERED = 100_000
 # https://www.ietf.org/archive/id/draft-ietf-tls-keylogfile-02.html, 2: label, client random, secret
@@ -62,7 +63,10 @@ class HeldSink(Sink):
     Of more than ``most`` bytes the oldest go on early. Where they cannot, because the sink stalls, whoever writes
     waits, so that what is too much is dropped where packets are dropped and counted, at the capture host."""
 
-    def __init__(self, sink: Sink, clock: Clock, hold: float = HOLD, most: int = MOST_HELD) -> None:
+    def __init__(
+        self, sink: Sink, clock: Clock, hold: float = HOLD, most: int = MOST_HELD, patience: float = PATIENCE
+    ) -> None:
+        self._patience = patience
         self._sink = sink
         self._clock = clock
         self._hold = hold
@@ -93,11 +97,11 @@ class HeldSink(Sink):
         self._sink.write(data)
 
     def close(self) -> None:
-        """Pass on what still waits; the sink itself stays open."""
+        """Pass on what still waits, for as long as somebody takes it; the sink itself stays open."""
         with self._changed:
             self._is_ending = True
             self._changed.notify_all()
-        self._thread.join()
+        self._thread.join(self._patience)
 
     def _pass_on(self) -> None:
         while (data := self._next()) is not None:
