@@ -12,6 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+from vpcshark.clock import SystemClock
 from vpcshark.lab import plugin
 from vpcshark.lab.vpc import ssm_agent
 from vpcshark.lab.vpc.ssm_service import SsmService
@@ -53,13 +54,15 @@ def running(port: int, folder: Path) -> Iterator[Manager]:
     inside = socket.create_server(("127.0.0.1", 0))
     service, calls = SsmService([inside]), list[str]()
     where = f"127.0.0.1:{inside.getsockname()[1]}"
-    threading.Thread(target=ssm_agent.serve_for_ever, args=(INSTANCE, where), daemon=True).start()
+    over = threading.Event()
+    threading.Thread(target=ssm_agent.serve, args=(INSTANCE, where, SystemClock(), over), daemon=True).start()
     api = ThreadingHTTPServer(("127.0.0.1", 0), _answering(service, calls))
     threading.Thread(target=api.serve_forever, daemon=True).start()
     try:
         service.await_agent(INSTANCE, 30.0)
         yield Manager(service, f"http://127.0.0.1:{api.server_address[1]}", calls, port, folder)
     finally:
+        over.set()
         service.close()
         api.shutdown()
         api.server_close()

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 import session_manager
 import websocket
+from hands import wait_until
 from session_manager import GREETING, INSTANCE, Manager
 
 from vpcshark.lab.session import messages
@@ -242,3 +243,19 @@ def test_the_plugin_says_what_it_is(arguments: list[str], said: str, manager: Ma
     """In AWS's words."""
     done = subprocess.run([manager.program, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout == said
+
+
+def sessions_threads() -> list[threading.Thread]:
+    """Those of an agent's sessions in this process."""
+    return [thread for thread in threading.enumerate() if thread.name == "session"]
+
+
+def test_an_agent_that_is_over_ends_its_sessions_with_it(tmp_path: Path):
+    """Else each would dial a service that has gone, five times a second and for ever."""
+    before = set(sessions_threads())
+    with session_manager.echoing() as port, session_manager.running(port, tmp_path) as manager:
+        process = greeted(manager)
+        assert set(sessions_threads()) - before
+    process.kill()
+    process.communicate()
+    wait_until(lambda: not set(sessions_threads()) - before, "the sessions' threads have ended")

@@ -52,14 +52,14 @@ def main(instance: str, address: str) -> None:
 
 def serve_for_ever(instance: str, service: str, clock: Clock | None = None) -> None:
     """Serve as the agent of ``instance``; ``service`` is "host:port"."""
-    serve(instance, service, clock or SystemClock(), threading.Event(), _dial)
+    serve(instance, service, clock or SystemClock(), threading.Event())
 
 
-def serve(instance: str, service: str, clock: Clock, over: threading.Event, dial: Dial) -> None:
-    """The same until it is ``over``; ``dial`` connects to the instance."""
+def serve(instance: str, service: str, clock: Clock, over: threading.Event, dial: Dial | None = None) -> None:
+    """The same until it is ``over``, and its sessions with it; ``dial`` connects to the instance."""
     while not over.is_set():
         with contextlib.suppress(*_GONE, AssertionError):  # websockets' own, of a greeting that breaks in the middle
-            _serve(instance, service, clock, dial)
+            _serve(instance, service, clock, over, dial or _dial)
         over.wait(_PAUSE)
 
 
@@ -67,7 +67,7 @@ def _dial(port: int) -> socket.socket:
     return socket.create_connection(("127.0.0.1", port), 5)
 
 
-def _serve(instance: str, service: str, clock: Clock, dial: Dial) -> None:
+def _serve(instance: str, service: str, clock: Clock, over: threading.Event, dial: Dial) -> None:
     with connect(f"ws://{service}/v1/control-channel/{instance}?role=subscribe", **_HOW) as control:
         control.send(messages.open_channel("", ClientId=instance))
 
@@ -80,7 +80,7 @@ def _serve(instance: str, service: str, clock: Clock, dial: Dial) -> None:
             assert isinstance(data, bytes)
             message = messages.decode(data)
             if message.kind == messages.TASK:
-                session = PortSession(service, json.loads(message.facts()["Content"]), complete, clock, dial)
+                session = PortSession(service, json.loads(message.facts()["Content"]), complete, clock, dial, over)
                 threading.Thread(target=session.run, name="session", daemon=True).start()
 
 
@@ -93,8 +93,10 @@ class PortSession:
         task: Mapping[str, Any],
         complete: Callable[[str, str], None],
         clock: Clock,
-        dial: Dial = _dial,
+        dial: Dial,
+        agent_over: threading.Event,
     ) -> None:
+        self._agent_over = agent_over
         self._id, self._token = str(task["SessionId"]), str(task["DataChannelToken"])
         self._properties: Mapping[str, str] = task["DocumentContent"]["properties"]
         self._url = f"ws://{service}/v1/data-channel/{self._id}?role=publish_subscribe"
@@ -170,6 +172,8 @@ class PortSession:
             except _GONE as error:
                 _log.info("a data channel broke: %s", error)
             self._connection = None
+            if self._agent_over.is_set():
+                self._cancel()
             self._over.wait(_PAUSE)
 
     def _carry_once(self) -> None:
