@@ -95,6 +95,8 @@ def shared(login: Login, path: str) -> OpenSshTransport:
 def _start(login: Login, program: str, private: Private, keys: HostKeys, stream: Stream | None) -> None:
     """Return once the master is there. TransportError."""
     given = list(options(login.settings, login.keys, login.dead_after))
+    if isinstance(stream, programs.ProgramTunnel):  # it has connections and handshakes of its own to make first
+        given.insert(0, ("ConnectTimeout", f"{programs.PATIENCE:.0f}"))
     given += [("UserKnownHostsFile", keys.files(Path(private.path("known_hosts"))))]
     asked = private.serve("host-key", keys.answer)
     given += [("KnownHostsCommand", asking(asked, ["%I", "%t", "%K"]))]
