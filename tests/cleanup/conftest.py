@@ -57,6 +57,9 @@ class FakeAccount:
                 self.resources[resource.id] = resource
         return [r for r in self.resources.values() if r.lease is not None]
 
+    def hides(self, kind: str) -> bool:
+        return False
+
     def delete(self, kind: str, resource: str) -> None:
         self.deletes.append(resource)
         if self.failures.get(resource):

@@ -145,10 +145,13 @@ class Unlisted:
         self.is_denied = True
 
     def tagged(self):
-        return [one for one in self._account.tagged() if not (self.is_denied and one.kind == "security-group-rule")]
+        return [one for one in self._account.tagged() if not self.hides(one.kind)]
+
+    def hides(self, kind: str) -> bool:
+        return self.is_denied and kind == "security-group-rule"
 
     def delete(self, kind: str, resource: str) -> None:
-        if self.is_denied and kind == "security-group-rule":
+        if self.hides(kind):
             raise AwsError("You may not list each security group rule.", code="UnauthorizedOperation")
         self._account.delete(kind, resource)
 
@@ -165,6 +168,18 @@ def test_what_aws_would_not_delete_is_not_gone_because_no_list_shows_it(account,
     unlisted.is_denied = False
     assert remove(unlisted, clock, known=known, on_deleted=told.append).is_clean
     assert (account.resources, told) == ({}, ["sgr-1"])
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "InvalidTrafficMirrorSessionId.Malformed"])
+def test_what_a_list_would_show_has_gone_though_aws_would_not_delete_it(account, clock, code):
+    """A colleague has deleted it: it has no tag any more by which a policy lets it be deleted. Or a ledger was damaged,
+    and there is no such id."""
+    account.failures["tms-1"] = [AwsError("No.", code=code)] * 99
+    account.add("filter", "tmf-1")
+    outcome = remove(account, clock, known={"tms-1": "session", "tmf-1": "filter"})
+    assert outcome.is_clean
+    assert account.resources == {}
+    assert clock.slept == []
 
 
 class Slow:

@@ -152,13 +152,13 @@ def tagged(ec2: Ec2, names: Iterable[str], tag_key: str, value: str = "*") -> li
 
 
 def is_hidden(ec2: Ec2, name: str, tag_key: str) -> bool:
-    """May the caller not list this kind? Then that ``tagged`` has none of it says nothing. AwsError for anything else
-    that is wrong."""
+    """May the caller not list this kind, or is that not known, so that it says nothing that ``tagged`` has none of it?
+    Not one of those that it must list."""
+    if not KINDS[name].is_optional:
+        return False
     try:
         _rows(ec2, KINDS[name], tag_key, "*")
-    except AwsError as error:
-        if not is_denied(error):
-            raise
+    except AwsError:  # denied, mostly
         return True
     return False
 

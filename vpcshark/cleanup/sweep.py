@@ -66,7 +66,7 @@ class Account(Protocol):
         the caller may not list."""
 
     def hides(self, kind: str) -> bool:
-        """May the caller not list this kind?"""
+        """May the caller not list this kind, or is that not known?"""
 
     def delete(self, kind: str, resource: str) -> bool | None:
         """Delete one; False where AWS says that there is no such thing: it is gone, or was made a moment ago."""
@@ -217,13 +217,14 @@ class _Removal:
         for gone in self._told - {r.id for r in found}:
             self._told.discard(gone)
             self._done(INSTANCE, gone)
-        left = [r for r in found if not self._is_left_to_others(r, shown)]
-        return left + self._refused_and_hidden()
+        return [r for r in found if not self._is_left_to_others(r, shown)] + self._refused_and_hidden()
 
     def _refused_and_hidden(self) -> list[Resource]:
-        """What AWS would not delete has not gone because a list does not show it: who may not list its kind is shown
-        none, and its tag may have been taken away. Another try tells."""
-        return [Resource(kind, one, {}) for one, kind in self._refused.items() if one not in self._seen]
+        """What AWS would not delete has not gone because no list shows it, where the caller may not list its kind. Of
+        others a list tells for certain; a refusal does not, since what has gone has no tag that a policy asks for."""
+        unseen = {one: kind for one, kind in self._refused.items() if one not in self._seen}
+        hidden = {kind for kind in set(unseen.values()) if self._account.hides(kind)}
+        return [Resource(kind, one, {}) for one, kind in unseen.items() if kind in hidden]
 
     def _is_claimed(self, resource: Resource) -> bool:
         """By its tag; or it is a target that this capture shared with the one whose tag it has."""
