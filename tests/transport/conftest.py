@@ -225,13 +225,19 @@ while data := s.recv(65536):
 
 
 @pytest.fixture
-def proxy_command(sshd: Sshd, tmp_path: Path) -> Callable[[str], str]:
+def relay(sshd: Sshd) -> str:
+    """A Python program that leads to sshd by its own standard input and output."""
+    return RELAY.format(port=sshd.port)
+
+
+@pytest.fixture
+def proxy_command(relay: str, tmp_path: Path) -> Callable[[str], str]:
     """``proxy_command(name)``: a program that leads to sshd, as a line of an SSH configuration; when it runs there is a
     file ``name`` in the test's folder."""
 
     def line(name: str) -> str:
         file = tmp_path / f"{name}.py"
-        file.write_text(f"open({str(tmp_path / name)!r}, 'w')\n{RELAY.format(port=sshd.port)}")
+        file.write_text(f"open({str(tmp_path / name)!r}, 'w')\n{relay}")
         return f"ProxyCommand {sys.executable} {file}"
 
     return line

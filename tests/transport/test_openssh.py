@@ -221,26 +221,13 @@ def test_it_logs_in_over_another_stream_than_tcp(log_in_by_openssh: LogIn, sshd:
     assert transport.name.endswith(" by a tunnel")
 
 
-SLOW = """
-import os, socket, threading, time
-time.sleep(4)
-s = socket.create_connection(("127.0.0.1", {port}))
-def up():
-    while data := os.read(0, 65536): s.sendall(data)
-    s.shutdown(socket.SHUT_WR)
-threading.Thread(target=up, daemon=True).start()
-while data := s.recv(65536):
-    while data: data = data[os.write(1, data):]
-"""
-
-
 @pytest.mark.long
 @pytest.mark.parametrize("client", ["log_in", "log_in_by_openssh"])
 def test_a_program_that_leads_there_has_longer_than_a_host(
-    request: pytest.FixtureRequest, client: str, sshd: Any
+    request: pytest.FixtureRequest, client: str, sshd: Any, relay: str
 ) -> None:
     """AWS's plugin makes two connections before the first byte, over whatever proxy: whichever client logs in."""
-    program = Settings(proxy_command=(sys.executable, "-c", SLOW.format(port=sshd.port)))
+    program = Settings(proxy_command=(sys.executable, "-c", f"import time\ntime.sleep(4)\n{relay}"))
     known = proxy.Known(sshd.known_hosts, config=ssh_config.read([]))
     dial = lambda: proxy.dial(program, "127.0.0.1", sshd.port, known)  # noqa: E731
     with contextlib.closing(request.getfixturevalue(client)(dial=dial)) as transport:

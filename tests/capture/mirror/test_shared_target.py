@@ -161,14 +161,16 @@ def test_one_that_goes_again_and_again_is_aws_own_sentence(shared):
 )
 def test_the_users_own_target_and_other_refusals_are_told(shared, named, code):
     """What the user named is not ours to replace; and a target that stands is not forgotten."""
-    target = shared(Ec2())
+    target, tried = shared(Ec2()), []
     target.named = named
 
     def use(one: str) -> str:
+        tried.append(one)
         raise AwsError("AWS refused it.", code=code)
 
     with pytest.raises(AwsError, match="AWS refused it"):
         target.used(target.stand(), use)
+    assert tried == [named or "tmt-new"]
     assert target.context.maker.made == ({} if named else {"tmt-new": "target"})
 
 
