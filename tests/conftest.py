@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import shared_botocore
+import shell
 from hypothesis import HealthCheck, is_hypothesis_test, settings
 from xdist.scheduler import LoadScopeScheduling
 
@@ -31,6 +32,7 @@ PIECES = {
     "tests/diagnose/test_plants.py": 3,
     "tests/lab/topologies/test_packets.py": 2,
 }
+shell.forget(os.environ)
 # How long hypothesis takes to make its examples says how busy the machine is, and nothing of the product.
 settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("share", settings.get_profile("whole"), max_examples=20)

@@ -171,6 +171,14 @@ def path() -> Path:
     return folders.config() / "config.ini"
 
 
+def written() -> int:
+    """When they were last written, in nanoseconds since the epoch; 0 where there are none."""
+    try:
+        return path().stat().st_mtime_ns
+    except OSError:
+        return 0
+
+
 def load(file: Path | None = None) -> Settings:
     """Read ``file`` (None: the user's); all defaults if there is none. InputError with the line that is wrong."""
     file = file or path()

@@ -229,6 +229,46 @@ def test_two_refreshers_at_once_are_one(wireshark, launcher):
     assert any(who_asked() == 1 for _ in range(3))
 
 
+def settings_of(wireshark):
+    """The settings' file, with an old one in it."""
+    file = Path(wireshark.environ["XDG_CONFIG_HOME"], "vpcshark", "config.ini")
+    file.parent.mkdir(parents=True)
+    file.write_text("[list]\nlimit = 5\n")
+    return file
+
+
+def test_a_list_by_other_settings_is_not_fresh(wireshark, launcher):
+    """Somebody wrote them a moment after the list was made: the next start of Wireshark has it made by them, and
+    Refresh Interfaces shows it."""
+    settings = settings_of(wireshark)
+    has_listed(wireshark, launcher)
+    answers, before = Answers(wireshark.environ), len(asked(wireshark))
+    made = (answers.folder / "interfaces").stat().st_mtime_ns
+    os.utime(settings, ns=(made + 1, made + 1))
+    for number, word in enumerate(("--vpcshark-refresh", "--vpcshark-refresh=wait"), 1):
+        os.utime(answers.folder / "interfaces", ns=(made, made))
+        wireshark.extcap(word)
+        assert len(asked(wireshark)) == before + number
+        assert not answers.is_older_than(settings)
+    os.utime(settings, (1, 1))
+    wireshark.extcap("--vpcshark-refresh")
+    assert len(asked(wireshark)) == before + 2  # the settings are older than the list
+
+
+def test_settings_that_are_written_while_aws_is_asked_make_that_list_old(wireshark):
+    """It may have been made by those that were there before."""
+    settings = settings_of(wireshark)
+    process = wireshark.start("--vpcshark-refresh", FAKE_DELAY="2")
+    until(lambda: asked(wireshark), "AWS is asked")
+    settings.write_text("[list]\nlimit = 7\n")
+    process.communicate(timeout=180)
+    answers = Answers(wireshark.environ)
+    assert "web-1" in answers.read("interfaces")
+    assert answers.age() > 1e6
+    wireshark.extcap("--vpcshark-refresh")
+    assert len(asked(wireshark)) == 2
+
+
 def test_a_refresher_that_was_killed_leaves_the_turn_to_the_next(wireshark, launcher):
     """The lock ends with the process; what it had not written is not there."""
     wireshark.ask(launcher, *LIST, **SLOW)

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import os
+import signal
+import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+
+import pytest
 
 from vpcshark.transport.local import LocalTransport
 
@@ -34,6 +38,26 @@ def test_a_stubborn_command_is_killed() -> None:
     assert channel.read(1) == b"1"
     channel.close()
     assert channel.wait(180) == 128 + 9
+
+
+AS_NOBODY = """
+import os
+from vpcshark.transport.local import LocalTransport
+channel = LocalTransport().open(["sh", "-c", "echo $$; exec sleep 600"])
+print(b"".join(iter(lambda: channel.read(1), b"\\n")).decode(), flush=True)
+os.setuid(65534)
+channel.close()
+print("closed", flush=True)
+"""
+
+
+@pytest.mark.root
+def test_a_command_that_is_another_users_by_now_is_left() -> None:
+    """As sudo's are: a signal of ours does not reach it, and it is neither an error nor waited for."""
+    ran = subprocess.run([sys.executable, "-c", AS_NOBODY], capture_output=True, text=True, timeout=180, check=False)
+    pid, *rest = ran.stdout.split()
+    os.kill(int(pid), signal.SIGKILL)
+    assert rest == ["closed"], ran.stderr
 
 
 def test_close_leaves_no_descriptor_open() -> None:

@@ -85,9 +85,8 @@ def _interfaces(environ: Mapping[str, str], refresh: Refresh) -> str:
 
     background.sweep_in_background()
     answers = Answers(environ)
-    age = answers.age()
     known = answers.read(reader.INTERFACES)
-    if known and age is not None and age < refreshing.JUST_NOW:
+    if known and refreshing.is_fresh(answers, refreshing.JUST_NOW):
         return known
     try:
         text = refresh(refreshing.PATIENCE)

@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import TimeoutError as TookTooLong
 from typing import TextIO
 
-from vpcshark import logs, threads
+from vpcshark import logs, settings, threads
 from vpcshark.capture.contract.listing import Offer
 from vpcshark.cleanup import background
 from vpcshark.clock import Clock, SystemClock
@@ -85,21 +85,28 @@ def run(
     with answers.refreshing(wait=wait) as is_mine:
         if not is_mine:
             return 0
-        age = answers.age()
-        is_fresh = age is not None and age < (JUST_NOW if wait else FRESH)
-        text = answers.read(reader.INTERFACES) if is_fresh else None
+        text = answers.read(reader.INTERFACES) if is_fresh(answers, JUST_NOW if wait else FRESH) else None
         text = text or renew(services, environ, answers)
     with contextlib.suppress(OSError):  # who waited has gone
         reader.write(text, stdout)
     return 0
 
 
+def is_fresh(answers: Answers, seconds: float) -> bool:
+    """Was the list made so short a time ago, and by the settings as they are now?"""
+    age = answers.age()
+    return age is not None and age < seconds and not answers.is_older_than(settings.path())
+
+
 def renew(services: Callable[[], Services], environ: Mapping[str, str], answers: Answers) -> str:
     """Ask, keep every answer, and return the list. Says in the list what went wrong."""
+    by = settings.written()
     offer = _offered(services, environ)
     try:
         saved = [one.value for one in offer.listed[:KEPT]] if len(offer.listed) > KEPT else None
         answers.write(fixed(environ) | {reader.INTERFACES: listing.interfaces(offer)}, saved)
+        if settings.written() != by:  # somebody wrote them meanwhile: which ones the list was made by is not known
+            answers.make_old()
     except OSError as error:
         log.warning("the answers can't be kept in %s: %s", answers.folder, error)
         offer = Offer(offer.listed, [*offer.problems, not_kept(answers, error)])

@@ -20,6 +20,7 @@ from vpcshark.transport.pipes import Outputs, Pipe
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 GRACE = 0.3  # seconds that a command has for ending at the end of its input, and again after SIGTERM
+LAST = 2.0  # seconds after SIGKILL: who does not end by then is not ours to end, or hangs in the kernel
 
 
 class LocalTransport:
@@ -112,10 +113,14 @@ class LocalChannel(Outputs):
                 return
             except subprocess.TimeoutExpired:
                 self._kill(sign)
-        self._process.wait()
+        try:
+            self._process.wait(LAST)
+        except subprocess.TimeoutExpired:
+            log.warning("The process %d on this machine does not end.", self._process.pid)
 
     def _kill(self, sign: signal.Signals) -> None:
-        with contextlib.suppress(ProcessLookupError):
+        """A process that sudo made another user's takes no signal of ours; it has seen the end of its input."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
             if hasattr(os, "killpg"):
                 os.killpg(self._process.pid, sign)
             else:

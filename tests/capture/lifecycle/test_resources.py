@@ -12,7 +12,7 @@ from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.resources import Maker
 from vpcshark.cleanup import ledger as ledgers
 from vpcshark.cleanup import tags
-from vpcshark.errors import AwsError, VpcsharkError
+from vpcshark.errors import AwsError, InputError, Mistake, VpcsharkError
 
 
 @pytest.fixture
@@ -85,6 +85,23 @@ def test_only_a_clear_refusal_settles_it(maker, book, code, repeated, doubtful):
     """Everything else may have made something."""
     with pytest.raises(AwsError):
         maker.make("filter", failing(code, repeated))
+    assert maker.is_doubtful is doubtful
+    assert bool(ledgers.read(book.path).unanswered) is doubtful
+
+
+@pytest.mark.parametrize(("code", "doubtful"), [("InvalidParameterValue", False), ("InternalError", True), ("", True)])
+@pytest.mark.parametrize("plainer", [Mistake, AwsError, InputError])
+def test_a_plainer_sentence_hides_no_answer_of_aws(maker, book, plainer, code, doubtful):
+    """As where the user named a role that is none: what AWS answered says whether something was made."""
+
+    def create(labels, token):
+        try:
+            failing(code)(labels, token)
+        except AwsError as error:
+            raise plainer("It is another role that you want.") from error
+
+    with pytest.raises(plainer):
+        maker.make("instance", create)
     assert maker.is_doubtful is doubtful
     assert bool(ledgers.read(book.path).unanswered) is doubtful
 

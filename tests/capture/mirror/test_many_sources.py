@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -21,7 +24,7 @@ from vpcshark.aws.client import connect
 from vpcshark.capture.contract.host import parse
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.capture.contract.selection import Selection
-from vpcshark.capture.contract.stop import Stop
+from vpcshark.capture.contract.stop import Stop, Stopped
 from vpcshark.capture.contract.timeline import Timeline
 from vpcshark.capture.lifecycle.capture import Capture
 from vpcshark.capture.lifecycle.context import Context
@@ -344,3 +347,58 @@ def test_a_stop_while_they_are_made_leaves_nothing(mine: Account, tmp_path):
     assert [type(error).__name__ for error in failed] == ["Stopped"]
     assert 0 < len(run.maker.made) - 2 < MANY
     run.down()
+
+
+class Counted(QuietHost):
+    """How often its receiver was started, and how often it was ended."""
+
+    started = ended = 0
+
+    def open(self, command: Sequence[str]) -> QuietHost:
+        """It begins."""
+        self.started += 1
+        return super().open(command)
+
+    def close_input(self) -> None:
+        """It ends by that."""
+        self.ended = 1
+        super().close_input()
+
+
+class StopBefore(Jobs):
+    """Somebody says stop before this step begins, and everything that has begun has done its work by then."""
+
+    def __init__(self, stop: Stop, step: int) -> None:
+        super().__init__(stop)
+        self._stop, self._left = stop, step
+        self._begun: list[Future[Any]] = []
+
+    def start(self, work: Callable[..., Any], *arguments: Any, **named: Any) -> Future[Any]:
+        """See Jobs."""
+        if not self._left:
+            wait(self._begun, timeout=180)
+            self._stop.request("the test says so")
+        self._left -= 1
+        self._begun.append(super().start(work, *arguments, **named))
+        return self._begun[-1]
+
+
+def test_a_stop_before_any_step_leaves_no_receiver(mine: Account, tmp_path):
+    """Each step in turn, until none is left before which it could come: whatever had begun is ended and removed."""
+    started = []
+    for step in itertools.count():
+        run = Run(mine.enis[:1], tmp_path, 100 + step)
+        run.receiver = Counted()
+        jobs = StopBefore(run.stop, step)
+        with contextlib.suppress(Stopped):
+            run.feed.up(jobs).finish(0.0)
+        run.maker.close()
+        run.feed.close()
+        assert jobs.settle(20)
+        jobs.end()
+        assert run.receiver.ended == run.receiver.started
+        started.append(run.receiver.started)
+        run.down()
+        if not run.stop.requested():
+            break
+    assert started.count(1) > 2  # one of them is the whole capture

@@ -20,7 +20,7 @@ from vpcshark.errors import AwsError, VpcsharkError
 YOUNG = 8.0  # seconds after a create for which EC2 may say that what it made does not exist
 
 Create = Callable[[Mapping[str, str], str], str]
-"""(tags, ClientToken) -> the new resource's id. Raises AwsError."""
+"""(tags, ClientToken) -> the new resource's id. Raises AwsError, or a Mistake from one."""
 
 
 class Maker:
@@ -96,8 +96,8 @@ class Maker:
         with self._timeline.step(f"create {kind}"):
             try:
                 resource = create(self.lease.as_tags(), token)
-            except AwsError as error:
-                if is_refusal(error) or is_unsent(error):
+            except VpcsharkError as error:
+                if _is_undone(error):
                     self._ledger.refused(token)
                     self._end(token)
                 raise
@@ -138,3 +138,11 @@ class Maker:
         self._ledger.deleted(resource)
         with self._guard:
             self._made.pop(resource, None)
+
+
+def _is_undone(error: BaseException | None) -> bool:
+    """Is it clear that the create did nothing? AWS's own answer may stand behind sentences that tell it plainer, as of
+    a role that the user named and that is none."""
+    while isinstance(error, VpcsharkError) and isinstance(error.__cause__, VpcsharkError):
+        error = error.__cause__
+    return isinstance(error, AwsError) and (is_refusal(error) or is_unsent(error))

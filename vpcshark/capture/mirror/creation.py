@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeVar
@@ -72,18 +73,17 @@ class Creation:
         self._context.status.say(
             f"Starting the receiver on {around.receivers} and creating the mirror filter and target ..."
         )
-        receiving = jobs.start(self._receive, around, launcher)
-        following = jobs.start(self._follow, around)
-        target = self._target(around)
-        targeting = jobs.start(target.stand)
-        try:
+        with ExitStack() as unless_made:
+            receiving = jobs.start(self._receive, around, launcher)
+            unless_made.callback(when_done, receiving, lambda receiver: receiver.finish(0.0))
+            following = jobs.start(self._follow, around)
+            unless_made.callback(when_done, following, lambda followed: followed.end() if followed else None)
+            target = self._target(around)
+            targeting = jobs.start(target.stand)
             filter_id = jobs.result(filtering)
             jobs.wait_for(targeting, receiving, following, *opening)
             receiver = self._with_key_log(receiving.result(), following.result())
-        except BaseException:
-            when_done(receiving, lambda receiver: receiver.finish(0.0))
-            when_done(following, lambda followed: followed.end() if followed is not None else None)
-            raise
+            unless_made.pop_all()
         return Made(around, receiver, filter_id, target, targeting.result())
 
     def _with_host(self, jobs: Jobs, around: Surroundings) -> tuple[Surroundings, Launcher | None]:

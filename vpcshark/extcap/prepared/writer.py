@@ -46,6 +46,15 @@ class Answers:
             return None
         return age if age >= 0 else float("inf")
 
+    def is_older_than(self, file: Path) -> bool:
+        """Was the list made before ``file`` was last written? False where either is not there."""
+        try:
+            return self.folder is not None and (
+                (self.folder / reader.INTERFACES).stat().st_mtime_ns < file.stat().st_mtime_ns
+            )
+        except OSError:
+            return False
+
     def write(self, answers: Mapping[str, str], saved: Sequence[str] | None = None) -> None:
         """Keep ``answers`` (question -> text). ``saved``: the interfaces whose dialog keeps its values, None for all.
         OSError."""
@@ -65,6 +74,12 @@ class Answers:
         with self._locked(self._root):
             if self.read(reader.INTERFACES) is None:
                 self._write(self._root, self.folder, answers)
+                self.make_old()
+
+    def make_old(self) -> None:
+        """The list stands until there is another one, and whoever asks for the interfaces has it made anew."""
+        if self.folder is not None:
+            with contextlib.suppress(FileNotFoundError):
                 os.utime(self.folder / reader.INTERFACES, (0, 0))
 
     def _write(self, root: Path, folder: Path, answers: Mapping[str, str]) -> None:
