@@ -153,8 +153,10 @@ def container(lab: Lab, *commands: str) -> Iterator[str]:
         with subprocess.Popen(pause, stdout=subprocess.PIPE) as process:
             assert process.stdout
             process.stdout.readline()
-            yield name
-            process.kill()
+            try:
+                yield name
+            finally:
+                process.kill()
         if any("eth1" in command for command in commands):  # else it would go with the namespace
             ip([], f"-n {name} link set eth1 netns {node}")
     finally:
