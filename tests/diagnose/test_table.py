@@ -7,11 +7,12 @@ import struct
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
-from scapy.layers.inet import IP, TCP
+from scapy.layers.inet import ICMP, IP, TCP, UDP
 from scapy.layers.inet6 import IPv6, IPv6ExtHdrFragment, IPv6ExtHdrHopByHop
 from scapy.layers.l2 import Dot1Q, Ether
 from scapy.packet import Raw
 
+from vpcshark.diagnose.finding import CANNOT_TELL
 from vpcshark.diagnose.packet import RIGHT, WRONG
 from vpcshark.diagnose.report import examine
 from vpcshark.diagnose.table import read_bytes
@@ -44,6 +45,71 @@ def test_a_wrong_checksum_is_seen() -> None:
 def test_the_length_is_the_headers_and_not_what_was_captured() -> None:
     frame = bytes(Ether() / IP(src=CLIENT, dst=SERVER) / TCP() / Raw(bytes(1000)))
     assert _only(Ether(frame[:80])).size == 1000
+
+
+def _download(story: Story) -> None:
+    tcp = Tcp(story).open().ask()
+    for _ in range(60):
+        tcp.say(SERVER, bytes(1460))
+        tcp.ack(CLIENT)
+        story.wait(0.05)
+
+
+def _over_six() -> Story:
+    story = Story()
+    _download(story)
+    for frame in story.packets:
+        frame[Ether].payload = IPv6(src="fd00::1", dst="fd00::2") / frame[TCP]
+    return story
+
+
+def _mirrored() -> Story:
+    inner, story = Story(), Story()
+    _download(inner)
+    for frame in inner.packets:
+        story.now = float(frame.time)
+        story.udp("10.0.0.9", "10.0.9.9", (50000, 4789), struct.pack(">II", 0x08000000, 77 << 8) + bytes(frame))
+    return story
+
+
+def _mirrored_in_part() -> Story:
+    """AWS cuts the frame and sends its carrier whole."""
+    story = _mirrored()
+    for frame in story.packets:
+        frame[UDP].payload = Raw(bytes(frame[UDP].payload)[: 8 + 48])
+        del frame[IP].len, frame[UDP].len
+    return story
+
+
+def _pinged() -> Story:
+    story = Story()
+    for _ in range(5):
+        story.wait(1).send(CLIENT, SERVER, ICMP(type=8) / Raw(bytes(56)))
+    return story
+
+
+@pytest.mark.parametrize("in_columns", [False, True])
+@pytest.mark.parametrize(
+    "story",
+    [_over_six().cut(68), _mirrored().cut(96), _mirrored_in_part(), _pinged().cut(40), _over_six().cut(50)],
+    ids=["IPv6 -s 68", "VXLAN -s 96", "mirror of 48 bytes", "ping -s 40", "IPv6 -s 50"],
+)
+def test_of_packets_that_are_cut_in_their_headers_nothing_is_told_but_that(story: Story, in_columns: bool) -> None:
+    report = examine(read_bytes(story.pcap(), in_columns=in_columns).all_points)
+    (finding,) = report.findings
+    count = len(story.packets)
+    assert (finding.kind, finding.confidence) == ("nothing-to-tell", CANNOT_TELL)
+    assert f"Of the {count} packets in this capture {count} are cut off in their headers" in finding.sentence
+
+
+def test_packets_that_are_cut_in_their_headers_are_counted_beside_the_others() -> None:
+    story = Story()
+    _download(story)
+    cut = _over_six().cut(68)
+    story.packets += cut.packets
+    report = examine(read_bytes(story.pcap()).all_points)
+    assert report.is_healthy
+    assert f"; {len(cut.packets)} packets more, of which too little was captured" in report.remarks[0]
 
 
 @pytest.mark.parametrize("seed", range(12))

@@ -63,6 +63,13 @@ class Story:
         layer = ICMP(type=kind, code=code, nexthopmtu=mtu) if mtu else ICMP(type=kind, code=code)
         return self.send(source, about[IP].src, layer / Raw(quoted))
 
+    def cut(self, length: int) -> Story:
+        """The same as a capture has it that keeps so many bytes of each frame."""
+        cut = Story(packets=[Raw(bytes(packet)[:length]) for packet in self.packets])
+        for mine, whole in zip(cut.packets, self.packets, strict=True):
+            mine.time, mine.wirelen = whole.time, len(whole)
+        return cut
+
     def pcap(self) -> bytes:
         """The file, in nanoseconds."""
         out = io.BytesIO()

@@ -20,6 +20,8 @@ _TUNNELS = Ports(more=(VXLAN_GPE,))
 TUNNEL_PORTS = (_TUNNELS.vxlan, VXLAN_GPE, _TUNNELS.geneve)
 _MOST_TUNNELS = 4
 _LONGEST = 65535
+_WHOLE_FROM = {TCP: 20, UDP: 8, ICMP: 8, ICMP6: 8}
+"""Bytes of a transport header; without all of them ports and flags are not known."""
 
 _IPV4 = Struct(">BBHHHBB").unpack_from
 _IPV6 = Struct(">IHBB").unpack_from
@@ -77,27 +79,40 @@ class Head(NamedTuple):
 
 
 class Found(NamedTuple):
-    """A packet, and the VNI that it came in (-1: none)."""
+    """A packet, and the VNI that it came in (-1: none). Without one: it is cut off in its headers."""
 
-    packet: Packet
+    packet: Packet | None
     vni: int
 
 
 def read(data: bytearray, frame: tuple[int, int, int, int], number: int, at: int) -> Found | None:
-    """The innermost packet of the frame ``(start, end, link type, length on the wire)``; None: no IP."""
+    """The innermost packet of the frame ``(start, end, link type, length on the wire)``; None: no IP, or no whole
+    header of what it carries: read as zeros, such would make one connection of all flows between two hosts."""
     start, end, link, wire = frame
     kind, begin = ip_of(data, start, end, link)
     missing, vni = max(wire - (end - start), 0), -1
     for _ in range(_MOST_TUNNELS):
         head = ip_head(data, begin, end, kind, missing)
         if head is None:
-            return None
+            return Found(None, vni) if _is_cut(begin, end, kind, missing) else None
         inner = _inner(data, begin, end, head)
-        if inner is None:
+        if inner is None and _has_transport(head):
             return Found(transport(data, head, number, at), vni)
+        if inner is None:
+            return Found(None, vni) if head.end < head.claimed else None
         vni, end, missing = inner.vni, inner.end, max(inner.length - (inner.end - inner.start), 0)
         kind, begin = _inner_ip(data, inner)
     return None
+
+
+def _has_transport(head: Head) -> bool:
+    """Is its transport header there? A later fragment has none (RFC 791, 3.2), and is told by its IP header."""
+    return bool(head.shift) or head.end - head.start >= _WHOLE_FROM.get(head.protocol, 0)
+
+
+def _is_cut(begin: int, end: int, kind: int | None, missing: int) -> bool:
+    """Is an IP header that can't be read one that was not captured whole?"""
+    return kind in (IPV4, IPV6) and (missing > 0 or end - begin < (20 if kind == IPV4 else 40))
 
 
 def _inner(data: bytearray, begin: int, end: int, head: Head) -> Inner | None:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from vpcshark.diagnose import between, elsewhere, joined
+from vpcshark.diagnose.extent import COUNTED, counted, seen
 from vpcshark.diagnose.finding import ARTEFACTS, CANNOT_TELL, PROVED, Finding, gathered, listed, merged
 from vpcshark.diagnose.flows import Flow
 from vpcshark.diagnose.packet import Packet
@@ -110,7 +111,7 @@ def examine(points: Sequence[Point]) -> Report:
     views = [View(point) for point in points]
     told = [view for view in views if not view.point.is_silent]
     found = [finding for view in told for finding in (*view.findings, *_of(view))]
-    remarks = [_seen(_counted(view), view.point, len(points)) for view in told] + elsewhere.silent_ones(points)
+    remarks = [seen(counted(view), view.point, len(points)) for view in told] + elsewhere.silent_ones(points)
     pairs, left_out = _pairs([len(view.packets) for view in views])
     remarks += left_out
     compared = [joined.compare(views[a], views[b], None, numbers) for a, b, numbers in pairs]
@@ -164,7 +165,7 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
         if not place.point.is_silent:
             alone, counts = _of_batches(place.point, place.sieve)
             found += alone
-            remarks.append(_seen(counts, place.point, len(points)))
+            remarks.append(seen(counts, place.point, len(points)))
     remarks += elsewhere.silent_ones(points)
     compared = []
     pairs, left_out = _pairs([place.columns.count + len(place.point.others) for place in sighted])
@@ -178,13 +179,13 @@ def _by_columns(points: Sequence[Point]) -> Report | None:
 
 def _of_batches(point: Point, sieve: Sieve) -> tuple[list[Finding], Counter[str]]:
     """What is suspicious, looked at packet by packet; and how much was looked at in all."""
-    counts = Counter({name: getattr(sieve.sound, name) for name in _COUNTED})
+    counts = Counter({name: getattr(sieve.sound, name) for name in COUNTED})
     found: list[Finding] = []
     for batch in sieve.batches():
         view = View(point, batch)
         found += view.findings if batch.is_first else ()
         found += [each for judge in (JUDGES if batch.is_first else CONNECTIONS) for each in judge(view)]
-        counts += _counted(view)
+        counts += counted(view)
     return found, counts
 
 
@@ -220,7 +221,7 @@ class Examination:
             return examine(points)
         _number(points)
         self._judge(point, point.columns.rows, point.others)
-        remarks = [_seen(self._seen, point, len(points)), *elsewhere.silent_ones(points)]
+        remarks = [seen(self._seen, point, len(points)), *elsewhere.silent_ones(points)]
         if self._gone:
             remarks.append(
                 f"{self._gone['packets']} packets of {self._gone['connections']} connections were judged while the "
@@ -260,25 +261,10 @@ class Examination:
 
 _MOST_FINDINGS = 5000
 _FEW, _MOST_COMPARED = 3, 20
-_COUNTED = ("packets", "connections", "datagrams", "unsure", "crowd")
 
 
 def _of(view: View) -> list[Finding]:
     return [finding for judge in JUDGES for finding in judge(view)]
-
-
-def _counted(view: View) -> Counter[str]:
-    """What was looked at."""
-    of = {"packets": len(view.packets), "connections": len(view.pairs), "datagrams": len(view.datagrams)}
-    return Counter({**of, "unsure": sum(1 for pair in view.pairs if not pair.connection.is_sure)})
-
-
-def _seen(of: Counter[str], point: Point, count: int) -> str:
-    name = f"{point.called}: " if count > 1 else ""
-    told = f"{name}{of['packets']} packets, {of['connections']} TCP connections, {of['datagrams']} UDP flows"
-    told += f"; of {of['unsure']} connections the beginning is not in the capture" if of["unsure"] else ""
-    crowd = f"; {of['crowd']} connections that did not get beyond their opening are counted, not looked at one by one"
-    return told + (crowd if of["crowd"] else "")
 
 
 def _ends(flow: Flow) -> frozenset[tuple[bytes, int]]:

@@ -7,6 +7,7 @@ all others one by one. Of payloads only as much is kept as verdicts read. Must n
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from functools import cached_property
 from struct import Struct
@@ -39,14 +40,15 @@ class Point:
     """What was seen at one place: ``file`` is the file's place among those given, ``interface`` its interface.
 
     ``others`` are the packets that are not in ``columns``; which is None where all are read one by one. ``strange``
-    counts a file's packets without IP, where it has no others; ``addresses`` are those of the ENI that it is, as far
-    as its block has them. ``number`` is its place among all points, from 1 on; one that ``is_silent`` has no packet."""
+    counts a file's packets without IP, where it has no others, and ``cut`` what the capture cut off in its headers;
+    ``addresses`` are those of the ENI that it is, as far as its block has them. ``number`` is its place among all
+    points, from 1 on; one that ``is_silent`` has no packet."""
 
     def __init__(self, file: int, interface: int, vni: int, strange: int = 0) -> None:
         self.file, self.interface, self.vni = file, interface, vni
         self.others: list[Packet] = []
         self.columns: Columns | None = None
-        self.strange = strange
+        self.strange, self.cut = strange, 0
         self.addresses: frozenset[bytes] = frozenset()
         self.name, self.number, self.is_silent = "", 0, False
 
@@ -100,7 +102,8 @@ class Table:
         self.frames = 0
         """How many packet records there were: the last one's number, as Wireshark counts."""
         self.unknown = 0
-        """Those that hold no IP packet, and records of flow logs, which nobody captured."""
+        """Those that hold no IP packet or too little of one, and records of flow logs, which nobody captured."""
+        self._cut: Counter[int] = Counter()
         self._file, self._name = file, name
         self._buffer = bytearray(chunk + SLACK)
         self._filled = self._origin = 0
@@ -126,8 +129,10 @@ class Table:
         for point in silent:
             point.is_silent = True
         found = sorted([*self._points.values(), *silent], key=lambda point: (point.interface, point.vni))
+        first = {point.interface: point for point in reversed(found)}
         for point in found:
             point.name = self._name_of(point, is_one=len(found) == 1)
+            point.cut = self._cut[point.interface] if point is first[point.interface] else 0
         return found
 
     def _name_of(self, point: Point, *, is_one: bool) -> str:
@@ -240,6 +245,9 @@ class Table:
         frame = (record.start, record.end, record.link, wire)
         found = read(self._buffer, frame, number, record.nanoseconds)
         if found is None:
+            return False
+        if found.packet is None:
+            self._cut[self._numbers.in_file(interface)] += 1
             return False
         self.point(interface, found.vni).others.append(self._lightened(found.packet))
         return True

@@ -13,6 +13,7 @@ from vpcshark.diagnose.flows import Flow, flow_of
 from vpcshark.diagnose.icmp import EXPIRED, REASSEMBLY, TOO_BIG, UNREACHABLE, Quote
 from vpcshark.diagnose.keep import METHODS
 from vpcshark.diagnose.packet import TCP, UDP, Packet, address
+from vpcshark.diagnose.table import Point
 from vpcshark.diagnose.view import View
 from vpcshark.text import many
 
@@ -171,14 +172,9 @@ def unsaid(view: View) -> Iterator[Finding]:
     """A capture in which nothing can be seen to have gone well or wrong."""
     if not view.packets:
         if not view.removed and not view.findings:
-            strange = view.point.strange
-            said = (
-                f"Of the {many(strange, 'packet')} in this capture none is an IP packet that was captured"
-                if strange
-                else _NONE
-            )
+            said, advice = _nothing(view.point)
             sentence = f"{said}: whether anything is wrong can't be told."
-            yield view.finding(Verdict("nothing-to-tell", CANNOT_TELL, sentence, next=_MORE), (), ())
+            yield view.finding(Verdict("nothing-to-tell", CANNOT_TELL, sentence, next=advice), (), ())
         return
     asked = [s.packet for pair in view.pairs for s in pair.client.segments if s.packet.payload.startswith(METHODS)]
     if len(view.packets) < 3 and asked and not any(pair.server.packets for pair in view.pairs):
@@ -189,5 +185,17 @@ def unsaid(view: View) -> Iterator[Finding]:
         )
 
 
+def _nothing(point: Point) -> tuple[str, str]:
+    """(why there is nothing to look at, what to do)."""
+    if point.cut:
+        said = f"Of the {many(point.strange, 'packet')} in this capture {point.cut} are cut off in their headers"
+        others = "" if point.cut == point.strange else ", and no other is an IP packet that was captured"
+        return said + others, _LONGER
+    if point.strange:
+        return f"Of the {many(point.strange, 'packet')} in this capture none is an IP packet that was captured", _MORE
+    return _NONE, _MORE
+
+
 _NONE = "There is no packet in this capture"
+_LONGER = "Capture more of each packet: 128 bytes hold the headers, 200 those of mirrored frames (tcpdump -s 200)."
 _MORE = "Capture longer, at this place or at the other end, while the fault is there."
