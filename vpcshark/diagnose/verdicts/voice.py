@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
@@ -19,13 +19,14 @@ _LOST_SHARE, _FEWEST_LOST = 0.01, 3
 _JITTER = 15 * MILLISECOND
 _NEAR = 12
 _LATE, _LATE_SHARE = 60 * MILLISECOND, 0.05
-_STOPPED = 2 * SECOND
+_STOPPED, _SURELY_TALKING = 2 * SECOND, 100
 _CLOCKS = (8000, 16000, 32000, 44100, 48000, 90000)
 _NO_RTP = (53, 443, 123, 500, 4500)
 
 
 class Voice(NamedTuple):
-    """One source's packets, with their headers."""
+    """One source's packets, with their headers: whatever their payload types, they share one sequence of numbers (RFC
+    3550, 5.1), also a telephone's digits (RFC 4733, 2.1) and its comfort noise (RFC 3389)."""
 
     flow: Flow
     source: int
@@ -47,11 +48,11 @@ def voices_of(flow: Flow, packets: Sequence[Packet]) -> list[Voice]:
     """The RTP sources in a flow of datagrams."""
     if len(packets) < _FEWEST or flow.source_port in _NO_RTP or flow.target_port in _NO_RTP:
         return []
-    found: dict[tuple[int, int], Voice] = {}
+    found: dict[int, Voice] = {}
     for packet in packets:
         head = rtp.read(packet.payload)
         if head is not None:
-            voice = found.setdefault((head.source, head.kind), Voice(flow, head.source, [], []))
+            voice = found.setdefault(head.source, Voice(flow, head.source, [], []))
             voice.packets.append(packet)
             voice.heads.append(head)
     return [voice for voice in found.values() if len(voice.packets) >= _FEWEST and _is_rtp(voice)]
@@ -92,6 +93,7 @@ def _lost(view: View, voice: Voice) -> Iterator[Finding]:
 
 
 def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
+    voice = _mostly(voice)
     rate = rtp.clock(voice.heads[0].kind) or _measured(voice)
     if not rate:
         return
@@ -119,6 +121,13 @@ def _jitter(view: View, voice: Voice) -> Iterator[Finding]:
         (voice.flow,),
         packets,
     )
+
+
+def _mostly(voice: Voice) -> Voice:
+    """Its packets of the payload type that most have: all packets of a digit have the time stamp of its beginning."""
+    kind = Counter(head.kind for head in voice.heads).most_common(1)[0][0]
+    chosen = [(packet, head) for packet, head in zip(voice.packets, voice.heads, strict=True) if head.kind == kind]
+    return voice._replace(packets=[packet for packet, _ in chosen], heads=[head for _, head in chosen])
 
 
 def _jitters(transit: Sequence[int]) -> list[float]:
@@ -152,18 +161,30 @@ def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
         by_flow[voice.flow].append(voice)
     for flow, mine in by_flow.items():
         back = by_flow.get(flow.reversed())
-        last = mine[-1].packets[-1]
+        last = _last(mine)
         refusals = [q.packet for q in view.quotes_of(flow)]
         if back:
-            ended = back[-1].packets[-1]
-            if last.at - ended.at >= _STOPPED and len(mine[-1].packets) >= 100:
-                yield _told(
-                    view, flow, [ended, last], f"stopped {seconds(last.at - ended.at)} before the other", LIKELY
-                )
+            ended = _last(back)
+            silent = last.at - ended.at
+            is_long = sum(len(voice.packets) for voice in mine) >= _SURELY_TALKING
+            if silent >= _STOPPED and is_long and silent > max(map(_longest_pause, back)):
+                yield _told(view, flow, [ended, last], f"stopped {seconds(silent)} before the other", LIKELY)
         elif refusals:
             yield _told(view, flow, [mine[0].packets[0], *refusals[:3]], "is refused by ICMP", PROVED)
         elif _is_call(view) and last.at - mine[0].packets[0].at >= _STOPPED:
             yield _told(view, flow, [mine[0].packets[0], last], "never came", LIKELY)
+
+
+def _last(voices: Sequence[Voice]) -> Packet:
+    """The last packet of several sources, of which one may go on while another has ended."""
+    return max((voice.packets[-1] for voice in voices), key=lambda packet: packet.at)
+
+
+def _longest_pause(voice: Voice) -> int:
+    """How long a source was silent and went on with its next number: it need not send while nobody speaks (RFC 3551,
+    4.1)."""
+    steps = zip(itertools.pairwise(voice.packets), itertools.pairwise(voice.heads), strict=True)
+    return max((b.at - a.at for (a, b), (before, after) in steps if after.seq - before.seq & 0xFFFF == 1), default=0)
 
 
 def _is_call(view: View) -> bool:
