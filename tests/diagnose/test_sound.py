@@ -199,25 +199,32 @@ def looked_for_open_ports() -> Story:
     return story
 
 
-def asked_in_the_syn() -> Story:
+def _asked_in_the_syn(request: bytes) -> Callable[[], Story]:
     """TCP Fast Open (RFC 7413), of which every second server takes the data."""
-    story = Story()
-    for number in range(6):
-        tcp = Tcp(story, sport=42000 + number)
-        tcp.raw(CLIENT, "S", ASKED, options=[("MSS", 1460), ("SAckOK", b""), (34, b"12345678")])
-        story.wait(0.03)
-        taken = number % 2 * len(ASKED)
-        tcp.seq[CLIENT] += 1 + taken
-        tcp.raw(SERVER, "SA", id=0, options=[("MSS", 1460), ("SAckOK", b"")])
-        tcp.seq[SERVER] += 1
-        if not taken:
-            tcp.say(CLIENT, ASKED)
+
+    def make() -> Story:
+        story = Story()
+        for number in range(6):
+            tcp = Tcp(story, sport=42000 + number)
+            tcp.raw(CLIENT, "S", request, options=[("MSS", 1460), ("SAckOK", b""), (34, b"12345678")])
             story.wait(0.03)
-        tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + bytes(900))
-        tcp.ack(CLIENT)
-        closed(tcp)
-        story.wait(0.3)
-    return story
+            taken = number % 2 * len(request)
+            tcp.seq[CLIENT] += 1 + taken
+            tcp.raw(SERVER, "SA", id=0, options=[("MSS", 1460), ("SAckOK", b"")])
+            tcp.seq[SERVER] += 1
+            if not taken:
+                tcp.say(CLIENT, request)
+                story.wait(0.03)
+            else:
+                tcp.ack(CLIENT)
+            tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 900\r\n\r\n" + bytes(900))
+            tcp.ack(CLIENT)
+            story.wait(3)
+            closed(tcp)
+            story.wait(0.3)
+        return story
+
+    return make
 
 
 def _held(request: bytes) -> Callable[[], Story]:
@@ -290,7 +297,8 @@ SOUND: dict[str, Callable[[], Story]] = {
     "polls that wait for news": _heard_now_and_then(0.55),
     "traced by SYNs": traced_by_syns,
     "looked for open ports": looked_for_open_ports,
-    "asked in the SYN": asked_in_the_syn,
+    "asked in the SYN": _asked_in_the_syn(ASKED),
+    "asked much in the SYN": _asked_in_the_syn(b"GET /a HTTP/1.1\r\nCookie: " + b"a" * 1160 + b"\r\n\r\n"),
 }
 
 

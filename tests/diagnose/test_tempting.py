@@ -71,6 +71,25 @@ def test_2_silence_after_a_request_is_a_black_hole_if_the_sequence_number_went_o
     assert kinds(story) == ["pmtu-black-hole"]
 
 
+def test_2_data_of_a_syn_that_nobody_took_and_that_never_come_again_are_a_black_hole_too() -> None:
+    """TCP Fast Open without luck: the server acknowledges the SYN alone, and what it is sent then is too large."""
+    story = Story(ttls={CLIENT: 60, SERVER: 64, ROUTER: 64})
+    tcp = Tcp(story, mss=8961)
+    tcp.raw(CLIENT, "S", bytes(1400), options=[("MSS", 8961)])
+    tcp.seq[CLIENT] += 1
+    tcp.raw(SERVER, "SA", id=0, options=[("MSS", 8961)])
+    tcp.seq[SERVER] += 1
+    tcp.say(SERVER, b"220 ready\r\n")
+    story.wait(0.02)
+    tcp.skip(CLIENT, 1400)
+    tcp.ack(CLIENT)
+    story.wait(8)
+    tcp.raw(CLIENT, "FA")
+    tcp.ack(SERVER, ack=tcp.seq[CLIENT] - 1400)
+    story.wait(3)
+    assert kinds(story) == ["pmtu-black-hole"]
+
+
 def test_2_and_a_slow_server_if_it_did_not() -> None:
     story = Story()
     tcp = Tcp(story).open().ask()

@@ -68,6 +68,7 @@ class Stream:
         self._open: list[Hole] = []
         self.fin: Packet | None = None
         self.uses_ident = _counts(packets)
+        self._early = 0
         self._base: int | None = None
         self._is_begun = False
         self._newest = -1
@@ -97,10 +98,13 @@ class Stream:
             if not self.segments:
                 self._base, self.options = packet.seq, options_of(packet)
                 self.next, self.ahead, self._is_begun = 1, [], True
+                self._early = packet.size
             return
         if packet.flags & RST:
             return
         start = self.relative(packet.seq)
+        if self._early and not self.segments:
+            self.next = max(self.next, self._taken_early(start))
         if packet.size:
             self._data(packet, start, start + packet.size, is_stopped)
         elif start > self.next and not packet.flags & FIN and self.fin is None:
@@ -110,6 +114,11 @@ class Stream:
             if start > self.next and not packet.size:
                 self.ahead.append((packet, start - self.next))
         self._note_ident(packet)
+
+    def _taken_early(self, start: int) -> int:
+        """Where the data of the SYN end that the other side took (RFC 7413, 4.2.2): nobody sends these again. It says
+        so itself, or this side does by going on at ``start``."""
+        return min(self.acked or start, start, 1 + self._early)
 
     def _note_ident(self, packet: Packet) -> None:
         if packet.ident > 0 and (self._newest < 0 or _newer(packet.ident, self._newest)):
