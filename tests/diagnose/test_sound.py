@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 from packets import CLIENT, SERVER, Story, Tcp
-from scapy.layers.inet import IP, TCP, UDP
+from scapy.layers.inet import IP, TCP, UDP, fragment
 from scapy.layers.inet6 import ICMPv6EchoRequest, ICMPv6TimeExceeded, IPv6
 from scapy.layers.l2 import Ether
 from scapy.packet import Packet, Raw
@@ -269,6 +269,51 @@ def page_about_status_lines() -> Story:
     return story
 
 
+def _in_fragments(is_backwards: bool) -> Callable[[], Story]:
+    """A device on the way clears Don't Fragment and cuts each segment in two, which it sends in this order or that."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story).open().ask()
+        for _ in range(20):
+            story.wait(0.01)
+            tcp.say(SERVER, bytes(1460))
+            tcp.ack(CLIENT)
+        whole, story.packets = story.packets, []
+        for frame in whole:
+            frame[IP].flags = 0
+            parts = fragment(frame, 1376) if len(frame) > 1400 else [frame]
+            for part in reversed(parts) if is_backwards else parts:
+                part.time = frame.time
+                story.packets.append(part)
+        return story
+
+    return make
+
+
+def _begins_with_what_is_sent_again(asked: int, has_sack: bool) -> Callable[[], Story]:
+    """What is behind it came before the capture began, as the ACKs say; ``asked`` of them come before it does."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story, port=443)
+        lost, tcp.seq[SERVER] = tcp.seq[SERVER], tcp.seq[SERVER] + 21 * 1448
+        sack = [("SAck", (lost + 1448, tcp.seq[SERVER]))] if has_sack else []
+        for _ in range(asked):
+            tcp.ack(CLIENT, ack=lost, options=sack)
+            story.wait(0.001)
+        tcp.raw(SERVER, "A", bytes(1448), seq=lost)
+        for _ in range(40):
+            tcp.ack(CLIENT)
+            story.wait(0.02)
+            tcp.say(SERVER, bytes(1448))
+        tcp.ack(CLIENT)
+        closed(tcp)
+        return story
+
+    return make
+
+
 def traced_backwards() -> Story:
     """IPv6 probes that are alike but for a falling hop limit, which no traceroute begins as high as a host does."""
     story = Story()
@@ -285,6 +330,11 @@ SOUND: dict[str, Callable[[], Story]] = {
     "held by preference": _held(b"GET /news HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=30\r\n\r\n"),
     "a page about status lines": page_about_status_lines,
     "traced backwards": traced_backwards,
+    "in fragments": _in_fragments(is_backwards=False),
+    "in fragments, the last one first": _in_fragments(is_backwards=True),
+    "begins with what is sent again": _begins_with_what_is_sent_again(0, has_sack=False),
+    "begins with what is asked for": _begins_with_what_is_sent_again(3, has_sack=False),
+    "begins with what is asked for by SACK": _begins_with_what_is_sent_again(3, has_sack=True),
     "both open at once": both_open_at_once,
     "kept alive since before": kept_alive_since_before,
     "an address that is on no list": _no_such("2.0.0.10.lists.example.net"),

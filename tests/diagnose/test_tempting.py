@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import pytest
 from packets import CLIENT, ROUTER, SERVER, Story, Tcp
-from scapy.layers.inet import ICMP, IP, TCP, UDP
+from scapy.layers.inet import ICMP, IP, TCP, UDP, fragment
 from scapy.layers.l2 import Ether
 from scapy.packet import Raw
 
@@ -226,6 +226,32 @@ def test_5_what_was_acknowledged_and_never_sent_again_the_capture_lost() -> None
     report = judged(story)
     assert [finding.kind for finding in report.findings] == ["capture-lost-packets"]
     assert report.is_healthy
+
+
+def test_5_of_a_connection_that_is_older_than_the_capture_what_it_lost_is_told_too() -> None:
+    story = Story()
+    tcp = Tcp(story)
+    for number in range(40):
+        story.wait(0.001)
+        if number % 10 == 5:
+            tcp.skip(SERVER, 1460)
+        else:
+            tcp.say(SERVER, bytes(1460))
+        tcp.ack(CLIENT)
+    assert kinds(story) == ["capture-lost-packets"]
+
+
+def test_5_a_fragment_that_is_missing_though_its_segment_was_acknowledged_the_capture_lost() -> None:
+    story = Story()
+    _download(story)
+    whole, story.packets = story.packets, []
+    for number, frame in enumerate(whole):
+        frame[IP].flags = 0
+        parts = fragment(frame, 1376) if len(frame) > 1400 else [frame]
+        for part in parts[: 1 if number == 31 else 2]:
+            part.time = frame.time
+            story.packets.append(part)
+    assert kinds(story) == ["capture-lost-packets"]
 
 
 def test_6_segments_before_the_network_card_are_neither_jumbo_nor_corrupt() -> None:

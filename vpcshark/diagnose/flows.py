@@ -5,6 +5,7 @@ Must not know what went wrong in them.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -13,6 +14,9 @@ from vpcshark.diagnose.packet import ACK, RST, SYN, TCP, UDP, Packet, address
 MILLISECOND, SECOND = 1_000_000, 1_000_000_000
 _STAMPS = b"\x01\x01\x08\x0a"
 """Options that are time stamps alone, as most packets have them (RFC 7323, appendix A)."""
+_TCP_HEADER, _TCP_OPTIONS = 20, 40
+_REASSEMBLED = 30 * SECOND
+"""So long Linux waits for the other fragments of a datagram (net.ipv4.ipfrag_time)."""
 _NAMES = {6: "tcp", 17: "udp", 1: "icmp", 58: "icmp6"}
 
 
@@ -167,11 +171,40 @@ class _Builder:
 
 def connections(packets: Iterable[Packet]) -> list[Connection]:
     """The TCP connections in order of their first packets."""
-    builder = _Builder()
+    builder, packets = _Builder(), list(packets)
+    rest = _later_fragments(packets)
     for packet in packets:
         if packet.protocol == TCP and not packet.shift:
-            builder.take(packet)
+            builder.take(_whole(packet, rest[_datagram(packet)]) if packet.has_more else packet)
     return builder.made
+
+
+def _datagram(packet: Packet) -> tuple[bytes, bytes, int]:
+    """What the fragments of one TCP segment have in common (RFC 791, 3.2; RFC 8200, 4.5)."""
+    return packet.source, packet.target, packet.ident
+
+
+def _later_fragments(packets: Iterable[Packet]) -> dict[tuple[bytes, bytes, int], list[Packet]]:
+    found: dict[tuple[bytes, bytes, int], list[Packet]] = defaultdict(list)
+    for packet in packets:
+        if packet.protocol == TCP and packet.shift:
+            found[_datagram(packet)].append(packet)
+    return found
+
+
+def _whole(first: Packet, later: Iterable[Packet]) -> Packet:
+    """A first fragment with the size of its segment, if the others of it are there: in any order, and before the
+    identification is used again."""
+    near = {each.shift: each for each in later if abs(each.at - first.at) <= _REASSEMBLED}
+    if not near:
+        return first
+    begin = at = min(near)
+    last = near[begin]
+    while at in near and near[at].size:
+        last = near[at]
+        at += last.size
+    is_next = 0 <= begin - first.size - _TCP_HEADER <= _TCP_OPTIONS
+    return first._replace(size=first.size + at - begin) if is_next and not last.has_more else first
 
 
 def datagrams(packets: Iterable[Packet]) -> dict[Flow, list[Packet]]:

@@ -71,6 +71,9 @@ class Stream:
         self._early = 0
         self._base: int | None = None
         self._is_begun = False
+        self._is_in_step = False
+        """Has the other side acknowledged what was seen of this one, and nothing else? Before that an ACK may be for
+        what was sent before the capture began: it may begin with what is sent again."""
         self._newest = -1
         self._sent: dict[int, Packet] = {}
         self._last_ack: Packet | None = None
@@ -172,7 +175,8 @@ class Stream:
     def acknowledge(self, packet: Packet) -> None:
         """A packet of the other side with an ACK for this one."""
         ack = self.relative(packet.ack)
-        if not self._is_begun and not self.segments:
+        if not self._is_begun and not self._is_in_step:
+            self._is_in_step = bool(self.segments) and self.segments[0].start < ack <= self.next
             self.next = max(self.next, ack)  # that was sent before the capture began
         last = self._last_ack
         is_bare = not packet.size and not packet.flags & (SYN | FIN | RST)
