@@ -69,11 +69,12 @@ def _talk(view: View, talk: Talk) -> Iterator[Finding]:
     if not tls.is_tls(talk.answer):
         yield from _no_answer(view, talk)
         return
-    fault = _alert(view, talk)
+    fault, is_clients = _alert(view, talk)
     certificate = certificate_of(tls.first_certificate(talk.server.message(tls.CERTIFICATE) or b""))
     if certificate is not None:
-        yield from _certificate(view, talk, certificate, fault)
-    if fault is not None and not (fault.kind == "tls-alert" and certificate and _is_bad(talk, certificate)):
+        yield from _certificate(view, talk, certificate, fault if is_clients else None)
+    is_its_reason = is_clients and certificate is not None and _is_bad(talk, certificate)
+    if fault is not None and not (fault.kind == "tls-alert" and is_its_reason):
         yield fault
 
 
@@ -132,16 +133,16 @@ def _for(talk: Talk) -> str:
     return f" (for {talk.name})" if talk.name else ""
 
 
-def _alert(view: View, talk: Talk) -> Finding | None:
-    """The first alert that ended a handshake."""
+def _alert(view: View, talk: Talk) -> tuple[Finding | None, bool]:
+    """The first alert that ended a handshake, and whether the client sent it."""
     for said, stream, is_client in ((talk.server, talk.pair.server, False), (talk.client, talk.pair.client, True)):
         for level, description, at in said.alerts:
             if description in (0, 90) or (level == tls.WARNING and (talk.is_up or _goes_on(said, at))):
                 continue
             if talk.is_up and level != tls.FATAL:
                 continue
-            return _alerted(view, talk, stream, is_client, description, at)
-    return None
+            return _alerted(view, talk, stream, is_client, description, at), is_client
+    return None, False
 
 
 def _goes_on(said: tls.Said, at: int) -> bool:
@@ -193,15 +194,14 @@ def _is_bad(talk: Talk, certificate: Certificate) -> bool:
 
 
 def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Finding | None) -> Iterator[Finding]:
+    """``fault``: the client's alert."""
     flow, hello = talk.pair.flow, talk.hello
     when = talk.pair.client.segments[0].packet.at // SECOND
     place = next((at for kind, _, at in talk.server.messages if kind == tls.CERTIFICATE), 0)
     packet = talk.pair.server.holder(place) or talk.pair.server.segments[0].packet
     frames = [talk.pair.client.segments[0].packet, packet]
-    if fault is not None:
-        frames = [*frames]
     if certificate.until < when and not (fault is not None and fault.kind == "tls-expired"):
-        went = "the client went on nonetheless" if talk.is_up else "the handshake does not succeed"
+        went = "the client went on nonetheless" if talk.is_up else "no application data follow"
         sentence = (
             f"The certificate of {flow.server}{_for(talk)} ended on {certificate.until_text}, before this capture "
             f"({certificate.text(when)}); {went}."
@@ -218,15 +218,33 @@ def _certificate(view: View, talk: Talk, certificate: Certificate, fault: Findin
             "leaves right after the handshake."
         )
         checked = ("The client sent no request after it.", "The certificate is valid in time.")
+        end = _end(talk)
         yield view.finding(
             Verdict("tls-name", PROVED, sentence, checked, _ADVICE["tls-name"], 1.0, ("name", flow.target)),
             (flow,),
-            frames,
+            [*frames, end] if end is not None else frames,
         )
 
 
 def _was_left(talk: Talk, fault: Finding | None) -> bool:
-    """Did the client end it without a request?"""
-    if fault is not None and fault.kind == "tls-name":
+    """Did the client end it without a request, by an alert or soon after the handshake? It may open connections in
+    advance, and what it said is known only if all of it was captured."""
+    if fault is not None:
+        return fault.kind != "tls-name"
+    if any(r.kind == tls.DATA for r in talk.client.records) or not _is_all_there(talk.pair.client):
         return False
-    return fault is not None or not any(r.kind == tls.DATA for r in talk.client.records)
+    end = _end(talk)
+    if end is None or not talk.pair.connection.of_client(end):
+        return False
+    said = [s.packet for s in (*talk.pair.client.segments, *talk.pair.server.segments) if s.packet.at <= end.at]
+    return end.at - max(packet.at for packet in said) < _SILENT
+
+
+def _end(talk: Talk) -> Packet | None:
+    """The first FIN or reset of either side."""
+    return next((p for p in talk.pair.connection.packets if p.flags & (FIN | RST)), None)
+
+
+def _is_all_there(stream: Stream) -> bool:
+    """Is each byte that it sent, as far as can be seen, in the capture and kept?"""
+    return not stream.holes and not stream.ahead and len(stream.content()) >= stream.next - 1
