@@ -38,6 +38,33 @@ def test_1_the_mirror_targets_icmp_is_not_about_the_mirrored_port() -> None:
     assert kinds(story) == ["syn-unanswered", "mirror-artefact"]
 
 
+CARRIER_ERRORS = [
+    (ROUTER, 3, 4, "mirror-artefact", "10.0.0.254 tells 10.0.0.9 3 times of carriers"),
+    (ROUTER, 3, 4, "mirror-artefact", "only 1400 bytes pass"),
+    (ROUTER, 3, 13, "icmp-refused", '"prohibited by a filter"'),
+    (ROUTER, 3, 3, "icmp-refused", '"port unreachable"'),
+    ("10.0.9.9", 3, 3, "mirror-artefact", "nothing there listens to VXLAN"),
+    ("10.0.9.9", 3, 10, "icmp-refused", '"host prohibited"'),
+]
+
+
+@pytest.mark.parametrize(("source", "kind", "code", "verdict", "said"), CARRIER_ERRORS)
+def test_1_that_nobody_listens_is_told_only_where_the_target_itself_says_so(
+    source: str, kind: int, code: int, verdict: str, said: str
+) -> None:
+    story, inner = Story(), Story()
+    _download(inner, 3)
+    for number, frame in enumerate(inner.packets):
+        vxlan = struct.pack(">II", 0x08000000, 77 << 8) + bytes(frame)
+        carrier = story.wait(0.02).udp("10.0.0.9", "10.0.9.9", (50000, 4789), vxlan)
+        if number in (2, 4, 6):
+            story.icmp(source, carrier, kind, code, mtu=1400 * (code == 4))
+    (finding,) = judged(story).findings
+    assert (finding.kind, finding.confidence) == (verdict, "proved")
+    assert said in finding.sentence
+    assert len(finding.frames) == 3
+
+
 def test_nothing_is_lost_before_a_sender_that_stands_at_the_capture_point() -> None:
     """What the capture missed of it, and what is sent again after that, was lost behind it."""
     story = Story(ttls={CLIENT: 64, SERVER: 59, ROUTER: 64})

@@ -60,6 +60,11 @@ class Quote(NamedTuple):
         """Is it about a mirrored frame's carrier, and not about anything that is carried?"""
         return self.flow.protocol == UDP and self.flow.target_port in TUNNEL_PORTS
 
+    @property
+    def is_of_deaf_target(self) -> bool:
+        """Does the carrier's target itself say that nobody listens there? What others say is about the way to it."""
+        return self.is_about_mirror and self.is_about_port and self.packet.source == self.flow.target
+
 
 def quote_of(packet: Packet) -> Quote | None:
     """None: no error message, or one that quotes nothing readable."""

@@ -32,13 +32,15 @@ class View:
     """``findings`` is what was found about the capture itself; ``loops`` the packets that went in a circle.
 
     ``packets`` are those that are judged: of a point without columns all. What the others bear witness to is in
-    ``sound``; ``handshakes`` are connections of theirs as far as their TLS handshake goes."""
+    ``sound``; ``handshakes`` are connections of theirs as far as their TLS handshake goes. ``carriers`` are ICMP errors
+    about tunnels' own packets."""
 
     def __init__(self, point: Point, batch: Batch | None = None) -> None:
         self.point = point
         self.sound = batch.sound if batch else Sound()
         self.findings: list[Finding] = []
         self.removed: list[Packet] = []
+        self.carriers: list[Quote] = []
         given = batch.packets if batch else point.packets
         packets = self._without_mirror(given)
         self.loops, packets = _without_loops(packets) if self.sound.has_loops else ([], packets)
@@ -56,20 +58,27 @@ class View:
         self._flows = {flow_of(packet) for packet in self.packets if packet.protocol in (TCP, UDP)}
 
     def _without_mirror(self, packets: Sequence[Packet]) -> list[Packet]:
-        """Without ICMP about the carriers of mirrored frames: it comes of a target where nobody listens."""
-        about = [p for p in packets if p.protocol in (ICMP, ICMP6) and (q := quote_of(p)) and q.is_about_mirror]
-        if not about:
-            return list(packets)
+        """Without ICMP about the carriers of mirrored frames: these go by no capture point of what they carry."""
+        asked = (quote_of(packet) for packet in packets if packet.protocol in (ICMP, ICMP6))
+        about = [quote for quote in asked if quote is not None and quote.is_about_mirror]
+        self.carriers = [quote for quote in about if not quote.is_of_deaf_target]
+        if deaf := [quote.packet for quote in about if quote.is_of_deaf_target]:
+            self.findings.append(self._deaf(deaf))
+        gone = {quote.packet.number for quote in about}
+        return [packet for packet in packets if packet.number not in gone]
+
+    def _deaf(self, about: Sequence[Packet]) -> Finding:
         flows = tuple(dict.fromkeys(flow_of(packet) for packet in about))
         sentence = (
             f"{address(about[0].source)} answers {len(about)} mirrored frames with ICMP, as nothing there listens to "
             "VXLAN: this says nothing about the mirrored traffic."
         )
-        checked = ("Each of these ICMP messages quotes UDP to a tunnel's port, not the mirrored packet.",)
+        checked = (
+            "Each of these ICMP messages quotes UDP to a tunnel's port, not the mirrored packet.",
+            'They say "port unreachable" and come from the target itself.',
+        )
         advice = "Start the receiver on the mirror target before the mirror session."
-        self.findings.append(self.finding(Verdict("mirror-artefact", PROVED, sentence, checked, advice), flows, about))
-        gone = {packet.number for packet in about}
-        return [packet for packet in packets if packet.number not in gone]
+        return self.finding(Verdict("mirror-artefact", PROVED, sentence, checked, advice), flows, about)
 
     def _without_copies(self, packets: list[Packet]) -> list[Packet]:
         """Without second sightings, if the capture saw packets more than once."""

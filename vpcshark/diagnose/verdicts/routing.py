@@ -28,6 +28,7 @@ def judge(view: View) -> Iterator[Finding]:
     yield from _loops(view)
     yield from _fragments(view)
     yield from _refused(view)
+    yield from _carriers(view)
 
 
 def _loops(view: View) -> Iterator[Finding]:
@@ -154,6 +155,35 @@ def _refused(view: View) -> Iterator[Finding]:
         packets = [p for p in view.datagrams.get(flow, [])[:1]] + [quote.packet]
         cause = (quote.packet.source, flow.target, flow.target_port)
         yield view.finding(Verdict("icmp-refused", PROVED, sentence, checked, advice, 1.0, cause), (flow,), packets)
+
+
+def _carriers(view: View) -> Iterator[Finding]:
+    """ICMP errors about the carriers of mirrored frames, or of an overlay's: somebody on their way loses them."""
+    found: dict[tuple[Flow, bytes, str], list[Quote]] = defaultdict(list)
+    for quote in view.carriers:
+        found[quote.flow._replace(source_port=0), quote.packet.source, _said(quote)].append(quote)
+    for (flow, source, said), quotes in found.items():
+        is_refused = quotes[0].says == UNREACHABLE
+        sentence = (
+            f"{address(source)} tells {address(flow.source)} {many(len(quotes), 'time')} of carriers of tunnelled "
+            f"frames to {flow.server}: {said}. Such frames are missing behind it."
+        )
+        checked = ("Each of these ICMP messages quotes UDP to a tunnel's port, not what is carried.",)
+        advice = f"Look at the rules, routes and MTU of {address(source)}. VXLAN takes 50 bytes of a carrier's size."
+        kind = "icmp-refused" if is_refused else "mirror-artefact"
+        cause = ("carriers", source, flow.target, said)
+        flows = tuple(dict.fromkeys(flow_of(quote.packet) for quote in quotes))
+        packets = [quote.packet for quote in quotes]
+        yield view.finding(Verdict(kind, PROVED, sentence, checked, advice, 1.0, cause), flows, packets)
+
+
+def _said(quote: Quote) -> str:
+    """What a router says of a packet."""
+    return {
+        TOO_BIG: f"they are too big, and only {quote.mtu} bytes pass",
+        EXPIRED: "they ran out of hops",
+        REASSEMBLY: "they lack fragments",
+    }.get(quote.says, f'"{quote.words}"')
 
 
 def _traced(view: View) -> set[tuple[bytes, bytes]]:
