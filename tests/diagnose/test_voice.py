@@ -90,3 +90,14 @@ def test_lost_packets_are_told_of_a_call_in_which_keys_are_pressed() -> None:
 def test_one_direction_that_stops_for_longer_than_it_ever_paused_is_told() -> None:
     story = call(client=speech(12), server=[*speech(4), *speech(2, begins=4.5)])
     assert [each.kind for each in told(story)] == ["rtp-one-way"]
+
+
+@pytest.mark.parametrize(("heard", "sure"), [(True, "likely"), (False, "cannot-tell")])
+def test_that_audio_never_came_is_likely_only_where_anything_of_the_other_side_is_seen(heard: bool, sure: str) -> None:
+    story = Story()
+    story.udp(CLIENT, SERVER, (5060, 5060), b"INVITE sip:b@example.com SIP/2.0\r\n\r\n")
+    if heard:
+        story.udp(SERVER, CLIENT, (5060, 5060), b"SIP/2.0 200 OK\r\n\r\n")
+    story.packets += call(client=speech(6), server=[]).packets
+    (finding,) = told(story)
+    assert (finding.kind, finding.confidence) == ("rtp-one-way", sure)

@@ -68,6 +68,16 @@ class Point:
         return frozenset(found)
 
     @property
+    def targets(self) -> frozenset[bytes]:
+        """Whoever was sent a packet here, as far as it was not let go of."""
+        found = {packet.target for packet in self.others}
+        if self.columns is not None and self.columns.count:
+            from vpcshark.diagnose.columns import hosts
+
+            found.update(hosts(self.columns.ways.keys)[1])
+        return frozenset(found)
+
+    @property
     def is_large(self) -> bool:
         """Does it hold more than is good for the memory?"""
         if self.columns is None:

@@ -8,12 +8,13 @@ from __future__ import annotations
 import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, connections, datagrams, flow_of, numbers
 from vpcshark.diagnose.icmp import Quote, quote_of
-from vpcshark.diagnose.packet import ICMP, ICMP6, SYN, TCP, UDP, Packet, address
+from vpcshark.diagnose.packet import ACK, ICMP, ICMP6, RST, SYN, TCP, UDP, Packet, address
 from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.sound import Batch, Server, Sound
 from vpcshark.diagnose.streams import Pair
@@ -126,6 +127,21 @@ class View:
     def spoke(self, source: bytes) -> bool:
         """Is there any packet of this host?"""
         return source in self.sound.ttls or any(packet.source == source for packet in self.packets)
+
+    @cached_property
+    def _targets(self) -> frozenset[bytes]:
+        return self.point.targets
+
+    def is_heard_by(self, host: bytes) -> bool:
+        """Is there any packet to this host? If not, what is missing towards it may be so by the capture's choice."""
+        return host in self._targets
+
+    def hides_answers(self, host: bytes) -> bool:
+        """Is nothing here that was sent to this host, though by its ACKs it gets something? A mirror's filter may take
+        one direction alone."""
+        if self.is_heard_by(host):
+            return False
+        return any(p.source == host and p.flags & (SYN | ACK | RST) == ACK for p in self.packets if p.protocol == TCP)
 
     def beside(self, servers: Iterable[Server]) -> list[Pair]:
         """Sound connections of these servers: how they began and ended, and the first answer."""

@@ -85,8 +85,14 @@ def _unanswered(view: View, asked: Sequence[Query]) -> Iterator[Finding]:
         names[query.message.name, query.message.kind].append(query)
     dead = [q for q in given_up if not any(o.answers for o in names[q.message.name, q.message.kind])]
     often = [q for q in dead if len(q.sent) >= 2 or len(names[q.message.name, q.message.kind]) >= 2]
-    if often or (len(dead) >= 2 and not answered):
+    if not often and (len(dead) < 2 or answered):
+        return
+    if not view.hides_answers(dead[0].flow.source):
         yield _dead(view, dead, answered)
+    elif again := [q for q in dead if len(q.sent) >= 2]:  # who has its answer does not send the query again
+        yield _dead(view, again, answered)
+    else:
+        yield _unseen(view, dead)
 
 
 def _is_rate(asked: Sequence[Query], silent: Sequence[Query]) -> bool:
@@ -136,6 +142,22 @@ def _dead(view: View, dead: Sequence[Query], answered: Sequence[Query]) -> Findi
         flows,
         mine,
     )
+
+
+def _unseen(view: View, asked: Sequence[Query]) -> Finding:
+    flow = asked[0].flow
+    client, packets = address(flow.source), [p for q in asked for p in q.sent]
+    sentence = (
+        f"Of {len(packets)} DNS queries of {client} to {end(flow.target, _PORT)} no answer is in the capture, but "
+        f"nothing else that is sent to {client} either, though by its ACKs others do answer it: whether the resolver "
+        "does can't be told."
+    )
+    checked = ("No query was sent again, as it would be without an answer.",)
+    advice = "Let the mirror's filter, or the capture's, take both directions."
+    cause = ("dns", flow.source)
+    flows = tuple(dict.fromkeys(q.flow for q in asked))
+    verdict = Verdict("dns-unanswered", CANNOT_TELL, sentence, checked, advice, float(len(packets)), cause)
+    return view.finding(verdict, flows, packets)
 
 
 def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Finding]:

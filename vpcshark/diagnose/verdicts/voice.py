@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from statistics import median
 from typing import NamedTuple
 
-from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Verdict
+from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, seconds
-from vpcshark.diagnose.packet import Packet
+from vpcshark.diagnose.packet import Packet, address
 from vpcshark.diagnose.readers import rtp
 from vpcshark.diagnose.view import View
 
@@ -172,7 +172,8 @@ def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
         elif refusals:
             yield _told(view, flow, [mine[0].packets[0], *refusals[:3]], "is refused by ICMP", PROVED)
         elif _is_call(view) and last.at - mine[0].packets[0].at >= _STOPPED:
-            yield _told(view, flow, [mine[0].packets[0], last], "never came", LIKELY)
+            sure = LIKELY if view.is_heard_by(flow.source) else CANNOT_TELL
+            yield _told(view, flow, [mine[0].packets[0], last], "never came", sure)
 
 
 def _last(voices: Sequence[Voice]) -> Packet:
@@ -195,12 +196,16 @@ def _is_call(view: View) -> bool:
 def _told(view: View, flow: Flow, packets: Sequence[Packet], what: str, sure: str) -> Finding:
     direction = "RTP" if "refused" in what else "The other direction's RTP"
     sentence = f"Audio between {flow.client} and {flow.server} goes one way: {direction} {what}."
-    checked = ("The direction that is seen goes on all the time.",)
+    checked = ["The direction that is seen goes on all the time."]
+    if sure == CANNOT_TELL:
+        checked.append(
+            f"Nothing else that is sent to {address(flow.source)} is here either: the capture may leave it out."
+        )
     advice = (
         "Is the address in the SDP the one that the other side can reach (NAT, private address), and do security "
         "group and "
         "network ACL let its UDP ports in?"
     )
     return view.finding(
-        Verdict("rtp-one-way", sure, sentence, checked, advice, 5.0, ("oneway", flow)), (flow,), packets
+        Verdict("rtp-one-way", sure, sentence, tuple(checked), advice, 5.0, ("oneway", flow)), (flow,), packets
     )
