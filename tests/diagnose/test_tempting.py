@@ -117,6 +117,15 @@ def test_2_data_of_a_syn_that_nobody_took_and_that_never_come_again_are_a_black_
     assert kinds(story) == ["pmtu-black-hole"]
 
 
+def test_2_that_the_server_sends_nothing_is_not_seen_from_a_client_whose_vpc_lowers_no_ttl() -> None:
+    for ttl, sure in ((64, "cannot-tell"), (59, "likely")):
+        story = Story(ttls={CLIENT: ttl, SERVER: 64, ROUTER: 64})
+        Tcp(story).open().ask()
+        story.wait(8).udp(CLIENT, ROUTER, (5000, 5001), b"the capture goes on")
+        (finding,) = judged(story).findings
+        assert (finding.kind, finding.confidence) == ("slow-server", sure)
+
+
 def test_2_and_a_slow_server_if_it_did_not() -> None:
     story = Story()
     tcp = Tcp(story).open().ask()

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 
 import pytest
 from packets import CLIENT, SERVER, Story
+from scapy.layers.inet import IP
 
 from vpcshark.diagnose.finding import Finding
 from vpcshark.diagnose.report import examine
@@ -59,8 +60,11 @@ def call(**sides: Iterable[Sent]) -> Story:
     return story
 
 
-def told(story: Story, *, in_columns: bool = False) -> list[Finding]:
-    return list(examine(list(read_bytes(story.pcap(), in_columns=in_columns).points.values())).findings)
+def told(story: Story, *, in_columns: bool = False, at: str = "") -> list[Finding]:
+    """``at``: whose interface the capture's is, as far as the file says it."""
+    head, blocks = story.blocks(at)
+    data = head + b"".join(blocks)
+    return list(examine(list(read_bytes(data, in_columns=in_columns).points.values())).findings)
 
 
 SOUND: dict[str, Callable[[], Story]] = {
@@ -101,3 +105,28 @@ def test_that_audio_never_came_is_likely_only_where_anything_of_the_other_side_i
     story.packets += call(client=speech(6), server=[]).packets
     (finding,) = told(story)
     assert (finding.kind, finding.confidence) == ("rtp-one-way", sure)
+
+
+def in_bursts(lasts: float) -> list[Sent]:
+    """Six packets each 120 ms."""
+    return [(n // 6 * 0.12 + n % 6 * 0.0005, *sent[1:]) for n, sent in enumerate(speech(lasts))]
+
+
+@pytest.mark.parametrize("hops", [64, 63, 255])
+def test_jitter_is_told_of_what_comes_inside_a_vpc_whatever_its_ttl(hops: int) -> None:
+    """No hop of a VPC lowers it: the sender's is the same at the receiver."""
+    story = call(client=speech(20), server=in_bursts(20))
+    for packet in story.packets:
+        packet[IP].ttl = 64 if packet[IP].src == CLIENT else hops
+    (finding,) = told(story)
+    assert finding.kind == "rtp-jitter"
+    assert [each.client for each in finding.flows] == [f"{SERVER}:20000"]
+
+
+@pytest.mark.parametrize(("at", "kinds"), [(CLIENT, []), (SERVER, ["rtp-jitter"])])
+def test_whose_interface_it_is_says_where_a_sender_stands(at: str, kinds: list[str]) -> None:
+    """Before the network nothing of its jitter can be seen."""
+    story = call(client=in_bursts(20), server=speech(20))
+    for packet in story.packets:
+        packet[IP].ttl = 64
+    assert [each.kind for each in told(story, at=f"web-1 · {at}")] == kinds

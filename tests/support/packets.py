@@ -80,9 +80,9 @@ class Story:
                 writer.write_packet(packet)
         return out.getvalue()
 
-    def blocks(self) -> tuple[bytes, list[bytes]]:
+    def blocks(self, description: str = "web-1") -> tuple[bytes, list[bytes]]:
         """As a running capture has them: what comes first, and a block for each packet."""
-        head = pcapng.section_header() + pcapng.interface_description("eni-1", "web-1", "")
+        head = pcapng.section_header() + pcapng.interface_description("eni-1", description, "")
         made = []
         for packet in self.packets:
             frame = bytes(packet)

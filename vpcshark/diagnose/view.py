@@ -152,6 +152,13 @@ class View:
         found = self.ttls(source)
         return bool(found) and all(ttl in _INITIAL_TTLS for ttl in found)
 
+    def stands_at(self, host: bytes, other: bytes) -> bool:
+        """Is this point at ``host``, and not at ``other``, of two that speak to each other? The addresses of its ENI
+        say it, else TTLs; inside a VPC no hop lowers these, so that they do not tell."""
+        if {host, other} & self.point.addresses:
+            return host in self.point.addresses and other not in self.point.addresses
+        return self.is_here(host) and not self.is_here(other)
+
 
 class _Sight(NamedTuple):
     source: bytes

@@ -102,7 +102,7 @@ _BY_BOTH_ENDS = (
 
 def _where(view: View, flow: Flow, behind: Sequence[Segment], ahead: Sequence[Segment]) -> str:
     """Of what is lost most never came by here, or most did. Nothing lies before a sender that stands here."""
-    is_sender = view.is_here(flow.source) and not view.is_here(flow.target)
+    is_sender = view.stands_at(flow.source, flow.target)
     return "before this capture point" if len(behind) >= len(ahead) and not is_sender else "behind this capture point"
 
 

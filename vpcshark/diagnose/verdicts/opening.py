@@ -130,12 +130,12 @@ def _is_backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) 
     starving = [o for o in before if not o.has_served and not any(p.flags & FIN for p in o.replies)]
     if len(starving) == len(before) and len(held) + len(before) >= 3:
         return True
-    is_here = view.is_here(held[0].flow.target) and not view.is_here(held[0].flow.source)
+    is_here = view.stands_at(held[0].flow.target, held[0].flow.source)
     return is_here and len(held) >= 2 and len(starving) >= 1
 
 
 def _backlog(view: View, held: Sequence[Opening], before: Sequence[Opening]) -> Finding:
-    here = view.is_here(held[0].flow.target) and not view.is_here(held[0].flow.source)
+    here = view.stands_at(held[0].flow.target, held[0].flow.source)
     sentence = (
         f"{held[0].flow.server} answered {len(before)} connections without serving any, then no further SYN "
         f"({len(held)} connections): its listen queue is full, the application does not accept."

@@ -109,7 +109,7 @@ def _hello_unanswered(view: View, talk: Talk, asked: Packet, ended: Packet | Non
         return
     packets = pair.connection.packets
     bare = [p for p in packets if not pair.connection.of_client(p) and p.at > asked.at + SECOND and not p.flags & RST]
-    sure = LIKELY if bare or by_server or view.is_here(flow.target) else CANNOT_TELL
+    sure = LIKELY if bare or by_server or view.stands_at(flow.target, flow.source) else CANNOT_TELL
     what = f"ended the connection {seconds(lasted)} later" if by_server else f"said nothing in {seconds(lasted)}"
     sentence = f"{flow.server} acknowledged the client hello of {flow.client}{_for(talk)} and {what}: no server hello."
     if sure == CANNOT_TELL:

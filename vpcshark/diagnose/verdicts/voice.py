@@ -39,7 +39,7 @@ def judge(view: View) -> Iterator[Finding]:
     voices = [v for flow, packets in view.datagrams.items() for v in voices_of(flow, packets)]
     for voice in voices:
         yield from _lost(view, voice)
-        if not view.is_here(voice.flow.source):  # before the network nothing of it can be seen
+        if not view.stands_at(voice.flow.source, voice.flow.target):  # before the network nothing of it can be seen
             yield from _jitter(view, voice)
     yield from _one_way(view, voices)
 

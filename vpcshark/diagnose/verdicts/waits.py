@@ -187,7 +187,7 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
         return
     later = [p for p in packets if p.at > last.asked.at + SECOND and not pair.connection.of_client(p)]
     bare = [p for p in later if not p.flags & RST and not p.size]
-    sure = LIKELY if bare or view.is_here(flow.target) else CANNOT_TELL
+    sure = LIKELY if bare or view.stands_at(flow.target, flow.source) else CANNOT_TELL
     sentence = f"{flow.server} acknowledged a request of {flow.client} and sent no answer in {seconds(lasted)}."
     if sure == CANNOT_TELL:
         sentence += " It still works on it, or large packets of its answer are lost on the way: both look so from here."
