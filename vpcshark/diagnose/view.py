@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from vpcshark.diagnose.finding import LIKELY, PROVED, Finding, Frame, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, Flow, connections, datagrams, flow_of, numbers
-from vpcshark.diagnose.icmp import Quote, quote_of
+from vpcshark.diagnose.icmp import TOO_BIG, Quote, quote_of
 from vpcshark.diagnose.packet import ACK, ICMP, ICMP6, RST, SYN, TCP, UDP, Packet, address
 from vpcshark.diagnose.sightings import PROBE_TTL
 from vpcshark.diagnose.sound import Batch, Server, Sound
@@ -111,6 +111,11 @@ class View:
     def quotes_of(self, flow: Flow) -> list[Quote]:
         """ICMP errors about packets of ``flow``."""
         return self._quoted.get(flow, [])
+
+    @cached_property
+    def told_too_big(self) -> frozenset[bytes]:
+        """Whom a router has told that a packet of theirs is too big."""
+        return frozenset(quote.flow.source for quote in self.quotes if quote.says == TOO_BIG)
 
     def has_flow(self, flow: Flow) -> bool:
         """Was a TCP or UDP packet of ``flow`` seen, in this direction?"""

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import bisect
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
+from vpcshark.diagnose import lookups
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, end, flow_of, seconds
+from vpcshark.diagnose.lookups import Query
 from vpcshark.diagnose.packet import ACK, SYN, UDP, Packet, address
 from vpcshark.diagnose.readers import dns
+from vpcshark.diagnose.streams import Pair
 from vpcshark.diagnose.view import View
-from vpcshark.text import line
 
 _PORT = 53
 _WAIT = 2 * SECOND
-_MANY = 20
+_MANY, _MOST_TRIES = 20, 10
 _SEARCHED_WITHIN = 2 * SECOND
 _ON_THE_CHANCE = {"wpad", "isatap"}
 """Computers ask for these by themselves: for a proxy's settings, and for a tunnel (RFC 5214, 8.3.2)."""
@@ -23,20 +25,6 @@ _RESOLVER = (
     "A VPC's resolver answers 1024 packets a second per ENI: ethtool -S (linklocal_allowance_exceeded). Cache on the "
     "instance (systemd-resolved, nscd, dnsmasq), or spread the queries."
 )
-
-
-class Query(NamedTuple):
-    """One question: as often as it was sent, and its answer."""
-
-    flow: Flow
-    message: dns.Message
-    sent: list[Packet]
-    answers: list[tuple[Packet, dns.Message]]
-
-    @property
-    def name(self) -> str:
-        """Fit to be shown."""
-        return line(self.message.name, 100) or "."
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -47,8 +35,9 @@ def judge(view: View) -> Iterator[Finding]:
         by_server[query.flow.source, query.flow.target].append(query)
     for asked in by_server.values():
         yield from _unanswered(view, asked)
+    known, tries = lookups.Known(queries), _Tries(view)
     for query in queries:
-        yield from _answered(view, query, queries)
+        yield from _answered(view, query, known, tries)
 
 
 def _queries(view: View) -> list[Query]:
@@ -83,7 +72,8 @@ def _unanswered(view: View, asked: Sequence[Query]) -> Iterator[Finding]:
     names: dict[tuple[str, int], list[Query]] = defaultdict(list)
     for query in asked:
         names[query.message.name, query.message.kind].append(query)
-    dead = [q for q in given_up if not any(o.answers for o in names[q.message.name, q.message.kind])]
+    found = {key for key, alike in names.items() if any(query.answers for query in alike)}
+    dead = [q for q in given_up if (q.message.name, q.message.kind) not in found]
     often = [q for q in dead if len(q.sent) >= 2 or len(names[q.message.name, q.message.kind]) >= 2]
     if not often and (len(dead) < 2 or answered):
         return
@@ -160,26 +150,26 @@ def _unseen(view: View, asked: Sequence[Query]) -> Finding:
     return view.finding(verdict, flows, packets)
 
 
-def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Finding]:
+def _answered(view: View, query: Query, known: lookups.Known, tries: _Tries) -> Iterator[Finding]:
     if not query.answers:
         return
     packet, message = query.answers[0]
     server = end(query.flow.target, _PORT)
     frames = [query.sent[0], packet]
     if message.is_truncated:
-        yield from _truncated(view, query, packet)
-    elif message.code == dns.SERVFAIL and not _later_right(query, queries):
+        yield from _truncated(view, query, packet, tries)
+    elif message.code == dns.SERVFAIL and not known.is_right_later(query):
         sentence = f"{server} answers SERVFAIL for {query.name}: it could not find out, which says nothing of the name."
         checked = ("The resolver itself is reached and answers.", "No later query for the name was answered well.")
         advice = (
             f"Look behind the resolver: does it reach the zone's servers? dig +trace {_shell(query)}; DNSSEC: dig +cd"
         )
         cause = ("servfail", query.flow.source, query.flow.target)
-        yield from _behind(view, query.flow.target)
+        yield from _behind(view, tries.unheard.pop(query.flow.target, []))
         yield view.finding(
             Verdict("dns-servfail", PROVED, sentence, checked, advice, 1.0, cause), (query.flow,), frames
         )
-    elif message.code == dns.NXDOMAIN and not _is_search(query, queries):
+    elif message.code == dns.NXDOMAIN and not _is_search(query, known):
         sentence = f"{server} says that {query.name} does not exist (NXDOMAIN)."
         checked = ("The answer came: the resolver works.", "No longer or shorter form of the name was found after it.")
         advice = "Is the name right, and the zone the one that this VPC sees (private hosted zone, resolver rules)?"
@@ -187,7 +177,7 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         yield view.finding(
             Verdict("dns-nxdomain", PROVED, sentence, checked, advice, 0.5, cause), (query.flow,), frames
         )
-    elif message.code == dns.REFUSED and not _later_right(query, queries):
+    elif message.code == dns.REFUSED and not known.is_right_later(query):
         sentence = f"{server} refuses to answer {address(query.flow.source)} (REFUSED, for {query.name})."
         checked = ("It is reached and answers: no packet is lost.", "No later query for the name was answered well.")
         advice = "Is this client among those that the resolver serves (its access list, its VPC)?"
@@ -195,12 +185,40 @@ def _answered(view: View, query: Query, queries: Sequence[Query]) -> Iterator[Fi
         yield view.finding(Verdict("dns-refused", PROVED, sentence, checked, advice, 1.0, cause), (query.flow,), frames)
 
 
-def _behind(view: View, resolver: bytes) -> Iterator[Finding]:
+class _Tries:
+    """Connections to port 53: by (client, server), the last ones last; and by client those that nothing answers."""
+
+    def __init__(self, view: View) -> None:
+        self.unheard: dict[bytes, list[Pair]] = defaultdict(list)
+        self._tries: dict[tuple[bytes, bytes], list[Pair]] = defaultdict(list)
+        self._opened: dict[tuple[bytes, bytes], int] = {}
+        """When the last packet came of any that was opened."""
+        for pair in sorted((p for p in view.pairs if p.flow.target_port == _PORT), key=_last):
+            ends = pair.flow.source, pair.flow.target
+            self._tries[ends].append(pair)
+            if pair.connection.first(False, SYN | ACK, SYN | ACK):
+                self._opened[ends] = _last(pair)
+            if not pair.server.packets:
+                self.unheard[pair.flow.source].append(pair)
+
+    def after(self, flow: Flow, packet: Packet) -> list[Pair] | None:
+        """Some of those in vain that go on after ``packet``; None: one succeeds."""
+        ends = flow.source, flow.target
+        if self._opened.get(ends, -1) >= packet.at:
+            return None
+        tries = self._tries[ends]
+        first = bisect.bisect_left(tries, packet.at, key=_last)
+        return tries[first : first + _MOST_TRIES]
+
+
+def _last(pair: Pair) -> int:
+    return pair.connection.packets[-1].at
+
+
+def _behind(view: View, tries: Sequence[Pair]) -> Iterator[Finding]:
     """At the resolver itself: whom it asks by TCP in vain, as far as the capture goes."""
-    for pair in view.pairs:
+    for pair in tries:
         flow = pair.flow
-        if flow.source != resolver or flow.target_port != _PORT or pair.server.packets:
-            continue
         sentence = (
             f"Behind the SERVFAIL: {flow.client} connects to {flow.server} by TCP, and within the capture no "
             "answer comes."
@@ -219,18 +237,7 @@ def _shell(query: Query) -> str:
     return name if name and all(c.isascii() and (c.isalnum() or c in "-._") for c in name) else "NAME"
 
 
-def _later_right(query: Query, queries: Sequence[Query]) -> bool:
-    """Was the same name found later, perhaps by another resolver?"""
-    return any(
-        o.message.name == query.message.name
-        and o.flow.source == query.flow.source
-        and any(m.code == dns.NOERROR for _, m in o.answers)
-        for o in queries
-        if o.sent[-1].at >= query.sent[0].at
-    )
-
-
-def _is_search(query: Query, queries: Sequence[Query]) -> bool:
+def _is_search(query: Query, known: lookups.Known) -> bool:
     """Is "no" a good answer? One step of a search list, or of a look at both kinds of address: another form of the
     name is found near. Or who asks does so on the chance: whether an address is listed, whether there is a service."""
     name = query.message.name
@@ -241,14 +248,7 @@ def _is_search(query: Query, queries: Sequence[Query]) -> bool:
         or name.split(".")[0].lower() in _ON_THE_CHANCE
     ):
         return True
-    for other in queries:
-        if other is query or other.flow.source != query.flow.source:
-            continue
-        near = abs(other.sent[0].at - query.sent[0].at) <= _SEARCHED_WITHIN
-        found = any(m.code == dns.NOERROR for _, m in other.answers)
-        if near and found and _is_form(name, other.message.name):
-            return True
-    return False
+    return known.has_near_form(query, _SEARCHED_WITHIN)
 
 
 def _is_listing(name: str) -> bool:
@@ -258,19 +258,11 @@ def _is_listing(name: str) -> bool:
     return is_four or (len(labels) > 33 and all(len(label) == 1 for label in labels[:32]))
 
 
-def _is_form(name: str, other: str) -> bool:
-    """``www.corp.example`` and ``www``; or the same host in another suffix of a search list."""
-    return name == other or name.startswith(f"{other}.") or name.split(".")[0] == other.split(".")[0] != ""
-
-
-def _truncated(view: View, query: Query, packet: Packet) -> Iterator[Finding]:
+def _truncated(view: View, query: Query, packet: Packet, by_tcp: _Tries) -> Iterator[Finding]:
     """TC without a TCP connection that succeeds (RFC 7766, 5)."""
     flow = query.flow
-    tries = [
-        p for p in view.pairs if (p.flow.source, p.flow.target, p.flow.target_port) == (flow.source, flow.target, _PORT)
-    ]
-    tries = [p for p in tries if p.connection.packets[-1].at >= packet.at]
-    if any(p.connection.first(False, SYN | ACK, SYN | ACK) for p in tries) or view.end - packet.at < SECOND / 2:
+    tries = by_tcp.after(flow, packet)
+    if tries is None or view.end - packet.at < SECOND / 2:
         return
     if any(m.code == dns.NOERROR and not m.is_truncated for _, m in query.answers):
         return

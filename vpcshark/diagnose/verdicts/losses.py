@@ -165,7 +165,7 @@ def _sacked_in(stream: Stream, hole: Hole) -> set[tuple[int, int]]:
 
 def _told_too_big(view: View, flow: Flow) -> dict[int, int]:
     """Sequence numbers of packets that a router refused for their size, with the size that it takes."""
-    return {q.seq: q.mtu for q in view.quotes if q.says == TOO_BIG and q.flow == flow}
+    return {q.seq: q.mtu for q in view.quotes_of(flow) if q.says == TOO_BIG}
 
 
 def _was_discovered(pair: Pair, stream: Stream, behind: Sequence[Segment]) -> bool:

@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
-from vpcshark.diagnose.icmp import TOO_BIG
 from vpcshark.diagnose.packet import FIN, RST, SYN, Packet, address
 from vpcshark.diagnose.streams import RESENT, Hole, Segment, Stream
 from vpcshark.diagnose.view import View
@@ -56,7 +55,7 @@ def judge(view: View) -> Iterator[Finding]:
 
 
 def _was_told(view: View, flow: Flow) -> bool:
-    return any(q.says == TOO_BIG and q.flow.source == flow.source for q in view.quotes)
+    return flow.source in view.told_too_big
 
 
 def _passed(view: View) -> dict[tuple[bytes, bytes], int]:

@@ -41,8 +41,11 @@ def _loops(view: View) -> Iterator[Finding]:
             f"falling from {found[0].ttl} to {found[-1].ttl}: routers send it round in a circle."
         )
         yield _loop(view, flow, found, sentence)
-    for quote in view.quotes:
-        sent = _sent(view, quote) if quote.says == EXPIRED and not seen else None
+    expired = [quote for quote in view.quotes if quote.says == EXPIRED and not seen]
+    sent_as = _by_ident(view) if expired else {}
+    for quote in expired:
+        known = sent_as.get((quote.flow.source, quote.flow.target, quote.ident))
+        sent = known if quote.ident > 0 else _untold(view, quote)
         if sent is not None:
             flow = flow_of(sent)
             sentence = (
@@ -62,20 +65,17 @@ def _loop(view: View, flow: Flow, packets: Sequence[Packet], sentence: str) -> F
     )
 
 
-def _sent(view: View, quote: Quote) -> Packet | None:
-    """The packet that is quoted, as it was sent here with a TTL for any distance."""
-    if quote.ident <= 0:
-        return _untold(view, quote)
+def _by_ident(view: View) -> dict[tuple[bytes, bytes, int], Packet]:
+    """The first packets that were sent here with a TTL for any distance, by what an ICMP error quotes of them."""
+    found: dict[tuple[bytes, bytes, int], Packet] = {}
     for packet in view.packets:
-        if (packet.source, packet.target, packet.ident) != (quote.flow.source, quote.flow.target, quote.ident):
-            continue
         if packet.ttl >= _PROBE_TTL:
-            return packet
-    return None
+            found.setdefault((packet.source, packet.target, packet.ident), packet)
+    return found
 
 
 def _untold(view: View, quote: Quote) -> Packet | None:
-    """The same without an identification (IPv6): any of the flow's, if none of them is a traceroute's."""
+    """What was sent without an identification (IPv6): any of the flow's, if none of them is a traceroute's."""
     before = [p for p in view.packets if p.number < quote.packet.number and flow_of(p) == quote.flow]
     return before[-1] if before and all(p.ttl >= _PROBE_TTL for p in before) else None
 

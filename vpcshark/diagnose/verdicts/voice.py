@@ -157,6 +157,7 @@ def _measured(voice: Voice) -> int:
 def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
     """One direction ends long before the other one does, or is answered by ICMP."""
     by_flow: dict[Flow, list[Voice]] = defaultdict(list)
+    is_call = _is_call(view)
     for voice in voices:
         by_flow[voice.flow].append(voice)
     for flow, mine in by_flow.items():
@@ -171,7 +172,7 @@ def _one_way(view: View, voices: Sequence[Voice]) -> Iterator[Finding]:
                 yield _told(view, flow, [ended, last], f"stopped {seconds(silent)} before the other", LIKELY)
         elif refusals:
             yield _told(view, flow, [mine[0].packets[0], *refusals[:3]], "is refused by ICMP", PROVED)
-        elif _is_call(view) and last.at - mine[0].packets[0].at >= _STOPPED:
+        elif is_call and last.at - mine[0].packets[0].at >= _STOPPED:
             sure = LIKELY if view.is_heard_by(flow.source) else CANNOT_TELL
             yield _told(view, flow, [mine[0].packets[0], last], "never came", sure)
 
