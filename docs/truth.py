@@ -677,6 +677,15 @@ ROWS: tuple[Row, ...] = (
         },
     ),
     Row(
+        "A security group can be told to track an idle TCP connection for 60 seconds at least, a UDP one for 30; what "
+        "it does not track any more is no answer to it",
+        f"{_EC2}/API_ConnectionTrackingConfiguration.html",
+        "tests/flowlogs/test_records.py::"
+        "test_a_security_group_surely_lets_an_answer_through_only_while_it_tracks_what_was_accepted",
+        "page",
+        constants={"flowlogs.replies._TCP_TRACKED": 60, "flowlogs.replies._TRACKED": 30},
+    ),
+    Row(
         "A query of Logs Insights returns 10,000 rows at most",
         "https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax-Limit.html",
         "tests/flowlogs/test_queries.py::test_a_query_of_insights_parses_by_the_log_format_and_asks_for_both_addresses",

@@ -14,6 +14,7 @@ from vpcshark.evidence.findings import Finding
 from vpcshark.evidence.gathering import Gathering
 from vpcshark.flowlogs.fields import DEFAULT
 from vpcshark.flowlogs.logformat import text
+from vpcshark.flowlogs.replies import WHO
 from vpcshark.flowlogs.wanted import Wanted
 from vpcshark.network.answer import Answer
 from vpcshark.survey.questions import Wanted as Asked
@@ -193,6 +194,25 @@ def test_a_rejected_answer_to_what_was_accepted_is_an_acls(sound: Answer):
     found, _ = look(sound, Account([line("eni-0b", GO, 1500), line("eni-0b", RETURN, 1500, "REJECT")]))
     answer = next(each for each in found if each.point.id == "eni-0b" and each.point.direction == "return")
     assert (answer.status, "a network ACL" in answer.text) == ("rejected", True)
+
+
+def test_who_rejected_a_packet_is_not_told_by_what_was_rejected_of_another_one(sound: Answer):
+    """An ACL rejected an answer; what is asked a little later, and rejected, is none."""
+    lines = [line("eni-0b", GO, 1700), line("eni-0b", RETURN, 1690, "REJECT"), line("eni-0b", GO, 1500, "REJECT")]
+    found, _ = look(sound, Account(lines))
+    there, back = (
+        next(each.text for each in found if each.point.id == "eni-0b" and each.point.direction == way)
+        for way in ("forward", "return")
+    )
+    assert there == "1 of 2 records rejected: by a security group or a network ACL: the record does not say which"
+    assert back == WHO
+
+
+def test_an_answer_that_is_rejected_long_after_the_last_packet_may_be_one_that_a_group_forgot(sound: Answer):
+    late = [line("eni-0b", GO, 1700), line("eni-0b", RETURN, 1200, "REJECT"), line("eni-0b", GO, 900)]
+    found, _ = look(sound, Account(late))
+    answer = next(each for each in found if each.point.id == "eni-0b" and each.point.direction == "return")
+    assert "or a security group that no longer tracked the connection" in answer.text
 
 
 @pytest.mark.parametrize(

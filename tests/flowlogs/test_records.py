@@ -81,3 +81,47 @@ def test_who_rejected_is_not_said_of_anything_else(second: dict[str, Any]):
     replies = Replies()
     replies.meaning(icmp("10.0.0.1", "10.0.0.2", "ACCEPT"))
     assert replies.meaning(second) == {}
+
+
+def seen(protocol: int, source: str, target: str, action: str, start: int) -> dict[str, Any]:
+    """The same of a protocol that may have ports, in one aggregation interval."""
+    return {**icmp(source, target, action, start), "protocol": protocol}
+
+
+@pytest.mark.parametrize(
+    ("protocol", "idle", "is_sure"), [(1, 30, True), (1, 31, False), (17, 30, True), (17, 31, False), (6, 60, True)]
+)
+def test_a_security_group_surely_lets_an_answer_through_only_while_it_tracks_what_was_accepted(
+    protocol: int, idle: int, is_sure: bool
+):
+    """It can be told to forget UDP after 30 s, TCP after 60 s (EC2 API, ConnectionTrackingConfiguration)."""
+    replies = Replies()
+    for start in (0, 600):
+        replies.meaning(seen(protocol, "10.0.0.1", "10.0.0.2", "ACCEPT", start))
+    said = replies.meaning(seen(protocol, "10.0.0.2", "10.0.0.1", "REJECT", 660 + idle))["rejected-by"]
+    assert ("no longer tracked" in said) is not is_sure
+    assert "network ACL" in said
+
+
+def test_an_answer_a_day_later_may_be_one_that_a_security_group_forgot():
+    replies = Replies()
+    replies.meaning(seen(6, "10.0.0.1", "10.0.0.2", "ACCEPT", 0))
+    said = replies.meaning(seen(6, "10.0.0.2", "10.0.0.1", "REJECT", 86_400))["rejected-by"]
+    assert said.startswith("a network ACL, or a security group that no longer tracked the connection")
+
+
+@pytest.mark.parametrize(("protocol", "is_sure"), [(6, False), (17, True)])
+def test_what_tcp_sends_after_both_sides_have_closed_a_security_group_rejects_too(protocol: int, is_sure: bool):
+    replies = Replies()
+    replies.meaning(seen(protocol, "10.0.0.1", "10.0.0.2", "ACCEPT", 0))
+    replies.meaning(seen(protocol, "10.0.0.2", "10.0.0.1", "ACCEPT", 0))
+    said = replies.meaning(seen(protocol, "10.0.0.2", "10.0.0.1", "REJECT", 60))["rejected-by"]
+    assert ("no longer tracked" in said) is not is_sure
+
+
+def test_a_group_that_let_later_packets_through_may_have_forgotten_the_earlier_ones():
+    """Files may come in any order."""
+    replies = Replies()
+    for start in (0, 7200):
+        replies.meaning(seen(17, "10.0.0.1", "10.0.0.2", "ACCEPT", start))
+    assert "no longer tracked" in replies.meaning(seen(17, "10.0.0.2", "10.0.0.1", "REJECT", 3600))["rejected-by"]

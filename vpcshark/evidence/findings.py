@@ -16,7 +16,7 @@ from vpcshark.flowlogs import delivery, match, records
 from vpcshark.flowlogs.cover import FlowLog
 from vpcshark.flowlogs.delivery import Tally
 from vpcshark.flowlogs.logformat import LogFormat
-from vpcshark.flowlogs.replies import WHO, Replies
+from vpcshark.flowlogs.replies import Replies
 from vpcshark.flowlogs.scan import Row
 from vpcshark.flowlogs.wanted import COLUMNS, GAPS, Wanted
 from vpcshark.network.trail import Hop
@@ -135,10 +135,11 @@ def _who(point: Point, read: Records, record: records.Record) -> str:
     if point.drop is not None:
         return f"the walk names the rule: {point.drop.kind.replace('-', ' ')} {point.drop.resource}"
     replies = Replies()
-    ordered = sorted((records.typed(*row) for row in read.rows), key=lambda each: _number(each, "start"))
-    if any("rejected-by" in replies.meaning(each) for each in ordered):
-        return WHO
-    return "by a security group or a network ACL: the record does not say which"
+    for each in sorted((records.typed(*row) for row in read.rows), key=lambda each: _number(each, "start")):
+        if _number(each, "start") <= _number(record, "end"):
+            replies.meaning(each)
+    unsaid = "by a security group or a network ACL: the record does not say which"
+    return replies.meaning(record).get("rejected-by", unsaid)
 
 
 def _why_unclear(point: Point, read: Records, now: float) -> str:
