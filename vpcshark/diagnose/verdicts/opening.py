@@ -326,6 +326,8 @@ def _refused(view: View, opening: Opening) -> Iterator[Finding]:
     if not opening.resets or opening.answers or not opening.syns or opening.pair.server.segments:
         return
     reset = opening.resets[0]
+    if any(p.number < reset.number for p in opening.followed):
+        return  # what follows a SYN acknowledges an answer, whether it is in the capture or not
     source = origin(view, reset)
     sentence = f"{flow.server} refuses the connection of {flow.client}: a reset answers the SYN, {source.by}."
     checked = (source.why, f"It came {seconds(reset.at - opening.syns[0].at)} after the SYN, and no SYN-ACK before it.")
