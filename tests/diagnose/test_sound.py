@@ -244,6 +244,37 @@ def _held(request: bytes) -> Callable[[], Story]:
     return make
 
 
+def _held_in_parts(*parts: bytes) -> Callable[[], Story]:
+    """The same of a request whose head and body are a packet each."""
+
+    def make() -> Story:
+        story = Story()
+        tcp = Tcp(story).open()
+        for _ in range(3):
+            for part in parts:
+                tcp.say(CLIENT, part)
+            story.wait(0.02)
+            tcp.ack(SERVER)
+            story.wait(20)
+            tcp.say(SERVER, b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+            tcp.ack(CLIENT)
+            story.wait(0.01)
+        return story
+
+    return make
+
+
+def _of_aws(target: str, body: bytes) -> bytes:
+    """The head of a request in AWS's JSON protocol."""
+    named = f"POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: {target}\r\nContent-Length: {len(body)}\r\n\r\n"
+    return named.encode()
+
+
+QUEUE = b'{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/111122223333/q","WaitTimeSeconds":20}'
+PLAIN = b'{"QueueUrl":"https://sqs.eu-central-1.amazonaws.com/111122223333/q"}'
+NO_TARGET = _of_aws("", QUEUE).replace(b"X-Amz-Target: \r\n", b"")
+
+
 def _unread(port: int, waits: tuple[float, ...]) -> Story:
     """Requests in a protocol that can't be read, the last ones of which are answered late."""
     story = Story()
@@ -328,6 +359,14 @@ SOUND: dict[str, Callable[[], Story]] = {
     "held until there are news": _held(b"GET /v1/kv/a?index=7&wait=60s HTTP/1.1\r\nHost: a\r\n\r\n"),
     "held by its path": _held(b"GET /socket.io/?EIO=4&transport=polling HTTP/1.1\r\nHost: a\r\n\r\n"),
     "held by preference": _held(b"GET /news HTTP/1.1\r\nHost: a\r\nPrefer: respond-async, wait=30\r\n\r\n"),
+    "held by a queue": _held(_of_aws("AmazonSQS.ReceiveMessage", QUEUE) + QUEUE),
+    "held by a queue's own settings": _held_in_parts(_of_aws("AmazonSQS.ReceiveMessage", PLAIN), PLAIN),
+    "held as its body says": _held(NO_TARGET + QUEUE),
+    "held by a queue, in the older protocol": _held(
+        b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\nAction=ReceiveMessage&Version=2012-11-05"
+    ),
+    "held until there is an activity": _held(_of_aws("AWSStepFunctions.GetActivityTask", b"{}") + b"{}"),
+    "held until there is an event": _held(b"GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\nHost: a\r\n\r\n"),
     "a page about status lines": page_about_status_lines,
     "traced backwards": traced_backwards,
     "in fragments": _in_fragments(is_backwards=False),
@@ -365,8 +404,9 @@ def test_a_name_that_nobody_has_is_still_told() -> None:
     assert [finding.kind for finding in report.findings] == ["dns-nxdomain"]
 
 
-def test_a_request_that_may_not_be_held_is_still_slow() -> None:
-    (finding,) = examine(list(read_bytes(_held(ASKED)().pcap()).points.values())).findings
+@pytest.mark.parametrize("request_", [ASKED, _of_aws("AmazonSQS.SendMessage", PLAIN) + PLAIN])
+def test_a_request_that_may_not_be_held_is_still_slow(request_: bytes) -> None:
+    (finding,) = examine(list(read_bytes(_held(request_)().pcap()).points.values())).findings
     assert finding.kind == "slow-server"
 
 

@@ -19,20 +19,26 @@ BY_HAND = (22, 23, 513, 514, 3389, 5900)
 """Ports where a person types: how long nobody answers says nothing."""
 _WAITS = re.compile(
     rb"^[A-Z]+ [^ \r\n]*\b(?:long[-_]?)?poll(?:ing)?\b|"
-    rb"[?&](?:wait|long_?poll|poll|waittime(?:seconds|out)?)=|\r\nPrefer:[^\r\n]*\bwait=\d",
+    rb"[?&](?:wait|long_?poll|poll|waittime(?:seconds|out)?)=|\r\nPrefer:[^\r\n]*\bwait=\d|"
+    rb"\r\nX-Amz-Target:[^\r\n]*\.(?:ReceiveMessage|GetActivityTask|PollFor\w+)\r\n|"
+    rb"\bAction=ReceiveMessage\b|\"WaitTimeSeconds\"\s*:\s*[1-9]|^GET [^ \r\n]*/runtime/invocation/next ",
     re.IGNORECASE,
 )
-"""A request that says itself for how long it may be held: Consul's, SQS's, and RFC 7240, 4.3."""
+"""A request that says itself for how long it may be held: Consul's, SQS's, and RFC 7240, 4.3. SQS's may also be held as
+its queue says (ReceiveMessageWaitTimeSeconds of the SQS API); activities of Step Functions and SWF, and a Lambda
+function's next event, always are (their APIs' GetActivityTask, PollForActivityTask and "Next invocation")."""
 _SWITCHED = (b"HTTP/1.1 101", b"HTTP/1.0 101")
 
 
 class Request(NamedTuple):
-    """The last packet of a request, the packet that acknowledges it, and the answer's first one (None: none came)."""
+    """The last packet of a request, the packet that acknowledges it, and the answer's first one (None: none came).
+    ``may_be_held``: does it ask for news, and to be answered when there are some (a long poll), in any packet?"""
 
     asked: Packet
     acked: Packet | None
     answer: Packet | None
     was_resent: bool
+    may_be_held: bool
 
 
 def requests(pair: Pair) -> list[Request]:
@@ -41,7 +47,7 @@ def requests(pair: Pair) -> list[Request]:
     found: list[Request] = []
     asked: Packet | None = None
     acked: Packet | None = None
-    resent, upto = False, 0
+    resent, held, upto = False, False, 0
     kinds = {id(s.packet): s for s in (*pair.client.segments, *pair.server.segments)}
     for packet in pair.connection.packets:
         segment = kinds.get(id(packet))
@@ -49,22 +55,22 @@ def requests(pair: Pair) -> list[Request]:
             if segment is None or segment.kind == PROBE:
                 continue
             resent = segment.kind != NEW or (resent and asked is not None)
+            held = _may_be_held(packet) or (held and asked is not None)
             asked, acked, upto = packet, None, max(upto, segment.end)
         elif asked is not None:
             if acked is None and packet.flags & ACK and pair.client.relative(packet.ack) >= upto:
                 acked = packet
             if segment is not None and segment.kind != PROBE:
-                found.append(Request(asked, acked, packet, resent))
+                found.append(Request(asked, acked, packet, resent, held))
                 if packet.payload.startswith(_SWITCHED):
                     return found
                 asked, acked, resent = None, None, False
     if asked is not None:
-        found.append(Request(asked, acked, None, resent))
+        found.append(Request(asked, acked, None, resent, held))
     return found
 
 
-def may_be_held(packet: Packet) -> bool:
-    """Does the request ask for news, and to be answered when there are some (a long poll)?"""
+def _may_be_held(packet: Packet) -> bool:
     return _WAITS.search(packet.payload) is not None
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import MILLISECOND, SECOND, seconds
 from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
-from vpcshark.diagnose.requests import BY_HAND, FAR, Request, is_request, may_be_held, requests
+from vpcshark.diagnose.requests import BY_HAND, FAR, Request, is_request, requests
 from vpcshark.diagnose.streams import NEW, PROBE, Pair
 from vpcshark.diagnose.view import View, confidence
 
@@ -99,7 +99,7 @@ def _slow(view: View, pair: Pair) -> Iterator[Finding]:
     slow = [(r, t) for r, t in thinking if t > max(5 * pair.round_trip, _THINKS) and _was_acked(pair, r)]
     is_due = _waits_for_answers(pair)
     slow = [(r, t) for r, t in slow if not _sent_meanwhile(pair, r) and (is_due or is_request(r.asked))]
-    slow = [(r, t) for r, t in slow if not may_be_held(r.asked)]
+    slow = [(r, t) for r, t in slow if not r.may_be_held]
     if sum(1 for _, took in thinking if took <= _THINKS / 2) < len(slow):
         slow = [(r, t) for r, t in slow if _is_owed(pair, r)]
     if slow:
@@ -183,7 +183,7 @@ def _silent(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Findin
     packets, flow = pair.connection.packets, pair.flow
     ended = next((p for p in packets if p.at > last.asked.at and p.flags & (FIN | RST)), None)
     lasted = (ended.at if ended else view.end) - last.asked.at
-    if lasted < _SILENT or pair.server.ahead or not is_request(last.asked) or may_be_held(last.asked):
+    if lasted < _SILENT or pair.server.ahead or not is_request(last.asked) or last.may_be_held:
         return
     later = [p for p in packets if p.at > last.asked.at + SECOND and not pair.connection.of_client(p)]
     bare = [p for p in later if not p.flags & RST and not p.size]
