@@ -89,6 +89,12 @@ def sack_edges(packet: Packet) -> list[tuple[int, int]]:
     return list(zip(numbers[::2], numbers[1::2], strict=False))
 
 
+def stamps_of(packet: Packet) -> tuple[bytes, bytes] | None:
+    """(its time stamp, the one that it echoes), as they stand in it (RFC 7323, 3.2)."""
+    found = dict(_options(packet.options)).get(8, b"")
+    return (found[:4], found[4:]) if len(found) == 8 else None
+
+
 def _options(data: bytes) -> Iterator[tuple[int, bytes]]:
     at = 0
     while at < len(data) and data[at]:

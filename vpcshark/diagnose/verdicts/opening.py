@@ -13,11 +13,11 @@ from ipaddress import ip_address
 from vpcshark.diagnose.finding import CANNOT_TELL, LIKELY, PROVED, Finding, Verdict
 from vpcshark.diagnose.flows import SECOND, Flow, seconds
 from vpcshark.diagnose.icmp import UNREACHABLE
-from vpcshark.diagnose.packet import ACK, FIN, RST, SYN, Packet, address
+from vpcshark.diagnose.openings import Opening
+from vpcshark.diagnose.packet import FIN, RST, SYN, Packet, address
 from vpcshark.diagnose.resets import origin
 from vpcshark.diagnose.sightings import PROBE_TTL
-from vpcshark.diagnose.streams import Pair
-from vpcshark.diagnose.view import View
+from vpcshark.diagnose.view import View, confidence
 
 _WATCHED = 2.5 * SECOND
 """A SYN is unanswered if nothing came for so long: three round trips to the Moon, and two resends of Linux."""
@@ -27,40 +27,6 @@ _SYN_ADVICE = (
     "1024-65535 on the way back) and the routes: vpcshark walk {client} {server}"
 )
 Server = tuple[bytes, int]
-
-
-class Opening:
-    """The packets of a handshake."""
-
-    def __init__(self, pair: Pair) -> None:
-        packets, is_client = pair.connection.packets, pair.connection.of_client
-        self.pair, self.flow = pair, pair.flow
-        self.syns = [p for p in packets if p.flags & (SYN | ACK) == SYN and is_client(p)]
-        self.answers = [p for p in packets if p.flags & (SYN | ACK) == SYN | ACK and not is_client(p)]
-        self.replies = [p for p in packets if not is_client(p)]
-        self.followed = [p for p in packets if is_client(p) and not p.flags & (SYN | RST)]
-        self.resets = [p for p in self.replies if p.flags & RST]
-
-    @property
-    def waited(self) -> int:
-        """From the first SYN to the first answer, in nanoseconds; 0: none."""
-        return self.answers[0].at - self.syns[0].at if self.answers and self.syns else 0
-
-    @property
-    def was_put_off(self) -> bool:
-        """Did an ACK of the connection that had these ports before answer the SYN (RFC 9293, 3.10.7.4)?"""
-        until = self.answers[0].number if self.answers else 0
-        return any(p.number < until and p.flags & (SYN | RST | ACK) == ACK for p in self.replies)
-
-    @property
-    def is_odd(self) -> bool:
-        """Is it anything but a SYN and its answer?"""
-        return len(self.syns) != 1 or len(self.answers) != 1
-
-    @property
-    def has_served(self) -> bool:
-        """Did the server send data?"""
-        return bool(self.pair.server.segments)
 
 
 def judge(view: View) -> Iterator[Finding]:
@@ -82,6 +48,7 @@ def _server(view: View, openings: Sequence[Opening], older: Sequence[Opening]) -
     """``older``: connections whose beginning is not in the capture."""
     silent = [o for o in openings if _is_silent(view, o)]
     slow = [o for o in openings if len(o.syns) > 1 and o.waited >= _RESENT and not o.resets and not o.was_put_off]
+    slow = [o for o in slow if not o.is_far]
     served = [o for o in openings if o.answers]
     yield from _refusals(view, openings)
     for opening in openings:
@@ -222,12 +189,18 @@ def _late(view: View, opening: Opening) -> Finding:
         f"{flow.server} answered {flow.client} after {seconds(opening.waited)}, at the SYN number {count}: the "
         "ones before it, or their answers, were lost."
     )
-    checked = ("The same connection was then opened: rules and routes let it through.",)
+    checked = ["The same connection was then opened: rules and routes let it through."]
+    is_near = 0 < opening.round_trip < opening.waited / 2
+    if is_near:
+        checked.append(f"It is no slow way: the next ACK of {flow.server} took {seconds(opening.round_trip)}.")
+    elif opening.answers_a_later_syn:
+        checked.append("It is no slow way: the answer echoes the time stamp of a later SYN.")
+    sure = confidence(is_near or opening.answers_a_later_syn)
     advice = "If it is seldom, it is loss; if it comes with load, look at the listen queue (nstat TcpExtListenDrops)."
     cause = ("opening", flow.source, flow.target)
     packets = [*opening.syns, *opening.answers[:1]]
     return view.finding(
-        Verdict("loss", PROVED, sentence, checked, advice, opening.waited / SECOND, cause), (flow,), packets
+        Verdict("loss", sure, sentence, tuple(checked), advice, opening.waited / SECOND, cause), (flow,), packets
     )
 
 

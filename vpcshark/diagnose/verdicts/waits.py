@@ -216,7 +216,9 @@ def _far(view: View, pair: Pair, asked: Sequence[Request]) -> Iterator[Finding]:
     )
     checked = (
         "SYN, SYN-ACK and ACK are answered by kernels at once: no application is in this time.",
-        "No SYN was sent again before its answer.",
+        "No SYN was sent again before its answer."
+        if sum(1 for p in connection.sent_by(True) if p.flags & SYN) < 2
+        else "A SYN was sent again before its answer: it is measured from the last one.",
     )
     advice = "Look at the path: mtr from both ends, another Region, a VPN over the Internet, a full link (queue)."
     packets = [p for p in connection.packets if p.flags & SYN]
