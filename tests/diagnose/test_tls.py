@@ -123,3 +123,11 @@ def test_a_client_that_has_no_certificate_to_show_is_refused_and_does_not_leave_
     tcp = spoken(handshake(wants=True))
     ended(tcp, SERVER)
     assert kinds(tcp) == ["tls-alert"]
+
+
+def test_a_client_whose_end_has_an_earlier_time_than_all_that_was_said_has_not_left_after_it(handshake) -> None:
+    """Clocks are set back, and damaged files have any times."""
+    tcp = spoken(handshake()[:-1])
+    tcp.story.now -= 60
+    tcp.raw(CLIENT, "FA")
+    assert kinds(tcp) == []

@@ -237,7 +237,7 @@ def _was_left(talk: Talk, fault: Finding | None) -> bool:
     if end is None or not talk.pair.connection.of_client(end):
         return False
     said = [s.packet for s in (*talk.pair.client.segments, *talk.pair.server.segments) if s.packet.at <= end.at]
-    return end.at - max(packet.at for packet in said) < _SILENT
+    return bool(said) and end.at - max(packet.at for packet in said) < _SILENT
 
 
 def _end(talk: Talk) -> Packet | None:
