@@ -278,7 +278,8 @@ def test_no_proxy_command_outlives_a_capture(lab: Lab, ending: int, tmp_path: Pa
     def asleep() -> bool:
         return subprocess.run(["pgrep", "-f", f"sleep {seconds}"], check=False, capture_output=True).returncode == 0
 
-    with running(lab.having(HOME=str(tmp_path)), tmp_path / "o", "--connection", "ssh") as capture:
+    there = lab.having(HOME=str(tmp_path), VPCSHARK_SSH_CONFIG="~/.ssh/config")
+    with running(there, tmp_path / "o", "--connection", "ssh") as capture:
         wait_until(asleep, "it runs")
         os.kill(capture.process.pid, ending)
         capture.end()
@@ -289,7 +290,8 @@ def test_a_proxy_command_that_never_greets_is_blamed(lab: Lab, tmp_path: Path) -
     """And not the instance's sshd."""
     (tmp_path / ".ssh").mkdir()
     (tmp_path / ".ssh" / "config").write_text("Host web-1\n  ProxyCommand sh -c 'echo no such tunnel >&2; sleep 778'\n")
-    with running(lab.having(HOME=str(tmp_path)), tmp_path / "o", "--connection", "ssh") as capture:
+    there = lab.having(HOME=str(tmp_path), VPCSHARK_SSH_CONFIG="~/.ssh/config")
+    with running(there, tmp_path / "o", "--connection", "ssh") as capture:
         said = capture.end()
     assert "The SSH configuration's ProxyCommand brought no SSH greeting from" in said
     assert "It said: no such tunnel." in said

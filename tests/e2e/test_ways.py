@@ -297,7 +297,7 @@ def behind_a_bastion(lab: Lab, home: Path) -> Iterator[Lab]:
     key = lab.environment["VPCSHARK_SSH_KEY"]
     text = f"Host web-1\n  ProxyJump root@{bastion}\nHost {bastion}\n  IdentityFile {key}\n"
     (home / ".ssh" / "config").write_text(text)
-    yield lab.having(HOME=str(home), HOME_OF_TEST=str(home))
+    yield lab.having(HOME=str(home), HOME_OF_TEST=str(home), VPCSHARK_SSH_CONFIG="~/.ssh/config")
 
 
 def test_a_jump_host_of_the_ssh_configuration_is_used(lab: Lab, tmp_path: Path, table: Table) -> None:

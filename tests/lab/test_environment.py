@@ -18,6 +18,15 @@ def test_nothing_of_the_users_account_comes_in() -> None:
     assert {name for name in found if name.startswith("AWS_")} == {name for name in LAB if name.startswith("AWS_")}
 
 
+def test_nothing_that_names_what_is_in_the_users_account_comes_in() -> None:
+    """A profile, a region, a capture host of theirs, the way to their instances: none of it is in the lab."""
+    theirs = {"PROFILE": "prod", "REGION": "eu-west-1", "HOST": "i-0abc", "SSH_USER": "deploy", "SSH_CONFIG": "~/work"}
+    outer = {f"VPCSHARK_{name}": value for name, value in theirs.items()} | {"VPCSHARK_LOG_LEVEL": "debug"}
+    found = inside(outer, LAB)
+    assert not {f"VPCSHARK_{name}" for name in theirs} & found.keys() - {"VPCSHARK_SSH_CONFIG"}
+    assert (found["VPCSHARK_SSH_CONFIG"], found["VPCSHARK_LOG_LEVEL"]) == ("none", "debug")
+
+
 def test_no_proxy_stands_before_the_lab() -> None:
     """What the user excluded stays excluded."""
     found = inside({"no_proxy": "intern", "HTTP_PROXY": "http://proxy"}, LAB)

@@ -93,6 +93,20 @@ def test_a_host_key_that_somebody_vouches_for_is_accepted(log_in_by_openssh: Log
 
 
 @pytest.mark.parametrize("is_good", [True, False])
+def test_a_key_that_vpcshark_keeps_under_the_name_that_ssh_looks_up_counts(
+    is_good: bool, log_in_by_openssh: LogIn, sshd: Any, tmp_path: Path
+) -> None:
+    """As over Session Manager, where the name is the instance's id: the user's own files have no key of it."""
+    (tmp_path / "users").write_text("")
+    (tmp_path / "ours").write_text(f"[127.0.0.1]:{sshd.port} {sshd.host_key if is_good else host_key(tmp_path)}\n")
+    trust = ssh.Trust(usual=[str(tmp_path / "users")], further=[str(tmp_path / "ours")])
+    if is_good:
+        assert log_in_by_openssh(trust=trust).open(["true"]).wait(180) == 0
+    else:
+        assert "has changed" in refused(log_in_by_openssh, trust=trust).problem
+
+
+@pytest.mark.parametrize("is_good", [True, False])
 def test_the_instance_id_decides_before_the_address(
     is_good: bool, log_in_by_openssh: LogIn, sshd: Any, tmp_path: Path
 ) -> None:

@@ -240,3 +240,19 @@ def test_each_name_is_evaluated_once(tmp_path: Path) -> None:
     for address in ("10.1.0.5", "10.1.0.6", "10.1.0.5"):
         ssh_config.lookup(config, hosts("web", address))
     assert len(calls.read_text().splitlines()) == len({"defaults", "nobody", "web", "10.1.0.5", "10.1.0.6"})
+
+
+@pytest.mark.parametrize("program", ["ssh", ""])
+def test_a_variable_names_the_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, program: str) -> None:
+    """As ``ssh -F`` does: that file alone, or none; one that is not there is an error, whoever reads it."""
+    name = hosts("web-1")[0]
+    (tmp_path / "work").write_text("Host web-1\n  Port 2222\n")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    said = {}
+    for named in ("~/work", "none"):
+        monkeypatch.setenv("VPCSHARK_SSH_CONFIG", named)
+        said[named] = ssh_config.Config(program=program).ask(name).get("port", ("22",))
+    assert said == {"~/work": ("2222",), "none": ("22",)}
+    monkeypatch.setenv("VPCSHARK_SSH_CONFIG", str(tmp_path / "gone"))
+    with pytest.raises(Hopeless, match=str(tmp_path / "gone")):
+        ssh_config.Config(program=program).ask(name)

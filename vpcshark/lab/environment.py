@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 REGION = "us-east-1"
+_ELSEWHERE = {f"VPCSHARK_{name}" for name in ("PROFILE", "REGION", "HOST", "MIRROR_FILTER", "SSH_USER", "SSH_PORT")}
+_ELSEWHERE |= {f"VPCSHARK_HOST_{name}" for name in ("ROLE", "SSH_FROM", "TEMPLATE", "TYPE")}
 _NO_PROXY = "127.0.0.1,127.0.0.0/8,localhost"
 
 
@@ -26,6 +28,7 @@ def variables(folder: Path, endpoint: str, key_id: str, secret: str) -> dict[str
         "AWS_CONFIG_FILE": str(folder / "aws" / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "aws" / "credentials"),
         "VPCSHARK_LAB": str(folder),
+        "VPCSHARK_SSH_CONFIG": "none",  # a ProxyJump for every host leads to no host of the lab
         "VPCSHARK_SSH_KEY": str(folder / "ssh" / "id_ed25519"),
         "VPCSHARK_SSH_KNOWN_HOSTS": str(folder / "ssh" / "known_hosts"),
         "XDG_CONFIG_HOME": str(folder / "config"),
@@ -45,8 +48,9 @@ def programs(folder: Path) -> Path:
 
 
 def inside(outer: Mapping[str, str], lab: Mapping[str, str]) -> dict[str, str]:
-    """The environment of a command in the lab: none of the user's AWS settings, no proxy before loopback."""
-    kept = {name: value for name, value in outer.items() if not name.startswith("AWS_")}
+    """The environment of a command in the lab: nothing that names what is in the user's account, no proxy before
+    loopback."""
+    kept = {name: value for name, value in outer.items() if not name.startswith("AWS_") and name not in _ELSEWHERE}
     no_proxy = ",".join(filter(None, [_NO_PROXY, outer.get("no_proxy") or outer.get("NO_PROXY")]))
     path = {"PATH": _path(outer["PATH"], lab)} if lab and "PATH" in outer else {}
     return {**kept, **lab, **path, "NO_PROXY": no_proxy, "no_proxy": no_proxy}

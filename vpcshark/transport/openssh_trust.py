@@ -68,6 +68,7 @@ class HostKeys:
             return ""  # by an authority that the files have; else ssh asks for the key alone
         try:
             self._known.check(self._names, Shown(kind, blob), self._trust.accept, self._plain)
+            return _line(self.target, Entry((), kind, blob)) + "\n"  # known by a file that ssh does not read: our own
         except known_hosts.UnknownHostKey as unknown:
             return self._vouched(kind, blob, unknown)
         except VpcsharkError as error:

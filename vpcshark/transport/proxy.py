@@ -41,7 +41,7 @@ def dial(settings: ssh_config.Settings, address: HostName, port: int, known: Kno
     if settings.proxy_command:
         return programs.stream(settings.proxy_command, None, "The SSH configuration's ProxyCommand", _BY_HAND)
     if depth > DEEPEST:
-        raise TransportError("The SSH configuration's jump hosts lead in a circle.", "Correct ProxyJump.")
+        raise _Circle(f"The SSH configuration's jump hosts lead in a circle: {settings.jumps[-1]}.", "Correct ProxyJump.")
     return _jump(settings.jumps, address, port, known, depth)
 
 
@@ -66,6 +66,8 @@ def _jump(jumps: Sequence[str], address: HostName, port: int, known: Known, dept
                 dial=(lambda: dial(settings, there, where, known, depth + 1)) if has_way else None,
             )
         )
+    except _Circle:  # each host of it is as good a name as the last
+        raise
     except TransportError as error:
         raise TransportError(f"The jump host {last} cannot be used: {error.problem}", error.remedy) from error
     try:
@@ -83,6 +85,10 @@ def _trust(settings: ssh_config.Settings, known: Known) -> ssh.Trust:
         further=known.further,
         aliases=[settings.host_key_alias] if settings.host_key_alias else [],
     )
+
+
+class _Circle(TransportError):
+    """There is no end of jump hosts."""
 
 
 class _Hop:

@@ -88,7 +88,7 @@ class Config:
     """Where the configuration is: in ``file``, or ("") where ssh(1) looks for it. ``program`` is the OpenSSH client
     that evaluates it, "" for our own parser. Each name is evaluated once, also for several hosts and threads."""
 
-    file: str = field(default_factory=ssh_evaluated.file_of_home)
+    file: str = field(default_factory=ssh_evaluated.file_in_force)
     program: str = field(default_factory=lambda: shutil.which("ssh") or "")
     _asked: threads.Once[Found] = field(default_factory=threads.Once, compare=False, repr=False)
 

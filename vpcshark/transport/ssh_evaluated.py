@@ -33,6 +33,8 @@ _LINE = re.compile(r"\bline \d")
 _UNKNOWN = re.compile(r"unknown key (%\S)")
 _EXPANSION = re.compile(r"percent_expand|\bexpansion\b")
 MOST_PLACES = 5
+VARIABLE = "VPCSHARK_SSH_CONFIG"
+NONE = "none"
 _UNSAID = "vpcshark-unsaid"
 
 
@@ -180,11 +182,14 @@ def _account_home() -> str:
         return str(Path.home())
 
 
-def file_of_home() -> str:
-    """ "" where ssh(1) finds the user's configuration by itself; where $HOME is not the account's home folder (sudo,
-    a container, a test) the configuration in it, alone: "none" if there is none."""
+def file_in_force() -> str:
+    """What ``VPCSHARK_SSH_CONFIG`` names, as after ``ssh -F`` ("none": no file). Else "" where ssh(1) finds the user's
+    configuration by itself; where $HOME is not the account's home folder (sudo, a container, a test) the configuration
+    in it, alone: "none" if there is none."""
+    if named := os.environ.get(VARIABLE):
+        return named if named == NONE else os.path.expanduser(named)
     home = os.environ.get("HOME", "")
     if os.name != "posix" or not home or os.path.realpath(home) == os.path.realpath(_account_home()):
         return ""
     file = Path(home, ".ssh", "config")
-    return str(file) if file.exists() else "none"
+    return str(file) if file.exists() else NONE

@@ -36,6 +36,8 @@ def ask(file: str, name: HostName, user: UserName | None = None, port: int = 0) 
         reading.say("user", user)
     if port:
         reading.say("port", str(port))
+    if file not in ("", "none") and not Path(file).exists():
+        raise Hopeless(f"There is no SSH configuration {file}.", "Correct VPCSHARK_SSH_CONFIG.")
     for one in [] if file == "none" else [file] if file else FILES:
         reading.file(Path(one).expanduser(), system=one.startswith("/etc/"), active=True)
     for way in keywords.WAYS:

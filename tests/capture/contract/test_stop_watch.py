@@ -35,6 +35,20 @@ def test_a_signal_requests_the_stop_and_a_second_one_nothing_more(number):
     assert signal.getsignal(number) is before
 
 
+def test_under_nohup_a_capture_outlives_its_terminal():
+    """nohup(1) has SIGHUP ignored from the start; the other signals end it all the same."""
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with Watch(stop := Stop()):
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert stop.wait(180)
+        assert stop.reason == "signal SIGTERM"
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 @pytest.mark.parametrize(("apart", "is_second_wish"), [(0.0, False), (0.49, False), (0.5, True), (60.0, True)])
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 def test_a_signal_again_within_half_a_second_is_the_same_wish(number, apart, is_second_wish):

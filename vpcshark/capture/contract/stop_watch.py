@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 
 class Watch:
     """A context: within it, each of the ways above requests ``stop``, from one thread. Enter it in the main thread.
+    Under nohup(1) a SIGHUP stays ignored.
 
     The same signal a second time, from a person who is tired of waiting, makes the clean-up go on in the background; no
     signal aborts it. (Ctrl-C in tshark sends SIGINT and SIGTERM, once each; timeout(1) sends one to the process and one
@@ -52,7 +53,7 @@ class Watch:
     def __enter__(self) -> Watch:
         for sock in (self._wake_reader, self._wake_writer):
             sock.setblocking(False)
-        self._old = {number: signal.signal(number, _ignore) for number in _SIGNALS}
+        self._old = {number: signal.signal(number, _ignore) for number in _SIGNALS if not _is_left_out(number)}
         # The C handler writes the signal's number at once, whatever the main thread is blocked in.
         self._old_wake = signal.set_wakeup_fd(self._wake_writer.fileno(), warn_on_full_buffer=False)
         self._thread.start()
@@ -134,6 +135,11 @@ class Watch:
         if not self._stop.requested():
             log.info("stop: %s", reason)
             self._stop.request(reason)
+
+
+def _is_left_out(number: int) -> bool:
+    """SIGHUP is ignored from the start where the user wants the capture to outlive the terminal."""
+    return number == getattr(signal, "SIGHUP", None) and signal.getsignal(number) is signal.SIG_IGN
 
 
 def _ignore(number: int, frame: FrameType | None) -> None:
