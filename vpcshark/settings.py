@@ -17,7 +17,7 @@ from vpcshark.errors import InputError
 LIMIT = 1000  # ENIs that are listed; each costs Wireshark about a millisecond at every start
 _SPLIT = re.compile(r"[,\s]+")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*")
-_REGION = re.compile(r"[a-z][a-z](-[a-z]+)+-[0-9]+")
+_REGION = re.compile(r"[a-z][a-z]+(-[a-z]+)+-[0-9]+")
 _TAKEN = re.compile(r"choose|problem(-\d+)?")  # entries of the list that are there anyway
 _LIST = ("profiles", "regions", "vpcs", "tags", "limit", "types")
 _HOSTS = {  # key -> what a word of it must be

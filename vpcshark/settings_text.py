@@ -10,7 +10,9 @@ import re
 
 def change(text: str, section: str, key: str, value: str) -> str:
     """``text`` with ``key`` in ``section`` set to ``value`` ("": without it); remarks and order stay."""
-    lines = text.splitlines()
+    lines = (
+        text.removesuffix("\n").split("\n") if text else []
+    )  # as configparser ends lines; splitlines() has more ends
     begin = next((n for n, line in enumerate(lines) if _heading(line) == section), None)
     if begin is None:
         lines += [*([""] if lines and lines[-1] else []), f"[{section}]"]
@@ -44,7 +46,7 @@ def _key(line: str) -> str:
 def line_of(text: str, section: str, key: str) -> int:
     """The line of ``key`` in ``section``, or of the section's heading."""
     at, inside = 0, False
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         if _heading(line):
             inside = _heading(line) == section
             at = number if inside else at

@@ -95,3 +95,30 @@ def test_the_editors_result_is_taken_if_it_will_do(config, file, tmp_path):
     assert file.read_text() == "[list]\nlimit = 7\n"
     assert "limit = x" in (file.parent / "config.draft.ini").read_text()
     assert config("edit", EDITOR="/no/such/editor")[0] == 2
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u0085", "\x0c", "\x1c", "\r", "\n"])
+def test_a_value_never_becomes_a_section(config, file, end):
+    """[hosts] says who may receive packets. What configparser takes for one line is one line for every later change."""
+    hidden = f"a{end}[hosts]{end}ids = i-0123456789"
+    status, _, err = config("set", "defaults.description", hidden)
+    assert (status, "one line" in err) == (2, True)
+    assert not file.exists()
+    if end in "\r\n":
+        return
+    file.parent.mkdir(parents=True)
+    file.write_text(f"[defaults]\ndescription = {hidden}\n", encoding="utf-8")  # pasted by hand
+    assert config("set", "defaults.vni", "7")[0] == 0
+    assert file.read_text("utf-8").count("\n[") == 0
+    assert hidden in file.read_text("utf-8")
+
+
+def test_an_editor_that_cannot_be_is_told(config, file, tmp_path):
+    """An unclosed quote; a blank, which is none; a place that cannot be written."""
+    status, _, err = config("edit", EDITOR="vi '")
+    assert (status, "The editor vi ' failed" in err) == (2, True)
+    status, _, err = config("edit", VISUAL="  ", EDITOR="/nowhere/editor")
+    assert (status, "/nowhere/editor" in err) == (2, True)
+    (tmp_path / "file").write_text("")
+    status, _, err = config("edit", XDG_CONFIG_HOME=str(tmp_path / "file"))
+    assert (status, "cannot be written" in err.replace("\n", " ")) == (2, True)

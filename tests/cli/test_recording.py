@@ -308,6 +308,29 @@ def test_a_full_disk_that_no_packet_meets_ends_the_capture_and_is_told(clock):
         recorder.check()
 
 
+def test_a_next_file_that_cannot_be_made_ends_the_capture_and_tells_what_is_safe(tmp_path):
+    """Its folder has gone, or the disk has no room for a name: the packets before it are no mistake of the user's."""
+    folder, away = tmp_path / "there", tmp_path / "away"
+    folder.mkdir()
+    stop = Stop()
+    wanted = Limits(turn_packets=2)
+    recorder = Recorder(str(folder / "out.pcapng"), stop, wanted, Form(), Ticking(), open_file)
+    recorder.write(b"".join([head(), packet(0), packet(1)]))
+    [first] = recorder.paths
+    folder.rename(away)
+    with pytest.raises(OutputError, match="can't be written") as told:
+        recorder.write(packet(2))
+    assert told.value.remedy == f"2 packets are safe in {first}; what came after is lost."
+    assert stop.requested()
+    with pytest.raises(SinkClosed):
+        recorder.write(packet(3))
+    recorder.close()
+    with pytest.raises(OutputError):
+        recorder.check()
+    assert (recorder.paths, recorder.packets) == ([first], 2)
+    assert numbers(away / Path(first).name) == [0, 1]
+
+
 def test_a_reader_that_takes_nothing_holds_no_stop_up():
     """``-w - | …`` whose reader hangs: the capture ends all the same, and says so; nobody waits twice."""
     reading, writing = os.pipe()

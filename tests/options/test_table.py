@@ -3,8 +3,10 @@
 import argparse
 import dataclasses
 
+import boto3
 import pytest
 
+from vpcshark import settings
 from vpcshark.capture.contract.host import Auto, Balancer, Endpoint, Instance, Launch, Local, Target
 from vpcshark.capture.contract.options import CaptureOptions
 from vpcshark.errors import InputError
@@ -180,3 +182,11 @@ def test_a_variable_that_changes_the_dialog_tells_answers_apart(option):
     values = {value for value, _ in option.choices} or {"true", "false", "77", "x"}
     dialogs = {dialog({option.variable: value}) for value in values}
     assert len(dialogs) == 1 or option.variable in VARIABLES
+
+
+@pytest.mark.parametrize("partition", boto3.Session().get_available_partitions())
+def test_every_region_that_there_is_can_be_named(partition: str) -> None:
+    """As an option and in the settings; botocore knows them all."""
+    for region in boto3.Session().get_available_regions("ec2", partition):
+        assert resolve({"region": region}, {}).region == region
+        assert settings.parse(f"[list]\nregions = {region}\n").regions == (region,)

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from vpcshark.errors import TransportError
+from vpcshark.errors import TransportError, Unreachable
 from vpcshark.transport import ssh
 
 LogIn = Callable[..., ssh.SshTransport]
@@ -97,6 +97,13 @@ def test_a_file_that_is_no_key_is_told(log_in: LogIn, tmp_path: Path) -> None:
 def test_a_closed_port_is_told(log_in: LogIn, unused_port: int) -> None:
     """Nobody listens: it is said at once."""
     assert "refuses SSH connections" in refused(log_in, port=unused_port).problem
+
+
+@pytest.mark.parametrize("name", ["web-1..2.corp.example", f"{'w' * 64}.corp.example"])
+def test_a_name_that_can_be_no_hosts_is_told(name: str) -> None:
+    """As ``HostName %h.corp.example`` makes them of a Name tag."""
+    with pytest.raises(Unreachable, match=r"The host name .*corp\.example is not known"):
+        ssh.connect(name, user="me", port=22, known_hosts_files=[])
 
 
 def test_a_host_that_does_not_answer_is_told_in_time(log_in: LogIn) -> None:

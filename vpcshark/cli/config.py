@@ -14,6 +14,7 @@ from vpcshark.cli import console
 from vpcshark.errors import AwsError, InputError
 from vpcshark.extcap.prepared.writer import Answers
 from vpcshark.options import checked_settings
+from vpcshark.text import is_shown
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,8 +46,8 @@ def run_set(options: argparse.Namespace) -> int:
     section, dot, name = options.name.rpartition(".")
     if not dot or not section or not name:
         raise InputError(f'"{options.name}" is not SECTION.NAME.', "For example: list.regions, defaults.host")
-    if "\n" in options.value:
-        raise InputError("A value is one line.", "Take vpcshark config edit for more.")
+    if not all(map(is_shown, options.value)):
+        raise InputError("A value is one line of text.", "Take vpcshark config edit for more.")
     file = settings.path()
     section, name = section.strip(), name.strip().lower()
     before = _text(file)
@@ -79,16 +80,29 @@ def _check_regions(value: str) -> None:
 def run_edit(options: argparse.Namespace) -> int:
     """Let the user's editor change a copy; it becomes the settings if it will do."""
     file = settings.path()
-    draft = folders.private(file.parent) / "config.draft.ini"
-    folders.write_whole(draft, (_text(draft) or _text(file) or settings.EXAMPLE).encode())
-    editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or ("notepad" if sys.platform == "win32" else "vi")
+    draft = _draft(file)
+    named = [os.environ.get(name, "").strip() for name in ("VISUAL", "EDITOR")]
+    editor = next(filter(None, named), "notepad" if sys.platform == "win32" else "vi")
     try:
         subprocess.run([*shlex.split(editor), str(draft)], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
+    except (OSError, ValueError, subprocess.CalledProcessError) as error:  # ValueError: a quote that nothing closes
         raise InputError(f"The editor {editor} failed: {error}.", "Name another one in EDITOR.") from error
     write(file, _text(draft))  # the draft stays if it will not do, for the next edit
     draft.unlink()
     return 0
+
+
+def _draft(file: Path) -> Path:
+    """The copy that is edited. InputError where it cannot be written."""
+    draft = file.parent / "config.draft.ini"
+    try:
+        folders.private(file.parent)
+        folders.write_whole(draft, (_text(draft) or _text(file) or settings.EXAMPLE).encode())
+    except OSError as error:
+        raise InputError(
+            f"{draft} cannot be written: {error.strerror or error}.", "Make room there, or make it yours."
+        ) from error
+    return draft
 
 
 def write(file: Path, text: str) -> None:

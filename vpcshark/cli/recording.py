@@ -11,13 +11,13 @@ import threading
 from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from vpcshark.capture.contract.sink import FileSink, Sink, SinkClosed
 from vpcshark.capture.contract.stop import Stop
 from vpcshark.cli.limits import Limits
 from vpcshark.clock import Clock
-from vpcshark.errors import OutputError
+from vpcshark.errors import InputError, OutputError, VpcsharkError
 from vpcshark.text import many
 from vpcshark.wire.capture_files import pcapng
 
@@ -187,7 +187,11 @@ class Recorder(Sink):
             self._fill(f"{many(self._files, 'file')} written, as was asked for")
             return
         self._file.close()
-        self._file = self._next()
+        try:
+            self._file = self._next()
+        except InputError as error:  # its folder is gone, or full
+            self.paths.pop()
+            self._fail(error, OutputError(error.problem, self._safe()))
         while 0 < self._limits.kept < len(self.paths):
             Path(self.paths.pop(0)).unlink(missing_ok=True)
 
@@ -215,9 +219,13 @@ class Recorder(Sink):
         try:
             self._file.write(data)
         except OutputError as error:
-            self._wrong = self._saved(error, data, ends, before)
-            self._stop.request(self._wrong.problem.rstrip("."))
-            raise self._wrong from error
+            self._fail(error, self._saved(error, data, ends, before))
+
+    def _fail(self, cause: VpcsharkError, error: OutputError) -> NoReturn:
+        """No file takes more: the capture ends, whoever met it."""
+        self._wrong, self._is_over = error, True
+        self._stop.request(error.problem.rstrip("."))
+        raise error from cause
 
     def _saved(self, error: OutputError, data: bytes, ends: list[int], before: int) -> OutputError:
         """Cut the file behind the last packet that is whole, and say how many there are."""
@@ -225,11 +233,13 @@ class Recorder(Sink):
         kept = max((end for end in ends if end <= written), default=0)
         lost = sum(end > written for end in ends)
         self.packets -= lost
-        self._is_over = True
         self._file.cut(before + kept)
+        return OutputError(error.problem, self._safe())
+
+    def _safe(self) -> str:
         are = f"{many(self.packets, 'packet')} {'is' if self.packets == 1 else 'are'}"
         where = " and ".join(filter(None, (", ".join(self.paths[:-1]), self.paths[-1])))
-        return OutputError(error.problem, f"{are} safe in {where}; what came after is lost.")
+        return f"{are} safe in {where}; what came after is lost."
 
 
 def blocks(data: bytes) -> Iterator[tuple[int, bytes]]:

@@ -347,7 +347,7 @@ OPTIONS = (
         kind=Kind.STRING,
         display="Region",
         tooltip="The AWS region of the ENI, such as eu-west-1. Empty: the profile's region.",
-        pattern=r"[a-z][a-z](-[a-z]+)+-[0-9]+",
+        pattern=r"[a-z][a-z]+(-[a-z]+)+-[0-9]+",
         meaning="an AWS region such as eu-west-1",
         placeholder="the profile's region",
     ),

@@ -41,7 +41,9 @@ def dial(settings: ssh_config.Settings, address: HostName, port: int, known: Kno
     if settings.proxy_command:
         return programs.stream(settings.proxy_command, None, "The SSH configuration's ProxyCommand", _BY_HAND)
     if depth > DEEPEST:
-        raise _Circle(f"The SSH configuration's jump hosts lead in a circle: {settings.jumps[-1]}.", "Correct ProxyJump.")
+        raise _Circle(
+            f"The SSH configuration's jump hosts lead in a circle: {settings.jumps[-1]}.", "Correct ProxyJump."
+        )
     return _jump(settings.jumps, address, port, known, depth)
 
 

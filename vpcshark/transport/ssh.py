@@ -315,7 +315,7 @@ def _dial(address: str, port: int, name: str, timeout: float) -> Stream:
         raise Closed(f"{name} refuses SSH connections.", "Check that sshd runs there, on that port.") from exc
     except (TimeoutError, socket.timeout) as exc:  # noqa: UP041 - one class since Python 3.10
         raise Unreachable(f"{name} did not answer to SSH within {timeout:g} seconds.", group) from exc
-    except socket.gaierror as exc:
+    except (socket.gaierror, UnicodeError) as exc:  # UnicodeError: a part of it is empty, or longer than 63 letters
         raise Unreachable(f"The host name {address} is not known.", "Give an address that this machine knows.") from exc
     except OSError as exc:
         raise Unreachable(f"{name} cannot be reached: {exc.strerror}.", group) from exc
