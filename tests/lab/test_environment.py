@@ -24,7 +24,7 @@ def test_nothing_that_names_what_is_in_the_users_account_comes_in() -> None:
     outer = {f"VPCSHARK_{name}": value for name, value in theirs.items()} | {"VPCSHARK_LOG_LEVEL": "debug"}
     found = inside(outer, LAB)
     assert not {f"VPCSHARK_{name}" for name in theirs} & found.keys() - {"VPCSHARK_SSH_CONFIG"}
-    assert (found["VPCSHARK_SSH_CONFIG"], found["VPCSHARK_LOG_LEVEL"]) == ("none", "debug")
+    assert (found["VPCSHARK_SSH_CONFIG"], found["VPCSHARK_LOG_LEVEL"]) == (LAB["VPCSHARK_SSH_CONFIG"], "debug")
 
 
 def test_no_proxy_stands_before_the_lab() -> None:

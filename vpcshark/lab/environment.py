@@ -28,7 +28,7 @@ def variables(folder: Path, endpoint: str, key_id: str, secret: str) -> dict[str
         "AWS_CONFIG_FILE": str(folder / "aws" / "config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(folder / "aws" / "credentials"),
         "VPCSHARK_LAB": str(folder),
-        "VPCSHARK_SSH_CONFIG": "none",  # a ProxyJump for every host leads to no host of the lab
+        "VPCSHARK_SSH_CONFIG": str(folder / "ssh" / "config"),
         "VPCSHARK_SSH_KEY": str(folder / "ssh" / "id_ed25519"),
         "VPCSHARK_SSH_KNOWN_HOSTS": str(folder / "ssh" / "known_hosts"),
         "XDG_CONFIG_HOME": str(folder / "config"),

@@ -17,7 +17,9 @@ import sys
 from typing import Any
 
 SO_ATTACH_FILTER, SO_RCVBUFFORCE, SO_TIMESTAMPNS = 26, 33, 35
-SOL_PACKET, PACKET_STATISTICS, ETH_P_ALL = 263, 6, 3
+SOL_PACKET, PACKET_STATISTICS, PACKET_AUXDATA, ETH_P_ALL = 263, 6, 8, 3
+TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 0x10, 0x40
+AUXDATA = struct.Struct("=IIIHHHH")  # packet(7), struct tpacket_auxdata
 BUFFER = 32 * 1024 * 1024
 BATCH = 256
 
@@ -38,6 +40,7 @@ class Sniffer:
         except OSError:
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, BUFFER)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
         self.socket.bind((interface, ETH_P_ALL))
         self.socket.setblocking(False)
 
@@ -46,10 +49,13 @@ class Sniffer:
         records = []
         for _ in range(BATCH):
             try:
-                data, extra, _, _ = self.socket.recvmsg(65536, 64)
+                data, extra, _, _ = self.socket.recvmsg(65536, 128)
             except BlockingIOError:
                 break
-            seconds, nanoseconds = struct.unpack("ll", extra[0][2][: struct.calcsize("ll")])
+            told = {(level, kind): value for level, kind, value in extra}
+            stamp = told[(socket.SOL_SOCKET, SO_TIMESTAMPNS)]
+            seconds, nanoseconds = struct.unpack("ll", stamp[: struct.calcsize("ll")])
+            data = tagged(data, told.get((SOL_PACKET, PACKET_AUXDATA), b""))
             kept = data[: self.snaplen]
             records.append(struct.pack("<IIII", seconds, nanoseconds, len(kept), len(data)) + kept)
         self.captured += len(records)
@@ -62,6 +68,18 @@ class Sniffer:
         self.dropped += dropped
         received = f"{self.captured} packets captured, {self.offered} packets received by filter"
         return f"{received}, {self.dropped} packets dropped by kernel\n"
+
+
+def tagged(frame: bytes, auxdata: bytes) -> bytes:
+    """The frame as it was on the wire: Linux takes the outer 802.1Q tag off, and tells it beside the frame."""
+    if len(auxdata) < AUXDATA.size or len(frame) < 12:
+        return frame
+    status, _, _, _, _, tci, protocol = AUXDATA.unpack_from(auxdata)
+    if not status & TP_STATUS_VLAN_VALID:
+        return frame
+    if not status & TP_STATUS_VLAN_TPID_VALID:  # before Linux 3.14 there was but one
+        protocol = 0x8100
+    return frame[:12] + struct.pack("!HH", protocol, tci) + frame[12:]
 
 
 def write(data: bytes) -> None:

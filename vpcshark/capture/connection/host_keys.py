@@ -7,18 +7,20 @@ from __future__ import annotations
 
 import base64
 import logging
-import threading
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from vpcshark import folders
 from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import instance_login
 from vpcshark.aws.compute.console_host_keys import DoubtfulConsole
+from vpcshark.cleanup import lock
 from vpcshark.errors import AwsError
 from vpcshark.transport.known_hosts import fingerprint, parse_line
 
 log = logging.getLogger(__name__)
-_ADDING = threading.Lock()  # one key at a time goes into the file: a fleet's hosts are logged in to side by side
 
 
 def file() -> Path:
@@ -30,10 +32,24 @@ def add(name: str, key_type: str, key: bytes, path: Path | None = None) -> None:
     """Trust this key of the host ``name`` (an instance's id as known_hosts has it), and no other. OSError."""
     path = path or file()
     line = f"{name} {key_type} {base64.b64encode(key).decode()}"
-    with _ADDING:
+    with _adding(path):
         old = path.read_text(encoding="utf-8") if path.exists() else ""
         kept = [each for each in old.splitlines() if (entry := parse_line(each)) is None or name not in entry.names]
         folders.write_whole(path, "".join(f"{each}\n" for each in [*kept, line]).encode())
+
+
+@contextmanager
+def _adding(path: Path) -> Iterator[None]:
+    """One key at a time goes into the file: a fleet's hosts are logged in to side by side, and other commands of the
+    user's note keys meanwhile. The file itself is replaced, so the lock is on one beside it. OSError."""
+    folders.private(path.parent)
+    with open(path.with_name(f"{path.name}.lock"), "a+b", opener=_private) as file:
+        lock.wait(file)
+        yield
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def is_on_console(aws: Aws, instance: str, key_type: str, key: bytes) -> bool:
