@@ -242,7 +242,7 @@ ROWS: tuple[Row, ...] = (
         _MODEL.format("ec2"),
         f"{_STRICT}::test_pages_and_filters_that_ec2_does_not_take",
         "model",
-        constants={"aws.client.LARGEST_PAGE": 1000},
+        constants={"aws.paging.LARGEST_PAGE": 1000},
     ),
     Row(
         "DescribeSecurityGroupRules has no filter tag-key; tag:KEY takes a wildcard",

@@ -61,6 +61,7 @@ INSIDE = {
         "kinds",
         "tagging",
         "client",
+        "paging",
         "credentials",
         "errors",
         "refusals",

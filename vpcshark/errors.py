@@ -50,6 +50,10 @@ class Unsigned(AwsError):
     """There were no credentials to ask AWS with. They may be there later: a person signs in, a program works again."""
 
 
+class TooLong(AwsError):
+    """AWS's answer was longer than one is read; smaller pages of it may not be."""
+
+
 class TransportError(VpcsharkError):
     """The way to a command on another machine could not be opened, or broke."""
 

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 
 from vpcshark.aws import kinds
-from vpcshark.aws.client import Aws, Ec2, connect, pages
+from vpcshark.aws.client import Aws, Ec2, connect
+from vpcshark.aws.paging import pages
 
 SERVE = """
 import dataclasses, json, sys

@@ -15,8 +15,9 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from vpcshark.aws.client import MOST_PAGES, SILENCES, Aws, pages
+from vpcshark.aws.client import SILENCES, Aws
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import MOST_PAGES, pages
 from vpcshark.errors import AwsError
 
 REFUSAL = b"<Response><Errors><Error><Code>AuthFailure</Code><Message>No.</Message></Error></Errors></Response>"

@@ -17,10 +17,11 @@ import pytest
 from pace import pace
 
 from vpcshark import threads
-from vpcshark.aws.client import NEVER_SENT, Aws, _largest_page, connect, pages
+from vpcshark.aws.client import NEVER_SENT, Aws, connect
 from vpcshark.aws.errors import is_refusal, is_unreachable, is_unsent
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.mirroring import resources
+from vpcshark.aws.paging import largest_page, pages
 from vpcshark.errors import AwsError
 
 SSO = """
@@ -248,7 +249,7 @@ def test_a_create_that_is_called_off_before_it_left_was_not_sent(environment: py
 def test_a_page_is_as_large_as_the_service_lets_one_ask(service: str, operation: str, most: int) -> None:
     """Each has another word for it, and CloudFormation none: botocore refuses a size there."""
     asked = boto3.client(service, region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-    assert _largest_page(asked, operation) == most
+    assert largest_page(asked, operation) == most
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ DEEPEST = 64
 """Elements within elements; EC2's answers have less than twenty."""
 MOST_ELEMENTS = 500_000
 """Of one answer: a page of a thousand instances with fifty tags each has some 300,000."""
+TOO_MANY = "has more elements than a page of AWS's"
 _MOST_WORDS = 500  # characters of what botocore says
 _REMEDY = "Check AWS_ENDPOINT_URL, and what answers there."
 
@@ -113,7 +114,7 @@ def _why_no_xml(document: bytes | memoryview) -> str:
     try:
         parser.Parse(document, True)
     except RecursionError:
-        return "is nested deeper than AWS's are" if depth > DEEPEST else "has more elements than a page of AWS's"
+        return "is nested deeper than AWS's are" if depth > DEEPEST else TOO_MANY
     except expat.ExpatError as error:
         return f"is no XML ({error})" if len(document) > SHORT else ""
     return ""

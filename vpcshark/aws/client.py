@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
 from typing import Any, NoReturn, Protocol
 
@@ -21,20 +21,14 @@ from vpcshark.aws.credentials.regions import judge, resolves_here
 from vpcshark.aws.credentials.sign_in import Ask, Chain, Keys
 from vpcshark.aws.errors import PROFILE, is_silence, is_unconnected, mapped
 from vpcshark.aws.response_limits import bound
-from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError
 
 CONNECT_TIMEOUT = 3.0  # seconds; a person waits
 READ_TIMEOUT = 10.0
 ATTEMPTS = 4  # in all, by botocore's standard mode: backs off, keeps the ClientToken
 SILENCES = 2  # attempts of one call that AWS took and did not answer; a third would keep a person waiting for nothing
-LARGEST_PAGE = 1_000  # what EC2's describes take where the model has no bound
-MOST_PAGES = 1_000  # of one answer: a million resources
-LONGEST_LISTING = 60.0  # seconds for all pages of an answer
-_SIZES = ("MaxResults", "PageSize", "MaxItems", "limit")  # how services call it
 _CHANGES = ("Create", "Modify", "AuthorizeSecurityGroup", "RunInstances")
 NEVER_SENT = "vpcshark:NeverSent"  # the code of a call that we called off before any attempt had left
-_SYSTEM = SystemClock()
 _SILENT = "vpcshark_silent"  # in a call's context: how many of its attempts had no answer
 _SENT = "vpcshark_sent"  # in a call's context: at least one of its attempts may have reached AWS
 
@@ -299,30 +293,6 @@ def _config() -> Any:
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         user_agent_extra=f"vpcshark/{vpcshark.__version__}",
     )
-
-
-def pages(client: Any, operation: str, key: str, *, clock: Clock = _SYSTEM, **parameters: Any) -> Iterator[Any]:
-    """All items under ``key`` of every page of a describe call, in pages as large as the call takes. AwsError for
-    an answer without an end, and what boto3 raises: map it around the loop."""
-    paginator = client.get_paginator(operation)
-    end = clock.monotonic() + LONGEST_LISTING
-    largest = _largest_page(client, operation)
-    sized = {"PageSize": largest} if largest else {}
-    for number, page in enumerate(paginator.paginate(PaginationConfig=sized, **parameters), 1):
-        if number > MOST_PAGES or clock.monotonic() > end:
-            raise AwsError(f"The answer of AWS to {operation} has no end: {number} pages came.", "Try again.")
-        yield from page.get(key, [])
-
-
-def _largest_page(client: Any, operation: str) -> int:
-    """What botocore's model says: EC2 refuses more. DescribeRouteTables has 100; a thousand where nothing is said; 0
-    where nobody can ask for a size (CloudFormation's DescribeStacks)."""
-    meta = getattr(client, "meta", None)
-    if meta is None or operation not in meta.method_to_api_mapping:
-        return LARGEST_PAGE
-    members = meta.service_model.operation_model(meta.method_to_api_mapping[operation]).input_shape.members
-    sizes = [members[name].metadata.get("max") for name in _SIZES if name in members]
-    return 0 if not sizes else next((int(size) for size in sizes if size is not None), LARGEST_PAGE)
 
 
 def _obtain_credentials(session: Any) -> None:

@@ -8,8 +8,9 @@ from functools import partial
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_denied, is_gone, mapped
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import Tagged, tags_of
 from vpcshark.errors import AwsError
 

@@ -13,12 +13,12 @@ from contextlib import ExitStack
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.answers import why_not
+from vpcshark.aws.answers import TOO_MANY, why_not
 from vpcshark.aws.long_answers import SHORT, Turn, kept
 from vpcshark.clock import Clock, SystemClock
-from vpcshark.errors import AwsError
+from vpcshark.errors import AwsError, TooLong
 
-MOST = 16 << 20  # bytes of one answer: a page of a thousand instances has some megabytes
+MOST = 16 << 20  # bytes of one answer: a page of a thousand instances has some megabytes; see paging.pages
 MOST_REFUSED = 1 << 20  # bytes of an error
 LONGEST = 30.0  # seconds for one answer, of which READ_TIMEOUT go by without a byte at most
 _PIECE = 1 << 13  # a compressed piece has a thousand times its size at most
@@ -73,8 +73,9 @@ def _body(raw: Any, request: Any, most: int, clock: Clock) -> bytes:
 
 def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
     """All that ``raw``, urllib3's response, has to say. Safe to call from many threads, of which one at a time goes
-    beyond ``SHORT``: a long answer has the turn until it is ``done``. AwsError where it is more than ``most`` bytes or
-    none of AWS's, urllib3's ReadTimeoutError where it comes too slowly or another one takes the time."""
+    beyond ``SHORT``: a long answer has the turn until it is ``done``. TooLong where it is more than ``most`` bytes, or
+    has more elements than a page; AwsError where it is none of AWS's; urllib3's ReadTimeoutError where it comes too
+    slowly or another one takes the time."""
     from urllib3.exceptions import ReadTimeoutError
 
     end, size, turn = clock.monotonic() + LONGEST, 0, Turn()
@@ -84,7 +85,7 @@ def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
         for piece in raw.stream(_PIECE):
             if size + len(piece) > most:
                 raw.close()
-                raise AwsError(f"The answer from {url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL.")
+                raise TooLong(f"The answer from {url} is longer than {most >> 20} MiB.", "Check AWS_ENDPOINT_URL.")
             if clock.monotonic() > end or (size + len(piece) > SHORT and not turn.take(end - clock.monotonic())):
                 raw.close()
                 raise ReadTimeoutError(raw, url, "the answer has no end")
@@ -94,7 +95,8 @@ def whole(raw: Any, url: str, most: int, clock: Clock) -> bytes:
             wrong = why_not(document)
             answer = b"" if wrong else bytes(document) if size <= SHORT else kept(turn, document)
         if wrong:
-            raise AwsError(f"The answer from {url} {wrong}.", "Check AWS_ENDPOINT_URL.")
+            error = TooLong if wrong == TOO_MANY else AwsError
+            raise error(f"The answer from {url} {wrong}.", "Check AWS_ENDPOINT_URL.")
         if size <= SHORT:
             return answer
         undo.pop_all()  # the turn goes with the answer

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from vpcshark.aws.client import pages
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import tags_of
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from vpcshark.aws import kinds
-from vpcshark.aws.client import pages
 from vpcshark.aws.errors import is_gone, is_in_use, mapped
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import tags_of
 from vpcshark.clock import Clock
 from vpcshark.errors import AwsError, VpcsharkError

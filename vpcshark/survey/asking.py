@@ -10,8 +10,9 @@ from functools import partial
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.client import Aws, pages
+from vpcshark.aws.client import Aws
 from vpcshark.aws.errors import is_expired, is_unreachable, mapped
+from vpcshark.aws.paging import pages
 from vpcshark.errors import AwsError
 from vpcshark.network.known import Question
 from vpcshark.survey.call import MOST_VALUES, Call

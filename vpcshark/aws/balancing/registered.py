@@ -13,8 +13,8 @@ from typing import Any
 
 from vpcshark import threads
 from vpcshark.aws.balancing import load_balancers
-from vpcshark.aws.client import pages
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import pages
 
 _SERVICE = "elasticloadbalancing"
 _AT_ONCE = 8

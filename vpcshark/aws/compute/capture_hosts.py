@@ -10,10 +10,11 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory.interfaces import Eni
 from vpcshark.aws.mirroring import tag_names
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import clean, region_of, tags_of
 from vpcshark.errors import AwsError, InputError, Mistake
 

@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from vpcshark.aws.client import Aws, pages
+from vpcshark.aws.client import Aws
 from vpcshark.aws.compute import console_host_keys
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import pages
 from vpcshark.errors import AwsError
 
 PORT_DOCUMENT = "AWS-StartSSHSession"

@@ -16,9 +16,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpcshark.aws.client import pages
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.flow_records.reading import Reading
+from vpcshark.aws.paging import pages
 from vpcshark.errors import AwsError, InputError
 from vpcshark.flowlogs import parquet
 from vpcshark.flowlogs.delivered import Delivered

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from vpcshark import threads
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import clean, region_of, tags_of
 from vpcshark.errors import AwsError, Mistake
 

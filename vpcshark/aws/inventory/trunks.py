@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory import interfaces
 from vpcshark.aws.inventory.interfaces import Eni
+from vpcshark.aws.paging import pages
 
 
 def on_its_trunk(ec2: Ec2, branch: Eni) -> Eni:

@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import mapped
 from vpcshark.aws.inventory.interfaces import SEPARATOR
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import clean, tags_of
 from vpcshark.errors import AwsError, Mistake
 

@@ -14,11 +14,12 @@ from functools import partial
 from typing import Any, TypeVar
 
 from vpcshark import threads
-from vpcshark.aws.client import Ec2, pages
+from vpcshark.aws.client import Ec2
 from vpcshark.aws.errors import is_gone, mapped
 from vpcshark.aws.mirroring import tag_names
 from vpcshark.aws.mirroring.rules import ALL_TRAFFIC as ALL_TRAFFIC
 from vpcshark.aws.mirroring.rules import Rule as Rule
+from vpcshark.aws.paging import pages
 from vpcshark.aws.tagging import clean, tags_of
 from vpcshark.clock import Clock, SystemClock
 from vpcshark.errors import AwsError, Mistake

@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from vpcshark.aws.client import Aws, pages
+from vpcshark.aws.client import Aws
 from vpcshark.aws.errors import mapped
+from vpcshark.aws.paging import pages
 from vpcshark.errors import AwsError, InputError
 from vpcshark.flowlogs import cover
 from vpcshark.flowlogs.cover import FlowLog, Place
