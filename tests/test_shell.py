@@ -37,7 +37,7 @@ def test_what_is_there_for_other_programs_is_forgotten() -> None:
     kept = {"CI": "true", "HOME": "/home/ann", "PATH": "/usr/bin", "VPCSHARK_EXAMPLES": "all", "VIRTUAL_ENV": "/venv"}
     environ = {**SHELL, **kept}
     shell.forget(environ)
-    assert environ == kept
+    assert environ == {**kept, "XDG_CONFIG_HOME": shell.NO_SETTINGS}
 
 
 def test_every_switch_that_a_test_reads_is_known() -> None:

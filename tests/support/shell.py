@@ -15,6 +15,7 @@ NAMES = {
     *("DISPLAY", "WAYLAND_DISPLAY", "DBUS_SESSION_BUS_ADDRESS", "SSLKEYLOGFILE", "SSL_CERT_FILE", "SSL_CERT_DIR"),
     *("CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "EDITOR", "VISUAL", "BROWSER", "TZ", "TMUX"),
 }
+NO_SETTINGS = "/nonexistent/config"
 PROXIES = {"http_proxy", "https_proxy", "all_proxy", "ftp_proxy", "no_proxy"}
 # What says which tests are run and where they write, not what the product does.
 SWITCHES = {
@@ -34,10 +35,12 @@ SWITCHES = {
 
 
 def forget(environ: MutableMapping[str, str]) -> None:
-    """Take out what is there for other programs."""
+    """Take out what is there for other programs. Settings of vpcshark's and of Wireshark's in the home folder of whoever
+    runs the tests are not read either: there are none where they are looked for."""
     for name in [*environ]:
         if is_foreign(name):
             del environ[name]
+    environ["XDG_CONFIG_HOME"] = NO_SETTINGS
 
 
 def is_foreign(name: str) -> bool:
