@@ -35,8 +35,8 @@ SWITCHES = {
 
 
 def forget(environ: MutableMapping[str, str]) -> None:
-    """Take out what is there for other programs. Settings of vpcshark's and of Wireshark's in the home folder of whoever
-    runs the tests are not read either: there are none where they are looked for."""
+    """Take out what is there for other programs. vpcshark's and Wireshark's settings in the home folder of whoever runs
+    the tests are not read either: there are none where they are looked for."""
     for name in [*environ]:
         if is_foreign(name):
             del environ[name]
