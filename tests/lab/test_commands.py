@@ -178,8 +178,8 @@ def test_ctrl_c_reaches_the_command_and_the_lab_outlives_it(desk: Desk) -> None:
         assert process.stdout is not None
         assert process.stdout.readline() == "up\n"
         os.killpg(process.pid, signal.SIGINT)
-        out, _ = process.communicate(timeout=180)
-    assert (process.returncode, out) == (5, "200\n")
+        out, err = process.communicate(timeout=180)
+    assert (process.returncode, out) == (5, "200\n"), err
     assert desk.left() == []
 
 
